@@ -1,1 +1,40 @@
-//! core
+//! The pure core of kubewright: an operator is a function from a custom resource to the objects that should exist.
+//!
+//! Nothing in this crate waits, connects, reads a clock or an environment: the same input always gives the same
+//! output. The engine (`kubewright-runtime`) executes what is decided here.
+//!
+//! | module | what it decides |
+//! |---|---|
+//! | [`operator`] | what a developer writes: [`Operator`], [`Invalid`] |
+//! | [`kind`] | which kinds an operator owns and reads, as types |
+//! | [`children`] | the objects that should exist, and what the engine adds to each |
+//! | [`view`] | what `build` may look up, and the record of what it looked up |
+//! | [`observed`] | what the cluster says about a child, as small as can be |
+//! | [`ownership`] | whether a child still is as we want it, from `managedFields` alone |
+//! | [`plan`] | the steps that lead from what is observed to what should exist |
+//! | [`health`], [`condition`] | what the status says about it |
+//! | [`registry`] | all operators of a program; everything generated is derived from it |
+
+pub mod children;
+pub mod condition;
+pub mod error;
+pub mod hash;
+pub mod health;
+pub mod kind;
+pub mod labels;
+pub mod names;
+pub mod observed;
+pub mod operator;
+pub mod ownership;
+pub mod plan;
+pub mod registry;
+pub mod view;
+
+pub use children::Children;
+pub use condition::Condition;
+pub use error::Class;
+pub use kind::{KindInfo, Metadata, Object, ObjectKey, Optional};
+pub use observed::Observed;
+pub use operator::{Invalid, Operator, Sample, StatusOf};
+pub use registry::Registry;
+pub use view::View;

@@ -1,0 +1,249 @@
+//! Conditions: the standard three that every resource gets, and how they change over time.
+//!
+//! `Ready`, `Reconciling` and `Stalled` follow kstatus, so that `kubectl wait --for=condition=Ready`, Argo CD and Flux
+//! understand them. The types are those of the API conventions (metav1.Condition).
+
+use std::fmt::Write as _;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Written, Time};
+use k8s_openapi::jiff::Timestamp;
+
+use crate::error::Class;
+use crate::health::Health;
+use crate::kind::KindInfo;
+use crate::observed::{ChildState, Holder, Outcome};
+
+/// Everything works and is as the resource asks.
+pub const READY: &str = "Ready";
+/// Work goes on: something is not yet as the resource asks.
+pub const RECONCILING: &str = "Reconciling";
+/// Nothing more happens until a person acts.
+pub const STALLED: &str = "Stalled";
+
+/// Reasons: a closed set for the standard conditions.
+pub mod reason {
+    /// `Ready` is true.
+    pub const READY: &str = "Ready";
+    /// Work goes on.
+    pub const PROGRESSING: &str = "Progressing";
+    /// Fewer replicas work than are wanted.
+    pub const REPLICAS_UNAVAILABLE: &str = "ReplicasUnavailable";
+    /// The API server refuses the pods (a quota, Pod Security).
+    pub const PODS_REFUSED: &str = "PodsRefused";
+    /// A rollout took longer than its deadline.
+    pub const PROGRESS_DEADLINE: &str = "ProgressDeadlineExceeded";
+    /// A Job gave up.
+    pub const JOB_FAILED: &str = "JobFailed";
+    /// A child's own controller says that it is stalled.
+    pub const CHILD_FAILED: &str = "ChildFailed";
+    /// A Service waits for an address.
+    pub const NO_LOAD_BALANCER: &str = "WaitingForLoadBalancer";
+    /// An object of a name that we want belongs to somebody else.
+    pub const NOT_OWNED: &str = "NotOwned";
+    /// An older object of that name is still being deleted.
+    pub const TERMINATING: &str = "Terminating";
+    /// The API server did not take a child.
+    pub const APPLY_FAILED: &str = "ApplyFailed";
+    /// The operator itself failed.
+    pub const INTERNAL: &str = "InternalError";
+}
+
+/// One condition, before it has a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// e.g. `Ready`.
+    pub type_: &'static str,
+    /// `Some(true)` for True, `Some(false)` for False, `None` for Unknown.
+    pub status: Option<bool>,
+    /// CamelCase.
+    pub reason: &'static str,
+    /// For a person.
+    pub message: String,
+}
+
+impl Condition {
+    /// A condition.
+    pub fn new(type_: &'static str, status: Option<bool>, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { type_, status, reason, message: message.into() }
+    }
+}
+
+/// How a run ended: where `Ready`, `Reconciling` and `Stalled` come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Ready(String),
+    /// Not yet, but it goes on by itself.
+    Progressing(&'static str, String),
+    /// It needs a person.
+    Stalled(&'static str, String),
+}
+
+impl Verdict {
+    /// The three standard conditions.
+    #[must_use]
+    pub fn conditions(&self) -> [Condition; 3] {
+        let (ready, reconciling, stalled, reason, message) = match self {
+            Self::Ready(message) => (true, false, false, reason::READY, message),
+            Self::Progressing(reason, message) => (false, true, false, *reason, message),
+            Self::Stalled(reason, message) => (false, false, true, *reason, message),
+        };
+        // A condition that is not true needs no story of its own; `Ready` tells it.
+        let told = |on: bool| if on { message.clone() } else { String::new() };
+        [
+            Condition::new(READY, Some(ready), reason, message.clone()),
+            Condition::new(RECONCILING, Some(reconciling), reason, told(reconciling)),
+            Condition::new(STALLED, Some(stalled), reason, told(stalled)),
+        ]
+    }
+}
+
+/// The verdict on a resource from the states of its children; `owner` is the resource's kind, for messages.
+#[must_use]
+pub fn verdict(owner: &KindInfo, children: &[ChildState<'_>]) -> Verdict {
+    let mut ready = String::new();
+    let mut worst: Option<(u8, Verdict)> = None;
+    for child in children {
+        let (weight, verdict) = match judge(owner, child) {
+            Verdict::Ready(message) => {
+                if !message.is_empty() {
+                    let separator = if ready.is_empty() { "" } else { "; " };
+                    let _ = write!(ready, "{separator}{message}");
+                }
+                continue;
+            }
+            progressing @ Verdict::Progressing(..) => (1, progressing),
+            stalled @ Verdict::Stalled(..) => (2, stalled),
+        };
+        if worst.as_ref().is_none_or(|(w, _)| weight > *w) {
+            worst = Some((weight, verdict));
+        }
+    }
+    worst.map_or_else(|| Verdict::Ready(if ready.is_empty() { "all objects are in place".to_owned() } else { ready }), |(_, v)| v)
+}
+
+fn judge(owner: &KindInfo, child: &ChildState<'_>) -> Verdict {
+    let name = format!("{} {}", child.desired.kind, child.desired.key.name);
+    match child.outcome {
+        Outcome::InSync => match child.health() {
+            Health::Ready { message } => Verdict::Ready(message),
+            Health::Progressing { reason, message } => Verdict::Progressing(reason, message),
+            Health::Failed { reason, message } => Verdict::Stalled(reason, message),
+        },
+        Outcome::NotServed => Verdict::Ready(String::new()),
+        Outcome::Terminating => {
+            Verdict::Progressing(reason::TERMINATING, format!("{name} is being deleted; it is made again when that has ended"))
+        }
+        Outcome::Refused(holder) => Verdict::Stalled(reason::NOT_OWNED, refusal(owner, &name, holder)),
+        Outcome::Failed { class: Class::Invalid, message } => {
+            Verdict::Stalled(reason::APPLY_FAILED, format!("{name} was not accepted: {message}"))
+        }
+        Outcome::Failed { message, .. } => {
+            Verdict::Progressing(reason::APPLY_FAILED, format!("{name} could not be written, trying again: {message}"))
+        }
+    }
+}
+
+/// What a person reads when a name is taken.
+#[must_use]
+pub fn refusal(owner: &KindInfo, name: &str, holder: &Holder) -> String {
+    match holder {
+        Holder::Controller(by) => format!(
+            "{name} exists and is controlled by {} {}, not by this {owner}; it was left untouched: rename this {owner}, or delete \
+             that {}",
+            by.kind, by.name, by.kind
+        ),
+        Holder::Nobody => format!(
+            "{name} exists and was not made for this {owner}; it was left untouched: rename this {owner}, or delete that object"
+        ),
+    }
+}
+
+/// Longest message of a condition (metav1.Condition), in bytes.
+const MAX_MESSAGE: usize = 32_768;
+
+/// The conditions to write: `wanted` with times taken over from `before` where the status did not change.
+///
+/// # Guarantees
+/// Each type once, in the order of `wanted`; `lastTransitionTime` moves only when the status does; conditions that are
+/// no longer wanted are gone.
+#[must_use]
+pub fn merge(before: &[Written], wanted: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Written> {
+    let mut merged: Vec<Written> = Vec::with_capacity(wanted.len());
+    for condition in wanted {
+        let status = match condition.status {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "Unknown",
+        };
+        let old = before.iter().find(|c| c.type_ == condition.type_ && c.status == status);
+        let written = Written {
+            type_: condition.type_.to_owned(),
+            status: status.to_owned(),
+            reason: condition.reason.to_owned(),
+            message: cut(&condition.message, MAX_MESSAGE).to_owned(),
+            observed_generation: generation,
+            last_transition_time: old.map_or(Time(now), |c| c.last_transition_time.clone()),
+        };
+        match merged.iter_mut().find(|c| c.type_ == written.type_) {
+            Some(slot) => *slot = written,
+            None => merged.push(written),
+        }
+    }
+    merged
+}
+
+/// The longest beginning of `text` of at most `max` bytes.
+fn cut(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn ready(status: bool, message: &str) -> Condition {
+        Condition::new(READY, Some(status), reason::READY, message)
+    }
+
+    #[test]
+    fn the_time_moves_only_when_the_status_does() {
+        let first = merge(&[], &[ready(false, "a")], Some(1), at(10));
+        let second = merge(&first, &[ready(false, "b")], Some(2), at(20));
+        assert_eq!((second[0].last_transition_time.0, second[0].message.as_str()), (at(10), "b"));
+        assert_eq!(second[0].observed_generation, Some(2));
+        let third = merge(&second, &[ready(true, "c")], Some(2), at(30));
+        assert_eq!(third[0].last_transition_time.0, at(30));
+    }
+
+    #[test]
+    fn a_type_never_appears_twice_and_an_unwanted_one_goes() {
+        let before = merge(&[], &[ready(true, ""), Condition::new("Old", None, "X", "")], None, at(1));
+        let after = merge(&before, &[ready(true, "one"), ready(true, "two")], None, at(2));
+        assert_eq!(after.len(), 1);
+        assert_eq!(after[0].message, "two");
+    }
+
+    #[test]
+    fn a_message_is_cut_between_characters() {
+        let long = "é".repeat(MAX_MESSAGE);
+        let after = merge(&[], &[ready(true, &long)], None, at(1));
+        assert_eq!(after[0].message.len(), MAX_MESSAGE);
+    }
+
+    #[test]
+    fn exactly_one_of_the_three_conditions_is_true() {
+        for verdict in [
+            Verdict::Ready("r".into()),
+            Verdict::Progressing(reason::PROGRESSING, "p".into()),
+            Verdict::Stalled(reason::NOT_OWNED, "s".into()),
+        ] {
+            assert_eq!(verdict.conditions().iter().filter(|c| c.status == Some(true)).count(), 1);
+        }
+    }
+}

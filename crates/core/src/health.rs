@@ -1,0 +1,210 @@
+//! Whether a child does what it is there for, in the sense of kstatus (sigs.k8s.io/cli-utils): ready, on its way, or failed.
+//!
+//! Only `.status`, the generation and what we want are looked at; nothing is asked of the cluster.
+
+use k8s_openapi::api::apps::v1::{DaemonSetStatus, DeploymentStatus, StatefulSetStatus};
+use k8s_openapi::api::batch::v1::JobStatus;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, ServiceStatus};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::condition::reason;
+use crate::kind::KindInfo;
+use crate::observed::ChildState;
+
+/// The health of one child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It works. The message is empty where there is nothing to count.
+    Ready {
+        /// e.g. `2/2 replicas ready`.
+        message: String,
+    },
+    /// It is on its way.
+    Progressing {
+        /// CamelCase, for a condition.
+        reason: &'static str,
+        /// What it is waiting for.
+        message: String,
+    },
+    /// Its own controller has given up.
+    Failed {
+        /// CamelCase, for a condition.
+        reason: &'static str,
+        /// What its controller says.
+        message: String,
+    },
+}
+
+impl Health {
+    fn ready() -> Self {
+        Self::Ready { message: String::new() }
+    }
+
+    fn progressing(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::Progressing { reason, message: message.into() }
+    }
+}
+
+/// A condition as every kind has it, with only what is looked at.
+#[derive(Deserialize)]
+struct AnyCondition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct AnyStatus {
+    observed_generation: Option<i64>,
+    conditions: Vec<AnyCondition>,
+}
+
+/// Whether a kind has a `.status` that anybody reads. Of the others only metadata is watched.
+#[must_use]
+pub fn has_status(kind: &KindInfo) -> bool {
+    !matches!(
+        (&*kind.group, &*kind.kind),
+        ("", "ConfigMap" | "Secret" | "ServiceAccount" | "LimitRange")
+            | ("rbac.authorization.k8s.io", _)
+            | ("networking.k8s.io", "NetworkPolicy")
+            | ("scheduling.k8s.io" | "node.k8s.io" | "storage.k8s.io", _)
+    )
+}
+
+/// The health of a child that is in sync.
+#[must_use]
+pub fn of(child: &ChildState<'_>) -> Health {
+    let kind = &child.desired.kind;
+    let Some(observed) = child.observed else {
+        return Health::progressing(reason::PROGRESSING, format!("{kind} {} is being made", child.desired.key.name));
+    };
+    if !has_status(kind) {
+        return Health::ready();
+    }
+    let any: AnyStatus = child.status().unwrap_or_default();
+    let behind = observed.generation.is_some_and(|g| any.observed_generation.is_some_and(|seen| seen < g));
+    match (&*kind.group, &*kind.kind) {
+        ("apps", "Deployment") => deployment(child, &any, behind),
+        ("apps", "StatefulSet") => stateful_set(child, behind),
+        ("apps", "DaemonSet") => daemon_set(child, behind),
+        ("batch", "Job") => job(child, &any),
+        ("", "Service") => service(child),
+        ("", "PersistentVolumeClaim") => volume_claim(child),
+        _ => any_kind(child, &any, behind),
+    }
+}
+
+fn wanted_replicas(desired: &Value) -> Option<i32> {
+    desired.pointer("/spec/replicas").and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok())
+}
+
+fn replicas(ready: i32, wanted: i32) -> String {
+    format!("{ready}/{wanted} replicas ready")
+}
+
+fn deployment(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
+    let status: DeploymentStatus = child.status().unwrap_or_default();
+    let wanted = wanted_replicas(&child.desired.body).or(status.replicas).unwrap_or(1);
+    let available = status.available_replicas.unwrap_or(0);
+    let message = replicas(status.ready_replicas.unwrap_or(0).min(wanted), wanted);
+    let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
+    if behind || status.observed_generation.is_none() {
+        return Health::progressing(reason::PROGRESSING, format!("{message}: the Deployment controller has not seen the change yet"));
+    }
+    if let Some(failed) = find("ReplicaFailure", "True") {
+        return Health::progressing(reason::PODS_REFUSED, format!("{message}: {}", failed.message));
+    }
+    if let Some(stuck) = find("Progressing", "False").filter(|c| c.reason == "ProgressDeadlineExceeded") {
+        return Health::Failed { reason: reason::PROGRESS_DEADLINE, message: format!("{message}: {}", stuck.message) };
+    }
+    let updated = status.updated_replicas.unwrap_or(0);
+    if updated < wanted {
+        return Health::progressing(reason::PROGRESSING, format!("{message}: {updated}/{wanted} updated"));
+    }
+    let old = status.replicas.unwrap_or(0) - updated;
+    if old > 0 {
+        return Health::progressing(reason::PROGRESSING, format!("{message}: {old} old to stop"));
+    }
+    if available < wanted {
+        return Health::progressing(reason::REPLICAS_UNAVAILABLE, message);
+    }
+    Health::Ready { message }
+}
+
+fn stateful_set(child: &ChildState<'_>, behind: bool) -> Health {
+    let Some(status) = child.status::<StatefulSetStatus>().filter(|_| !behind) else {
+        return Health::progressing(reason::PROGRESSING, "the StatefulSet controller has not seen the change yet");
+    };
+    let wanted = wanted_replicas(&child.desired.body).unwrap_or(1);
+    let ready = status.ready_replicas.unwrap_or(0).min(wanted);
+    let message = replicas(ready, wanted);
+    if ready < wanted || status.current_revision != status.update_revision && status.updated_replicas.unwrap_or(0) < wanted {
+        return Health::progressing(reason::REPLICAS_UNAVAILABLE, message);
+    }
+    Health::Ready { message }
+}
+
+fn daemon_set(child: &ChildState<'_>, behind: bool) -> Health {
+    let Some(status) = child.status::<DaemonSetStatus>().filter(|_| !behind) else {
+        return Health::progressing(reason::PROGRESSING, "the DaemonSet controller has not seen the change yet");
+    };
+    let wanted = status.desired_number_scheduled;
+    let message = replicas(status.number_ready.min(wanted), wanted);
+    if status.number_available.unwrap_or(0) < wanted || status.updated_number_scheduled.unwrap_or(0) < wanted {
+        return Health::progressing(reason::REPLICAS_UNAVAILABLE, message);
+    }
+    Health::Ready { message }
+}
+
+fn job(child: &ChildState<'_>, any: &AnyStatus) -> Health {
+    let name = &child.desired.key.name;
+    let find = |type_: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
+    if let Some(failed) = find("Failed") {
+        return Health::Failed { reason: reason::JOB_FAILED, message: format!("Job {name} failed: {}", failed.message) };
+    }
+    if find("Complete").is_some() {
+        return Health::ready();
+    }
+    let active = child.status::<JobStatus>().and_then(|s| s.active).unwrap_or(0);
+    Health::progressing(reason::PROGRESSING, format!("Job {name} has not completed, {active} pods are running"))
+}
+
+fn service(child: &ChildState<'_>) -> Health {
+    let balanced = child.desired.body.pointer("/spec/type").and_then(Value::as_str) == Some("LoadBalancer");
+    let status: ServiceStatus = child.status().unwrap_or_default();
+    let ingress = status.load_balancer.and_then(|l| l.ingress).unwrap_or_default();
+    if balanced && ingress.is_empty() {
+        let message = format!("Service {} has no load balancer address yet", child.desired.key.name);
+        return Health::progressing(reason::NO_LOAD_BALANCER, message);
+    }
+    Health::ready()
+}
+
+fn volume_claim(child: &ChildState<'_>) -> Health {
+    let phase = child.status::<PersistentVolumeClaimStatus>().and_then(|s| s.phase);
+    if phase.as_deref() == Some("Bound") {
+        return Health::ready();
+    }
+    let message = format!("PersistentVolumeClaim {} is {}", child.desired.key.name, phase.as_deref().unwrap_or("new"));
+    Health::progressing(reason::PROGRESSING, message)
+}
+
+/// Kinds that we know nothing about: their own `Ready`, `Reconciling` and `Stalled` count, where they have them.
+fn any_kind(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
+    let name = format!("{} {}", child.desired.kind, child.desired.key.name);
+    let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
+    if behind {
+        return Health::progressing(reason::PROGRESSING, format!("{name}: its controller has not seen the change yet"));
+    }
+    if let Some(stalled) = find("Stalled", "True") {
+        return Health::Failed { reason: reason::CHILD_FAILED, message: format!("{name}: {}", stalled.message) };
+    }
+    let waiting = find("Reconciling", "True").or_else(|| find("Ready", "False")).or_else(|| find("Ready", "Unknown"));
+    waiting.map_or_else(Health::ready, |c| Health::progressing(reason::PROGRESSING, format!("{name}: {}", c.message)))
+}

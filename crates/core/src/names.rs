@@ -1,0 +1,93 @@
+//! Names that the API server accepts, however long or odd the parts are.
+
+use crate::hash;
+
+/// The longest DNS label (RFC 1123), and so the longest Service name and label value.
+pub const MAX_LABEL: usize = 63;
+/// Hex digits of the hash that marks a name which had to be changed; 32 bits keep siblings apart.
+const HASH_DIGITS: usize = 8;
+
+/// A child's name from its parts, joined by `-`.
+///
+/// # Guarantees
+/// At most 63 characters, of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit (a DNS label, RFC 1123)
+/// when at least one part has such a character. A name that had to be cut or changed ends with a hash of all parts, so
+/// that different parts never give the same name but by a collision of 32 bits. Parts that fit are not changed.
+///
+/// ```
+/// use kubewright_core::names::child_name;
+/// assert_eq!(child_name(&["web", "db"]), "web-db");
+/// assert_eq!(child_name(&["a.b"]).len(), "a-b-00000000".len());
+/// assert_eq!(child_name(&[&"x".repeat(80)]).len(), 63);
+/// ```
+#[must_use]
+pub fn child_name(parts: &[&str]) -> String {
+    let joined = parts.join("-");
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let clean: String = joined.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    let trimmed = clean.trim_matches('-');
+    if trimmed == joined && joined.len() <= MAX_LABEL {
+        return joined;
+    }
+    with_hash(trimmed, &parts.join("\0"))
+}
+
+/// A valid label value for `text`: `text` itself where it is one, else cut and marked with a hash.
+#[must_use]
+pub fn label_value(text: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let clean: String = text.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    let trimmed = clean.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    if trimmed == text && text.len() <= MAX_LABEL {
+        return text.to_owned();
+    }
+    with_hash(trimmed, text)
+}
+
+fn with_hash(clean: &str, identity: &str) -> String {
+    let digest = format!("{:016x}", hash::of(identity.as_bytes()));
+    // `clean` is ASCII: every byte is a character.
+    let room = MAX_LABEL - HASH_DIGITS - 1;
+    let head = clean[..clean.len().min(room)].trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    let separator = if head.is_empty() { "x" } else { "-" };
+    format!("{head}{separator}{}", &digest[..HASH_DIGITS])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn parts_that_differ_only_in_where_they_are_joined_are_the_same_name_only_when_nothing_changed() {
+        assert_eq!(child_name(&["a-b", "c"]), "a-b-c");
+        assert_ne!(child_name(&["a.b", "c"]), child_name(&["a", "b.c"]));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_marked() {
+        let (one, two) = ("x".repeat(64), "x".repeat(65));
+        assert_ne!(child_name(&[&one]), child_name(&[&two]));
+        assert_eq!(child_name(&[&"y".repeat(63)]), "y".repeat(63));
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_a_dns_label(parts in proptest::collection::vec(".{0,80}", 1..4)) {
+            let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+            let name = child_name(&parts);
+            prop_assert!((1..=MAX_LABEL).contains(&name.len()), "{name}");
+            prop_assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
+            prop_assert!(!name.starts_with('-') && !name.ends_with('-'), "{name}");
+        }
+
+        #[test]
+        fn every_label_value_is_valid(text in ".{0,80}") {
+            let value = label_value(&text);
+            prop_assert!(value.len() <= MAX_LABEL);
+            prop_assert!(value.is_empty() || value.starts_with(|c: char| c.is_ascii_alphanumeric()), "{value}");
+            prop_assert!(value.is_empty() || value.ends_with(|c: char| c.is_ascii_alphanumeric()), "{value}");
+        }
+    }
+}

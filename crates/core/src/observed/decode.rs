@@ -1,0 +1,241 @@
+//! An [`ObservedChild`] straight from the API server's bytes: one pass, no tree of the object, nothing kept that nobody reads.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{ControllerRef, Entry, ObservedChild};
+use crate::hash::{self, DesiredHash};
+use crate::kind::ObjectKey;
+use crate::labels;
+
+/// Bytes that are not an object as the API server sends it.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Not JSON, or a field of metadata has another type than the API documents.
+    #[error("the API server's answer is not an object: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A resourceVersion that cannot be compared.
+    #[error("{key} has the resourceVersion {version:?}; only integers can be compared, as every Kubernetes API server sends them")]
+    Version {
+        /// Which object.
+        key: ObjectKey,
+        /// What it says.
+        version: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    #[serde(borrow)]
+    metadata: RawMeta<'a>,
+    #[serde(borrow, default)]
+    status: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawMeta<'a> {
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    namespace: Cow<'a, str>,
+    #[serde(borrow, default)]
+    uid: Cow<'a, str>,
+    #[serde(borrow, default)]
+    resource_version: Cow<'a, str>,
+    #[serde(default)]
+    generation: Option<i64>,
+    #[serde(default)]
+    deletion_timestamp: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    owner_references: Vec<RawOwner<'a>>,
+    #[serde(default)]
+    annotations: HashAnnotation,
+    #[serde(borrow, default)]
+    managed_fields: Vec<RawEntry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct RawOwner<'a> {
+    #[serde(default)]
+    controller: bool,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    uid: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawEntry<'a> {
+    #[serde(borrow, default)]
+    manager: Cow<'a, str>,
+    #[serde(borrow, default)]
+    operation: Cow<'a, str>,
+    #[serde(borrow, default)]
+    subresource: Cow<'a, str>,
+    #[serde(borrow, default, rename = "fieldsV1")]
+    fields: Option<&'a RawValue>,
+}
+
+/// The one annotation that counts, found without keeping the others.
+#[derive(Default)]
+struct HashAnnotation(Option<DesiredHash>);
+
+impl<'de> Deserialize<'de> for HashAnnotation {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Find;
+        impl<'de> Visitor<'de> for Find {
+            type Value = HashAnnotation;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("annotations")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(HashAnnotation(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut found = None;
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    if key == labels::DESIRED_HASH {
+                        found = map.next_value::<Cow<'de, str>>()?.parse().ok();
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(HashAnnotation(found))
+            }
+        }
+        deserializer.deserialize_any(Find)
+    }
+}
+
+/// Decodes one object of an owned kind, or its `PartialObjectMetadata`.
+///
+/// `manager` is our field manager: of `managedFields`, only its `Apply` entry on the main resource is kept.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that no API server sends.
+pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> {
+    let Raw { metadata: raw, status } = serde_json::from_slice(json)?;
+    let key = ObjectKey::new(&*raw.namespace, &*raw.name);
+    let resource_version = version(&key, &raw.resource_version)?;
+    let entry = raw
+        .managed_fields
+        .iter()
+        .find(|e| e.manager == manager && e.operation == "Apply" && e.subresource.is_empty())
+        .and_then(|e| e.fields)
+        .map_or(Entry::Missing, |fields| Entry::Unverified {
+            hash: hash::of(fields.get().as_bytes()),
+            fields: fields.to_owned(),
+        });
+    let controller = raw.owner_references.into_iter().find(|o| o.controller).map(|o| ControllerRef {
+        kind: o.kind.into(),
+        name: o.name.into(),
+        uid: o.uid.into(),
+    });
+    Ok(ObservedChild {
+        key,
+        uid: raw.uid.into(),
+        resource_version,
+        generation: raw.generation,
+        deleting: raw.deletion_timestamp.is_some(),
+        controller,
+        desired_hash: raw.annotations.0,
+        entry,
+        status: status.map(ToOwned::to_owned),
+    })
+}
+
+/// Only who an object is: its key, UID and version. For kinds that are cached typed.
+///
+/// # Errors
+/// [`DecodeError`] for bytes that no API server sends.
+pub fn decode_identity(json: &[u8]) -> Result<(ObjectKey, Box<str>, u64), DecodeError> {
+    #[derive(Deserialize)]
+    struct Identity<'a> {
+        #[serde(borrow)]
+        metadata: Meta<'a>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Meta<'a> {
+        #[serde(borrow, default)]
+        name: Cow<'a, str>,
+        #[serde(borrow, default)]
+        namespace: Cow<'a, str>,
+        #[serde(borrow, default)]
+        uid: Cow<'a, str>,
+        #[serde(borrow, default)]
+        resource_version: Cow<'a, str>,
+    }
+    let Identity { metadata } = serde_json::from_slice(json)?;
+    let key = ObjectKey::new(&*metadata.namespace, &*metadata.name);
+    let version = version(&key, &metadata.resource_version)?;
+    Ok((key, metadata.uid.into(), version))
+}
+
+fn version(key: &ObjectKey, text: &str) -> Result<u64, DecodeError> {
+    text.parse().map_err(|_| DecodeError::Version { key: key.clone(), version: text.to_owned() })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const OBJECT: &str = r#"{"kind":"Deployment","apiVersion":"apps/v1","metadata":{"name":"web","namespace":"shop",
+        "uid":"u-1","resourceVersion":"42","generation":3,
+        "annotations":{"a":"1","kubewright.dev/desired-hash":"00000000000000ff"},
+        "ownerReferences":[{"apiVersion":"v1","kind":"X","name":"other","uid":"u-0"},
+            {"apiVersion":"example.com/v1","kind":"Echo","name":"web","uid":"u-9","controller":true}],
+        "managedFields":[
+            {"manager":"kubectl","operation":"Apply","fieldsV1":{"f:spec":{}}},
+            {"manager":"us","operation":"Update","fieldsV1":{"f:spec":{}}},
+            {"manager":"us","operation":"Apply","subresource":"status","fieldsV1":{"f:status":{}}},
+            {"manager":"us","operation":"Apply","fieldsV1":{"f:metadata":{}}}]},
+        "spec":{"replicas":2},"status":{"replicas":2}}"#;
+
+    #[test]
+    fn what_counts_is_kept() {
+        let child = decode(OBJECT.as_bytes(), "us").unwrap();
+        assert_eq!(child.key, ObjectKey::new("shop", "web"));
+        assert_eq!((&*child.uid, child.resource_version, child.generation), ("u-1", 42, Some(3)));
+        assert!(!child.deleting);
+        assert!(child.is_controlled_by("u-9") && !child.is_controlled_by("u-0"));
+        assert_eq!(child.desired_hash, Some(DesiredHash(255)));
+        assert!(matches!(&child.entry, Entry::Unverified { fields, .. } if fields.get() == r#"{"f:metadata":{}}"#));
+        assert_eq!(child.status.unwrap().get(), r#"{"replicas":2}"#);
+    }
+
+    #[test]
+    fn an_object_that_we_never_applied_has_no_entry() {
+        assert!(matches!(decode(OBJECT.as_bytes(), "somebody").unwrap().entry, Entry::Missing));
+    }
+
+    #[test]
+    fn a_deleted_object_is_seen_as_such() {
+        let object = OBJECT.replacen(r#""generation":3"#, r#""deletionTimestamp":"2026-01-01T00:00:00Z""#, 1);
+        assert!(decode(object.as_bytes(), "us").unwrap().deleting);
+    }
+
+    #[test]
+    fn strings_with_escapes_are_decoded() {
+        let object = OBJECT.replacen(r#""name":"web""#, r#""name":"w\u0065b""#, 1);
+        assert_eq!(&*decode(object.as_bytes(), "us").unwrap().key.name, "web");
+    }
+
+    #[test]
+    fn a_version_that_cannot_be_compared_is_an_error() {
+        let object = OBJECT.replacen(r#""42""#, r#""x42""#, 1);
+        assert!(matches!(decode(object.as_bytes(), "us"), Err(DecodeError::Version { .. })));
+    }
+}

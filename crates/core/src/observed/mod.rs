@@ -1,0 +1,234 @@
+//! What the cluster says about children: as small as can be, because one is kept for every child.
+//!
+//! [`ObservedChild`] is what a cache holds: identity, owner, two hashes and the raw `.status`, never the whole object.
+//! [`Observed`] is what an operator's `status` sees: the children of one resource after a run.
+
+mod decode;
+
+use std::marker::PhantomData;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::children::Desired;
+use crate::error::Class;
+use crate::hash::DesiredHash;
+use crate::health::{self, Health};
+use crate::kind::{KindInfo, Kinds, Object, ObjectKey, Owns};
+
+pub use decode::{DecodeError, decode, decode_identity};
+
+/// One existing object of an owned kind.
+#[derive(Clone, Debug)]
+pub struct ObservedChild {
+    /// Where it is.
+    pub key: ObjectKey,
+    /// Its UID.
+    pub uid: Box<str>,
+    /// Its version; larger is newer (an integer since etcd 3, and by contract since Kubernetes 1.35, KEP-5504).
+    pub resource_version: u64,
+    /// Counts changes of the spec, for kinds that have it.
+    pub generation: Option<i64>,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+    /// Its controller ownerReference, if it has one.
+    pub controller: Option<ControllerRef>,
+    /// What its desired-hash annotation says.
+    pub desired_hash: Option<DesiredHash>,
+    /// What our `Apply` entry in `metadata.managedFields` says.
+    pub entry: Entry,
+    /// `.status`, as it came.
+    pub status: Option<Box<RawValue>>,
+}
+
+/// The controller ownerReference of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControllerRef {
+    /// The owner's kind.
+    pub kind: Box<str>,
+    /// The owner's name.
+    pub name: Box<str>,
+    /// The owner's UID.
+    pub uid: Box<str>,
+}
+
+/// Our field manager's `Apply` entry in `metadata.managedFields`.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// There is none: we never applied it, or somebody cleared `managedFields`.
+    Missing,
+    /// There is one that was not yet compared with what we want.
+    Unverified {
+        /// Hash of the bytes of `fieldsV1`.
+        hash: u64,
+        /// `fieldsV1`.
+        fields: Box<RawValue>,
+    },
+    /// It covers everything of the desired object with this hash.
+    Verified {
+        /// Hash of the bytes of `fieldsV1`.
+        hash: u64,
+        /// The desired object that it covers.
+        desired: DesiredHash,
+    },
+}
+
+impl Entry {
+    /// Hash of the entry's bytes, if there is an entry.
+    #[must_use]
+    pub fn hash(&self) -> Option<u64> {
+        match self {
+            Self::Missing => None,
+            Self::Unverified { hash, .. } | Self::Verified { hash, .. } => Some(*hash),
+        }
+    }
+
+    /// The same entry, known to cover `desired`; its bytes are dropped.
+    #[must_use]
+    pub fn verified(&self, desired: DesiredHash) -> Self {
+        self.hash().map_or(Self::Missing, |hash| Self::Verified { hash, desired })
+    }
+}
+
+impl ObservedChild {
+    /// Whether the object with this UID controls it.
+    #[must_use]
+    pub fn is_controlled_by(&self, uid: &str) -> bool {
+        self.controller.as_ref().is_some_and(|c| &*c.uid == uid)
+    }
+
+    /// Takes over what was learned about the same entry before, so that nothing is compared twice.
+    pub fn inherit(&mut self, before: &Self) {
+        if before.uid == self.uid && before.entry.hash() == self.entry.hash() {
+            self.entry = before.entry.clone();
+        }
+    }
+
+    /// Whether a resource that owns both would decide or report differently: the predicate on watch events.
+    #[must_use]
+    pub fn differs(&self, before: &Self) -> bool {
+        self.uid != before.uid
+            || self.deleting != before.deleting
+            || self.generation != before.generation
+            || self.desired_hash != before.desired_hash
+            || self.entry.hash() != before.entry.hash()
+            || self.controller != before.controller
+            || self.status.as_deref().map(RawValue::get) != before.status.as_deref().map(RawValue::get)
+    }
+}
+
+/// What became of one desired child in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It exists as we want it.
+    InSync,
+    /// An object of that name exists and is not ours; it was left alone.
+    Refused(Holder),
+    /// The old one is still being deleted; it is made again when that has ended.
+    Terminating,
+    /// Its kind is [`Optional`](crate::Optional) and its API is not served in this cluster.
+    NotServed,
+    /// The API server did not take it.
+    Failed {
+        /// Whether another try can help.
+        class: Class,
+        /// What the API server said.
+        message: String,
+    },
+}
+
+/// Who holds a name that we wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The object is controlled by this owner.
+    Controller(ControllerRef),
+    /// The object has no controller: somebody made it by hand, or with another tool.
+    Nobody,
+}
+
+/// One desired child after a run.
+#[derive(Clone, Copy, Debug)]
+pub struct ChildState<'a> {
+    /// What we want.
+    pub desired: &'a Desired,
+    /// What exists, if anything of ours does.
+    pub observed: Option<&'a ObservedChild>,
+    /// What became of it.
+    pub outcome: &'a Outcome,
+}
+
+impl ChildState<'_> {
+    /// Whether it does what it is there for.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        health::of(self)
+    }
+
+    /// `.status` as an `S`, when it exists and has that form.
+    #[must_use]
+    pub fn status<S: DeserializeOwned>(&self) -> Option<S> {
+        serde_json::from_str(self.observed?.status.as_ref()?.get()).ok()
+    }
+}
+
+/// A kind whose `.status` has a Rust type.
+pub trait Reported: Object {
+    /// That type.
+    type Status: DeserializeOwned;
+}
+
+macro_rules! reported {
+    ($($kind:ty => $status:ty),* $(,)?) => { $( impl Reported for $kind { type Status = $status; } )* };
+}
+
+reported! {
+    k8s_openapi::api::apps::v1::Deployment => k8s_openapi::api::apps::v1::DeploymentStatus,
+    k8s_openapi::api::apps::v1::StatefulSet => k8s_openapi::api::apps::v1::StatefulSetStatus,
+    k8s_openapi::api::apps::v1::DaemonSet => k8s_openapi::api::apps::v1::DaemonSetStatus,
+    k8s_openapi::api::batch::v1::Job => k8s_openapi::api::batch::v1::JobStatus,
+    k8s_openapi::api::batch::v1::CronJob => k8s_openapi::api::batch::v1::CronJobStatus,
+    k8s_openapi::api::core::v1::Service => k8s_openapi::api::core::v1::ServiceStatus,
+    k8s_openapi::api::core::v1::PersistentVolumeClaim => k8s_openapi::api::core::v1::PersistentVolumeClaimStatus,
+    k8s_openapi::api::core::v1::Pod => k8s_openapi::api::core::v1::PodStatus,
+    k8s_openapi::api::networking::v1::Ingress => k8s_openapi::api::networking::v1::IngressStatus,
+}
+
+/// The children of one resource after a run: what a status may be built from.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed<'a, O> {
+    children: &'a [ChildState<'a>],
+    owns: PhantomData<fn() -> O>,
+}
+
+impl<'a, O: Kinds> Observed<'a, O> {
+    /// The states of all desired children, in the order in which `build` returned them.
+    #[must_use]
+    pub fn new(children: &'a [ChildState<'a>]) -> Self {
+        Self { children, owns: PhantomData }
+    }
+
+    /// All children.
+    #[must_use]
+    pub fn children(&self) -> &'a [ChildState<'a>] {
+        self.children
+    }
+
+    /// One child by name: `observed.child::<Deployment, _>("web")`.
+    #[must_use]
+    pub fn child<K: Object, At>(&self, name: &str) -> Option<&'a ChildState<'a>>
+    where
+        O: Owns<K, At>,
+    {
+        let kind = KindInfo::of::<K>();
+        self.children.iter().find(|c| c.desired.kind == kind && &*c.desired.key.name == name)
+    }
+
+    /// `.status` of one child: `observed.status::<Deployment, _>("web")`. `None` while there is none.
+    #[must_use]
+    pub fn status<K: Reported, At>(&self, name: &str) -> Option<K::Status>
+    where
+        O: Owns<K, At>,
+    {
+        self.child::<K, At>(name)?.status()
+    }
+}

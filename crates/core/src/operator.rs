@@ -1,0 +1,105 @@
+//! What a developer writes: an [`Operator`].
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube_core::object::{HasSpec, HasStatus};
+use kube_core::CustomResourceExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::children::Children;
+use crate::condition::Condition;
+use crate::kind::{Kinds, Object};
+use crate::observed::Observed;
+use crate::view::View;
+
+/// A custom resource type: what `#[derive(kube::CustomResource)]` makes of a spec and a status.
+pub trait CustomResource:
+    Object + CustomResourceExt + HasSpec + HasStatus<Status: Serialize + DeserializeOwned + Send + Sync>
+{
+    /// The resource's definition.
+    fn definition() -> CustomResourceDefinition {
+        Self::crd()
+    }
+}
+
+impl<R> CustomResource for R where
+    R: Object + CustomResourceExt + HasSpec + HasStatus<Status: Serialize + DeserializeOwned + Send + Sync>
+{
+}
+
+/// The status type of an operator's resource.
+pub type StatusOf<O> = <<O as Operator>::Resource as HasStatus>::Status;
+
+/// An operator: a function from a custom resource to the objects that should exist.
+///
+/// # Guarantees
+/// The engine sets namespace, controller ownerReference, recommended labels and the desired-hash annotation on every
+/// child; it never copies labels or annotations of the resource. It applies what differs, deletes what is no longer
+/// returned and carries the resource's UID, and leaves everything else alone.
+///
+/// # Assumptions
+/// `build`, `status` and `conditions` are deterministic: no clock, no randomness, no environment, no I/O. Settings that
+/// are the same for all resources are fields of the operator.
+pub trait Operator: Send + Sync + 'static {
+    /// The operator's name, a DNS label: names its controller, its RBAC role and its children's
+    /// `app.kubernetes.io/name`. Never change it once released.
+    const NAME: &'static str;
+
+    /// The custom resource.
+    type Resource: CustomResource;
+
+    /// The kinds that `build` returns: `(Deployment, Service, Optional<Mapping>)`.
+    type Owns: Kinds;
+
+    /// The kinds that `build` looks up: `()` or `(Metadata<Namespace>,)`.
+    type Reads: Kinds;
+
+    /// The objects that should exist for `resource`.
+    ///
+    /// # Errors
+    /// [`Invalid`] when the resource asks for something that cannot work although the schema let it pass. It is shown
+    /// as a condition, and nothing is tried again until the resource, or something that was looked up, changes.
+    fn build(&self, resource: &Self::Resource, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid>;
+
+    /// The status, from what was observed. `observedGeneration` and `conditions` are filled in by the engine.
+    fn status(&self, resource: &Self::Resource, observed: &Observed<'_, Self::Owns>) -> StatusOf<Self>;
+
+    /// Conditions beside `Ready`, `Reconciling` and `Stalled`, which the engine derives from the children.
+    fn conditions(&self, resource: &Self::Resource, observed: &Observed<'_, Self::Owns>) -> Vec<Condition> {
+        let _ = (resource, observed);
+        Vec::new()
+    }
+
+    /// Example resources: generated as files, pinned by snapshots, admitted by a real API server in tests.
+    /// The first should be the smallest one that works.
+    fn samples() -> Vec<Sample<Self::Resource>>;
+}
+
+/// An example of a resource.
+#[derive(Clone, Debug)]
+pub struct Sample<R> {
+    /// Which one: `minimal`, `full`; part of the file's name, a DNS label.
+    pub name: &'static str,
+    /// What it shows, in one sentence; a comment in the file.
+    pub about: &'static str,
+    /// The resource.
+    pub resource: R,
+}
+
+/// A resource that asks for something that cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Invalid {
+    /// Why, in CamelCase, for the condition's `reason`: e.g. `HostNotAllowed`.
+    pub reason: &'static str,
+    /// What is wrong and what to write instead, for the condition's `message`.
+    pub message: String,
+}
+
+impl Invalid {
+    /// `reason` in CamelCase; `message` says what to write instead.
+    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+

@@ -1,0 +1,306 @@
+//! All operators of a program. Everything is derived from it: watches, RBAC, CRDs, samples, the command line.
+//!
+//! [`Controller`] is an [`Operator`] whose types were forgotten, so that engine and generators handle all of them alike.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
+use kube_core::object::HasStatus;
+use serde_json::{Value, json};
+
+use crate::children::{ChildError, Desired, Owner, Stamp};
+use crate::condition::Condition;
+use crate::kind::{self, AnyObject, KindInfo, Kinds, ObjectKey, OwnedKind, ReadKind};
+use crate::observed::{ChildState, Observed};
+use crate::operator::{CustomResource, Invalid, Operator};
+use crate::view::{Lookup, Source, View};
+
+/// All operators of a program, and the program's name.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    name: &'static str,
+    controllers: Vec<Arc<dyn Controller>>,
+}
+
+/// A registry that cannot work.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum RegistryError {
+    /// Two operators have one name.
+    #[error("two operators are named {0:?}; give each `const NAME` a value of its own")]
+    SameName(&'static str),
+    /// Two operators reconcile one kind.
+    #[error("two operators reconcile {0}; a resource can have only one, or they undo each other's status")]
+    SameResource(String),
+    /// A name that Kubernetes would refuse.
+    #[error("{0:?} is not a DNS label (a-z, 0-9 and -, at most 63 characters); it becomes part of names and labels")]
+    Name(&'static str),
+    /// A status without the standard fields.
+    #[error("the status of {resource} has no `{field}`; add it to the status struct, the engine fills it in")]
+    Status {
+        /// Which resource.
+        resource: String,
+        /// Which field.
+        field: &'static str,
+    },
+    /// A controller that does not exist was asked for.
+    #[error("there is no controller {asked:?}; there are: {known}")]
+    Unknown {
+        /// What was asked for.
+        asked: String,
+        /// The names of all.
+        known: String,
+    },
+}
+
+impl Registry {
+    /// No operators yet. `name` names the program: its Deployment, its field manager, `app.kubernetes.io/managed-by`.
+    /// A DNS label; never change it once released.
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self { name, controllers: Vec::new() }
+    }
+
+    /// Adds an operator.
+    #[must_use]
+    pub fn with<O: Operator>(mut self, operator: O) -> Self {
+        self.controllers.push(Arc::new(Erased { operator }));
+        self
+    }
+
+    /// The program's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The operators, in the order in which they were added.
+    #[must_use]
+    pub fn controllers(&self) -> &[Arc<dyn Controller>] {
+        &self.controllers
+    }
+
+    /// Only the operators with these names.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unknown`].
+    pub fn only(&self, names: &[String]) -> Result<Self, RegistryError> {
+        let mut controllers = Vec::new();
+        for asked in names {
+            let known = || self.controllers.iter().map(|c| c.name()).collect::<Vec<_>>().join(", ");
+            let found = self.controllers.iter().find(|c| c.name() == asked);
+            let found = found.ok_or_else(|| RegistryError::Unknown { asked: asked.clone(), known: known() })?;
+            controllers.push(Arc::clone(found));
+        }
+        Ok(Self { name: self.name, controllers })
+    }
+
+    /// The controller of a kind.
+    #[must_use]
+    pub fn controller_of(&self, api_version: &str, kind: &str) -> Option<&Arc<dyn Controller>> {
+        self.controllers.iter().find(|c| c.resource().kind == kind && c.resource().api_version() == api_version)
+    }
+
+    /// Checks what the types cannot: names, one operator per kind, the standard fields of every status.
+    ///
+    /// # Errors
+    /// The first [`RegistryError`].
+    pub fn check(&self) -> Result<(), RegistryError> {
+        for name in std::iter::once(self.name).chain(self.controllers.iter().map(|c| c.name())) {
+            if crate::names::child_name(&[name]) != name || name.is_empty() {
+                return Err(RegistryError::Name(name));
+            }
+        }
+        for (index, controller) in self.controllers.iter().enumerate() {
+            let earlier = &self.controllers[..index];
+            if earlier.iter().any(|c| c.name() == controller.name()) {
+                return Err(RegistryError::SameName(controller.name()));
+            }
+            let resource = controller.resource().resource();
+            if earlier.iter().any(|c| c.resource().resource() == resource) {
+                return Err(RegistryError::SameResource(resource));
+            }
+            check_status(&resource, &controller.crd())?;
+        }
+        Ok(())
+    }
+}
+
+fn check_status(resource: &str, crd: &CustomResourceDefinition) -> Result<(), RegistryError> {
+    let schemas = crd.spec.versions.iter().filter_map(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
+    for schema in schemas {
+        let status = schema.properties.as_ref().and_then(|p| p.get("status")).and_then(|s| s.properties.as_ref());
+        for field in ["observedGeneration", "conditions"] {
+            if !status.is_some_and(|s| s.contains_key(field)) {
+                return Err(RegistryError::Status { resource: resource.to_owned(), field });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A sample whose type was forgotten.
+#[derive(Clone, Debug)]
+pub struct AnySample {
+    /// `minimal`, `full`.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// The resource as JSON, without a status.
+    pub body: Value,
+}
+
+/// What one `build` gave.
+#[derive(Debug)]
+pub struct Built {
+    /// The complete objects, or why there can be none.
+    pub children: Result<Vec<Desired>, Invalid>,
+    /// What was looked up; to be watched in either case.
+    pub lookups: Vec<Lookup>,
+}
+
+/// A status before it has times.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The status as JSON, without conditions and observedGeneration.
+    pub status: Value,
+    /// The operator's own conditions.
+    pub conditions: Vec<Condition>,
+}
+
+/// An operator whose types were forgotten.
+///
+/// # Assumptions
+/// Objects given to a controller were made by its own [`decode`](Controller::decode).
+pub trait Controller: Send + Sync + fmt::Debug {
+    /// The operator's name.
+    fn name(&self) -> &'static str;
+    /// The kind that it reconciles.
+    fn resource(&self) -> KindInfo;
+    /// The definition of that kind.
+    fn crd(&self) -> CustomResourceDefinition;
+    /// The kinds that it owns.
+    fn owns(&self) -> Vec<OwnedKind>;
+    /// The kinds that it reads.
+    fn reads(&self) -> Vec<ReadKind>;
+    /// Its example resources.
+    fn samples(&self) -> Vec<AnySample>;
+    /// A resource from JSON.
+    ///
+    /// # Errors
+    /// Where the JSON does not have the resource's form.
+    fn decode(&self, json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error>;
+    /// The objects that should exist, complete.
+    ///
+    /// # Errors
+    /// [`ChildError`] for a defect of the operator. A resource that cannot work is in [`Built::children`].
+    fn build(&self, manager: &str, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError>;
+    /// The status for what was observed.
+    ///
+    /// # Errors
+    /// Where the status cannot be written as JSON.
+    fn report(&self, resource: &dyn AnyObject, children: &[ChildState<'_>]) -> Result<Report, serde_json::Error>;
+    /// The status that the resource carries, as JSON (null where there is none), and its conditions.
+    ///
+    /// # Errors
+    /// Where the status cannot be written as JSON.
+    fn current(&self, resource: &dyn AnyObject) -> Result<(Value, Vec<Written>), serde_json::Error>;
+}
+
+struct Erased<O> {
+    operator: O,
+}
+
+impl<O: Operator> fmt::Debug for Erased<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Controller").field(&O::NAME).finish()
+    }
+}
+
+/// An object of another type than its controller's: a defect of the engine, reported as one.
+fn typed<R: CustomResource>(resource: &dyn AnyObject) -> Result<&R, serde_json::Error> {
+    let any: &dyn Any = resource;
+    any.downcast_ref().ok_or_else(|| {
+        let wanted = KindInfo::of::<R>();
+        serde::de::Error::custom(format!("an object of another type was given to the controller of {}", wanted.resource()))
+    })
+}
+
+/// The owner that a resource is for its children.
+#[must_use]
+pub fn owner_of(kind: KindInfo, resource: &dyn AnyObject) -> Owner {
+    let meta = resource.meta();
+    Owner { kind, key: ObjectKey::of(meta), uid: meta.uid.clone().unwrap_or_default() }
+}
+
+impl<O: Operator> Controller for Erased<O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn resource(&self) -> KindInfo {
+        KindInfo::of::<O::Resource>()
+    }
+
+    fn crd(&self) -> CustomResourceDefinition {
+        O::Resource::definition()
+    }
+
+    fn owns(&self) -> Vec<OwnedKind> {
+        O::Owns::owned()
+    }
+
+    fn reads(&self) -> Vec<ReadKind> {
+        O::Reads::read()
+    }
+
+    fn samples(&self) -> Vec<AnySample> {
+        let any = |sample: crate::operator::Sample<O::Resource>| {
+            let mut body = serde_json::to_value(&sample.resource).unwrap_or(Value::Null);
+            if let Some(object) = body.as_object_mut() {
+                object.remove("status");
+            }
+            AnySample { name: sample.name, about: sample.about, body }
+        };
+        O::samples().into_iter().map(any).collect()
+    }
+
+    fn decode(&self, json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
+        kind::decode::<O::Resource>(json)
+    }
+
+    fn build(&self, manager: &str, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError> {
+        let kind = self.resource();
+        let not_json = |source| ChildError::NotJson { kind: kind.clone(), source };
+        let resource: &O::Resource = typed(resource).map_err(not_json)?;
+        let view = View::<O::Reads>::new(source);
+        let built = self.operator.build(resource, &view);
+        let lookups = view.into_lookups();
+        let owner = owner_of(kind, resource);
+        let children = match built {
+            Ok(children) => Ok(Stamp { controller: O::NAME, manager }.all(&owner, children.into_vec()?)?),
+            Err(invalid) => Err(invalid),
+        };
+        Ok(Built { children, lookups })
+    }
+
+    fn report(&self, resource: &dyn AnyObject, children: &[ChildState<'_>]) -> Result<Report, serde_json::Error> {
+        let resource: &O::Resource = typed(resource)?;
+        let observed = Observed::<O::Owns>::new(children);
+        let mut status = serde_json::to_value(self.operator.status(resource, &observed))?;
+        if !status.is_object() {
+            status = json!({});
+        }
+        Ok(Report { status, conditions: self.operator.conditions(resource, &observed) })
+    }
+
+    fn current(&self, resource: &dyn AnyObject) -> Result<(Value, Vec<Written>), serde_json::Error> {
+        let resource: &O::Resource = typed(resource)?;
+        let status = serde_json::to_value(resource.status())?;
+        let conditions = status.get("conditions").cloned().map(serde_json::from_value).transpose()?.unwrap_or_default();
+        Ok((status, conditions))
+    }
+}
+
