@@ -228,11 +228,9 @@ fn place(kind: &KindInfo, owner: &Owner, metadata: &Map<String, Value>) -> Resul
         };
     }
     match (owner.key.namespace(), text("namespace")) {
-        (Some(own), Some(other)) if own != other => Err(ChildError::OtherNamespace {
-            kind: kind.clone(),
-            key: ObjectKey::new(other, name),
-            namespace: own.to_owned(),
-        }),
+        (Some(own), Some(other)) if own != other => {
+            Err(ChildError::OtherNamespace { kind: kind.clone(), key: ObjectKey::new(other, name), namespace: own.to_owned() })
+        }
         (Some(own), _) => Ok(ObjectKey::new(own, name)),
         (None, Some(namespace)) => Ok(ObjectKey::new(namespace, name)),
         (None, None) => Err(ChildError::NoNamespace(kind.clone(), ObjectKey::cluster(name))),

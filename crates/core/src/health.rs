@@ -115,7 +115,10 @@ fn deployment(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
     let message = replicas(status.ready_replicas.unwrap_or(0).min(wanted), wanted);
     let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
     if behind || status.observed_generation.is_none() {
-        return Health::progressing(reason::PROGRESSING, format!("{message}: the Deployment controller has not seen the change yet"));
+        return Health::progressing(
+            reason::PROGRESSING,
+            format!("{message}: the Deployment controller has not seen the change yet"),
+        );
     }
     if let Some(failed) = find("ReplicaFailure", "True") {
         return Health::progressing(reason::PODS_REFUSED, format!("{message}: {}", failed.message));

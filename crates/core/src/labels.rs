@@ -21,10 +21,7 @@ pub type Labels = BTreeMap<String, String>;
 /// The values are valid label values whatever `instance` is (see [`names::label_value`](crate::names::label_value)).
 #[must_use]
 pub fn selector(name: &str, instance: &str) -> Labels {
-    Labels::from([
-        (NAME.to_owned(), name.to_owned()),
-        (INSTANCE.to_owned(), crate::names::label_value(instance)),
-    ])
+    Labels::from([(NAME.to_owned(), name.to_owned()), (INSTANCE.to_owned(), crate::names::label_value(instance))])
 }
 
 /// The label selector as a query string: `a=b,c=d`, as `kubectl -l` and the scale subresource want it.

@@ -26,7 +26,7 @@ pub fn child_name(parts: &[&str]) -> String {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let clean: String = joined.chars().map(|c| if fits(c) { c } else { '-' }).collect();
     let trimmed = clean.trim_matches('-');
-    if trimmed == joined && joined.len() <= MAX_LABEL {
+    if trimmed == joined && (1..=MAX_LABEL).contains(&joined.len()) {
         return joined;
     }
     with_hash(trimmed, &parts.join("\0"))

@@ -1,8 +1,8 @@
 //! What a developer writes: an [`Operator`].
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube_core::object::{HasSpec, HasStatus};
 use kube_core::CustomResourceExt;
+use kube_core::object::{HasSpec, HasStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -102,4 +102,3 @@ impl Invalid {
         Self { reason, message: message.into() }
     }
 }
-

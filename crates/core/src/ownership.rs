@@ -107,10 +107,9 @@ fn covered(node: &Value, value: &Value, path: &Path<'_>) -> Result<(), Missing> 
         Value::Object(map) if map.is_empty() => Err(path.missing()),
         Value::Object(map) => map.iter().try_for_each(|(name, value)| field(node, name, value, path)),
         Value::Array(items) if items.is_empty() => Err(path.missing()),
-        Value::Array(items) => items
-            .iter()
-            .enumerate()
-            .try_for_each(|(index, item)| list_item(parts, item, &Path::Item(path, index))),
+        Value::Array(items) => {
+            items.iter().enumerate().try_for_each(|(index, item)| list_item(parts, item, &Path::Item(path, index)))
+        }
         // A scalar that has parts: doubt.
         _ => Err(path.missing()),
     }

@@ -303,4 +303,3 @@ impl<O: Operator> Controller for Erased<O> {
         Ok((status, conditions))
     }
 }
-

@@ -19,7 +19,9 @@ pub enum DecodeError {
     #[error("the API server's answer is not an object: {0}")]
     Json(#[from] serde_json::Error),
     /// A resourceVersion that cannot be compared.
-    #[error("{key} has the resourceVersion {version:?}; only integers can be compared, as every Kubernetes API server sends them")]
+    #[error(
+        "{key} has the resourceVersion {version:?}; only integers can be compared, as every Kubernetes API server sends them"
+    )]
     Version {
         /// Which object.
         key: ObjectKey,
