@@ -1,0 +1,13 @@
+//! `Echo` of `example.com/v1`: an echo server, reached through a Service.
+//!
+//! - `resource`: the resource and its spec
+//! - `service`: how it is reached
+//! - `status`: what was observed, shared with the `Echo` of `test.com`
+
+mod resource;
+mod service;
+mod status;
+
+pub use resource::{DEFAULT_REPLICAS, Echo, EchoSpec};
+pub use service::{DEFAULT_PORT, EchoService, ServiceType};
+pub use status::EchoStatus;

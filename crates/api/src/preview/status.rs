@@ -1,0 +1,44 @@
+//! What was observed of a `PreviewEnvironment`.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{conditions, schema};
+
+/// What was last observed. Written by the operator; nobody else needs to.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::kubernetes_style)]
+pub struct PreviewEnvironmentStatus {
+    /// The metadata.generation that this status is about. Where it is lower than the resource's, the last edit has not been
+    /// looked at yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+
+    /// Where to look at the preview, once there is a route to it. Example: `http://preview-1.example.com`
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub url: Option<String>,
+
+    /// How many pods exist, ready or not, of this spec or of an older one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub replicas: Option<i32>,
+
+    /// How many pods answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub ready_replicas: Option<i32>,
+
+    /// How many pods are ready, of how many that are asked for. Example: 1/1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub ready: Option<String>,
+
+    /// What is so at present, one entry for each type: Ready, Reconciling, Stalled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions::conditions")]
+    pub conditions: Vec<Condition>,
+}

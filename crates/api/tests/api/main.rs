@@ -1,0 +1,33 @@
+//! What the types say on the wire and in their CRDs: one binary, a file for each question.
+//!
+//! - `wire`: how resources are read and written
+//! - `schemas`: names, columns, bounds, defaults, sizes
+//! - `rules`: what is refused beyond the bounds, and the message that says what to write instead
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod rules;
+mod schemas;
+mod wire;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use operator_api::{echo, echo_test, preview};
+use serde_json::Value;
+
+/// Every CRD that is ours.
+fn crds() -> [CustomResourceDefinition; 3] {
+    [echo::Echo::crd(), echo_test::Echo::crd(), preview::PreviewEnvironment::crd()]
+}
+
+/// The schema of a resource, as the API server gets it.
+fn schema_of<K: CustomResourceExt>() -> Value {
+    let crd = K::crd();
+    let validation = crd.spec.versions[0].schema.clone().expect("the CRD has a schema");
+    serde_json::to_value(validation.open_api_v3_schema).unwrap()
+}
+
+/// Looks into a schema along the names of properties: `spec.service.port`.
+fn property<'a>(schema: &'a Value, path: &str) -> &'a Value {
+    path.split('.')
+        .fold(schema, |at, name| at["properties"].get(name).unwrap_or_else(|| panic!("no property {name} on the way to {path}")))
+}

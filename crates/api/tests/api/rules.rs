@@ -1,0 +1,180 @@
+//! What is refused beyond the bounds of the schema: each rule lets something pass and refuses something, with a message that
+//! says what to write instead. The rules run here as CEL, as in the API server.
+
+use kube::CustomResourceExt;
+use kube::core::cel::Validator;
+use operator_api::echo::Echo;
+use operator_api::echo_test;
+use operator_api::preview::PreviewEnvironment;
+use serde_json::{Value, json};
+
+use crate::schema_of;
+
+const NAME: &str =
+    "metadata.name has to begin with a letter, because the Service is named after it: write for example web-1 rather than 1-web";
+const TEXT: &str = "text is empty: leave text out instead, and the servers answer with the request itself";
+const IMAGE: &str =
+    "write an image reference like registry.example.com/team/app:1.2.3: the repository in lower case, no https://, no spaces";
+const NODE_PORT: &str =
+    "a Service of type ClusterIP has no port on the nodes: write type: NodePort beside nodePort, or leave nodePort out";
+const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not negative, and a unit without a space";
+const REQUEST: &str = "a request is higher than the limit of the same resource: lower it, or raise the limit";
+const HOST_ALONE: &str = "write the host name alone, like preview-1.example.com: no https://, no port, no path, no spaces";
+const WILDCARD: &str = "write one host name without a *, like preview-1.example.com: each preview has a host of its own";
+const LABELS: &str = "each part between the dots has 1 to 63 characters, a to z, 0 to 9 or hyphens, with no hyphen at its beginning or end: like preview-1.example.com";
+const DOMAIN: &str = "write the full host name with its domain, like preview-1.example.com";
+const ADDRESS: &str = "write a host name like preview-1.example.com, not an IP address: the last part is not a number";
+
+/// What the rules of `K` say about a resource, after the defaults are filled in.
+fn messages<K: CustomResourceExt>(name: &str, spec: &Value) -> Vec<String> {
+    let object = json!({ "metadata": { "name": name }, "spec": spec });
+    match Validator::new().validate_with_defaults(&schema_of::<K>(), &object, None) {
+        Ok(()) => Vec::new(),
+        Err(errors) => errors.into_vec().into_iter().map(|error| error.message).collect(),
+    }
+}
+
+fn echo(spec: &Value) -> Vec<String> {
+    messages::<Echo>("web", spec)
+}
+
+fn preview(fqdn: &str) -> Vec<String> {
+    messages::<PreviewEnvironment>("web", &json!({ "image": "app:1", "fqdn": fqdn }))
+}
+
+/// No message.
+const PASSES: [&str; 0] = [];
+
+#[test]
+fn an_empty_echo_passes() {
+    assert_eq!(echo(&json!({})), PASSES);
+}
+
+#[test]
+fn a_name_that_begins_with_a_digit_is_refused_for_every_resource() {
+    fn check<K: CustomResourceExt>(spec: &Value) {
+        assert_eq!(messages::<K>("17-web", spec), [NAME]);
+        for name in ["web-17", "web.example", &"w".repeat(200)] {
+            assert_eq!(messages::<K>(name, spec), PASSES, "{name}");
+        }
+    }
+    check::<Echo>(&json!({}));
+    check::<echo_test::Echo>(&json!({ "replicas": 1, "text": "hello" }));
+    check::<PreviewEnvironment>(&json!({ "image": "app:1", "fqdn": "a.example.com" }));
+}
+
+#[test]
+fn an_empty_text_is_to_be_left_out() {
+    assert_eq!(echo(&json!({ "text": "" })), [TEXT]);
+    assert_eq!(echo(&json!({ "text": " " })), PASSES);
+}
+
+#[test]
+fn an_image_is_a_reference_that_can_be_pulled() {
+    let digest = format!("a/b@sha256:{}", "0f".repeat(32));
+    for image in [
+        "nginx",
+        "hashicorp/http-echo:1.0.0",
+        "localhost:5000/a/b__c/d-e.f:v1_2",
+        "Registry.Example.com/team/app",
+        "[2001:db8::1]:5000/app",
+        &digest,
+    ] {
+        assert_eq!(echo(&json!({ "image": image })), PASSES, "{image}");
+    }
+    for image in ["", "https://example.com/app:1", "Team/App:1", "app: 1", "app:", "app:1 ", "app@sha256:12", "app:1\n", "/app"] {
+        assert_eq!(echo(&json!({ "image": image })), [IMAGE], "{image:?}");
+        let spec = json!({ "image": image, "fqdn": "a.example.com" });
+        assert_eq!(messages::<PreviewEnvironment>("web", &spec), [IMAGE], "{image:?}");
+    }
+}
+
+#[test]
+fn a_node_port_wants_a_type_that_opens_it() {
+    assert_eq!(echo(&json!({ "service": { "nodePort": 30080 } })), [NODE_PORT]);
+    assert_eq!(echo(&json!({ "service": { "type": "ClusterIP", "nodePort": 30080 } })), [NODE_PORT]);
+    assert_eq!(echo(&json!({ "service": { "type": "NodePort", "nodePort": 30080 } })), PASSES);
+    assert_eq!(echo(&json!({ "service": { "type": "LoadBalancer", "nodePort": 30080 } })), PASSES);
+    assert_eq!(echo(&json!({ "service": { "type": "NodePort" } })), PASSES);
+}
+
+#[test]
+fn a_quantity_is_a_number_with_a_unit() {
+    for quantity in [json!("500m"), json!(2), json!("2"), json!("0.5"), json!("128Mi"), json!("1e3"), json!(0)] {
+        assert_eq!(echo(&json!({ "resources": { "limits": { "cpu": quantity } } })), PASSES, "{quantity}");
+    }
+    for quantity in [json!("lots"), json!("1 Gi"), json!("-1"), json!(-1), json!("")] {
+        for list in ["limits", "requests"] {
+            assert_eq!(echo(&json!({ "resources": { list: { "cpu": quantity } } })), [QUANTITY], "{quantity}");
+        }
+    }
+}
+
+#[test]
+fn a_request_is_not_higher_than_its_limit() {
+    let resources = |request: Value, limit: Value| json!({ "resources": { "requests": { "cpu": request, "memory": "1Gi" }, "limits": { "cpu": limit } } });
+    assert_eq!(echo(&resources(json!("500m"), json!(1))), PASSES);
+    assert_eq!(echo(&resources(json!(1), json!("1000m"))), PASSES);
+    assert_eq!(echo(&resources(json!(2), json!("1500m"))), [REQUEST]);
+    assert_eq!(echo(&resources(json!("lots"), json!(1))), [QUANTITY], "and nothing about the limit");
+}
+
+#[test]
+fn a_host_name_passes() {
+    let longest_label = format!("{}.example.com", "a".repeat(63));
+    for host in ["preview-1.example.com", "a.b", "1.example.com", "xn--mnchen-3ya.example.com", "a--b.localhost", &longest_label]
+    {
+        assert_eq!(preview(host), PASSES, "{host}");
+    }
+}
+
+#[test]
+fn what_belongs_to_a_url_is_no_part_of_a_host_name() {
+    for host in [
+        "https://preview-1.example.com",
+        "preview-1.example.com:8080",
+        "preview-1.example.com/path",
+        "preview-1.example.com?query",
+        "me@example.com",
+        "preview 1.example.com",
+        "preview-1.example.com\n",
+        "HTTPS://Preview.example.com./",
+    ] {
+        assert_eq!(preview(host), [HOST_ALONE], "{host}");
+    }
+}
+
+#[test]
+fn a_wildcard_is_no_host_of_its_own() {
+    assert_eq!(preview("*.example.com"), [WILDCARD]);
+}
+
+#[test]
+fn capital_letters_and_a_dot_at_the_end_get_the_right_name_in_answer() {
+    for host in ["preview-1.example.com.", "Preview-1.Example.com", "PREVIEW-1.example.com."] {
+        assert_eq!(preview(host), ["write it in lower case and without a dot at the end: preview-1.example.com"], "{host}");
+    }
+}
+
+#[test]
+fn every_part_of_a_host_name_is_a_dns_label() {
+    let long = format!("{}.example.com", "a".repeat(64));
+    for host in
+        ["preview_1.example.com", "-a.example.com", "a-.example.com", "a..example.com", ".example.com", "ä.example.com", &long]
+    {
+        assert_eq!(preview(host), [LABELS], "{host}");
+    }
+}
+
+#[test]
+fn a_host_name_without_a_domain_is_refused() {
+    for host in ["preview-1", ""] {
+        assert_eq!(preview(host), [DOMAIN], "{host:?}");
+    }
+}
+
+#[test]
+fn an_address_is_no_host_name() {
+    assert_eq!(preview("10.0.0.1"), [ADDRESS]);
+    assert_eq!(preview("10.0.0.a1"), PASSES);
+}

@@ -1,0 +1,215 @@
+//! Names, columns, bounds, defaults and sizes of the CRDs.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::core::cel::apply_defaults;
+use operator_api::echo::{Echo, EchoSpec, ServiceType};
+use operator_api::echo_test;
+use operator_api::preview::PreviewEnvironment;
+use serde_json::{Value, json};
+
+use crate::{crds, property, schema_of};
+
+/// Where client-side `kubectl apply` gives up: it keeps a copy of the CRD in an annotation of at most this many bytes.
+const ANNOTATION_LIMIT: usize = 262_144;
+
+fn title(crd: &CustomResourceDefinition) -> &str {
+    crd.metadata.name.as_deref().unwrap()
+}
+
+/// Calls `check` with every schema inside `schema`, and the path that leads there.
+fn walk(schema: &Value, path: &str, check: &mut dyn FnMut(&str, &Value)) {
+    check(path, schema);
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        walk(inner, &format!("{path}.{name}"), check);
+    }
+    for inner in ["items", "additionalProperties"] {
+        if schema[inner].is_object() {
+            walk(&schema[inner], &format!("{path}[]"), check);
+        }
+    }
+}
+
+fn schemas() -> [(&'static str, Value); 3] {
+    [("echo", schema_of::<Echo>()), ("echo_test", schema_of::<echo_test::Echo>()), ("preview", schema_of::<PreviewEnvironment>())]
+}
+
+#[test]
+fn the_names_are_the_ones_that_people_type() {
+    let names = crds().map(|crd| {
+        let names = crd.spec.names;
+        (crd.metadata.name.unwrap(), names.singular.unwrap(), names.short_names.unwrap(), names.categories.unwrap())
+    });
+    let strings = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        names,
+        [
+            ("echoes.example.com".into(), "echo".into(), strings(&["echo"]), strings(&["all"])),
+            ("echoes.test.com".into(), "echo".into(), strings(&["echo"]), strings(&["all"])),
+            (
+                "previewenvironments.platform9.com".into(),
+                "previewenvironment".into(),
+                strings(&["pe", "previewenv", "preview"]),
+                strings(&["all"])
+            ),
+        ]
+    );
+}
+
+#[test]
+fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
+    let [echo, echo_of_test, preview] = crds().map(|crd| {
+        let columns = crd.spec.versions[0].additional_printer_columns.clone().unwrap();
+        columns.into_iter().map(|column| (column.name, column.json_path, column.priority)).collect::<Vec<_>>()
+    });
+    let column = |name: &str, path: &str, priority| (name.to_owned(), path.to_owned(), priority);
+    let ready = column("Ready", r#".status.conditions[?(@.type=="Ready")].status"#, None);
+    let age = column("Age", ".metadata.creationTimestamp", None);
+    let message = column("Message", r#".status.conditions[?(@.type=="Ready")].message"#, Some(1));
+    let replicas = column("Replicas", ".status.ready", None);
+    let text = column("Text", ".spec.text", None);
+    assert_eq!(echo, [ready.clone(), replicas, text, age.clone(), message.clone()]);
+    assert_eq!(echo_of_test, echo);
+    assert_eq!(preview, [ready, column("URL", ".status.url", None), age, message]);
+}
+
+#[test]
+fn both_echoes_can_be_scaled_and_every_resource_has_a_status_of_its_own() {
+    let [echo, echo_of_test, preview] = crds().map(|crd| crd.spec.versions[0].subresources.clone().unwrap());
+    for subresources in [&echo, &echo_of_test] {
+        let scale = subresources.scale.as_ref().unwrap();
+        assert_eq!(scale.spec_replicas_path, ".spec.replicas");
+        assert_eq!(scale.status_replicas_path, ".status.replicas");
+        assert_eq!(scale.label_selector_path.as_deref(), Some(".status.selector"));
+    }
+    assert!(preview.scale.is_none(), "there are no replicas in its spec");
+    assert!([echo, echo_of_test, preview].iter().all(|subresources| subresources.status.is_some()));
+}
+
+#[test]
+fn what_the_schema_fills_in_is_what_the_methods_say() {
+    let schema = schema_of::<Echo>();
+    // Twice: the API server fills in what is inside a default, too, and this function only what is inside a value.
+    let filled = apply_defaults(&schema, &apply_defaults(&schema, &json!({ "spec": {} })));
+    assert_eq!(filled["spec"], json!({ "replicas": 1, "service": { "type": "ClusterIP", "port": 80 } }));
+
+    let (empty, filled) = (EchoSpec::default(), serde_json::from_value::<EchoSpec>(filled["spec"].clone()).unwrap());
+    assert_eq!(filled.replicas, Some(empty.replicas()));
+    assert_eq!(filled.service.port, Some(empty.service.port()));
+    assert_eq!(filled.service.type_, Some(empty.service.service_type()));
+    assert_eq!(empty.service.service_type(), ServiceType::ClusterIp);
+}
+
+#[test]
+fn bounds_are_what_the_descriptions_promise() {
+    let (echo, of_test, preview) = (schema_of::<Echo>(), schema_of::<echo_test::Echo>(), schema_of::<PreviewEnvironment>());
+    for schema in [&echo, &of_test] {
+        let replicas = property(schema, "spec.replicas");
+        assert_eq!((&replicas["minimum"], &replicas["maximum"]), (&json!(0.0), &json!(100.0)));
+        let text = property(schema, "spec.text");
+        assert_eq!((&text["minLength"], &text["maxLength"]), (&json!(1), &json!(4096)));
+    }
+    for port in ["spec.service.port", "spec.service.nodePort"] {
+        let port = property(&echo, port);
+        assert_eq!((&port["minimum"], &port["maximum"]), (&json!(1.0), &json!(65535.0)));
+    }
+    assert_eq!(property(&echo, "spec.service.type")["enum"], json!(["ClusterIP", "NodePort", "LoadBalancer"]));
+    assert_eq!(property(&preview, "spec.fqdn")["maxLength"], json!(253));
+    for schema in [&echo, &preview] {
+        let image = property(schema, "spec.image");
+        assert_eq!((&image["minLength"], &image["maxLength"]), (&json!(1), &json!(512)));
+    }
+}
+
+#[test]
+fn only_what_has_no_sensible_default_is_required() {
+    assert_eq!(property(&schema_of::<Echo>(), "spec").get("required"), None);
+    assert_eq!(property(&schema_of::<echo_test::Echo>(), "spec")["required"], json!(["replicas", "text"]));
+    assert_eq!(property(&schema_of::<PreviewEnvironment>(), "spec")["required"], json!(["fqdn", "image"]));
+    for (name, schema) in schemas() {
+        assert_eq!(schema["required"], json!(["spec"]), "{name}");
+        assert_eq!(property(&schema, "status").get("required"), None, "{name}");
+    }
+}
+
+#[test]
+fn conditions_are_a_map_by_type_with_the_bounds_of_the_convention() {
+    for (name, schema) in schemas() {
+        let conditions = property(&schema, "status.conditions");
+        assert_eq!(conditions["x-kubernetes-list-type"], json!("map"), "{name}");
+        assert_eq!(conditions["x-kubernetes-list-map-keys"], json!(["type"]), "{name}");
+        let condition = &conditions["items"];
+        assert_eq!(property(condition, "type")["maxLength"], json!(316), "{name}");
+        assert_eq!(property(condition, "reason")["maxLength"], json!(1024), "{name}");
+        assert_eq!(property(condition, "message")["maxLength"], json!(32768), "{name}");
+        assert_eq!(property(condition, "status")["enum"], json!(["True", "False", "Unknown"]), "{name}");
+        assert_eq!(condition["required"], json!(["lastTransitionTime", "message", "reason", "status", "type"]), "{name}");
+    }
+}
+
+#[test]
+fn resources_of_a_container_take_cpu_and_memory_but_no_claims() {
+    let schema = schema_of::<Echo>();
+    let resources = property(&schema, "spec.resources");
+    let names: Vec<_> = resources["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["limits", "requests"]);
+    assert_eq!(property(resources, "limits")["additionalProperties"]["x-kubernetes-int-or-string"], json!(true));
+}
+
+#[test]
+fn every_field_is_described_in_one_line_a_paragraph() {
+    for (name, schema) in schemas() {
+        walk(&schema, name, &mut |path, inner| {
+            // What is inside a list or a map is described by the list or map.
+            if path.ends_with("[]") {
+                return;
+            }
+            let description = inner["description"].as_str().unwrap_or_default();
+            assert!(description.len() > 15, "{path} is not described: {description:?}");
+            assert!(!description.replace("\n\n", " ").contains('\n'), "{path}: {description:?}");
+        });
+    }
+}
+
+#[test]
+fn every_field_that_people_write_has_an_example_or_its_values_in_its_description() {
+    for (name, schema) in schemas() {
+        for (field, inner) in property(&schema, "spec")["properties"].as_object().unwrap() {
+            let description = inner["description"].as_str().unwrap();
+            assert!(description.contains("Example: ") || field == "service", "{name}.{field}: {description}");
+        }
+    }
+}
+
+#[test]
+fn every_string_and_list_and_map_has_a_bound() {
+    for (name, schema) in schemas() {
+        walk(&schema, name, &mut |path, inner| {
+            let bounded = match inner["type"].as_str() {
+                Some("string") => ["maxLength", "enum", "format"].iter().any(|key| inner.get(key).is_some()),
+                Some("array") => inner.get("maxItems").is_some(),
+                Some("object") if inner.get("additionalProperties").is_some() => inner.get("maxProperties").is_some(),
+                _ => true,
+            };
+            assert!(bounded, "{path}: {inner}");
+        });
+    }
+}
+
+#[test]
+fn a_field_of_a_spec_may_be_left_out_but_not_null() {
+    for (name, schema) in schemas() {
+        walk(property(&schema, "spec"), name, &mut |path, inner| {
+            assert_eq!(inner.get("nullable"), None, "{path}");
+            assert_eq!(inner.get("anyOf"), None, "{path}");
+        });
+    }
+}
+
+#[test]
+fn every_crd_fits_many_times_into_the_annotation_of_kubectl_apply() {
+    for crd in crds() {
+        let size = serde_json::to_vec(&crd).unwrap().len();
+        println!("{}: {size} bytes", title(&crd));
+        assert!(size < ANNOTATION_LIMIT / 16, "{}: {size} bytes", title(&crd));
+    }
+}

@@ -1,0 +1,125 @@
+//! How resources are read and written: nothing that was not said is sent.
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use operator_api::ambassador::{Mapping, MappingSpec};
+use operator_api::echo::{self, EchoService, EchoSpec, EchoStatus, ServiceType};
+use operator_api::{echo_test, preview};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Reads one of the resources that users of older operators have, and gives it back as read and as written.
+fn input<K: DeserializeOwned + Serialize>(file: &str) -> (K, Value, Value) {
+    let path = format!("{}/../../tests/inputs/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let resource: K = serde_saphyr::from_str(&text).unwrap();
+    let written = serde_json::to_value(&resource).unwrap();
+    (resource, serde_saphyr::from_str(&text).unwrap(), written)
+}
+
+#[test]
+fn an_echo_with_nothing_but_replicas_is_written_as_it_was_read() {
+    let (echo, read, written) = input::<echo::Echo>("echo-example-com.yaml");
+    assert_eq!((echo.spec.replicas, echo.spec.text), (Some(2), None));
+    assert_eq!(written, read);
+}
+
+#[test]
+fn an_echo_of_test_com_is_written_as_it_was_read() {
+    let (echo, read, written) = input::<echo_test::Echo>("echo-test-com.yaml");
+    assert_eq!((echo.spec.replicas, echo.spec.text.as_str()), (2, "Hello world"));
+    assert_eq!(written, read);
+}
+
+#[test]
+fn a_preview_environment_is_written_as_it_was_read() {
+    let (preview, read, written) = input::<preview::PreviewEnvironment>("preview-environment.yaml");
+    assert_eq!(preview.spec.image, "my-container-image:latest");
+    assert_eq!(preview.spec.fqdn, "preview-1.fqdn.com");
+    assert_eq!(written, read);
+}
+
+#[test]
+fn an_empty_spec_is_written_empty() {
+    let echo = echo::Echo::new("web", EchoSpec::default());
+    let written = serde_json::to_value(&echo).unwrap();
+    assert_eq!(written["spec"], json!({}));
+    assert_eq!(written.get("status"), None);
+}
+
+#[test]
+fn an_empty_status_is_written_empty() {
+    assert_eq!(serde_json::to_value(EchoStatus::default()).unwrap(), json!({}));
+    assert_eq!(serde_json::to_value(preview::PreviewEnvironmentStatus::default()).unwrap(), json!({}));
+}
+
+#[test]
+fn every_field_of_an_echo_has_its_place_on_the_wire() {
+    let requests = [("cpu".to_owned(), Quantity("10m".to_owned()))].into();
+    let spec = EchoSpec {
+        replicas: Some(0),
+        text: Some("Hello".to_owned()),
+        image: Some("mirror.example.com/http-echo:1.0.0".to_owned()),
+        service: EchoService { type_: Some(ServiceType::ClusterIp), port: Some(8080), node_port: Some(30080) },
+        resources: Some(ResourceRequirements { requests: Some(requests), ..ResourceRequirements::default() }),
+    };
+    let written = json!({
+        "replicas": 0,
+        "text": "Hello",
+        "image": "mirror.example.com/http-echo:1.0.0",
+        "service": { "type": "ClusterIP", "port": 8080, "nodePort": 30080 },
+        "resources": { "requests": { "cpu": "10m" } },
+    });
+    assert_eq!(serde_json::to_value(&spec).unwrap(), written);
+    assert_eq!(serde_json::from_value::<EchoSpec>(written).unwrap(), spec);
+}
+
+#[test]
+fn a_null_is_read_as_a_field_that_is_left_out() {
+    let read: EchoSpec = serde_json::from_value(json!({ "replicas": null, "text": null, "resources": null })).unwrap();
+    assert_eq!(read, EchoSpec::default());
+}
+
+#[test]
+fn a_field_of_a_later_version_does_not_keep_a_resource_from_being_read() {
+    let read: EchoSpec = serde_json::from_value(json!({ "text": "Hello", "colour": "red" })).unwrap();
+    assert_eq!(read.text.as_deref(), Some("Hello"));
+}
+
+#[test]
+fn the_type_of_a_service_is_shown_as_the_api_spells_it() {
+    for service_type in [ServiceType::ClusterIp, ServiceType::NodePort, ServiceType::LoadBalancer] {
+        assert_eq!(json!(service_type), json!(service_type.to_string()));
+    }
+}
+
+#[test]
+fn a_mapping_has_the_field_names_of_ambassador() {
+    let mapping = Mapping::new(
+        "preview-1",
+        MappingSpec {
+            hostname: Some("preview-1.example.com".to_owned()),
+            prefix: "/".to_owned(),
+            service: "preview-1:80".to_owned(),
+            timeout_ms: Some(10_000),
+            allow_upgrade: vec!["websocket".to_owned()],
+            ..MappingSpec::default()
+        },
+    );
+    assert_eq!(
+        serde_json::to_value(&mapping).unwrap(),
+        json!({
+            "apiVersion": "getambassador.io/v3alpha1",
+            "kind": "Mapping",
+            "metadata": { "name": "preview-1" },
+            "spec": {
+                "hostname": "preview-1.example.com",
+                "prefix": "/",
+                "service": "preview-1:80",
+                "timeout_ms": 10_000,
+                "allow_upgrade": ["websocket"],
+            },
+        })
+    );
+}
