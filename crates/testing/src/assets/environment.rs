@@ -1,0 +1,50 @@
+//! The environment variables that decide where things are, read once, so that tests can hand in their own.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Everything that this crate wants to know from the process environment.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `KUBEWRIGHT_HOME`: where binaries and clusters live, instead of the cache folder.
+    pub kubewright_home: Option<PathBuf>,
+    /// `XDG_CACHE_HOME`.
+    pub xdg_cache_home: Option<PathBuf>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
+    /// `KUBEWRIGHT_ASSETS`: a folder that holds all binaries that are asked for.
+    pub kubewright_assets: Option<PathBuf>,
+    /// `KUBEBUILDER_ASSETS`: a folder that may hold some of them (kube-apiserver, etcd, kubectl).
+    pub kubebuilder_assets: Option<PathBuf>,
+    /// `KUBEWRIGHT_OFFLINE`: when set and not empty, nothing is downloaded (a build may still fetch Go modules).
+    pub offline: bool,
+    /// `PATH`.
+    pub path: Option<OsString>,
+    /// `GOTOOLCHAIN`.
+    pub go_toolchain: Option<String>,
+}
+
+impl Environment {
+    /// The environment of this process. Variables that are set but empty count as unset.
+    pub fn from_process() -> Self {
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let path = |name: &str| set(name).map(PathBuf::from);
+        Self {
+            kubewright_home: path("KUBEWRIGHT_HOME"),
+            xdg_cache_home: path("XDG_CACHE_HOME"),
+            home: path("HOME"),
+            kubewright_assets: path("KUBEWRIGHT_ASSETS"),
+            kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
+            offline: set("KUBEWRIGHT_OFFLINE").is_some(),
+            path: set("PATH"),
+            go_toolchain: set("GOTOOLCHAIN").and_then(|value| value.into_string().ok()),
+        }
+    }
+
+    /// The folders of `PATH`, in order, without relative ones: what they name depends on where one stands.
+    pub(crate) fn path_folders(&self) -> Vec<PathBuf> {
+        let path = self.path.clone().unwrap_or_default();
+        env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
+    }
+}

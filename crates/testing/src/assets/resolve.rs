@@ -1,0 +1,102 @@
+//! Finding binaries that are already on this machine, in the order that [`super`] documents. Nothing is
+//! fetched or built here.
+
+use std::path::{Path, PathBuf};
+
+use super::binary::Binary;
+use super::environment::Environment;
+use super::error::AssetsError;
+use super::version::Version;
+use super::{Located, Source, Wanted, probe};
+use crate::home::Home;
+
+/// What was found, and what was looked at but not taken, each with the reason.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) located: Vec<Located>,
+    pub(super) missing: Vec<Binary>,
+    pub(super) passed_over: Vec<String>,
+}
+
+/// Looks for all that is wanted.
+pub(super) fn find(environment: &Environment, home: &Home, wanted: &Wanted) -> Result<Found, AssetsError> {
+    if let Some(folder) = &environment.kubewright_assets {
+        return in_named_folder(folder, wanted);
+    }
+    let mut found = Found::default();
+    for &binary in &wanted.binaries {
+        let version = wanted.version(binary);
+        match find_one(environment, home, binary, version, &mut found.passed_over) {
+            Some(located) => found.located.push(located),
+            None => found.missing.push(binary),
+        }
+    }
+    Ok(found)
+}
+
+/// `KUBEWRIGHT_ASSETS`: everything comes from there, and the user hears of it when it does not.
+fn in_named_folder(folder: &Path, wanted: &Wanted) -> Result<Found, AssetsError> {
+    let (present, missing): (Vec<Binary>, Vec<Binary>) =
+        wanted.binaries.iter().partition(|binary| probe::is_executable(&folder.join(binary.name())));
+    if !missing.is_empty() {
+        return Err(AssetsError::Missing { folder: folder.to_owned(), missing });
+    }
+    let locate = |binary: Binary| {
+        let path = absolute(&folder.join(binary.name()));
+        let (found, wanted) = (probe::version(binary, &path)?, wanted.version(binary));
+        if !binary.accepts(found, wanted) {
+            return Err(AssetsError::DoesNotFit { binary, path, found, wanted });
+        }
+        Ok(Located { binary, path, version: found, source: Source::KubewrightAssets })
+    };
+    let located = present.into_iter().map(locate).collect::<Result<_, _>>()?;
+    Ok(Found { located, ..Found::default() })
+}
+
+fn find_one(
+    environment: &Environment,
+    home: &Home,
+    binary: Binary,
+    wanted: Version,
+    passed_over: &mut Vec<String>,
+) -> Option<Located> {
+    let mut if_it_fits = |path: PathBuf, source: Source| {
+        let path = absolute(&path);
+        let version = match probe::version(binary, &path) {
+            Ok(version) if binary.accepts(version, wanted) => version,
+            Ok(version) => {
+                let needed = binary.requirement(wanted);
+                passed_over.push(format!("{} is {version}, {needed} is needed: not used", path.display()));
+                return None;
+            }
+            Err(error) => {
+                passed_over.push(format!("not used: {error}"));
+                return None;
+            }
+        };
+        Some(Located { binary, path, version, source })
+    };
+    environment
+        .kubebuilder_assets
+        .iter()
+        .map(|folder| folder.join(binary.name()))
+        .find(|path| probe::is_executable(path))
+        .and_then(|path| if_it_fits(path, Source::KubebuilderAssets))
+        .or_else(|| cached(home, binary, wanted))
+        .or_else(|| {
+            let mut candidates = environment.path_folders().into_iter().map(|folder| folder.join(binary.name()));
+            // The first that fits, not the first that is there: a shim in front must not hide the real thing.
+            candidates.by_ref().filter(|path| probe::is_executable(path)).find_map(|path| if_it_fits(path, Source::Path))
+        })
+}
+
+/// What an earlier run left in the cache. Its version is known from the folder: only whole binaries get there.
+pub(super) fn cached(home: &Home, binary: Binary, version: Version) -> Option<Located> {
+    let path = home.binaries(binary.project(), version).join(binary.name());
+    probe::is_executable(&path).then_some(Located { binary, path, version, source: Source::Cache })
+}
+
+/// The components are started from another folder, so relative paths would miss.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,144 @@
+//! The kubeconfig of a cluster: our own file, complete in itself, and on request an entry in a file of the user.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::error::Error;
+use super::kubectl::Kubectl;
+use crate::home::{HomeError, write_private};
+
+/// The name of the context, cluster and user: with a prefix, as it stands beside others in a user's file.
+pub(super) fn context(name: &str) -> String {
+    format!("kubewright-{name}")
+}
+
+/// Writes a kubeconfig that holds the certificates that kwokctl made in `pki`, readable by the owner alone.
+pub(super) fn write(path: &Path, name: &str, server: &str, pki: &Path) -> Result<(), Error> {
+    let encoded = |file: &str| -> Result<String, Error> {
+        let file = pki.join(file);
+        let content = fs::read(&file).map_err(HomeError::at(&file))?;
+        Ok(STANDARD.encode(content))
+    };
+    let text = render(&context(name), server, &encoded("ca.crt")?, &encoded("admin.crt")?, &encoded("admin.key")?);
+    Ok(write_private(path, text.as_bytes())?)
+}
+
+fn render(context: &str, server: &str, authority: &str, certificate: &str, key: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Config
+clusters:
+- name: {context}
+  cluster:
+    server: {server}
+    certificate-authority-data: {authority}
+users:
+- name: {context}
+  user:
+    client-certificate-data: {certificate}
+    client-key-data: {key}
+contexts:
+- name: {context}
+  context:
+    cluster: {context}
+    user: {context}
+current-context: {context}
+"
+    )
+}
+
+/// Editing a kubeconfig takes milliseconds, but kubectl waits for whoever else edits it.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Adds the cluster to the kubeconfig `target` and makes it the current context; everything else stays.
+pub(super) fn export(kubectl: &Path, target: &Path, name: &str, server: &str, pki: &Path) -> Result<(), Error> {
+    if let Some(folder) = target.parent() {
+        fs::create_dir_all(folder).map_err(HomeError::at(folder))?;
+    }
+    let context = context(name);
+    let file = |flag: &str, file: &str| format!("--{flag}={}", pki.join(file).display());
+    let edits: [&[&str]; 4] = [
+        &["set-cluster", &context, &format!("--server={server}"), "--embed-certs=true", &file("certificate-authority", "ca.crt")],
+        &[
+            "set-credentials",
+            &context,
+            "--embed-certs=true",
+            &file("client-certificate", "admin.crt"),
+            &file("client-key", "admin.key"),
+        ],
+        &["set-context", &context, &format!("--cluster={context}"), &format!("--user={context}")],
+        &["use-context", &context],
+    ];
+    edit(kubectl, target, &edits)
+}
+
+/// Takes the cluster out of the kubeconfig `target`, if it is there.
+pub(super) fn unexport(kubectl: &Path, target: &Path, name: &str) -> Result<(), Error> {
+    let content = match fs::read_to_string(target) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(HomeError::at(target))?,
+    };
+    let context = context(name);
+    if !content.contains(&context) {
+        return Ok(());
+    }
+    let is_current = content.lines().any(|line| line.trim_end() == format!("current-context: {context}"));
+    if is_current {
+        edit(kubectl, target, &[&["unset", "current-context"]])?;
+    }
+    let entries = ["contexts", "clusters", "users"].map(|part| format!("{part}.{context}"));
+    for entry in &entries {
+        edit(kubectl, target, &[&["unset", entry]])?;
+    }
+    Ok(())
+}
+
+fn edit(kubectl: &Path, target: &Path, edits: &[&[&str]]) -> Result<(), Error> {
+    // kubectl keeps no cache for this; the folder is only named so that it does not look for another.
+    let kubectl = Kubectl::new(kubectl, target, &std::env::temp_dir());
+    for edit in edits {
+        let arguments: Vec<&str> = ["config"].into_iter().chain(edit.iter().copied()).collect();
+        kubectl.run(&arguments, LIMIT)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn the_file_holds_its_certificates_and_is_private() {
+        let scratch = Scratch::new();
+        for (file, content) in [("ca.crt", "CA"), ("admin.crt", "CERT"), ("admin.key", "KEY")] {
+            fs::write(scratch.path().join(file), content).unwrap();
+        }
+        let path = scratch.path().join("kubeconfig");
+        write(&path, "dev", "https://127.0.0.1:1", scratch.path()).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        for line in [
+            "    server: https://127.0.0.1:1",
+            "    certificate-authority-data: Q0E=",
+            "    client-certificate-data: Q0VSVA==",
+            "    client-key-data: S0VZ",
+            "current-context: kubewright-dev",
+        ] {
+            assert!(text.lines().any(|l| l == line), "no `{line}` in\n{text}");
+        }
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_needs_nothing_taken_out() {
+        unexport(Path::new("/nonexistent"), Path::new("/nonexistent/config"), "dev").unwrap();
+    }
+}

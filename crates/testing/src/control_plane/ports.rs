@@ -1,0 +1,122 @@
+//! Which ports a cluster listens on. They are chosen here, not by kwokctl: it looks for free ports when it
+//! starts, so two that start at the same time choose the same ones, and a cluster that is stopped has none.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::{Ipv4Addr, TcpListener};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+use super::spec::Component;
+
+/// The ports of one cluster, all on 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ports {
+    /// etcd, for clients.
+    pub etcd: u16,
+    /// etcd, for its peers; it insists on having one.
+    pub etcd_peer: u16,
+    /// The API server.
+    pub kube_apiserver: u16,
+    /// The controller manager's metrics.
+    pub kube_controller_manager: u16,
+    /// The scheduler's metrics.
+    pub kube_scheduler: u16,
+    /// kwok's metrics, and what stands for the kubelets.
+    pub kwok_controller: u16,
+}
+
+const COUNT: usize = 6;
+/// Above what services are registered on, and below both 30000 (node ports) and 32768, from where on systems
+/// take the ports of outgoing connections.
+const FROM: u16 = 20_000;
+const TO: u16 = 30_000;
+
+impl Ports {
+    /// Chooses ports that nobody listens on and that are not in `taken`.
+    ///
+    /// The search begins at a place that depends on `seed` only: the same cluster gets the same ports again, and
+    /// clusters of different homes, which do not know of each other, seldom meet.
+    pub(super) fn choose(seed: &str, taken: &BTreeSet<u16>) -> Result<Self, Error> {
+        Self::choose_where(seed, |port| !taken.contains(&port) && is_free(port))
+    }
+
+    fn choose_where(seed: &str, is_free: impl Fn(u16) -> bool) -> Result<Self, Error> {
+        let mut hasher = DefaultHasher::new();
+        seed.hash(&mut hasher);
+        let span = u64::from(TO - FROM);
+        // Less than `span`, which is less than 65536.
+        let start = u16::try_from(hasher.finish() % span).unwrap_or(0);
+        let candidates = (FROM + start..TO).chain(FROM..FROM + start);
+        let free: Vec<u16> = candidates.filter(|port| is_free(*port)).take(COUNT).collect();
+        match free[..] {
+            [etcd, etcd_peer, kube_apiserver, kube_controller_manager, kube_scheduler, kwok_controller] => {
+                Ok(Self { etcd, etcd_peer, kube_apiserver, kube_controller_manager, kube_scheduler, kwok_controller })
+            }
+            _ => Err(Error::Ports { needed: COUNT, from: FROM, to: TO }),
+        }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> [u16; COUNT] {
+        [self.etcd, self.etcd_peer, self.kube_apiserver, self.kube_controller_manager, self.kube_scheduler, self.kwok_controller]
+    }
+
+    /// The port of a component.
+    pub fn of(&self, component: Component) -> u16 {
+        match component {
+            Component::Etcd => self.etcd,
+            Component::KubeApiserver => self.kube_apiserver,
+            Component::KubeControllerManager => self.kube_controller_manager,
+            Component::KubeScheduler => self.kube_scheduler,
+            Component::KwokController => self.kwok_controller,
+        }
+    }
+
+    /// Those on which somebody listens.
+    pub(super) fn occupied(&self) -> Vec<u16> {
+        self.all().into_iter().filter(|port| !is_free(*port)).collect()
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_cluster_gets_the_same_ports_again() {
+        let choose = |seed| Ports::choose_where(seed, |_| true).unwrap();
+        assert_eq!(choose("home/a"), choose("home/a"));
+        assert_ne!(choose("home/a"), choose("home/b"));
+    }
+
+    #[test]
+    fn ports_that_are_taken_are_passed_over() {
+        let first = Ports::choose_where("a", |_| true).unwrap();
+        let second = Ports::choose_where("a", |port| !first.all().contains(&port)).unwrap();
+        let distinct: BTreeSet<u16> = first.all().into_iter().chain(second.all()).collect();
+        assert_eq!(distinct.len(), 2 * COUNT);
+        assert!(distinct.iter().all(|port| (FROM..TO).contains(port)));
+    }
+
+    #[test]
+    fn a_port_that_somebody_listens_on_is_not_free() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(!is_free(port));
+        drop(listener);
+        assert!(is_free(port));
+    }
+
+    #[test]
+    fn too_few_free_ports_are_an_error() {
+        assert!(matches!(Ports::choose_where("a", |port| port < FROM + 5), Err(Error::Ports { .. })));
+    }
+}

@@ -1,0 +1,237 @@
+//! Bringing a cluster up: reusing, restarting, repairing or making it, whichever its state calls for.
+
+use std::fs;
+
+use super::error::Error;
+use super::kubeconfig;
+use super::kwokctl::{self, Action};
+use super::ports::Ports;
+use super::ready::Starting;
+use super::spec::Spec;
+use super::state::{Phase, State, taken_ports};
+use super::{ControlPlane, nodes, processes, status};
+use crate::assets::{Assets, Binary};
+use crate::home::{Home, HomeError, remove_folder};
+use crate::progress::Progress;
+
+/// The steps that a start tells `progress` about.
+const STEPS: usize = 2;
+
+/// What is to be done about a cluster.
+#[derive(Debug, PartialEq, Eq)]
+enum Plan {
+    /// Make it; nothing of it is there, or nothing that is worth keeping.
+    Create,
+    /// It was ready once: start what does not run.
+    Start(Box<State>),
+}
+
+/// See [`ControlPlane::up`].
+pub(super) fn up(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) -> Result<ControlPlane, Error> {
+    spec.validate()?;
+    let has_all = |binary: &Binary| assets.path(*binary).is_some();
+    if let Some(binary) = spec.wanted().binaries.into_iter().find(|binary| !has_all(binary)) {
+        return Err(Error::NoBinary { binary });
+    }
+    let name = &spec.name;
+    let waiting = || progress.note(&format!("another process is at the cluster `{name}`: waiting for it"));
+    let _lock = home.lock(&lock_name(name), waiting)?;
+    match plan(home, spec)? {
+        Plan::Create => create(home, spec, assets, progress),
+        Plan::Start(state) => match start(home, spec, &state, progress) {
+            Ok(control_plane) => Ok(control_plane),
+            Err(error) => {
+                progress.note(&format!("{error}\nthe cluster `{name}` is beyond repair: making it anew"));
+                create(home, spec, assets, progress)
+            }
+        },
+    }
+}
+
+/// The name of the lock on a cluster.
+pub(super) fn lock_name(name: &str) -> String {
+    format!("cluster-{name}")
+}
+
+fn plan(home: &Home, spec: &Spec) -> Result<Plan, Error> {
+    match State::load(home, &spec.name) {
+        Ok(Some(state)) if state.phase == Phase::Creating => Ok(Plan::Create),
+        Ok(Some(state)) if state.spec.serves(spec) => Ok(Plan::Start(Box::new(state))),
+        Ok(Some(_)) if spec.replace => Ok(Plan::Create),
+        Ok(Some(_)) => Err(Error::Differs { name: spec.name.clone() }),
+        // Notes of another version of this crate.
+        Err(Error::State { .. }) if !spec.replace => Err(Error::Differs { name: spec.name.clone() }),
+        Ok(None) | Err(Error::State { .. }) => Ok(Plan::Create),
+        Err(error) => Err(error),
+    }
+}
+
+fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) -> Result<ControlPlane, Error> {
+    let name = &spec.name;
+    progress.plan(STEPS);
+    let step = progress.step(&format!("Start a Kubernetes {} control plane `{name}`", spec.kubernetes));
+    wipe(home, name)?;
+    let state = reserve(home, spec, assets)?;
+    kwokctl::prepare(home, spec, &state.ports, assets)?;
+    if let Some(folder) = kwokctl::etcd_folder(spec) {
+        // etcd refuses a folder that others may read.
+        make_private_folder(&folder)?;
+    }
+    let mut control_plane = ControlPlane::new(home, state)?;
+    let kubectl = control_plane.starting_kubectl();
+    Starting { home, spec, assets, kubectl: &kubectl }.run(Action::Create, &step)?;
+    let pki = home.kwok_cluster(name).join("pki");
+    kubeconfig::write(&control_plane.kubeconfig, name, &control_plane.server_url, &pki)?;
+    step.done(&control_plane.server_url);
+    control_plane.settle(spec, progress)?;
+    control_plane.state.phase = Phase::Created;
+    control_plane.state.save(home)?;
+    Ok(control_plane)
+}
+
+fn start(home: &Home, spec: &Spec, state: &State, progress: &dyn Progress) -> Result<ControlPlane, Error> {
+    let name = &spec.name;
+    let mut control_plane = ControlPlane::new(home, state.clone())?;
+    let health = control_plane.status().health;
+    if health != status::Health::Ready {
+        progress.plan(STEPS);
+        let step = progress.step(&format!("Start the control plane `{name}` again: it is {health}"));
+        processes::correct_pid_files(home, name);
+        let kubectl = control_plane.starting_kubectl();
+        Starting { home, spec, assets: &state.assets, kubectl: &kubectl }.run(Action::Start, &step)?;
+        step.done(&control_plane.server_url);
+        control_plane.settle(spec, progress)?;
+    } else if control_plane.state.spec.nodes != spec.nodes {
+        progress.plan(1);
+        control_plane.settle(spec, progress)?;
+    }
+    control_plane.state.spec.nodes = spec.nodes;
+    control_plane.state.save(home)?;
+    Ok(control_plane)
+}
+
+/// Chooses ports and writes them down before another cluster can choose the same.
+fn reserve(home: &Home, spec: &Spec, assets: &Assets) -> Result<State, Error> {
+    let _lock = home.lock("ports", || ())?;
+    let seed = format!("{}/{}", home.root().display(), spec.name);
+    let ports = Ports::choose(&seed, &taken_ports(home, &spec.name))?;
+    let state = State {
+        phase: Phase::Creating,
+        spec: spec.clone(),
+        ports,
+        assets: assets.clone(),
+        exported: std::collections::BTreeSet::new(),
+    };
+    state.save(home)?;
+    Ok(state)
+}
+
+/// Ends all processes of a cluster and removes all its files.
+pub(super) fn wipe(home: &Home, name: &str) -> Result<(), Error> {
+    processes::kill(home, name)?;
+    if let Ok(Some(state)) = State::load(home, name) {
+        if let Some(folder) = kwokctl::etcd_folder(&state.spec) {
+            remove_folder(&folder)?;
+        }
+        if let Some(kubectl) = state.assets.path(Binary::Kubectl) {
+            for target in &state.exported {
+                // A file of the user that cannot be changed must not keep the cluster alive.
+                if let Err(error) = kubeconfig::unexport(kubectl, target, name) {
+                    tracing::warn!(%error, file = %target.display(), "left in a kubeconfig");
+                }
+            }
+        }
+    }
+    remove_folder(&home.kwok_cluster(name))?;
+    Ok(remove_folder(&home.cluster(name))?)
+}
+
+fn make_private_folder(folder: &std::path::Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    Ok(made.map_err(HomeError::at(folder))?)
+}
+
+impl ControlPlane {
+    /// The nodes, and what the controller manager makes in a fresh cluster.
+    fn settle(&self, spec: &Spec, progress: &dyn Progress) -> Result<(), Error> {
+        let title = match spec.nodes {
+            0 => "Wait for the cluster".to_owned(),
+            1 => "Wait for the cluster and 1 node".to_owned(),
+            nodes => format!("Wait for the cluster and {nodes} nodes"),
+        };
+        let step = progress.step(&title);
+        let kubectl = self.own_kubectl();
+        if spec.kwok {
+            nodes::settle(&kubectl, &self.home.cluster(&spec.name), spec.nodes, spec.timeout)?;
+        }
+        if spec.controller_manager {
+            // Pods are refused until it is there.
+            let timeout = format!("--timeout={}s", spec.timeout.as_secs());
+            let wait = ["wait", "--for=create", "serviceaccount/default", "--namespace=default", &timeout];
+            kubectl.run(&wait, spec.timeout + std::time::Duration::from_secs(5))?;
+        }
+        step.done("");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    fn written(home: &Home, spec: &Spec, phase: Phase) -> State {
+        let mut state = reserve(home, spec, &Assets::default()).unwrap();
+        state.phase = phase;
+        state.save(home).unwrap();
+        state
+    }
+
+    #[test]
+    fn what_is_done_depends_on_what_is_written_down() {
+        let scratch = Scratch::new();
+        let home = Home::at(scratch.path()).unwrap();
+        let spec = Spec::new("a");
+        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create);
+
+        written(&home, &spec, Phase::Creating);
+        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "an unfinished one is made anew");
+
+        let state = written(&home, &spec, Phase::Created);
+        assert_eq!(plan(&home, &spec).unwrap(), Plan::Start(Box::new(state)));
+
+        let other = spec.clone().api_only();
+        assert!(matches!(plan(&home, &other), Err(Error::Differs { .. })));
+        assert_eq!(plan(&home, &other.replace(true)).unwrap(), Plan::Create);
+    }
+
+    #[test]
+    fn notes_of_another_version_are_only_thrown_away_on_request() {
+        let scratch = Scratch::new();
+        let home = Home::at(scratch.path()).unwrap();
+        crate::home::write_private(&home.cluster("a").join("state.json"), b"{}").unwrap();
+        assert!(matches!(plan(&home, &Spec::new("a")), Err(Error::Differs { .. })));
+        assert_eq!(plan(&home, &Spec::new("a").replace(true)).unwrap(), Plan::Create);
+    }
+
+    #[test]
+    fn a_binary_that_was_not_located_is_named_before_anything_is_touched() {
+        let scratch = Scratch::new();
+        let home = Home::at(scratch.path()).unwrap();
+        let result = up(&home, &Spec::new("a"), &Assets::default(), &crate::progress::Silent);
+        assert!(matches!(result, Err(Error::NoBinary { binary: Binary::Etcd })));
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn two_clusters_never_get_the_same_port() {
+        let scratch = Scratch::new();
+        let home = Home::at(scratch.path()).unwrap();
+        let ports: Vec<u16> =
+            ["a", "b", "c"].into_iter().flat_map(|name| written(&home, &Spec::new(name), Phase::Created).ports.all()).collect();
+        let distinct: std::collections::BTreeSet<u16> = ports.iter().copied().collect();
+        assert_eq!(distinct.len(), ports.len());
+    }
+}

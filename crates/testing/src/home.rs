@@ -1,0 +1,246 @@
+//! The folder that this crate keeps its state in: where each thing lives, and the file locks that make
+//! processes take turns. What is in the files is known to the modules that write them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::assets::{Environment, Project, Version};
+
+/// The state folder: `$KUBEWRIGHT_HOME`, else `$XDG_CACHE_HOME/kubewright`, else `~/.cache/kubewright`.
+///
+/// ```text
+/// bin/kubernetes-v1.36.3/   binaries, one folder per project and version
+/// clusters/NAME/            kubeconfig, state.json, kwokctl's configuration and output
+/// kwok/clusters/NAME/       what kwokctl keeps: certificates, pids, logs, etcd's data
+/// locks/                    lock files, empty
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+}
+
+/// The state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// No variable says where it is.
+    #[error("no place for binaries and clusters: set KUBEWRIGHT_HOME to a folder (HOME is not set either)")]
+    Unknown,
+    /// The folder cannot be created, or a file in it cannot be used.
+    #[error("cannot use {}: {source}; mend it, or set KUBEWRIGHT_HOME to a folder that you may write to", .path.display())]
+    Unusable {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl HomeError {
+    /// Gives an I/O error the path that it was about.
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Unusable { path, source }
+    }
+}
+
+impl Home {
+    /// The folder that `environment` names, created if it is not there.
+    ///
+    /// # Errors
+    /// [`HomeError`] when none is named or it cannot be created.
+    pub fn from_environment(environment: &Environment) -> Result<Self, HomeError> {
+        let root = environment
+            .kubewright_home
+            .clone()
+            .or_else(|| environment.xdg_cache_home.as_ref().map(|cache| cache.join("kubewright")))
+            .or_else(|| environment.home.as_ref().map(|home| home.join(".cache/kubewright")))
+            .ok_or(HomeError::Unknown)?;
+        Self::at(&root)
+    }
+
+    /// The folder `root`, created if it is not there.
+    ///
+    /// # Errors
+    /// [`HomeError::Unusable`] when it cannot be created.
+    pub fn at(root: &Path) -> Result<Self, HomeError> {
+        fs::create_dir_all(root).map_err(HomeError::at(root))?;
+        // One spelling of the path: running processes are recognised by the paths in their arguments.
+        let root = root.canonicalize().map_err(HomeError::at(root))?;
+        Ok(Self { root })
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where binaries of one project and version are cached.
+    pub fn binaries(&self, project: Project, version: Version) -> PathBuf {
+        self.root.join("bin").join(format!("{}-{version}", project.name()))
+    }
+
+    /// Where all clusters of ours have their folder.
+    pub(crate) fn clusters(&self) -> PathBuf {
+        self.root.join("clusters")
+    }
+
+    /// What we keep about one cluster.
+    pub(crate) fn cluster(&self, name: &str) -> PathBuf {
+        self.clusters().join(name)
+    }
+
+    /// kwokctl's `KWOK_WORKDIR`: ours alone, so that clusters that a user made with kwokctl are never in reach.
+    pub(crate) fn kwok(&self) -> PathBuf {
+        self.root.join("kwok")
+    }
+
+    /// What kwokctl keeps about one cluster.
+    pub(crate) fn kwok_cluster(&self, name: &str) -> PathBuf {
+        self.kwok().join("clusters").join(name)
+    }
+
+    /// Takes the lock `name`, calling `waiting` once if another process has it.
+    pub(crate) fn lock(&self, name: &str, waiting: impl FnOnce()) -> Result<Lock, HomeError> {
+        let path = self.root.join("locks").join(format!("{name}.lock"));
+        let mut waiting = Some(waiting);
+        loop {
+            let file = open_lock_file(&path).map_err(HomeError::at(&path))?;
+            if file.try_lock().is_err() {
+                if let Some(waiting) = waiting.take() {
+                    waiting();
+                }
+                file.lock().map_err(HomeError::at(&path))?;
+            }
+            // Whoever had the lock may have removed the file: then others lock a new one, and so must we.
+            if is_the_file_at(&file, &path) {
+                return Ok(Lock { file, path });
+            }
+        }
+    }
+}
+
+/// A lock that is held until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Gives the lock back and removes its file, for a lock whose subject is gone.
+    pub(crate) fn remove(self) {
+        // Still locked: whoever waits for it sees that the file at the path is another one, and starts again.
+        let _ = fs::remove_file(&self.path);
+        drop(self.file);
+    }
+}
+
+fn open_lock_file(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn is_the_file_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(ours), Ok(theirs)) => ours.ino() == theirs.ino() && ours.dev() == theirs.dev(),
+        _ => false,
+    }
+}
+
+/// Writes `content` so that a reader sees all of it or nothing, readable by the owner alone.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), HomeError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let write = || {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let partial = path.with_extension(format!("partial-{}", std::process::id()));
+        let _ = fs::remove_file(&partial);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+        file.write_all(content)?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(HomeError::at(path))
+}
+
+/// Removes a folder and all that is in it; one that is not there is fine.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), HomeError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HomeError::at(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn kubewright_home_comes_before_the_cache_folder() {
+        let scratch = Scratch::new();
+        let environment = Environment {
+            kubewright_home: Some(scratch.path().join("named")),
+            xdg_cache_home: Some(scratch.path().join("xdg")),
+            home: Some(scratch.path().join("me")),
+            ..Environment::default()
+        };
+        let home = Home::from_environment(&environment).unwrap();
+        assert!(home.root().ends_with("named"));
+        let environment = Environment { kubewright_home: None, ..environment };
+        assert!(Home::from_environment(&environment).unwrap().root().ends_with("xdg/kubewright"));
+        let environment = Environment { xdg_cache_home: None, ..environment };
+        assert!(Home::from_environment(&environment).unwrap().root().ends_with("me/.cache/kubewright"));
+    }
+
+    #[test]
+    fn without_any_variable_the_error_names_the_one_to_set() {
+        let error = Home::from_environment(&Environment::default()).unwrap_err();
+        assert!(error.to_string().contains("set KUBEWRIGHT_HOME"), "{error}");
+    }
+
+    #[test]
+    fn a_second_taker_waits_until_the_lock_is_given_back_even_if_its_file_was_removed() {
+        let scratch = Scratch::new();
+        let home = Home::at(scratch.path()).unwrap();
+        let first = home.lock("x", || ()).unwrap();
+        let given_back = Arc::new(AtomicBool::new(false));
+        let (is_waiting, waits) = mpsc::channel();
+        let second = thread::spawn({
+            let (home, given_back) = (home.clone(), Arc::clone(&given_back));
+            move || {
+                let lock = home.lock("x", || is_waiting.send(()).unwrap()).unwrap();
+                assert!(given_back.load(Ordering::SeqCst), "it had the lock while the first still held it");
+                lock.remove();
+            }
+        });
+        waits.recv().unwrap();
+        given_back.store(true, Ordering::SeqCst);
+        first.remove();
+        second.join().unwrap();
+        assert!(!scratch.path().join("locks/x.lock").exists());
+    }
+
+    #[test]
+    fn private_files_are_readable_by_their_owner_alone() {
+        let scratch = Scratch::new();
+        let path = scratch.path().join("a/kubeconfig");
+        write_private(&path, b"one").unwrap();
+        write_private(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "a partial file is left");
+    }
+}
