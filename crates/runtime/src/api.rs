@@ -1,0 +1,264 @@
+//! The few requests that the engine sends, as bytes: list, watch, get, apply, delete.
+//!
+//! No retries here: the queue decides when to try again, and sees every failure.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use http::{Method, Request, Response, header};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use kubewright_core::{KindInfo, ObjectKey};
+use serde_json::json;
+use tokio::io::AsyncBufRead;
+use tokio_util::io::StreamReader;
+
+use crate::error::{ApiError, Failure};
+use crate::metrics::Metrics;
+
+/// Longest time for the answer to anything but a watch; the API server itself gives up after 60 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
+
+const JSON: &str = "application/json";
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+/// Server-side apply takes JSON too: it is YAML.
+const APPLY: &str = "application/apply-patch+yaml";
+
+/// How much of an object the answer should carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// All of it.
+    Full,
+    /// Only its metadata.
+    Metadata,
+}
+
+/// What a write must find, or fail.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Precondition<'a> {
+    /// No object of that name (a resourceVersion that no object can have).
+    Absent,
+    /// Exactly the object with this UID.
+    Uid(&'a str),
+}
+
+/// A connection to the API server, with our name on every write.
+#[derive(Clone)]
+pub(crate) struct Api {
+    client: kube::Client,
+    manager: &'static str,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("manager", &self.manager).finish_non_exhaustive()
+    }
+}
+
+impl Api {
+    pub(crate) fn new(client: kube::Client, manager: &'static str, metrics: Arc<Metrics>) -> Self {
+        Self { client, manager, metrics }
+    }
+
+    /// Our field manager.
+    pub(crate) fn manager(&self) -> &'static str {
+        self.manager
+    }
+
+    /// Whether the API server answers at all.
+    pub(crate) async fn version(&self) -> Result<(), ApiError> {
+        self.send(Verb::Get, "/version".to_owned(), JSON, None).await.map(|_| ())
+    }
+
+    /// One page of a list.
+    pub(crate) async fn list(&self, path: &str, form: Form, query: &Query) -> Result<Bytes, ApiError> {
+        let accept = if form == Form::Metadata { METADATA_LIST } else { JSON };
+        self.send(Verb::List, format!("{path}?{query}"), accept, None).await
+    }
+
+    /// A watch: a stream of lines, one event each.
+    pub(crate) async fn watch(
+        &self,
+        path: &str,
+        form: Form,
+        query: &Query,
+    ) -> Result<impl AsyncBufRead + Unpin + use<>, ApiError> {
+        let accept = if form == Form::Metadata { METADATA } else { JSON };
+        let request = request(Method::GET, format!("{path}?{query}"), accept, None)?;
+        let response = self.respond(Verb::Watch, request).await?;
+        let body = response.into_body().into_data_stream().map_err(std::io::Error::other);
+        Ok(StreamReader::new(Box::pin(body)))
+    }
+
+    /// One object.
+    pub(crate) async fn get(&self, kind: &KindInfo, key: &ObjectKey, form: Form) -> Result<Bytes, ApiError> {
+        let accept = if form == Form::Metadata { METADATA } else { JSON };
+        self.send(Verb::Get, object_path(kind, key, ""), accept, None).await
+    }
+
+    /// Applies `body` (an object as JSON); the answer is the object's metadata.
+    pub(crate) async fn apply(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+        body: &serde_json::Value,
+        must: Precondition<'_>,
+    ) -> Result<Bytes, ApiError> {
+        self.patch(Verb::Apply, object_path(kind, key, ""), body, must).await
+    }
+
+    /// Applies the status of the object with this UID; the answer is the object's metadata.
+    pub(crate) async fn apply_status(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+        body: &serde_json::Value,
+        uid: &str,
+    ) -> Result<Bytes, ApiError> {
+        self.patch(Verb::ApplyStatus, object_path(kind, key, "/status"), body, Precondition::Uid(uid)).await
+    }
+
+    async fn patch(&self, verb: Verb, path: String, body: &serde_json::Value, must: Precondition<'_>) -> Result<Bytes, ApiError> {
+        let mut body = body.clone();
+        body["metadata"][if matches!(must, Precondition::Absent) { "resourceVersion" } else { "uid" }] = match must {
+            // Every stored object has a larger version: absent -> created, present -> conflict.
+            Precondition::Absent => "1".into(),
+            Precondition::Uid(uid) => uid.into(),
+        };
+        let query = Query::default().with("fieldManager", self.manager).with("force", "true").with("fieldValidation", "Strict");
+        self.send(verb, format!("{path}?{query}"), METADATA, Some((APPLY, body.to_string()))).await
+    }
+
+    /// Deletes exactly this version of exactly this object; what it owns goes in the background.
+    pub(crate) async fn delete(&self, kind: &KindInfo, key: &ObjectKey, uid: &str, version: u64) -> Result<(), ApiError> {
+        let options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+            "preconditions": { "uid": uid, "resourceVersion": version.to_string() },
+        });
+        let body = Some((JSON, options.to_string()));
+        self.send(Verb::Delete, object_path(kind, key, ""), METADATA, body).await.map(|_| ())
+    }
+
+    /// Creates an object; used for Events alone, everything else is applied.
+    pub(crate) async fn create(&self, path: String, body: &serde_json::Value) -> Result<(), ApiError> {
+        let query = Query::default().with("fieldManager", self.manager);
+        self.send(Verb::Create, format!("{path}?{query}"), METADATA, Some((JSON, body.to_string()))).await.map(|_| ())
+    }
+
+    async fn send(&self, verb: Verb, uri: String, accept: &str, body: Option<(&str, String)>) -> Result<Bytes, ApiError> {
+        let request = request(verb.method(), uri, accept, body)?;
+        let answer = async {
+            let response = self.respond(verb, request).await?;
+            let collected = response.into_body().collect().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
+            Ok(collected.to_bytes())
+        };
+        tokio::time::timeout(REQUEST_TIMEOUT, answer).await.map_err(|_| ApiError::Timeout(REQUEST_TIMEOUT.as_secs()))?
+    }
+
+    async fn respond(&self, verb: Verb, request: Request<Body>) -> Result<Response<Body>, ApiError> {
+        let started = Instant::now();
+        let result = self.client.send(request).await;
+        let code = result.as_ref().map_or(0, |r| r.status().as_u16());
+        self.metrics.request(verb.as_str(), code, started.elapsed());
+        let response = result.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let collected = response.into_body().collect().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
+        let bytes = collected.to_bytes();
+        let mut failure: Failure = serde_json::from_slice(&bytes).unwrap_or_default();
+        failure.code = code;
+        if failure.message.is_empty() {
+            failure.message = format!("HTTP {code}: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
+        }
+        Err(ApiError::Status(Box::new(failure)))
+    }
+}
+
+/// What a request is for, as a metric label.
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Get,
+    List,
+    Watch,
+    Apply,
+    ApplyStatus,
+    Delete,
+    Create,
+}
+
+impl Verb {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Watch => "watch",
+            Self::Apply => "apply",
+            Self::ApplyStatus => "apply_status",
+            Self::Delete => "delete",
+            Self::Create => "create",
+        }
+    }
+
+    fn method(self) -> Method {
+        match self {
+            Self::Get | Self::List | Self::Watch => Method::GET,
+            Self::Apply | Self::ApplyStatus => Method::PATCH,
+            Self::Delete => Method::DELETE,
+            Self::Create => Method::POST,
+        }
+    }
+}
+
+fn request(method: Method, uri: String, accept: &str, body: Option<(&str, String)>) -> Result<Request<Body>, ApiError> {
+    let mut builder = Request::builder().method(method).uri(uri).header(header::ACCEPT, accept);
+    if let Some((content_type, _)) = &body {
+        builder = builder.header(header::CONTENT_TYPE, *content_type);
+    }
+    let body = body.map_or_else(Vec::new, |(_, body)| body.into_bytes());
+    builder.body(Body::from(body)).map_err(|e| ApiError::Unreachable(Box::new(e)))
+}
+
+fn object_path(kind: &KindInfo, key: &ObjectKey, subresource: &str) -> String {
+    format!("{}/{}{subresource}", kind.path(key.namespace()), key.name)
+}
+
+/// A query string; values are escaped.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Query(String);
+
+impl Query {
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        if !self.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.push_str(name);
+        self.0.push('=');
+        for byte in value.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => self.0.push(char::from(byte)),
+                _ => self.0.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_if(self, name: &str, value: Option<&str>) -> Self {
+        match value.filter(|v| !v.is_empty()) {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+}
+
+impl std::fmt::Display for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,122 @@
+//! Executes the steps of a plan: the only place that writes children.
+//!
+//! Every write carries a precondition on the object's identity. When one does not hold, the object is read and planned
+//! anew, with the same pure function.
+
+use futures::future::join_all;
+use kubewright_core::children::Desired;
+use kubewright_core::observed::{self, ObservedChild, Outcome};
+use kubewright_core::plan::{Existing, Step, Why, plan};
+use kubewright_core::{KindInfo, ObjectKey};
+
+use crate::api::{Form, Precondition};
+use crate::error::ApiError;
+use crate::reconcile::Run;
+
+/// How often one child is planned anew in one run, when others keep changing it.
+const ROUNDS: usize = 4;
+
+/// What a step came to, or that the whole namespace is going away.
+type Executed = Option<Outcome>;
+
+impl Run<'_> {
+    /// Deletes first, then all other steps side by side. `None` when the namespace is being deleted.
+    pub(crate) async fn execute(&self, steps: Vec<Step>, desired: &[Desired]) -> Option<Vec<Outcome>> {
+        let (deletes, others): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|s| matches!(s, Step::Delete { .. }));
+        let failed = join_all(deletes.iter().map(|step| self.prune(step))).await.into_iter().flatten().next();
+        // One step for each desired child, in their order.
+        let outcomes = join_all(others.into_iter().zip(desired).map(|(step, want)| self.one(step, want))).await;
+        let mut outcomes: Vec<Outcome> = outcomes.into_iter().collect::<Option<_>>()?;
+        if let (Some(error), Some(slot)) = (failed, outcomes.iter_mut().find(|o| matches!(o, Outcome::InSync))) {
+            // What could not be deleted keeps the resource from being ready.
+            *slot = error;
+        }
+        Some(outcomes)
+    }
+
+    async fn one(&self, step: Step, want: &Desired) -> Executed {
+        let mut step = step;
+        for _ in 0..ROUNDS {
+            let (precondition, action) = match &step {
+                Step::Create { .. } => (Precondition::Absent, "create"),
+                Step::Apply { uid, why, .. } => {
+                    tracing::info!(controller = self.running.name, resource = %self.key.key, child = %describe(want), %why, "applying");
+                    (Precondition::Uid(uid), if matches!(why, Why::Drift(_)) { "repair" } else { "update" })
+                }
+                Step::Refuse { holder, .. } => return Some(Outcome::Refused(holder.clone())),
+                Step::Wait { .. } => return Some(Outcome::Terminating),
+                Step::Skip { .. } => return Some(Outcome::NotServed),
+                Step::Keep { .. } | Step::Delete { .. } => return Some(Outcome::InSync),
+            };
+            let error = match self.write(want, precondition, action).await {
+                Ok(()) => return Some(Outcome::InSync),
+                Err(error) => error,
+            };
+            if error.is_namespace_terminating() {
+                return None;
+            }
+            if !error.is_identity_conflict() {
+                return Some(failed(&error));
+            }
+            match self.look(&want.kind, &want.key).await {
+                Ok(found) => step = self.plan_again(want, found.as_ref()),
+                Err(error) => return Some(failed(&error)),
+            }
+        }
+        let message = "others change it at the same time".to_owned();
+        Some(Outcome::Failed { class: kubewright_core::Class::Transient, message })
+    }
+
+    async fn write(&self, want: &Desired, precondition: Precondition<'_>, action: &'static str) -> Result<(), ApiError> {
+        let answer = self.engine.api.apply(&want.kind, &want.key, &want.body, precondition).await?;
+        self.engine.metrics.wrote(self.running.name, &want.kind.kind, action);
+        let child = observed::decode(&answer, self.engine.manager)?;
+        if let Some(cache) = self.running.child_cache(&want.kind) {
+            cache.written(child, want.hash);
+        }
+        Ok(())
+    }
+
+    /// The object as it is now, if it is.
+    async fn look(&self, kind: &KindInfo, key: &ObjectKey) -> Result<Option<ObservedChild>, ApiError> {
+        match self.engine.api.get(kind, key, Form::Metadata).await {
+            Ok(bytes) => Ok(Some(observed::decode(&bytes, self.engine.manager)?)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn plan_again(&self, want: &Desired, found: Option<&ObservedChild>) -> Step {
+        let existing: Vec<Existing<'_>> = found.iter().map(|child| Existing { kind: &want.kind, child }).collect();
+        let steps = plan(&self.owner.uid, std::slice::from_ref(want), &existing, |_| true);
+        // Only one name is looked at: nothing is pruned here.
+        steps.into_iter().find(|s| !matches!(s, Step::Delete { .. })).unwrap_or(Step::Keep { index: 0, learned: false })
+    }
+
+    /// Deletes what is no longer wanted; gives what went wrong.
+    async fn prune(&self, step: &Step) -> Option<Outcome> {
+        let Step::Delete { kind, key, uid, resource_version } = step else { return None };
+        tracing::info!(controller = self.running.name, resource = %self.key.key, child = %format!("{kind} {key}"), "deleting");
+        match self.engine.api.delete(kind, key, uid, *resource_version).await {
+            Ok(()) => {
+                self.engine.metrics.wrote(self.running.name, &kind.kind, "delete");
+                None
+            }
+            Err(error) if error.is_not_found() => None,
+            // It changed since we looked; the watch brings the newer version, and with it another run.
+            Err(error) if error.is_identity_conflict() => {
+                let message = format!("{kind} {} changed while it was to be deleted", key.name);
+                Some(Outcome::Failed { class: kubewright_core::Class::Transient, message })
+            }
+            Err(error) => Some(failed(&error)),
+        }
+    }
+}
+
+fn failed(error: &ApiError) -> Outcome {
+    Outcome::Failed { class: error.class(), message: error.to_string() }
+}
+
+fn describe(want: &Desired) -> String {
+    format!("{} {}", want.kind, want.key.name)
+}

@@ -1,0 +1,235 @@
+//! What all parts share, and the workers: take a key, reconcile it, decide when it comes again.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use kubewright_core::registry::{Controller, owner_of};
+use kubewright_core::{Class, KindInfo};
+
+use crate::api::Api;
+use crate::backoff::Backoff;
+use crate::cache::children::ChildCache;
+use crate::cache::parents::ParentCache;
+use crate::cache::reads::ReadCache;
+use crate::events::Events;
+use crate::metrics::Metrics;
+use crate::queue::{Priority, Queue, WorkKey};
+use crate::reconcile::{End, Run, reconcile};
+use crate::status::Written;
+use crate::sync::Sync;
+
+/// First and longest delay between tries of one resource.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// One controller, running.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) controller: Arc<dyn Controller>,
+    pub(crate) name: &'static str,
+    pub(crate) kind: KindInfo,
+    pub(crate) parents: ParentCache,
+    /// The kinds that it owns, in the order of its declaration.
+    pub(crate) children: Vec<Arc<ChildCache>>,
+    pub(crate) written: Written,
+    /// Its caches are filled, and it works.
+    started: AtomicBool,
+}
+
+impl Running {
+    pub(crate) fn new(controller: Arc<dyn Controller>, children: Vec<Arc<ChildCache>>) -> Self {
+        let (name, kind) = (controller.name(), controller.resource());
+        Self {
+            controller,
+            name,
+            kind,
+            parents: ParentCache::default(),
+            children,
+            written: Written::default(),
+            started: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn child_cache(&self, kind: &KindInfo) -> Option<&Arc<ChildCache>> {
+        self.children.iter().find(|c| c.kind == *kind)
+    }
+}
+
+/// What all parts share.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) api: Api,
+    pub(crate) manager: &'static str,
+    pub(crate) controllers: Vec<Running>,
+    pub(crate) reads: ReadCache,
+    pub(crate) events: Events,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) sync: Arc<Sync>,
+    queue: Queue,
+    owners: Mutex<HashMap<Box<str>, WorkKey>>,
+    backoffs: Mutex<HashMap<WorkKey, Backoff>>,
+}
+
+impl Engine {
+    pub(crate) fn new(api: Api, controllers: Vec<Running>, events: Events, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            manager: api.manager(),
+            api,
+            controllers,
+            reads: ReadCache::default(),
+            events,
+            metrics,
+            sync: Sync::new(),
+            queue: Queue::default(),
+            owners: Mutex::default(),
+            backoffs: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn running(&self, controller: usize) -> &Running {
+        &self.controllers[controller]
+    }
+
+    /// Resources by UID, for the owner references of their children.
+    pub(crate) fn owners(&self) -> MutexGuard<'_, HashMap<Box<str>, WorkKey>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds work, once the controller has started; until then the sweep at its start finds it.
+    pub(crate) fn enqueue(&self, key: WorkKey, priority: Priority) {
+        if self.running(key.controller).started.load(Ordering::Acquire) {
+            self.queue.add(key, priority);
+        }
+    }
+
+    /// A child of the resource with this UID changed.
+    pub(crate) fn wake_owner(&self, uid: &str) {
+        let key = self.owners().get(uid).cloned();
+        if let Some(key) = key {
+            self.enqueue(key, Priority::Change);
+        }
+    }
+
+    /// A kind appeared or disappeared.
+    pub(crate) fn sweep_owners_of(&self, kind: &KindInfo) {
+        for (index, running) in self.controllers.iter().enumerate() {
+            if running.child_cache(kind).is_some() {
+                self.sweep(index);
+            }
+        }
+    }
+
+    fn sweep(&self, controller: usize) {
+        for key in self.running(controller).parents.keys() {
+            self.enqueue(WorkKey { controller, key }, Priority::Sweep);
+        }
+    }
+
+    /// The controller's caches are filled: everything that exists is reconciled, and from now on every change.
+    pub(crate) fn start(&self, controller: usize) {
+        let running = self.running(controller);
+        running.started.store(true, Ordering::Release);
+        self.sweep(controller);
+        tracing::info!(controller = running.name, resources = running.parents.len(), "started");
+    }
+
+    /// No resource has this UID any more.
+    pub(crate) fn owner_gone(&self, uid: &str) {
+        self.owners().remove(uid);
+        self.events.clear(uid);
+    }
+
+    /// The resource is gone; garbage collection takes its children.
+    pub(crate) fn parent_gone(&self, key: &WorkKey, uid: &str) {
+        self.owner_gone(uid);
+        self.queue.forget(key);
+        self.backoffs().remove(key);
+        self.reads.forget_reader(key);
+        self.running(key.controller).written.forget(&key.key);
+    }
+
+    fn backoffs(&self) -> MutexGuard<'_, HashMap<WorkKey, Backoff>> {
+        self.backoffs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What readiness waits for, in words.
+    pub(crate) fn waiting_for(&self) -> Vec<String> {
+        self.sync.waiting(None)
+    }
+
+    /// The metrics as text, with what is only looked at when somebody asks.
+    pub(crate) fn scrape(&self) -> String {
+        self.metrics.queue(self.queue.depth(), self.queue.running());
+        self.metrics.ready(self.waiting_for().is_empty());
+        for running in &self.controllers {
+            self.metrics.resources(running.name, running.parents.len());
+        }
+        self.metrics.encode()
+    }
+
+    /// No more work is given out; gives how many runs go on.
+    pub(crate) fn close(&self) -> usize {
+        self.queue.close();
+        self.queue.running()
+    }
+
+    pub(crate) fn running_now(&self) -> usize {
+        self.queue.running()
+    }
+
+    /// One worker: until the queue is closed.
+    pub(crate) async fn work(self: Arc<Self>) {
+        while let Some(key) = self.queue.next().await {
+            let started = Instant::now();
+            let run = AssertUnwindSafe(reconcile(&self, &key)).catch_unwind().await;
+            let end = match run {
+                Ok(end) => end,
+                Err(panic) => self.panicked(&key, &story(&*panic)).await,
+            };
+            let name = self.running(key.controller).name;
+            let error = if let End::Failed(class) = end { Some(class) } else { None };
+            self.metrics.reconciled(name, started.elapsed(), error);
+            self.schedule(&key, &end);
+            self.queue.done(&key);
+        }
+    }
+
+    /// One bad object never stops the others: it is told, and tried again later.
+    async fn panicked(&self, key: &WorkKey, story: &str) -> End {
+        let defect = format!("the operator panicked: {story}");
+        let running = self.running(key.controller);
+        let Some(parent) = running.parents.get(&key.key) else { return End::Done };
+        let owner = owner_of(running.kind.clone(), &*parent.object);
+        let run = Run { engine: self, running, key, parent, owner };
+        AssertUnwindSafe(run.defect(&defect)).catch_unwind().await.unwrap_or(End::Failed(Class::Bug))
+    }
+
+    /// When a resource comes again.
+    fn schedule(&self, key: &WorkKey, end: &End) {
+        match end {
+            End::Again => self.queue.add(key.clone(), Priority::Change),
+            // An invalid resource is parked: its edit, or a change of what it looked up, brings it back.
+            End::Done | End::Failed(Class::Invalid) => {
+                self.backoffs().remove(key);
+            }
+            End::Failed(Class::Transient | Class::Refused | Class::Bug) => {
+                let delay = self.backoffs().entry(key.clone()).or_insert_with(|| Backoff::new(BACKOFF.0, BACKOFF.1)).next();
+                self.queue.add_after(key.clone(), delay);
+                // It may have gone while it was worked on; then nothing would ever take it out again.
+                if self.running(key.controller).parents.get(&key.key).is_none() {
+                    self.queue.forget(key);
+                    self.backoffs().remove(key);
+                }
+            }
+        }
+    }
+}
+
+/// What a panic says.
+fn story(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no message".to_owned())
+}

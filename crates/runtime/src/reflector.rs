@@ -1,0 +1,234 @@
+//! Keeps a cache in step with one collection of the API server: list once, watch for ever.
+//!
+//! The initial state is streamed where the server can (KEP-3157), read in pages where it cannot. Objects are handed on as
+//! bytes, one at a time: what is kept of them is the [`Sink`]'s decision, and a relist never holds everything twice.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+
+use kubewright_core::KindInfo;
+
+use crate::api::{Api, Form, Query};
+use crate::backoff::Backoff;
+use crate::error::{ApiError, Failure};
+
+/// Objects per page where the server cannot stream its initial state.
+const PAGE: &str = "500";
+/// How long the server keeps a watch open, in seconds, before jitter; it is opened again from where it ended.
+const WATCH_SECONDS: u64 = 290;
+/// How long a watch may be silent beyond its own end before the connection counts as dead. Bookmarks come every minute.
+const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS + 40);
+
+/// What is watched.
+#[derive(Clone, Debug)]
+pub(crate) struct Collection {
+    pub(crate) kind: KindInfo,
+    /// One namespace, or all.
+    pub(crate) namespace: Option<String>,
+    pub(crate) labels: Option<String>,
+    pub(crate) fields: Option<String>,
+    pub(crate) form: Form,
+}
+
+impl Collection {
+    fn query(&self) -> Query {
+        Query::default().with_if("labelSelector", self.labels.as_deref()).with_if("fieldSelector", self.fields.as_deref())
+    }
+}
+
+impl std::fmt::Display for Collection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.kind.resource())?;
+        self.namespace.as_deref().map_or(Ok(()), |n| write!(f, " in {n}"))
+    }
+}
+
+/// Where the objects go.
+pub(crate) trait Sink: Send {
+    /// The initial state begins: what does not come until `listed` is gone.
+    fn listing(&mut self);
+    /// An object as it is now.
+    fn upsert(&mut self, json: &[u8]);
+    /// An object as it was when it was deleted, or when it left the selection.
+    fn delete(&mut self, json: &[u8]);
+    /// The initial state is complete, as of this version.
+    fn listed(&mut self, version: u64);
+    /// The collection could not be read; it is tried again.
+    fn failed(&mut self, error: &ApiError);
+}
+
+/// Runs until it is dropped.
+pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink) {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
+    let mut streaming = true;
+    let mut position: Option<String> = None;
+    loop {
+        let round = match position.take() {
+            Some(version) => watch(api, collection, sink, &version).await,
+            None if streaming => stream(api, collection, sink).await,
+            None => pages(api, collection, sink).await.map(|version| End::At(Some(version))),
+        };
+        match round {
+            Ok(End::At(version)) => {
+                position = version;
+                backoff.reset();
+            }
+            Ok(End::CannotStream) => streaming = false,
+            Err((error, version)) => {
+                if !error.is_expired() {
+                    tracing::debug!(collection = %collection, %error, "the watch ended");
+                    sink.failed(&error);
+                    tokio::time::sleep(backoff.next()).await;
+                    position = version;
+                }
+            }
+        }
+    }
+}
+
+/// How a round ended without an error.
+enum End {
+    /// Go on from this version; list again without one.
+    At(Option<String>),
+    /// The server does not stream initial states.
+    CannotStream,
+}
+
+/// An error, and the version from which a watch can go on.
+type Broken = (ApiError, Option<String>);
+
+fn watch_query(collection: &Collection) -> Query {
+    let seconds = WATCH_SECONDS + fastrand::u64(0..20);
+    collection.query().with("watch", "true").with("allowWatchBookmarks", "true").with("timeoutSeconds", &seconds.to_string())
+}
+
+async fn stream(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Result<End, Broken> {
+    let query = watch_query(collection).with("sendInitialEvents", "true").with("resourceVersionMatch", "NotOlderThan");
+    let path = collection.kind.path(collection.namespace.as_deref());
+    match api.watch(&path, collection.form, &query).await {
+        // Servers without the feature refuse the parameter.
+        Err(error) if matches!(error.code(), Some(400 | 422)) => Ok(End::CannotStream),
+        Err(error) => Err((error, None)),
+        Ok(lines) => {
+            sink.listing();
+            follow(lines, sink, None).await
+        }
+    }
+}
+
+async fn watch(api: &Api, collection: &Collection, sink: &mut dyn Sink, version: &str) -> Result<End, Broken> {
+    let query = watch_query(collection).with("resourceVersion", version);
+    let path = collection.kind.path(collection.namespace.as_deref());
+    match api.watch(&path, collection.form, &query).await {
+        Err(error) if error.is_expired() => Err((error, None)),
+        Err(error) => Err((error, Some(version.to_owned()))),
+        Ok(lines) => follow(lines, sink, Some(version.to_owned())).await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(rename = "type", borrow)]
+    type_: Cow<'a, str>,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+/// What is read of every event beside what the sink reads.
+#[derive(Deserialize)]
+struct Versioned<'a> {
+    #[serde(borrow)]
+    metadata: Version<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version<'a> {
+    #[serde(borrow, default)]
+    resource_version: Cow<'a, str>,
+    #[serde(default)]
+    annotations: Option<Annotations>,
+}
+
+#[derive(Deserialize)]
+struct Annotations {
+    #[serde(rename = "k8s.io/initial-events-end")]
+    initial_events_end: Option<String>,
+}
+
+/// Follows a watch to its end. `version` is where it began, `None` while the initial state comes.
+async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut version: Option<String>) -> Result<End, Broken> {
+    let mut line = Vec::new();
+    let mut initial = version.is_none();
+    loop {
+        line.clear();
+        let read = match tokio::time::timeout(SILENCE, lines.read_until(b'\n', &mut line)).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(error)) => return Err((ApiError::Unreachable(Box::new(error)), version.filter(|_| !initial))),
+            Err(_) => return Err((ApiError::Timeout(SILENCE.as_secs()), version.filter(|_| !initial))),
+        };
+        if read == 0 {
+            return Ok(End::At(version.filter(|_| !initial)));
+        }
+        let broken = |e: serde_json::Error, version: Option<String>| (ApiError::Decode(e.into()), version);
+        let event: Event<'_> = serde_json::from_slice(&line).map_err(|e| broken(e, None))?;
+        let json = event.object.get();
+        match &*event.type_ {
+            "ADDED" | "MODIFIED" => sink.upsert(json.as_bytes()),
+            "DELETED" => sink.delete(json.as_bytes()),
+            "BOOKMARK" => {}
+            _ => {
+                let failure: Failure = serde_json::from_str(json).unwrap_or_default();
+                let error = ApiError::Status(Box::new(failure));
+                let position = version.filter(|_| !initial && !error.is_expired());
+                return Err((error, position));
+            }
+        }
+        let object: Versioned<'_> = serde_json::from_str(json).map_err(|e| broken(e, None))?;
+        let end = object.metadata.annotations.is_some_and(|a| a.initial_events_end.as_deref() == Some("true"));
+        if initial && end && event.type_ == "BOOKMARK" {
+            initial = false;
+            sink.listed(object.metadata.resource_version.parse().unwrap_or(0));
+        }
+        version = Some(object.metadata.resource_version.into_owned());
+    }
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    metadata: PageMeta,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageMeta {
+    #[serde(default)]
+    resource_version: String,
+    #[serde(default, rename = "continue")]
+    next: String,
+}
+
+async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Result<String, Broken> {
+    let path = collection.kind.path(collection.namespace.as_deref());
+    let mut next = String::new();
+    loop {
+        let query = collection.query().with("limit", PAGE).with_if("continue", Some(&next));
+        let bytes = api.list(&path, collection.form, &query).await.map_err(|e| (e, None))?;
+        let page: Page<'_> = serde_json::from_slice(&bytes).map_err(|e| (ApiError::Decode(e.into()), None))?;
+        if next.is_empty() {
+            sink.listing();
+        }
+        page.items.unwrap_or_default().iter().for_each(|item| sink.upsert(item.get().as_bytes()));
+        if page.metadata.next.is_empty() {
+            sink.listed(page.metadata.resource_version.parse().unwrap_or(0));
+            return Ok(page.metadata.resource_version);
+        }
+        next = page.metadata.next;
+    }
+}

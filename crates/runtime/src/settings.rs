@@ -1,0 +1,38 @@
+//! What a caller chooses: how to connect and how to run.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How to reach the API server.
+#[derive(Clone, Debug, Default)]
+pub struct Connect {
+    /// A kubeconfig file; `None` for `$KUBECONFIG`, `~/.kube/config`, or the Pod's service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// A context in it; `None` for its current one.
+    pub context: Option<String>,
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The namespaces to work in; empty for all.
+    pub namespaces: Vec<String>,
+    /// How many resources are worked on at once, at least 1.
+    pub workers: usize,
+    /// Where /livez, /readyz and /metrics listen; `None` for nowhere.
+    pub listen: Option<SocketAddr>,
+    /// How long running reconciles may take after a signal to stop.
+    pub shutdown_deadline: Duration,
+}
+
+/// Workers at once: enough to keep a small API server busy, few enough to open few connections.
+const DEFAULT_WORKERS: usize = 16;
+/// Kubernetes gives a Pod 30 seconds to stop; this leaves room for the rest.
+const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(20);
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { namespaces: Vec::new(), workers: DEFAULT_WORKERS, listen: None, shutdown_deadline: DEFAULT_SHUTDOWN }
+    }
+}
