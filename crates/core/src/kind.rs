@@ -221,6 +221,17 @@ impl<K: Object> Declared for Optional<K> {
     const OPTIONAL: bool = true;
 }
 
+/// An entry that stands for the kind `K`: `K` itself, or [`Optional`] of it.
+#[diagnostic::on_unimplemented(
+    message = "`{K}` is not a kind that this operator declares",
+    label = "the declaration has only `{Self}`",
+    note = "add it: `type Owns = (..., {K})` for what `build` returns, `type Reads = (..., {K})` for what it looks up"
+)]
+pub trait StandsFor<K>: Declared {}
+
+impl<K: Object> StandsFor<K> for K {}
+impl<K: Object> StandsFor<K> for Optional<K> {}
+
 /// A declaration of kinds: a tuple of up to 12 of them, e.g. `(Deployment, Service)`; `(Deployment,)` for one; `()` for none.
 pub trait Kinds: 'static {
     /// The declaration as `type Owns`.
@@ -274,8 +285,8 @@ macro_rules! declarations {
 
 macro_rules! membership {
     ($( ( $($all:ident),* ) has $one:ident at $index:literal )*) => { $(
-        impl<Kind: Object, $($all: Declared),*> Owns<Kind, At<$index>> for ($($all,)*) where $one: Declared<Kind = Kind> {}
-        impl<Kind: Object, $($all: Declared),*> Reads<Kind, At<$index>> for ($($all,)*) where $one: Declared<Kind = Kind> {}
+        impl<Kind: Object, $($all: Declared),*> Owns<Kind, At<$index>> for ($($all,)*) where $one: StandsFor<Kind> {}
+        impl<Kind: Object, $($all: Declared),*> Reads<Kind, At<$index>> for ($($all,)*) where $one: StandsFor<Kind> {}
     )* };
 }
 

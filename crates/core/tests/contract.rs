@@ -1,0 +1,100 @@
+//! What the core promises to operators and to the engine: stamping, erased controllers, the registry's own checks.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use kubewright_core::children::ChildError;
+use kubewright_core::registry::RegistryError;
+use kubewright_core::view::{Fixed, Query};
+use kubewright_core::{Children, ObjectKey, Registry, labels};
+use serde_json::json;
+use support::{Pages, STAMP, UID, desired, owner};
+
+#[test]
+fn the_engine_sets_namespace_owner_labels_and_hash_on_every_child() {
+    let child = desired(&["a"]).remove(0);
+    let metadata = &child.body["metadata"];
+    assert_eq!(metadata["namespace"], "ns");
+    assert_eq!(metadata["ownerReferences"][0]["uid"], UID);
+    assert_eq!(metadata["ownerReferences"][0]["controller"], true);
+    assert_eq!(metadata["labels"][labels::MANAGED_BY], "test-manager");
+    assert_eq!(metadata["labels"][labels::INSTANCE], "page");
+    assert_eq!(metadata["annotations"][labels::DESIRED_HASH], child.hash.to_string());
+    assert_eq!(child.body["kind"], "ConfigMap");
+}
+
+#[test]
+fn the_hash_depends_on_what_is_wanted_and_on_nothing_else() {
+    assert_eq!(desired(&["a"])[0].hash, desired(&["a"])[0].hash);
+    assert_ne!(desired(&["a"])[0].hash, desired(&["b"])[0].hash);
+}
+
+fn config(name: Option<&str>, namespace: Option<&str>) -> ConfigMap {
+    let mut config = ConfigMap::default();
+    config.metadata.name = name.map(str::to_owned);
+    config.metadata.namespace = namespace.map(str::to_owned);
+    config
+}
+
+#[test]
+fn children_that_cannot_be_owned_are_defects_with_advice() {
+    let stamp = |children: Vec<_>| STAMP.all(&owner(), children).unwrap_err();
+    let of = |items: Vec<ConfigMap>| {
+        let mut children = Children::<(ConfigMap,)>::new();
+        items.into_iter().for_each(|c| drop(children.add(c)));
+        children.into_vec().unwrap()
+    };
+    assert!(matches!(stamp(of(vec![config(None, None)])), ChildError::Unnamed(_)));
+    assert!(matches!(stamp(of(vec![config(Some("a"), Some("elsewhere"))])), ChildError::OtherNamespace { .. }));
+    assert!(matches!(stamp(of(vec![config(Some("a"), None), config(Some("a"), None)])), ChildError::Twice(..)));
+    let cluster = Children::<(Namespace,)>::new().with(Namespace::default()).into_vec().unwrap();
+    let mut named = Namespace::default();
+    named.metadata.name = Some("n".into());
+    assert!(matches!(stamp(cluster), ChildError::Unnamed(_)));
+    let cluster = Children::<(Namespace,)>::new().with(named).into_vec().unwrap();
+    assert!(stamp(cluster).to_string().contains("cluster-scoped"));
+}
+
+#[test]
+fn a_controller_builds_from_json_and_records_what_was_looked_up() {
+    let registry = Registry::new("test-manager").with(Pages);
+    registry.check().unwrap();
+    let controller = registry.controller_of("test.example.com/v1", "Page").unwrap();
+    let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
+        "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": "hello" } });
+    let page = controller.decode(page.to_string().as_bytes()).unwrap();
+    let built = controller.build("test-manager", &*page, &Fixed::empty()).unwrap();
+    let children = built.children.unwrap();
+    assert_eq!(children[0].body["data"]["text"], "hello");
+    assert_eq!(built.lookups[0].query, Query::Get(ObjectKey::cluster("ns")));
+}
+
+#[test]
+fn an_invalid_resource_still_records_what_was_looked_up_before() {
+    let registry = Registry::new("test-manager").with(Pages);
+    let controller = &registry.controllers()[0];
+    let page =
+        json!({ "apiVersion": "test.example.com/v1", "kind": "Page", "metadata": { "name": "p" }, "spec": { "text": "bad" } });
+    let page = controller.decode(page.to_string().as_bytes()).unwrap();
+    let invalid = controller.build("m", &*page, &Fixed::empty()).unwrap().children.unwrap_err();
+    assert_eq!((invalid.reason, invalid.message.as_str()), ("BadText", "write another text"));
+}
+
+#[test]
+fn a_registry_that_cannot_work_says_why() {
+    assert_eq!(Registry::new("Not A Label").check(), Err(RegistryError::Name("Not A Label")));
+    assert_eq!(Registry::new("m").with(Pages).with(Pages).check(), Err(RegistryError::SameName("pages")));
+    let unknown = Registry::new("m").with(Pages).only(&["nope".to_owned()]).unwrap_err();
+    assert_eq!(unknown.to_string(), "there is no controller \"nope\"; there are: pages");
+}
+
+#[test]
+fn declarations_are_known_without_running() {
+    let registry = Registry::new("m").with(Pages);
+    let controller = &registry.controllers()[0];
+    let owns: Vec<_> = controller.owns().into_iter().map(|k| (k.info.resource(), k.optional)).collect();
+    assert_eq!(owns, [("configmaps".to_owned(), false), ("services".to_owned(), true)]);
+    let reads = controller.reads();
+    assert_eq!((reads[0].info.resource().as_str(), reads[0].metadata_only), ("namespaces", true));
+}
