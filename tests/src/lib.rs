@@ -1,1 +1,3 @@
-//! Tests.
+//! What the tests across the crates share.
+
+pub mod fixtures;

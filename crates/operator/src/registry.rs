@@ -1,0 +1,32 @@
+//! The list of all operators of this program.
+
+use kubewright::Registry;
+
+use crate::echo::{EchoOperator, TestEchoOperator};
+use crate::preview::PreviewOperator;
+
+/// The program's name: its field manager, and `app.kubernetes.io/managed-by` of everything that it makes.
+pub const NAME: &str = "kubewright-operator";
+
+/// All operators of this program.
+#[must_use]
+pub fn registry() -> Registry {
+    Registry::new(NAME).with(EchoOperator).with(TestEchoOperator).with(PreviewOperator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_registry_passes_its_own_checks() {
+        assert_eq!(registry().check(), Ok(()));
+    }
+
+    #[test]
+    fn released_names_stay_as_they_are() {
+        let registry = registry();
+        let names: Vec<&str> = registry.controllers().iter().map(|c| c.name()).collect();
+        assert_eq!((registry.name(), names.as_slice()), ("kubewright-operator", &["echo", "echo-test", "preview"][..]));
+    }
+}

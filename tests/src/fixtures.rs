@@ -1,0 +1,195 @@
+//! Resources as tests want them, in words: `echo("web").with_replicas(3).labelled("team", "shop")`.
+//!
+//! Only values are made here; no test of this file's own, and nothing that talks to a cluster.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Namespace, ResourceRequirements};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kubewright::{Metadata, Object};
+use operator_api::echo::{Echo, EchoSpec, ServiceType};
+use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec};
+use operator_api::{echo, echo_test};
+
+/// An `Echo` of `example.com` with an empty spec.
+#[must_use]
+pub fn echo(name: &str) -> Echo {
+    Echo::new(name, EchoSpec::default())
+}
+
+/// An `Echo` of `test.com` with one replica that answers `hello`.
+#[must_use]
+pub fn test_echo(name: &str) -> echo_test::Echo {
+    echo_test::Echo::new(name, echo_test::EchoSpec { replicas: 1, text: "hello".into() })
+}
+
+/// A preview at `NAME.example.com` of an image that a cluster of the tests can run.
+#[must_use]
+pub fn preview(name: &str) -> PreviewEnvironment {
+    let image = "inanimate/echo-server:latest".into();
+    PreviewEnvironment::new(name, PreviewEnvironmentSpec { image, fqdn: format!("{name}.example.com") })
+}
+
+/// A namespace as operators read it: its metadata alone.
+#[must_use]
+pub fn namespace(name: &str) -> Metadata<Namespace> {
+    let mut namespace = Metadata::<Namespace>::default();
+    namespace.metadata.name = Some(name.to_owned());
+    namespace
+}
+
+/// What any resource can be said to be.
+pub trait Fixture: Object {
+    /// In this namespace.
+    #[must_use]
+    fn in_namespace(mut self, namespace: &str) -> Self {
+        self.meta_mut().namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// With this UID, as if it existed.
+    #[must_use]
+    fn with_uid(mut self, uid: &str) -> Self {
+        self.meta_mut().uid = Some(uid.to_owned());
+        self
+    }
+
+    /// With this label.
+    #[must_use]
+    fn labelled(mut self, key: &str, value: &str) -> Self {
+        self.meta_mut().labels.get_or_insert_default().insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With this annotation.
+    #[must_use]
+    fn annotated(mut self, key: &str, value: &str) -> Self {
+        self.meta_mut().annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Being deleted, and held by somebody's finalizer.
+    #[must_use]
+    fn deleted(mut self) -> Self {
+        self.meta_mut().deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+        self.meta_mut().finalizers = Some(vec!["tests.example.com/hold".to_owned()]);
+        self
+    }
+}
+
+impl<K: Object> Fixture for K {}
+
+/// A namespace whose pods have to pass the Pod Security Standard *restricted*.
+#[must_use]
+pub fn restricted_namespace(name: &str) -> Metadata<Namespace> {
+    namespace(name).labelled("pod-security.kubernetes.io/enforce", "restricted")
+}
+
+/// What an `Echo` of either group can be asked for.
+pub trait AnyEcho {
+    /// This many servers.
+    #[must_use]
+    fn with_replicas(self, replicas: i32) -> Self;
+    /// This answer.
+    #[must_use]
+    fn with_text(self, text: &str) -> Self;
+}
+
+impl AnyEcho for Echo {
+    fn with_replicas(mut self, replicas: i32) -> Self {
+        self.spec.replicas = Some(replicas);
+        self
+    }
+
+    fn with_text(mut self, text: &str) -> Self {
+        self.spec.text = Some(text.to_owned());
+        self
+    }
+}
+
+impl AnyEcho for echo_test::Echo {
+    fn with_replicas(mut self, replicas: i32) -> Self {
+        self.spec.replicas = replicas;
+        self
+    }
+
+    fn with_text(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.spec.text);
+        self
+    }
+}
+
+/// What only an `Echo` of `example.com` can be asked for.
+pub trait ExampleEcho {
+    /// Another image.
+    #[must_use]
+    fn with_image(self, image: &str) -> Self;
+    /// Reached in this way.
+    #[must_use]
+    fn with_service(self, type_: ServiceType) -> Self;
+    /// Reached at this port of the Service.
+    #[must_use]
+    fn with_port(self, port: i32) -> Self;
+    /// Reached at this port of every node.
+    #[must_use]
+    fn with_node_port(self, port: i32) -> Self;
+    /// With these requests and limits: `[("cpu", "10m")]`.
+    #[must_use]
+    fn with_resources(self, requests: &[(&str, &str)], limits: &[(&str, &str)]) -> Self;
+}
+
+impl ExampleEcho for echo::Echo {
+    fn with_image(mut self, image: &str) -> Self {
+        self.spec.image = Some(image.to_owned());
+        self
+    }
+
+    fn with_service(mut self, type_: ServiceType) -> Self {
+        self.spec.service.type_ = Some(type_);
+        self
+    }
+
+    fn with_port(mut self, port: i32) -> Self {
+        self.spec.service.port = Some(port);
+        self
+    }
+
+    fn with_node_port(mut self, port: i32) -> Self {
+        self.spec.service.node_port = Some(port);
+        self
+    }
+
+    fn with_resources(mut self, requests: &[(&str, &str)], limits: &[(&str, &str)]) -> Self {
+        let quantities = |amounts: &[(&str, &str)]| -> Option<BTreeMap<String, Quantity>> {
+            let amounts = amounts.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned())));
+            Some(amounts.collect())
+        };
+        self.spec.resources =
+            Some(ResourceRequirements { requests: quantities(requests), limits: quantities(limits), claims: None });
+        self
+    }
+}
+
+/// What a preview can be asked for.
+pub trait Preview {
+    /// This image.
+    #[must_use]
+    fn with_image(self, image: &str) -> Self;
+    /// This host name.
+    #[must_use]
+    fn with_host(self, fqdn: &str) -> Self;
+}
+
+impl Preview for PreviewEnvironment {
+    fn with_image(mut self, image: &str) -> Self {
+        image.clone_into(&mut self.spec.image);
+        self
+    }
+
+    fn with_host(mut self, fqdn: &str) -> Self {
+        fqdn.clone_into(&mut self.spec.fqdn);
+        self
+    }
+}

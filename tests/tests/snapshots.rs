@@ -1,0 +1,227 @@
+//! The objects that every sample, every file in `inputs/` and every fixture gives, complete, as they would be applied.
+//!
+//! A snapshot that changes is a change of what runs in clusters: read it before you accept it. Besides, what has to hold
+//! for all of them: the same bytes each time, valid names, nothing copied from the resource, pods that pass *restricted*.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod rules;
+
+use std::sync::Arc;
+
+use kubewright::core::registry::{AnySample, Controller};
+use kubewright::core::view::Fixed;
+use kubewright::{KindInfo, Object};
+use operator_api::echo::ServiceType;
+use serde_json::{Value, json};
+use tests::fixtures::{AnyEcho, ExampleEcho, Fixture, Preview, echo, namespace, preview, restricted_namespace, test_echo};
+
+/// The UID of every resource here.
+const UID: &str = "11111111-2222-3333-4444-555555555555";
+
+/// A text with everything in it that some layer might take for its own.
+const HOSTILE: &str =
+    "--listen=:1 \"double\" 'single' $(HOSTNAME) $$ ${HOME} `id` \\n %s <b>&amp;</b>\nsecond: line\n\t- third é 𝄞 $";
+
+fn controller_of<K: Object>() -> Arc<dyn Controller> {
+    let kind = KindInfo::of::<K>();
+    Arc::clone(operator::registry().controller_of(&kind.api_version(), &kind.kind).expect("the kind has an operator"))
+}
+
+/// What the operator makes of a resource, as one document: its children, or why there are none.
+fn built(controller: &dyn Controller, mut resource: Value, world: &Fixed) -> Value {
+    let metadata = resource["metadata"].as_object_mut().expect("metadata");
+    metadata.insert("uid".into(), UID.into());
+    metadata.entry("namespace").or_insert("default".into());
+    let resource = controller.decode(resource.to_string().as_bytes()).expect("the resource has its operator's form");
+    let built = controller.build(operator::NAME, &*resource, world).expect("no defect of the operator");
+    match built.children {
+        Ok(children) => children.into_iter().map(|child| child.body).collect(),
+        Err(invalid) => json!({ "invalid": { "reason": invalid.reason, "message": invalid.message } }),
+    }
+}
+
+/// Every case: its name, and what it gives.
+fn cases() -> Vec<(String, Value)> {
+    [samples(), inputs(), echoes(), test_echoes(), previews()].concat()
+}
+
+fn case<K: Object>(name: &str, resource: &K, world: &Fixed) -> (String, Value) {
+    let resource = serde_json::to_value(resource).expect("a resource is JSON");
+    (name.to_owned(), built(&*controller_of::<K>(), resource, world))
+}
+
+fn samples() -> Vec<(String, Value)> {
+    let of = |controller: &Arc<dyn Controller>, sample: AnySample| {
+        (format!("sample_{}_{}", controller.name(), sample.name), built(&**controller, sample.body, &Fixed::empty()))
+    };
+    operator::registry()
+        .controllers()
+        .iter()
+        .flat_map(|c| c.samples().into_iter().map(|s| of(c, s)).collect::<Vec<_>>())
+        .collect()
+}
+
+fn inputs() -> Vec<(String, Value)> {
+    let registry = operator::registry();
+    ["echo-example-com", "echo-test-com", "preview-environment"]
+        .map(|name| {
+            let path = format!("{}/inputs/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+            let input: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let controller = registry.controller_of(input["apiVersion"].as_str().unwrap(), input["kind"].as_str().unwrap());
+            (format!("input_{name}"), built(&**controller.unwrap(), input, &Fixed::empty()))
+        })
+        .into()
+}
+
+fn echoes() -> Vec<(String, Value)> {
+    let case = |name: &str, resource| case(&format!("echo_{name}"), &resource, &Fixed::empty());
+    vec![
+        case("minimal", echo("web")),
+        case(
+            "full",
+            echo("web")
+                .in_namespace("shop")
+                .with_replicas(7)
+                .with_text("Hello world")
+                .with_image("registry.example.com/mirror/http-echo:1.0.0")
+                .with_service(ServiceType::NodePort)
+                .with_port(8080)
+                .with_node_port(30_080)
+                .with_resources(&[("cpu", "50m"), ("memory", "32Mi")], &[("memory", "64Mi")]),
+        ),
+        case("of_no_replicas", echo("web").with_replicas(0)),
+        case("with_hostile_text", echo("web").with_text(HOSTILE)),
+        case("with_another_image_and_no_text", echo("web").with_image("example.com/echo:latest")),
+        case("with_empty_resources", echo("web").with_resources(&[], &[])),
+        case("behind_a_load_balancer", echo("web").with_service(ServiceType::LoadBalancer)),
+        case("with_a_name_of_63_characters", echo(&format!("e{}", "0".repeat(62)))),
+        case("with_a_name_of_64_characters", echo(&format!("e{}", "0".repeat(63)))),
+        case("with_a_long_name_full_of_dots", echo(&format!("e{}", ".0".repeat(126)))),
+        case("with_labels_and_annotations", echo("web").labelled("team", "shop").annotated("note", "private")),
+        case("being_deleted", echo("web").deleted()),
+        case("invalid_name", echo("1-web")),
+        case("invalid_node_port_of_a_cluster_ip", echo("web").with_node_port(30_080)),
+        case("invalid_text_with_nul", echo("web").with_text("a\0b")),
+        case("invalid_text_without_characters", echo("web").with_text("")),
+    ]
+}
+
+fn test_echoes() -> Vec<(String, Value)> {
+    let case = |name: &str, resource| case(&format!("test_echo_{name}"), &resource, &Fixed::empty());
+    vec![
+        case("minimal", test_echo("web")),
+        case("with_hostile_text", test_echo("web").with_replicas(3).with_text(HOSTILE)),
+        case("with_a_name_that_just_fits", test_echo(&format!("e{}", "0".repeat(53)))),
+        case("with_a_name_of_63_characters", test_echo(&format!("e{}", "0".repeat(62)))),
+        case("invalid_name", test_echo("1-web")),
+        case("invalid_text", test_echo("web").with_text("")),
+    ]
+}
+
+fn previews() -> Vec<(String, Value)> {
+    let world = || Fixed::empty().with(restricted_namespace("locked")).with(namespace("open"));
+    let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &world());
+    vec![
+        case("minimal", preview("pr-17")),
+        case("in_an_open_namespace", preview("pr-17").in_namespace("open")),
+        case("in_a_restricted_namespace", preview("pr-17").in_namespace("locked")),
+        case("of_an_image_with_a_digest", preview("pr-17").with_image(&format!("example.com/app@sha256:{}", "0a".repeat(32)))),
+        case("with_a_long_name_full_of_dots", preview(&format!("p{}", ".7".repeat(126))).with_host("pr-17.example.com")),
+        case("invalid_name", preview("17-pr").with_host("pr-17.example.com")),
+        case("invalid_host_for_everybody", preview("pr-17").with_host("*")),
+    ]
+}
+
+#[test]
+fn every_sample_input_and_fixture_gives_the_pinned_objects() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, given) in cases() {
+            insta::assert_yaml_snapshot!(name, given);
+        }
+    });
+}
+
+#[test]
+fn the_same_resource_gives_the_same_bytes_each_time() {
+    let (once, again) = (cases(), cases());
+    assert!(!once.is_empty());
+    for ((name, one), (_, two)) in once.iter().zip(&again) {
+        assert_eq!(one.to_string(), two.to_string(), "{name}");
+    }
+}
+
+#[test]
+fn each_case_has_a_name_of_its_own() {
+    let mut names: Vec<String> = cases().into_iter().map(|(name, _)| name).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn no_label_or_annotation_of_a_resource_reaches_its_objects() {
+    fn assert_none_copied<K: Object>(resource: K) {
+        let marked = resource.clone().labelled("marker.example.com/l", "mark-l").annotated("marker.example.com/a", "mark-a");
+        let (_, plain) = case("plain", &resource, &Fixed::empty());
+        let (_, marked) = case("marked", &marked, &Fixed::empty());
+        assert_eq!(marked, plain);
+        assert!(!marked.to_string().contains("mark"), "{marked}");
+    }
+    assert_none_copied(echo("web"));
+    assert_none_copied(test_echo("web"));
+    assert_none_copied(preview("web"));
+}
+
+#[test]
+fn the_samples_can_live_side_by_side_in_one_namespace() {
+    let mut seen = Vec::new();
+    for (name, given) in samples() {
+        for child in given.as_array().unwrap_or_else(|| panic!("{name} is invalid: {given}")) {
+            let identity = (child["kind"].clone(), child["metadata"]["name"].clone());
+            assert!(!seen.contains(&identity), "{name} wants {identity:?}, and an earlier sample has it");
+            seen.push(identity);
+        }
+    }
+}
+
+#[test]
+fn the_minimal_samples_ask_for_what_the_input_files_ask_for() {
+    let samples: Vec<_> = samples();
+    let given = |name: &str| samples.iter().find(|(n, _)| n == name).map(|(_, given)| given.clone()).unwrap();
+    let inputs = inputs();
+    assert_eq!(inputs[0].1, given("sample_echo_minimal"));
+    assert_eq!(inputs[1].1, given("sample_echo-test_minimal"));
+    // The image of this input exists nowhere; the sample names one that a cluster can run.
+    let with_image = |given: &Value| {
+        let mut given = given.clone();
+        given[0]["metadata"]["annotations"] = Value::Null;
+        given[0]["spec"]["template"]["spec"]["containers"][0]["image"] = Value::Null;
+        given
+    };
+    assert_eq!(with_image(&inputs[2].1), with_image(&given("sample_preview_minimal")));
+}
+
+#[test]
+fn every_object_keeps_the_rules_that_hold_for_all() {
+    for (name, given) in cases() {
+        let broken = rules::broken(given.as_array().map_or(&[], Vec::as_slice));
+        assert!(broken.is_empty(), "{name}: {broken:#?}");
+    }
+}
+
+#[test]
+fn every_pod_of_an_echo_passes_the_restricted_standard_and_a_preview_does_where_it_must() {
+    for (name, given) in cases() {
+        let open = name.contains("preview") && name != "preview_in_a_restricted_namespace";
+        let pods = given.as_array().into_iter().flatten().filter_map(|c| c.pointer("/spec/template/spec"));
+        for pod in pods {
+            let expected: &[&str] = if open { &["runAsNonRoot is not true"] } else { &[] };
+            assert_eq!(rules::not_restricted(pod), expected, "{name}");
+        }
+    }
+}
