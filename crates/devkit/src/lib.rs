@@ -1,1 +1,53 @@
-//! devkit
+//! The developer commands of every project built on kubewright: a project's `xtask` is a few lines on [`main`].
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | [`project`] | what a project tells us about itself |
+//! | [`generate`] | `gen`, `gen-crd`, `gen-rbac`, `gen-samples`: writing and comparing the generated files |
+//! | `cluster` | `cluster`, `kubectl`: the local control plane of `kubewright-testing` |
+//! | `dev` | `dev`: that control plane, the operator from source and the samples, until Ctrl-C |
+//! | `arguments`, `invocation`, `interrupt`, `terminal` | the command line, other programs, signals, what a person sees |
+//!
+//! Everything is synchronous: what is done here is done by other programs, which are run and shown.
+
+mod arguments;
+mod cluster;
+mod dev;
+mod error;
+pub mod generate;
+mod interrupt;
+pub mod invocation;
+pub mod project;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use error::Error;
+pub use project::Project;
+
+use crate::arguments::{Arguments, Command};
+
+/// Runs the command that the process was called with. An error is printed, with what to do about it.
+pub fn main(project: &Project) -> ExitCode {
+    match run(project, Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            terminal::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(project: &Project, command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Gen(arguments) => generate::command(project, generate::Scope::All, arguments.check),
+        Command::GenCrd(arguments) => generate::command(project, generate::Scope::Crds, arguments.check),
+        Command::GenRbac(arguments) => generate::command(project, generate::Scope::Rbac, arguments.check),
+        Command::GenSamples(arguments) => generate::command(project, generate::Scope::Samples, arguments.check),
+        Command::Cluster { command } => cluster::command(command),
+        Command::Kubectl(arguments) => cluster::kubectl(&arguments),
+        Command::Dev(arguments) => dev::command(project, &arguments),
+    }
+}
