@@ -38,7 +38,7 @@ pub enum HomeError {
 
 impl HomeError {
     /// Gives an I/O error the path that it was about.
-    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Unusable { path, source }
     }

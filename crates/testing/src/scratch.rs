@@ -21,15 +21,18 @@ impl Scratch {
         &self.0
     }
 
-    /// An executable shell script that prints `output`.
-    #[allow(clippy::unwrap_used)]
+    /// An executable that prints `output`.
     pub(crate) fn executable(&self, path: &str, output: &str) -> PathBuf {
+        self.script(path, &format!("cat <<'EOF'\n{output}\nEOF"))
+    }
+
+    /// An executable shell script.
+    #[allow(clippy::unwrap_used)]
+    pub(crate) fn script(&self, path: &str, script: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt;
         let path = self.0.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // Written under another name first: a file that is open for writing cannot be executed, and another
-        // test's fork may hold it open for a moment.
-        fs::write(&path, format!("#!/bin/sh\ncat <<'EOF'\n{output}\nEOF\n")).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     }

@@ -17,8 +17,8 @@ pub struct Environment {
     pub kubewright_assets: Option<PathBuf>,
     /// `KUBEBUILDER_ASSETS`: a folder that may hold some of them (kube-apiserver, etcd, kubectl).
     pub kubebuilder_assets: Option<PathBuf>,
-    /// `KUBEWRIGHT_OFFLINE`: when set and not empty, nothing is downloaded (a build may still fetch Go modules).
-    pub offline: bool,
+    /// Whether `KUBEWRIGHT_DOWNLOAD` is `never`: then what is missing is built, from modules pinned by checksum.
+    pub never_download: bool,
     /// `PATH`.
     pub path: Option<OsString>,
     /// `GOTOOLCHAIN`.
@@ -36,7 +36,7 @@ impl Environment {
             home: path("HOME"),
             kubewright_assets: path("KUBEWRIGHT_ASSETS"),
             kubebuilder_assets: path("KUBEBUILDER_ASSETS"),
-            offline: set("KUBEWRIGHT_OFFLINE").is_some(),
+            never_download: set("KUBEWRIGHT_DOWNLOAD").is_some_and(|value| value == "never"),
             path: set("PATH"),
             go_toolchain: set("GOTOOLCHAIN").and_then(|value| value.into_string().ok()),
         }

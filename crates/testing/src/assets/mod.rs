@@ -6,12 +6,15 @@
 //! 2. the folder `KUBEBUILDER_ASSETS`
 //! 3. our cache, [`Home::binaries`]
 //! 4. `PATH`
-//! 5. a build from Go modules that are pinned by checksum; the result goes to our cache
+//! 5. a download of released binaries, unless `KUBEWRIGHT_DOWNLOAD` is `never`
+//! 6. a build from Go modules that are pinned by checksum
 //!
-//! [`Assets::locate`] is the way in; `resolve` is 1 to 4, `build` is 5.
+//! What 5 and 6 bring goes to our cache. [`Assets::locate`] is the way in; `resolve` is 1 to 4, `download` is 5,
+//! `build` is 6.
 
 mod binary;
 mod build;
+mod download;
 mod environment;
 mod error;
 mod go;
@@ -71,6 +74,8 @@ pub enum Source {
     Cache,
     /// On `PATH`.
     Path,
+    /// Downloaded just now; it is in our cache from now on.
+    Downloaded,
     /// Built just now; it is in our cache from now on.
     Built,
 }
@@ -82,6 +87,7 @@ impl fmt::Display for Source {
             Self::KubebuilderAssets => "KUBEBUILDER_ASSETS",
             Self::Cache => "cache",
             Self::Path => "PATH",
+            Self::Downloaded => "downloaded",
             Self::Built => "built from Go modules",
         })
     }
@@ -107,19 +113,27 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// Finds, or builds, all that is `wanted`. A build takes minutes and tells `progress` about it; without one
-    /// this takes milliseconds.
+    /// Finds, downloads or builds all that is `wanted`. A build takes minutes and tells `progress` about it; when
+    /// everything is there this takes milliseconds.
     ///
     /// # Errors
     /// [`AssetsError`]; each says what to do.
     pub fn locate(environment: &Environment, home: &Home, wanted: &Wanted, progress: &dyn Progress) -> Result<Self, AssetsError> {
         let found = resolve::find(environment, home, wanted)?;
         let mut located = found.located;
-        if !found.missing.is_empty() {
+        let mut missing = found.missing;
+        if !missing.is_empty() {
             for line in &found.passed_over {
                 progress.note(line);
             }
-            located.extend(build::build(environment, home, wanted, &found.missing, progress)?);
+            if !environment.never_download {
+                let downloaded = download::download(environment, home, wanted, &located, &missing, progress)?;
+                missing.retain(|binary| !downloaded.iter().any(|one| one.binary == *binary));
+                located.extend(downloaded);
+            }
+        }
+        if !missing.is_empty() {
+            located.extend(build::build(environment, home, wanted, &missing, progress)?);
         }
         Ok(located.into_iter().collect())
     }
