@@ -30,39 +30,32 @@ pub struct Child {
 /// A defect in an operator's `build`.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
-    /// The object has no `metadata.name`.
+    /// The object of this kind has no `metadata.name`.
     #[error("build returned a {0} without metadata.name; set it (names::child_name makes a valid one)")]
-    Unnamed(KindInfo),
-    /// Two objects of one kind have the same name.
-    #[error("build returned two objects {0} {1}; give each child a name of its own")]
-    Twice(KindInfo, ObjectKey),
-    /// The object cannot be represented as JSON.
-    #[error("build returned a {kind} that cannot be written as JSON ({source}); use string keys and finite numbers")]
-    NotJson {
-        /// What kind it is.
-        kind: KindInfo,
-        /// What serde says.
-        source: serde_json::Error,
-    },
-    /// A namespaced resource cannot own this.
+    Unnamed(Box<str>),
+    /// Two objects of one kind have this name.
+    #[error("build returned {0} twice; give each child a name of its own")]
+    Twice(Box<str>),
+    /// The object of this kind cannot be represented as JSON.
+    #[error("build returned a {0} that cannot be written as JSON ({1}); use string keys and finite numbers")]
+    NotJson(Box<str>, #[source] serde_json::Error),
+    /// A namespaced resource cannot own an object of this kind.
     #[error(
         "build returned the cluster-scoped {0} for a resource in a namespace; Kubernetes does not let a namespaced object \
          own it, so garbage collection could not clean it up: make the custom resource cluster-scoped"
     )]
-    ClusterScoped(KindInfo),
-    /// A namespaced resource can own only what is in its own namespace.
-    #[error("build returned {kind} {key} outside of the resource's namespace {namespace}; leave metadata.namespace out")]
-    OtherNamespace {
-        /// What kind it is.
-        kind: KindInfo,
-        /// Where it was to be.
-        key: ObjectKey,
-        /// Where the resource is.
-        namespace: String,
-    },
-    /// A child of a cluster-scoped resource does not say where it belongs.
-    #[error("build returned {0} {1} without a namespace for a cluster-scoped resource; set metadata.namespace")]
-    NoNamespace(KindInfo, ObjectKey),
+    ClusterScoped(Box<str>),
+    /// A namespaced resource can own only what is in its own namespace; this is not.
+    #[error("build returned {0} outside of the resource's namespace {1}; leave metadata.namespace out")]
+    OtherNamespace(Box<str>, Box<str>),
+    /// This child of a cluster-scoped resource does not say where it belongs.
+    #[error("build returned {0} without a namespace for a cluster-scoped resource; set metadata.namespace")]
+    NoNamespace(Box<str>),
+}
+
+/// How an error names an object, or its kind where it has no name.
+fn named(kind: &KindInfo, key: &ObjectKey) -> Box<str> {
+    format!("{kind} {key}").into()
 }
 
 impl<O: Kinds> Default for Children<O> {
@@ -79,6 +72,7 @@ impl<O: Kinds> Children<O> {
     }
 
     /// Adds one object. Its kind must be declared in `type Owns`.
+    #[allow(clippy::needless_pass_by_value)] // the child is given away: nothing can change it afterwards
     pub fn add<K: Object, At>(&mut self, child: K) -> &mut Self
     where
         O: Owns<K, At>,
@@ -112,7 +106,7 @@ impl<O: Kinds> Children<O> {
 impl Child {
     fn new<K: Object>(child: &K) -> Result<Self, ChildError> {
         let kind = KindInfo::of::<K>();
-        let not_json = |source| ChildError::NotJson { kind: kind.clone(), source };
+        let not_json = |source| ChildError::NotJson((*kind.kind).into(), source);
         let mut body = match serde_json::to_value(child).map_err(not_json)? {
             Value::Object(body) => body,
             other => return Err(not_json(serde::ser::Error::custom(format!("expected an object, got {other}")))),
@@ -180,7 +174,7 @@ impl Stamp<'_> {
             .map(|child| {
                 let desired = self.one(owner, child)?;
                 if !seen.insert((desired.kind.clone(), desired.key.clone())) {
-                    return Err(ChildError::Twice(desired.kind, desired.key));
+                    return Err(ChildError::Twice(named(&desired.kind, &desired.key)));
                 }
                 Ok(desired)
             })
@@ -220,20 +214,20 @@ impl Stamp<'_> {
 /// Where the child goes: beside a namespaced owner, or where a child of a cluster-scoped owner says.
 fn place(kind: &KindInfo, owner: &Owner, metadata: &Map<String, Value>) -> Result<ObjectKey, ChildError> {
     let text = |field: &str| metadata.get(field).and_then(Value::as_str).filter(|t| !t.is_empty());
-    let name = text("name").ok_or_else(|| ChildError::Unnamed(kind.clone()))?;
+    let name = text("name").ok_or_else(|| ChildError::Unnamed((*kind.kind).into()))?;
     if !kind.namespaced {
         return match owner.key.namespace() {
-            Some(_) => Err(ChildError::ClusterScoped(kind.clone())),
+            Some(_) => Err(ChildError::ClusterScoped((*kind.kind).into())),
             None => Ok(ObjectKey::cluster(name)),
         };
     }
     match (owner.key.namespace(), text("namespace")) {
         (Some(own), Some(other)) if own != other => {
-            Err(ChildError::OtherNamespace { kind: kind.clone(), key: ObjectKey::new(other, name), namespace: own.to_owned() })
+            Err(ChildError::OtherNamespace(named(kind, &ObjectKey::new(other, name)), own.into()))
         }
         (Some(own), _) => Ok(ObjectKey::new(own, name)),
         (None, Some(namespace)) => Ok(ObjectKey::new(namespace, name)),
-        (None, None) => Err(ChildError::NoNamespace(kind.clone(), ObjectKey::cluster(name))),
+        (None, None) => Err(ChildError::NoNamespace(named(kind, &ObjectKey::cluster(name)))),
     }
 }
 

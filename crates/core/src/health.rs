@@ -71,9 +71,8 @@ pub fn has_status(kind: &KindInfo) -> bool {
     !matches!(
         (&*kind.group, &*kind.kind),
         ("", "ConfigMap" | "Secret" | "ServiceAccount" | "LimitRange")
-            | ("rbac.authorization.k8s.io", _)
             | ("networking.k8s.io", "NetworkPolicy")
-            | ("scheduling.k8s.io" | "node.k8s.io" | "storage.k8s.io", _)
+            | ("rbac.authorization.k8s.io" | "scheduling.k8s.io" | "node.k8s.io" | "storage.k8s.io", _)
     )
 }
 

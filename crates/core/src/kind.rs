@@ -188,6 +188,9 @@ pub struct OwnedKind {
     pub optional: bool,
 }
 
+/// Makes an object from JSON.
+pub type Decode = fn(&[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error>;
+
 /// One kind in `type Reads`.
 #[derive(Clone, Debug)]
 pub struct ReadKind {
@@ -200,7 +203,7 @@ pub struct ReadKind {
     /// Which Rust type a cache of it holds.
     pub type_id: TypeId,
     /// Decodes one object.
-    pub decode: fn(&[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error>,
+    pub decode: Decode,
 }
 
 /// One entry of a declaration: a kind, or an [`Optional`] kind.

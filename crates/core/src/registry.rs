@@ -273,7 +273,7 @@ impl<O: Operator> Controller for Erased<O> {
 
     fn build(&self, manager: &str, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError> {
         let kind = self.resource();
-        let not_json = |source| ChildError::NotJson { kind: kind.clone(), source };
+        let not_json = |source| ChildError::NotJson((*kind.kind).into(), source);
         let resource: &O::Resource = typed(resource).map_err(not_json)?;
         let view = View::<O::Reads>::new(source);
         let built = self.operator.build(resource, &view);

@@ -42,7 +42,9 @@ fn children_that_cannot_be_owned_are_defects_with_advice() {
     let stamp = |children: Vec<_>| STAMP.all(&owner(), children).unwrap_err();
     let of = |items: Vec<ConfigMap>| {
         let mut children = Children::<(ConfigMap,)>::new();
-        items.into_iter().for_each(|c| drop(children.add(c)));
+        for item in items {
+            children.add(item);
+        }
         children.into_vec().unwrap()
     };
     assert!(matches!(stamp(of(vec![config(None, None)])), ChildError::Unnamed(_)));

@@ -2,6 +2,7 @@
 //!
 //! No retries here: the queue decides when to try again, and sees every failure.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -242,7 +243,8 @@ impl Query {
         for byte in value.bytes() {
             match byte {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => self.0.push(char::from(byte)),
-                _ => self.0.push_str(&format!("%{byte:02X}")),
+                // Writing to a String cannot fail.
+                _ => drop(write!(self.0, "%{byte:02X}")),
             }
         }
         self

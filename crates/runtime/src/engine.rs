@@ -23,7 +23,7 @@ use crate::status::Written;
 use crate::sync::Sync;
 
 /// First and longest delay between tries of one resource.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
 /// One controller, running.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::engine::{Engine, Running};
 use crate::queue::WorkKey;
 
 /// How a run ended.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// Nothing more to do until something changes.
     Done,
@@ -186,6 +186,22 @@ fn worst(outcomes: &[Outcome]) -> Option<Class> {
         Outcome::Refused(_) => Some(Class::Refused),
         Outcome::InSync | Outcome::Terminating | Outcome::NotServed => None,
     };
-    // Transient first: it is the one that another try soon can help.
-    outcomes.iter().filter_map(class).min()
+    // One that another try can help goes first: only when all wait for an edit is the resource parked.
+    outcomes.iter().filter_map(class).min_by_key(|class| (*class == Class::Invalid, *class))
+}
+
+#[cfg(test)]
+mod tests {
+    use kubewright_core::observed::Holder;
+
+    use super::*;
+
+    #[test]
+    fn what_another_try_can_help_is_not_parked_by_what_waits_for_an_edit() {
+        let failed = |class| Outcome::Failed { class, message: String::new() };
+        assert_eq!(worst(&[Outcome::InSync, Outcome::Terminating, Outcome::NotServed]), None);
+        assert_eq!(worst(&[failed(Class::Invalid)]), Some(Class::Invalid));
+        assert_eq!(worst(&[failed(Class::Invalid), Outcome::Refused(Holder::Nobody)]), Some(Class::Refused));
+        assert_eq!(worst(&[Outcome::Refused(Holder::Nobody), failed(Class::Transient)]), Some(Class::Transient));
+    }
 }

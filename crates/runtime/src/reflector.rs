@@ -4,7 +4,7 @@
 //! bytes, one at a time: what is kept of them is the [`Sink`]'s decision, and a relist never holds everything twice.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -61,30 +61,40 @@ pub(crate) trait Sink: Send {
     fn failed(&mut self, error: &ApiError);
 }
 
+/// A round that ends sooner counts as a failure: a server or proxy that closes every watch at once must not be flooded.
+const SHORT: Duration = Duration::from_secs(5);
+
 /// Runs until it is dropped.
 pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
     let mut streaming = true;
     let mut position: Option<String> = None;
     loop {
+        let started = Instant::now();
         let round = match position.take() {
             Some(version) => watch(api, collection, sink, &version).await,
             None if streaming => stream(api, collection, sink).await,
-            None => pages(api, collection, sink).await.map(|version| End::At(Some(version))),
+            None => pages(api, collection, sink).await,
         };
+        if started.elapsed() >= SHORT {
+            backoff.reset();
+        }
         match round {
-            Ok(End::At(version)) => {
-                position = version;
-                backoff.reset();
-            }
+            Ok(End::Listed(version)) => position = Some(version),
             Ok(End::CannotStream) => streaming = false,
-            Err((error, version)) => {
-                if !error.is_expired() {
-                    tracing::debug!(collection = %collection, %error, "the watch ended");
-                    sink.failed(&error);
+            Ok(End::Closed(version)) => {
+                position = version;
+                if started.elapsed() < SHORT {
                     tokio::time::sleep(backoff.next()).await;
-                    position = version;
                 }
+            }
+            Err((error, version)) => {
+                tracing::debug!(collection = %collection, %error, "the watch ended");
+                if !error.is_expired() {
+                    sink.failed(&error);
+                }
+                position = version;
+                tokio::time::sleep(backoff.next()).await;
             }
         }
     }
@@ -92,8 +102,10 @@ pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink)
 
 /// How a round ended without an error.
 enum End {
-    /// Go on from this version; list again without one.
-    At(Option<String>),
+    /// The initial state was read in pages; watch from this version.
+    Listed(String),
+    /// The server closed the watch; go on from this version, or list again without one.
+    Closed(Option<String>),
     /// The server does not stream initial states.
     CannotStream,
 }
@@ -172,7 +184,7 @@ async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut v
             Err(_) => return Err((ApiError::Timeout(SILENCE.as_secs()), version.filter(|_| !initial))),
         };
         if read == 0 {
-            return Ok(End::At(version.filter(|_| !initial)));
+            return Ok(End::Closed(version.filter(|_| !initial)));
         }
         let broken = |e: serde_json::Error, version: Option<String>| (ApiError::Decode(e.into()), version);
         let event: Event<'_> = serde_json::from_slice(&line).map_err(|e| broken(e, None))?;
@@ -214,7 +226,7 @@ struct PageMeta {
     next: String,
 }
 
-async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Result<String, Broken> {
+async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Result<End, Broken> {
     let path = collection.kind.path(collection.namespace.as_deref());
     let mut next = String::new();
     loop {
@@ -227,7 +239,7 @@ async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Resul
         page.items.unwrap_or_default().iter().for_each(|item| sink.upsert(item.get().as_bytes()));
         if page.metadata.next.is_empty() {
             sink.listed(page.metadata.resource_version.parse().unwrap_or(0));
-            return Ok(page.metadata.resource_version);
+            return Ok(End::Listed(page.metadata.resource_version));
         }
         next = page.metadata.next;
     }

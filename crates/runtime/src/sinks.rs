@@ -144,8 +144,10 @@ impl ChildSink {
         Self { common: Common { engine, collection, token, seen: None }, cache }
     }
 
-    fn wake(&self, owners: Owners) {
-        owners.iter().for_each(|uid| self.common.engine.wake_owner(uid));
+    fn wake(&self, owners: &Owners) {
+        for uid in owners {
+            self.common.engine.wake_owner(uid);
+        }
     }
 }
 
@@ -158,7 +160,7 @@ impl Sink for ChildSink {
         match decode(json, self.common.engine.manager) {
             Ok(child) => {
                 self.common.see(&child.key);
-                self.wake(self.cache.observe(child));
+                self.wake(&self.cache.observe(child));
             }
             Err(error) => self.common.undecodable(&error),
         }
@@ -166,14 +168,14 @@ impl Sink for ChildSink {
 
     fn delete(&mut self, json: &[u8]) {
         match decode_identity(json) {
-            Ok((key, _, version)) => self.wake(self.cache.forget(&key, version)),
+            Ok((key, _, version)) => self.wake(&self.cache.forget(&key, version)),
             Err(error) => self.common.undecodable(&error),
         }
     }
 
     fn listed(&mut self, version: u64) {
         let seen = self.common.seen.take().unwrap_or_default();
-        self.wake(self.cache.listed(self.common.namespace(), &seen, version));
+        self.wake(&self.cache.listed(self.common.namespace(), &seen, version));
         if self.cache.serve(true) && self.cache.optional {
             tracing::info!("{} is served now", self.cache.kind.resource());
             self.common.engine.sweep_owners_of(&self.cache.kind);
@@ -210,7 +212,9 @@ impl ReadSink {
     }
 
     fn wake(&self, who: HashSet<WorkKey>) {
-        who.into_iter().for_each(|key| self.common.engine.enqueue(key, Priority::Change));
+        for key in who {
+            self.common.engine.enqueue(key, Priority::Change);
+        }
     }
 }
 
@@ -225,7 +229,7 @@ impl Sink for ReadSink {
             Err(error) => return self.common.undecodable(&error.into()),
         };
         self.common.see(&ObjectKey::of(object.meta()));
-        self.wake(self.common.engine.reads.observe(self.type_id(), object));
+        self.wake(self.common.engine.reads.observe(self.type_id(), &object));
     }
 
     fn delete(&mut self, json: &[u8]) {

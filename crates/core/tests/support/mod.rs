@@ -41,7 +41,7 @@ impl Operator for Pages {
         }
         let _ = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster("ns"));
         let mut config = ConfigMap::default();
-        config.metadata.name = page.metadata.name.clone();
+        config.metadata.name.clone_from(&page.metadata.name);
         config.data = Some([("text".to_owned(), page.spec.text.clone())].into());
         Ok(Children::new().with(config))
     }

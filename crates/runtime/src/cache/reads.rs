@@ -127,12 +127,12 @@ impl ReadCache {
     }
 
     /// An event says what an object is like now; gives whom that concerns.
-    pub(crate) fn observe(&self, type_id: TypeId, object: Arc<dyn AnyObject>) -> HashSet<WorkKey> {
+    pub(crate) fn observe(&self, type_id: TypeId, object: &Arc<dyn AnyObject>) -> HashSet<WorkKey> {
         let key = ObjectKey::of(object.meta());
         let mut state = self.write();
         state.changes += 1;
-        let before = state.objects.entry(type_id).or_default().insert(key.clone(), Arc::clone(&object));
-        state.concerned(type_id, &key, before.as_deref(), Some(&*object))
+        let before = state.objects.entry(type_id).or_default().insert(key.clone(), Arc::clone(object));
+        state.concerned(type_id, &key, before.as_deref(), Some(&**object))
     }
 
     /// An event says that an object is gone; gives whom that concerns.
@@ -193,10 +193,10 @@ mod tests {
         assert!(look(&cache, "a", |v| drop(v.get::<ConfigMap, _>(&ObjectKey::new("ns", "one")))));
         assert!(look(&cache, "b", |v| drop(v.list::<ConfigMap, _>(Some("ns"), &[("tier", "x")]))));
         assert!(look(&cache, "c", |v| drop(v.list::<ConfigMap, _>(Some("other"), &[]))));
-        assert_eq!(cache.observe(ID(), config("one", &[])), HashSet::from([who("a")]));
-        assert_eq!(cache.observe(ID(), config("two", &[("tier", "x")])), HashSet::from([who("b")]));
-        assert_eq!(cache.observe(ID(), config("two", &[])), HashSet::from([who("b")]), "it left b's list");
-        assert!(cache.observe(ID(), config("two", &[])).is_empty());
+        assert_eq!(cache.observe(ID(), &config("one", &[])), HashSet::from([who("a")]));
+        assert_eq!(cache.observe(ID(), &config("two", &[("tier", "x")])), HashSet::from([who("b")]));
+        assert_eq!(cache.observe(ID(), &config("two", &[])), HashSet::from([who("b")]), "it left b's list");
+        assert!(cache.observe(ID(), &config("two", &[])).is_empty());
         assert_eq!(cache.listed(ID(), None, &HashSet::new()), HashSet::from([who("a")]));
     }
 
@@ -205,14 +205,14 @@ mod tests {
         let cache = ReadCache::default();
         assert!(look(&cache, "a", |v| drop(v.get::<ConfigMap, _>(&ObjectKey::new("ns", "one")))));
         assert!(look(&cache, "a", |_| ()));
-        assert!(cache.observe(ID(), config("one", &[])).is_empty());
+        assert!(cache.observe(ID(), &config("one", &[])).is_empty());
     }
 
     #[test]
     fn a_build_that_overlaps_with_a_change_is_done_again() {
         let cache = ReadCache::default();
         let before = ReadCache::changes(&cache.snapshot());
-        cache.observe(ID(), config("one", &[]));
+        cache.observe(ID(), &config("one", &[]));
         let lookups = {
             let state = cache.snapshot();
             let view = View::<Reads>::new(&*state);
