@@ -83,8 +83,12 @@ impl<'a, R: Kinds> View<'a, R> {
 
     /// One object, if it exists.
     ///
-    /// ```ignore
-    /// let namespace: Option<Arc<Metadata<Namespace>>> = view.get(&ObjectKey::cluster("team-a"));
+    /// ```
+    /// # use k8s_openapi::api::core::v1::Namespace;
+    /// # use kubewright_core::{Metadata, ObjectKey, View};
+    /// fn exists(view: &View<'_, (Metadata<Namespace>,)>, name: &str) -> bool {
+    ///     view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(name)).is_some()
+    /// }
     /// ```
     #[must_use]
     pub fn get<K: Object, At>(&self, key: &ObjectKey) -> Option<Arc<K>>

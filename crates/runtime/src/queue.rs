@@ -219,7 +219,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_change_goes_before_a_sweep_and_is_not_done_twice() {
         let queue = Queue::default();
-        ["a", "b", "c"].iter().for_each(|n| queue.add(key(n), Priority::Sweep));
+        for name in ["a", "b", "c"] {
+            queue.add(key(name), Priority::Sweep);
+        }
         queue.add(key("c"), Priority::Change);
         let mut order = Vec::new();
         while let Some(next) = now(&queue).await {
