@@ -151,6 +151,18 @@ impl Invocation {
         Err(self.failed(output.status, text(&output.stderr).trim().to_owned()))
     }
 
+    /// Runs it and returns what it prints to its standard output; errors go where ours go.
+    ///
+    /// # Errors
+    /// [`RunError`] also when it fails.
+    pub fn capture_stdout(&self) -> Result<String, RunError> {
+        let output = self.command()?.stderr(Stdio::inherit()).output().map_err(|source| self.not_run(source))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(self.failed(output.status, String::new()))
+    }
+
     /// Runs it and returns what it prints and how it ended.
     ///
     /// # Errors

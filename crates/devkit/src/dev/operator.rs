@@ -1,0 +1,191 @@
+//! Building the operator from source, and running it as a process of ours.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kubewright_testing::control_plane::ControlPlane;
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize;
+
+use super::error::DevError;
+use super::follow;
+use crate::error::Error;
+use crate::invocation::{Invocation, RunError};
+use crate::project::Project;
+use crate::terminal;
+
+/// It finishes what is under way within 20 s of the signal.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+
+/// A line of `cargo build --message-format=json`, as far as we read it.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Compiles the operator and says where its program is.
+pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, Error> {
+    let package = project.operator;
+    let cargo = Invocation::cargo().args(["build", "--package", package, "--bin", package]).folder(root);
+    terminal::command(&cargo);
+    // Errors and progress still go to standard error, for the person.
+    let messages = cargo.arg("--message-format=json-render-diagnostics").capture_stdout().map_err(|error| match error {
+        RunError::Failed { .. } => Error::from(DevError::Build { package }),
+        other => Error::from(other),
+    })?;
+    executable(&messages, package).ok_or_else(|| DevError::NoBinary { package }.into())
+}
+
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    messages.filter(|message| message.target.as_ref().is_some_and(|target| target.name == name)).find_map(|m| m.executable)
+}
+
+/// The operator, running. It ends at the latest when this value goes.
+pub(super) struct Operator {
+    child: Child,
+    ended: Option<ExitStatus>,
+    log: PathBuf,
+    address: SocketAddr,
+    /// Held for as long as the operator runs: two of them on one cluster would be confusing.
+    _turn: File,
+}
+
+impl Operator {
+    /// Runs `binary` on the cluster.
+    pub(super) fn start(binary: &Path, control_plane: &ControlPlane) -> Result<Self, DevError> {
+        // Beside the kubeconfig, so that they go when the cluster goes.
+        let beside = |name: &str| control_plane.kubeconfig().with_file_name(name);
+        let log = beside("operator.log");
+        let turn = take_turn(&beside("operator.lock"), control_plane.name())?;
+        let failed = |source| DevError::Log { path: log.clone(), source };
+        let output = File::create(&log).map_err(failed)?;
+        let errors = output.try_clone().map_err(failed)?;
+        let address = free_address().map_err(failed)?;
+        let child = Command::new(binary)
+            .arg("run")
+            .arg("--kubeconfig")
+            .arg(control_plane.kubeconfig())
+            .args(["--listen", &address.to_string()])
+            .env_remove("KUBECONFIG")
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            // Ctrl-C is for us: we stop the operator in order, once.
+            .process_group(0)
+            .spawn()
+            .map_err(|source| DevError::NotStarted { binary: binary.to_owned(), source })?;
+        Ok(Self { child, ended: None, log, address, _turn: turn })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it writes what it does.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// Where /livez, /readyz and /metrics are.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// An error if it ended by itself.
+    pub(super) fn check(&mut self) -> Result<(), DevError> {
+        match self.status() {
+            None => Ok(()),
+            Some(status) => {
+                Err(DevError::Crashed { status, log: self.log.clone(), last_lines: follow::last_lines(&self.log, 20) })
+            }
+        }
+    }
+
+    /// Asks it to end, and waits until it did.
+    pub(super) fn stop(&mut self) {
+        if self.status().is_some() {
+            return;
+        }
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // An error means that it is gone.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let deadline = Instant::now() + STOP_LIMIT;
+        while self.status().is_none() && Instant::now() < deadline {
+            thread::sleep(POLL);
+        }
+        if self.status().is_none() {
+            terminal::note(format_args!("the operator did not stop within {} s: killed", STOP_LIMIT.as_secs()));
+            let _ = self.child.kill();
+            self.ended = self.child.wait().ok();
+        } else {
+            terminal::done("the operator stopped");
+        }
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().ok().flatten();
+        }
+        self.ended
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn take_turn(path: &Path, name: &str) -> Result<File, DevError> {
+    let failed = |source| DevError::Log { path: path.to_owned(), source };
+    let file = fs::OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
+    file.try_lock().map_err(|_| DevError::Taken { name: name.to_owned() })?;
+    Ok(file)
+}
+
+/// An address that nobody listens on right now: several operators can run beside each other.
+fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_the_one_of_the_package_among_all_that_cargo_reports() {
+        let messages = r#"
+            {"reason":"compiler-artifact","target":{"name":"build-script-build"},"executable":"/t/build-script"}
+            {"reason":"compiler-artifact","target":{"name":"operator"},"executable":null}
+            {"reason":"compiler-artifact","target":{"name":"operator"},"executable":"/t/debug/operator"}
+            {"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages, "operator"), Some(PathBuf::from("/t/debug/operator")));
+        assert_eq!(executable(messages, "other"), None);
+    }
+
+    #[test]
+    fn a_second_operator_on_one_cluster_is_refused_until_the_first_is_gone() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("operator.lock");
+        let first = take_turn(&path, "dev").unwrap();
+        let refused = take_turn(&path, "dev").unwrap_err().to_string();
+        assert!(refused.contains("runs already on the control plane `dev`"), "{refused}");
+        drop(first);
+        take_turn(&path, "dev").unwrap();
+    }
+}

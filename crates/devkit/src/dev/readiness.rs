@@ -1,0 +1,263 @@
+//! What resources say about themselves, and waiting until all of them are ready, with a table that a person can watch.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, stderr};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use kubewright_testing::control_plane::ControlPlane;
+use serde::Deserialize;
+
+use super::error::DevError;
+use super::follow;
+use super::operator::Operator;
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+use crate::invocation::ask;
+use crate::terminal;
+
+/// How often the API server is asked: often enough to look live, seldom enough to cost nothing.
+const POLL: Duration = Duration::from_millis(300);
+
+/// An object, as far as we read it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Resource {
+    api_version: String,
+    kind: String,
+    metadata: Metadata,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Metadata {
+    name: String,
+    namespace: Option<String>,
+    generation: Option<i64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    observed_generation: Option<i64>,
+    #[serde(default)]
+    conditions: Vec<Condition>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Condition {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// What kubectl prints: one object, or a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Printed {
+    List { items: Vec<Resource> },
+    One(Resource),
+}
+
+impl Resource {
+    /// The objects in what kubectl prints with `-o json`.
+    pub(crate) fn all_in(json: &str) -> Result<Vec<Self>, serde_json::Error> {
+        let mut all = Vec::new();
+        for printed in serde_json::Deserializer::from_str(json).into_iter() {
+            match printed? {
+                Printed::List { items } => all.extend(items),
+                Printed::One(one) => all.push(one),
+            }
+        }
+        Ok(all)
+    }
+
+    fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// `echo.example.com/web`, as kubectl takes it.
+    pub(crate) fn reference(&self) -> String {
+        let kind = self.kind.to_lowercase();
+        match self.group() {
+            "" => format!("{kind}/{}", self.metadata.name),
+            group => format!("{kind}.{group}/{}", self.metadata.name),
+        }
+    }
+
+    fn ready(&self) -> Option<&Condition> {
+        self.status.conditions.iter().find(|condition| condition.type_ == "Ready")
+    }
+
+    /// Ready, and about what is asked for now.
+    pub(crate) fn is_ready(&self) -> bool {
+        let current = self.metadata.generation.is_none() || self.status.observed_generation >= self.metadata.generation;
+        current && self.ready().is_some_and(|condition| condition.status == "True")
+    }
+
+    /// `Ready True`, `Ready False: RolloutInProgress: 0/2 replicas ready`, or that nothing is known.
+    pub(crate) fn describe(&self) -> String {
+        match self.ready() {
+            None => "no status yet".to_owned(),
+            Some(Condition { status, reason, message, .. }) => {
+                let said: Vec<&str> = [reason.as_str(), message.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
+                let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(": ")) };
+                format!("Ready {status}{said}")
+            }
+        }
+    }
+}
+
+/// Waits until all of `resources` are ready; `false` if the person does not want to wait any longer.
+pub(super) fn wait(
+    control_plane: &ControlPlane,
+    mut resources: Vec<Resource>,
+    operator: &mut Operator,
+    interrupt: &Interrupt,
+    limit: Duration,
+) -> Result<bool, Error> {
+    let mut table = Table::new(&resources);
+    let start = Instant::now();
+    loop {
+        table.show(&resources);
+        if resources.iter().all(Resource::is_ready) {
+            table.end();
+            terminal::done(format_args!("{} resources are ready after {:.1} s", resources.len(), start.elapsed().as_secs_f64()));
+            return Ok(true);
+        }
+        if interrupt.requested() {
+            return Ok(false);
+        }
+        operator.check()?;
+        if start.elapsed() > limit {
+            table.end();
+            return Err(timeout(&resources, operator, limit).into());
+        }
+        thread::sleep(POLL);
+        resources = look(control_plane, &resources)?;
+    }
+}
+
+fn timeout(resources: &[Resource], operator: &Operator, limit: Duration) -> DevError {
+    let waiting = resources.iter().filter(|resource| !resource.is_ready());
+    let waiting: Vec<String> = waiting.map(|resource| format!("  {}: {}", resource.reference(), resource.describe())).collect();
+    DevError::Timeout {
+        seconds: limit.as_secs(),
+        waiting: waiting.join("\n"),
+        log: operator.log().to_owned(),
+        last_lines: follow::last_lines(operator.log(), 20),
+    }
+}
+
+/// The same resources as they are now. One that was deleted meanwhile is left out.
+fn look(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Resource>, Error> {
+    let mut by_namespace: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for resource in resources {
+        by_namespace.entry(resource.metadata.namespace.as_deref().unwrap_or_default()).or_default().push(resource.reference());
+    }
+    let mut now = Vec::new();
+    for (namespace, references) in by_namespace {
+        let mut kubectl: Command = control_plane.kubectl();
+        kubectl.args(["get", "--ignore-not-found", "-o", "json"]).args(references);
+        if !namespace.is_empty() {
+            kubectl.args(["--namespace", namespace]);
+        }
+        now.extend(Resource::all_in(&ask(&mut kubectl)?).map_err(|source| DevError::Json { source })?);
+    }
+    Ok(now)
+}
+
+/// A line for each resource: live on a terminal, elsewhere a new one for each change.
+struct Table {
+    shown: BTreeMap<String, String>,
+    lines: Option<(MultiProgress, BTreeMap<String, ProgressBar>)>,
+    width: usize,
+}
+
+impl Table {
+    fn new(resources: &[Resource]) -> Self {
+        let width = resources.iter().map(|resource| resource.reference().len()).max().unwrap_or_default();
+        let lines = stderr().is_terminal().then(|| (MultiProgress::new(), BTreeMap::new()));
+        Self { shown: BTreeMap::new(), lines, width }
+    }
+
+    fn show(&mut self, resources: &[Resource]) {
+        for resource in resources {
+            let (name, text) = (resource.reference(), resource.describe());
+            let line = format!("{} {name:width$}  {text}", if resource.is_ready() { "✓" } else { "…" }, width = self.width);
+            if self.shown.get(&name) == Some(&line) {
+                continue;
+            }
+            match &mut self.lines {
+                None => eprintln!("  {line}"),
+                Some((table, lines)) => {
+                    let add = || table.add(ProgressBar::new_spinner().with_style(style()));
+                    lines.entry(name.clone()).or_insert_with(add).set_message(line.clone());
+                }
+            }
+            self.shown.insert(name, line);
+        }
+    }
+
+    /// Leaves the table as it is on the terminal.
+    fn end(&mut self) {
+        for line in self.lines.iter().flat_map(|(_, lines)| lines.values()) {
+            line.abandon();
+        }
+    }
+}
+
+/// Cut at the edge of the terminal: a line that wraps could not be overwritten.
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn echo(generation: i64, status: &str) -> Resource {
+        let json = format!(
+            r#"{{"apiVersion":"example.com/v1","kind":"Echo","metadata":{{"name":"web","namespace":"default","generation":{generation}}},"status":{status}}}"#
+        );
+        Resource::all_in(&json).unwrap().remove(0)
+    }
+
+    #[test]
+    fn a_resource_is_ready_when_it_says_so_about_its_current_generation() {
+        let status = r#"{"observedGeneration":2,"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"2/2"}]}"#;
+        assert!(echo(2, status).is_ready());
+        assert!(!echo(3, status).is_ready(), "the status is about an older generation");
+        assert_eq!(echo(2, status).describe(), "Ready True: Ready: 2/2");
+    }
+
+    #[test]
+    fn a_resource_without_a_status_is_not_ready() {
+        let echo = echo(1, "{}");
+        assert!(!echo.is_ready());
+        assert_eq!(echo.describe(), "no status yet");
+    }
+
+    #[test]
+    fn lists_and_single_objects_and_several_of_them_are_read() {
+        let one = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}"#;
+        let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{one},{one}]}}"#);
+        assert_eq!(Resource::all_in(one).unwrap()[0].reference(), "pod/a");
+        assert_eq!(Resource::all_in(&list).unwrap().len(), 2);
+        assert_eq!(Resource::all_in(&format!("{one}\n{one}")).unwrap().len(), 2);
+        assert_eq!(Resource::all_in("").unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_reference_names_the_group() {
+        assert_eq!(echo(1, "{}").reference(), "echo.example.com/web");
+    }
+}
