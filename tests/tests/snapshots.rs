@@ -98,8 +98,6 @@ fn echoes() -> Vec<(String, Value)> {
         case("with_a_name_of_63_characters", echo(&format!("e{}", "0".repeat(62)))),
         case("with_a_name_of_64_characters", echo(&format!("e{}", "0".repeat(63)))),
         case("with_a_long_name_full_of_dots", echo(&format!("e{}", ".0".repeat(126)))),
-        case("with_labels_and_annotations", echo("web").labelled("team", "shop").annotated("note", "private")),
-        case("being_deleted", echo("web").deleted()),
         case("invalid_name", echo("1-web")),
         case("invalid_node_port_of_a_cluster_ip", echo("web").with_node_port(30_080)),
         case("invalid_text_with_nul", echo("web").with_text("a\0b")),

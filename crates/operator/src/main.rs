@@ -1,6 +1,7 @@
-//! The program: the operators, with the command line of the framework.
+//! The program: the operators of this crate.
 
-fn main() -> std::process::ExitCode {
-    // TODO-CLI
-    std::process::ExitCode::from(u8::from(operator::registry().check().is_err()))
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(u8::from(operator::registry().check().is_err()))
 }

@@ -60,18 +60,18 @@ pub(crate) fn kinds_and_names<O: Kinds>(children: Result<Children<O>, Invalid>) 
 }
 
 /// The same for an operator and a resource, where nothing else exists.
-pub(crate) fn names_of<O: Operator>(operator: O, resource: &O::Resource) -> Vec<String> {
+pub(crate) fn names_of<O: Operator>(operator: &O, resource: &O::Resource) -> Vec<String> {
     kinds_and_names(operator.build(resource, &View::new(&Fixed::empty())))
 }
 
 /// The status of a resource whose children have these kinds and statuses, and are as they should be.
-pub(crate) fn status_of<O: Operator>(operator: O, resource: &O::Resource, children: &[(&str, &str)]) -> StatusOf<O> {
-    with_observed(&operator, resource, children, |observed| operator.status(resource, observed))
+pub(crate) fn status_of<O: Operator>(operator: &O, resource: &O::Resource, children: &[(&str, &str)]) -> StatusOf<O> {
+    with_observed(operator, resource, children, |observed| operator.status(resource, observed))
 }
 
 /// The operator's own conditions in that case.
-pub(crate) fn conditions_of<O: Operator>(operator: O, resource: &O::Resource, children: &[(&str, &str)]) -> Vec<Condition> {
-    with_observed(&operator, resource, children, |observed| operator.conditions(resource, observed))
+pub(crate) fn conditions_of<O: Operator>(operator: &O, resource: &O::Resource, children: &[(&str, &str)]) -> Vec<Condition> {
+    with_observed(operator, resource, children, |observed| operator.conditions(resource, observed))
 }
 
 fn with_observed<O: Operator, T>(

@@ -91,7 +91,7 @@ mod tests {
     fn the_status_is_what_the_deployment_says() {
         let echo = Echo::new("web", EchoSpec { replicas: Some(3), ..EchoSpec::default() });
         let says = r#"{"replicas":4,"readyReplicas":2,"updatedReplicas":3,"availableReplicas":1,"observedGeneration":1}"#;
-        let status = testing::status_of(EchoOperator, &echo, &[("Deployment", says)]);
+        let status = testing::status_of(&EchoOperator, &echo, &[("Deployment", says)]);
         assert_eq!(
             status,
             EchoStatus {
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn nothing_is_reported_that_was_not_observed() {
         let echo = Echo::new("web", EchoSpec { replicas: Some(3), ..EchoSpec::default() });
-        let status = testing::status_of(EchoOperator, &echo, &[]);
+        let status = testing::status_of(&EchoOperator, &echo, &[]);
         assert_eq!((status.replicas, status.ready.as_deref()), (Some(0), Some("0/3")));
     }
 }

@@ -68,25 +68,27 @@ fn blueprint(echo: &Echo) -> Blueprint<'_> {
 
 #[cfg(test)]
 mod tests {
+    use operator_api::echo;
+
     use super::*;
+    use crate::echo::EchoOperator;
     use crate::testing;
 
-    fn echo(name: &str) -> Echo {
+    fn saying_hi(name: &str) -> Echo {
         Echo::new(name, EchoSpec { replicas: 2, text: "hi".into() })
     }
 
     #[test]
     fn the_objects_of_an_echo_of_the_other_group_with_the_same_name_are_other_objects() {
-        let ours = testing::names_of(TestEchoOperator, &echo("test-echo"));
-        let theirs =
-            testing::names_of(super::super::EchoOperator, &operator_api::echo::Echo::new("test-echo", Default::default()));
+        let ours = testing::names_of(&TestEchoOperator, &saying_hi("test-echo"));
+        let theirs = testing::names_of(&EchoOperator, &echo::Echo::new("test-echo", echo::EchoSpec::default()));
         assert_eq!(ours, ["Deployment test-echo-test-com", "Service test-echo-test-com"]);
         assert_eq!(theirs, ["Deployment test-echo", "Service test-echo"]);
     }
 
     #[test]
     fn it_is_reached_at_a_port_of_every_node() {
-        let echo = echo("web");
+        let echo = saying_hi("web");
         let of = blueprint(&echo);
         assert_eq!((of.service.service_type(), of.service.port(), of.server.port()), (ServiceType::NodePort, 5678, 5678));
     }
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn the_status_is_what_the_deployment_says() {
         let says = r#"{"replicas":2,"readyReplicas":2,"updatedReplicas":2,"availableReplicas":2,"observedGeneration":1}"#;
-        let status = testing::status_of(TestEchoOperator, &echo("web"), &[("Deployment", says)]);
+        let status = testing::status_of(&TestEchoOperator, &saying_hi("web"), &[("Deployment", says)]);
         assert_eq!((status.replicas, status.ready.as_deref()), (Some(2), Some("2/2")));
         assert_eq!(status.selector.as_deref(), Some("app.kubernetes.io/instance=web,app.kubernetes.io/name=echo-test"));
     }

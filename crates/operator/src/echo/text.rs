@@ -57,7 +57,7 @@ mod tests {
             } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) {
                 match environment.get(name) {
                     Some(value) => expanded.push_str(value),
-                    None => expanded.push_str(&format!("$({name})")),
+                    None => expanded.extend(["$(", name, ")"]),
                 }
                 rest = after;
             } else {

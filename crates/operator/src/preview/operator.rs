@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_preview_is_a_deployment_a_service_and_a_route_of_one_name() {
-        let names = testing::names_of(PreviewOperator, &preview("web"));
+        let names = testing::names_of(&PreviewOperator, &preview("web"));
         assert_eq!(names, ["Deployment web", "Service web", "Mapping web"]);
     }
 

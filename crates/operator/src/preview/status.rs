@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_once_the_pods_run_and_the_route_is_there() {
-        let url = |children: &[(&str, &str)]| status_of(PreviewOperator, &preview("web"), children).url;
+        let url = |children: &[(&str, &str)]| status_of(&PreviewOperator, &preview("web"), children).url;
         assert_eq!(url(&[("Deployment", RUNS), ("Mapping", "{}")]).as_deref(), Some("http://web.example.com"));
         assert_eq!(
             url(&[("Deployment", RUNS), ("Mapping", r#"{"state":"Running"}"#)]).as_deref(),
@@ -115,16 +115,16 @@ mod tests {
 
     #[test]
     fn the_pods_are_counted_as_the_deployment_counts_them() {
-        let status = status_of(PreviewOperator, &preview("web"), &[("Deployment", RUNS)]);
+        let status = status_of(&PreviewOperator, &preview("web"), &[("Deployment", RUNS)]);
         assert_eq!((status.replicas, status.ready_replicas, status.ready.as_deref()), (Some(1), Some(1), Some("1/1")));
-        let status = status_of(PreviewOperator, &preview("web"), &[]);
+        let status = status_of(&PreviewOperator, &preview("web"), &[]);
         assert_eq!((status.replicas, status.ready_replicas, status.ready.as_deref()), (Some(0), Some(0), Some("0/1")));
     }
 
     #[test]
     fn the_condition_says_what_is_missing_for_a_route() {
         let routed = |children: &[(&str, &str)]| {
-            let condition = conditions_of(PreviewOperator, &preview("web"), children).remove(0);
+            let condition = conditions_of(&PreviewOperator, &preview("web"), children).remove(0);
             (condition.type_, condition.status, condition.reason, condition.message)
         };
         let (type_, status, reason, message) = routed(&[("Mapping", "{}")]);
