@@ -163,16 +163,16 @@ fn each_case_has_a_name_of_its_own() {
 
 #[test]
 fn no_label_or_annotation_of_a_resource_reaches_its_objects() {
-    fn assert_none_copied<K: Object>(resource: K) {
+    fn assert_none_copied<K: Object>(resource: &K) {
         let marked = resource.clone().labelled("marker.example.com/l", "mark-l").annotated("marker.example.com/a", "mark-a");
-        let (_, plain) = case("plain", &resource, &Fixed::empty());
+        let (_, plain) = case("plain", resource, &Fixed::empty());
         let (_, marked) = case("marked", &marked, &Fixed::empty());
         assert_eq!(marked, plain);
         assert!(!marked.to_string().contains("mark"), "{marked}");
     }
-    assert_none_copied(echo("web"));
-    assert_none_copied(test_echo("web"));
-    assert_none_copied(preview("web"));
+    assert_none_copied(&echo("web"));
+    assert_none_copied(&test_echo("web"));
+    assert_none_copied(&preview("web"));
 }
 
 #[test]

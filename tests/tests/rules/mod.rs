@@ -57,7 +57,9 @@ fn duplicates(value: &Value, path: &str, broken: &mut Vec<String>) {
             if names.len() < all {
                 broken.push(format!("{path} has two items of one name"));
             }
-            items.iter().for_each(|item| duplicates(item, &format!("{path}[]"), broken));
+            for item in items {
+                duplicates(item, &format!("{path}[]"), broken);
+            }
         }
         Value::Object(map) => map.iter().for_each(|(key, value)| duplicates(value, &format!("{path}.{key}"), broken)),
         _ => {}
