@@ -15,8 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let environment = Environment::from_process();
     let home = Home::from_environment(&environment)?;
     match arguments[..] {
-        ["up", name] => up(&environment, &home, Spec::new(name)),
-        ["up", name, nodes] => up(&environment, &home, Spec::new(name).nodes(nodes.parse()?)),
+        ["up", name] => up(&environment, &home, &Spec::new(name)),
+        ["up", name, nodes] => up(&environment, &home, &Spec::new(name).nodes(nodes.parse()?)),
         ["down", name] => Ok(ControlPlane::remove(&home, name)?),
         ["stop", name] => Ok(ControlPlane::attach(&home, name)?.stop()?),
         ["kubeconfig", name] => {
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-fn up(environment: &Environment, home: &Home, spec: Spec) -> Result<(), Box<dyn Error>> {
+fn up(environment: &Environment, home: &Home, spec: &Spec) -> Result<(), Box<dyn Error>> {
     let progress = progress::detect();
     let start = Instant::now();
     let assets = Assets::locate(environment, home, &spec.wanted(), progress.as_ref())?;
@@ -37,7 +37,7 @@ fn up(environment: &Environment, home: &Home, spec: Spec) -> Result<(), Box<dyn 
         println!("{} {} ({}) {}", asset.binary, asset.version, asset.source, asset.path.display());
     }
     let located = start.elapsed();
-    let control_plane = ControlPlane::up(home, &spec, &assets, progress.as_ref())?;
+    let control_plane = ControlPlane::up(home, spec, &assets, progress.as_ref())?;
     print!("{}", control_plane.status());
     println!("binaries {located:.1?}, all {:.1?}", start.elapsed());
     println!("export KUBECONFIG={}", control_plane.kubeconfig().display());

@@ -97,12 +97,12 @@ pub enum Error {
     },
     /// It takes too long.
     #[error(
-        "{what} not within {} s; on a busy machine allow for more time, \
+        "{what} was not ready within {} s; on a busy machine allow for more time, \
          otherwise look at the logs in {}{}",
         .limit.as_secs(), .logs.display(), last_answer(.detail)
     )]
     Timeout {
-        /// What was waited for, as in "the API server was ready".
+        /// What was waited for.
         what: &'static str,
         /// For how long.
         limit: Duration,

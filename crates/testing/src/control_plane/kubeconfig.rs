@@ -55,14 +55,14 @@ current-context: {context}
 /// Editing a kubeconfig takes milliseconds, but kubectl waits for whoever else edits it.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Adds the cluster to the kubeconfig `target` and makes it the current context; everything else stays.
+/// Adds the cluster to the kubeconfig `target`, or brings its entry there up to date; everything else stays.
 pub(super) fn export(kubectl: &Path, target: &Path, name: &str, server: &str, pki: &Path) -> Result<(), Error> {
     if let Some(folder) = target.parent() {
         fs::create_dir_all(folder).map_err(HomeError::at(folder))?;
     }
     let context = context(name);
     let file = |flag: &str, file: &str| format!("--{flag}={}", pki.join(file).display());
-    let edits: [&[&str]; 4] = [
+    let edits: [&[&str]; 3] = [
         &["set-cluster", &context, &format!("--server={server}"), "--embed-certs=true", &file("certificate-authority", "ca.crt")],
         &[
             "set-credentials",
@@ -72,22 +72,26 @@ pub(super) fn export(kubectl: &Path, target: &Path, name: &str, server: &str, pk
             &file("client-key", "admin.key"),
         ],
         &["set-context", &context, &format!("--cluster={context}"), &format!("--user={context}")],
-        &["use-context", &context],
     ];
     edit(kubectl, target, &edits)
 }
 
+/// Makes the cluster the one that `kubectl` speaks to with the kubeconfig `target`.
+pub(super) fn make_current(kubectl: &Path, target: &Path, name: &str) -> Result<(), Error> {
+    edit(kubectl, target, &[&["use-context", &context(name)]])
+}
+
 /// Takes the cluster out of the kubeconfig `target`, if it is there.
 pub(super) fn unexport(kubectl: &Path, target: &Path, name: &str) -> Result<(), Error> {
-    let content = match fs::read_to_string(target) {
+    let text = match fs::read_to_string(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(HomeError::at(target))?,
     };
     let context = context(name);
-    if !content.contains(&context) {
+    if !text.contains(&context) {
         return Ok(());
     }
-    let is_current = content.lines().any(|line| line.trim_end() == format!("current-context: {context}"));
+    let is_current = text.lines().any(|line| line.trim_end() == format!("current-context: {context}"));
     if is_current {
         edit(kubectl, target, &[&["unset", "current-context"]])?;
     }

@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use serde::Serialize;
 
 use super::error::Error;
+use super::logs;
 use super::ports::Ports;
 use super::spec::{Component, Spec};
 use crate::assets::{Assets, Binary};
@@ -169,11 +170,6 @@ pub(super) fn configuration_file(home: &Home, name: &str) -> PathBuf {
     home.cluster(name).join("kwokctl.json")
 }
 
-/// Where kwokctl's output goes.
-pub(super) fn log_file(home: &Home, name: &str) -> PathBuf {
-    home.cluster(name).join("kwokctl.log")
-}
-
 /// Writes what kwokctl is told, and a folder with nothing but kubectl: kwokctl takes the first one on `PATH`.
 pub(super) fn prepare(home: &Home, spec: &Spec, ports: &Ports, assets: &Assets) -> Result<(), Error> {
     let path = configuration_file(home, &spec.name);
@@ -195,10 +191,10 @@ fn path_folder(home: &Home, name: &str) -> PathBuf {
     home.cluster(name).join("path")
 }
 
-/// Starts kwokctl; its output is appended to [`log_file`].
+/// Starts kwokctl; its output is appended to [`logs::of_kwokctl`].
 pub(super) fn spawn(home: &Home, name: &str, assets: &Assets, action: Action) -> Result<Child, Error> {
     let path = assets.path(Binary::Kwokctl).ok_or(Error::NoBinary { binary: Binary::Kwokctl })?;
-    let log = log_file(home, name);
+    let log = logs::of_kwokctl(home, name);
     let open = || -> std::io::Result<(File, File)> {
         let file = OpenOptions::new().create(true).append(true).open(&log)?;
         Ok((file.try_clone()?, file))

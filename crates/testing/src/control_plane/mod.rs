@@ -4,7 +4,7 @@
 //!
 //! - [`ControlPlane`]: the way in. [`Spec`]: what it is to be like. [`Status`]: how it is.
 //! - `up` decides between reusing, restarting and making; `ready` waits; `state` is what is written down.
-//! - `kwokctl`, `kubectl`, `processes`, `ports`, `nodes`, `kubeconfig`: one thing of the outside world each.
+//! - `kwokctl`, `kubectl`, `processes`, `ports`, `nodes`, `kubeconfig`, `logs`: one thing of the outside world each.
 //!
 //! # Guarantees
 //! - A kubeconfig of the user is touched by [`ControlPlane::export_kubeconfig`] alone.
@@ -17,6 +17,7 @@ mod error;
 mod kubeconfig;
 mod kubectl;
 mod kwokctl;
+mod logs;
 mod nodes;
 mod ports;
 mod processes;
@@ -88,6 +89,7 @@ impl ControlPlane {
     pub fn remove(home: &Home, name: &str) -> Result<(), Error> {
         spec::validate_name(name)?;
         let lock = home.lock(&up::lock_name(name), || ())?;
+        up::unexport(home, name);
         up::wipe(home, name)?;
         lock.remove();
         Ok(())
@@ -175,7 +177,8 @@ impl ControlPlane {
         self.state.exported.insert(target.clone());
         self.state.save(&self.home)?;
         let pki = self.home.kwok_cluster(self.name()).join("pki");
-        kubeconfig::export(&self.kubectl, &target, self.name(), &self.server_url, &pki)
+        kubeconfig::export(&self.kubectl, &target, self.name(), &self.server_url, &pki)?;
+        kubeconfig::make_current(&self.kubectl, &target, self.name())
     }
 
     /// This cluster, taken down when the returned value goes.

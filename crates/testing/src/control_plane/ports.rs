@@ -74,11 +74,6 @@ impl Ports {
             Component::KwokController => self.kwok_controller,
         }
     }
-
-    /// Those on which somebody listens.
-    pub(super) fn occupied(&self) -> Vec<u16> {
-        self.all().into_iter().filter(|port| !is_free(*port)).collect()
-    }
 }
 
 fn is_free(port: u16) -> bool {

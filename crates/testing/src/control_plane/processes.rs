@@ -152,17 +152,17 @@ mod tests {
         line.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    fn belongs_to_a(line: &[&str]) -> Option<Option<Component>> {
+    fn belongs_to_a(line: &[&str]) -> Option<Process> {
         let folders = ["/h/kwok/clusters/a/".to_owned(), "/h/clusters/a/".to_owned()];
-        belongs(&folders, 7, &arguments(line)).map(|process| process.component)
+        belongs(&folders, 7, &arguments(line))
     }
 
     #[test]
     fn a_component_is_recognised_by_its_name_and_the_folder_in_its_arguments() {
         let etcd = ["/h/kwok/clusters/a/bin/etcd", "--data-dir=/h/kwok/clusters/a/etcd"];
-        assert_eq!(belongs_to_a(&etcd), Some(Some(Component::Etcd)));
+        assert_eq!(belongs_to_a(&etcd), Some(Process { pid: 7, component: Some(Component::Etcd) }));
         let kwokctl = ["/bin/kwokctl", "create", "cluster", "--config", "/h/clusters/a/kwokctl.json"];
-        assert_eq!(belongs_to_a(&kwokctl), Some(None));
+        assert_eq!(belongs_to_a(&kwokctl), Some(Process { pid: 7, component: None }));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! Waiting until a control plane that was started answers, and starting again what ended meanwhile.
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,16 +7,17 @@ use std::time::{Duration, Instant};
 use super::error::Error;
 use super::kubectl::Kubectl;
 use super::kwokctl::{self, Action};
-use super::processes;
 use super::spec::{Component, Spec};
+use super::{logs, processes};
 use crate::assets::Assets;
-use crate::command::{self, last_lines};
 use crate::home::{Home, HomeError};
 use crate::progress::Step;
 
 /// How often components that ended are started again. On a busy machine the controller manager gives up when the
 /// API server does not answer within 10 s; a component that cannot work at all must be found out soon.
 const RESTARTS: u32 = 3;
+/// Between two looks: the components need the processor more than we do.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long one question may take.
 const QUESTION: Duration = Duration::from_secs(5);
 
@@ -65,7 +64,7 @@ impl Starting<'_> {
                 return Err(self.too_late());
             }
             step.update(&self.doing());
-            thread::sleep(command::POLL);
+            thread::sleep(PAUSE);
         }
     }
 
@@ -109,21 +108,16 @@ impl Starting<'_> {
     }
 
     fn died(&self, component: Component) -> Error {
-        let log = log_file(self.home, &self.spec.name, component);
-        let detail = last_lines(&fs::read_to_string(&log).unwrap_or_default(), 8);
+        let log = logs::of_component(self.home, &self.spec.name, component);
+        let detail = logs::reason(&log);
         Error::Died { component, log, detail }
     }
 
     fn too_late(&self) -> Error {
         let detail = self.ask_ready().err().map(|error| error.to_string()).unwrap_or_default();
-        let logs = self.home.kwok_cluster(&self.spec.name).join("logs");
-        Error::Timeout { what: "the API server was not ready", limit: self.spec.timeout, logs, detail }
+        let logs = logs::folder(self.home, &self.spec.name);
+        Error::Timeout { what: "the API server", limit: self.spec.timeout, logs, detail }
     }
-}
-
-/// Where a component's output goes.
-pub(super) fn log_file(home: &Home, name: &str, component: Component) -> PathBuf {
-    home.kwok_cluster(name).join("logs").join(format!("{component}.log"))
 }
 
 /// A kwokctl that was started; nothing once it has ended.
@@ -133,13 +127,13 @@ impl Running {
     /// Whether it ended. That it failed is an error.
     fn is_done(&mut self, starting: &Starting<'_>) -> Result<bool, Error> {
         let Some(child) = &mut self.0 else { return Ok(true) };
-        let log = kwokctl::log_file(starting.home, &starting.spec.name);
+        let log = logs::of_kwokctl(starting.home, &starting.spec.name);
         let Some(status) = child.try_wait().map_err(HomeError::at(&log))? else { return Ok(false) };
         self.0 = None;
         if status.success() {
             return Ok(true);
         }
-        let detail = last_lines(&fs::read_to_string(&log).unwrap_or_default(), 5);
+        let detail = logs::reason(&log);
         Err(Error::Kwokctl { log, detail })
     }
 

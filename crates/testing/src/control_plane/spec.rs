@@ -62,6 +62,7 @@ impl fmt::Display for Component {
 
 /// What a control plane is to be like: `Spec::new("dev").nodes(5)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Spec {
     /// Names the cluster among ours. A DNS label of up to 40 characters.
     pub name: String,
@@ -93,7 +94,7 @@ pub struct Spec {
 
 /// Starting takes 4 s on two cores, and a multiple of it on a machine that is busy compiling.
 const fn default_timeout() -> Duration {
-    Duration::from_secs(120)
+    Duration::from_mins(2)
 }
 
 /// A name becomes a folder and a kubeconfig context, both with something around it.

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::kubectl::Kubectl;
-use super::processes;
-use super::ready::{self, Starting};
+use super::ready::Starting;
 use super::spec::Component;
 use super::state::{Phase, State};
+use super::{logs, processes};
 use crate::assets::Version;
 use crate::home::Home;
 
@@ -78,7 +78,7 @@ pub(super) fn of(home: &Home, state: &State, kubectl: &Kubectl, server_url: &str
         pid: running.iter().find(|process| process.component == Some(component)).map(|process| process.pid),
         port: state.ports.of(component),
         version: state.assets.get(component.binary()).map(|located| located.version),
-        log: ready::log_file(home, &spec.name, component),
+        log: logs::of_component(home, &spec.name, component),
     };
     let components: Vec<ComponentStatus> = spec.components().into_iter().map(component).collect();
     let is_ready = || Starting { home, spec, assets: &state.assets, kubectl }.is_ready();

@@ -1,6 +1,9 @@
 //! Bringing a cluster up: reusing, restarting, repairing or making it, whichever its state calls for.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::Error;
 use super::kubeconfig;
@@ -70,8 +73,9 @@ fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) ->
     let name = &spec.name;
     progress.plan(STEPS);
     let step = progress.step(&format!("Start a Kubernetes {} control plane `{name}`", spec.kubernetes));
+    let exported = State::load(home, name).ok().flatten().map(|state| state.exported).unwrap_or_default();
     wipe(home, name)?;
-    let state = reserve(home, spec, assets)?;
+    let state = reserve(home, spec, assets, exported)?;
     kwokctl::prepare(home, spec, &state.ports, assets)?;
     if let Some(folder) = kwokctl::etcd_folder(spec) {
         // etcd refuses a folder that others may read.
@@ -82,6 +86,12 @@ fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) ->
     Starting { home, spec, assets, kubectl: &kubectl }.run(Action::Create, &step)?;
     let pki = home.kwok_cluster(name).join("pki");
     kubeconfig::write(&control_plane.kubeconfig, name, &control_plane.server_url, &pki)?;
+    for target in &control_plane.state.exported {
+        // The entries of the one before have its certificates.
+        if let Err(error) = kubeconfig::export(&control_plane.kubectl, target, name, &control_plane.server_url, &pki) {
+            progress.note(&format!("{} is out of date: {error}", target.display()));
+        }
+    }
     step.done(&control_plane.server_url);
     control_plane.settle(spec, progress)?;
     control_plane.state.phase = Phase::Created;
@@ -111,42 +121,39 @@ fn start(home: &Home, spec: &Spec, state: &State, progress: &dyn Progress) -> Re
 }
 
 /// Chooses ports and writes them down before another cluster can choose the same.
-fn reserve(home: &Home, spec: &Spec, assets: &Assets) -> Result<State, Error> {
+fn reserve(home: &Home, spec: &Spec, assets: &Assets, exported: BTreeSet<PathBuf>) -> Result<State, Error> {
     let _lock = home.lock("ports", || ())?;
     let seed = format!("{}/{}", home.root().display(), spec.name);
     let ports = Ports::choose(&seed, &taken_ports(home, &spec.name))?;
-    let state = State {
-        phase: Phase::Creating,
-        spec: spec.clone(),
-        ports,
-        assets: assets.clone(),
-        exported: std::collections::BTreeSet::new(),
-    };
+    let state = State { phase: Phase::Creating, spec: spec.clone(), ports, assets: assets.clone(), exported };
     state.save(home)?;
     Ok(state)
+}
+
+/// Takes the cluster out of the kubeconfigs of the user that it was added to. A file that cannot be changed must not
+/// keep the cluster alive.
+pub(super) fn unexport(home: &Home, name: &str) {
+    let Ok(Some(state)) = State::load(home, name) else { return };
+    let Some(kubectl) = state.assets.path(Binary::Kubectl) else { return };
+    for target in &state.exported {
+        if let Err(error) = kubeconfig::unexport(kubectl, target, name) {
+            tracing::warn!(%error, file = %target.display(), "left in a kubeconfig");
+        }
+    }
 }
 
 /// Ends all processes of a cluster and removes all its files.
 pub(super) fn wipe(home: &Home, name: &str) -> Result<(), Error> {
     processes::kill(home, name)?;
-    if let Ok(Some(state)) = State::load(home, name) {
-        if let Some(folder) = kwokctl::etcd_folder(&state.spec) {
-            remove_folder(&folder)?;
-        }
-        if let Some(kubectl) = state.assets.path(Binary::Kubectl) {
-            for target in &state.exported {
-                // A file of the user that cannot be changed must not keep the cluster alive.
-                if let Err(error) = kubeconfig::unexport(kubectl, target, name) {
-                    tracing::warn!(%error, file = %target.display(), "left in a kubeconfig");
-                }
-            }
-        }
+    let state = State::load(home, name).ok().flatten();
+    if let Some(folder) = state.and_then(|state| kwokctl::etcd_folder(&state.spec)) {
+        remove_folder(&folder)?;
     }
     remove_folder(&home.kwok_cluster(name))?;
     Ok(remove_folder(&home.cluster(name))?)
 }
 
-fn make_private_folder(folder: &std::path::Path) -> Result<(), Error> {
+fn make_private_folder(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     Ok(made.map_err(HomeError::at(folder))?)
@@ -169,7 +176,7 @@ impl ControlPlane {
             // Pods are refused until it is there.
             let timeout = format!("--timeout={}s", spec.timeout.as_secs());
             let wait = ["wait", "--for=create", "serviceaccount/default", "--namespace=default", &timeout];
-            kubectl.run(&wait, spec.timeout + std::time::Duration::from_secs(5))?;
+            kubectl.run(&wait, spec.timeout + Duration::from_secs(5))?;
         }
         step.done("");
         Ok(())
@@ -183,7 +190,7 @@ mod tests {
     use crate::scratch::Scratch;
 
     fn written(home: &Home, spec: &Spec, phase: Phase) -> State {
-        let mut state = reserve(home, spec, &Assets::default()).unwrap();
+        let mut state = reserve(home, spec, &Assets::default(), BTreeSet::new()).unwrap();
         state.phase = phase;
         state.save(home).unwrap();
         state
@@ -231,7 +238,7 @@ mod tests {
         let home = Home::at(scratch.path()).unwrap();
         let ports: Vec<u16> =
             ["a", "b", "c"].into_iter().flat_map(|name| written(&home, &Spec::new(name), Phase::Created).ports.all()).collect();
-        let distinct: std::collections::BTreeSet<u16> = ports.iter().copied().collect();
+        let distinct: BTreeSet<u16> = ports.iter().copied().collect();
         assert_eq!(distinct.len(), ports.len());
     }
 }

@@ -20,7 +20,7 @@ use crate::home::{Home, HomeError, remove_folder};
 use crate::progress::{Progress, Step};
 
 /// Nothing more arrived for this long: it is stuck.
-const STALLED: Duration = Duration::from_secs(60);
+const STALLED: Duration = Duration::from_mins(1);
 
 /// The binaries in the order in which kwokctl fetches them, and its names for their places.
 const PLACES: [(Binary, &str); 4] = [
@@ -171,13 +171,14 @@ mod tests {
 
     /// A kwokctl that puts these files where the real one puts what it fetches, and gives up.
     fn fake(scratch: &Scratch, versions: &[(&str, &str)]) -> Located {
-        let mut script = "cd \"$KWOK_WORKDIR\"; mkdir -p cache/https/dl.k8s.io\n".to_owned();
-        for (name, output) in versions {
+        let copy = |(name, output): &(&str, &str)| {
             let served = scratch.executable(&format!("served/{name}"), output);
-            script += &format!("cp {} cache/https/dl.k8s.io/{name}\n", served.display());
-        }
-        script += "echo 'it cannot go on' >&2; exit 1";
-        located(Binary::Kwokctl, scratch.script("bin/kwokctl", &script))
+            format!("cp {} cache/https/dl.k8s.io/{name}", served.display())
+        };
+        let start = "cd \"$KWOK_WORKDIR\"; mkdir -p cache/https/dl.k8s.io".to_owned();
+        let end = "echo 'it cannot go on' >&2; exit 1".to_owned();
+        let lines: Vec<String> = [start].into_iter().chain(versions.iter().map(copy)).chain([end]).collect();
+        located(Binary::Kwokctl, scratch.script("bin/kwokctl", &lines.join("\n")))
     }
 
     #[test]

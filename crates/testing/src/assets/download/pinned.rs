@@ -1,9 +1,10 @@
 //! Releases whose SHA-256 is known here. curl does the fetching: it knows the proxies and certificates of the
 //! machine, and it is on nearly all of them.
 
+use std::fmt::Write;
 use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -89,7 +90,7 @@ fn fetch(curl: &Path, home: &Home, binary: Binary, release: &Release, progress: 
     result
 }
 
-fn run(curl: &Path, url: &str, file: &PathBuf, step: &Step<'_>) -> Result<(), Failure> {
+fn run(curl: &Path, url: &str, file: &Path, step: &Step<'_>) -> Result<(), Failure> {
     let failed = |detail: String| Failure::NotDownloaded { url: url.to_owned(), detail };
     let mut child = Command::new(curl)
         .args(["--fail", "--silent", "--show-error", "--location", "--proto", "=https"])
@@ -133,12 +134,19 @@ fn sha256(file: &Path) -> io::Result<String> {
             n => context.update(&buffer[..n]),
         }
     }
-    Ok(context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut text = String::new();
+    for byte in context.finish().as_ref() {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::progress::Silent;
     use crate::scratch::Scratch;

@@ -1,0 +1,281 @@
+//! The local control plane for real: processes are started, and what is promised about them is looked at.
+//!
+//! The binaries come from where `Assets` finds them; the first run on a machine may build them for ten minutes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kubewright_testing::assets::{Assets, Environment};
+use kubewright_testing::control_plane::{Component, ControlPlane, Disposable, Error, Health, Spec};
+use kubewright_testing::home::Home;
+use kubewright_testing::progress;
+
+/// One for all tests: the binaries, and where they are kept.
+fn machine() -> &'static (Home, Assets) {
+    static MACHINE: OnceLock<(Home, Assets)> = OnceLock::new();
+    MACHINE.get_or_init(|| {
+        let environment = Environment::from_process();
+        let home = Home::from_environment(&environment).unwrap();
+        let wanted = Spec::new("any").wanted();
+        let assets = Assets::locate(&environment, &home, &wanted, progress::detect().as_ref()).unwrap();
+        (home, assets)
+    })
+}
+
+/// A name that no other run of these tests uses.
+fn unique(name: &str) -> String {
+    format!("it-{name}-{}", std::process::id())
+}
+
+fn up(spec: &Spec) -> Result<Disposable, Error> {
+    let (home, assets) = machine();
+    ControlPlane::up(home, spec, assets, progress::detect().as_ref()).map(ControlPlane::disposable)
+}
+
+fn kubectl(cluster: &ControlPlane, arguments: &[&str]) -> String {
+    let output = cluster.kubectl().args(arguments).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kubectl {arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn pids(cluster: &ControlPlane) -> Vec<u32> {
+    cluster.status().components.iter().filter_map(|component| component.pid).collect()
+}
+
+fn runs(pid: u32) -> bool {
+    let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
+    let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
+    // A zombie has ended; it waits for its parent, which in a container may never ask.
+    !state.is_empty() && !state.starts_with('Z')
+}
+
+fn signal(target: &str, name: &str) {
+    assert!(Command::new("kill").args([name, "--", target]).status().unwrap().success());
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within a minute");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn files_of(name: &str) -> Vec<PathBuf> {
+    let (home, _) = machine();
+    let root = home.root();
+    [root.join("clusters").join(name), root.join("kwok/clusters").join(name), root.join(format!("locks/cluster-{name}.lock"))]
+        .into_iter()
+        .filter(|path| path.exists())
+        .collect()
+}
+
+fn users_kubeconfig() -> Option<Vec<u8>> {
+    let home = std::env::var_os("HOME").map(PathBuf::from)?;
+    fs::read(home.join(".kube/config")).ok()
+}
+
+#[test]
+fn two_clusters_stand_beside_each_other_and_leave_nothing_behind() {
+    let before = users_kubeconfig();
+    let names = [unique("one"), unique("two")];
+    let specs = [Spec::new(&names[0]).nodes(2), Spec::new(&names[1])];
+    // At the same time: that is when they could take each other's ports.
+    let (one, two) = thread::scope(|scope| {
+        let one = scope.spawn(|| up(&specs[0]).unwrap());
+        let two = scope.spawn(|| up(&specs[1]).unwrap());
+        (one.join().unwrap(), two.join().unwrap())
+    });
+
+    let namespaces = kubectl(&one, &["get", "namespaces", "-o", "name"]);
+    assert!(namespaces.contains("namespace/default"), "{namespaces}");
+    assert_eq!(kubectl(&one, &["get", "nodes", "-o", "name"]).lines().count(), 2);
+    assert_eq!(kubectl(&two, &["get", "nodes", "-o", "name"]).lines().count(), 1);
+    kubectl(&one, &["create", "namespace", "mine"]);
+    assert!(!kubectl(&two, &["get", "namespaces", "-o", "name"]).contains("mine"));
+
+    kubectl(&one, &["create", "deployment", "web", "--image=example.com/web", "--replicas=3"]);
+    kubectl(&one, &["wait", "--for=condition=Available", "deployment/web", "--timeout=60s"]);
+
+    let (home, _) = machine();
+    let known = ControlPlane::list(home);
+    assert!(names.iter().all(|name| known.contains(name)), "{known:?}");
+    let attached = ControlPlane::attach(home, &names[1]).unwrap();
+    assert_eq!(attached.status(), two.status());
+    assert_eq!(attached.status().health, Health::Ready);
+
+    let pids: Vec<u32> = pids(&one).into_iter().chain(pids(&two)).collect();
+    assert_eq!(pids.len(), 10);
+    drop((one, two));
+    assert!(!pids.iter().any(|pid| runs(*pid)));
+    for name in &names {
+        assert_eq!(files_of(name), [] as [PathBuf; 0]);
+        let error = ControlPlane::attach(home, name).unwrap_err();
+        assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    }
+    assert_eq!(users_kubeconfig(), before, "~/.kube/config was touched");
+}
+
+#[test]
+fn what_was_stopped_or_killed_is_started_again_with_its_data() {
+    let spec = Spec::new(unique("again"));
+    let cluster = up(&spec).unwrap();
+    kubectl(&cluster, &["create", "namespace", "kept"]);
+    let (server, first) = (cluster.server_url().to_owned(), pids(&cluster));
+
+    let scheduler = cluster.status().components.into_iter().find(|c| c.component == Component::KubeScheduler);
+    let scheduler = scheduler.and_then(|component| component.pid).unwrap();
+    signal(&scheduler.to_string(), "-KILL");
+    wait_until("the scheduler is gone", || !runs(scheduler));
+    assert_eq!(cluster.status().health, Health::Degraded);
+    up_again(&spec);
+    assert_eq!(cluster.status().health, Health::Ready);
+    let second = pids(&cluster);
+    assert_eq!(first.iter().filter(|pid| second.contains(pid)).count(), 4, "only the dead one is started");
+
+    cluster.stop().unwrap();
+    assert_eq!(cluster.status().health, Health::Stopped);
+    up_again(&spec.clone().nodes(3));
+    assert_eq!(cluster.status().health, Health::Ready);
+    assert_eq!(cluster.server_url(), server);
+    assert!(kubectl(&cluster, &["get", "namespaces", "-o", "name"]).contains("kept"));
+    assert_eq!(kubectl(&cluster, &["get", "nodes", "-o", "name"]).lines().count(), 3);
+
+    let other = spec.arg(Component::KubeApiserver, "v", "4");
+    assert!(matches!(up(&other), Err(Error::Differs { .. })));
+}
+
+/// Brings the cluster up where another value already sees to it that it is taken down.
+fn up_again(spec: &Spec) {
+    let (home, assets) = machine();
+    ControlPlane::up(home, spec, assets, progress::detect().as_ref()).unwrap();
+}
+
+#[test]
+fn the_users_kubeconfig_gets_an_entry_on_request_and_loses_it_with_the_cluster() {
+    let folder = std::env::temp_dir().join(unique("export"));
+    let target = folder.join("config");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(&target, USERS_OWN).unwrap();
+    let (home, assets) = machine();
+    let spec = Spec::new(unique("export")).api_only();
+    let mut cluster = ControlPlane::up(home, &spec, assets, progress::detect().as_ref()).unwrap();
+    let guard = cluster.clone().disposable();
+    cluster.export_kubeconfig(&target).unwrap();
+
+    let contexts = |flag: &[&str]| config(&cluster, &target, flag);
+    assert_eq!(contexts(&["current-context"]).trim(), cluster.context());
+    assert_eq!(contexts(&["get-contexts", "-o", "name"]).lines().count(), 2);
+    let mut with_users_file = cluster.kubectl();
+    with_users_file.args(["--kubeconfig"]).arg(&target).args(["get", "--raw", "/readyz"]);
+    assert_eq!(with_users_file.output().unwrap().stdout, b"ok");
+
+    // Made anew, with other certificates: the entry follows.
+    let replaced = Spec { replace: true, ..spec.arg(Component::KubeApiserver, "v", "2") };
+    up_again(&replaced);
+    assert_eq!(with_users_file.output().unwrap().stdout, b"ok");
+
+    let after = cluster.clone();
+    drop(guard);
+    let text = config(&after, &target, &["view"]);
+    assert!(!text.contains("kubewright"), "{text}");
+    assert!(text.contains("https://my.example.com"), "{text}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+const USERS_OWN: &str = r#"apiVersion: v1
+kind: Config
+clusters: [{name: mine, cluster: {server: "https://my.example.com"}}]
+contexts: [{name: mine, context: {cluster: mine, user: me}}]
+users: [{name: me, user: {}}]
+current-context: mine
+"#;
+
+fn config(cluster: &ControlPlane, file: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(cluster.kubectl().get_program())
+        .args(["config", "--kubeconfig"])
+        .arg(file)
+        .args(arguments)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn components_outlive_an_interrupt_of_the_process_that_started_them() {
+    let name = unique("interrupt");
+    let mut caller = caller(&name);
+    let mut output = BufReader::new(caller.stdout.take().unwrap()).lines();
+    assert!(output.any(|line| line.unwrap().ends_with(IS_UP)), "it is not up");
+    let (home, _) = machine();
+    let cluster = ControlPlane::attach(home, &name).unwrap().disposable();
+    let before = pids(&cluster);
+    // To the whole group, as a terminal does it.
+    signal(&format!("-{}", caller.id()), "-INT");
+    caller.wait().unwrap();
+    assert_eq!(cluster.status().health, Health::Ready);
+    assert_eq!(pids(&cluster), before);
+}
+
+#[test]
+fn a_start_that_was_killed_is_repaired_by_the_next_one() {
+    let (home, _) = machine();
+    let name = unique("killed");
+    let mut caller = caller(&name);
+    let has_processes = || {
+        ControlPlane::attach(home, &name).is_ok_and(|cluster| {
+            let status = cluster.status();
+            status.health == Health::Unfinished && status.components.iter().any(|c| c.pid.is_some())
+        })
+    };
+    wait_until("a component runs", has_processes);
+    caller.kill().unwrap();
+    caller.wait().unwrap();
+    let left = ControlPlane::attach(home, &name).unwrap();
+    assert_eq!(left.status().health, Health::Unfinished);
+    let orphans = pids(&left);
+
+    let cluster = up(&Spec::new(&name)).unwrap();
+    assert_eq!(cluster.status().health, Health::Ready);
+    assert!(!orphans.iter().any(|pid| pids(&cluster).contains(pid)), "the unfinished one is not built upon");
+    drop(cluster);
+    assert!(!orphans.iter().any(|pid| runs(*pid)));
+    assert_eq!(files_of(&name), [] as [PathBuf; 0]);
+}
+
+/// What a [`caller`] prints when its cluster is up.
+const IS_UP: &str = "the cluster is up";
+/// Tells a [`caller`] which cluster to bring up.
+const NAME: &str = "KUBEWRIGHT_TEST_CALLER";
+
+/// Another process, in a group of its own, that brings a cluster up and then waits.
+fn caller(name: &str) -> Child {
+    machine();
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "brings_a_cluster_up_for_another_test", "--ignored", "--nocapture"])
+        .env(NAME, name)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "other tests run it in a process of its own"]
+fn brings_a_cluster_up_for_another_test() {
+    let Ok(name) = std::env::var(NAME) else { return };
+    up_again(&Spec::new(name));
+    println!("\n{IS_UP}");
+    // Until the other test goes, or kills this one.
+    let _ = std::io::stdin().read(&mut [0]);
+}
