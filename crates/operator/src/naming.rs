@@ -14,7 +14,8 @@ pub(crate) fn selector(operator: &str, resource: &str) -> Labels {
     labels::selector(operator, resource)
 }
 
-/// Whether a Service can have this name: it becomes a label of DNS (RFC 1035), which begins with a letter.
+/// Whether a Service can have this name on every Kubernetes that is supported: before 1.36 it has to be a label of DNS
+/// as RFC 1035 has it, which begins with a letter. A resource that works here should work everywhere.
 ///
 /// # Errors
 /// [`Invalid`] says to rename the resource.
@@ -25,8 +26,8 @@ pub(crate) fn check_service_name(resource: &str, name: &str) -> Result<(), Inval
     Err(Invalid::new(
         "NameNotUsable",
         format!(
-            "the Service would be named {name:?}, and a Service's name has to begin with a letter: make the resource again \
-             under another name, for example web-{resource} instead of {resource}"
+            "the Service would be named {name:?}, and Kubernetes before 1.36 takes only names of Services that begin with a \
+             letter: make the resource again under another name, for example web-{resource} instead of {resource}"
         ),
     ))
 }
