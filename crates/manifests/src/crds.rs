@@ -1,0 +1,102 @@
+//! The definitions of the custom resources.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kubewright_core::Registry;
+use serde_json::{Map, Number, Value};
+
+use crate::artifact::{Artifact, Error, Options, distinct, written};
+
+/// `kubectl apply` keeps a copy of the object in an annotation, and all annotations together may have this many bytes.
+/// A definition that is larger can only be applied with `--server-side`.
+pub const CLIENT_SIDE_APPLY_LIMIT: usize = 262_144;
+
+/// `crds/<group>_<plural>.yaml` for each custom resource.
+///
+/// # Errors
+/// The first [`Error`].
+pub fn crds(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
+    let file = |controller: &std::sync::Arc<dyn kubewright_core::registry::Controller>| {
+        let info = controller.resource();
+        let path = format!("crds/{}_{}.yaml", info.group, info.plural);
+        let text = written(&path, &definition(&controller.crd())?)?;
+        Ok(options.file(path, "", &[text]))
+    };
+    distinct(registry.controllers().iter().map(file).collect::<Result<_, Error>>()?)
+}
+
+/// A definition as JSON, without what says nothing.
+///
+/// # Errors
+/// [`Error::Json`].
+pub fn definition(crd: &CustomResourceDefinition) -> Result<Value, Error> {
+    let what = || format!("the definition {}", crd.metadata.name.as_deref().unwrap_or_default());
+    let mut value = serde_json::to_value(crd).map_err(|source| Error::Json { what: what(), source })?;
+    if let Some(map) = value.as_object_mut() {
+        map.remove("status");
+        tidy(map);
+    }
+    Ok(value)
+}
+
+/// Fields whose content is the user's own JSON: a null or an empty list there means something.
+const VERBATIM: [&str; 3] = ["default", "enum", "example"];
+/// Lists that may as well be absent when they are empty. An empty map (`subresources.status: {}`) never may.
+const EMPTY: [&str; 6] = ["shortNames", "categories", "additionalPrinterColumns", "selectableFields", "required", "x-kubernetes-validations"];
+
+fn tidy(map: &mut Map<String, Value>) {
+    let empty_list = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    map.retain(|key, value| VERBATIM.contains(&key.as_str()) || !value.is_null() && !(EMPTY.contains(&key.as_str()) && empty_list(value)));
+    for (key, value) in map.iter_mut().filter(|(key, _)| !VERBATIM.contains(&key.as_str())) {
+        match value {
+            // The names in here are names of fields: a field may be called `default` or `required`.
+            Value::Object(fields) if key == "properties" => {
+                fields.values_mut().filter_map(Value::as_object_mut).for_each(tidy);
+            }
+            Value::Object(inner) => tidy(inner),
+            Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(tidy),
+            Value::Number(number) => *number = whole(number),
+            _ => {}
+        }
+    }
+}
+
+/// Bounds are floats in the Kubernetes types; people write, and `kubectl` shows, `10` rather than `10.0`.
+fn whole(number: &Number) -> Number {
+    /// Below it, every whole number is a float, too.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < EXACT => {
+            format!("{float:.0}").parse().unwrap_or_else(|_| number.clone())
+        }
+        _ => number.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_goes_and_what_means_something_stays() {
+        let mut value = json!({
+            "names": {"shortNames": [], "categories": ["all"]},
+            "subresources": {"status": {}},
+            "schema": {"properties": {
+                "default": {"type": "number", "default": 1.0, "enum": [null, 2.0], "title": null, "maximum": 10.0, "minimum": 0.5},
+                "required": {"type": "array", "default": [], "required": []},
+            }},
+        });
+        tidy(value.as_object_mut().expect("an object"));
+        let wanted = json!({
+            "names": {"categories": ["all"]},
+            "subresources": {"status": {}},
+            "schema": {"properties": {
+                "default": {"type": "number", "default": 1.0, "enum": [null, 2.0], "maximum": 10, "minimum": 0.5},
+                "required": {"type": "array", "default": []},
+            }},
+        });
+        assert_eq!(value, wanted);
+    }
+}
