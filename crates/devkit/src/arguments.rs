@@ -21,6 +21,13 @@ pub(crate) enum Command {
     #[command(after_help = "Needs no Docker and touches no kubeconfig of yours.\n\n\
         Examples:\n  cargo xtask dev\n  cargo xtask dev --exit-when-ready\n  cargo xtask dev --name mine --keep")]
     Dev(DevArguments),
+    /// Runs every test, on a local control plane of its own.
+    #[command(after_help = "What follows is for `cargo test`.\n\n\
+        Examples:\n  cargo xtask test\n  cargo xtask test -p operator\n  cargo xtask test drift -- --nocapture")]
+    Test(TestArguments),
+    /// Runs what CI runs: formatting, lints, generated files, documentation, licences, dependencies, tests.
+    #[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --list\n  cargo xtask ci --only fmt,clippy")]
+    Ci(CiArguments),
     /// Writes everything that is generated from the types: CRDs, RBAC, samples, install manifests.
     #[command(after_help = "Examples:\n  cargo xtask gen\n  cargo xtask gen --check")]
     Gen(GenArguments),
@@ -108,6 +115,23 @@ pub(crate) struct KubectlArguments {
     /// What to hand to kubectl.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TestArguments {
+    /// What to hand to `cargo test`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CiArguments {
+    /// Show the steps and their commands, and run nothing.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Run these steps only.
+    #[arg(long, value_name = "STEPS", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,5 +1,8 @@
 //! Whatever can end a command. Each module has its own error; here they only meet.
 
+use std::io;
+
+use crate::ci::CiError;
 use crate::cluster::ClusterError;
 use crate::dev::DevError;
 use crate::generate::GenerateError;
@@ -22,6 +25,15 @@ pub enum Error {
     /// The development session.
     #[error(transparent)]
     Dev(#[from] DevError),
+    /// The checks of CI.
+    #[error(transparent)]
+    Ci(#[from] CiError),
+    /// Ctrl-C cannot be caught.
+    #[error("signals cannot be caught ({source}), so nothing was started")]
+    Signals {
+        /// What the system said.
+        source: io::Error,
+    },
     /// Another program.
     #[error(transparent)]
     Run(#[from] RunError),

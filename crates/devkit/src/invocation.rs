@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_failure_names_the_call_and_shows_what_it_printed() {
         let error = Invocation::new("sh").args(["-c", "echo why >&2; exit 3"]).capture().unwrap_err().to_string();
-        assert!(error.contains("exit 3' failed (exit status: 3)") && error.ends_with(":\nwhy"), "{error}");
+        assert!(error.contains("exit 3'` failed (exit status: 3)") && error.ends_with(":\nwhy"), "{error}");
     }
 
     #[test]

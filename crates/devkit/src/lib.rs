@@ -6,11 +6,14 @@
 //! | [`generate`] | `gen`, `gen-crd`, `gen-rbac`, `gen-samples`: writing and comparing the generated files |
 //! | `cluster` | `cluster`, `kubectl`: the local control plane of `kubewright-testing` |
 //! | `dev` | `dev`: that control plane, the operator from source and the samples, until Ctrl-C |
+//! | `test` | `test`: every test, on a control plane of its own |
+//! | `ci` | `ci`: what CI runs |
 //! | `arguments`, `invocation`, `interrupt`, `terminal` | the command line, other programs, signals, what a person sees |
 //!
 //! Everything is synchronous: what is done here is done by other programs, which are run and shown.
 
 mod arguments;
+mod ci;
 mod cluster;
 mod dev;
 mod error;
@@ -19,13 +22,18 @@ mod interrupt;
 pub mod invocation;
 pub mod project;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+pub use ci::CiError;
+pub use cluster::ClusterError;
+pub use dev::DevError;
 pub use error::Error;
 pub use project::Project;
+pub use test::KUBECONFIG_VARIABLE;
 
 use crate::arguments::{Arguments, Command};
 
@@ -42,6 +50,8 @@ pub fn main(project: &Project) -> ExitCode {
 
 fn run(project: &Project, command: Command) -> Result<ExitCode, Error> {
     match command {
+        Command::Test(arguments) => test::command(project, &arguments),
+        Command::Ci(arguments) => ci::command(project, &arguments),
         Command::Gen(arguments) => generate::command(project, generate::Scope::All, arguments.check),
         Command::GenCrd(arguments) => generate::command(project, generate::Scope::Crds, arguments.check),
         Command::GenRbac(arguments) => generate::command(project, generate::Scope::Rbac, arguments.check),

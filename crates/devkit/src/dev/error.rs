@@ -7,12 +7,6 @@ use std::process::ExitStatus;
 /// The development session could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum DevError {
-    /// Ctrl-C cannot be caught.
-    #[error("signals cannot be caught ({source}), so nothing was started")]
-    Signals {
-        /// What the system said.
-        source: io::Error,
-    },
     /// The operator does not compile.
     #[error("`{package}` does not compile; what the compiler said is above")]
     Build {

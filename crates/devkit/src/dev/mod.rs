@@ -35,7 +35,7 @@ const POLL: Duration = Duration::from_millis(200);
 const FIELD_MANAGER: &str = "--field-manager=kubewright-devkit";
 
 pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<ExitCode, Error> {
-    let interrupt = Interrupt::listen().map_err(|source| DevError::Signals { source })?;
+    let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
     let name = &arguments.cluster.name;
     let found_running = is_ready(name);
     let control_plane = match cluster::bring_up(&Spec::new(name)) {

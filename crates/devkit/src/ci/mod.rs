@@ -1,0 +1,137 @@
+//! `ci`: what CI runs, here and there alike.
+//!
+//! - `steps`: what is done, as data. Here: doing it, and the summary.
+//! - `dependencies`: what may not be in a dependency tree. `licences`, `spdx`: under which terms dependencies come.
+//!   `advisories`: known defects of dependencies. `tidy`: what the compiler does not see in a source file.
+
+mod advisories;
+mod dependencies;
+mod error;
+mod licences;
+mod spdx;
+mod steps;
+mod tidy;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+pub use error::CiError;
+
+use self::steps::{Action, Check, Step};
+use crate::arguments::CiArguments;
+use crate::error::Error;
+use crate::generate::{self, Scope};
+use crate::project::Project;
+use crate::{terminal, test};
+
+/// How a step went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    Passed(String),
+    Failed,
+}
+
+pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<ExitCode, Error> {
+    let root = project.root()?;
+    let steps = steps::chosen(steps::all(project), &arguments.only)?;
+    if arguments.list {
+        for step in &steps {
+            println!("{}\n  {}", step.name, step.action.shown().join("\n  "));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let begin = Instant::now();
+    let mut results = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        terminal::heading(format_args!("\n[{}/{}] {}: {}", index + 1, steps.len(), step.name, step.about));
+        let start = Instant::now();
+        // A failure does not end it: whoever reads the log wants to know all that is wrong.
+        let outcome = run(project, &root, step).unwrap_or_else(|error| {
+            terminal::error(&error);
+            Outcome::Failed
+        });
+        terminal::note(format_args!("[{}/{}] {}: {}", index + 1, steps.len(), step.name, describe(&outcome, start.elapsed())));
+        results.push((step.name, outcome, start.elapsed()));
+    }
+    println!("\n{}", summary(&results, begin.elapsed()));
+    let failed = results.iter().any(|(_, outcome, _)| *outcome == Outcome::Failed);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn run(project: &Project, root: &Path, step: &Step) -> Result<Outcome, Error> {
+    let passed = |text: String| Ok(Outcome::Passed(text));
+    match &step.action {
+        Action::Commands(calls) => {
+            for call in calls {
+                call.clone().folder(root).show_and_run()?;
+            }
+            passed(String::new())
+        }
+        Action::Check(check) => {
+            for line in step.action.shown() {
+                terminal::command(line);
+            }
+            match check {
+                Check::Generated => {
+                    generate::command(project, Scope::All, true)?;
+                    passed(String::new())
+                }
+                Check::Dependencies => passed(dependencies::check(root, &project.pure)?),
+                Check::Licences => passed(licences::check(root)?),
+                Check::Advisories => passed(advisories::check(root)?),
+                Check::Tidy => passed(tidy::check(root)?),
+                Check::Tests => match test::run(root, &[])? {
+                    ExitCode::SUCCESS => passed(String::new()),
+                    _ => Ok(Outcome::Failed),
+                },
+            }
+        }
+    }
+}
+
+fn describe(outcome: &Outcome, time: Duration) -> String {
+    let time = time.as_secs_f64();
+    match outcome {
+        Outcome::Passed(text) if text.is_empty() => format!("passed, {time:.1} s"),
+        Outcome::Passed(text) => format!("passed, {time:.1} s ({text})"),
+        Outcome::Failed => format!("FAILED, {time:.1} s"),
+    }
+}
+
+fn summary(results: &[(&str, Outcome, Duration)], time: Duration) -> String {
+    let width = results.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
+    let mut lines: Vec<String> =
+        results.iter().map(|(name, outcome, time)| format!("  {name:width$}  {}", describe(outcome, *time))).collect();
+    let failed: Vec<&str> = results.iter().filter(|(_, outcome, _)| *outcome == Outcome::Failed).map(|(name, ..)| *name).collect();
+    let minutes = format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60);
+    lines.insert(0, "Summary:".to_owned());
+    lines.push(if failed.is_empty() {
+        format!("All {} steps passed in {minutes}.", results.len())
+    } else {
+        format!("{} of {} steps failed in {minutes}; again: cargo xtask ci --only {}", failed.len(), results.len(), failed.join(","))
+    });
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_each_step_and_what_to_run_again() {
+        let second = Duration::from_millis(1040);
+        let results = [
+            ("fmt", Outcome::Passed(String::new()), second),
+            ("clippy", Outcome::Failed, second),
+            ("licences", Outcome::Passed("250 packages".into()), second),
+        ];
+        insta::assert_snapshot!(summary(&results, Duration::from_secs(64)), @r"
+        Summary:
+          fmt       passed, 1.0 s
+          clippy    FAILED, 1.0 s
+          licences  passed, 1.0 s (250 packages)
+        1 of 3 steps failed in 1m04s; again: cargo xtask ci --only clippy
+        ");
+    }
+}

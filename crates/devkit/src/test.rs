@@ -1,0 +1,129 @@
+//! `test`: every test of the workspace, on a control plane of its own.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use kubewright_testing::control_plane::{ControlPlane, Spec};
+
+use crate::arguments::TestArguments;
+use crate::cluster::{self, ClusterError};
+use crate::error::Error;
+use crate::interrupt::{EXIT_CODE, Interrupt};
+use crate::invocation::Invocation;
+use crate::project::Project;
+use crate::terminal;
+
+/// Where tests find the cluster that was brought up for them. Without it they bring up one themselves.
+pub const KUBECONFIG_VARIABLE: &str = "KUBEWRIGHT_TEST_KUBECONFIG";
+/// Clusters of test runs are called this and the process id of the run.
+const NAME_PREFIX: &str = "test-";
+
+pub(crate) fn command(project: &Project, arguments: &TestArguments) -> Result<ExitCode, Error> {
+    run(&project.root()?, &arguments.arguments)
+}
+
+/// Compiles the tests, brings a control plane up, runs them there and takes it down. The runner's exit code is the result.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, Error> {
+    let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
+    // First what fails soonest: a cluster would only wait for the compiler.
+    let (for_cargo, _) = split(arguments);
+    let compile = cargo_test(root, &with(for_cargo, "--no-run"));
+    terminal::command(&compile);
+    if let Some(code) = failure(&compile)? {
+        return Ok(code);
+    }
+    let name = format!("{NAME_PREFIX}{}", std::process::id());
+    remove_left_over();
+    let outcome = on_cluster(root, arguments, &name, &interrupt);
+    let removed = cluster::home().and_then(|home| Ok(ControlPlane::remove(&home, &name)?));
+    let code = outcome?;
+    removed?;
+    Ok(if interrupt.requested() { ExitCode::from(EXIT_CODE) } else { code })
+}
+
+fn on_cluster(root: &Path, arguments: &[String], name: &str, interrupt: &Interrupt) -> Result<ExitCode, Error> {
+    let control_plane = cluster::bring_up(&Spec::new(name))?;
+    if interrupt.requested() {
+        return Ok(ExitCode::from(EXIT_CODE));
+    }
+    let kubeconfig = control_plane.kubeconfig().display().to_string();
+    let test = cargo_test(root, arguments).env(KUBECONFIG_VARIABLE, kubeconfig);
+    terminal::command(&test);
+    Ok(failure(&test)?.unwrap_or(ExitCode::SUCCESS))
+}
+
+/// Runs it; its exit code if it failed.
+fn failure(call: &Invocation) -> Result<Option<ExitCode>, Error> {
+    let status = call.status()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from);
+    Ok((!status.success()).then_some(code))
+}
+
+/// `cargo test`, of everything unless packages are named.
+fn cargo_test(root: &Path, arguments: &[String]) -> Invocation {
+    let (for_cargo, _) = split(arguments);
+    let names_packages = |argument: &String| {
+        matches!(argument.as_str(), "-p" | "--package" | "--workspace" | "--manifest-path") || argument.starts_with("--package=")
+    };
+    let all: &[&str] = if for_cargo.iter().any(names_packages) { &[] } else { &["--workspace"] };
+    Invocation::cargo().arg("test").args(all.iter().copied()).args(arguments.iter().map(String::as_str)).folder(root)
+}
+
+/// What is for cargo, and what is for the tests' own runner, with the `--` between them.
+fn split(arguments: &[String]) -> (&[String], &[String]) {
+    arguments.split_at(arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len()))
+}
+
+fn with(arguments: &[String], more: &str) -> Vec<String> {
+    arguments.iter().cloned().chain([more.to_owned()]).collect()
+}
+
+/// Clusters of runs that could not clean up, because they were killed.
+fn remove_left_over() {
+    let Ok(home) = cluster::home() else { return };
+    for name in ControlPlane::list(&home) {
+        let process = name.strip_prefix(NAME_PREFIX).and_then(|id| id.parse::<u32>().ok());
+        if process.is_some_and(|id| !is_alive(id))
+            && let Err(error) = ControlPlane::remove(&home, &name).map_err(ClusterError::from)
+        {
+            terminal::note(format_args!("the left-over control plane `{name}` could not be removed: {error}"));
+        }
+    }
+}
+
+fn is_alive(process: u32) -> bool {
+    let id = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+    id.is_some_and(|id| rustix::process::test_kill_process(id) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(arguments: &[&str]) -> String {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        cargo_test(Path::new("/"), &arguments).to_string()
+    }
+
+    #[test]
+    fn everything_is_tested_unless_packages_are_named() {
+        assert_eq!(typed(&[]), "cargo test --workspace");
+        assert_eq!(typed(&["drift", "--", "--nocapture"]), "cargo test --workspace drift -- --nocapture");
+        assert_eq!(typed(&["-p", "operator"]), "cargo test -p operator");
+        assert_eq!(typed(&["--", "-p"]), "cargo test --workspace -- -p");
+    }
+
+    #[test]
+    fn only_what_is_for_cargo_is_compiled_with() {
+        let arguments = ["-p", "operator", "--", "--nocapture"].map(str::to_owned);
+        let (for_cargo, for_tests) = split(&arguments);
+        assert_eq!(with(for_cargo, "--no-run"), ["-p", "operator", "--no-run"]);
+        assert_eq!(for_tests, ["--", "--nocapture"]);
+    }
+
+    #[test]
+    fn this_process_is_alive() {
+        assert!(is_alive(std::process::id()));
+        assert!(!is_alive(0x7fff_fff0));
+    }
+}
