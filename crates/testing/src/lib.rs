@@ -10,6 +10,7 @@
 pub mod assets;
 mod command;
 pub mod control_plane;
+mod excerpt;
 pub mod home;
 pub mod progress;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use kubewright_testing::assets::{Assets, Environment};
 use kubewright_testing::control_plane::{Component, ControlPlane, Disposable, Error, Health, Spec};
 use kubewright_testing::home::Home;
-use kubewright_testing::progress;
+use kubewright_testing::progress::{self, Silent};
 
 /// One for all tests: the binaries, and where they are kept.
 fn machine() -> &'static (Home, Assets) {
@@ -37,7 +37,7 @@ fn unique(name: &str) -> String {
 
 fn up(spec: &Spec) -> Result<Disposable, Error> {
     let (home, assets) = machine();
-    ControlPlane::up(home, spec, assets, progress::detect().as_ref()).map(ControlPlane::disposable)
+    ControlPlane::up(home, spec, assets, &Silent).map(ControlPlane::disposable)
 }
 
 fn kubectl(cluster: &ControlPlane, arguments: &[&str]) -> String {
@@ -157,7 +157,7 @@ fn what_was_stopped_or_killed_is_started_again_with_its_data() {
 /// Brings the cluster up where another value already sees to it that it is taken down.
 fn up_again(spec: &Spec) {
     let (home, assets) = machine();
-    ControlPlane::up(home, spec, assets, progress::detect().as_ref()).unwrap();
+    ControlPlane::up(home, spec, assets, &Silent).unwrap();
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn the_users_kubeconfig_gets_an_entry_on_request_and_loses_it_with_the_cluster()
     fs::write(&target, USERS_OWN).unwrap();
     let (home, assets) = machine();
     let spec = Spec::new(unique("export")).api_only();
-    let mut cluster = ControlPlane::up(home, &spec, assets, progress::detect().as_ref()).unwrap();
+    let mut cluster = ControlPlane::up(home, &spec, assets, &Silent).unwrap();
     let guard = cluster.clone().disposable();
     cluster.export_kubeconfig(&target).unwrap();
 

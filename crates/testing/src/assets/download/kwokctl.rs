@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::{Failure, adopt, megabytes};
 use crate::assets::binary::{Binary, Project};
 use crate::assets::{Located, Wanted};
-use crate::command::last_lines;
+use crate::excerpt::excerpt;
 use crate::home::{Home, HomeError, remove_folder};
 use crate::progress::{Progress, Step};
 
@@ -47,7 +47,7 @@ pub(super) fn download(
     let result = run(&kwokctl.path, &folder, wanted, present, &step).and_then(|log| {
         let files = files(&folder.join("cache"));
         let adopt_one = |binary: &Binary| {
-            let detail = || last_lines(&log, 2);
+            let detail = || excerpt(&log);
             let file = files.get(binary.name()).ok_or_else(|| Failure::Kwokctl { binary: *binary, detail: detail() })?;
             adopt(home, wanted, *binary, file)
         };
