@@ -5,11 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kubewright_core::Registry;
+use kubewright_manifests::Options;
 
 /// A project built on kubewright.
 #[derive(Clone, Debug)]
 pub struct Project {
     pub(crate) registry: Registry,
+    pub(crate) options: Options,
     pub(crate) operator: &'static str,
     pub(crate) generated: &'static str,
     pub(crate) pure: Vec<&'static str>,
@@ -37,7 +39,14 @@ impl Project {
     /// `registry` has the operators, `operator` is the package (and binary) that runs them.
     #[must_use]
     pub fn new(registry: Registry, operator: &'static str) -> Self {
-        Self { registry, operator, generated: "generated", pure: Vec::new(), alone: Vec::new() }
+        Self { registry, options: Options::default(), operator, generated: "generated", pure: Vec::new(), alone: Vec::new() }
+    }
+
+    /// What the project chooses about its generated files.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
     }
 
     /// The packages that `ci` proves free of an async runtime and of an HTTP client.

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use kubewright_manifests::Artifact;
 use kubewright_testing::control_plane::{ControlPlane, Health, Spec};
 
 pub use error::DevError;
@@ -23,7 +24,7 @@ use self::operator::Operator;
 use crate::arguments::DevArguments;
 use crate::cluster;
 use crate::error::Error;
-use crate::generate::{self, Files, Scope};
+use crate::generate::{self, Scope};
 use crate::interrupt::{EXIT_CODE, Interrupt};
 use crate::invocation::{ask, feed};
 use crate::project::Project;
@@ -142,8 +143,8 @@ impl Session<'_> {
     }
 
     /// Applies all of `files` and returns the objects as JSON.
-    fn apply(&self, files: &Files) -> Result<String, Error> {
-        let documents: Vec<&str> = files.values().map(String::as_str).collect();
+    fn apply(&self, files: &[Artifact]) -> Result<String, Error> {
+        let documents: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
         let mut apply = self.control_plane.kubectl();
         apply.args(["apply", "--server-side", "--force-conflicts", FIELD_MANAGER, "-o", "json", "-f", "-"]);
         Ok(feed(&mut apply, &documents.join("\n---\n"))?)

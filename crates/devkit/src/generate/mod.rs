@@ -1,17 +1,17 @@
-//! `gen` and its parts: the generated files, written or compared. What is in them is `kubewright-manifests`' business.
+//! `gen` and its parts: the generated files, written or compared. What is in them, and how they are compared, is
+//! `kubewright-manifests`' business; here they meet the disk.
 //!
-//! - [`stale`]: what differs, without touching anything; also for a project's `#[test]`.
-//! - `compare` is the comparison, `write` the writing.
+//! - [`stale`]: what is not as it should be, without touching anything; also for a project's `#[test]`.
+//! - `disk`: reading and writing the folder.
 
-mod compare;
-mod write;
+mod disk;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-pub use compare::Stale;
+use kubewright_manifests::check::Difference;
+use kubewright_manifests::{self as manifests, Artifact, Finding};
 
 use crate::error::Error;
 use crate::project::Project;
@@ -31,8 +31,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The folder under the generated one, the empty path for all.
-    pub(crate) const fn folder(self) -> &'static str {
+    /// The folder below the generated one; empty for all.
+    const fn folder(self) -> &'static str {
         match self {
             Self::All => "",
             Self::Crds => "crds",
@@ -42,7 +42,7 @@ impl Scope {
     }
 
     /// What to run to bring the files up to date.
-    pub(crate) const fn command(self) -> &'static str {
+    const fn command(self) -> &'static str {
         match self {
             Self::All => "cargo xtask gen",
             Self::Crds => "cargo xtask gen-crd",
@@ -55,6 +55,9 @@ impl Scope {
 /// Generated files could not be made, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
+    /// They cannot be made.
+    #[error(transparent)]
+    Manifests(#[from] manifests::artifact::Error),
     /// A file or folder.
     #[error("cannot use {}: {source}; mend it and try again", .path.display())]
     File {
@@ -73,35 +76,136 @@ pub enum GenerateError {
     },
 }
 
-/// What is to be in files: the content of each, by its path under the generated folder.
-pub(crate) type Files = BTreeMap<PathBuf, String>;
-
 /// The files that the types of `project` ask for.
-pub(crate) fn wanted(_project: &Project, _scope: Scope) -> Result<Files, GenerateError> {
-    Ok(Files::new())
+pub(crate) fn wanted(project: &Project, scope: Scope) -> Result<Vec<Artifact>, GenerateError> {
+    let (registry, options) = (&project.registry, &project.options);
+    Ok(match scope {
+        Scope::All => manifests::all(registry, options),
+        Scope::Crds => manifests::crds(registry, options),
+        Scope::Rbac => manifests::rbac(registry, options),
+        Scope::Samples => manifests::samples(registry, options),
+    }?)
 }
 
-/// What is stale under the generated folder: files that differ, are missing, or do not belong there.
+/// What is not as it should be in the generated folder: files that differ, are missing, or do not belong there.
 ///
 /// # Errors
 /// [`Error`] when files cannot be made or read.
-pub fn stale(project: &Project, scope: Scope) -> Result<Vec<Stale>, Error> {
+pub fn stale(project: &Project, scope: Scope) -> Result<Vec<Finding>, Error> {
     let folder = project.generated_folder()?;
-    Ok(compare::stale(&wanted(project, scope)?, &folder, scope)?)
+    Ok(manifests::check(&wanted(project, scope)?, &disk::read(&folder, scope.folder())?))
 }
 
+/// `gen` and its parts: writes, or with `check` only complains.
 pub(crate) fn command(project: &Project, scope: Scope, check: bool) -> Result<ExitCode, Error> {
     let stale = stale(project, scope)?;
+    let folder = project.generated;
     if stale.is_empty() {
-        terminal::done(format_args!("{}/{} is up to date", project.generated, scope.folder()));
+        terminal::done(format_args!("{} is up to date", [folder, scope.folder()].join("/").trim_end_matches('/')));
         return Ok(ExitCode::SUCCESS);
     }
-    for one in &stale {
-        println!("{}", one.describe(project.generated, check));
-    }
     if check {
+        stale.iter().for_each(|finding| println!("{folder}/{finding}"));
         return Err(GenerateError::Stale { count: stale.len(), command: scope.command() }.into());
     }
-    write::write(&wanted(project, scope)?, &stale, &project.generated_folder()?)?;
+    disk::write(&project.generated_folder()?, &wanted(project, scope)?, &stale)?;
+    for finding in &stale {
+        let verb = match finding.problem {
+            Difference::Missing => "created",
+            Difference::Differs { .. } => "changed",
+            Difference::Orphaned => "removed",
+        };
+        println!("{verb} {folder}/{}", finding.path);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn wanted() -> Vec<Artifact> {
+        let file = |path: &str, content: &str| Artifact { path: path.to_owned(), content: content.to_owned() };
+        vec![file("crds/echoes.yaml", "kind: Echo\nplural: echoes\n"), file("install.yaml", "a: 1\n"), file("rbac/role.yaml", "b: 2\n")]
+    }
+
+    fn findings(folder: &Path) -> Vec<String> {
+        let found = manifests::check(&wanted(), &disk::read(folder, "").unwrap());
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    fn generated() -> TempDir {
+        let folder = TempDir::new().unwrap();
+        let missing = manifests::check(&wanted(), &disk::read(folder.path(), "").unwrap());
+        assert_eq!(missing.len(), 3, "an empty folder lacks everything: {missing:?}");
+        disk::write(folder.path(), &wanted(), &missing).unwrap();
+        folder
+    }
+
+    #[test]
+    fn what_was_just_written_is_up_to_date() {
+        assert_eq!(findings(generated().path()), [""; 0]);
+    }
+
+    #[test]
+    fn an_edited_file_is_named_with_the_first_line_that_differs() {
+        let folder = generated();
+        fs::write(folder.path().join("crds/echoes.yaml"), "kind: Echo\nplural: echos\n").unwrap();
+        let found = findings(folder.path());
+        assert!(found[0].starts_with("crds/echoes.yaml:2: "), "{found:?}");
+        assert!(found[0].contains("echos") && found[0].contains("echoes"), "{found:?}");
+    }
+
+    #[test]
+    fn a_deleted_file_is_named() {
+        let folder = generated();
+        fs::remove_file(folder.path().join("rbac/role.yaml")).unwrap();
+        let found = findings(folder.path());
+        assert!(found.len() == 1 && found[0].starts_with("rbac/role.yaml: "), "{found:?}");
+    }
+
+    #[test]
+    fn an_extra_file_is_named_wherever_it_is_and_whatever_is_in_it() {
+        let folder = generated();
+        fs::write(folder.path().join("notes.bin"), b"\xff\xfe").unwrap();
+        fs::create_dir_all(folder.path().join("charts/old")).unwrap();
+        fs::write(folder.path().join("charts/old/.values.yaml"), "").unwrap();
+        let found = findings(folder.path());
+        assert!(found.len() == 2 && found[0].starts_with("charts/old/.values.yaml: "), "{found:?}");
+        assert!(found[1].starts_with("notes.bin: "), "{found:?}");
+    }
+
+    #[test]
+    fn writing_mends_every_finding_and_leaves_no_empty_folder() {
+        let folder = generated();
+        let at = |path: &str| folder.path().join(path);
+        fs::write(at("install.yaml"), "theirs").unwrap();
+        fs::remove_file(at("rbac/role.yaml")).unwrap();
+        fs::create_dir_all(at("charts/old")).unwrap();
+        fs::write(at("charts/old/values.yaml"), "").unwrap();
+        let found = manifests::check(&wanted(), &disk::read(folder.path(), "").unwrap());
+        disk::write(folder.path(), &wanted(), &found).unwrap();
+        assert_eq!(findings(folder.path()), [""; 0]);
+        assert!(!at("charts").exists(), "an empty folder is left");
+    }
+
+    #[test]
+    fn a_part_sees_nothing_of_the_others() {
+        let folder = generated();
+        fs::write(folder.path().join("notes.txt"), "").unwrap();
+        let crds = disk::read(folder.path(), "crds").unwrap();
+        assert_eq!(crds.keys().collect::<Vec<_>>(), ["crds/echoes.yaml"]);
+    }
+
+    #[test]
+    fn the_error_says_what_to_run() {
+        let error = GenerateError::Stale { count: 1, command: Scope::Crds.command() };
+        assert_eq!(error.to_string(), "1 generated file is not what the types say; run `cargo xtask gen-crd`");
+    }
 }
