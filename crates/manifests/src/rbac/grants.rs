@@ -29,12 +29,13 @@ pub struct Grant {
     pub reach: Reach,
 }
 
-const WATCH: &[&str] = &["get", "list", "watch"];
+/// Exactly what the engine sends: caches answer every look-up.
+const WATCH: &[&str] = &["list", "watch"];
 /// An apply needs `create` and `patch`; `get` is for an object that was in the way.
 const OWN: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 const APPLY_STATUS: &[&str] = &["patch"];
 const BLOCK_DELETION: &[&str] = &["update"];
-const RECORD: &[&str] = &["create", "patch"];
+const RECORD: &[&str] = &["create"];
 
 /// The rights that a controller needs, each once.
 #[must_use]
@@ -49,7 +50,6 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
         BLOCK_DELETION,
         format!("{resource} (type Resource): blockOwnerDeletion in what it owns (admission OwnerReferencesPermissionEnforcement)"),
     );
-    grants.definition(&resource, format!("{resource} (type Resource): to say so where its definition is missing"));
     for owned in controller.owns() {
         let kind = &owned.info;
         grants.kind(kind, "", OWN, format!("{kind} (type Owns): watched, applied, and deleted when it is no longer wanted"));
