@@ -1,0 +1,105 @@
+//! Reading metrics in the text format, of an operator or of an API server: sums of samples.
+
+use std::collections::BTreeMap;
+
+/// One state of all counters and gauges.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics(Vec<Sample>);
+
+#[derive(Clone, Debug)]
+struct Sample {
+    name: String,
+    labels: BTreeMap<String, String>,
+    value: f64,
+}
+
+/// Verbs with which an operator changes something.
+const WRITES: [&str; 4] = ["apply", "apply_status", "create", "delete"];
+
+impl Metrics {
+    /// Reads the text; what is no sample is left out.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        Self(text.lines().filter_map(sample).collect())
+    }
+
+    /// The sum of all samples of this name that have all these labels; 0 where there are none.
+    #[must_use]
+    pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
+        let fits = |sample: &&Sample| {
+            sample.name == name && labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
+        };
+        let sum: f64 = self.0.iter().filter(fits).map(|sample| sample.value).sum();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts of things
+        let count = sum.round() as u64;
+        count
+    }
+
+    /// Requests of an operator with this verb.
+    #[must_use]
+    pub fn requests(&self, verb: &str) -> u64 {
+        self.sum("kubewright_api_requests_total", &[("verb", verb)])
+    }
+
+    /// Requests of an operator that change something.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        WRITES.iter().map(|verb| self.requests(verb)).sum()
+    }
+
+    /// Reconciles of one controller that ended.
+    #[must_use]
+    pub fn reconciles(&self, controller: &str) -> u64 {
+        self.sum("kubewright_reconciles_total", &[("controller", controller)])
+    }
+
+    /// Reconciles of all controllers that ended with an error of this class.
+    #[must_use]
+    pub fn errors(&self, class: &str) -> u64 {
+        self.sum("kubewright_reconcile_errors_total", &[("class", class)])
+    }
+
+    /// Custom resources of one controller that are known.
+    #[must_use]
+    pub fn resources(&self, controller: &str) -> u64 {
+        self.sum("kubewright_resources", &[("controller", controller)])
+    }
+
+    /// Resources that wait to be worked on, or are worked on.
+    #[must_use]
+    pub fn in_work(&self) -> u64 {
+        self.sum("kubewright_queue_depth", &[]) + self.sum("kubewright_running_reconciles", &[])
+    }
+}
+
+/// `name{key="value",...} number`
+fn sample(line: &str) -> Option<Sample> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let (name, rest) = line.split_at(line.find(['{', ' '])?);
+    let (labels, value) = match rest.strip_prefix('{') {
+        Some(rest) => rest.split_once("} ")?,
+        None => ("", rest.trim_start()),
+    };
+    let value = value.split(' ').next()?.parse().ok()?;
+    let pair = |pair: &str| pair.split_once("=\"").map(|(key, value)| (key.to_owned(), value.to_owned()));
+    // Values with quotes or commas in them are not looked at by any test.
+    let labels = labels.split("\",").map(|text| text.trim_end_matches('"')).filter_map(pair).collect();
+    Some(Sample { name: name.to_owned(), labels, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_summed_by_name_and_labels() {
+        let text = "# TYPE a counter\na_total{verb=\"get\",code=\"200\"} 3\na_total{verb=\"get\",code=\"404\"} 1\nb 7\na_total{verb=\"put\",code=\"200\"} 9 # {} 1\n";
+        let metrics = Metrics::parse(text);
+        assert_eq!(metrics.sum("a_total", &[("verb", "get")]), 4);
+        assert_eq!(metrics.sum("a_total", &[("code", "200")]), 12);
+        assert_eq!(metrics.sum("b", &[]), 7);
+        assert_eq!(metrics.sum("b", &[("code", "200")]), 0);
+    }
+}

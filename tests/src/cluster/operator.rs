@@ -1,0 +1,134 @@
+//! The operator in this process, as its binary would run it, and what it says about itself over HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use kubewright::Registry;
+use kubewright::runtime::{Connect, RunError, Settings, run};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::metrics::Metrics;
+use super::wait::{SOON, eventually};
+
+/// How often another port is tried when somebody took the one that was free a moment ago.
+const TRIES: usize = 5;
+
+/// An operator at work; it ends with the test, or by [`stop`](Self::stop).
+#[derive(Debug)]
+pub struct Operator {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), RunError>>,
+}
+
+impl Operator {
+    /// Starts the operators of `registry` in these namespaces, and waits until their caches are filled.
+    pub async fn start(registry: &Registry, kubeconfig: &Path, namespaces: &[&str]) -> Self {
+        let settings = Settings {
+            namespaces: namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
+            shutdown_deadline: Duration::from_secs(20),
+            ..Settings::default()
+        };
+        Self::start_with(registry, kubeconfig, settings).await
+    }
+
+    /// The same with all settings but the address to listen on.
+    pub async fn start_with(registry: &Registry, kubeconfig: &Path, settings: Settings) -> Self {
+        for _ in 0..TRIES {
+            let mut operator = Self::spawn(registry.clone(), kubeconfig, settings.clone());
+            match operator.until_ready().await {
+                Ok(()) => return operator,
+                Err(RunError::Listen { .. }) => {}
+                Err(error) => panic!("the operator did not start: {error}"),
+            }
+        }
+        panic!("no port was free for as long as it took to listen on it, {TRIES} times");
+    }
+
+    fn spawn(registry: Registry, kubeconfig: &Path, settings: Settings) -> Self {
+        let address = free_address();
+        let settings = Settings { listen: Some(address), ..settings };
+        let connect = Connect { kubeconfig: Some(kubeconfig.to_owned()), context: None };
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move {
+            // A sender that is gone means that the test is.
+            let _ = stopped.await;
+        };
+        Self { address, stop, task: tokio::spawn(run(registry, connect, settings, stopped)) }
+    }
+
+    async fn until_ready(&mut self) -> Result<(), RunError> {
+        eventually(SOON, "the operator is ready", async || {
+            if self.task.is_finished() {
+                return Ok((&mut self.task).await.unwrap());
+            }
+            match self.get("/readyz").await {
+                Ok((200, _)) => Ok(Ok(())),
+                Ok((_, text)) => Err(text),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await
+    }
+
+    /// Stops it in order, and gives how that ended.
+    pub async fn stop(self) -> Result<(), RunError> {
+        // It may have ended by itself; then its result says why.
+        let _ = self.stop.send(());
+        self.task.await.unwrap()
+    }
+
+    /// What it counts, now.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn metrics(&self) -> Metrics {
+        let (code, text) = self.get("/metrics").await.unwrap();
+        assert_eq!(code, 200, "{text}");
+        Metrics::parse(&text)
+    }
+
+    /// Whether it is alive and ready.
+    pub async fn is_healthy(&self) -> bool {
+        let answers = (self.get("/livez").await, self.get("/readyz").await);
+        matches!(answers, (Ok((200, _)), Ok((200, _))))
+    }
+
+    /// Waits until nothing waits to be worked on or is worked on; what is to be tried again later does not count.
+    pub async fn idle(&self) -> Metrics {
+        eventually(SOON, "the operator has nothing to do", async || {
+            let metrics = self.metrics().await;
+            if metrics.in_work() == 0 { Ok(metrics) } else { Err(format!("{} resources in work", metrics.in_work())) }
+        })
+        .await
+    }
+
+    /// Waits until its metrics are as `holds` wants them.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Metrics) -> bool) -> Metrics {
+        eventually(SOON, what, async || {
+            let metrics = self.metrics().await;
+            if holds(&metrics) { Ok(metrics) } else { Err(format!("{metrics:?}")) }
+        })
+        .await
+    }
+
+    /// Code and body.
+    async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let code = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        Ok((code, body.to_owned()))
+    }
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}

@@ -1,0 +1,256 @@
+//! A namespace for one test, and the verbs on objects in it.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::{Client, Resource};
+use kubewright::Object;
+use serde_json::{Value, json};
+
+use super::connect::Cluster;
+use super::definitions::MANAGER;
+use super::operator::Operator;
+use super::wait::{LONG, SOON, eventually};
+use super::words::{condition, seen};
+
+/// Objects in a namespace.
+pub trait Namespaced: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope> {}
+
+impl<K: Object + Resource<DynamicType = (), Scope = NamespaceResourceScope>> Namespaced for K {}
+
+/// A namespace for one test. It is deleted when this value goes; nobody waits for the end of that.
+#[derive(Debug)]
+pub struct Sandbox {
+    cluster: Cluster,
+    namespace: String,
+    client: SilentClient,
+}
+
+/// A client that a failure does not print.
+#[derive(Clone)]
+struct SilentClient(Client);
+
+impl Debug for SilentClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+impl Sandbox {
+    /// A new namespace in the shared cluster; `about` becomes part of its name.
+    pub async fn new(about: &str) -> Self {
+        Self::with_labels(about, &[]).await
+    }
+
+    /// The same with labels.
+    pub async fn with_labels(about: &str, labels: &[(&str, &str)]) -> Self {
+        Self::in_cluster(Cluster::shared(), about, labels).await
+    }
+
+    /// A new namespace in `cluster`.
+    pub async fn in_cluster(cluster: &Cluster, about: &str, labels: &[(&str, &str)]) -> Self {
+        let (client, namespace) = (cluster.client().await, unique(about));
+        let labels: Value = labels.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
+        let object: Namespace = from(json!({ "metadata": { "name": namespace, "labels": labels } }));
+        Api::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
+        Self { cluster: cluster.clone(), namespace, client: SilentClient(client) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// A client with the rights of an administrator.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.0.clone()
+    }
+
+    /// Our operators, at work in this namespace alone.
+    pub async fn operate(&self) -> Operator {
+        self.operate_with(&[]).await
+    }
+
+    /// Our operators, at work in this namespace and `others`.
+    pub async fn operate_with(&self, others: &[&Sandbox]) -> Operator {
+        let namespaces: Vec<&str> = std::iter::once(self).chain(others.iter().copied()).map(Self::namespace).collect();
+        Operator::start(&operator::registry(), self.cluster.kubeconfig(), &namespaces).await
+    }
+
+    /// Objects of one kind in it.
+    #[must_use]
+    pub fn api<K: Namespaced>(&self) -> Api<K> {
+        Api::namespaced(self.client(), &self.namespace)
+    }
+
+    /// Creates `object`.
+    pub async fn create<K: Namespaced>(&self, object: &K) -> K {
+        self.try_create(object).await.unwrap_or_else(|error| panic!("{error}, for\n{}", seen(object)))
+    }
+
+    /// Creates `object`, if the API server lets it.
+    pub async fn try_create<K: Namespaced>(&self, object: &K) -> kube::Result<K> {
+        let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        self.api().create(&params, object).await
+    }
+
+    /// Applies JSON as another field manager, by force.
+    pub async fn apply<K: Namespaced>(&self, name: &str, object: Value) -> K {
+        self.api().patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object)).await.unwrap()
+    }
+
+    /// Changes an object by a merge patch, as another field manager.
+    pub async fn merge<K: Namespaced>(&self, name: &str, patch: Value) -> K {
+        self.patch(name, &Patch::Merge(patch)).await
+    }
+
+    /// Changes an object, as another field manager.
+    pub async fn patch<K: Namespaced>(&self, name: &str, patch: &Patch<Value>) -> K {
+        let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+        self.api().patch(name, &params, patch).await.unwrap()
+    }
+
+    /// An object that has to be there.
+    pub async fn get<K: Namespaced>(&self, name: &str) -> K {
+        self.api().get(name).await.unwrap()
+    }
+
+    /// An object that may be there.
+    pub async fn find<K: Namespaced>(&self, name: &str) -> Option<K> {
+        self.api().get_opt(name).await.unwrap()
+    }
+
+    /// All objects of a kind.
+    pub async fn list<K: Namespaced>(&self) -> Vec<K> {
+        self.api().list(&ListParams::default()).await.unwrap().items
+    }
+
+    /// Asks for the deletion of an object, and waits for nothing. One that is gone is fine.
+    pub async fn delete<K: Namespaced>(&self, name: &str) {
+        self.delete_with::<K>(name, &DeleteParams::background()).await;
+    }
+
+    /// The same in another way.
+    pub async fn delete_with<K: Namespaced>(&self, name: &str, params: &DeleteParams) {
+        match self.api::<K>().delete(name, params).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            result => drop(result.unwrap()),
+        }
+    }
+
+    /// Waits until an object is there and as `holds` wants it. `what` completes "until the object ...".
+    pub async fn until<K: Namespaced>(&self, name: &str, what: &str, mut holds: impl FnMut(&K) -> bool) -> K {
+        let api = self.api::<K>();
+        eventually(SOON, format!("{} {name} {what}", K::kind(&())), async || {
+            match api.get_opt(name).await.map_err(|e| e.to_string())? {
+                Some(object) if holds(&object) => Ok(object),
+                Some(object) => Err(seen(&object)),
+                None => Err("it is not there".to_owned()),
+            }
+        })
+        .await
+    }
+
+    /// Waits until an object says `Ready` about its present generation.
+    pub async fn ready<K: Namespaced>(&self, name: &str) -> K {
+        self.until(name, "is ready", |object: &K| condition(object, "Ready").holds()).await
+    }
+
+    /// Waits until an object gives this reason for being not ready.
+    pub async fn not_ready<K: Namespaced>(&self, name: &str, reason: &str) -> K {
+        let what = format!("is not ready because of {reason}");
+        self.until(name, &what, |object: &K| condition(object, "Ready").says() == ("False", reason)).await
+    }
+
+    /// Waits until there is no object of this name.
+    pub async fn gone<K: Namespaced>(&self, name: &str) {
+        let api = self.api::<K>();
+        eventually(LONG, format!("{} {name} is gone", K::kind(&())), async || {
+            match api.get_opt(name).await.map_err(|e| e.to_string())? {
+                Some(object) => Err(seen(&object)),
+                None => Ok(()),
+            }
+        })
+        .await;
+    }
+
+    /// Waits until there is no object of a kind.
+    pub async fn none<K: Namespaced>(&self) {
+        eventually(LONG, format!("there is no {}", K::kind(&())), async || {
+            let left: Vec<String> = self.list::<K>().await.iter().map(seen).collect();
+            if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
+        })
+        .await;
+    }
+
+    /// Sets labels of the namespace itself; null takes one away.
+    pub async fn label(&self, labels: Value) {
+        let api: Api<Namespace> = Api::all(self.client());
+        let patch = Patch::Merge(json!({ "metadata": { "labels": labels } }));
+        api.patch(&self.namespace, &PatchParams::default(), &patch).await.unwrap();
+    }
+
+    /// Deletes the namespace now.
+    pub async fn delete_namespace(&self) {
+        let api: Api<Namespace> = Api::all(self.client());
+        api.delete(&self.namespace, &DeleteParams::background()).await.unwrap();
+    }
+
+    /// Waits until the namespace is gone.
+    pub async fn namespace_gone(&self) {
+        let api: Api<Namespace> = Api::all(self.client());
+        eventually(LONG, format!("the namespace {} is gone", self.namespace), async || {
+            match api.get_opt(&self.namespace).await.map_err(|e| e.to_string())? {
+                Some(namespace) => Err(seen(&namespace)),
+                None => Ok(()),
+            }
+        })
+        .await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let namespace = self.namespace.clone();
+        // The test's own client may be waiting on the very thread that this runs on.
+        self.cluster.blocking(async |client| {
+            let api: Api<Namespace> = Api::all(client);
+            // It may be what the test was about.
+            let _ = api.delete(&namespace, &DeleteParams::background()).await;
+        });
+    }
+}
+
+/// `t-ABOUT-1k3j2h4g-7`: readable, and never the same twice, in this process or another one.
+fn unique(about: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    format!("t-{about}-{time:x}-{:x}-{number}", std::process::id())
+}
+
+fn from<K: Object>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_never_the_same_twice() {
+        assert_ne!(unique("a"), unique("a"));
+    }
+}
