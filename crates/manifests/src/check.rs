@@ -39,9 +39,8 @@ impl fmt::Display for Finding {
             Difference::Missing => write!(f, "{path}: is missing"),
             Difference::Orphaned => write!(f, "{path}: nothing makes this file any more"),
             Difference::Differs { line, wanted, found } => {
-                let show = |text: &Option<String>| {
-                    text.as_ref().map_or_else(|| "(the end of the file)".to_owned(), |t| visible(t))
-                };
+                let show =
+                    |text: &Option<String>| text.as_ref().map_or_else(|| "(the end of the file)".to_owned(), |t| visible(t));
                 write!(f, "{path}:{line}: differs\n  is:        {}\n  should be: {}", show(found), show(wanted))
             }
         }
@@ -51,7 +50,8 @@ impl fmt::Display for Finding {
 /// A line with what cannot be seen made visible: a carriage return, a space at the end.
 fn visible(line: &str) -> String {
     let content = line.trim_end();
-    let rest: String = line[content.len()..].chars().map(|c| if c == ' ' { "·".to_owned() } else { c.escape_default().to_string() }).collect();
+    let rest: String =
+        line[content.len()..].chars().map(|c| if c == ' ' { "·".to_owned() } else { c.escape_default().to_string() }).collect();
     format!("{content}{rest}")
 }
 

@@ -2,9 +2,10 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kubewright_core::Registry;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::artifact::{Artifact, Error, Options, distinct, written};
+use crate::number::whole;
 
 /// `kubectl apply` keeps a copy of the object in an annotation, and all annotations together may have this many bytes.
 /// A definition that is larger can only be applied with `--server-side`.
@@ -41,11 +42,16 @@ pub fn definition(crd: &CustomResourceDefinition) -> Result<Value, Error> {
 /// Fields whose content is the user's own JSON: a null or an empty list there means something.
 const VERBATIM: [&str; 3] = ["default", "enum", "example"];
 /// Lists that may as well be absent when they are empty. An empty map (`subresources.status: {}`) never may.
-const EMPTY: [&str; 6] = ["shortNames", "categories", "additionalPrinterColumns", "selectableFields", "required", "x-kubernetes-validations"];
+const EMPTY: [&str; 6] =
+    ["shortNames", "categories", "additionalPrinterColumns", "selectableFields", "required", "x-kubernetes-validations"];
 
 fn tidy(map: &mut Map<String, Value>) {
     let empty_list = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
-    map.retain(|key, value| VERBATIM.contains(&key.as_str()) || !value.is_null() && !(EMPTY.contains(&key.as_str()) && empty_list(value)));
+    map.retain(|key, value| match key.as_str() {
+        key if VERBATIM.contains(&key) => true,
+        key if EMPTY.contains(&key) => !value.is_null() && !empty_list(value),
+        _ => !value.is_null(),
+    });
     for (key, value) in map.iter_mut().filter(|(key, _)| !VERBATIM.contains(&key.as_str())) {
         match value {
             // The names in here are names of fields: a field may be called `default` or `required`.
@@ -54,21 +60,10 @@ fn tidy(map: &mut Map<String, Value>) {
             }
             Value::Object(inner) => tidy(inner),
             Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(tidy),
+            // Bounds are floats in the Kubernetes types; people write, and `kubectl` shows, `10` rather than `10.0`.
             Value::Number(number) => *number = whole(number),
             _ => {}
         }
-    }
-}
-
-/// Bounds are floats in the Kubernetes types; people write, and `kubectl` shows, `10` rather than `10.0`.
-fn whole(number: &Number) -> Number {
-    /// Below it, every whole number is a float, too.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < EXACT => {
-            format!("{float:.0}").parse().unwrap_or_else(|_| number.clone())
-        }
-        _ => number.clone(),
     }
 }
 
@@ -79,6 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::expect_used)]
     fn what_says_nothing_goes_and_what_means_something_stays() {
         let mut value = json!({
             "names": {"shortNames": [], "categories": ["all"]},

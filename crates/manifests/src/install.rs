@@ -24,10 +24,10 @@ pub fn install(registry: &Registry, options: &Options) -> Result<Artifact, Error
         documents.push(written(PATH, &crds::definition(&controller.crd())?)?);
     }
     documents.extend(rbac::documents(registry, options)?);
-    documents.push(commented(&written(PATH, &deployment(registry, options))?).map_err(|source| Error::Yaml {
-        path: PATH.to_owned(),
-        source,
-    })?);
+    documents.push(
+        commented(&written(PATH, &deployment(registry, options))?)
+            .map_err(|source| Error::Yaml { path: PATH.to_owned(), source })?,
+    );
     let about = "All that a cluster needs to run the operator: kubectl apply --server-side -f install.yaml";
     Ok(options.file(PATH, about, &documents))
 }

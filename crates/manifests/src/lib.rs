@@ -16,9 +16,11 @@ pub mod artifact;
 pub mod check;
 pub mod crds;
 pub mod install;
+mod number;
 pub mod path;
 pub mod rbac;
 pub mod samples;
+pub mod validate;
 pub mod yaml;
 
 use kubewright_core::Registry;

@@ -68,7 +68,9 @@ fn no_rule_has_a_wildcard_or_a_right_to_gain_rights() {
                 assert!(!strings(&rule[field]).iter().any(|v| v.contains('*')), "{rule}");
             }
             let verbs = strings(&rule["verbs"]);
-            assert!(!verbs.is_empty() && !verbs.iter().any(|v| ["escalate", "bind", "impersonate", "deletecollection"].contains(v)));
+            assert!(
+                !verbs.is_empty() && !verbs.iter().any(|v| ["escalate", "bind", "impersonate", "deletecollection"].contains(v))
+            );
             assert!(!strings(&rule["resources"]).contains(&"secrets"), "{rule}");
         }
     }
@@ -190,5 +192,7 @@ fn two_operators_with_samples_of_one_name_are_an_error() {
         }
     }
     let registry = Registry::new("mall").with(Twin);
-    assert!(matches!(samples(&registry, &options()), Err(Error::SamePath(path)) if path == "samples/shop-example-dev-minimal.yaml"));
+    assert!(
+        matches!(samples(&registry, &options()), Err(Error::SamePath(path)) if path == "samples/shop-example-dev-minimal.yaml")
+    );
 }

@@ -48,7 +48,9 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
         &resource,
         "/finalizers",
         BLOCK_DELETION,
-        format!("{resource} (type Resource): blockOwnerDeletion in what it owns (admission OwnerReferencesPermissionEnforcement)"),
+        format!(
+            "{resource} (type Resource): blockOwnerDeletion in what it owns (admission OwnerReferencesPermissionEnforcement)"
+        ),
     );
     for owned in controller.owns() {
         let kind = &owned.info;
