@@ -1,7 +1,8 @@
-//! A local control plane from the command line: `cluster up NAME`, `down NAME`, `stop NAME`, `status`, `kubeconfig NAME`.
+//! A local control plane from the command line. For a project of your own, `cargo xtask cluster` does the same.
 
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use kubewright_testing::assets::{Assets, Environment};
@@ -9,12 +10,24 @@ use kubewright_testing::control_plane::{ControlPlane, Spec};
 use kubewright_testing::home::Home;
 use kubewright_testing::progress;
 
-fn main() -> Result<(), Box<dyn Error>> {
+const USAGE: &str = "usage: cluster up NAME [NODES] | down NAME | stop NAME | kubeconfig NAME | \
+                     export NAME FILE | status";
+
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     let environment = Environment::from_process();
     let home = Home::from_environment(&environment)?;
-    match arguments[..] {
+    match *arguments {
         ["up", name] => up(&environment, &home, &Spec::new(name)),
         ["up", name, nodes] => up(&environment, &home, &Spec::new(name).nodes(nodes.parse()?)),
         ["down", name] => Ok(ControlPlane::remove(&home, name)?),
@@ -25,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["export", name, file] => Ok(ControlPlane::attach(&home, name)?.export_kubeconfig(Path::new(file))?),
         ["status"] => status(&home),
-        _ => Err("usage: cluster up NAME [NODES] | down NAME | stop NAME | kubeconfig NAME | export NAME FILE | status".into()),
+        _ => Err(USAGE.into()),
     }
 }
 
@@ -33,13 +46,14 @@ fn up(environment: &Environment, home: &Home, spec: &Spec) -> Result<(), Box<dyn
     let progress = progress::detect();
     let start = Instant::now();
     let assets = Assets::locate(environment, home, &spec.wanted(), progress.as_ref())?;
-    for asset in assets.iter() {
-        println!("{} {} ({}) {}", asset.binary, asset.version, asset.source, asset.path.display());
-    }
     let located = start.elapsed();
     let control_plane = ControlPlane::up(home, spec, &assets, progress.as_ref())?;
+    let all = start.elapsed();
+    for asset in assets.iter() {
+        println!("{} {} ({})", asset.path.display(), asset.version, asset.source);
+    }
     print!("{}", control_plane.status());
-    println!("binaries {located:.1?}, all {:.1?}", start.elapsed());
+    println!("binaries after {located:.1?}, cluster after {all:.1?}");
     println!("export KUBECONFIG={}", control_plane.kubeconfig().display());
     Ok(())
 }

@@ -127,10 +127,12 @@ fn two_clusters_stand_beside_each_other_and_leave_nothing_behind() {
 
 #[test]
 fn what_was_stopped_or_killed_is_started_again_with_its_data() {
-    let spec = Spec::new(unique("again"));
+    let data = std::env::temp_dir().join(unique("data"));
+    let spec = Spec { etcd_data: Some(data.clone()), ..Spec::new(unique("again")) };
     let cluster = up(&spec).unwrap();
     kubectl(&cluster, &["create", "namespace", "kept"]);
     let (server, first) = (cluster.server_url().to_owned(), pids(&cluster));
+    assert!(data.join(format!("kubewright-{}/member", spec.name)).exists());
 
     let scheduler = cluster.status().components.into_iter().find(|c| c.component == Component::KubeScheduler);
     let scheduler = scheduler.and_then(|component| component.pid).unwrap();
@@ -144,14 +146,33 @@ fn what_was_stopped_or_killed_is_started_again_with_its_data() {
 
     cluster.stop().unwrap();
     assert_eq!(cluster.status().health, Health::Stopped);
+    let mut stranger = stranger_in_a_pid_file(&spec.name);
     up_again(&spec.clone().nodes(3));
     assert_eq!(cluster.status().health, Health::Ready);
     assert_eq!(cluster.server_url(), server);
     assert!(kubectl(&cluster, &["get", "namespaces", "-o", "name"]).contains("kept"));
     assert_eq!(kubectl(&cluster, &["get", "nodes", "-o", "name"]).lines().count(), 3);
+    up_again(&spec.clone().nodes(1));
+    assert_eq!(kubectl(&cluster, &["get", "nodes", "-o", "name"]), "node/node-0\n");
 
     let other = spec.arg(Component::KubeApiserver, "v", "4");
     assert!(matches!(up(&other), Err(Error::Differs { .. })));
+    drop(cluster);
+    assert!(stranger.try_wait().unwrap().is_none(), "a process that is none of ours was ended");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
+    fs::remove_dir(&data).unwrap();
+}
+
+/// A process that has nothing to do with the cluster, with the pid that the cluster's etcd had: as after a restart of
+/// the machine.
+fn stranger_in_a_pid_file(name: &str) -> Child {
+    let stranger = Command::new("sleep").arg("600").spawn().unwrap();
+    let (home, _) = machine();
+    let file = home.root().join("kwok/clusters").join(name).join("pids/etcd.pid");
+    fs::write(file, stranger.id().to_string()).unwrap();
+    stranger
 }
 
 /// Brings the cluster up where another value already sees to it that it is taken down.

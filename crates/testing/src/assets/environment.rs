@@ -1,5 +1,6 @@
 //! The environment variables that decide where things are, read once, so that tests can hand in their own.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -42,9 +43,14 @@ impl Environment {
         }
     }
 
-    /// The folders of `PATH`, in order, without relative ones: what they name depends on where one stands.
+    /// The folders of `PATH`, in order, each once, without relative ones: what they name depends on where one stands.
     pub(crate) fn path_folders(&self) -> Vec<PathBuf> {
         let path = self.path.clone().unwrap_or_default();
-        env::split_paths(&path).filter(|folder| folder.is_absolute()).collect()
+        // On many systems /bin is /usr/bin.
+        let mut seen = BTreeSet::new();
+        env::split_paths(&path)
+            .filter(|folder| folder.is_absolute())
+            .filter(|folder| seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())))
+            .collect()
     }
 }

@@ -97,7 +97,7 @@ pub enum Error {
     },
     /// It takes too long.
     #[error(
-        "{what} was not ready within {} s; on a busy machine allow for more time, \
+        "{what} did not get ready within {} s; on a busy machine allow for more time, \
          otherwise look at the logs in {}{}",
         .limit.as_secs(), .logs.display(), last_answer(.detail)
     )]

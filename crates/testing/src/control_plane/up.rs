@@ -12,7 +12,7 @@ use super::ports::Ports;
 use super::ready::Starting;
 use super::spec::Spec;
 use super::state::{Phase, State, taken_ports};
-use super::{ControlPlane, nodes, processes, status};
+use super::{ControlPlane, logs, nodes, processes, status};
 use crate::assets::{Assets, Binary};
 use crate::home::{Home, HomeError, remove_folder};
 use crate::progress::Progress;
@@ -170,7 +170,8 @@ impl ControlPlane {
         let step = progress.step(&title);
         let kubectl = self.own_kubectl();
         if spec.kwok {
-            nodes::settle(&kubectl, &self.home.cluster(&spec.name), spec.nodes, spec.timeout)?;
+            let (folder, logs) = (self.home.cluster(&spec.name), logs::folder(&self.home, &spec.name));
+            nodes::settle(&kubectl, &folder, &logs, spec.nodes, spec.timeout, &step)?;
         }
         if spec.controller_manager {
             // Pods are refused until it is there.

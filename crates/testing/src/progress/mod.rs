@@ -35,7 +35,7 @@ pub enum Outcome<'a> {
 pub trait Progress: Send + Sync {
     /// `steps` more steps are about to follow.
     fn plan(&self, steps: usize);
-    /// A step begins. Use [`step`](dyn Progress::step), which also ends it.
+    /// A step begins. Use `step`, which also ends it.
     fn start(&self, title: &str);
     /// The open step is at `detail` now.
     fn update(&self, detail: &str, count: Option<Count>);
