@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand};
 /// The cluster of `cluster` and `dev`, unless another is named.
 pub(crate) const DEFAULT_CLUSTER: &str = "dev";
 
+/// The cluster of `deploy-kind`, unless another is named.
+pub(crate) const DEFAULT_KIND_CLUSTER: &str = "kubewright";
+
 /// The developer commands of this project.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", version, arg_required_else_help = true)]
@@ -21,6 +24,11 @@ pub(crate) enum Command {
     #[command(after_help = "Needs no Docker and touches no kubeconfig of yours.\n\n\
         Examples:\n  cargo xtask dev\n  cargo xtask dev --exit-when-ready\n  cargo xtask dev --name mine --keep")]
     Dev(DevArguments),
+    /// Runs the operator as an image on a kind cluster, and shows how to reach what it made.
+    #[command(after_help = "Needs docker and kind. Each command is shown as it runs.\n\n\
+        Examples:\n  cargo xtask deploy-kind\n  cargo xtask deploy-kind --node-image kindest/node:v1.36.3\n  \
+        cargo xtask deploy-kind --dry-run\n  cargo xtask deploy-kind --delete")]
+    DeployKind(DeployArguments),
     /// Runs every test, on a local control plane of its own.
     #[command(after_help = "What follows is for `cargo test`.\n\n\
         Examples:\n  cargo xtask test\n  cargo xtask test -p operator\n  cargo xtask test drift -- --nocapture")]
@@ -115,6 +123,28 @@ pub(crate) struct KubectlArguments {
     /// What to hand to kubectl.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DeployArguments {
+    /// Which kind cluster; created if it is not there.
+    #[arg(long, default_value = DEFAULT_KIND_CLUSTER)]
+    pub(crate) name: String,
+    /// The image of the node of a new cluster, as kind's --image; it decides the Kubernetes version.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) node_image: Option<String>,
+    /// Also add the cluster to your kubeconfig as the current context.
+    #[arg(long)]
+    pub(crate) export_kubeconfig: bool,
+    /// How long each wait may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    pub(crate) timeout: u64,
+    /// Print the commands, and run nothing that changes anything.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Delete the cluster.
+    #[arg(long)]
+    pub(crate) delete: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::ci::CiError;
 use crate::cluster::ClusterError;
+use crate::deploy::DeployError;
 use crate::dev::DevError;
 use crate::generate::GenerateError;
 use crate::invocation::RunError;
@@ -25,6 +26,9 @@ pub enum Error {
     /// The development session.
     #[error(transparent)]
     Dev(#[from] DevError),
+    /// The kind cluster.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
     /// The checks of CI.
     #[error(transparent)]
     Ci(#[from] CiError),

@@ -3,19 +3,22 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use crate::terminal;
+
+/// Ends the text that a program reads, where the call is shown.
+const END: &str = "EOF";
 
 /// What a program reads from its standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Nothing.
     None,
-    /// The content of a file.
-    File(PathBuf),
+    /// This text.
+    Text(String),
 }
 
 /// A call of a program.
@@ -98,10 +101,10 @@ impl Invocation {
         self
     }
 
-    /// Reads a file.
+    /// Reads `text` from its standard input.
     #[must_use]
-    pub fn stdin(mut self, file: impl Into<PathBuf>) -> Self {
-        self.input = Input::File(file.into());
+    pub fn stdin_text(mut self, text: impl Into<String>) -> Self {
+        self.input = Input::Text(text.into());
         self
     }
 
@@ -135,7 +138,7 @@ impl Invocation {
     /// # Errors
     /// [`RunError`] when it cannot be started.
     pub fn status(&self) -> Result<ExitStatus, RunError> {
-        self.command()?.status().map_err(|source| self.not_run(source))
+        self.start(self.command())?.wait().map_err(|source| self.not_run(source))
     }
 
     /// Runs it and returns what it prints.
@@ -156,11 +159,30 @@ impl Invocation {
     /// # Errors
     /// [`RunError`] also when it fails.
     pub fn capture_stdout(&self) -> Result<String, RunError> {
-        let output = self.command()?.stderr(Stdio::inherit()).output().map_err(|source| self.not_run(source))?;
+        let mut command = self.command();
+        command.stdout(Stdio::piped());
+        let output = self.start(command)?.wait_with_output().map_err(|source| self.not_run(source))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(self.failed(output.status, String::new()))
+    }
+
+    /// Runs it, shows what it prints, and says how it ended and what it printed.
+    ///
+    /// # Errors
+    /// [`RunError`] when it cannot be started.
+    pub fn tee(&self) -> Result<(ExitStatus, String), RunError> {
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.start(command)?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let printed = std::thread::scope(|scope| {
+            let errors = scope.spawn(|| pass_on(stderr));
+            pass_on(stdout) + &errors.join().unwrap_or_default()
+        });
+        let status = child.wait().map_err(|source| self.not_run(source))?;
+        Ok((status, printed))
     }
 
     /// Runs it and returns what it prints and how it ended.
@@ -168,20 +190,29 @@ impl Invocation {
     /// # Errors
     /// [`RunError`] when it cannot be started.
     pub fn output(&self) -> Result<Output, RunError> {
-        self.command()?.output().map_err(|source| self.not_run(source))
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.start(command)?.wait_with_output().map_err(|source| self.not_run(source))
     }
 
-    fn command(&self) -> Result<Command, RunError> {
+    /// Starts it and hands it what it is to read. That is small: it fits into a pipe, so nobody waits for anybody.
+    fn start(&self, mut command: Command) -> Result<Child, RunError> {
+        let mut child = command.spawn().map_err(|source| self.not_run(source))?;
+        if let (Input::Text(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
+            // A program that ends before it read everything says why with its exit status.
+            let _ = stdin.write_all(text.as_bytes());
+        }
+        Ok(child)
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
-        match &self.input {
-            Input::None => command.stdin(Stdio::null()),
-            Input::File(path) => command.stdin(std::fs::File::open(path).map_err(|source| self.not_run(source))?),
-        };
+        command.stdin(if self.input == Input::None { Stdio::null() } else { Stdio::piped() });
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
-        Ok(command)
+        command
     }
 
     fn not_run(&self, source: io::Error) -> RunError {
@@ -195,6 +226,20 @@ impl Invocation {
     fn failed(&self, status: ExitStatus, detail: String) -> RunError {
         RunError::Failed { command: self.to_string(), status, detail }
     }
+}
+
+/// Shows what comes out of `stream` as it comes, and returns it.
+fn pass_on(stream: Option<impl Read>) -> String {
+    let mut all = Vec::new();
+    let mut piece = [0; 4096];
+    if let Some(mut stream) = stream {
+        // An error is an end like the other one: the exit status says the rest.
+        while let Ok(length @ 1..) = stream.read(&mut piece) {
+            let _ = io::stderr().write_all(&piece[..length]);
+            all.extend_from_slice(&piece[..length]);
+        }
+    }
+    String::from_utf8_lossy(&all).into_owned()
 }
 
 /// Runs `command`, writing `text` to its standard input, and returns what it prints.
@@ -243,7 +288,9 @@ impl fmt::Display for Invocation {
         }
         match &self.input {
             Input::None => Ok(()),
-            Input::File(path) => write!(f, " < {}", quoted(&path.to_string_lossy())),
+            Input::Text(text) => {
+                write!(f, " <<'{END}'\n{text}{newline}{END}", newline = if text.ends_with('\n') { "" } else { "\n" })
+            }
         }
     }
 }
@@ -264,8 +311,8 @@ mod tests {
 
     #[test]
     fn a_call_is_shown_as_one_would_type_it() {
-        let call = Invocation::cargo().args(["doc", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings").stdin("a b.yaml");
-        assert_eq!(call.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --workspace < 'a b.yaml'");
+        let call = Invocation::cargo().args(["doc", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(call.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --workspace");
         assert_eq!(Invocation::new("echo").arg("it's").arg("").to_string(), r"echo 'it'\''s' ''");
     }
 
@@ -274,6 +321,9 @@ mod tests {
         let hostile = "a'b \"c\" $HOME `x` \\ *";
         let typed = Invocation::new("printf").args(["%s", hostile]).to_string();
         assert_eq!(Invocation::new("sh").args(["-c", &typed]).capture().unwrap(), hostile);
+        let reads = Invocation::new("cat").stdin_text("$HOME\n`x`\n");
+        assert_eq!(reads.capture().unwrap(), "$HOME\n`x`\n");
+        assert_eq!(Invocation::new("sh").args(["-c", &reads.to_string()]).capture().unwrap(), "$HOME\n`x`\n");
     }
 
     #[test]
@@ -286,6 +336,12 @@ mod tests {
     fn a_failure_names_the_call_and_shows_what_it_printed() {
         let error = Invocation::new("sh").args(["-c", "echo why >&2; exit 3"]).capture().unwrap_err().to_string();
         assert!(error.contains("exit 3'` failed (exit status: 3)") && error.ends_with(":\nwhy"), "{error}");
+    }
+
+    #[test]
+    fn what_is_shown_is_also_returned() {
+        let (status, printed) = Invocation::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]).tee().unwrap();
+        assert_eq!((status.code(), printed.as_str()), (Some(3), "out\nerr\n"));
     }
 
     #[test]

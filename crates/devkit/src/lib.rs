@@ -6,6 +6,7 @@
 //! | [`generate`] | `gen`, `gen-crd`, `gen-rbac`, `gen-samples`: writing and comparing the generated files |
 //! | `cluster` | `cluster`, `kubectl`: the local control plane of `kubewright-testing` |
 //! | `dev` | `dev`: that control plane, the operator from source and the samples, until Ctrl-C |
+//! | `deploy` | `deploy-kind`: the operator as an image on a kind cluster |
 //! | `test` | `test`: every test, on a control plane of its own |
 //! | `ci` | `ci`: what CI runs |
 //! | `arguments`, `invocation`, `interrupt`, `terminal` | the command line, other programs, signals, what a person sees |
@@ -15,6 +16,7 @@
 mod arguments;
 mod ci;
 mod cluster;
+mod deploy;
 mod dev;
 mod error;
 pub mod generate;
@@ -30,6 +32,7 @@ use clap::Parser;
 
 pub use ci::CiError;
 pub use cluster::ClusterError;
+pub use deploy::{DeployError, Problem};
 pub use dev::DevError;
 pub use error::Error;
 pub use project::Project;
@@ -50,6 +53,7 @@ pub fn main(project: &Project) -> ExitCode {
 
 fn run(project: &Project, command: Command) -> Result<ExitCode, Error> {
     match command {
+        Command::DeployKind(arguments) => deploy::command(project, &arguments),
         Command::Test(arguments) => test::command(project, &arguments),
         Command::Ci(arguments) => ci::command(project, &arguments),
         Command::Gen(arguments) => generate::command(project, generate::Scope::All, arguments.check),

@@ -17,6 +17,8 @@ use crate::terminal;
 pub const KUBECONFIG_VARIABLE: &str = "KUBEWRIGHT_TEST_KUBECONFIG";
 /// Clusters of test runs are called this and the process id of the run.
 const NAME_PREFIX: &str = "test-";
+/// Several, so that what is spread over nodes can be.
+const NODES: u32 = 3;
 
 pub(crate) fn command(project: &Project, arguments: &TestArguments) -> Result<ExitCode, Error> {
     run(&project.root()?, &arguments.arguments)
@@ -42,7 +44,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, Error> 
 }
 
 fn on_cluster(root: &Path, arguments: &[String], name: &str, interrupt: &Interrupt) -> Result<ExitCode, Error> {
-    let control_plane = cluster::bring_up(&Spec::new(name))?;
+    let control_plane = cluster::bring_up(&Spec::new(name).nodes(NODES))?;
     if interrupt.requested() {
         return Ok(ExitCode::from(EXIT_CODE));
     }

@@ -29,6 +29,7 @@ pub(super) fn check(root: &Path) -> Result<String, Error> {
 
 /// Asks for one reference: git says no within seconds where there is no network, and never asks for a password.
 fn can_be_reached() -> bool {
-    let ask = Invocation::new("git").args(["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=10", "ls-remote", DATABASE, "HEAD"]);
+    let ask =
+        Invocation::new("git").args(["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=10", "ls-remote", DATABASE, "HEAD"]);
     ask.env("GIT_TERMINAL_PROMPT", "0").output().is_ok_and(|output| output.status.success())
 }

@@ -30,7 +30,8 @@ pub(super) fn check(root: &Path, packages: &[&str]) -> Result<String, Error> {
     for package in packages {
         let tree = tree(root, package).capture()?;
         for name in forbidden(&tree) {
-            let way = Invocation::cargo().args(["tree", "--locked", "--package", package, "--invert", &name]).folder(root).capture()?;
+            let way =
+                Invocation::cargo().args(["tree", "--locked", "--package", package, "--invert", &name]).folder(root).capture()?;
             found.push(format!("{package} depends on {name}:\n{way}"));
         }
     }

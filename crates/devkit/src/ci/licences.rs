@@ -83,7 +83,11 @@ pub(super) fn check(root: &Path) -> Result<String, Error> {
     for package in &packages {
         found.extend(complaint(package, &config)?);
     }
-    if found.is_empty() { Ok(format!("{} packages", packages.len())) } else { Err(CiError::Licences { found: found.join("\n") }.into()) }
+    if found.is_empty() {
+        Ok(format!("{} packages", packages.len()))
+    } else {
+        Err(CiError::Licences { found: found.join("\n") }.into())
+    }
 }
 
 fn config(path: &Path) -> Result<Config, CiError> {

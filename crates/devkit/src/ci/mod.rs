@@ -103,13 +103,19 @@ fn summary(results: &[(&str, Outcome, Duration)], time: Duration) -> String {
     let width = results.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
     let mut lines: Vec<String> =
         results.iter().map(|(name, outcome, time)| format!("  {name:width$}  {}", describe(outcome, *time))).collect();
-    let failed: Vec<&str> = results.iter().filter(|(_, outcome, _)| *outcome == Outcome::Failed).map(|(name, ..)| *name).collect();
+    let failed: Vec<&str> =
+        results.iter().filter(|(_, outcome, _)| *outcome == Outcome::Failed).map(|(name, ..)| *name).collect();
     let minutes = format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60);
     lines.insert(0, "Summary:".to_owned());
     lines.push(if failed.is_empty() {
         format!("All {} steps passed in {minutes}.", results.len())
     } else {
-        format!("{} of {} steps failed in {minutes}; again: cargo xtask ci --only {}", failed.len(), results.len(), failed.join(","))
+        format!(
+            "{} of {} steps failed in {minutes}; again: cargo xtask ci --only {}",
+            failed.len(),
+            results.len(),
+            failed.join(",")
+        )
     });
     lines.join("\n")
 }

@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn these_are_the_steps() {
-        let steps: Vec<String> = all(&project()).iter().map(|s| format!("{}: {}", s.name, s.action.shown().join(" && "))).collect();
+        let steps: Vec<String> =
+            all(&project()).iter().map(|s| format!("{}: {}", s.name, s.action.shown().join(" && "))).collect();
         insta::assert_snapshot!(steps.join("\n"), @r"
         fmt: cargo fmt --all --check
         tidy: cargo xtask ci --only tidy

@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_resource_is_ready_when_it_says_so_about_its_current_generation() {
-        let status = r#"{"observedGeneration":2,"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"2/2"}]}"#;
+        let status =
+            r#"{"observedGeneration":2,"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"2/2"}]}"#;
         assert!(echo(2, status).is_ready());
         assert!(!echo(3, status).is_ready(), "the status is about an older generation");
         assert_eq!(echo(2, status).describe(), "Ready True: Ready: 2/2");

@@ -42,15 +42,12 @@ pub(super) fn write(folder: &Path, wanted: &[Artifact], found: &[Finding]) -> Re
         let path = folder.join(&finding.path);
         let failed = |source| GenerateError::File { path: path.clone(), source };
         let parent = path.parent().unwrap_or(folder);
-        match wanted.iter().find(|artifact| artifact.path == finding.path) {
-            Some(artifact) => {
-                fs::create_dir_all(parent).map_err(failed)?;
-                fs::write(&path, &artifact.content).map_err(failed)?;
-            }
-            None => {
-                fs::remove_file(&path).map_err(failed)?;
-                remove_empty(parent, folder);
-            }
+        if let Some(artifact) = wanted.iter().find(|artifact| artifact.path == finding.path) {
+            fs::create_dir_all(parent).map_err(failed)?;
+            fs::write(&path, &artifact.content).map_err(failed)?;
+        } else {
+            fs::remove_file(&path).map_err(failed)?;
+            remove_empty(parent, folder);
         }
     }
     Ok(())

@@ -105,7 +105,9 @@ pub(crate) fn command(project: &Project, scope: Scope, check: bool) -> Result<Ex
         return Ok(ExitCode::SUCCESS);
     }
     if check {
-        stale.iter().for_each(|finding| println!("{folder}/{finding}"));
+        for finding in &stale {
+            println!("{folder}/{finding}");
+        }
         return Err(GenerateError::Stale { count: stale.len(), command: scope.command() }.into());
     }
     disk::write(&project.generated_folder()?, &wanted(project, scope)?, &stale)?;
@@ -132,7 +134,11 @@ mod tests {
 
     fn wanted() -> Vec<Artifact> {
         let file = |path: &str, content: &str| Artifact { path: path.to_owned(), content: content.to_owned() };
-        vec![file("crds/echoes.yaml", "kind: Echo\nplural: echoes\n"), file("install.yaml", "a: 1\n"), file("rbac/role.yaml", "b: 2\n")]
+        vec![
+            file("crds/echoes.yaml", "kind: Echo\nplural: echoes\n"),
+            file("install.yaml", "a: 1\n"),
+            file("rbac/role.yaml", "b: 2\n"),
+        ]
     }
 
     fn findings(folder: &Path) -> Vec<String> {

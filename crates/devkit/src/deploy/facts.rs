@@ -1,0 +1,261 @@
+//! What this machine has, as far as deploying needs it. Everything here only looks.
+
+use std::path::{Path, PathBuf};
+
+use kubewright_testing::assets::{Binary, KUBERNETES, Version};
+
+use super::problem::Problem;
+use crate::invocation::{Invocation, RunError};
+
+/// What this machine has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// Whether there is a docker, and what it said if it did not answer.
+    pub(super) docker: Docker,
+    /// Whether there is a kind.
+    pub(super) kind: bool,
+    /// Whether the cluster exists.
+    pub(super) exists: bool,
+    /// The images that the local Docker has, as `name:tag`.
+    pub(super) images: Vec<String>,
+    /// The person's kubectl, if it goes with the cluster.
+    pub(super) kubectl: bool,
+    pub(super) target: Target,
+    pub(super) compiler: Compiler,
+    /// Where Docker keeps what it has, and how many MB are free there; `None` when it is not on this machine.
+    pub(super) disk: Option<(PathBuf, u64)>,
+}
+
+/// How Docker is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Docker {
+    /// There is none.
+    #[default]
+    Missing,
+    /// It does not answer.
+    Down(String),
+    /// It runs on this architecture (`x86_64`, `aarch64`).
+    Runs(String),
+}
+
+/// Whether Rust's standard library for the target is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Target {
+    /// It is not, and nothing here could change that.
+    #[default]
+    Missing,
+    /// rustup can add it.
+    CanBeAdded,
+    Installed,
+}
+
+/// What compiles the parts in C for the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Compiler {
+    /// Nothing does.
+    #[default]
+    Missing,
+    /// The `cc` crate finds one for musl by itself.
+    Found,
+    /// The machine's own one, for the same processor. It does for C that uses nothing of the C library, as ring's.
+    Host,
+}
+
+/// A new cluster: the node's image, its copy in the node, what it unpacks.
+const NEW_CLUSTER_MB: u64 = 4000;
+/// The operator's image, in Docker and in the node.
+const IMAGES_MB: u64 = 500;
+
+impl Facts {
+    /// Looks at this machine.
+    pub(super) fn gather(name: &str, node_image: Option<&str>) -> Self {
+        let docker = docker();
+        let mut facts = Self { kind: answers("kind", &["version"]), docker, ..Self::default() };
+        facts.kubectl = kubectl_fits(node_image);
+        if let Docker::Runs(_) = &facts.docker {
+            facts.images = lines("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
+            facts.exists = facts.kind && lines("kind", &["get", "clusters"]).iter().any(|cluster| cluster == name);
+            facts.disk = disk();
+        }
+        if let Some(target) = facts.rust_target() {
+            facts.target = standard_library(target);
+            facts.compiler = compiler(target);
+        }
+        facts
+    }
+
+    /// What a static program for Docker's machine is built for.
+    pub(super) fn rust_target(&self) -> Option<&'static str> {
+        let architecture = match &self.docker {
+            Docker::Runs(architecture) => architecture,
+            // Most likely the one that we run on.
+            _ => std::env::consts::ARCH,
+        };
+        match architecture {
+            "x86_64" | "amd64" => Some("x86_64-unknown-linux-musl"),
+            "aarch64" | "arm64" => Some("aarch64-unknown-linux-musl"),
+            _ => None,
+        }
+    }
+
+    /// What is missing.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        match (&self.docker, self.rust_target()) {
+            (Docker::Missing, _) => problems.push(Problem::NoDocker),
+            (Docker::Down(detail), _) => problems.push(Problem::DockerDown { detail: detail.clone() }),
+            (Docker::Runs(architecture), None) => problems.push(Problem::Architecture { architecture: architecture.clone() }),
+            (Docker::Runs(_), Some(_)) => {}
+        }
+        if !self.kind {
+            problems.push(Problem::NoKind);
+        }
+        let needed = if self.exists { IMAGES_MB } else { NEW_CLUSTER_MB };
+        if let Some((folder, free)) = self.disk.clone().filter(|(_, free)| *free < needed) {
+            problems.push(Problem::Disk { folder, free, needed });
+        }
+        if let Some(target) = self.rust_target() {
+            if self.target == Target::Missing {
+                problems.push(Problem::NoTarget { target });
+            }
+            if self.compiler == Compiler::Missing {
+                problems.push(Problem::NoCompiler { target });
+            }
+        }
+        problems
+    }
+}
+
+fn docker() -> Docker {
+    match Invocation::new("docker").args(["info", "--format", "{{.Architecture}}"]).capture() {
+        Ok(architecture) => Docker::Runs(architecture.trim().to_owned()),
+        Err(RunError::NotFound { .. }) => Docker::Missing,
+        Err(RunError::Failed { detail, .. }) => Docker::Down(last_line(&detail)),
+        Err(error) => Docker::Down(error.to_string()),
+    }
+}
+
+fn last_line(text: &str) -> String {
+    text.lines().last().unwrap_or_default().to_owned()
+}
+
+fn answers(program: &str, arguments: &[&str]) -> bool {
+    Invocation::new(program).args(arguments.iter().copied()).output().is_ok_and(|output| output.status.success())
+}
+
+fn lines(program: &str, arguments: &[&str]) -> Vec<String> {
+    let text = Invocation::new(program).args(arguments.iter().copied()).capture().unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Whether the kubectl on PATH is at most one minor version away from what the cluster will be, or is likely to be.
+fn kubectl_fits(node_image: Option<&str>) -> bool {
+    let tag = node_image.and_then(|image| image.split('@').next()?.rsplit_once(':'));
+    let wanted = tag.and_then(|(_, tag)| tag.parse().ok()).unwrap_or(KUBERNETES);
+    let version = Invocation::new("kubectl").args(["version", "--client"]).capture().unwrap_or_default();
+    Version::find_in(&version).is_some_and(|found| Binary::Kubectl.accepts(found, wanted))
+}
+
+fn standard_library(target: &str) -> Target {
+    let folder = Invocation::new("rustc").args(["--print", "target-libdir", "--target", target]).capture();
+    if folder.is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
+        Target::Installed
+    } else if answers("rustup", &["--version"]) {
+        Target::CanBeAdded
+    } else {
+        Target::Missing
+    }
+}
+
+fn compiler(target: &str) -> Compiler {
+    let variables = [format!("CC_{target}"), format!("CC_{}", target.replace('-', "_")), "TARGET_CC".to_owned()];
+    let named = variables.iter().any(|variable| std::env::var_os(variable).is_some());
+    // The names that the `cc` crate tries for musl.
+    let prefix = target.replace("-unknown", "");
+    let found = || answers("musl-gcc", &["--version"]) || answers(&format!("{prefix}-gcc"), &["--version"]);
+    let same_machine = || cfg!(target_os = "linux") && target.starts_with(std::env::consts::ARCH);
+    if named || found() {
+        Compiler::Found
+    } else if same_machine() && answers("cc", &["--version"]) {
+        Compiler::Host
+    } else {
+        Compiler::Missing
+    }
+}
+
+fn disk() -> Option<(PathBuf, u64)> {
+    let folder = Invocation::new("docker").args(["info", "--format", "{{.DockerRootDir}}"]).capture().ok()?;
+    let folder = PathBuf::from(folder.trim());
+    // A Docker elsewhere (in a virtual machine, behind DOCKER_HOST) has its folder there.
+    let output = Invocation::new("df").args(["-Pk", &folder.to_string_lossy()]).capture().ok()?;
+    Some((folder, free_mb(&output)?))
+}
+
+/// The fourth column of the last line, in MB.
+fn free_mb(df: &str) -> Option<u64> {
+    let free: u64 = df.lines().last()?.split_whitespace().nth(3)?.parse().ok()?;
+    Some(free / 1024)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A machine that has everything, and no cluster yet.
+    pub(in crate::deploy) fn complete() -> Facts {
+        Facts {
+            docker: Docker::Runs("x86_64".into()),
+            kind: true,
+            exists: false,
+            images: vec!["hashicorp/http-echo:1.0.0".into(), "somebody/else:1".into()],
+            kubectl: true,
+            target: Target::Installed,
+            compiler: Compiler::Found,
+            disk: Some((PathBuf::from("/var/lib/docker"), 50_000)),
+        }
+    }
+
+    fn said(facts: &Facts) -> String {
+        facts.problems().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_machine_that_has_everything_has_no_problem() {
+        assert_eq!(said(&complete()), "");
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once_with_what_to_do() {
+        let said = said(&Facts::default());
+        for advice in ["install Docker", "kind is not on PATH: install it", "musl-tools", "install the target"] {
+            assert!(said.contains(advice), "{advice} is not in:\n{said}");
+        }
+    }
+
+    #[test]
+    fn a_docker_that_does_not_answer_is_told_from_a_missing_one() {
+        let facts = Facts { docker: Docker::Down("Cannot connect to the Docker daemon".into()), ..complete() };
+        assert!(said(&facts).starts_with("Docker does not answer: start it"), "{}", said(&facts));
+    }
+
+    #[test]
+    fn a_new_cluster_needs_more_room_than_one_that_exists() {
+        let full = Facts { disk: Some((PathBuf::from("/var/lib/docker"), 1000)), ..complete() };
+        assert!(said(&full).contains("/var/lib/docker has 1000 MB left, and 4000 MB are needed"), "{}", said(&full));
+        assert_eq!(said(&Facts { exists: true, ..full }), "");
+    }
+
+    #[test]
+    fn what_is_built_for_follows_from_dockers_machine() {
+        let target = |architecture: &str| Facts { docker: Docker::Runs(architecture.into()), ..complete() }.rust_target();
+        assert_eq!(target("aarch64"), Some("aarch64-unknown-linux-musl"));
+        assert_eq!(target("x86_64"), Some("x86_64-unknown-linux-musl"));
+        assert_eq!(target("s390x"), None);
+    }
+
+    #[test]
+    fn free_space_is_read_from_df() {
+        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 263174212 32505856 65011712 34% /\n";
+        assert_eq!(free_mb(df), Some(63_488));
+    }
+}

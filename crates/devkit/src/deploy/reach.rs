@@ -1,0 +1,148 @@
+//! How to reach what the samples made: addresses that answer from here, and commands that always work.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kubewright_core::labels;
+use serde::Deserialize;
+
+use super::failure::DeployError;
+use super::steps::{Plan, SAMPLES_NAMESPACE};
+use crate::error::Error;
+use crate::terminal;
+
+/// The node learns of a port a moment after the pods are ready.
+const LIMIT: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(250);
+/// What is shown of an answer.
+const SHOWN: usize = 120;
+
+#[derive(Deserialize)]
+struct Services {
+    items: Vec<Service>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    metadata: Metadata,
+    spec: Spec,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Spec {
+    #[serde(default)]
+    ports: Vec<Port>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Port {
+    port: u16,
+    node_port: Option<u16>,
+}
+
+/// Prints how to reach each Service that the samples made.
+pub(super) fn print(plan: &Plan) -> Result<(), Error> {
+    let selector = format!("{}={}", labels::MANAGED_BY, plan.manager);
+    let get = plan.kubectl().args(["get", "services", "--namespace", SAMPLES_NAMESPACE, "--selector", &selector, "-o", "json"]);
+    let services: Services = serde_json::from_str(&get.capture()?).map_err(DeployError::from)?;
+    let node = r#"jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}"#;
+    let node = plan.kubectl().args(["get", "nodes", "-o", node]).capture()?;
+    println!();
+    terminal::heading("Everything is ready. Reach it:");
+    for service in &services.items {
+        for port in &service.spec.ports {
+            println!("  {}", line(plan, service, port, &node));
+        }
+    }
+    println!("\nLook around:");
+    println!("  export KUBECONFIG={}", plan.kubeconfig.display());
+    println!("  kubectl get {}", plan.definitions().join(","));
+    println!("  kubectl --namespace {} logs deployment/{}", plan.namespace, plan.deployment);
+    println!("\nDelete it all:\n  {}", plan.delete_command());
+    Ok(())
+}
+
+fn line(plan: &Plan, service: &Service, port: &Port, node: &str) -> String {
+    let name = &service.metadata.name;
+    let from_outside = port.node_port.and_then(|number| format!("{node}:{number}").parse::<SocketAddr>().ok());
+    if let Some(answer) = from_outside.and_then(|address| Some((address, answer(address)?))) {
+        let (address, text) = answer;
+        return format!("curl http://{address}   # service {name} answers: {}", shortened(&text));
+    }
+    // A node in a virtual machine (Docker Desktop) has an address that is not reached from here.
+    let forward = plan.kubectl().args(["port-forward", &format!("service/{name}"), &format!("8080:{}", port.port)]);
+    format!("{forward}   # then: curl http://127.0.0.1:8080")
+}
+
+/// What is answered there, if it is reached.
+fn answer(address: SocketAddr) -> Option<String> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match fetch(address) {
+            Ok(text) => return Some(text),
+            // Nobody listens yet; anything else does not change by waiting.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused && Instant::now() < deadline => {
+                thread::sleep(POLL);
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+/// The body of `GET /`.
+fn fetch(address: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(3))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET / HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    Ok(answer.split_once("\r\n\r\n").map_or(answer.clone(), |(_, body)| body.to_owned()))
+}
+
+/// The beginning of the text, on one line.
+fn shortened(text: &str) -> String {
+    let text = text.trim().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
+    if text.chars().count() <= SHOWN { text } else { text.chars().take(SHOWN).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn the_body_of_the_answer_is_returned() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            assert!(request.starts_with(b"GET / HTTP/1.0\r\n"));
+            stream.write_all(b"HTTP/1.0 200 OK\r\nX: y\r\n\r\nhello\n").unwrap();
+        });
+        assert_eq!(fetch(address).unwrap(), "hello\n");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn an_answer_is_shown_on_one_line() {
+        assert_eq!(shortened("--\"a\"\nb\n"), "--\"a\"\\nb");
+        assert_eq!(shortened(&"x".repeat(500)).chars().count(), SHOWN + 1);
+    }
+}

@@ -1,0 +1,98 @@
+//! Which images the samples' pods use: what the operators build for the samples says so.
+
+use std::any::TypeId;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use kubewright_core::Registry;
+use kubewright_core::kind::{AnyObject, ObjectKey};
+use kubewright_core::registry::{AnySample, Controller};
+use kubewright_core::view::Source;
+use serde_json::Value;
+
+use super::failure::DeployError;
+use super::steps::SAMPLES_NAMESPACE;
+
+/// Nothing is in the cluster but the sample itself.
+struct Nothing;
+
+impl Source for Nothing {
+    fn get(&self, _: TypeId, _: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
+        None
+    }
+
+    fn list(&self, _: TypeId, _: Option<&str>) -> Vec<Arc<dyn AnyObject>> {
+        Vec::new()
+    }
+}
+
+/// The images of the samples of all operators.
+pub(super) fn of(registry: &Registry) -> Result<BTreeSet<String>, DeployError> {
+    let mut images = BTreeSet::new();
+    for controller in registry.controllers() {
+        for sample in controller.samples() {
+            of_sample(registry.name(), &**controller, &sample, &mut images)?;
+        }
+    }
+    Ok(images)
+}
+
+fn of_sample(
+    manager: &str,
+    controller: &dyn Controller,
+    sample: &AnySample,
+    images: &mut BTreeSet<String>,
+) -> Result<(), DeployError> {
+    let defect = |detail: String| DeployError::Sample { sample: sample.name, controller: controller.name(), detail };
+    let mut body = sample.body.clone();
+    // What only the API server gives to a resource.
+    body["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000".into();
+    body["metadata"]["namespace"] = SAMPLES_NAMESPACE.into();
+    let resource = controller.decode(body.to_string().as_bytes()).map_err(|error| defect(error.to_string()))?;
+    let built = controller.build(manager, &*resource, &Nothing).map_err(|error| defect(error.to_string()))?;
+    // A sample may be one that is to be refused: then it has no pods.
+    for child in built.children.unwrap_or_default() {
+        collect(&child.body, images);
+    }
+    Ok(())
+}
+
+/// Every `image` of a container in `value`.
+fn collect(value: &Value, images: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::Array(containers) if key == "containers" || key == "initContainers" => {
+                        let image = |container: &Value| Some(container.get("image")?.as_str()?.to_owned());
+                        images.extend(containers.iter().filter_map(image));
+                    }
+                    other => collect(other, images),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, images)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_images_of_all_containers_are_found_and_nothing_else() {
+        let deployment = json!({
+            "metadata": { "annotations": { "image": "no" } },
+            "spec": { "template": { "spec": {
+                "initContainers": [{ "name": "a", "image": "one:1" }],
+                "containers": [{ "name": "b", "image": "two:2" }, { "name": "c" }],
+            } } },
+        });
+        let mut images = BTreeSet::new();
+        collect(&deployment, &mut images);
+        assert_eq!(images.into_iter().collect::<Vec<_>>(), ["one:1", "two:2"]);
+    }
+}

@@ -1,0 +1,346 @@
+//! What is done, in which order: data, made from what was asked for and what the machine has.
+
+use std::path::{Path, PathBuf};
+
+use super::facts::{Compiler, Facts, Target};
+use super::failure::Stage;
+use super::image::{DOCKERFILE, PROGRAM};
+use super::sample_images;
+use crate::arguments::{DEFAULT_KIND_CLUSTER, DeployArguments};
+use crate::error::Error;
+use crate::invocation::Invocation;
+use crate::project::Project;
+
+/// A command that is run.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    /// What it does, for a person.
+    pub(super) about: String,
+    pub(super) call: Invocation,
+    /// What its failure is about.
+    pub(super) stage: Stage,
+}
+
+/// All that the steps follow from.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The kind cluster.
+    pub(super) cluster: String,
+    node_image: Option<String>,
+    export: bool,
+    exists: bool,
+    root: PathBuf,
+    /// The folder of generated files, below the project's.
+    generated: &'static str,
+    pub(super) kubeconfig: PathBuf,
+    kubectl: String,
+    package: &'static str,
+    target: &'static str,
+    add_target: bool,
+    compiler: Compiler,
+    /// The operator's image.
+    image: String,
+    /// Images that the samples' pods use and the local Docker has.
+    images: Vec<String>,
+    /// The operator's Deployment and namespace.
+    pub(super) deployment: String,
+    pub(super) namespace: String,
+    definitions: Vec<String>,
+    /// How long each wait may take, in seconds.
+    timeout: u64,
+    /// The name under which the operator makes objects.
+    pub(super) manager: &'static str,
+}
+
+/// Where the samples go.
+pub(super) const SAMPLES_NAMESPACE: &str = "default";
+/// Where the image is built from, below the project's folder: git and Docker's other builds do not look there.
+const CONTEXT: &str = "target/kubewright/image";
+
+impl Plan {
+    pub(super) fn new(
+        project: &Project,
+        arguments: &DeployArguments,
+        root: &Path,
+        kubeconfig: &Path,
+        facts: &Facts,
+    ) -> Result<Self, Error> {
+        let (registry, options) = (&project.registry, &project.options);
+        let kubectl = if facts.kubectl || arguments.dry_run { "kubectl".to_owned() } else { super::execute::own_kubectl()? };
+        Ok(Self {
+            cluster: arguments.name.clone(),
+            node_image: arguments.node_image.clone(),
+            export: arguments.export_kubeconfig,
+            exists: facts.exists,
+            root: root.to_owned(),
+            generated: project.generated,
+            kubeconfig: kubeconfig.to_owned(),
+            kubectl,
+            package: project.operator,
+            target: facts.rust_target().unwrap_or("x86_64-unknown-linux-musl"),
+            add_target: facts.target == Target::CanBeAdded,
+            compiler: facts.compiler,
+            image: options.image_of(registry),
+            images: sample_images::of(registry)?.into_iter().filter(|image| facts.images.contains(image)).collect(),
+            deployment: registry.name().to_owned(),
+            namespace: options.system_namespace_of(registry),
+            definitions: registry.controllers().iter().map(|controller| controller.resource().resource()).collect(),
+            timeout: arguments.timeout,
+            manager: registry.name(),
+        })
+    }
+
+    /// All steps.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let mut steps = self.build();
+        steps.extend(self.cluster());
+        steps.extend(self.load());
+        steps.extend(self.install());
+        steps.extend(self.samples());
+        steps
+    }
+
+    /// kubectl on this cluster, with nothing of the person's.
+    pub(super) fn kubectl(&self) -> Invocation {
+        Invocation::new(&self.kubectl).arg("--kubeconfig").arg(self.kubeconfig.to_string_lossy()).folder(&self.root)
+    }
+
+    /// What tells why pods are not ready; the pods come first.
+    pub(super) fn diagnostics(&self, stage: Stage) -> Vec<Invocation> {
+        let logs = ["logs", &format!("deployment/{}", self.deployment), "--namespace", &self.namespace, "--tail", "40"];
+        let namespace = if stage == Stage::Rollout { self.namespace.as_str() } else { SAMPLES_NAMESPACE };
+        let in_namespace = |arguments: &[&str]| self.kubectl().args(arguments.iter().copied()).args(["--namespace", namespace]);
+        let mut calls = vec![
+            in_namespace(&["get", "pods", "-o", "wide"]),
+            in_namespace(&["get", "events", "--sort-by", ".lastTimestamp", "--field-selector", "type!=Normal"]),
+        ];
+        if stage == Stage::Samples {
+            calls.push(in_namespace(&["get", &self.definitions.join(",")]));
+        }
+        calls.push(self.kubectl().args(logs));
+        calls
+    }
+
+    /// The custom resources that the operator works on, as kubectl takes them.
+    pub(super) fn definitions(&self) -> &[String] {
+        &self.definitions
+    }
+
+    /// What one types to take the cluster down.
+    pub(super) fn delete_command(&self) -> String {
+        let other = if self.cluster == DEFAULT_KIND_CLUSTER { String::new() } else { format!(" --name {}", self.cluster) };
+        format!("cargo xtask deploy-kind --delete{other}")
+    }
+
+    fn step(&self, about: impl Into<String>, stage: Stage, call: Invocation) -> Step {
+        Step { about: about.into(), stage, call: call.folder(&self.root) }
+    }
+
+    fn build(&self) -> Vec<Step> {
+        let (target, package) = (self.target, self.package);
+        let mut steps = Vec::new();
+        if self.add_target {
+            let add = Invocation::new("rustup").args(["target", "add", target]);
+            steps.push(self.step("Add Rust's standard library for static programs", Stage::AddTarget, add));
+        }
+        // The folder is named because CARGO_TARGET_DIR may lead elsewhere.
+        let cargo = [
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            package,
+            "--bin",
+            package,
+            "--target",
+            target,
+            "--target-dir",
+            "target",
+        ];
+        let mut cargo = Invocation::cargo().args(cargo);
+        if self.compiler == Compiler::Host {
+            // Ubuntu's compiler calls checking variants of memcpy and friends, which musl does not have.
+            let variable = target.replace('-', "_");
+            cargo = cargo.env(format!("CC_{variable}"), "cc").env(format!("CFLAGS_{variable}"), "-U_FORTIFY_SOURCE");
+        }
+        steps.push(self.step("Build the operator as a static program", Stage::Build { target }, cargo));
+        let (from, to) = (format!("target/{target}/release/{package}"), format!("{CONTEXT}/{PROGRAM}"));
+        steps.push(self.step(
+            "Make a folder with nothing but the program",
+            Stage::Other,
+            Invocation::new("mkdir").args(["-p", CONTEXT]),
+        ));
+        steps.push(self.step("Put it there", Stage::Other, Invocation::new("cp").args([&from, &to])));
+        let build =
+            Invocation::new("docker").args(["build", "--tag", &self.image, "--file", "-", CONTEXT]).stdin_text(DOCKERFILE);
+        steps.push(self.step("Build its image", Stage::Image, build));
+        steps
+    }
+
+    fn cluster(&self) -> Vec<Step> {
+        let kind = |arguments: &[&str]| Invocation::new("kind").args(arguments.iter().copied());
+        let kubeconfig = self.kubeconfig.to_string_lossy();
+        let mut steps = Vec::new();
+        if self.exists {
+            let export = kind(&["export", "kubeconfig", "--name", &self.cluster, "--kubeconfig", &kubeconfig]);
+            steps.push(self.step(format!("Use the kind cluster `{}`, which exists", self.cluster), Stage::UseCluster, export));
+        } else {
+            let mut create = kind(&["create", "cluster", "--name", &self.cluster, "--kubeconfig", &kubeconfig]);
+            if let Some(image) = &self.node_image {
+                create = create.args(["--image", image]);
+            }
+            let create = create.args(["--wait", &format!("{}s", self.timeout)]);
+            steps.push(self.step(format!("Create the kind cluster `{}`", self.cluster), Stage::CreateCluster, create));
+        }
+        if self.export {
+            let export = kind(&["export", "kubeconfig", "--name", &self.cluster]);
+            steps.push(self.step("Add it to your kubeconfig", Stage::UseCluster, export));
+        }
+        steps
+    }
+
+    fn load(&self) -> Vec<Step> {
+        let load = Invocation::new("kind").args(["load", "docker-image", "--name", &self.cluster, &self.image]);
+        let mut steps = vec![self.step("Load the operator's image into the node", Stage::Load, load)];
+        if !self.images.is_empty() {
+            let load = Invocation::new("kind").args(["load", "docker-image", "--name", &self.cluster]).args(&self.images);
+            steps.push(self.step("Load the samples' images that Docker has here", Stage::Load, load));
+        }
+        steps
+    }
+
+    fn install(&self) -> Vec<Step> {
+        let deployment = format!("deployment/{}", self.deployment);
+        let namespace = ["--namespace", &self.namespace];
+        let definitions: Vec<String> = self.definitions.iter().map(|name| format!("crd/{name}")).collect();
+        let established = self.kubectl().args(["wait", "--for=condition=Established", "--timeout=60s"]).args(definitions);
+        let rollout = self.kubectl().args(["rollout", "status", &deployment]).args(namespace).arg(self.timeout());
+        let mut steps = vec![
+            self.step("Apply the CustomResourceDefinitions", Stage::Apply, self.apply("crds")),
+            self.step("Wait until they are served", Stage::Apply, established),
+            self.step("Apply the operator: its rights and its Deployment", Stage::Apply, self.apply("install.yaml")),
+        ];
+        if self.exists {
+            // The tag is the same, so that the Deployment alone does not show that the image is another one.
+            let restart = self.kubectl().args(["rollout", "restart", &deployment]).args(namespace);
+            steps.push(self.step("Restart it with the image of now", Stage::Apply, restart));
+        }
+        steps.push(self.step("Wait until the operator is ready", Stage::Rollout, rollout));
+        steps
+    }
+
+    fn samples(&self) -> Vec<Step> {
+        let namespace = ["--namespace", SAMPLES_NAMESPACE];
+        let files = format!("{}/samples", self.generated);
+        let wait =
+            self.kubectl().args(["wait", "--for=condition=Ready", "--filename", &files]).args(namespace).arg(self.timeout());
+        vec![
+            self.step("Apply the samples", Stage::Apply, self.apply("samples").args(namespace)),
+            self.step("Wait until they are ready", Stage::Samples, wait),
+        ]
+    }
+
+    fn timeout(&self) -> String {
+        format!("--timeout={}s", self.timeout)
+    }
+
+    fn apply(&self, path: &str) -> Invocation {
+        let path = format!("{}/{path}", self.generated);
+        let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=kubewright-devkit", "--filename", &path];
+        self.kubectl().args(apply)
+    }
+}
+
+/// Takes the cluster down. One that is not there is fine.
+pub(super) fn delete(cluster: &str, kubeconfig: &Path) -> Step {
+    let kubeconfig = kubeconfig.to_string_lossy();
+    let call = Invocation::new("kind").args(["delete", "cluster", "--name", cluster, "--kubeconfig", &kubeconfig]);
+    Step { about: format!("Delete the kind cluster `{cluster}`"), call, stage: Stage::Delete }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use kubewright_core::Registry;
+
+    use super::super::facts::tests::complete;
+    use super::*;
+
+    fn arguments() -> DeployArguments {
+        DeployArguments {
+            name: "kubewright".into(),
+            node_image: None,
+            export_kubeconfig: false,
+            timeout: 180,
+            dry_run: true,
+            delete: false,
+        }
+    }
+
+    fn plan(arguments: &DeployArguments, facts: &Facts) -> Plan {
+        let project = Project::new(Registry::new("our-operator"), "operator");
+        let mut plan = Plan::new(&project, arguments, Path::new("/project"), Path::new("/home/kind/kubewright"), facts).unwrap();
+        plan.definitions = vec!["echoes.example.com".into()];
+        plan.images = vec!["hashicorp/http-echo:1.0.0".into()];
+        plan
+    }
+
+    fn printed(plan: &Plan) -> String {
+        plan.steps().iter().map(|step| format!("# {}\n{}", step.about, step.call)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn from_nothing_to_samples_that_are_ready() {
+        let arguments = DeployArguments { node_image: Some("kindest/node:v1.36.3".into()), ..arguments() };
+        insta::assert_snapshot!(printed(&plan(&arguments, &complete())));
+    }
+
+    #[test]
+    fn a_cluster_that_exists_is_used_and_its_operator_restarted() {
+        let facts = Facts { exists: true, ..complete() };
+        let printed = printed(&plan(&arguments(), &facts));
+        assert!(!printed.contains("kind create"), "{printed}");
+        assert!(printed.contains("kind export kubeconfig --name kubewright --kubeconfig /home/kind/kubewright\n"), "{printed}");
+        let restart = printed.find("rollout restart deployment/our-operator").unwrap();
+        assert!(printed.find("rollout status").unwrap() > restart, "{printed}");
+    }
+
+    #[test]
+    fn a_kubeconfig_of_the_person_is_touched_only_when_asked_for() {
+        let calls = |export_kubeconfig| {
+            let plan = plan(&DeployArguments { export_kubeconfig, ..arguments() }, &complete());
+            plan.steps().iter().map(|step| step.call.to_string()).collect::<Vec<_>>()
+        };
+        let theirs = |call: &&String| {
+            let is_kubernetes =
+                call.starts_with("kubectl ") || call.starts_with("kind create") || call.starts_with("kind export");
+            is_kubernetes && !call.contains("--kubeconfig /home/kind/kubewright")
+        };
+        assert_eq!(calls(false).iter().filter(theirs).count(), 0);
+        let asked = calls(true);
+        let touching: Vec<&String> = asked.iter().filter(theirs).collect();
+        assert_eq!(touching, ["kind export kubeconfig --name kubewright"]);
+    }
+
+    #[test]
+    fn a_missing_target_is_added_and_a_missing_musl_compiler_replaced() {
+        let facts = Facts { target: Target::CanBeAdded, compiler: Compiler::Host, ..complete() };
+        let printed = printed(&plan(&arguments(), &facts));
+        assert!(printed.contains("\nrustup target add x86_64-unknown-linux-musl\n"), "{printed}");
+        assert!(printed.contains("CC_x86_64_unknown_linux_musl=cc "), "{printed}");
+    }
+
+    #[test]
+    fn what_tells_why_begins_with_the_pods_in_question() {
+        let plan = plan(&arguments(), &complete());
+        let first = |stage| plan.diagnostics(stage)[0].to_string();
+        assert!(first(Stage::Rollout).ends_with("get pods -o wide --namespace our-operator-system"), "{}", first(Stage::Rollout));
+        assert!(first(Stage::Samples).ends_with("--namespace default"), "{}", first(Stage::Samples));
+    }
+
+    #[test]
+    fn deleting_names_the_cluster_and_our_own_kubeconfig() {
+        let call = delete("mine", Path::new("/home/kind/mine")).call.to_string();
+        assert_eq!(call, "kind delete cluster --name mine --kubeconfig /home/kind/mine");
+    }
+}
