@@ -223,6 +223,8 @@ mod tests {
             move || {
                 let lock = home.lock("x", || is_waiting.send(()).unwrap()).unwrap();
                 assert!(given_back.load(Ordering::SeqCst), "it had the lock while the first still held it");
+                let third = open_lock_file(&home.root().join("locks/x.lock")).unwrap();
+                assert!(third.try_lock().is_err(), "what it locked is not what others lock");
                 lock.remove();
             }
         });

@@ -237,8 +237,9 @@ mod tests {
     fn two_clusters_never_get_the_same_port() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
+        // So many that some of them begin their search at the same place.
         let ports: Vec<u16> =
-            ["a", "b", "c"].into_iter().flat_map(|name| written(&home, &Spec::new(name), Phase::Created).ports.all()).collect();
+            (0..120).flat_map(|n| written(&home, &Spec::new(format!("c{n}")), Phase::Created).ports.all()).collect();
         let distinct: BTreeSet<u16> = ports.iter().copied().collect();
         assert_eq!(distinct.len(), ports.len());
     }
