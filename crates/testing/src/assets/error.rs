@@ -91,7 +91,7 @@ pub enum AssetsError {
     },
     /// The disk is full.
     #[error(
-        "the disk is full while building {target}; a build needs about 6 GB: make room, or point \
+        "the disk is full while building {target}; a build needs several GB: make room, or point \
          KUBEWRIGHT_HOME, GOCACHE, GOMODCACHE and TMPDIR to a larger disk\n{detail}"
     )]
     DiskFull {

@@ -78,7 +78,8 @@ impl Go {
     ) -> Result<String, AssetsError> {
         let failed = |source| AssetsError::Go { go: self.path.clone(), source };
         let mut command = self.command(folder, arguments);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command::spawn(&mut command).map_err(failed)?;
         let stdout = child.stdout.take();
         let reader = std::thread::spawn(move || stdout.map(std::io::read_to_string));
         let mut said = String::new();

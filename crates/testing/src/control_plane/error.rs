@@ -46,12 +46,14 @@ pub enum Error {
     },
     /// The cluster exists and is not what is asked for now.
     #[error(
-        "the cluster `{name}` exists with other settings: take it down first, \
+        "the cluster `{name}` exists, made with other settings ({what}): take it down first, \
          ask for it to be replaced, or use another name"
     )]
     Differs {
         /// Which cluster.
         name: String,
+        /// Which settings.
+        what: String,
     },
     /// The assets were located for another spec.
     #[error("no {binary} among the binaries that were given: locate them for this spec")]

@@ -166,10 +166,19 @@ impl Spec {
         Wanted { kubernetes: self.kubernetes, binaries }
     }
 
-    /// Whether a cluster that was made for `self` can serve for `other`: the number of nodes can be changed.
-    pub(super) fn serves(&self, other: &Self) -> bool {
-        let comparable = |spec: &Self| Self { nodes: 0, replace: false, timeout: Duration::ZERO, ..spec.clone() };
-        comparable(self) == comparable(other)
+    /// What keeps a cluster that was made for `self` from serving for `other`; nothing if it can. The number of nodes
+    /// can be changed.
+    pub(super) fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let differences = [
+            ("Kubernetes version", self.kubernetes != other.kubernetes),
+            ("controller manager", self.controller_manager != other.controller_manager),
+            ("scheduler", self.scheduler != other.scheduler),
+            ("kwok", self.kwok != other.kwok),
+            ("flags of components", self.extra_args != other.extra_args),
+            ("place of etcd's data", self.etcd_data != other.etcd_data),
+            ("durability", self.durable != other.durable),
+        ];
+        differences.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
     }
 
     /// Refuses what cannot work, before anything is touched.
@@ -227,8 +236,10 @@ mod tests {
     #[test]
     fn another_number_of_nodes_is_served_by_the_same_cluster_and_another_flag_is_not() {
         let spec = Spec::new("a");
-        assert!(spec.serves(&spec.clone().nodes(9).replace(true)));
-        assert!(!spec.serves(&spec.clone().arg(Component::KubeApiserver, "v", "4")));
-        assert!(!spec.serves(&spec.clone().api_only()));
+        assert!(spec.differences(&spec.clone().nodes(9).replace(true)).is_empty());
+        let other = spec.clone().arg(Component::KubeApiserver, "v", "4");
+        assert_eq!(spec.differences(&other), ["flags of components"]);
+        let other = Spec { kubernetes: Version::new(1, 35, 0), durable: true, ..spec.clone().api_only() };
+        assert_eq!(spec.differences(&other).len(), 5);
     }
 }

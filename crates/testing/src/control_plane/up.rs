@@ -57,13 +57,15 @@ pub(super) fn lock_name(name: &str) -> String {
 }
 
 fn plan(home: &Home, spec: &Spec) -> Result<Plan, Error> {
+    let differs = |what: String| Err(Error::Differs { name: spec.name.clone(), what });
     match State::load(home, &spec.name) {
         Ok(Some(state)) if state.phase == Phase::Creating => Ok(Plan::Create),
-        Ok(Some(state)) if state.spec.serves(spec) => Ok(Plan::Start(Box::new(state))),
-        Ok(Some(_)) if spec.replace => Ok(Plan::Create),
-        Ok(Some(_)) => Err(Error::Differs { name: spec.name.clone() }),
-        // Notes of another version of this crate.
-        Err(Error::State { .. }) if !spec.replace => Err(Error::Differs { name: spec.name.clone() }),
+        Ok(Some(state)) => match &state.spec.differences(spec)[..] {
+            [] => Ok(Plan::Start(Box::new(state))),
+            _ if spec.replace => Ok(Plan::Create),
+            differences => differs(differences.join(", ")),
+        },
+        Err(Error::State { .. }) if !spec.replace => differs("by another version of this program".to_owned()),
         Ok(None) | Err(Error::State { .. }) => Ok(Plan::Create),
         Err(error) => Err(error),
     }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::{Failure, adopt, megabytes};
 use crate::assets::binary::{Binary, Project};
 use crate::assets::{Located, Wanted};
+use crate::command;
 use crate::excerpt::excerpt;
 use crate::home::{Home, HomeError, remove_folder};
 use crate::progress::{Progress, Step};
@@ -96,16 +97,16 @@ fn run(kwokctl: &Path, folder: &Path, wanted: &Wanted, present: &[Located], step
     fs::write(&file, configuration(folder, wanted, present).to_string()).map_err(HomeError::at(&file))?;
     let output = File::create(&log).map_err(HomeError::at(&log))?;
     let error_output = output.try_clone().map_err(HomeError::at(&log))?;
-    let mut child = Command::new(kwokctl)
+    let mut command = Command::new(kwokctl);
+    command
         .arg("--config")
         .arg(&file)
         .args(["--name", "download", "create", "cluster", "--kubeconfig", ""])
         .env("KWOK_WORKDIR", folder)
         .stdin(Stdio::null())
         .stdout(output)
-        .stderr(error_output)
-        .spawn()
-        .map_err(HomeError::at(kwokctl))?;
+        .stderr(error_output);
+    let mut child = command::spawn(&mut command).map_err(HomeError::at(kwokctl))?;
     wait(&mut child, &folder.join("cache"), step).map_err(HomeError::at(kwokctl))?;
     Ok(fs::read_to_string(&log).unwrap_or_default())
 }

@@ -13,7 +13,7 @@ use super::{Failure, adopt, megabytes};
 use crate::assets::binary::Binary;
 use crate::assets::environment::Environment;
 use crate::assets::{Located, Wanted, probe};
-use crate::command::last_lines;
+use crate::command::{self, last_lines};
 use crate::home::{Home, HomeError};
 use crate::progress::{Progress, Step};
 
@@ -92,16 +92,16 @@ fn fetch(curl: &Path, home: &Home, binary: Binary, release: &Release, progress: 
 
 fn run(curl: &Path, url: &str, file: &Path, step: &Step<'_>) -> Result<(), Failure> {
     let failed = |detail: String| Failure::NotDownloaded { url: url.to_owned(), detail };
-    let mut child = Command::new(curl)
+    let mut command = Command::new(curl);
+    command
         .args(["--fail", "--silent", "--show-error", "--location", "--proto", "=https"])
         .args(["--connect-timeout", "10", "--speed-limit", "1000", "--speed-time", "30", "--retry", "2"])
         .arg("--output")
         .args([file.as_os_str(), url.as_ref()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
+        .stderr(Stdio::piped());
+    let mut child = command::spawn(&mut command).map_err(|error| failed(error.to_string()))?;
     let status = loop {
         match child.try_wait().map_err(|error| failed(error.to_string()))? {
             Some(status) => break status,
