@@ -34,7 +34,7 @@ pub(super) enum Docker {
     Missing,
     /// It does not answer.
     Down(String),
-    /// It runs on this architecture (`x86_64`, `aarch64`).
+    /// It runs on this architecture (`amd64`, `arm64`).
     Runs(String),
 }
 
@@ -127,7 +127,7 @@ impl Facts {
 }
 
 fn docker() -> Docker {
-    match Invocation::new("docker").args(["info", "--format", "{{.Architecture}}"]).capture() {
+    match Invocation::new("docker").args(["version", "--format", "{{.Server.Arch}}"]).capture() {
         Ok(architecture) => Docker::Runs(architecture.trim().to_owned()),
         Err(RunError::NotFound { .. }) => Docker::Missing,
         Err(RunError::Failed { detail, .. }) => Docker::Down(last_line(&detail)),
@@ -204,7 +204,7 @@ pub(super) mod tests {
     /// A machine that has everything, and no cluster yet.
     pub(in crate::deploy) fn complete() -> Facts {
         Facts {
-            docker: Docker::Runs("x86_64".into()),
+            docker: Docker::Runs("amd64".into()),
             kind: true,
             exists: false,
             images: vec!["hashicorp/http-echo:1.0.0".into(), "somebody/else:1".into()],
@@ -248,8 +248,8 @@ pub(super) mod tests {
     #[test]
     fn what_is_built_for_follows_from_dockers_machine() {
         let target = |architecture: &str| Facts { docker: Docker::Runs(architecture.into()), ..complete() }.rust_target();
-        assert_eq!(target("aarch64"), Some("aarch64-unknown-linux-musl"));
-        assert_eq!(target("x86_64"), Some("x86_64-unknown-linux-musl"));
+        assert_eq!(target("arm64"), Some("aarch64-unknown-linux-musl"));
+        assert_eq!(target("amd64"), Some("x86_64-unknown-linux-musl"));
         assert_eq!(target("s390x"), None);
     }
 

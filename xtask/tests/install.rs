@@ -1,0 +1,113 @@
+//! What `deploy-kind` does to a kind cluster is done to a local control plane: the same commands, the same manifests,
+//! and the operator's program with the rights of its ServiceAccount. Only containers are missing.
+#![allow(clippy::unwrap_used)]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use kubewright::testing::assets::{Assets, Binary, Environment};
+use kubewright::testing::control_plane::{ControlPlane, Disposable, Spec};
+use kubewright::testing::home::Home;
+use kubewright::testing::progress;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const NAMESPACE: &str = "kubewright-operator-system";
+const ACCOUNT: &str = "kubewright-operator";
+
+#[test]
+fn the_commands_of_deploy_kind_lead_to_samples_that_are_ready() {
+    let control_plane = own_control_plane();
+    let folder = TempDir::new().unwrap();
+    let program = build_operator();
+    let log = folder.path().join("operator.log");
+    let mut operator = None;
+    let commands = kubectl_commands();
+    assert!(commands.len() > 5, "deploy-kind has too few kubectl commands: {commands:?}");
+    for command in commands {
+        let on_ours = for_cluster(&command, &control_plane);
+        let output = Command::new("sh").args(["-c", &on_ours]).current_dir(root()).output().unwrap();
+        let printed = [output.stdout, output.stderr].concat();
+        let log = || fs::read_to_string(&log).unwrap_or_default();
+        assert!(output.status.success(), "{on_ours}\n{}\noperator:\n{}", String::from_utf8_lossy(&printed), log());
+        if command.contains("install.yaml") {
+            let kubeconfig = as_service_account(&control_plane, folder.path());
+            operator = Some(run(&program, &kubeconfig, &folder.path().join("operator.log")));
+        }
+    }
+    assert!(operator.is_some(), "no command applies install.yaml");
+    let log = fs::read_to_string(&log).unwrap();
+    assert!(!log.to_lowercase().contains("forbidden"), "the operator needs a right that it was not given:\n{log}");
+}
+
+/// The program as its Pod would run it, with a log to look at. It ends with this value.
+struct Operator(Child);
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(program: &Path, kubeconfig: &Path, log: &Path) -> Operator {
+    let log = File::create(log).unwrap();
+    let errors = log.try_clone().unwrap();
+    let mut command = Command::new(program);
+    command.arg("run").arg("--kubeconfig").arg(kubeconfig).args(["--listen", "127.0.0.1:0"]);
+    Operator(command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().unwrap())
+}
+
+/// One of its own: the operator works in all namespaces, and would meet the operators of other tests.
+fn own_control_plane() -> Disposable {
+    let environment = Environment::from_process();
+    let home = Home::from_environment(&environment).unwrap();
+    let spec = Spec::new(format!("install-{}", std::process::id()));
+    let assets = Assets::locate(&environment, &home, &spec.wanted(), progress::detect().as_ref()).unwrap_or_else(|e| panic!("{e}"));
+    let up = ControlPlane::up(&home, &spec, &assets, progress::detect().as_ref());
+    up.unwrap_or_else(|error| panic!("{error}")).disposable()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn build_operator() -> PathBuf {
+    let status = Command::new("cargo").args(["build", "--package", "operator", "--bin", "operator"]).current_dir(root()).status();
+    assert!(status.unwrap().success(), "the operator does not compile");
+    Path::new(env!("CARGO_BIN_EXE_xtask")).with_file_name("operator")
+}
+
+/// What `deploy-kind` would run on the cluster.
+fn kubectl_commands() -> Vec<String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args(["deploy-kind", "--dry-run"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    printed.lines().filter(|line| line.starts_with("kubectl ")).map(str::to_owned).collect()
+}
+
+/// The command with our kubectl and our kubeconfig.
+fn for_cluster(command: &str, control_plane: &ControlPlane) -> String {
+    let mut words = command.split(' ');
+    assert_eq!((words.next(), words.next()), (Some("kubectl"), Some("--kubeconfig")), "{command}");
+    words.next();
+    let rest: Vec<&str> = words.collect();
+    let kubectl = control_plane.assets().path(Binary::Kubectl).unwrap();
+    format!("'{}' --kubeconfig '{}' {}", kubectl.display(), control_plane.kubeconfig().display(), rest.join(" "))
+}
+
+/// A kubeconfig with the rights of the operator's ServiceAccount and no others.
+fn as_service_account(control_plane: &ControlPlane, folder: &Path) -> PathBuf {
+    let ask = |arguments: &[&str]| {
+        let output = control_plane.kubectl().args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let token = ask(&["create", "token", ACCOUNT, "--namespace", NAMESPACE]);
+    let mut config: Value = serde_json::from_str(&ask(&["config", "view", "--raw", "-o", "json"])).unwrap();
+    config["users"][0]["user"] = json!({ "token": token.trim() });
+    let path = folder.join("kubeconfig");
+    fs::write(&path, config.to_string()).unwrap();
+    path
+}
