@@ -147,6 +147,7 @@ fn what_was_stopped_or_killed_is_started_again_with_its_data() {
     cluster.stop().unwrap();
     assert_eq!(cluster.status().health, Health::Stopped);
     let mut stranger = stranger_in_a_pid_file(&spec.name);
+    fs::remove_file(cluster.kubeconfig()).unwrap();
     up_again(&spec.clone().nodes(3));
     assert_eq!(cluster.status().health, Health::Ready);
     assert_eq!(cluster.server_url(), server);

@@ -42,13 +42,19 @@ pub(super) fn up(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progr
     match plan(home, spec)? {
         Plan::Create => create(home, spec, assets, progress),
         Plan::Start(state) => match start(home, spec, &state, progress) {
-            Ok(control_plane) => Ok(control_plane),
-            Err(error) => {
+            Err(error) if is_beyond_repair(&error) => {
                 progress.note(&format!("{error}\nthe cluster `{name}` is beyond repair: making it anew"));
                 create(home, spec, assets, progress)
             }
+            result => result,
         },
     }
+}
+
+/// Whether a cluster that failed to start like this has to be made anew. One that only takes too long is left as it is:
+/// what is in it is worth more than an answer, and on a busy machine a new one is no faster.
+fn is_beyond_repair(error: &Error) -> bool {
+    matches!(error, Error::Died { .. } | Error::Kwokctl { .. } | Error::Run { .. })
 }
 
 /// The name of the lock on a cluster.
@@ -86,8 +92,8 @@ fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) ->
     let mut control_plane = ControlPlane::new(home, state)?;
     let kubectl = control_plane.starting_kubectl();
     Starting { home, spec, assets, kubectl: &kubectl }.run(Action::Create, &step)?;
-    let pki = home.kwok_cluster(name).join("pki");
-    kubeconfig::write(&control_plane.kubeconfig, name, &control_plane.server_url, &pki)?;
+    control_plane.write_kubeconfig()?;
+    let pki = control_plane.pki();
     for target in &control_plane.state.exported {
         // The entries of the one before have its certificates.
         if let Err(error) = kubeconfig::export(&control_plane.kubectl, target, name, &control_plane.server_url, &pki) {
@@ -104,6 +110,9 @@ fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) ->
 fn start(home: &Home, spec: &Spec, state: &State, progress: &dyn Progress) -> Result<ControlPlane, Error> {
     let name = &spec.name;
     let mut control_plane = ControlPlane::new(home, state.clone())?;
+    if !control_plane.kubeconfig.exists() {
+        control_plane.write_kubeconfig()?;
+    }
     let health = control_plane.status().health;
     if health != status::Health::Ready {
         progress.plan(STEPS);
@@ -162,6 +171,10 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
 }
 
 impl ControlPlane {
+    fn write_kubeconfig(&self) -> Result<(), Error> {
+        kubeconfig::write(&self.kubeconfig, self.name(), &self.server_url, &self.pki())
+    }
+
     /// The nodes, and what the controller manager makes in a fresh cluster.
     fn settle(&self, spec: &Spec, progress: &dyn Progress) -> Result<(), Error> {
         let title = match spec.nodes {
@@ -215,6 +228,14 @@ mod tests {
         let other = spec.clone().api_only();
         assert!(matches!(plan(&home, &other), Err(Error::Differs { .. })));
         assert_eq!(plan(&home, &other.replace(true)).unwrap(), Plan::Create);
+    }
+
+    #[test]
+    fn a_cluster_that_only_takes_too_long_is_not_thrown_away() {
+        let (limit, logs) = (Duration::from_secs(1), PathBuf::new());
+        let late = Error::Timeout { what: "the API server", limit, logs: logs.clone(), detail: String::new() };
+        assert!(!is_beyond_repair(&late));
+        assert!(is_beyond_repair(&Error::Kwokctl { log: logs, detail: String::new() }));
     }
 
     #[test]
