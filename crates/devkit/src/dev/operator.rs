@@ -80,6 +80,8 @@ impl Operator {
             .arg(control_plane.kubeconfig())
             .args(["--listen", &address.to_string()])
             .env_remove("KUBECONFIG")
+            // Meant for an operator that works in some namespaces only.
+            .env_remove("WATCH_NAMESPACE")
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
