@@ -176,7 +176,7 @@ impl ControlPlane {
         // Written down first: what is written down and not there does no harm, the other way round it stays.
         self.state.exported.insert(target.clone());
         self.state.save(&self.home)?;
-        kubeconfig::export(&self.kubectl, &target, self.name(), &self.server_url, &self.pki())?;
+        kubeconfig::export(&self.kubectl, &target, self.name(), &self.server_url, &up::pki(&self.home, self.name()))?;
         kubeconfig::make_current(&self.kubectl, &target, self.name())
     }
 
@@ -193,11 +193,6 @@ impl ControlPlane {
     fn starting_kubectl(&self) -> Kubectl {
         let kubeconfig = self.home.kwok_cluster(self.name()).join("kubeconfig.yaml");
         Kubectl::new(&self.kubectl, &kubeconfig, &self.kubectl_cache())
-    }
-
-    /// Where kwokctl keeps the certificates.
-    fn pki(&self) -> PathBuf {
-        self.home.kwok_cluster(self.name()).join("pki")
     }
 
     fn kubectl_cache(&self) -> PathBuf {

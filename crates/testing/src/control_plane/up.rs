@@ -51,6 +51,11 @@ pub(super) fn up(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progr
     }
 }
 
+/// Where kwokctl keeps the certificates of a cluster.
+pub(super) fn pki(home: &Home, name: &str) -> PathBuf {
+    home.kwok_cluster(name).join("pki")
+}
+
 /// Whether a cluster that failed to start like this has to be made anew. One that only takes too long is left as it is:
 /// what is in it is worth more than an answer, and on a busy machine a new one is no faster.
 fn is_beyond_repair(error: &Error) -> bool {
@@ -66,6 +71,8 @@ fn plan(home: &Home, spec: &Spec) -> Result<Plan, Error> {
     let differs = |what: String| Err(Error::Differs { name: spec.name.clone(), what });
     match State::load(home, &spec.name) {
         Ok(Some(state)) if state.phase == Phase::Creating => Ok(Plan::Create),
+        // Somebody tidied up: without its certificates nothing can start.
+        Ok(Some(_)) if !pki(home, &spec.name).join("admin.key").exists() => Ok(Plan::Create),
         Ok(Some(state)) => match &state.spec.differences(spec)[..] {
             [] => Ok(Plan::Start(Box::new(state))),
             _ if spec.replace => Ok(Plan::Create),
@@ -93,7 +100,7 @@ fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) ->
     let kubectl = control_plane.starting_kubectl();
     Starting { home, spec, assets, kubectl: &kubectl }.run(Action::Create, &step)?;
     control_plane.write_kubeconfig()?;
-    let pki = control_plane.pki();
+    let pki = pki(home, name);
     for target in &control_plane.state.exported {
         // The entries of the one before have its certificates.
         if let Err(error) = kubeconfig::export(&control_plane.kubectl, target, name, &control_plane.server_url, &pki) {
@@ -172,7 +179,7 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
 
 impl ControlPlane {
     fn write_kubeconfig(&self) -> Result<(), Error> {
-        kubeconfig::write(&self.kubeconfig, self.name(), &self.server_url, &self.pki())
+        kubeconfig::write(&self.kubeconfig, self.name(), &self.server_url, &pki(&self.home, self.name()))
     }
 
     /// The nodes, and what the controller manager makes in a fresh cluster.
@@ -209,6 +216,7 @@ mod tests {
         let mut state = reserve(home, spec, &Assets::default(), BTreeSet::new()).unwrap();
         state.phase = phase;
         state.save(home).unwrap();
+        crate::home::write_private(&pki(home, &spec.name).join("admin.key"), b"key").unwrap();
         state
     }
 
@@ -225,6 +233,10 @@ mod tests {
         let state = written(&home, &spec, Phase::Created);
         assert_eq!(plan(&home, &spec).unwrap(), Plan::Start(Box::new(state)));
 
+        remove_folder(&pki(&home, "a")).unwrap();
+        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "without certificates it is made anew");
+
+        written(&home, &spec, Phase::Created);
         let other = spec.clone().api_only();
         assert!(matches!(plan(&home, &other), Err(Error::Differs { .. })));
         assert_eq!(plan(&home, &other.replace(true)).unwrap(), Plan::Create);
