@@ -1,7 +1,12 @@
-//! The program: the operators of this crate.
+//! The program: the operators, with the command line of the framework.
 
 use std::process::ExitCode;
 
+use kubewright::cli::Program;
+
 fn main() -> ExitCode {
-    ExitCode::from(u8::from(operator::registry().check().is_err()))
+    Program::new(operator::registry())
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Runs Echo and PreviewEnvironment, two operators built on kubewright.")
+        .main()
 }
