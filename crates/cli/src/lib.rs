@@ -1,1 +1,98 @@
-//! cli
+//! The command line that every operator built on kubewright gets: `main` is `kubewright::cli::main(registry())`.
+//!
+//! - [`args`]: what can be asked for; [`help`]: what is derived from the registry to explain it
+//! - [`run`]: reconciles, until it is told to stop
+//! - [`render`]: what a resource would become, without a cluster
+//! - [`print`]: definitions, rights, samples, the installation, as YAML
+//!
+//! No operator is known here, and nothing is decided here that an engine or a generator could decide.
+
+mod args;
+mod error;
+mod help;
+mod print;
+mod render;
+mod run;
+mod streams;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+use kubewright_core::Registry;
+
+use args::{Cli, Command};
+pub use error::Error;
+pub use streams::Streams;
+
+/// The whole program of an operator: `fn main() -> ExitCode { kubewright::cli::main(registry()) }`.
+///
+/// [`Program`] is for those who want to say more about it: its version, what it is for.
+#[must_use]
+pub fn main(registry: Registry) -> ExitCode {
+    Program::new(registry).main()
+}
+
+/// A program, and what it says about itself.
+#[derive(Clone, Debug)]
+pub struct Program {
+    registry: Registry,
+    version: &'static str,
+    about: Option<&'static str>,
+}
+
+impl Program {
+    /// A program that is called as its registry is.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
+        Self { registry, version: concat!("(kubewright ", env!("CARGO_PKG_VERSION"), ")"), about: None }
+    }
+
+    /// What `--version` says: `Program::new(registry()).version(env!("CARGO_PKG_VERSION"))`.
+    #[must_use]
+    pub fn version(mut self, version: &'static str) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// What the program is for, in one sentence: the first line of `--help`.
+    #[must_use]
+    pub fn about(mut self, about: &'static str) -> Self {
+        self.about = Some(about);
+        self
+    }
+
+    /// Does what the arguments of the process ask for.
+    #[must_use]
+    pub fn main(self) -> ExitCode {
+        Streams::of_process(|streams| self.execute(std::env::args_os(), streams))
+    }
+
+    /// Does what `args` ask for; the first of them is the name of the program.
+    ///
+    /// The code is 0 when all went well, 1 when it did not, and 2 when the arguments cannot be understood.
+    pub fn execute<A: Into<OsString> + Clone>(self, args: impl IntoIterator<Item = A>, streams: &mut Streams<'_>) -> ExitCode {
+        let command = help::command(&self.registry, self.version, self.about);
+        let parsed = command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+        let cli = match parsed {
+            Ok(cli) => cli,
+            Err(error) => return streams.usage(&error),
+        };
+        match self.dispatch(cli.command, streams) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => streams.failure(&error),
+        }
+    }
+
+    fn dispatch(self, command: Command, streams: &mut Streams<'_>) -> Result<(), Error> {
+        self.registry.check()?;
+        match command {
+            Command::Run(args) => run::run(self.registry, args),
+            Command::Render(args) => render::render(&self.registry, &args, streams),
+            Command::Crds => print::crds(&self.registry, streams),
+            Command::Rbac(args) => print::rbac(&self.registry, args, streams),
+            Command::Samples => print::samples(&self.registry, streams),
+            Command::Install(args) => print::install(&self.registry, args, streams),
+        }
+    }
+}

@@ -32,7 +32,7 @@ fn strings(value: &Value) -> Vec<&str> {
 }
 
 fn shown(artifacts: &[Artifact]) -> String {
-    artifacts.iter().map(|a| format!("=== {}\n{}", a.path, a.content)).collect()
+    artifacts.iter().map(|a| format!("=== {}\n{}", a.path, a.content)).collect::<Vec<_>>().concat()
 }
 
 #[test]

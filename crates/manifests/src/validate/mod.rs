@@ -26,6 +26,7 @@ use serde_json::Value;
 use crate::path::FieldPath;
 
 pub use metadata::{is_dns_label, is_dns_subdomain};
+pub use suggest::closest;
 
 /// Something about one field of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,12 @@ impl fmt::Debug for Version {
 #[must_use]
 pub fn validate(crd: &CustomResourceDefinition, object: &mut Value) -> Vec<Problem> {
     Validator::new(crd).validate(object)
+}
+
+/// What the API server would refuse in the metadata of an object of any kind.
+#[must_use]
+pub fn validate_metadata(object: &Value, namespaced: bool) -> Vec<Problem> {
+    metadata::check(object, namespaced)
 }
 
 impl Validator {

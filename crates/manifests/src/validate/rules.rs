@@ -22,7 +22,7 @@ impl Rules {
     pub(super) fn check(&self, object: &Value, blocked: bool) -> Vec<Problem> {
         let Some(compiled) = self.0.as_ref() else { return Vec::new() };
         if blocked {
-            let message = "its rules (x-kubernetes-validations) are checked once the fields above are right";
+            let message = "its rules (x-kubernetes-validations) are checked once its fields are right";
             return vec![Problem { severity: Severity::Unchecked, ..Problem::error(&FieldPath::root(), message) }];
         }
         let mut broken = match validate_compiled(compiled, object, None) {

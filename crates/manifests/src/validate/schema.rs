@@ -34,10 +34,15 @@ pub(super) fn described(value: &Value) -> String {
     }
 }
 
-/// The first sentence of a field's description, and its example.
-fn about(schema: &JSONSchemaProps) -> Option<String> {
+/// What to write for a field: the first clause of its description, and its example.
+fn about(name: &str, schema: &JSONSchemaProps) -> Option<String> {
+    if schema.type_.as_deref() == Some("object") && schema.required.iter().flatten().next().is_none() {
+        return Some(format!("write {name}: {{}} to leave everything in it at its default"));
+    }
     let text = schema.description.as_deref()?;
-    let first = text.split_once(". ").map_or(text, |(first, _)| first).lines().next().unwrap_or_default();
+    let first = text.lines().next().unwrap_or_default();
+    let first = first.split_once(". ").map_or(first, |(sentence, _)| sentence);
+    let first = first.split_once("; ").map_or(first, |(clause, _)| clause);
     let example = text.split_once("Example: ").map(|(_, e)| e.lines().next().unwrap_or_default().trim());
     match example.filter(|e| !first.contains(e)) {
         Some(example) => Some(format!("{}; for example {example}", first.trim_end_matches('.'))),
@@ -98,7 +103,7 @@ impl Findings {
         let embedded: &[&str] = if schema.x_kubernetes_embedded_resource == Some(true) { &["apiVersion", "kind"] } else { &[] };
         let required = schema.required.iter().flatten().map(String::as_str).chain(embedded.iter().copied());
         for name in required.filter(|name| !map.contains_key(*name)) {
-            let help = schema.properties.as_ref().and_then(|p| about(p.get(name)?));
+            let help = schema.properties.as_ref().and_then(|p| about(name, p.get(name)?));
             self.blocking(&path.key(name), "is missing", help);
         }
         for (key, value) in map {

@@ -1,7 +1,8 @@
 //! "Did you mean": the name that was probably meant.
 
 /// The one of `known` that is most like `written`, when it is like it at all.
-pub(super) fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Three letters in a long name are a slip; three letters of four are another name.
     let most = (written.chars().count() / 3).clamp(1, 3);
     let distance = |candidate: &str| if plain(candidate) == plain(written) { 0 } else { distance(written, candidate) };

@@ -99,14 +99,17 @@ fn read_error(error: &serde_saphyr::Error, first_line: usize) -> ReadError {
         serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key {key:?} appears twice in this map; remove one of them")
         }
-        other => {
-            let text = other.render_with_formatter(&UserMessageFormatter);
-            // The place is told beside the message.
-            let text = text.trim_start_matches("error: ");
-            text.split_once(": ").filter(|(place, _)| place.starts_with("line ")).map_or(text, |(_, rest)| rest).to_owned()
-        }
+        other => without_place(&other.render_with_formatter(&UserMessageFormatter)).to_owned(),
     };
     ReadError { position, message }
+}
+
+/// The message alone: the place is told beside it, and the parser counts lines from the beginning of the chunk.
+fn without_place(text: &str) -> &str {
+    let text = text.trim_start_matches("error: ");
+    let text = text.split_once(": ").filter(|(place, _)| place.starts_with("line ")).map_or(text, |(_, rest)| rest);
+    let is_place = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || ", column".contains(c));
+    text.rsplit_once(" at line ").filter(|(_, rest)| is_place(rest)).map_or(text, |(message, _)| message)
 }
 
 fn to_usize(number: u64) -> usize {

@@ -1,0 +1,43 @@
+//! `crds`, `rbac`, `samples`, `install`: generated documents, to be piped into `kubectl apply -f -`.
+
+use kubewright_core::Registry;
+use kubewright_manifests::{Artifact, Options};
+
+use crate::args::{InstallArgs, RbacArgs, Reach};
+use crate::error::Error;
+use crate::streams::Streams;
+
+fn options(registry: &Registry, subcommand: &str) -> Options {
+    Options { command: format!("{} {subcommand}", registry.name()), ..Options::default() }
+}
+
+fn reaching(options: Options, reach: Reach) -> Options {
+    Options { namespaces: reach.namespace, secrets_everywhere: reach.allow_secrets, ..options }
+}
+
+fn all(files: &[Artifact], streams: &mut Streams<'_>) -> Result<(), Error> {
+    let texts: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
+    streams.print(&texts.join("---\n"))
+}
+
+pub(crate) fn crds(registry: &Registry, streams: &mut Streams<'_>) -> Result<(), Error> {
+    all(&kubewright_manifests::crds(registry, &options(registry, "crds"))?, streams)
+}
+
+pub(crate) fn samples(registry: &Registry, streams: &mut Streams<'_>) -> Result<(), Error> {
+    all(&kubewright_manifests::samples(registry, &options(registry, "samples"))?, streams)
+}
+
+pub(crate) fn rbac(registry: &Registry, args: RbacArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
+    let mut options = reaching(options(registry, "rbac"), args.reach);
+    if let Some((namespace, name)) = args.service_account {
+        options.system_namespace = Some(namespace);
+        options.service_account = Some(name);
+    }
+    all(&kubewright_manifests::rbac(registry, &options)?, streams)
+}
+
+pub(crate) fn install(registry: &Registry, args: InstallArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
+    let options = Options { image: args.image, ..reaching(options(registry, "install"), args.reach) };
+    all(&[kubewright_manifests::install(registry, &options)?], streams)
+}
