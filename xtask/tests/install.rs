@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use kubewright::devkit::invocation::Invocation;
 use kubewright::testing::assets::{Assets, Binary, Environment};
 use kubewright::testing::control_plane::{ControlPlane, Disposable, Spec};
 use kubewright::testing::home::Home;
@@ -74,8 +75,9 @@ fn root() -> PathBuf {
 }
 
 fn build_operator() -> PathBuf {
-    let status = Command::new("cargo").args(["build", "--package", "operator", "--bin", "operator"]).current_dir(root()).status();
-    assert!(status.unwrap().success(), "the operator does not compile");
+    // With the features that all tests were compiled with, so that nothing is compiled again.
+    let cargo = Invocation::cargo().args(["build", "--workspace", "--bin", "operator"]).folder(&root());
+    cargo.run().unwrap_or_else(|error| panic!("{error}"));
     Path::new(env!("CARGO_BIN_EXE_xtask")).with_file_name("operator")
 }
 

@@ -1,6 +1,7 @@
 //! Other programs: a call as data, how a person would type it, and running it. Which programs are called, and what a
 //! failure means, is the callers' business.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -207,6 +208,9 @@ impl Invocation {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        for (name, _) in env::vars_os().filter(|(name, _)| is_about_us(name)) {
+            command.env_remove(name);
+        }
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(if self.input == Input::None { Stdio::null() } else { Stdio::piped() });
         if let Some(folder) = &self.folder {
@@ -226,6 +230,13 @@ impl Invocation {
     fn failed(&self, status: ExitStatus, detail: String) -> RunError {
         RunError::Failed { command: self.to_string(), status, detail }
     }
+}
+
+/// Whether cargo set this variable when it ran us. Handed on, it would look like a change to build scripts that ask for
+/// it (ring's does), and much would be compiled again, back and forth.
+fn is_about_us(variable: &OsStr) -> bool {
+    let variable = variable.to_string_lossy();
+    ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"].iter().any(|prefix| variable.starts_with(prefix))
 }
 
 /// Shows what comes out of `stream` as it comes, and returns it.
@@ -336,6 +347,13 @@ mod tests {
     fn a_failure_names_the_call_and_shows_what_it_printed() {
         let error = Invocation::new("sh").args(["-c", "echo why >&2; exit 3"]).capture().unwrap_err().to_string();
         assert!(error.contains("exit 3'` failed (exit status: 3)") && error.ends_with(":\nwhy"), "{error}");
+    }
+
+    #[test]
+    fn what_cargo_says_about_us_is_not_handed_on() {
+        assert!(env::var_os("CARGO_PKG_NAME").is_some(), "cargo runs this test");
+        let seen = Invocation::new("env").capture().unwrap();
+        assert!(seen.contains("PATH=") && !seen.contains("CARGO_PKG_"), "{seen}");
     }
 
     #[test]

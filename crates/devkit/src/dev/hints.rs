@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
 
+use kubewright_core::KindInfo;
 use kubewright_core::registry::Controller;
 use kubewright_testing::assets::{Binary, KUBERNETES, Version};
 use kubewright_testing::control_plane::ControlPlane;
@@ -52,7 +53,8 @@ pub(super) fn print(project: &Project, control_plane: &ControlPlane, operator: &
     for line in lines(project, control_plane, kubectl_on_path()) {
         println!("  {line}");
     }
-    println!("\nMetrics: http://{}/metrics\n", operator.address());
+    println!("\nKubeconfig: {}", control_plane.kubeconfig().display());
+    println!("Metrics:    http://{}/metrics\n", operator.address());
     Ok(())
 }
 
@@ -84,7 +86,7 @@ fn about(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<
     for owned in controller.owns() {
         let plural = owned.info.resource();
         if let Some(child) = child_of(&kind.kind, &name, &plural, control_plane) {
-            lines.push(format!("delete {plural} {child}   # it is back within a second"));
+            lines.push(format!("delete {} {child}   # it is back within a second", typed(&owned.info)));
             break;
         }
     }
@@ -95,6 +97,13 @@ fn about(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<
     }
     lines.push(format!("delete {resource} {name}   # and nothing of it is left"));
     lines
+}
+
+/// What one types for a kind: `deployment`, `mapping.getambassador.io`.
+fn typed(kind: &KindInfo) -> String {
+    let name = kind.kind.to_lowercase();
+    // The groups of Kubernetes' own workloads have no dot, and kubectl finds their kinds without it.
+    if kind.group.contains('.') { format!("{name}.{}", kind.group) } else { name }
 }
 
 /// The first object of a kind that belongs to the resource.

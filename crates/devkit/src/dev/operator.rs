@@ -1,5 +1,6 @@
 //! Building the operator from source, and running it as a process of ours.
 
+use std::env;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
@@ -38,7 +39,11 @@ struct Target {
 /// Compiles the operator and says where its program is.
 pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, Error> {
     let package = project.operator;
-    let cargo = Invocation::cargo().args(["build", "--package", package, "--bin", package]).folder(root);
+    let mut cargo = Invocation::cargo().args(["build", "--package", package, "--bin", package]).folder(root);
+    if let Ok(xtask) = env::var("CARGO_PKG_NAME") {
+        // Together with the package that runs here, dependencies have the features that they were compiled with for it.
+        cargo = cargo.args(["--package", &xtask]);
+    }
     terminal::command(&cargo);
     // Errors and progress still go to standard error, for the person.
     let messages = cargo.arg("--message-format=json-render-diagnostics").capture_stdout().map_err(|error| match error {
