@@ -236,7 +236,9 @@ impl Invocation {
 /// it (ring's does), and much would be compiled again, back and forth.
 fn is_about_us(variable: &OsStr) -> bool {
     let variable = variable.to_string_lossy();
-    ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"].iter().any(|prefix| variable.starts_with(prefix))
+    ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
 }
 
 /// Shows what comes out of `stream` as it comes, and returns it.

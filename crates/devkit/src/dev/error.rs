@@ -43,9 +43,9 @@ pub enum DevError {
         /// Which cluster.
         name: String,
     },
-    /// Its log cannot be written or read.
-    #[error("cannot use {}: {source}", .path.display())]
-    Log {
+    /// A file of the session.
+    #[error("cannot use {}: {source}; mend it and try again", .path.display())]
+    File {
         /// The file.
         path: PathBuf,
         /// What the system said.

@@ -14,7 +14,7 @@ pub(super) struct Follow {
 
 impl Follow {
     pub(super) fn open(path: &Path) -> Result<Self, DevError> {
-        let file = File::open(path).map_err(|source| DevError::Log { path: path.to_owned(), source })?;
+        let file = File::open(path).map_err(|source| DevError::File { path: path.to_owned(), source })?;
         Ok(Self { file, path: path.to_owned() })
     }
 
@@ -29,7 +29,7 @@ impl Follow {
     fn new_bytes(&mut self) -> Result<Vec<u8>, DevError> {
         let mut new = Vec::new();
         let read = self.file.read_to_end(&mut new);
-        read.map_err(|source| DevError::Log { path: self.path.clone(), source })?;
+        read.map_err(|source| DevError::File { path: self.path.clone(), source })?;
         Ok(new)
     }
 }

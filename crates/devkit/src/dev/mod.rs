@@ -2,13 +2,14 @@
 //!
 //! - here: the order of things, and that what was started is stopped.
 //! - `operator`: building and running the operator. `follow`: its log. `readiness`: what the resources say, shown as a
-//!   live table. `hints`: what to try next.
+//!   live table. `hints`: what to try next. `turn`: one session per control plane.
 
 mod error;
 mod follow;
 mod hints;
 mod operator;
 mod readiness;
+mod turn;
 
 use std::process::ExitCode;
 use std::thread;
@@ -21,6 +22,7 @@ pub use error::DevError;
 
 use self::follow::Follow;
 use self::operator::Operator;
+use self::turn::Turn;
 use crate::arguments::DevArguments;
 use crate::cluster;
 use crate::error::Error;
@@ -38,6 +40,7 @@ const FIELD_MANAGER: &str = "--field-manager=kubewright-devkit";
 pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
     let name = &arguments.cluster.name;
+    let mut turn = Turn::take(cluster::home()?.root(), name)?;
     let found_running = is_ready(name);
     let control_plane = match cluster::bring_up(&Spec::new(name)) {
         Ok(control_plane) => control_plane,
@@ -45,7 +48,7 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
         Err(error) => return Err(error.into()),
     };
     let session = Session { project, arguments, control_plane: &control_plane, interrupt: &interrupt };
-    let outcome = match session.run() {
+    let outcome = match session.run(&mut turn) {
         // Whatever was under way got the signal too, and failed for that reason.
         Err(_) if interrupt.requested() => Ok(ExitCode::from(EXIT_CODE)),
         outcome => outcome,
@@ -87,11 +90,15 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&self) -> Result<ExitCode, Error> {
+    fn run(&self, turn: &mut Turn) -> Result<ExitCode, Error> {
         let root = self.project.root()?;
         let binary = operator::build(self.project, &root)?;
         self.apply_crds()?;
-        let mut operator = Operator::start(&binary, self.control_plane)?;
+        turn.end_left_over(self.control_plane.kubeconfig());
+        // Not with the cluster's files: when something went wrong, it is read after the cluster is gone.
+        let log = root.join("target/kubewright").join(format!("{}.log", self.control_plane.name()));
+        let mut operator = Operator::start(&binary, self.control_plane, log)?;
+        turn.note(operator.pid())?;
         terminal::done(format_args!("the operator runs (process {}), its log is {}", operator.pid(), operator.log().display()));
         let outcome = self.with(&mut operator);
         operator.stop();

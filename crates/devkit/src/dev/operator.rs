@@ -64,18 +64,13 @@ pub(super) struct Operator {
     ended: Option<ExitStatus>,
     log: PathBuf,
     address: SocketAddr,
-    /// Held for as long as the operator runs: two of them on one cluster would be confusing.
-    _turn: File,
 }
 
 impl Operator {
-    /// Runs `binary` on the cluster.
-    pub(super) fn start(binary: &Path, control_plane: &ControlPlane) -> Result<Self, DevError> {
-        // Beside the kubeconfig, so that they go when the cluster goes.
-        let beside = |name: &str| control_plane.kubeconfig().with_file_name(name);
-        let log = beside("operator.log");
-        let turn = take_turn(&beside("operator.lock"), control_plane.name())?;
-        let failed = |source| DevError::Log { path: log.clone(), source };
+    /// Runs `binary` on the cluster; what it writes goes to `log`.
+    pub(super) fn start(binary: &Path, control_plane: &ControlPlane, log: PathBuf) -> Result<Self, DevError> {
+        let failed = |source| DevError::File { path: log.clone(), source };
+        fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
         let output = File::create(&log).map_err(failed)?;
         let errors = output.try_clone().map_err(failed)?;
         let address = free_address().map_err(failed)?;
@@ -94,7 +89,7 @@ impl Operator {
             .process_group(0)
             .spawn()
             .map_err(|source| DevError::NotStarted { binary: binary.to_owned(), source })?;
-        Ok(Self { child, ended: None, log, address, _turn: turn })
+        Ok(Self { child, ended: None, log, address })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -157,13 +152,6 @@ impl Drop for Operator {
     }
 }
 
-fn take_turn(path: &Path, name: &str) -> Result<File, DevError> {
-    let failed = |source| DevError::Log { path: path.to_owned(), source };
-    let file = fs::OpenOptions::new().create(true).append(true).open(path).map_err(failed)?;
-    file.try_lock().map_err(|_| DevError::Taken { name: name.to_owned() })?;
-    Ok(file)
-}
-
 /// An address that nobody listens on right now: several operators can run beside each other.
 fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
@@ -183,16 +171,5 @@ mod tests {
             {"reason":"build-finished","success":true}"#;
         assert_eq!(executable(messages, "operator"), Some(PathBuf::from("/t/debug/operator")));
         assert_eq!(executable(messages, "other"), None);
-    }
-
-    #[test]
-    fn a_second_operator_on_one_cluster_is_refused_until_the_first_is_gone() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join("operator.lock");
-        let first = take_turn(&path, "dev").unwrap();
-        let refused = take_turn(&path, "dev").unwrap_err().to_string();
-        assert!(refused.contains("runs already on the control plane `dev`"), "{refused}");
-        drop(first);
-        take_turn(&path, "dev").unwrap();
     }
 }
