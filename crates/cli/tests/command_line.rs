@@ -81,6 +81,11 @@ fn what_is_read_is_taken_from_the_files() {
 }
 
 #[test]
+fn a_namespace_that_resources_live_in_need_not_be_in_the_files() {
+    assert_eq!(ask(&["render", "-f", "-"], SHOP).errors, "");
+}
+
+#[test]
 fn a_resource_that_cannot_work_beside_another_is_a_problem() {
     let twin = SHOP.replace("corner", "zoo");
     let outcome = ask(&["render", "-f", "-"], &format!("{SHOP}\n---\n{twin}"));

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kubewright_manifests::validate::{Severity, Validator, is_dns_label, is_dns_subdomain, validate};
 use kubewright_manifests::yaml::documents;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn definition() -> CustomResourceDefinition {
@@ -38,6 +39,59 @@ fn what_is_left_is_what_the_api_server_stores() {
         let _ = validator.validate(&mut object);
         assert_eq!(object["spec"], case["stored"], "{}", case["case"]);
         assert_eq!(object.get("status"), None, "{}", case["case"]);
+    }
+}
+
+#[test]
+fn what_is_stored_is_taken_again_as_it_is() {
+    let validator = Validator::new(&definition());
+    for case in cases().into_iter().filter(|case| case["server"] == "takes") {
+        let mut object = case["object"].clone();
+        let _ = validator.validate(&mut object);
+        let stored = object.clone();
+        assert_eq!(validator.validate(&mut object), [], "{}", case["case"]);
+        assert_eq!(object, stored, "{}", case["case"]);
+    }
+}
+
+#[test]
+fn an_unknown_field_is_gone_afterwards_as_if_the_server_had_dropped_it() {
+    let mut object = json!({"apiVersion": "example.dev/v1", "kind": "Thing", "metadata": {"name": "t"},
+        "spec": {"image": "a", "other": 1, "doors": [{"name": "a", "other": 2}], "anything": {"other": 3}}, "other": 4});
+    assert_eq!(validate(&definition(), &mut object).len(), 3);
+    assert_eq!(object.to_string().matches("other").count(), 1, "{object}");
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let keys: &'static [&'static str] =
+        &["image", "replicas", "doors", "name", "number", "notes", "nested", "embedded", "metadata", "kind", "other", ""];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,10}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((proptest::sample::select(keys), inner), 0..4)
+                .prop_map(|entries| Value::Object(entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_is_written_is_answered(metadata in any_json(), spec in any_json(), status in any_json()) {
+        let crd = definition();
+        let mut object = json!({
+            "apiVersion": "example.dev/v1", "kind": "Thing", "metadata": metadata, "spec": spec, "status": status
+        });
+        // The metadata cannot be right by chance, so that there is always something to say, and never a panic.
+        prop_assert!(!validate(&crd, &mut object).is_empty());
     }
 }
 

@@ -103,6 +103,11 @@ fn no_line_ends_with_a_space() {
 }
 
 #[test]
+fn a_text_with_a_tab_is_quoted_because_kubectl_reads_no_block_that_begins_with_one() {
+    assert_eq!(to_yaml(&json!({"a": "\tx\ny\n"})).unwrap(), "a: \"\\tx\\ny\\n\"\n");
+}
+
+#[test]
 fn comments_stand_above_the_line_that_they_are_about() {
     assert_eq!(comment("a\n\nb"), "# a\n#\n# b\n");
     assert_eq!(list_item("why", &json!({"a": 1})).unwrap(), "# why\n- a: 1\n");

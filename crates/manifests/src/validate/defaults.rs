@@ -58,3 +58,33 @@ fn replace(value: &mut Value, schema: &JSONSchemaProps) {
         *value = default.0.clone();
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_null_in_a_list_or_a_map_becomes_the_default_of_its_items() {
+        let number = json!({"type": "integer", "default": 5});
+        let schema = json!({"type": "object", "properties": {
+            "list": {"type": "array", "items": number},
+            "map": {"type": "object", "additionalProperties": number},
+        }});
+        let mut value = json!({"list": [1, null], "map": {"a": null, "b": 2}});
+        apply(&serde_json::from_value(schema).unwrap(), &mut value);
+        assert_eq!(value, json!({"list": [1, 5], "map": {"a": 5, "b": 2}}));
+    }
+
+    #[test]
+    fn a_default_that_is_filled_in_has_defaults_itself() {
+        let schema = json!({"type": "object", "properties": {
+            "a": {"type": "object", "default": {}, "properties": {"b": {"type": "integer", "default": 1}}},
+        }});
+        let mut value = json!({});
+        apply(&serde_json::from_value(schema).unwrap(), &mut value);
+        assert_eq!(value, json!({"a": {"b": 1}}));
+    }
+}
