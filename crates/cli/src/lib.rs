@@ -1,9 +1,9 @@
 //! The command line that every operator built on kubewright gets: `main` is `kubewright::cli::main(registry())`.
 //!
-//! - [`args`]: what can be asked for; [`help`]: what is derived from the registry to explain it
-//! - [`run`]: reconciles, until it is told to stop
-//! - [`render`]: what a resource would become, without a cluster
-//! - [`print`]: definitions, rights, samples, the installation, as YAML
+//! - `args`: what can be asked for; `help`: what is derived from the registry to explain it
+//! - `run`: reconciles, until it is told to stop
+//! - `render`: what a resource would become, without a cluster
+//! - `print`: definitions, rights, samples, the installation, as YAML
 //!
 //! No operator is known here, and nothing is decided here that an engine or a generator could decide.
 

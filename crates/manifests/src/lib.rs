@@ -1,4 +1,4 @@
-//! Everything that is generated from a [`Registry`](kubewright_core::Registry): declarations in, files out.
+//! Everything that is generated from a [`Registry`]: declarations in, files out.
 //!
 //! Nothing here writes a file, reads a clock or talks to a cluster: the same registry and [`Options`] give the same bytes.
 //!

@@ -2,11 +2,11 @@
 //!
 //! The steps are the server's own, in its order:
 //!
-//! 1. [`metadata`]: names, labels, annotations
-//! 2. [`unknown`]: fields that the schema does not have, as `kubectl`'s strict validation reports them
-//! 3. [`defaults`]: nulls are dropped, defaults filled in, whole floats are integers
-//! 4. [`schema`]: types, required fields, bounds, patterns; [`format`](mod@format) for what a `format` means
-//! 5. [`rules`]: CEL (`x-kubernetes-validations`), unless a field has the wrong type
+//! 1. `metadata`: names, labels, annotations
+//! 2. `unknown`: fields that the schema does not have, as `kubectl`'s strict validation reports them
+//! 3. `defaults`: nulls are dropped, defaults filled in, whole floats are integers
+//! 4. `schema`: types, required fields, bounds, patterns; `format` for what a `format` means
+//! 5. `rules`: CEL (`x-kubernetes-validations`), unless a field has the wrong type
 //!
 //! What needs a cluster is not here: quotas, webhooks, whether a name is taken, rules that compare with an older version.
 
