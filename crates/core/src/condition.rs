@@ -12,6 +12,7 @@ use crate::error::Class;
 use crate::health::Health;
 use crate::kind::KindInfo;
 use crate::observed::{ChildState, Holder, Outcome};
+use crate::{health, reason};
 
 /// Everything works and is as the resource asks.
 pub const READY: &str = "Ready";
@@ -19,34 +20,6 @@ pub const READY: &str = "Ready";
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing more happens until a person acts.
 pub const STALLED: &str = "Stalled";
-
-/// Reasons: a closed set for the standard conditions.
-pub mod reason {
-    /// `Ready` is true.
-    pub const READY: &str = "Ready";
-    /// Work goes on.
-    pub const PROGRESSING: &str = "Progressing";
-    /// Fewer replicas work than are wanted.
-    pub const REPLICAS_UNAVAILABLE: &str = "ReplicasUnavailable";
-    /// The API server refuses the pods (a quota, Pod Security).
-    pub const PODS_REFUSED: &str = "PodsRefused";
-    /// A rollout took longer than its deadline.
-    pub const PROGRESS_DEADLINE: &str = "ProgressDeadlineExceeded";
-    /// A Job gave up.
-    pub const JOB_FAILED: &str = "JobFailed";
-    /// A child's own controller says that it is stalled.
-    pub const CHILD_FAILED: &str = "ChildFailed";
-    /// A Service waits for an address.
-    pub const NO_LOAD_BALANCER: &str = "WaitingForLoadBalancer";
-    /// An object of a name that we want belongs to somebody else.
-    pub const NOT_OWNED: &str = "NotOwned";
-    /// An older object of that name is still being deleted.
-    pub const TERMINATING: &str = "Terminating";
-    /// The API server did not take a child.
-    pub const APPLY_FAILED: &str = "ApplyFailed";
-    /// The operator itself failed.
-    pub const INTERNAL: &str = "InternalError";
-}
 
 /// One condition, before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +98,7 @@ pub fn verdict(owner: &KindInfo, children: &[ChildState<'_>]) -> Verdict {
 fn judge(owner: &KindInfo, child: &ChildState<'_>) -> Verdict {
     let name = format!("{} {}", child.desired.kind, child.desired.key.name);
     match child.outcome {
-        Outcome::InSync => match child.health() {
+        Outcome::InSync => match health::of(child) {
             Health::Ready { message } => Verdict::Ready(message),
             Health::Progressing { reason, message } => Verdict::Progressing(reason, message),
             Health::Failed { reason, message } => Verdict::Stalled(reason, message),

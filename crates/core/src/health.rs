@@ -8,9 +8,9 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, ServiceStatus};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::condition::reason;
 use crate::kind::KindInfo;
 use crate::observed::ChildState;
+use crate::reason;
 
 /// The health of one child.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@
 //! | [`observed`] | what the cluster says about a child, as small as can be |
 //! | [`ownership`] | whether a child still is as we want it, from `managedFields` alone |
 //! | [`plan`] | the steps that lead from what is observed to what should exist |
-//! | [`health`], [`condition`] | what the status says about it |
+//! | [`health`], [`condition`], [`reason`] | what the status says about it |
 //! | [`registry`] | all operators of a program; everything generated is derived from it |
 
 pub mod children;
@@ -27,6 +27,7 @@ pub mod observed;
 pub mod operator;
 pub mod ownership;
 pub mod plan;
+pub mod reason;
 pub mod registry;
 pub mod view;
 

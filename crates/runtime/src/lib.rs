@@ -5,7 +5,7 @@
 //! 1. [`reflector`] reads a watch and hands objects on as bytes; [`sinks`] decode them into a [`cache`]
 //! 2. the cache says whom a change concerns: the owner (children), who looked it up (reads), itself (resources)
 //! 3. [`queue`]: each key once, never two runs of one key
-//! 4. [`engine`]'s workers: [`reconcile`] = build, plan, [`apply`], [`status`]
+//! 4. [`worker`]: [`reconcile`] = build, plan, [`apply`], [`status`]
 //! 5. what failed comes again with [`backoff`]; what is invalid waits for an edit
 
 mod api;
@@ -25,6 +25,7 @@ mod settings;
 mod sinks;
 mod status;
 mod sync;
+mod worker;
 
 pub use error::{ApiError, Cause, Details, Failure, RunError};
 pub use manager::run;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use kubewright_core::Class;
 use kubewright_core::children::{Desired, Owner};
-use kubewright_core::condition::{Verdict, reason, verdict};
+use kubewright_core::condition::{Verdict, verdict};
 use kubewright_core::observed::{ChildState, ObservedChild, Outcome};
 use kubewright_core::plan::{Existing, Step, plan};
 use kubewright_core::registry::{Built, Report, owner_of};
+use kubewright_core::{Class, reason};
 
 use crate::cache::parents::Parent;
 use crate::cache::reads::ReadCache;

@@ -13,7 +13,6 @@ use serde_json::value::RawValue;
 use crate::children::Desired;
 use crate::error::Class;
 use crate::hash::DesiredHash;
-use crate::health::{self, Health};
 use crate::kind::{KindInfo, Kinds, Object, ObjectKey, Owns};
 
 pub use decode::{DecodeError, decode, decode_identity};
@@ -158,12 +157,6 @@ pub struct ChildState<'a> {
 }
 
 impl ChildState<'_> {
-    /// Whether it does what it is there for.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        health::of(self)
-    }
-
     /// `.status` as an `S`, when it exists and has that form.
     #[must_use]
     pub fn status<S: DeserializeOwned>(&self) -> Option<S> {

@@ -2,7 +2,7 @@
 //! `observedGeneration` and the other conditions are the framework's.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use kubewright::core::health::Health;
+use kubewright::core::health::{self, Health};
 use kubewright::core::observed::{ChildState, Outcome};
 use kubewright::{Condition, Observed};
 use operator_api::ambassador::{Mapping, MappingStatus};
@@ -81,7 +81,7 @@ fn route(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Route {
 }
 
 fn runs(deployment: &ChildState<'_>) -> bool {
-    *deployment.outcome == Outcome::InSync && matches!(deployment.health(), Health::Ready { .. })
+    *deployment.outcome == Outcome::InSync && matches!(health::of(deployment), Health::Ready { .. })
 }
 
 /// Plain HTTP: whether the gateway has a certificate for the host is not known here, and where it has one it redirects.

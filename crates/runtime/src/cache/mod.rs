@@ -5,3 +5,4 @@
 pub(crate) mod children;
 pub(crate) mod parents;
 pub(crate) mod reads;
+pub(crate) mod written;

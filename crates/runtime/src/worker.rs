@@ -1,0 +1,69 @@
+//! The workers: take a key, reconcile it, decide when it comes again. A panic stays with its own resource.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::FutureExt;
+use kubewright_core::Class;
+use kubewright_core::registry::owner_of;
+
+use crate::backoff::Backoff;
+use crate::engine::{BACKOFF, Engine};
+use crate::queue::{Priority, WorkKey};
+use crate::reconcile::{End, Run, reconcile};
+
+impl Engine {
+    /// One worker: until the queue is closed.
+    pub(crate) async fn work(self: Arc<Self>) {
+        while let Some(key) = self.queue.next().await {
+            let started = Instant::now();
+            let run = AssertUnwindSafe(reconcile(&self, &key)).catch_unwind().await;
+            let end = match run {
+                Ok(end) => end,
+                Err(panic) => self.panicked(&key, &story(&*panic)).await,
+            };
+            let name = self.running(key.controller).name;
+            let error = if let End::Failed(class) = end { Some(class) } else { None };
+            self.metrics.reconciled(name, started.elapsed(), error);
+            self.schedule(&key, &end);
+            self.queue.done(&key);
+        }
+    }
+
+    /// One bad object never stops the others: it is told, and tried again later.
+    async fn panicked(&self, key: &WorkKey, story: &str) -> End {
+        let defect = format!("the operator panicked: {story}");
+        let running = self.running(key.controller);
+        let Some(parent) = running.parents.get(&key.key) else { return End::Done };
+        let owner = owner_of(running.kind.clone(), &*parent.object);
+        let run = Run { engine: self, running, key, parent, owner };
+        AssertUnwindSafe(run.defect(&defect)).catch_unwind().await.unwrap_or(End::Failed(Class::Bug))
+    }
+
+    /// When a resource comes again.
+    fn schedule(&self, key: &WorkKey, end: &End) {
+        match end {
+            End::Again => self.queue.add(key.clone(), Priority::Change),
+            // An invalid resource is parked: its edit, or a change of what it looked up, brings it back.
+            End::Done | End::Failed(Class::Invalid) => {
+                self.backoffs().remove(key);
+            }
+            End::Failed(Class::Transient | Class::Refused | Class::Bug) => {
+                let delay = self.backoffs().entry(key.clone()).or_insert_with(|| Backoff::new(BACKOFF.0, BACKOFF.1)).next();
+                self.queue.add_after(key.clone(), delay);
+                // It may have gone while it was worked on; then nothing would ever take it out again.
+                if self.running(key.controller).parents.get(&key.key).is_none() {
+                    self.queue.forget(key);
+                    self.backoffs().remove(key);
+                }
+            }
+        }
+    }
+}
+
+/// What a panic says.
+fn story(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no message".to_owned())
+}
