@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub const SOON: Duration = Duration::from_secs(45);
 
 /// How long garbage collection and whatever else looks around every half a minute may take.
-pub const LONG: Duration = Duration::from_secs(120);
+pub const LONG: Duration = Duration::from_mins(2);
 
 /// Time between two looks. Short: what is measured with it is a repair within a second.
 const POLL: Duration = Duration::from_millis(20);
