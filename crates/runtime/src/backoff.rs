@@ -1,6 +1,6 @@
 //! Waiting longer after each failure, with jitter so that many do not come back at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Doubles from `first` to `most`.
 #[derive(Clone, Debug)]
@@ -31,9 +31,67 @@ impl Backoff {
     }
 }
 
+/// When one resource that failed is tried again.
+#[derive(Clone, Debug)]
+pub(crate) struct Retry {
+    backoff: Backoff,
+    /// Which edit of the resource failed.
+    generation: Option<i64>,
+    due: Option<Instant>,
+}
+
+impl Retry {
+    pub(crate) fn new(backoff: Backoff) -> Self {
+        Self { backoff, generation: None, due: None }
+    }
+
+    /// It failed at `now`: how long to wait.
+    ///
+    /// A failure before the planned retry was brought on by an event, and leaves the plan as it is: a child that changes
+    /// often would push the retry away otherwise. An edit of the resource begins anew.
+    pub(crate) fn failed(&mut self, now: Instant, generation: Option<i64>) -> Duration {
+        if self.generation != generation {
+            self.generation = generation;
+            self.backoff.reset();
+            self.due = None;
+        }
+        if let Some(left) = self.due.and_then(|due| due.checked_duration_since(now)).filter(|left| !left.is_zero()) {
+            return left;
+        }
+        let delay = self.backoff.next();
+        self.due = Some(now + delay);
+        delay
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn retry() -> Retry {
+        Retry::new(Backoff::new(Duration::from_secs(1), Duration::from_mins(5)))
+    }
+
+    #[test]
+    fn failures_that_events_bring_on_do_not_push_the_retry_away() {
+        let (mut retry, start) = (retry(), Instant::now());
+        let due = start + retry.failed(start, Some(1));
+        for millis in [100, 200, 400, 700] {
+            let now = start + Duration::from_millis(millis);
+            assert_eq!(now + retry.failed(now, Some(1)), due);
+        }
+        assert!(retry.failed(due, Some(1)) > Duration::from_secs(1), "the second retry is later");
+    }
+
+    #[test]
+    fn an_edit_of_the_resource_begins_anew() {
+        let (mut retry, mut now) = (retry(), Instant::now());
+        for _ in 0..6 {
+            now += retry.failed(now, Some(1));
+        }
+        assert!(retry.failed(now, Some(1)) > Duration::from_secs(30));
+        assert!(retry.failed(now, Some(2)) <= Duration::from_secs(1));
+    }
 
     #[test]
     fn it_doubles_up_to_the_most_and_begins_again_after_a_success() {

@@ -9,7 +9,7 @@ use kubewright_core::KindInfo;
 use kubewright_core::registry::Controller;
 
 use crate::api::Api;
-use crate::backoff::Backoff;
+use crate::backoff::Retry;
 use crate::cache::children::ChildCache;
 use crate::cache::parents::ParentCache;
 use crate::cache::reads::ReadCache;
@@ -67,7 +67,7 @@ pub(crate) struct Engine {
     pub(crate) sync: Arc<Sync>,
     pub(crate) queue: Queue,
     owners: Mutex<HashMap<Box<str>, WorkKey>>,
-    backoffs: Mutex<HashMap<WorkKey, Backoff>>,
+    retries: Mutex<HashMap<WorkKey, Retry>>,
 }
 
 impl Engine {
@@ -82,7 +82,7 @@ impl Engine {
             sync: Sync::new(),
             queue: Queue::default(),
             owners: Mutex::default(),
-            backoffs: Mutex::default(),
+            retries: Mutex::default(),
         })
     }
 
@@ -143,13 +143,13 @@ impl Engine {
     pub(crate) fn parent_gone(&self, key: &WorkKey, uid: &str) {
         self.owner_gone(uid);
         self.queue.forget(key);
-        self.backoffs().remove(key);
+        self.retries().remove(key);
         self.reads.forget_reader(key);
         self.running(key.controller).written.forget(&key.key);
     }
 
-    pub(crate) fn backoffs(&self) -> MutexGuard<'_, HashMap<WorkKey, Backoff>> {
-        self.backoffs.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn retries(&self) -> MutexGuard<'_, HashMap<WorkKey, Retry>> {
+        self.retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What readiness waits for, in words.

@@ -8,7 +8,7 @@ use futures::FutureExt;
 use kubewright_core::Class;
 use kubewright_core::registry::owner_of;
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Retry};
 use crate::engine::{BACKOFF, Engine};
 use crate::queue::{Priority, WorkKey};
 use crate::reconcile::{End, Run, reconcile};
@@ -47,15 +47,18 @@ impl Engine {
             End::Again => self.queue.add(key.clone(), Priority::Change),
             // An invalid resource is parked: its edit, or a change of what it looked up, brings it back.
             End::Done | End::Failed(Class::Invalid) => {
-                self.backoffs().remove(key);
+                self.retries().remove(key);
             }
             End::Failed(Class::Transient | Class::Refused | Class::Bug) => {
-                let delay = self.backoffs().entry(key.clone()).or_insert_with(|| Backoff::new(BACKOFF.0, BACKOFF.1)).next();
+                let parent = || self.running(key.controller).parents.get(&key.key);
+                let generation = parent().and_then(|parent| parent.generation());
+                let first = || Retry::new(Backoff::new(BACKOFF.0, BACKOFF.1));
+                let delay = self.retries().entry(key.clone()).or_insert_with(first).failed(Instant::now(), generation);
                 self.queue.add_after(key.clone(), delay);
                 // It may have gone while it was worked on; then nothing would ever take it out again.
-                if self.running(key.controller).parents.get(&key.key).is_none() {
+                if parent().is_none() {
                     self.queue.forget(key);
-                    self.backoffs().remove(key);
+                    self.retries().remove(key);
                 }
             }
         }
