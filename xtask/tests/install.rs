@@ -65,7 +65,8 @@ fn own_control_plane() -> Disposable {
     let environment = Environment::from_process();
     let home = Home::from_environment(&environment).unwrap();
     let spec = Spec::new(format!("install-{}", std::process::id()));
-    let assets = Assets::locate(&environment, &home, &spec.wanted(), progress::detect().as_ref()).unwrap_or_else(|e| panic!("{e}"));
+    let assets =
+        Assets::locate(&environment, &home, &spec.wanted(), progress::detect().as_ref()).unwrap_or_else(|e| panic!("{e}"));
     let up = ControlPlane::up(&home, &spec, &assets, progress::detect().as_ref());
     up.unwrap_or_else(|error| panic!("{error}")).disposable()
 }
