@@ -100,3 +100,9 @@ fn declarations_are_known_without_running() {
     let reads = controller.reads();
     assert_eq!((reads[0].info.resource().as_str(), reads[0].metadata_only), ("namespaces", true));
 }
+
+#[test]
+fn the_hash_does_not_depend_on_the_order_in_which_fields_were_set() {
+    // Were this to fail, some dependency turned on serde_json's `preserve_order`, and every object would be applied once more.
+    assert_eq!(json!({ "b": 1, "a": 2 }).to_string(), r#"{"a":2,"b":1}"#);
+}
