@@ -283,9 +283,14 @@ impl Sink for DefinitionSink {
         self.found = false;
     }
 
-    fn upsert(&mut self, _json: &[u8]) {
-        self.found = true;
-        self.set(true);
+    fn upsert(&mut self, json: &[u8]) {
+        match decode(json, self.common.engine.manager) {
+            // One that is being deleted takes no objects any more, and takes those that there are with it: they must not
+            // be made again.
+            Ok(definition) => self.found = !definition.deleting,
+            Err(error) => return self.common.undecodable(&error),
+        }
+        self.set(self.found);
     }
 
     fn delete(&mut self, _json: &[u8]) {
