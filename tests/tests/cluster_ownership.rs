@@ -62,6 +62,15 @@ async fn events(sandbox: &Sandbox, about: &impl ResourceExt, reason: &str) -> Ve
     events
 }
 
+/// Waits until there are so many Events about an object that say `NotOwned`: they are sent in the background.
+async fn told_times(sandbox: &Sandbox, about: &impl ResourceExt, times: usize) -> Vec<Event> {
+    eventually(SOON, format!("there are {times} Events"), async || {
+        let told = events(sandbox, about, "NotOwned").await;
+        if told.len() == times { Ok(told) } else { Err(seen(&told)) }
+    })
+    .await
+}
+
 /// What every refusal looks like, and that it ends when the other object goes.
 async fn is_left_alone_until_it_goes<K: Namespaced>(sandbox: &Sandbox, theirs: &K, says: &[&str]) {
     let operator = sandbox.operate().await;
@@ -80,8 +89,7 @@ async fn is_left_alone_until_it_goes<K: Namespaced>(sandbox: &Sandbox, theirs: &
     assert_eq!(operator.metrics().await.requests("apply_status"), writes, "the status was written again though it says the same");
     let now: K = sandbox.get("web").await;
     assert_eq!(serde_json::to_string(&now).unwrap(), serde_json::to_string(theirs).unwrap(), "it was touched");
-    let told = events(sandbox, &refused, "NotOwned").await;
-    assert_eq!(told.len(), 1, "one Event, however often it was tried: {}", seen(&told));
+    let told = told_times(sandbox, &refused, 1).await;
     assert_eq!((told[0].type_.as_deref(), &told[0].note), (Some("Warning"), &Some(stalled.message)));
 
     // Nobody watches what is somebody else's: the operator looks again by itself, less and less often.
@@ -89,6 +97,8 @@ async fn is_left_alone_until_it_goes<K: Namespaced>(sandbox: &Sandbox, theirs: &
     sandbox.ready::<Echo>("web").await;
     let ours: K = sandbox.get("web").await;
     assert_eq!(ours.meta().owner_references.as_ref().unwrap()[0].uid, refused.uid().unwrap());
+    let told = events(sandbox, &refused, "NotOwned").await;
+    assert_eq!(told.len(), 1, "one Event, however often it was tried: {}", seen(&told));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,11 +193,7 @@ async fn the_same_refusal_is_told_again_once_all_was_well_between() {
         sandbox.ready::<Echo>("web").await;
         sandbox.merge::<Service>("web", json!({ "metadata": { "ownerReferences": null } })).await;
         sandbox.not_ready::<Echo>("web", "NotOwned").await;
-        eventually(SOON, format!("there are {times} Events"), async || {
-            let told = events(&sandbox, &web, "NotOwned").await;
-            if told.len() == times { Ok(()) } else { Err(seen(&told)) }
-        })
-        .await;
+        told_times(&sandbox, &web, times).await;
         sandbox.delete::<Service>("web").await;
     }
     sandbox.ready::<Echo>("web").await;

@@ -1,6 +1,6 @@
 //! A namespace for one test, and the verbs on objects in it.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -151,39 +151,46 @@ impl Sandbox {
     }
 
     /// Waits until an object is there and as `holds` wants it. `what` completes "until the object ...".
-    pub async fn until<K: Namespaced>(&self, name: &str, what: &str, mut holds: impl FnMut(&K) -> bool) -> K {
+    #[track_caller]
+    pub fn until<K: Namespaced>(
+        &self,
+        name: &str,
+        what: impl Display,
+        mut holds: impl FnMut(&K) -> bool,
+    ) -> impl Future<Output = K> {
         let api = self.api::<K>();
-        eventually(SOON, format!("{} {name} {what}", K::kind(&())), async || {
+        eventually(SOON, format!("{} {name} {what}", K::kind(&())), async move || {
             match api.get_opt(name).await.map_err(|e| e.to_string())? {
                 Some(object) if holds(&object) => Ok(object),
                 Some(object) => Err(seen(&object)),
                 None => Err("it is not there".to_owned()),
             }
         })
-        .await
     }
 
     /// Waits until an object says `Ready` about its present generation.
-    pub async fn ready<K: Namespaced>(&self, name: &str) -> K {
-        self.until(name, "is ready", |object: &K| condition(object, "Ready").holds()).await
+    #[track_caller]
+    pub fn ready<K: Namespaced>(&self, name: &str) -> impl Future<Output = K> {
+        self.until(name, "is ready", |object: &K| condition(object, "Ready").holds())
     }
 
     /// Waits until an object gives this reason for being not ready.
-    pub async fn not_ready<K: Namespaced>(&self, name: &str, reason: &str) -> K {
+    #[track_caller]
+    pub fn not_ready<K: Namespaced>(&self, name: &str, reason: &str) -> impl Future<Output = K> {
         let what = format!("is not ready because of {reason}");
-        self.until(name, &what, |object: &K| condition(object, "Ready").says() == ("False", reason)).await
+        self.until(name, what, move |object: &K| condition(object, "Ready").says() == ("False", reason))
     }
 
     /// Waits until there is no object of this name.
-    pub async fn gone<K: Namespaced>(&self, name: &str) {
+    #[track_caller]
+    pub fn gone<K: Namespaced>(&self, name: &str) -> impl Future<Output = ()> {
         let api = self.api::<K>();
-        eventually(LONG, format!("{} {name} is gone", K::kind(&())), async || {
+        eventually(LONG, format!("{} {name} is gone", K::kind(&())), async move || {
             match api.get_opt(name).await.map_err(|e| e.to_string())? {
                 Some(object) => Err(seen(&object)),
                 None => Ok(()),
             }
         })
-        .await;
     }
 
     /// Waits until there is no object of a kind.
