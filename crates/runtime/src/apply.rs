@@ -59,12 +59,15 @@ impl Run<'_> {
                 return Some(failed(&error));
             }
             match self.look(&want.kind, &want.key).await {
+                // No watch shows this one (it lost our label), so no event will tell when it is gone: look again later.
+                Ok(Some(found)) if found.deleting && found.is_controlled_by(&self.owner.uid) => {
+                    return Some(transient("an older one is still being deleted"));
+                }
                 Ok(found) => step = self.plan_again(want, found.as_ref()),
                 Err(error) => return Some(failed(&error)),
             }
         }
-        let message = "others change it at the same time".to_owned();
-        Some(Outcome::Failed { class: kubewright_core::Class::Transient, message })
+        Some(transient("others change it at the same time"))
     }
 
     async fn write(&self, want: &Desired, precondition: Precondition<'_>, action: &'static str) -> Result<(), ApiError> {
@@ -115,6 +118,10 @@ impl Run<'_> {
 
 fn failed(error: &ApiError) -> Outcome {
     Outcome::Failed { class: error.class(), message: error.to_string() }
+}
+
+fn transient(message: &str) -> Outcome {
+    Outcome::Failed { class: kubewright_core::Class::Transient, message: message.to_owned() }
 }
 
 fn describe(want: &Desired) -> String {
