@@ -1,1 +1,295 @@
-//! the generated rights are enough: being written by another person than the author of cluster_lifecycle.rs and cluster_drift.rs; leave this file to them.
+//! The generated rights, on a control plane that enforces them: an operator that has nothing else does all of its work, and
+//! whatever it was given is there for something.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, ResourceExt};
+use kubewright::manifests::{self, Options};
+use kubewright::runtime::Settings;
+use operator_api::ambassador::Mapping;
+use operator_api::echo::Echo;
+use operator_api::echo_test;
+use operator_api::preview::PreviewEnvironment;
+use serde_json::{Value, json};
+use tests::cluster::{
+    Audited, Cluster, Namespaced, Operator, OwnCluster, SOON, Sandbox, client_of, condition, eventually, kubeconfig_of, seen,
+};
+use tests::fixtures::{AnyEcho, echo, preview, test_echo};
+
+/// The service account whose requests a control plane of one's own writes down.
+const AUDITED: (&str, &str) = ("kube-system", "operator");
+
+/// The generated objects, as somebody would apply them.
+fn generated(options: &Options) -> Vec<Value> {
+    let documents = manifests::rbac::documents(&operator::registry(), options).unwrap();
+    documents.iter().map(|document| serde_saphyr::from_str(document).unwrap()).collect()
+}
+
+async fn apply(client: &Client, objects: &[Value]) {
+    for object in objects {
+        let kind = GroupVersionKind::try_from(serde_json::from_value::<kube::core::TypeMeta>(object.clone()).unwrap()).unwrap();
+        let resource = ApiResource::from_gvk(&kind);
+        let api: Api<DynamicObject> = match object["metadata"]["namespace"].as_str() {
+            Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+            None => Api::all_with(client.clone(), &resource),
+        };
+        let name = object["metadata"]["name"].as_str().unwrap();
+        api.patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(object)).await.unwrap();
+    }
+}
+
+/// Whether somebody is told that they may not.
+fn is_forbidden<T: std::fmt::Debug>(answer: kube::Result<T>) -> bool {
+    matches!(answer, Err(kube::Error::Api(status)) if status.code == 403)
+}
+
+/// Gives the operator's service account the generated rights, and a kubeconfig; sees first that without them it has none.
+async fn with_generated_rights(cluster: &Cluster, sandbox: &Sandbox, options: &Options, folder: &tempfile::TempDir) -> PathBuf {
+    let objects = generated(options);
+    let client = cluster.client().await;
+    apply(&client, &objects[..1]).await;
+    assert_eq!(objects[0]["kind"], "ServiceAccount");
+    let name = |field: &str| objects[0]["metadata"][field].as_str().unwrap().to_owned();
+    let kubeconfig = kubeconfig_of(cluster, &name("namespace"), &name("name"), folder.path()).await;
+    let operator = client_of(&kubeconfig).await;
+    let echoes: Api<Echo> = Api::namespaced(operator.clone(), sandbox.namespace());
+    assert!(is_forbidden(echoes.list(&ListParams::default()).await), "nothing is forbidden in this cluster");
+    apply(&client, &objects[1..]).await;
+    // The API server's own caches follow in a moment.
+    eventually(SOON, "the rights are in force", async || echoes.list(&ListParams::default()).await.map_err(|e| e.to_string()))
+        .await;
+    // They are not more than they should be, either.
+    let secrets: Api<Secret> = Api::namespaced(operator.clone(), sandbox.namespace());
+    assert!(is_forbidden(secrets.list(&ListParams::default()).await), "Secrets");
+    assert!(is_forbidden(echoes.create(&PostParams::default(), &echo("web")).await), "resources of its users");
+    let elsewhere: Api<ConfigMap> = Api::namespaced(operator, "kube-system");
+    assert!(is_forbidden(elsewhere.list(&ListParams::default()).await), "ConfigMaps of the system");
+    kubeconfig
+}
+
+/// An object that says that it was made for `owner`, and that nothing of the owner's spec asks for.
+fn unwanted(owner: &Echo, kind: &str, api_version: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": api_version, "kind": kind,
+        "metadata": {
+            "name": "unwanted",
+            "labels": { "app.kubernetes.io/managed-by": operator::NAME },
+            "ownerReferences": [{
+                "apiVersion": "example.com/v1", "kind": "Echo", "name": owner.name_any(), "uid": owner.uid(), "controller": true,
+            }],
+        },
+        "spec": spec,
+    })
+}
+
+fn pods() -> Value {
+    json!({
+        "replicas": 0, "selector": { "matchLabels": { "a": "b" } },
+        "template": { "metadata": { "labels": { "a": "b" } }, "spec": { "containers": [{ "name": "a", "image": "a" }] } },
+    })
+}
+
+fn parsed<K: Namespaced>(value: Value) -> K {
+    serde_json::from_value(value).unwrap()
+}
+
+/// Creation, an edit, drift, a child that is gone, and children that are no longer wanted.
+async fn made_kept_and_pruned(sandbox: &Sandbox) {
+    sandbox.create(&echo("web").with_text("one")).await;
+    sandbox.create(&test_echo("fixed")).await;
+    sandbox.create(&preview("preview")).await;
+    let web: Echo = sandbox.ready("web").await;
+    sandbox.ready::<echo_test::Echo>("fixed").await;
+    sandbox.ready::<PreviewEnvironment>("preview").await;
+
+    sandbox.merge::<Echo>("web", json!({ "spec": { "text": "two", "replicas": 2 } })).await;
+    sandbox.ready::<Echo>("web").await;
+    sandbox.merge::<Deployment>("web", json!({ "spec": { "replicas": 7 } })).await;
+    let replicas = |deployment: &Deployment| deployment.spec.as_ref().unwrap().replicas;
+    sandbox.until("web", "is repaired", |deployment| replicas(deployment) == Some(2)).await;
+    let before: Service = sandbox.get("web").await;
+    sandbox.delete::<Service>("web").await;
+    sandbox.until("web", "is made again", |service: &Service| service.uid() != before.uid()).await;
+
+    sandbox.create::<Deployment>(&parsed(unwanted(&web, "Deployment", "apps/v1", &pods()))).await;
+    sandbox.create::<Service>(&parsed(unwanted(&web, "Service", "v1", &json!({ "ports": [{ "port": 1 }] })))).await;
+    sandbox.gone::<Deployment>("unwanted").await;
+    sandbox.gone::<Service>("unwanted").await;
+    sandbox.ready::<Echo>("web").await;
+}
+
+/// Objects of others in the way, which are told about as Events, and deletion.
+async fn refused_and_deleted(sandbox: &Sandbox) {
+    let foreign = |kind: &str, api_version: &str, name: &str, spec: Value| json!({ "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "spec": spec });
+    sandbox.create::<Deployment>(&parsed(foreign("Deployment", "apps/v1", "taken", pods()))).await;
+    sandbox.create::<Service>(&parsed(foreign("Service", "v1", "occupied", json!({ "ports": [{ "port": 1 }] })))).await;
+    for name in ["taken", "occupied"] {
+        sandbox.create(&echo(name)).await;
+        sandbox.not_ready::<Echo>(name, "NotOwned").await;
+        told(sandbox, name).await;
+    }
+    for name in ["web", "taken", "occupied"] {
+        sandbox.delete::<Echo>(name).await;
+    }
+    sandbox.delete::<echo_test::Echo>("fixed").await;
+    sandbox.delete::<PreviewEnvironment>("preview").await;
+    // Garbage collection takes the rest: the operator has no part in it, and no rights for it.
+    sandbox.none::<Echo>().await;
+}
+
+/// Waits for the Event about a resource that has to do with an object of somebody else.
+async fn told(sandbox: &Sandbox, name: &str) {
+    eventually(SOON, format!("there is an Event about {name}"), async || {
+        let events: Vec<Event> = sandbox.list().await;
+        let about = |event: &Event| {
+            let regarding = event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref());
+            event.reason.as_deref() == Some("NotOwned") && regarding == Some(name)
+        };
+        if events.iter().any(about) { Ok(()) } else { Err(events.iter().map(seen).collect::<String>()) }
+    })
+    .await;
+}
+
+async fn nothing_was_forbidden(operator: &Operator, echoes_left: u64) {
+    operator.until("the deletions were seen", |metrics| metrics.resources("echo") == echoes_left).await;
+    let metrics = operator.idle().await;
+    assert_eq!(metrics.sum("kubewright_api_requests_total", &[("code", "403")]), 0, "{metrics:?}");
+    assert!(metrics.requests("apply") > 0 && metrics.requests("create") > 0, "{metrics:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_in_two_namespaces_are_enough_there_and_reach_no_further() {
+    let (one, two, outside) = (Sandbox::new("here").await, Sandbox::new("there").await, Sandbox::new("outside").await);
+    let namespaces = vec![one.namespace().to_owned(), two.namespace().to_owned()];
+    // The account lives in a namespace that goes with the test.
+    let options =
+        Options { system_namespace: Some(outside.namespace().to_owned()), namespaces: namespaces.clone(), ..Options::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = with_generated_rights(one.cluster(), &one, &options, &folder).await;
+    let client = client_of(&kubeconfig).await;
+    let elsewhere: Api<Echo> = Api::namespaced(client, outside.namespace());
+    assert!(is_forbidden(elsewhere.list(&ListParams::default()).await));
+
+    let settings = Settings { namespaces, ..Settings::default() };
+    let operator = Operator::start_with(&operator::registry(), &kubeconfig, settings).await;
+    made_kept_and_pruned(&one).await;
+    refused_and_deleted(&one).await;
+    two.create(&echo("web")).await;
+    two.ready::<Echo>("web").await;
+    nothing_was_forbidden(&operator, 1).await;
+}
+
+/// `verb group/resource`, as roles have it.
+type Right = (String, String);
+
+/// What the roles among these objects allow.
+fn granted(objects: &[Value]) -> BTreeSet<Right> {
+    let texts = |value: &Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+    };
+    let rules = objects.iter().filter_map(|object| object["rules"].as_array()).flatten();
+    let each = |rule: &Value| {
+        let (groups, resources) = (texts(&rule["apiGroups"]), texts(&rule["resources"]));
+        assert_eq!((groups.len(), resources.len()), (1, 1), "{rule}");
+        let resource = format!("{}/{}", groups[0], resources[0]);
+        texts(&rule["verbs"]).into_iter().map(move |verb| (verb, resource.clone())).collect::<Vec<_>>()
+    };
+    rules.flat_map(each).collect()
+}
+
+/// What a request needs: an apply that creates needs two rights.
+fn needed(request: &Audited) -> Vec<Right> {
+    let path: Vec<&str> = request.uri.split('?').next().unwrap().trim_start_matches('/').split('/').collect();
+    let (group, rest) = match path[..] {
+        ["api", _, ref rest @ ..] => ("", rest),
+        ["apis", group, _, ref rest @ ..] => (group, rest),
+        _ => return Vec::new(),
+    };
+    let rest = if rest.len() > 2 && rest[0] == "namespaces" { &rest[2..] } else { rest };
+    let resource = match rest {
+        [resource, _, subresource] => format!("{group}/{resource}/{subresource}"),
+        [resource, ..] => format!("{group}/{resource}"),
+        [] => return Vec::new(),
+    };
+    let created = (request.verb == "patch" && request.code == 201).then(|| "create".to_owned());
+    created.into_iter().chain([request.verb.clone()]).map(|verb| (verb, resource.clone())).collect()
+}
+
+/// Mappings in the way and no longer wanted.
+async fn mappings_refused_and_pruned(sandbox: &Sandbox) {
+    let web: Echo = sandbox.get("web").await;
+    let owner: PreviewEnvironment = sandbox.get("preview").await;
+    let mut mapping = unwanted(&web, "Mapping", "getambassador.io/v3alpha1", &json!({ "prefix": "/", "service": "a" }));
+    let reference = &mut mapping["metadata"]["ownerReferences"][0];
+    reference["apiVersion"] = "platform9.com/v1".into();
+    reference["kind"] = "PreviewEnvironment".into();
+    reference["name"] = owner.name_any().into();
+    reference["uid"] = owner.uid().into();
+    sandbox.create::<Mapping>(&parsed(mapping)).await;
+    sandbox.gone::<Mapping>("unwanted").await;
+    let foreign = json!({ "metadata": { "name": "busy" }, "spec": { "prefix": "/", "service": "a" } });
+    sandbox.create::<Mapping>(&parsed(foreign)).await;
+    sandbox.create(&preview("busy")).await;
+    sandbox.not_ready::<PreviewEnvironment>("busy", "NotOwned").await;
+    told(sandbox, "busy").await;
+    sandbox.delete::<PreviewEnvironment>("busy").await;
+    sandbox.gone::<PreviewEnvironment>("busy").await;
+}
+
+fn mappings() -> CustomResourceDefinition {
+    let any = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    parsed_definition(json!({
+        "metadata": { "name": "mappings.getambassador.io" },
+        "spec": {
+            "group": "getambassador.io", "scope": "Namespaced",
+            "names": { "kind": "Mapping", "plural": "mappings", "singular": "mapping" },
+            "versions": [{
+                "name": "v3alpha1", "served": true, "storage": true,
+                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": any } } },
+            }],
+        },
+    }))
+}
+
+fn parsed_definition(value: Value) -> CustomResourceDefinition {
+    serde_json::from_value(value).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
+    let cluster = OwnCluster::up("rights");
+    cluster.install(&[mappings()]).await;
+    let sandbox = Sandbox::in_cluster(&cluster, "everywhere", &[]).await;
+    let (namespace, account) = AUDITED;
+    let options =
+        Options { system_namespace: Some(namespace.to_owned()), service_account: Some(account.to_owned()), ..Options::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = with_generated_rights(&cluster, &sandbox, &options, &folder).await;
+    let before = cluster.audited().len();
+
+    let operator = Operator::start_with(&operator::registry(), &kubeconfig, Settings::default()).await;
+    made_kept_and_pruned(&sandbox).await;
+    assert!(condition(&sandbox.get::<PreviewEnvironment>("preview").await, "Routed").holds());
+    mappings_refused_and_pruned(&sandbox).await;
+    refused_and_deleted(&sandbox).await;
+    nothing_was_forbidden(&operator, 0).await;
+
+    let used: BTreeSet<Right> = cluster.audited()[before..].iter().flat_map(needed).collect();
+    let granted = granted(&generated(&options));
+    let spare: Vec<&Right> = granted.difference(&used).filter(|right| !has_another_reason(right)).collect();
+    assert!(spare.is_empty(), "granted and not needed: {spare:?}\nneeded: {used:?}");
+}
+
+/// What no request shows: an API server that cannot stream initial states is asked for lists, and the admission of owner
+/// references looks for the right to update finalizers (without it, nothing would have been made here).
+fn has_another_reason((verb, resource): &Right) -> bool {
+    verb == "list" || (verb == "update" && resource.ends_with("/finalizers"))
+}

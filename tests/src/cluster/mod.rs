@@ -12,6 +12,7 @@
 
 mod connect;
 mod definitions;
+mod extra;
 mod metrics;
 mod operator;
 mod own;
@@ -20,6 +21,7 @@ mod wait;
 mod words;
 
 pub use connect::Cluster;
+pub use extra::{client_of, kubeconfig_of};
 pub use metrics::Metrics;
 pub use operator::Operator;
 pub use own::{Audited, OwnCluster};

@@ -69,6 +69,8 @@ impl OwnCluster {
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         let spec = Spec::new(format!("{PREFIX}{about}-{}", process::id()))
             .nodes(NODES)
+            // As some distributions have it: whoever blocks the deletion of an owner needs a right for that.
+            .arg(Component::KubeApiserver, "enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
             .arg(Component::KubeApiserver, "audit-policy-file", path("policy.json"))
             .arg(Component::KubeApiserver, "audit-log-path", path("audit.log"));
         let control_plane = up(&spec).disposable();
