@@ -18,6 +18,7 @@ use tokio_util::io::StreamReader;
 
 use crate::error::{ApiError, Failure};
 use crate::metrics::Metrics;
+use crate::yaml;
 
 /// Longest time for the answer to anything but a watch; the API server itself gives up after 60 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
@@ -131,7 +132,7 @@ impl Api {
             Precondition::Uid(uid) => uid.into(),
         };
         let query = Query::default().with("fieldManager", self.manager).with("force", "true").with("fieldValidation", "Strict");
-        self.send(verb, format!("{path}?{query}"), METADATA, Some((APPLY, body.to_string()))).await
+        self.send(verb, format!("{path}?{query}"), METADATA, Some((APPLY, yaml::encode(&body)))).await
     }
 
     /// Deletes exactly this version of exactly this object; what it owns goes in the background.

@@ -26,6 +26,7 @@ mod sinks;
 mod status;
 mod sync;
 mod worker;
+mod yaml;
 
 pub use error::{ApiError, Cause, Details, Failure, RunError};
 pub use manager::run;
