@@ -77,7 +77,8 @@ fn root() -> PathBuf {
 
 fn build_operator() -> PathBuf {
     // As `dev` does it: with the features that were compiled for `cargo xtask`, so that nothing is compiled again.
-    let cargo = Invocation::cargo().args(["build", "--package", "operator", "--bin", "operator", "--package", "xtask"]).folder(&root());
+    let cargo =
+        Invocation::cargo().args(["build", "--package", "operator", "--bin", "operator", "--package", "xtask"]).folder(&root());
     cargo.run().unwrap_or_else(|error| panic!("{error}"));
     Path::new(env!("CARGO_BIN_EXE_xtask")).with_file_name("operator")
 }
