@@ -1,10 +1,21 @@
 //! Reading metrics in the text format, of an operator or of an API server: sums of samples.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// One state of all counters and gauges.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Metrics(Vec<Sample>);
+
+/// Counters and gauges, one a line, as a failure shows them.
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Sample { name, labels, value } in self.0.iter().filter(|sample| !sample.name.contains("_duration_seconds")) {
+            writeln!(f, "{name}{labels:?} {value}")?;
+        }
+        Ok(())
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Sample {

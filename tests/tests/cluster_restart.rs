@@ -1,0 +1,133 @@
+//! Restarts with resources that exist, on a real control plane: what is in order is not written, what changed meanwhile is
+//! followed, and rest costs nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use operator_api::echo::{Echo, ServiceType};
+use operator_api::echo_test;
+use operator_api::preview::PreviewEnvironment;
+use serde_json::json;
+use tests::cluster::{Metrics, Operator, SOON, Sandbox, eventually, throughout};
+use tests::fixtures::{AnyEcho, ExampleEcho, echo, preview, test_echo};
+
+/// How many resources of each kind.
+const EACH: u64 = 5;
+
+async fn many(sandbox: &Sandbox) {
+    for number in 0..EACH {
+        let name = format!("web-{number}");
+        let mut with_all = echo(&name).with_replicas(1).with_resources(&[("cpu", "10m")], &[("memory", "32Mi")]);
+        if number % 2 == 0 {
+            with_all = with_all.with_text("$(HOME) \u{85} --x").with_service(ServiceType::NodePort);
+        }
+        sandbox.create(&with_all).await;
+        sandbox.create(&test_echo(&name)).await;
+        // Their objects have the names of the Echoes' otherwise.
+        sandbox.create(&preview(&format!("preview-{number}"))).await;
+    }
+    for number in 0..EACH {
+        sandbox.ready::<Echo>(&format!("web-{number}")).await;
+        sandbox.ready::<echo_test::Echo>(&format!("web-{number}")).await;
+        sandbox.ready::<PreviewEnvironment>(&format!("preview-{number}")).await;
+    }
+}
+
+/// Waits until the operator has looked at every resource since its start.
+async fn looked_at_all(operator: &Operator) -> Metrics {
+    let all = |metrics: &Metrics| {
+        ["echo", "echo-test", "preview"].iter().all(|c| metrics.resources(c) == EACH && metrics.reconciles(c) >= EACH)
+    };
+    operator.until("every resource was looked at", all).await;
+    operator.idle().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_with_resources_that_are_in_order_writes_nothing() {
+    let sandbox = Sandbox::new("restart").await;
+    let operator = sandbox.operate().await;
+    many(&sandbox).await;
+    operator.stop().await.unwrap();
+
+    let operator = sandbox.operate().await;
+    let metrics = looked_at_all(&operator).await;
+    assert_eq!(metrics.writes(), 0, "{metrics:?}");
+    assert_eq!(metrics.requests("get") + metrics.requests("list"), 1, "one question for the version at the start:\n{metrics:?}");
+    assert_eq!(metrics.sum("kubewright_reconcile_errors_total", &[]), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rest_costs_no_request_and_no_reconcile() {
+    let sandbox = Sandbox::new("rest").await;
+    let operator = sandbox.operate().await;
+    many(&sandbox).await;
+    let counts = |metrics: &Metrics| {
+        let requests = metrics.sum("kubewright_api_requests_total", &[]);
+        (requests, metrics.sum("kubewright_reconciles_total", &[]))
+    };
+    // The events of the last statuses may come after they were seen here.
+    let before = eventually(SOON, "nothing is counted for a moment", async || {
+        let one = counts(&operator.idle().await);
+        let mut same = true;
+        throughout(Duration::from_millis(500), "the operator answers", async || {
+            same &= counts(&operator.metrics().await) == one;
+            Ok(())
+        })
+        .await;
+        if same { Ok(one) } else { Err(format!("{one:?}")) }
+    })
+    .await;
+    throughout(Duration::from_secs(5), "nothing is counted", async || {
+        let now = counts(&operator.metrics().await);
+        if now == before { Ok(()) } else { Err(format!("{before:?}, then {now:?}")) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_while_the_operator_was_away_is_followed_and_the_rest_is_left_alone() {
+    let sandbox = Sandbox::new("away").await;
+    let operator = sandbox.operate().await;
+    for name in ["edited", "deleted", "child-deleted", "same"] {
+        sandbox.create(&echo(name).with_replicas(0).with_text("one")).await;
+        sandbox.ready::<Echo>(name).await;
+    }
+    operator.stop().await.unwrap();
+
+    sandbox.merge::<Echo>("edited", json!({ "spec": { "text": "two" } })).await;
+    sandbox.delete::<Echo>("deleted").await;
+    sandbox.gone::<Deployment>("deleted").await;
+    sandbox.gone::<Service>("deleted").await;
+    sandbox.delete::<Service>("child-deleted").await;
+    sandbox.create(&echo("new").with_replicas(0)).await;
+    let same: Deployment = sandbox.get("same").await;
+
+    let operator = sandbox.operate().await;
+    for name in ["edited", "child-deleted", "same", "new"] {
+        sandbox.ready::<Echo>(name).await;
+    }
+    sandbox.until("child-deleted", "is there again", |_: &Service| true).await;
+    let edited: Deployment = sandbox.get("edited").await;
+    assert_eq!(edited.spec.unwrap().template.spec.unwrap().containers[0].args, Some(vec!["-text=two".into()]));
+    assert!(sandbox.find::<Deployment>("deleted").await.is_none());
+    assert_eq!(sandbox.get::<Deployment>("same").await, same);
+    let metrics = operator.idle().await;
+    assert_eq!(metrics.requests("apply"), 4, "one for the edit, one for the Service, two for the new one:\n{metrics:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_operators_in_a_row_leave_one_status() {
+    let sandbox = Sandbox::new("status").await;
+    let operator = sandbox.operate().await;
+    sandbox.create(&echo("web").with_replicas(1)).await;
+    let before: Echo = sandbox.ready("web").await;
+    operator.stop().await.unwrap();
+    let operator = sandbox.operate().await;
+    operator.until("the Echo was looked at", |metrics| metrics.reconciles("echo") >= 1).await;
+    operator.idle().await;
+    let after: Echo = sandbox.get("web").await;
+    assert_eq!(after.status, before.status, "times of conditions move only with their status");
+    assert_eq!(after.metadata.resource_version, before.metadata.resource_version);
+}
