@@ -202,6 +202,7 @@ async fn a_namespace_goes_with_the_echoes_in_it_and_the_other_one_does_not_notic
     doomed.namespace_gone().await;
     operator.until("one Echo is known", |metrics| metrics.resources("echo") == 1).await;
     at_rest(&operator).await;
+    assert_eq!(failures(&operator.metrics().await), 0, "that a namespace goes is no failure");
     assert!(operator.is_healthy().await);
 
     let before: Deployment = other.get("web").await;
@@ -227,6 +228,9 @@ async fn an_echo_that_is_replaced_at_once_leaves_its_children_to_its_successor()
         let container = &deployment.spec.unwrap().template.spec.unwrap().containers[0];
         assert_eq!(container.args, Some(vec![format!("-text={round}")]));
     }
+    assert_eq!(failures(&operator.idle().await), 0, "to wait for garbage collection is no failure");
+    let told = operator.metrics().await.requests("create");
+    assert_eq!(told, 0, "Events: nobody has to do anything");
     at_rest(&operator).await;
     assert_eq!(names::<Deployment>(&sandbox).await.len(), 1);
 }

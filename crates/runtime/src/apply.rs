@@ -5,7 +5,7 @@
 
 use futures::future::join_all;
 use kubewright_core::children::Desired;
-use kubewright_core::observed::{self, ObservedChild, Outcome};
+use kubewright_core::observed::{self, Holder, ObservedChild, Outcome};
 use kubewright_core::plan::{Existing, Step, Why, plan};
 use kubewright_core::{KindInfo, ObjectKey};
 
@@ -43,6 +43,10 @@ impl Run<'_> {
                     tracing::info!(controller = self.running.name, resource = %self.key.key, child = %describe(want), %why, "applying");
                     (Precondition::Uid(uid), if matches!(why, Why::Drift(_)) { "repair" } else { "update" })
                 }
+                // Garbage collection takes it, and that wakes this resource: nobody has to do anything.
+                Step::Refuse { holder: Holder::Controller(by), .. } if self.engine.is_predecessor(&by.uid, self.key) => {
+                    return Some(Outcome::Terminating);
+                }
                 Step::Refuse { holder, .. } => return Some(Outcome::Refused(holder.clone())),
                 Step::Wait { .. } => return Some(Outcome::Terminating),
                 Step::Skip { .. } => return Some(Outcome::NotServed),
@@ -60,7 +64,7 @@ impl Run<'_> {
             }
             match self.look(&want.kind, &want.key).await {
                 // No watch shows this one (it lost our label), so no event will tell when it is gone: look again later.
-                Ok(Some(found)) if found.deleting && found.is_controlled_by(&self.owner.uid) => {
+                Ok(Some(found)) if self.is_about_to_go(&found) => {
                     return Some(transient("an older one is still being deleted"));
                 }
                 Ok(found) => step = self.plan_again(want, found.as_ref()),
@@ -68,6 +72,14 @@ impl Run<'_> {
             }
         }
         Some(transient("others change it at the same time"))
+    }
+
+    /// Whether an object is ours, or an earlier resource's of our name, and only waits for its end.
+    fn is_about_to_go(&self, found: &ObservedChild) -> bool {
+        found
+            .controller
+            .as_ref()
+            .is_some_and(|by| found.deleting && *by.uid == *self.owner.uid || self.engine.is_predecessor(&by.uid, self.key))
     }
 
     async fn write(&self, want: &Desired, precondition: Precondition<'_>, action: &'static str) -> Result<(), ApiError> {

@@ -67,6 +67,8 @@ pub(crate) struct Engine {
     pub(crate) sync: Arc<Sync>,
     pub(crate) queue: Queue,
     owners: Mutex<HashMap<Box<str>, WorkKey>>,
+    /// Resources that are gone while children of theirs are not: by UID, as `owners`.
+    former: Mutex<HashMap<Box<str>, WorkKey>>,
     retries: Mutex<HashMap<WorkKey, Retry>>,
 }
 
@@ -82,6 +84,7 @@ impl Engine {
             sync: Sync::new(),
             queue: Queue::default(),
             owners: Mutex::default(),
+            former: Mutex::default(),
             retries: Mutex::default(),
         })
     }
@@ -105,8 +108,33 @@ impl Engine {
     /// A child of the resource with this UID changed.
     pub(crate) fn wake_owner(&self, uid: &str) {
         let key = self.owners().get(uid).cloned();
-        if let Some(key) = key {
+        match key {
+            Some(key) => self.enqueue(key, Priority::Change),
+            None => self.wake_successor(uid),
+        }
+    }
+
+    /// A child of a resource that is gone changed: another resource of that name may wait for the child to go.
+    fn wake_successor(&self, uid: &str) {
+        let Some(key) = self.former().get(uid).cloned() else { return };
+        self.forget_childless(uid, &key);
+        if self.running(key.controller).parents.get(&key.key).is_some() {
             self.enqueue(key, Priority::Change);
+        }
+    }
+
+    /// Whether this UID is that of an earlier resource of the same name, whose children are about to go.
+    pub(crate) fn is_predecessor(&self, uid: &str, key: &WorkKey) -> bool {
+        self.former().get(uid) == Some(key)
+    }
+
+    fn former(&self) -> MutexGuard<'_, HashMap<Box<str>, WorkKey>> {
+        self.former.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_childless(&self, uid: &str, key: &WorkKey) {
+        if self.running(key.controller).children.iter().all(|cache| cache.owned_by(uid).is_empty()) {
+            self.former().remove(uid);
         }
     }
 
@@ -135,7 +163,12 @@ impl Engine {
 
     /// No resource has this UID any more.
     pub(crate) fn owner_gone(&self, uid: &str) {
-        self.owners().remove(uid);
+        let key = self.owners().remove(uid);
+        if let Some(key) = key {
+            // First in, then perhaps out again: the last child may go this very moment.
+            self.former().insert(uid.into(), key.clone());
+            self.forget_childless(uid, &key);
+        }
         self.events.clear(uid);
     }
 
