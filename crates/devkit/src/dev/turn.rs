@@ -14,6 +14,8 @@ use crate::terminal;
 
 /// How long an operator that was left behind may take to end.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long a turn may take to be given back.
+const PATIENCE: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(20);
 
 /// The right to use a control plane for a session. It is given back when this value, or the process, goes.
@@ -29,7 +31,14 @@ impl Turn {
         let path = home.join(format!("dev-{name}.lock"));
         let failed = |source| DevError::File { path: path.clone(), source };
         let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(failed)?;
-        file.try_lock().map_err(|_| DevError::Taken { name: name.to_owned() })?;
+        // A session that is just ending, or a fork of it that has not become another program yet, is waited for.
+        let deadline = Instant::now() + PATIENCE;
+        while file.try_lock().is_err() {
+            if Instant::now() > deadline {
+                return Err(DevError::Taken { name: name.to_owned() });
+            }
+            thread::sleep(POLL);
+        }
         Ok(Self { file, path })
     }
 
@@ -72,6 +81,7 @@ fn command_line(process: Pid) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::process::Stdio;
+    use std::sync::mpsc;
 
     use tempfile::TempDir;
 
@@ -97,11 +107,18 @@ mod tests {
         let mut child = sleeps.args(["-c", script, &kubeconfig.to_string_lossy()]).stdin(Stdio::null()).spawn().unwrap();
         Turn::take(home.path(), "dev").unwrap().note(child.id()).unwrap();
         let mut turn = Turn::take(home.path(), "dev").unwrap();
+        // A process that was just started has no arguments to be seen for a moment.
+        let (process, deadline) = (Pid::from_child(&child), Instant::now() + LIMIT);
+        while !command_line(process).contains("kubeconfig") && Instant::now() < deadline {
+            thread::sleep(POLL);
+        }
         turn.end_left_over(Path::new("/another/kubeconfig"));
         assert!(child.try_wait().unwrap().is_none(), "it belongs to somebody else");
         // Only a process that was waited for is gone, and here we are its parent.
-        let waits = thread::spawn(move || child.wait().unwrap());
+        let (ended, waits) = mpsc::channel();
+        thread::spawn(move || ended.send(child.wait().unwrap()).unwrap());
         turn.end_left_over(&kubeconfig);
-        assert!(!waits.join().unwrap().success(), "it ended by itself");
+        let status = waits.recv_timeout(LIMIT).unwrap();
+        assert!(!status.success(), "it ended by itself");
     }
 }
