@@ -68,7 +68,9 @@ fn cargo_test(root: &Path, arguments: &[String]) -> Invocation {
         matches!(argument.as_str(), "-p" | "--package" | "--workspace" | "--manifest-path") || argument.starts_with("--package=")
     };
     let all: &[&str] = if for_cargo.iter().any(names_packages) { &[] } else { &["--workspace"] };
-    Invocation::cargo().arg("test").args(all.iter().copied()).args(arguments.iter().map(String::as_str)).folder(root)
+    // One failure is no reason not to hear of the next.
+    let test = Invocation::cargo().args(["test", "--no-fail-fast"]).args(all.iter().copied());
+    test.args(arguments.iter().map(String::as_str)).folder(root)
 }
 
 /// What is for cargo, and what is for the tests' own runner, with the `--` between them.
@@ -109,10 +111,10 @@ mod tests {
 
     #[test]
     fn everything_is_tested_unless_packages_are_named() {
-        assert_eq!(typed(&[]), "cargo test --workspace");
-        assert_eq!(typed(&["drift", "--", "--nocapture"]), "cargo test --workspace drift -- --nocapture");
-        assert_eq!(typed(&["-p", "operator"]), "cargo test -p operator");
-        assert_eq!(typed(&["--", "-p"]), "cargo test --workspace -- -p");
+        assert_eq!(typed(&[]), "cargo test --no-fail-fast --workspace");
+        assert_eq!(typed(&["drift", "--", "--nocapture"]), "cargo test --no-fail-fast --workspace drift -- --nocapture");
+        assert_eq!(typed(&["-p", "operator"]), "cargo test --no-fail-fast -p operator");
+        assert_eq!(typed(&["--", "-p"]), "cargo test --no-fail-fast --workspace -- -p");
     }
 
     #[test]
