@@ -13,6 +13,7 @@ use kubewright::testing::home::Home;
 use kubewright::testing::progress;
 
 use super::definitions;
+use super::metrics::Metrics;
 
 /// Names the cluster for the tests: a kubeconfig with the rights of an administrator.
 const VARIABLE: &str = "KUBEWRIGHT_TEST_KUBECONFIG";
@@ -67,6 +68,12 @@ impl Cluster {
         let file = Kubeconfig::read_from(&self.kubeconfig).unwrap();
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
         Client::try_from(config).unwrap()
+    }
+
+    /// What the API server counts, now.
+    pub async fn metrics(&self) -> Metrics {
+        let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
+        Metrics::parse(&self.client().await.request_text(request).await.unwrap())
     }
 
     /// Installs more definitions, for operators that are only there for a test.
