@@ -4,19 +4,11 @@ use std::process::ExitCode;
 
 use kubewright::devkit::{self, Project};
 
-const LIBRARIES: [&str; 8] = [
-    "kubewright",
-    "kubewright-cli",
-    "kubewright-core",
-    "kubewright-devkit",
-    "kubewright-manifests",
-    "kubewright-runtime",
-    "kubewright-testing",
-    "operator-api",
-];
-
 fn project() -> Project {
-    Project::new(operator::registry(), "operator").pure(["kubewright-core", "operator-api"]).alone(LIBRARIES)
+    Project::new(operator::registry(), "operator")
+        .pure(["kubewright-core", "operator-api"])
+        .alone(["kubewright", "kubewright-cli", "kubewright-core", "kubewright-devkit", "kubewright-manifests"])
+        .alone(["kubewright-runtime", "kubewright-testing", "operator-api"])
 }
 
 fn main() -> ExitCode {
