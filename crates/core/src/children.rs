@@ -188,6 +188,8 @@ impl Stamp<'_> {
             _ => Map::new(),
         };
         let key = place(&kind, owner, &metadata)?;
+        // A child may have been copied from an object that was looked up: its identity must not come along.
+        metadata.retain(|field, _| ["labels", "annotations", "finalizers"].contains(&field.as_str()));
         body.insert("apiVersion".into(), kind.api_version().into());
         body.insert("kind".into(), (*kind.kind).into());
         metadata.insert("name".into(), (*key.name).into());

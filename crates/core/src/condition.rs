@@ -21,6 +21,9 @@ pub const RECONCILING: &str = "Reconciling";
 /// Nothing more happens until a person acts.
 pub const STALLED: &str = "Stalled";
 
+/// The types that the engine derives from the children; an operator's own conditions have other types.
+pub const STANDARD: [&str; 3] = [READY, RECONCILING, STALLED];
+
 /// One condition, before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {

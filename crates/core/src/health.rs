@@ -4,7 +4,7 @@
 
 use k8s_openapi::api::apps::v1::{DaemonSetStatus, DeploymentStatus, StatefulSetStatus};
 use k8s_openapi::api::batch::v1::JobStatus;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, ServiceStatus};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, PodStatus, ServiceStatus};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -48,6 +48,7 @@ impl Health {
 
 /// A condition as every kind has it, with only what is looked at.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct AnyCondition {
     #[serde(rename = "type")]
     type_: String,
@@ -56,6 +57,8 @@ struct AnyCondition {
     reason: String,
     #[serde(default)]
     message: String,
+    #[serde(default)]
+    observed_generation: Option<i64>,
 }
 
 #[derive(Deserialize, Default)]
@@ -87,7 +90,9 @@ pub fn of(child: &ChildState<'_>) -> Health {
         return Health::ready();
     }
     let any: AnyStatus = child.status().unwrap_or_default();
-    let behind = observed.generation.is_some_and(|g| any.observed_generation.is_some_and(|seen| seen < g));
+    // Some kinds say which generation they saw in their conditions alone.
+    let seen = any.observed_generation.or_else(|| any.conditions.iter().filter_map(|c| c.observed_generation).min());
+    let behind = observed.generation.is_some_and(|generation| seen.is_some_and(|seen| seen < generation));
     match (&*kind.group, &*kind.kind) {
         ("apps", "Deployment") => deployment(child, &any, behind),
         ("apps", "StatefulSet") => stateful_set(child, behind),
@@ -95,6 +100,7 @@ pub fn of(child: &ChildState<'_>) -> Health {
         ("batch", "Job") => job(child, &any),
         ("", "Service") => service(child),
         ("", "PersistentVolumeClaim") => volume_claim(child),
+        ("", "Pod") => pod(child, &any),
         _ => any_kind(child, &any, behind),
     }
 }
@@ -140,7 +146,7 @@ fn deployment(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
 }
 
 fn stateful_set(child: &ChildState<'_>, behind: bool) -> Health {
-    let Some(status) = child.status::<StatefulSetStatus>().filter(|_| !behind) else {
+    let Some(status) = child.status::<StatefulSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
         return Health::progressing(reason::PROGRESSING, "the StatefulSet controller has not seen the change yet");
     };
     let wanted = wanted_replicas(&child.desired.body).unwrap_or(1);
@@ -153,7 +159,7 @@ fn stateful_set(child: &ChildState<'_>, behind: bool) -> Health {
 }
 
 fn daemon_set(child: &ChildState<'_>, behind: bool) -> Health {
-    let Some(status) = child.status::<DaemonSetStatus>().filter(|_| !behind) else {
+    let Some(status) = child.status::<DaemonSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
         return Health::progressing(reason::PROGRESSING, "the DaemonSet controller has not seen the change yet");
     };
     let wanted = status.desired_number_scheduled;
@@ -195,6 +201,22 @@ fn volume_claim(child: &ChildState<'_>) -> Health {
     }
     let message = format!("PersistentVolumeClaim {} is {}", child.desired.key.name, phase.as_deref().unwrap_or("new"));
     Health::progressing(reason::PROGRESSING, message)
+}
+
+fn pod(child: &ChildState<'_>, any: &AnyStatus) -> Health {
+    let name = &child.desired.key.name;
+    let phase = child.status::<PodStatus>().and_then(|s| s.phase).unwrap_or_default();
+    let ready = any.conditions.iter().find(|c| c.type_ == "Ready");
+    match phase.as_str() {
+        "Succeeded" => Health::ready(),
+        "Failed" => Health::Failed { reason: reason::CHILD_FAILED, message: format!("Pod {name} failed") },
+        _ if ready.is_some_and(|c| c.status == "True") => Health::ready(),
+        _ => {
+            let why = any.conditions.iter().find(|c| c.status == "False" && !c.message.is_empty());
+            let why = why.map_or_else(String::new, |c| format!(": {}", c.message));
+            Health::progressing(reason::PROGRESSING, format!("Pod {name} is not ready{why}"))
+        }
+    }
 }
 
 /// Kinds that we know nothing about: their own `Ready`, `Reconciling` and `Stalled` count, where they have them.

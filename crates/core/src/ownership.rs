@@ -107,31 +107,49 @@ fn covered(node: &Value, value: &Value, path: &Path<'_>) -> Result<(), Missing> 
         Value::Object(map) if map.is_empty() => Err(path.missing()),
         Value::Object(map) => map.iter().try_for_each(|(name, value)| field(node, name, value, path)),
         Value::Array(items) if items.is_empty() => Err(path.missing()),
-        Value::Array(items) => {
-            items.iter().enumerate().try_for_each(|(index, item)| list_item(parts, item, &Path::Item(path, index)))
-        }
+        Value::Array(items) => list(parts, items, path),
         // A scalar that has parts: doubt.
         _ => Err(path.missing()),
     }
 }
 
-/// One item of a list that is a map (by keys) or a set (by value).
-fn list_item(parts: &Map<String, Value>, item: &Value, path: &Path<'_>) -> Result<(), Missing> {
-    for (name, node) in parts {
-        let found = match name.split_once(':') {
-            Some(("k", keys)) => has_keys(item, keys),
-            Some(("v", member)) => serde_json::from_str::<Value>(member).is_ok_and(|member| member == *item),
-            _ => false,
-        };
-        if found {
-            return covered(node, item, path);
+/// A list that is a map (by keys) or a set (by value). Each part of the entry stands for one item only: items that have
+/// all keys choose first, what is left is for those whose keys were left to a default.
+fn list(parts: &Map<String, Value>, items: &[Value], path: &Path<'_>) -> Result<(), Missing> {
+    let mut free: Vec<(&String, &Value)> = parts.iter().collect();
+    let mut found: Vec<Option<&Value>> = vec![None; items.len()];
+    for wanted in [Fit::Complete, Fit::Defaulted] {
+        for (item, slot) in items.iter().zip(&mut found).filter(|(_, slot)| slot.is_none()) {
+            let at = free.iter().position(|(name, _)| stands_for(name, item) == Some(wanted));
+            *slot = at.map(|at| free.swap_remove(at).1);
         }
     }
-    Err(path.missing())
+    items.iter().zip(found).enumerate().try_for_each(|(index, (item, node))| {
+        let path = Path::Item(path, index);
+        node.map_or_else(|| Err(path.missing()), |node| covered(node, item, &path))
+    })
 }
 
-/// Whether `item` is the one with these keys. Keys that we left to a default match anything.
-fn has_keys(item: &Value, keys: &str) -> bool {
-    let Ok(Value::Object(keys)) = serde_json::from_str(keys) else { return false };
-    keys.iter().all(|(key, value)| item.get(key).is_none_or(|wanted| wanted == value))
+/// How well a part of an entry fits an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// All keys, or the value, are the same.
+    Complete,
+    /// The keys that the item has are the same; the others were left to a default.
+    Defaulted,
+}
+
+/// Whether a part of the entry (`k:{"port":80}`, `v:"text"`) can stand for `item`.
+fn stands_for(name: &str, item: &Value) -> Option<Fit> {
+    match name.split_once(':')? {
+        ("k", keys) => {
+            let Ok(Value::Object(keys)) = serde_json::from_str(keys) else { return None };
+            if !keys.iter().all(|(key, value)| item.get(key).is_none_or(|wanted| wanted == value)) {
+                return None;
+            }
+            Some(if keys.keys().all(|key| item.get(key).is_some()) { Fit::Complete } else { Fit::Defaulted })
+        }
+        ("v", member) => serde_json::from_str::<Value>(member).ok().filter(|member| member == item).map(|_| Fit::Complete),
+        _ => None,
+    }
 }

@@ -22,5 +22,7 @@ pub const NOT_OWNED: &str = "NotOwned";
 pub const TERMINATING: &str = "Terminating";
 /// The API server did not take a child.
 pub const APPLY_FAILED: &str = "ApplyFailed";
+/// The API server did not let an object go that is no longer wanted.
+pub const DELETE_FAILED: &str = "DeleteFailed";
 /// The operator itself failed.
 pub const INTERNAL: &str = "InternalError";

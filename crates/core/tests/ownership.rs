@@ -120,3 +120,14 @@ fn the_path_reads_as_a_person_would_write_it() {
     let fields = json!({ "f:spec": { "f:containers": { "k:{\"name\":\"echo\"}": { ".": {}, "f:name": {} } } } });
     assert_eq!(covers(&fields, &object).unwrap_err().to_string(), "spec.containers[0].image");
 }
+
+#[test]
+fn an_item_whose_key_was_left_to_a_default_does_not_hide_behind_another() {
+    let object =
+        json!({ "spec": { "ports": [{ "port": 53, "name": "tcp" }, { "port": 53, "name": "udp", "protocol": "UDP" }] } });
+    let port = json!({ ".": {}, "f:port": {}, "f:name": {}, "f:protocol": {} });
+    let (tcp, udp) = (r#"k:{"port":53,"protocol":"TCP"}"#, r#"k:{"port":53,"protocol":"UDP"}"#);
+    assert_eq!(covers(&json!({ "f:spec": { "f:ports": { tcp: port, udp: port } } }), &object), Ok(()));
+    assert_eq!(covers(&json!({ "f:spec": { "f:ports": { udp: port } } }), &object).unwrap_err().path, "spec.ports[0]");
+    assert_eq!(covers(&json!({ "f:spec": { "f:ports": { tcp: port } } }), &object).unwrap_err().path, "spec.ports[1]");
+}

@@ -14,6 +14,7 @@ use kube::client::Body;
 use kubewright_core::{KindInfo, ObjectKey};
 use serde_json::json;
 use tokio::io::AsyncBufRead;
+use tokio::sync::Semaphore;
 use tokio_util::io::StreamReader;
 
 use crate::error::{ApiError, Failure};
@@ -28,6 +29,11 @@ const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 /// Server-side apply takes JSON too: it is YAML.
 const APPLY: &str = "application/apply-patch+yaml";
+
+/// Requests at once, watches apart: HTTP/1.1 needs a connection for each.
+const MAX_REQUESTS: usize = 32;
+/// How long the API server may take to accept a watch.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How much of an object the answer should carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +59,7 @@ pub(crate) struct Api {
     client: kube::Client,
     manager: &'static str,
     metrics: Arc<Metrics>,
+    places: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Api {
@@ -63,7 +70,7 @@ impl std::fmt::Debug for Api {
 
 impl Api {
     pub(crate) fn new(client: kube::Client, manager: &'static str, metrics: Arc<Metrics>) -> Self {
-        Self { client, manager, metrics }
+        Self { client, manager, metrics, places: Arc::new(Semaphore::new(MAX_REQUESTS)) }
     }
 
     /// Our field manager.
@@ -91,7 +98,8 @@ impl Api {
     ) -> Result<impl AsyncBufRead + Unpin + use<>, ApiError> {
         let accept = if form == Form::Metadata { METADATA } else { JSON };
         let request = request(Method::GET, format!("{path}?{query}"), accept, None)?;
-        let response = self.respond(Verb::Watch, request).await?;
+        let opened = tokio::time::timeout(OPEN_TIMEOUT, self.respond(Verb::Watch, request)).await;
+        let response = opened.map_err(|_| ApiError::Timeout(OPEN_TIMEOUT.as_secs()))??;
         let body = response.into_body().into_data_stream().map_err(std::io::Error::other);
         Ok(StreamReader::new(Box::pin(body)))
     }
@@ -153,6 +161,7 @@ impl Api {
 
     async fn send(&self, verb: Verb, uri: String, accept: &str, body: Option<(&str, String)>) -> Result<Bytes, ApiError> {
         let request = request(verb.method(), uri, accept, body)?;
+        let _place = self.places.acquire().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
         let answer = async {
             let response = self.respond(verb, request).await?;
             let collected = response.into_body().collect().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use kubewright_core::children::Desired;
 use kubewright_core::observed::{self, Holder, ObservedChild, Outcome};
 use kubewright_core::plan::{Existing, Step, Why, plan};
-use kubewright_core::{KindInfo, ObjectKey};
+use kubewright_core::{Class, KindInfo, ObjectKey};
 
 use crate::api::{Form, Precondition};
 use crate::error::ApiError;
@@ -19,19 +19,32 @@ const ROUNDS: usize = 4;
 /// What a step came to, or that the whole namespace is going away.
 type Executed = Option<Outcome>;
 
+/// What the steps of one run came to.
+pub(crate) struct Applied {
+    /// One for each desired child, in their order.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// What is no longer wanted and could not be deleted.
+    pub(crate) left: Vec<Left>,
+}
+
+/// An object that is no longer wanted and still there.
+pub(crate) struct Left {
+    /// Which one, for messages.
+    pub(crate) name: String,
+    /// Whether another try can help.
+    pub(crate) class: Class,
+    /// What the API server said.
+    pub(crate) message: String,
+}
+
 impl Run<'_> {
     /// Deletes first, then all other steps side by side. `None` when the namespace is being deleted.
-    pub(crate) async fn execute(&self, steps: Vec<Step>, desired: &[Desired]) -> Option<Vec<Outcome>> {
+    pub(crate) async fn execute(&self, steps: Vec<Step>, desired: &[Desired]) -> Option<Applied> {
         let (deletes, others): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|s| matches!(s, Step::Delete { .. }));
-        let failed = join_all(deletes.iter().map(|step| self.prune(step))).await.into_iter().flatten().next();
+        let left = join_all(deletes.iter().map(|step| self.prune(step))).await.into_iter().flatten().collect();
         // One step for each desired child, in their order.
         let outcomes = join_all(others.into_iter().zip(desired).map(|(step, want)| self.one(step, want))).await;
-        let mut outcomes: Vec<Outcome> = outcomes.into_iter().collect::<Option<_>>()?;
-        if let (Some(error), Some(slot)) = (failed, outcomes.iter_mut().find(|o| matches!(o, Outcome::InSync))) {
-            // What could not be deleted keeps the resource from being ready.
-            *slot = error;
-        }
-        Some(outcomes)
+        Some(Applied { outcomes: outcomes.into_iter().collect::<Option<_>>()?, left })
     }
 
     async fn one(&self, step: Step, want: &Desired) -> Executed {
@@ -39,6 +52,7 @@ impl Run<'_> {
         for _ in 0..ROUNDS {
             let (precondition, action) = match &step {
                 Step::Create { .. } => (Precondition::Absent, "create"),
+                Step::Apply { why, .. } if !self.engine.pace.allows(&want.kind, &want.key) => return Some(contested(why)),
                 Step::Apply { uid, why, .. } => {
                     tracing::info!(controller = self.running.name, resource = %self.key.key, child = %describe(want), %why, "applying");
                     (Precondition::Uid(uid), if matches!(why, Why::Drift(_)) { "repair" } else { "update" })
@@ -57,7 +71,12 @@ impl Run<'_> {
                 Err(error) => error,
             };
             if error.is_namespace_terminating() {
-                return None;
+                // The resource goes with its namespace; one of the whole cluster stays, and has other children.
+                return if self.owner.key.namespace().is_some() { None } else { Some(failed(&error)) };
+            }
+            if error.is_not_found() && self.running.child_cache(&want.kind).is_some_and(|cache| cache.optional) {
+                // Its API has just gone; the watch on its definition tells when it is back.
+                return Some(Outcome::NotServed);
             }
             if !error.is_identity_conflict() {
                 return Some(failed(&error));
@@ -109,7 +128,7 @@ impl Run<'_> {
     }
 
     /// Deletes what is no longer wanted; gives what went wrong.
-    async fn prune(&self, step: &Step) -> Option<Outcome> {
+    async fn prune(&self, step: &Step) -> Option<Left> {
         let Step::Delete { kind, key, uid, resource_version } = step else { return None };
         tracing::info!(controller = self.running.name, resource = %self.key.key, child = %format!("{kind} {key}"), "deleting");
         match self.engine.api.delete(kind, key, uid, *resource_version).await {
@@ -118,12 +137,10 @@ impl Run<'_> {
                 None
             }
             Err(error) if error.is_not_found() => None,
-            // It changed since we looked; the watch brings the newer version, and with it another run.
-            Err(error) if error.is_identity_conflict() => {
-                let message = format!("{kind} {} changed while it was to be deleted", key.name);
-                Some(Outcome::Failed { class: kubewright_core::Class::Transient, message })
+            Err(error) => {
+                let class = if error.is_identity_conflict() { Class::Transient } else { error.class() };
+                Some(Left { name: format!("{kind} {}", key.name), class, message: error.to_string() })
             }
-            Err(error) => Some(failed(&error)),
         }
     }
 }
@@ -133,7 +150,19 @@ fn failed(error: &ApiError) -> Outcome {
 }
 
 fn transient(message: &str) -> Outcome {
-    Outcome::Failed { class: kubewright_core::Class::Transient, message: message.to_owned() }
+    Outcome::Failed { class: Class::Transient, message: message.to_owned() }
+}
+
+/// Two who want different things of one field must not do so in a hot loop.
+fn contested(why: &Why) -> Outcome {
+    let what = match why {
+        Why::Drift(path) => format!("{path} is"),
+        Why::Changed | Why::Unknown => "it is".to_owned(),
+    };
+    transient(&format!(
+        "{what} changed again and again by somebody else; it is repaired less often now: find out who it is with \
+         `kubectl get --show-managed-fields -o yaml`, and stop them"
+    ))
 }
 
 fn describe(want: &Desired) -> String {

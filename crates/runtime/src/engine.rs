@@ -16,6 +16,7 @@ use crate::cache::reads::ReadCache;
 use crate::cache::written::Written;
 use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::queue::{Priority, Queue, WorkKey};
 use crate::sync::Sync;
 
@@ -66,6 +67,7 @@ pub(crate) struct Engine {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) sync: Arc<Sync>,
     pub(crate) queue: Queue,
+    pub(crate) pace: Pace,
     owners: Mutex<HashMap<Box<str>, WorkKey>>,
     /// Resources that are gone while children of theirs are not: by UID, as `owners`.
     former: Mutex<HashMap<Box<str>, WorkKey>>,
@@ -83,6 +85,7 @@ impl Engine {
             metrics,
             sync: Sync::new(),
             queue: Queue::default(),
+            pace: Pace::default(),
             owners: Mutex::default(),
             former: Mutex::default(),
             retries: Mutex::default(),
@@ -175,6 +178,11 @@ impl Engine {
     /// The resource is gone; garbage collection takes its children.
     pub(crate) fn parent_gone(&self, key: &WorkKey, uid: &str) {
         self.owner_gone(uid);
+        self.forget(key);
+    }
+
+    /// What was remembered about a resource that is gone.
+    pub(crate) fn forget(&self, key: &WorkKey) {
         self.queue.forget(key);
         self.retries().remove(key);
         self.reads.forget_reader(key);

@@ -32,6 +32,9 @@ pub enum RunError {
     /// A registry that cannot work.
     #[error(transparent)]
     Registry(#[from] kubewright_core::registry::RegistryError),
+    /// A part of the engine panicked; going on would mean working blindly.
+    #[error("a part of the engine ended with a panic (the log says which); start it again, and please report this")]
+    Defect,
     /// Running reconciles did not end in time.
     #[error("{running} reconciles were still running after {seconds} s and were cut off; the next start goes on with them")]
     Shutdown {

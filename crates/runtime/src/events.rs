@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kubewright_core::children::Owner;
@@ -18,6 +19,17 @@ const CAPACITY: usize = 256;
 /// Longest note (events.k8s.io/v1), in bytes.
 const MAX_NOTE: usize = 1024;
 
+/// Between two Events about one resource for one reason, whatever their words.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// What was last told about a resource.
+#[derive(Debug)]
+struct Told {
+    reason: u64,
+    note: u64,
+    at: Instant,
+}
+
 /// Tells Events.
 #[derive(Debug)]
 pub(crate) struct Events {
@@ -25,7 +37,7 @@ pub(crate) struct Events {
     reporter: &'static str,
     instance: String,
     /// What was last told about a resource (by UID).
-    told: Mutex<HashMap<Box<str>, u64>>,
+    told: Mutex<HashMap<Box<str>, Told>>,
 }
 
 impl Events {
@@ -47,11 +59,13 @@ impl Events {
 
     /// Warns about a resource, unless that was the last thing that was told about it.
     pub(crate) fn warn(&self, about: &Owner, reason: &str, note: &str) {
-        let what = hash::of(format!("{reason}\0{note}").as_bytes());
+        let now = Told { reason: hash::of(reason.as_bytes()), note: hash::of(note.as_bytes()), at: Instant::now() };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.insert(about.uid.clone().into(), what) == Some(what) {
+        let known = told.get(&*about.uid).filter(|before| before.reason == now.reason);
+        if known.is_some_and(|before| before.note == now.note || before.at.elapsed() < PAUSE) {
             return;
         }
+        told.insert(about.uid.clone().into(), now);
         drop(told);
         // Events of cluster-scoped objects live in `default`.
         let namespace = about.key.namespace().unwrap_or("default").to_owned();

@@ -18,6 +18,7 @@ mod events;
 mod http;
 mod manager;
 mod metrics;
+mod pace;
 mod queue;
 mod reconcile;
 mod reflector;

@@ -63,15 +63,29 @@ pub async fn run(
     for _ in 0..settings.workers.max(1) {
         workers.spawn(Arc::clone(&engine).work());
     }
-    stop.await;
+    let ended_early = tokio::select! {
+        () = stop => false,
+        () = ended_badly(&mut background) => true,
+    };
     let busy = engine.close();
     tracing::info!(busy, "stopping");
     let ended = tokio::time::timeout(settings.shutdown_deadline, workers.join_all()).await;
     background.shutdown().await;
     match ended {
+        Ok(_) if ended_early => Err(RunError::Defect),
         Ok(_) => Ok(()),
         Err(_) => Err(RunError::Shutdown { running: engine.running_now(), seconds: settings.shutdown_deadline.as_secs() }),
     }
+}
+
+/// Resolves when a task panicked that must run as long as the process: without it the operator would be blind.
+async fn ended_badly(background: &mut JoinSet<()>) {
+    while let Some(ended) = background.join_next().await {
+        if ended.is_err_and(|e| e.is_panic()) {
+            return;
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 async fn configure(connect: Connect) -> Result<kube::Config, RunError> {
@@ -131,10 +145,12 @@ impl Watches<'_> {
         }
         let mut opened: Vec<std::any::TypeId> = Vec::new();
         let reads: Vec<ReadKind> = self.engine.controllers.iter().flat_map(|c| c.controller.reads()).collect();
-        for read in reads {
+        for read in &reads {
             if !opened.contains(&read.type_id) {
                 opened.push(read.type_id);
-                self.reads(&read);
+                // A kind that one controller cannot do without is not optional.
+                let optional = reads.iter().filter(|r| r.type_id == read.type_id).all(|r| r.optional);
+                self.reads(&ReadKind { optional, ..read.clone() });
             }
         }
     }

@@ -84,7 +84,8 @@ impl State {
             if at > now {
                 return Some(at);
             }
-            self.push(key, Priority::Change);
+            // A retry never goes before a change: many failing resources must not starve the healthy ones.
+            self.push(key, Priority::Sweep);
         }
         None
     }

@@ -9,6 +9,7 @@ use kubewright_core::plan::{Existing, Step, plan};
 use kubewright_core::registry::{Built, Report, owner_of};
 use kubewright_core::{Class, reason};
 
+use crate::apply::{Applied, Left};
 use crate::cache::parents::Parent;
 use crate::cache::reads::ReadCache;
 use crate::engine::{Engine, Running};
@@ -21,6 +22,11 @@ pub(crate) enum End {
     Done,
     /// Something was looked up that changed meanwhile: run again at once.
     Again,
+    /// The operator says that the resource asks for something that cannot work: an edit, or a change of what was looked up,
+    /// brings it back.
+    Parked,
+    /// Something must end first; no failure, but nobody may tell when it has ended.
+    Waits,
     /// It did not work; the class decides what follows.
     Failed(Class),
 }
@@ -52,19 +58,20 @@ impl Run<'_> {
             Ok(built) => built,
             Err(defect) => return self.defect(&defect).await,
         };
+        if !fresh {
+            return End::Again;
+        }
         let desired = match built {
             Ok(desired) => desired,
             Err(invalid) => {
                 self.engine.events.warn(&self.owner, invalid.reason, &invalid.message);
                 let told = self.tell(Vec::new(), Verdict::Stalled(invalid.reason, invalid.message)).await;
-                return told.unwrap_or(End::Failed(Class::Invalid));
+                return told.unwrap_or(End::Parked);
             }
         };
-        let outcomes = self.apply(&desired).await;
         // The namespace is going away, and everything in it: there is nobody to tell.
-        let Some(outcomes) = outcomes else { return End::Done };
-        let end = self.status(&desired, &outcomes).await;
-        if fresh { end } else { End::Again }
+        let Some(applied) = self.apply(&desired).await else { return End::Done };
+        self.status(&desired, &applied).await
     }
 
     /// The desired children, and whether nothing changed that they were built from.
@@ -80,7 +87,7 @@ impl Run<'_> {
     }
 
     /// Plans and executes; `None` when the namespace is being deleted.
-    async fn apply(&self, desired: &[Desired]) -> Option<Vec<Outcome>> {
+    async fn apply(&self, desired: &[Desired]) -> Option<Applied> {
         let existing = self.existing(desired);
         let existing: Vec<Existing<'_>> = existing.iter().map(|(kind, child)| Existing { kind, child }).collect();
         let served = |kind: &_| self.running.child_cache(kind).is_none_or(|cache| cache.is_served());
@@ -120,7 +127,7 @@ impl Run<'_> {
         }
     }
 
-    async fn status(&self, desired: &[Desired], outcomes: &[Outcome]) -> End {
+    async fn status(&self, desired: &[Desired], applied: &Applied) -> End {
         let observed: Vec<Option<Arc<ObservedChild>>> = desired
             .iter()
             .map(|want| {
@@ -131,20 +138,20 @@ impl Run<'_> {
         let states: Vec<ChildState<'_>> = desired
             .iter()
             .zip(&observed)
-            .zip(outcomes)
+            .zip(&applied.outcomes)
             .map(|((desired, observed), outcome)| ChildState { desired, observed: observed.as_deref(), outcome })
             .collect();
-        let verdict = verdict(&self.running.kind, &states);
-        self.warn(&verdict, outcomes);
-        let told = self.tell(states, verdict).await;
-        told.unwrap_or_else(|| worst(outcomes).map_or(End::Done, End::Failed))
+        let verdict = with_left(verdict(&self.running.kind, &states), &applied.left);
+        let end = end_of(applied);
+        self.warn(&verdict, &end);
+        self.tell(states, verdict).await.unwrap_or(end)
     }
 
     /// An Event for what a person must know: what was refused, and what the API server does not accept.
-    fn warn(&self, verdict: &Verdict, outcomes: &[Outcome]) {
+    fn warn(&self, verdict: &Verdict, end: &End) {
         match verdict {
             Verdict::Ready(_) => self.engine.events.clear(&self.owner.uid),
-            Verdict::Stalled(reason, message) | Verdict::Progressing(reason, message) if worst(outcomes).is_some() => {
+            Verdict::Stalled(reason, message) | Verdict::Progressing(reason, message) if matches!(end, End::Failed(_)) => {
                 self.engine.events.warn(&self.owner, reason, message);
             }
             _ => {}
@@ -179,15 +186,31 @@ impl Run<'_> {
     }
 }
 
-/// The worst class among the outcomes. What only waits is not a failure: an event tells when it is over.
-fn worst(outcomes: &[Outcome]) -> Option<Class> {
+/// How a run ends whose steps came to this.
+fn end_of(applied: &Applied) -> End {
     let class = |outcome: &Outcome| match outcome {
         Outcome::Failed { class, .. } => Some(*class),
         Outcome::Refused(_) => Some(Class::Refused),
         Outcome::InSync | Outcome::Terminating | Outcome::NotServed => None,
     };
-    // One that another try can help goes first: only when all wait for an edit is the resource parked.
-    outcomes.iter().filter_map(class).min_by_key(|class| (*class == Class::Invalid, *class))
+    let classes = applied.outcomes.iter().filter_map(class).chain(applied.left.iter().map(|left| left.class));
+    // One that another try soon can help goes first.
+    match classes.min_by_key(|class| (*class == Class::Invalid, *class)) {
+        Some(class) => End::Failed(class),
+        None if applied.outcomes.contains(&Outcome::Terminating) => End::Waits,
+        None => End::Done,
+    }
+}
+
+/// What is no longer wanted and still there keeps a resource from being ready.
+fn with_left(verdict: Verdict, left: &[Left]) -> Verdict {
+    let Some(first) = left.first() else { return verdict };
+    let message = format!("{} is no longer wanted and could not be deleted: {}", first.name, first.message);
+    match verdict {
+        Verdict::Stalled(..) => verdict,
+        _ if first.class == Class::Invalid => Verdict::Stalled(reason::DELETE_FAILED, message),
+        _ => Verdict::Progressing(reason::DELETE_FAILED, message),
+    }
 }
 
 #[cfg(test)]
@@ -196,12 +219,32 @@ mod tests {
 
     use super::*;
 
+    fn applied(outcomes: Vec<Outcome>) -> Applied {
+        Applied { outcomes, left: Vec::new() }
+    }
+
+    fn failed(class: Class) -> Outcome {
+        Outcome::Failed { class, message: String::new() }
+    }
+
     #[test]
-    fn what_another_try_can_help_is_not_parked_by_what_waits_for_an_edit() {
-        let failed = |class| Outcome::Failed { class, message: String::new() };
-        assert_eq!(worst(&[Outcome::InSync, Outcome::Terminating, Outcome::NotServed]), None);
-        assert_eq!(worst(&[failed(Class::Invalid)]), Some(Class::Invalid));
-        assert_eq!(worst(&[failed(Class::Invalid), Outcome::Refused(Holder::Nobody)]), Some(Class::Refused));
-        assert_eq!(worst(&[Outcome::Refused(Holder::Nobody), failed(Class::Transient)]), Some(Class::Transient));
+    fn what_another_try_soon_can_help_goes_before_what_needs_a_change() {
+        assert_eq!(end_of(&applied(vec![Outcome::InSync, Outcome::NotServed])), End::Done);
+        assert_eq!(end_of(&applied(vec![Outcome::InSync, Outcome::Terminating])), End::Waits);
+        assert_eq!(end_of(&applied(vec![failed(Class::Invalid)])), End::Failed(Class::Invalid));
+        let mixed = applied(vec![failed(Class::Invalid), Outcome::Refused(Holder::Nobody)]);
+        assert_eq!(end_of(&mixed), End::Failed(Class::Refused));
+        let mixed = applied(vec![Outcome::Refused(Holder::Nobody), failed(Class::Transient)]);
+        assert_eq!(end_of(&mixed), End::Failed(Class::Transient));
+    }
+
+    #[test]
+    fn what_could_not_be_deleted_is_told_and_tried_again_even_when_nothing_else_is_wanted() {
+        let left = Left { name: "ConfigMap old".into(), class: Class::Transient, message: "denied".into() };
+        let verdict = with_left(Verdict::Ready("all is well".into()), std::slice::from_ref(&left));
+        let Verdict::Progressing(reason::DELETE_FAILED, message) = verdict else { panic!("{verdict:?}") };
+        assert!(message.contains("ConfigMap old") && message.contains("denied"), "{message}");
+        let applied = Applied { outcomes: Vec::new(), left: vec![left] };
+        assert_eq!(end_of(&applied), End::Failed(Class::Transient));
     }
 }

@@ -20,8 +20,10 @@ use crate::error::{ApiError, Failure};
 const PAGE: &str = "500";
 /// How long the server keeps a watch open, in seconds, before jitter; it is opened again from where it ended.
 const WATCH_SECONDS: u64 = 290;
-/// How long a watch may be silent beyond its own end before the connection counts as dead. Bookmarks come every minute.
-const SILENCE: Duration = Duration::from_secs(WATCH_SECONDS + 40);
+/// How long a watch may be silent before the connection counts as dead. Bookmarks come about every minute.
+const SILENCE: Duration = Duration::from_secs(150);
+/// Failures in a row after which the position itself is doubted, and everything is listed anew.
+const DOUBT: u32 = 3;
 
 /// What is watched.
 #[derive(Clone, Debug)]
@@ -57,6 +59,10 @@ pub(crate) trait Sink: Send {
     fn delete(&mut self, json: &[u8]);
     /// The initial state is complete, as of this version.
     fn listed(&mut self, version: u64);
+    /// The watch goes on from where it was: what is cached is up to date again.
+    fn opened(&mut self);
+    /// Handling an object panicked.
+    fn panicked(&mut self);
     /// The collection could not be read; it is tried again.
     fn failed(&mut self, error: &ApiError);
 }
@@ -69,6 +75,7 @@ pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink)
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
     let mut streaming = true;
     let mut position: Option<String> = None;
+    let mut failures = 0;
     loop {
         let started = Instant::now();
         let round = match position.take() {
@@ -78,6 +85,7 @@ pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink)
         };
         if started.elapsed() >= SHORT {
             backoff.reset();
+            failures = 0;
         }
         match round {
             Ok(End::Listed(version)) => position = Some(version),
@@ -93,10 +101,19 @@ pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink)
                 if !error.is_expired() {
                     sink.failed(&error);
                 }
-                position = version;
+                failures += 1;
+                position = version.filter(|_| failures < DOUBT);
                 tokio::time::sleep(backoff.next()).await;
             }
         }
+    }
+}
+
+/// One bad object must not end the watch for all others: a panic of a sink is an object that cannot be decoded.
+fn guarded(sink: &mut dyn Sink, handle: impl FnOnce(&mut dyn Sink)) {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle(sink)));
+    if outcome.is_err() {
+        sink.panicked();
     }
 }
 
@@ -138,7 +155,10 @@ async fn watch(api: &Api, collection: &Collection, sink: &mut dyn Sink, version:
     match api.watch(&path, collection.form, &query).await {
         Err(error) if error.is_expired() => Err((error, None)),
         Err(error) => Err((error, Some(version.to_owned()))),
-        Ok(lines) => follow(lines, sink, Some(version.to_owned())).await,
+        Ok(lines) => {
+            sink.opened();
+            follow(lines, sink, Some(version.to_owned())).await
+        }
     }
 }
 
@@ -190,8 +210,8 @@ async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut v
         let event: Event<'_> = serde_json::from_slice(&line).map_err(|e| broken(e, None))?;
         let json = event.object.get();
         match &*event.type_ {
-            "ADDED" | "MODIFIED" => sink.upsert(json.as_bytes()),
-            "DELETED" => sink.delete(json.as_bytes()),
+            "ADDED" | "MODIFIED" => guarded(sink, |sink| sink.upsert(json.as_bytes())),
+            "DELETED" => guarded(sink, |sink| sink.delete(json.as_bytes())),
             "BOOKMARK" => {}
             _ => {
                 let failure: Failure = serde_json::from_str(json).unwrap_or_default();
@@ -236,7 +256,9 @@ async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Resul
         if next.is_empty() {
             sink.listing();
         }
-        page.items.unwrap_or_default().iter().for_each(|item| sink.upsert(item.get().as_bytes()));
+        for item in page.items.unwrap_or_default() {
+            guarded(sink, |sink| sink.upsert(item.get().as_bytes()));
+        }
         if page.metadata.next.is_empty() {
             sink.listed(page.metadata.resource_version.parse().unwrap_or(0));
             return Ok(End::Listed(page.metadata.resource_version));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use kubewright_core::kind::{AnyObject, ReadKind};
 use kubewright_core::observed::{DecodeError, decode, decode_identity};
+use kubewright_core::registry::Controller;
 use kubewright_core::{KindInfo, ObjectKey};
 
 use crate::cache::children::{ChildCache, Owners};
@@ -39,6 +40,15 @@ impl Common {
     fn undecodable(&self, error: &DecodeError) {
         self.engine.metrics.undecodable(&self.collection.kind.kind);
         tracing::error!(collection = %self.collection, %error, "an object could not be decoded and is not worked on");
+    }
+
+    fn opened(&self) {
+        self.token.set(State::Synced);
+    }
+
+    fn panicked(&self) {
+        self.engine.metrics.undecodable(&self.collection.kind.kind);
+        tracing::error!(collection = %self.collection, "decoding an object panicked; it is not worked on");
     }
 
     fn failed(&mut self, error: &ApiError) {
@@ -89,10 +99,15 @@ impl Sink for ParentSink {
         self.common.see(&key);
         let engine = &self.common.engine;
         let running = engine.running(self.controller);
-        let object = match running.controller.decode(json) {
+        let decoded = running.controller.decode(json).or_else(|error| without_status(json, &*running.controller).ok_or(error));
+        let object = match decoded {
             Ok(object) => object,
             Err(error) => {
-                tracing::error!(resource = %key, "does not have the form of its kind; is an older CRD installed?");
+                tracing::error!(resource = %key, "does not have the form of its kind; is another version of the CRD installed?");
+                // What is cached is not what exists any more: nothing more is done for it, until it can be read again.
+                if running.parents.forget(&key, &uid).is_some() {
+                    self.gone(key, &uid);
+                }
                 return self.common.undecodable(&error.into());
             }
         };
@@ -128,9 +143,24 @@ impl Sink for ParentSink {
         self.common.token.set(State::Synced);
     }
 
+    fn opened(&mut self) {
+        self.common.opened();
+    }
+
+    fn panicked(&mut self) {
+        self.common.panicked();
+    }
+
     fn failed(&mut self, error: &ApiError) {
         self.common.failed(error);
     }
+}
+
+/// The resource without its status: one that an older operator wrote may not have today's form, and is written anew anyway.
+fn without_status(json: &[u8], controller: &dyn Controller) -> Option<Arc<dyn AnyObject>> {
+    let mut value: serde_json::Value = serde_json::from_slice(json).ok()?;
+    value.as_object_mut()?.remove("status")?;
+    controller.decode(value.to_string().as_bytes()).ok()
 }
 
 /// Objects of one owned kind.
@@ -181,6 +211,14 @@ impl Sink for ChildSink {
             self.common.engine.sweep_owners_of(&self.cache.kind);
         }
         self.common.token.set(State::Synced);
+    }
+
+    fn opened(&mut self) {
+        self.common.opened();
+    }
+
+    fn panicked(&mut self) {
+        self.common.panicked();
     }
 
     fn failed(&mut self, error: &ApiError) {
@@ -245,6 +283,14 @@ impl Sink for ReadSink {
         self.common.token.set(State::Synced);
     }
 
+    fn opened(&mut self) {
+        self.common.opened();
+    }
+
+    fn panicked(&mut self) {
+        self.common.panicked();
+    }
+
     fn failed(&mut self, error: &ApiError) {
         if self.read.optional && error.is_not_found() {
             self.common.token.set(State::NotServed);
@@ -301,6 +347,14 @@ impl Sink for DefinitionSink {
     fn listed(&mut self, _version: u64) {
         self.set(self.found);
         self.common.token.set(State::Synced);
+    }
+
+    fn opened(&mut self) {
+        self.common.opened();
+    }
+
+    fn panicked(&mut self) {
+        self.common.panicked();
     }
 
     fn failed(&mut self, error: &ApiError) {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kubewright_core::Class;
-use kubewright_core::condition::{Verdict, merge};
+use kubewright_core::condition::{STANDARD, Verdict, merge};
 use kubewright_core::observed::decode_identity;
 use kubewright_core::registry::Report;
 use serde_json::{Value, json};
@@ -24,6 +24,10 @@ impl Run<'_> {
         if status == current {
             return None;
         }
+        if let Err(wait) = self.running.written.may_differ(key, &current, &status) {
+            self.engine.queue.add_after(self.key.clone(), wait);
+            return None;
+        }
         let body = json!({
             "apiVersion": self.owner.kind.api_version(), "kind": self.owner.kind.kind,
             "metadata": { "name": &*key.name, "namespace": key.namespace() },
@@ -33,7 +37,10 @@ impl Run<'_> {
         let version = match answer {
             Ok(answer) => decode_identity(&answer).map(|(_, _, version)| version).unwrap_or_default(),
             // It is gone, or another one of that name: its own events tell what to do.
-            Err(error) if error.is_not_found() || error.is_identity_conflict() => return Some(End::Done),
+            Err(error) if error.is_not_found() || error.is_identity_conflict() => {
+                tracing::debug!(controller = self.running.name, resource = %key, %error, "there is no such status to write");
+                return None;
+            }
             Err(error) => {
                 tracing::warn!(controller = self.running.name, resource = %key, %error, "the status was not written");
                 return Some(End::Failed(match error.class() {
@@ -58,7 +65,8 @@ impl Run<'_> {
             Some(conditions) => serde_json::from_value(conditions.clone())?,
             None => Vec::new(),
         };
-        let wanted: Vec<_> = verdict.conditions().into_iter().chain(conditions).collect();
+        let wanted: Vec<_> =
+            verdict.conditions().into_iter().chain(conditions.into_iter().filter(|c| !STANDARD.contains(&c.type_))).collect();
         let generation = self.parent.generation();
         // The API server keeps whole seconds.
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();

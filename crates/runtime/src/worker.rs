@@ -24,9 +24,14 @@ impl Engine {
                 Err(panic) => self.panicked(&key, &story(&*panic)).await,
             };
             let name = self.running(key.controller).name;
-            let error = if let End::Failed(class) = end { Some(class) } else { None };
+            let error = match end {
+                End::Failed(class) => Some(class),
+                End::Parked => Some(Class::Invalid),
+                End::Done | End::Again | End::Waits => None,
+            };
             self.metrics.reconciled(name, started.elapsed(), error);
             self.schedule(&key, &end);
+            self.forget_if_gone(&key);
             self.queue.done(&key);
         }
     }
@@ -45,22 +50,25 @@ impl Engine {
     fn schedule(&self, key: &WorkKey, end: &End) {
         match end {
             End::Again => self.queue.add(key.clone(), Priority::Change),
-            // An invalid resource is parked: its edit, or a change of what it looked up, brings it back.
-            End::Done | End::Failed(Class::Invalid) => {
+            End::Done | End::Parked => {
                 self.retries().remove(key);
             }
-            End::Failed(Class::Transient | Class::Refused | Class::Bug) => {
+            End::Waits | End::Failed(_) => {
                 let parent = || self.running(key.controller).parents.get(&key.key);
                 let generation = parent().and_then(|parent| parent.generation());
-                let first = || Retry::new(Backoff::new(BACKOFF.0, BACKOFF.1));
+                // What the API server does not accept waits for an edit; but a policy or a webhook may change too.
+                let first = if *end == End::Failed(Class::Invalid) { BACKOFF.1 } else { BACKOFF.0 };
+                let first = || Retry::new(Backoff::new(first, BACKOFF.1));
                 let delay = self.retries().entry(key.clone()).or_insert_with(first).failed(Instant::now(), generation);
                 self.queue.add_after(key.clone(), delay);
-                // It may have gone while it was worked on; then nothing would ever take it out again.
-                if parent().is_none() {
-                    self.queue.forget(key);
-                    self.retries().remove(key);
-                }
             }
+        }
+    }
+
+    /// A resource that went while it was worked on: the run put things back that were already cleaned up.
+    fn forget_if_gone(&self, key: &WorkKey) {
+        if self.running(key.controller).parents.get(&key.key).is_none() {
+            self.forget(key);
         }
     }
 }

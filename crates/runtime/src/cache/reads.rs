@@ -129,6 +129,12 @@ impl ReadCache {
     /// An event says what an object is like now; gives whom that concerns.
     pub(crate) fn observe(&self, type_id: TypeId, object: &Arc<dyn AnyObject>) -> HashSet<WorkKey> {
         let key = ObjectKey::of(object.meta());
+        let version = object.meta().resource_version.as_deref();
+        let known = |state: &State| state.objects.get(&type_id)?.get(&key)?.meta().resource_version.clone();
+        // A relist brings what is known already.
+        if version.is_some() && known(&self.snapshot()).as_deref() == version {
+            return HashSet::new();
+        }
         let mut state = self.write();
         state.changes += 1;
         let before = state.objects.entry(type_id).or_default().insert(key.clone(), Arc::clone(object));

@@ -1,25 +1,48 @@
-//! The statuses that we wrote and that the watch has not shown yet.
+//! What is remembered of the statuses that we write: those that the watch has not shown yet, and how often only words change.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kubewright_core::ObjectKey;
 use serde_json::Value;
+use tokio::time::Instant;
 
-/// The status that we wrote last for a resource, and the version that it gave.
-///
-/// A cached resource may be older than that; then this is what counts. It is dropped as soon as the cache has caught up.
+use crate::backoff::Backoff;
+
+/// The longest and the shortest time between two statuses of a resource that differ in messages alone.
+const WORDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
+
+/// What is remembered, by resource.
 #[derive(Debug, Default)]
-pub(crate) struct Written(Mutex<HashMap<ObjectKey, (u64, Value)>>);
+pub(crate) struct Written {
+    ahead: Mutex<HashMap<ObjectKey, (u64, Value)>>,
+    words: Mutex<HashMap<ObjectKey, Words>>,
+}
+
+/// When a message may change again.
+#[derive(Debug)]
+struct Words {
+    backoff: Backoff,
+    next: Instant,
+}
 
 impl Written {
-    /// The status as of our last write, if the cached version is older than that.
+    fn ahead(&self) -> MutexGuard<'_, HashMap<ObjectKey, (u64, Value)>> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn words(&self) -> MutexGuard<'_, HashMap<ObjectKey, Words>> {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The status as of our last write, if the cached version is older than that. It is dropped once that has caught up.
     pub(crate) fn newer_than(&self, key: &ObjectKey, version: u64) -> Option<Value> {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match written.get(key) {
+        let mut ahead = self.ahead();
+        match ahead.get(key) {
             Some((at, status)) if *at > version => Some(status.clone()),
             Some(_) => {
-                written.remove(key);
+                ahead.remove(key);
                 None
             }
             None => None,
@@ -27,11 +50,84 @@ impl Written {
     }
 
     pub(crate) fn remember(&self, key: ObjectKey, version: u64, status: Value) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (version, status));
+        self.ahead().insert(key, (version, status));
+    }
+
+    /// Whether a status may be written that differs from `current`; if not, when.
+    ///
+    /// A write is an event, and an event is a run: an error text that is another one each time (a port, a UID) would be
+    /// written for ever. So a status that says the same in other words waits, longer each time.
+    pub(crate) fn may_differ(&self, key: &ObjectKey, current: &Value, next: &Value) -> Result<(), Duration> {
+        let mut words = self.words();
+        if without_messages(current) != without_messages(next) {
+            words.remove(key);
+            return Ok(());
+        }
+        let now = Instant::now();
+        let fresh = || Words { backoff: Backoff::new(WORDS.0, WORDS.1), next: now };
+        let words = words.entry(key.clone()).or_insert_with(fresh);
+        if now < words.next {
+            return Err(words.next - now);
+        }
+        words.next = now + words.backoff.next();
+        Ok(())
     }
 
     /// The resource is gone.
     pub(crate) fn forget(&self, key: &ObjectKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.ahead().remove(key);
+        self.words().remove(key);
+    }
+}
+
+fn without_messages(status: &Value) -> Value {
+    let mut status = status.clone();
+    let conditions = status.get_mut("conditions").and_then(Value::as_array_mut);
+    for condition in conditions.into_iter().flatten().filter_map(Value::as_object_mut) {
+        condition.remove("message");
+    }
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(ready: &str, message: &str) -> Value {
+        json!({ "ready": ready, "conditions": [{ "type": "Ready", "message": message }] })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_words_for_the_same_are_written_less_and_less_often() {
+        let (written, key) = (Written::default(), ObjectKey::new("n", "a"));
+        let mut writes = 0;
+        for round in 0..600 {
+            let next = status("0/1", &round.to_string());
+            writes += u32::from(written.may_differ(&key, &status("0/1", "before"), &next).is_ok());
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        assert!((3..=8).contains(&writes), "{writes} writes in a minute");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_says_something_new_is_written_at_once() {
+        let (written, key) = (Written::default(), ObjectKey::new("n", "a"));
+        for _ in 0..5 {
+            let _ = written.may_differ(&key, &status("0/1", "a"), &status("0/1", "b"));
+        }
+        assert!(written.may_differ(&key, &status("0/1", "a"), &status("0/1", "b")).is_err());
+        assert!(written.may_differ(&key, &status("0/1", "a"), &status("1/1", "b")).is_ok());
+        assert!(written.may_differ(&key, &status("1/1", "a"), &status("1/1", "b")).is_ok(), "it began anew");
+    }
+
+    #[test]
+    fn our_last_write_counts_until_the_cache_has_caught_up() {
+        let (written, key) = (Written::default(), ObjectKey::new("n", "a"));
+        written.remember(key.clone(), 7, status("1/1", "ours"));
+        assert_eq!(written.newer_than(&key, 6), Some(status("1/1", "ours")));
+        assert_eq!(written.newer_than(&key, 7), None);
+        assert_eq!(written.newer_than(&key, 6), None, "and is dropped then");
     }
 }
