@@ -41,10 +41,12 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
     let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
     let name = &arguments.cluster.name;
     let mut turn = Turn::take(cluster::home()?.root(), name)?;
-    let found_running = is_ready(name);
-    let control_plane = match cluster::bring_up(&Spec::new(name)) {
+    // One that runs already is used as it is, and left as it was: somebody brought it up for a reason.
+    let found = running(name);
+    let stays = arguments.keep || found.is_some();
+    let control_plane = match found.map_or_else(|| cluster::bring_up(&Spec::new(name)), Ok) {
         Ok(control_plane) => control_plane,
-        Err(_) if interrupt.requested() => return end(name, found_running || arguments.keep, Ok(ExitCode::from(EXIT_CODE))),
+        Err(_) if interrupt.requested() => return end(name, stays, Ok(ExitCode::from(EXIT_CODE))),
         Err(error) => return Err(error.into()),
     };
     let session = Session { project, arguments, control_plane: &control_plane, interrupt: &interrupt };
@@ -53,7 +55,7 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
         Err(_) if interrupt.requested() => Ok(ExitCode::from(EXIT_CODE)),
         outcome => outcome,
     };
-    end(name, found_running || arguments.keep, outcome)
+    end(name, stays, outcome)
 }
 
 /// Takes the control plane down, unless it is to stay.
@@ -77,9 +79,9 @@ fn cluster_command(verb: &str, name: &str) -> String {
     if other { format!("cargo xtask cluster {verb} --name {name}") } else { format!("cargo xtask cluster {verb}") }
 }
 
-fn is_ready(name: &str) -> bool {
+fn running(name: &str) -> Option<ControlPlane> {
     let attached = cluster::home().ok().and_then(|home| ControlPlane::attach(&home, name).ok());
-    attached.is_some_and(|control_plane| control_plane.status().health == Health::Ready)
+    attached.filter(|control_plane| control_plane.status().health == Health::Ready)
 }
 
 struct Session<'a> {
