@@ -228,7 +228,7 @@ async fn an_echo_that_is_replaced_at_once_leaves_its_children_to_its_successor()
         let container = &deployment.spec.unwrap().template.spec.unwrap().containers[0];
         assert_eq!(container.args, Some(vec![format!("-text={round}")]));
     }
-    assert_eq!(failures(&operator.idle().await), 0, "to wait for garbage collection is no failure");
+    assert_eq!(operator.idle().await.errors("refused"), 0, "to wait for garbage collection is no failure");
     let told = operator.metrics().await.requests("create");
     assert_eq!(told, 0, "Events: nobody has to do anything");
     at_rest(&operator).await;

@@ -11,6 +11,7 @@ use kubewright_core::{Class, KindInfo, ObjectKey};
 
 use crate::api::{Form, Precondition};
 use crate::error::ApiError;
+use crate::queue::Priority;
 use crate::reconcile::Run;
 
 /// How often one child is planned anew in one run, when others keep changing it.
@@ -48,7 +49,7 @@ impl Run<'_> {
     }
 
     async fn one(&self, step: Step, want: &Desired) -> Executed {
-        let mut step = step;
+        let (mut step, mut watched) = (step, true);
         for _ in 0..ROUNDS {
             let (precondition, action) = match &step {
                 Step::Create { .. } => (Precondition::Absent, "create"),
@@ -57,8 +58,9 @@ impl Run<'_> {
                     tracing::info!(controller = self.running.name, resource = %self.key.key, child = %describe(want), %why, "applying");
                     (Precondition::Uid(uid), if matches!(why, Why::Drift(_)) { "repair" } else { "update" })
                 }
-                // Garbage collection takes it, and that wakes this resource: nobody has to do anything.
-                Step::Refuse { holder: Holder::Controller(by), .. } if self.engine.is_predecessor(&by.uid, self.key) => {
+                // Made by this operator for a resource that is gone: garbage collection takes it, and nobody has to do
+                // anything.
+                Step::Refuse { holder: Holder::Controller(by), .. } if watched && self.engine.is_gone(&by.uid) => {
                     return Some(Outcome::Terminating);
                 }
                 Step::Refuse { holder, .. } => return Some(Outcome::Refused(holder.clone())),
@@ -86,7 +88,7 @@ impl Run<'_> {
                 Ok(Some(found)) if self.is_about_to_go(&found) => {
                     return Some(transient("an older one is still being deleted"));
                 }
-                Ok(found) => step = self.plan_again(want, found.as_ref()),
+                Ok(found) => (step, watched) = (self.plan_again(want, found.as_ref()), false),
                 Err(error) => return Some(failed(&error)),
             }
         }
@@ -102,11 +104,21 @@ impl Run<'_> {
     }
 
     async fn write(&self, want: &Desired, precondition: Precondition<'_>, action: &'static str) -> Result<(), ApiError> {
-        let answer = self.engine.api.apply(&want.kind, &want.key, &want.body, precondition).await?;
+        // A child of a kind without a cache does not compile.
+        let Some(cache) = self.running.child_cache(&want.kind) else { return Ok(()) };
+        cache.writes(&want.key);
+        let answer = self.engine.api.apply(&want.kind, &want.key, &want.body, precondition).await;
+        let child = match answer.and_then(|answer| Ok(observed::decode(&answer, self.engine.manager)?)) {
+            Ok(child) => child,
+            Err(error) => {
+                cache.not_written(&want.key);
+                return Err(error);
+            }
+        };
         self.engine.metrics.wrote(self.running.name, &want.kind.kind, action);
-        let child = observed::decode(&answer, self.engine.manager)?;
-        if let Some(cache) = self.running.child_cache(&want.kind) {
-            cache.written(child, want.hash);
+        if !cache.written(child, want.hash) {
+            // Its end was told before its beginning, and woke nobody.
+            self.engine.enqueue(self.key.clone(), Priority::Change);
         }
         Ok(())
     }

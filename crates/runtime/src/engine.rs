@@ -126,6 +126,11 @@ impl Engine {
         }
     }
 
+    /// Whether no resource that we know has this UID.
+    pub(crate) fn is_gone(&self, uid: &str) -> bool {
+        !self.owners().contains_key(uid)
+    }
+
     /// Whether this UID is that of an earlier resource of the same name, whose children are about to go.
     pub(crate) fn is_predecessor(&self, uid: &str, key: &WorkKey) -> bool {
         self.former().get(uid) == Some(key)

@@ -20,6 +20,17 @@ struct State {
     served: bool,
     children: HashMap<ObjectKey, Arc<ObservedChild>>,
     owned: HashMap<Box<str>, BTreeSet<ObjectKey>>,
+    /// What is being written now.
+    writing: HashMap<ObjectKey, Writing>,
+}
+
+/// A write whose answer may come later than the event of a deletion that followed it.
+#[derive(Debug, Default)]
+struct Writing {
+    /// How many writes there are at once.
+    count: usize,
+    /// The object was gone as of this version.
+    gone: u64,
 }
 
 /// UIDs of owners that an event concerns.
@@ -35,6 +46,24 @@ impl State {
             self.owned.entry(owner.uid.clone()).or_default().insert(child.key.clone());
         }
         self.children.insert(child.key.clone(), Arc::new(child));
+    }
+
+    /// A write ended; gives the version as of which the object was gone meanwhile, 0 when it was not.
+    fn end_write(&mut self, key: &ObjectKey) -> u64 {
+        let Some(writing) = self.writing.get_mut(key) else { return 0 };
+        writing.count -= 1;
+        let gone = writing.gone;
+        if writing.count == 0 {
+            self.writing.remove(key);
+        }
+        gone
+    }
+
+    /// The object is gone as of this version; an answer to come may be older than that.
+    fn gone(&mut self, key: &ObjectKey, version: u64) {
+        if let Some(writing) = self.writing.get_mut(key) {
+            writing.gone = writing.gone.max(version);
+        }
     }
 
     fn remove(&mut self, key: &ObjectKey) -> Option<Arc<ObservedChild>> {
@@ -107,6 +136,7 @@ impl ChildCache {
     /// An event says that an object is gone, or left the selection, at this version.
     pub(crate) fn forget(&self, key: &ObjectKey, version: u64) -> Owners {
         let mut state = self.state();
+        state.gone(key, version);
         match state.children.get(key) {
             Some(child) if child.resource_version <= version => state.remove(key).and_then(|c| owner(&c)).into_iter().collect(),
             _ => Owners::new(),
@@ -117,6 +147,9 @@ impl ChildCache {
     pub(crate) fn listed(&self, namespace: Option<&str>, seen: &HashSet<ObjectKey>, version: u64) -> Owners {
         let mut state = self.state();
         let in_scope = |key: &ObjectKey| namespace.is_none() || key.namespace() == namespace;
+        for (_, writing) in state.writing.iter_mut().filter(|(key, _)| in_scope(key) && !seen.contains(key)) {
+            writing.gone = writing.gone.max(version);
+        }
         let gone: Vec<ObjectKey> = state
             .children
             .iter()
@@ -126,13 +159,27 @@ impl ChildCache {
         gone.iter().filter_map(|key| state.remove(key)).filter_map(|child| owner(&child)).collect()
     }
 
-    /// The answer to our own write: by definition as we want it.
-    pub(crate) fn written(&self, mut child: ObservedChild, desired: DesiredHash) {
+    /// A write of this object begins; [`written`](Self::written) or [`not_written`](Self::not_written) ends it.
+    pub(crate) fn writes(&self, key: &ObjectKey) {
+        self.state().writing.entry(key.clone()).or_default().count += 1;
+    }
+
+    /// The write came to nothing.
+    pub(crate) fn not_written(&self, key: &ObjectKey) {
+        self.state().end_write(key);
+    }
+
+    /// The answer to our own write: by definition as we want it. `false` when the object is gone again already.
+    #[must_use]
+    pub(crate) fn written(&self, mut child: ObservedChild, desired: DesiredHash) -> bool {
         let mut state = self.state();
+        if state.end_write(&child.key) >= child.resource_version {
+            return false;
+        }
         child.entry = child.entry.verified(desired);
         if let Some(before) = state.children.get(&child.key) {
             if before.resource_version > child.resource_version {
-                return;
+                return true;
             }
             // Answers carry metadata alone; the status is what the watch said last.
             if child.status.is_none() && before.uid == child.uid {
@@ -140,6 +187,7 @@ impl ChildCache {
             }
         }
         state.insert(child);
+        true
     }
 
     /// A comparison found that this version of an object is as we want it: its entry's bytes are not needed any more.
@@ -212,7 +260,7 @@ mod tests {
     #[test]
     fn an_event_older_than_our_write_is_not_believed() {
         let cache = cache();
-        cache.written(child(9, "o", 2), DesiredHash(7));
+        assert!(cache.written(child(9, "o", 2), DesiredHash(7)));
         assert!(cache.observe(child(8, "o", 1)).is_empty());
         assert_eq!(cache.get(&key()).unwrap().resource_version, 9);
         assert!(cache.forget(&key(), 8).is_empty());
@@ -222,9 +270,27 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_comes_after_the_end_of_its_object_is_not_believed() {
+        let cache = cache();
+        cache.writes(&key());
+        cache.forget(&key(), 8);
+        assert!(!cache.written(child(7, "o", 1), DesiredHash(7)), "written, deleted, answered");
+        assert!(cache.get(&key()).is_none());
+
+        cache.writes(&key());
+        cache.listed(None, &HashSet::new(), 8);
+        assert!(cache.written(child(9, "o", 1), DesiredHash(7)), "deleted, written, answered");
+        assert!(cache.get(&key()).is_some());
+
+        cache.writes(&key());
+        cache.not_written(&key());
+        assert!(cache.state().writing.is_empty());
+    }
+
+    #[test]
     fn what_was_verified_stays_so_while_the_entry_is_the_same() {
         let cache = cache();
-        cache.written(child(5, "o", 2), DesiredHash(7));
+        assert!(cache.written(child(5, "o", 2), DesiredHash(7)));
         cache.observe(child(6, "o", 2));
         assert!(matches!(cache.get(&key()).unwrap().entry, Entry::Verified { desired: DesiredHash(7), .. }));
         cache.observe(child(7, "o", 3));
