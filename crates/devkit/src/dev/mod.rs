@@ -55,7 +55,9 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
         Err(_) if interrupt.requested() => Ok(ExitCode::from(EXIT_CODE)),
         outcome => outcome,
     };
-    end(name, stays, outcome)
+    let outcome = end(name, stays, outcome);
+    turn.give_back();
+    outcome
 }
 
 /// Takes the control plane down, unless it is to stay.

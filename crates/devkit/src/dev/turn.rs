@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -30,16 +31,25 @@ impl Turn {
     pub(super) fn take(home: &Path, name: &str) -> Result<Self, DevError> {
         let path = home.join(format!("dev-{name}.lock"));
         let failed = |source| DevError::File { path: path.clone(), source };
-        let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(failed)?;
         // A session that is just ending, or a fork of it that has not become another program yet, is waited for.
         let deadline = Instant::now() + PATIENCE;
-        while file.try_lock().is_err() {
+        loop {
+            let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(failed)?;
+            // Whoever had the turn before may have removed the file meanwhile: then others lock another one.
+            if file.try_lock().is_ok() && is_at(&file, &path) {
+                return Ok(Self { file, path });
+            }
             if Instant::now() > deadline {
                 return Err(DevError::Taken { name: name.to_owned() });
             }
             thread::sleep(POLL);
         }
-        Ok(Self { file, path })
+    }
+
+    /// Gives the turn back, and leaves nothing: the operator has ended.
+    pub(super) fn give_back(self) {
+        // A file that stays does no harm.
+        let _ = fs::remove_file(&self.path);
     }
 
     /// Writes down which process the operator is.
@@ -64,6 +74,11 @@ impl Turn {
             thread::sleep(POLL);
         }
     }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    file.metadata().is_ok_and(|ours| fs::metadata(path).is_ok_and(|theirs| identity(ours) == identity(theirs)))
 }
 
 /// The program and arguments of a process; empty if there is none.
@@ -94,8 +109,9 @@ mod tests {
         let refused = Turn::take(home.path(), "dev").err().unwrap().to_string();
         assert!(refused.contains("runs already on the control plane `dev`"), "{refused}");
         Turn::take(home.path(), "other").unwrap();
-        drop(first);
-        Turn::take(home.path(), "dev").unwrap();
+        first.give_back();
+        Turn::take(home.path(), "dev").unwrap().give_back();
+        assert!(!home.path().join("dev-dev.lock").exists());
     }
 
     #[test]
