@@ -152,6 +152,7 @@ impl Run<'_> {
         match verdict {
             Verdict::Ready(_) => self.engine.events.clear(&self.owner.uid),
             Verdict::Stalled(reason, message) | Verdict::Progressing(reason, message) if matches!(end, End::Failed(_)) => {
+                tracing::warn!(controller = self.running.name, resource = %self.key.key, reason, message, "not reconciled");
                 self.engine.events.warn(&self.owner, reason, message);
             }
             _ => {}
