@@ -135,9 +135,10 @@ fn deployment(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
     if updated < wanted {
         return Health::progressing(reason::PROGRESSING, format!("{message}: {updated}/{wanted} updated"));
     }
-    let old = status.replicas.unwrap_or(0) - updated;
-    if old > 0 {
-        return Health::progressing(reason::PROGRESSING, format!("{message}: {old} old to stop"));
+    // Of an older template, or more than are wanted now.
+    let superfluous = status.replicas.unwrap_or(0) - updated.min(wanted);
+    if superfluous > 0 {
+        return Health::progressing(reason::PROGRESSING, format!("{message}: {superfluous} to stop"));
     }
     if available < wanted {
         return Health::progressing(reason::REPLICAS_UNAVAILABLE, message);
@@ -152,6 +153,9 @@ fn stateful_set(child: &ChildState<'_>, behind: bool) -> Health {
     let wanted = wanted_replicas(&child.desired.body).unwrap_or(1);
     let ready = status.ready_replicas.unwrap_or(0).min(wanted);
     let message = replicas(ready, wanted);
+    if status.replicas > wanted {
+        return Health::progressing(reason::PROGRESSING, format!("{message}: {} to stop", status.replicas - wanted));
+    }
     if ready < wanted || status.current_revision != status.update_revision && status.updated_replicas.unwrap_or(0) < wanted {
         return Health::progressing(reason::REPLICAS_UNAVAILABLE, message);
     }
