@@ -41,19 +41,17 @@ pub(crate) struct Retry {
 }
 
 impl Retry {
-    pub(crate) fn new(backoff: Backoff) -> Self {
-        Self { backoff, generation: None, due: None }
+    pub(crate) fn new(first: Duration, most: Duration) -> Self {
+        Self { backoff: Backoff::new(first, most), generation: None, due: None }
     }
 
-    /// It failed at `now`: how long to wait.
+    /// It failed at `now`: how long to wait. `first` is the shortest delay for a failure of this sort.
     ///
     /// A failure before the planned retry was brought on by an event, and leaves the plan as it is: a child that changes
-    /// often would push the retry away otherwise. An edit of the resource begins anew.
-    pub(crate) fn failed(&mut self, now: Instant, generation: Option<i64>) -> Duration {
-        if self.generation != generation {
-            self.generation = generation;
-            self.backoff.reset();
-            self.due = None;
+    /// often would push the retry away otherwise. An edit of the resource begins anew, and so does a failure of another sort.
+    pub(crate) fn failed(&mut self, now: Instant, generation: Option<i64>, first: Duration) -> Duration {
+        if self.generation != generation || self.backoff.first != first {
+            *self = Self { generation, ..Self::new(first, self.backoff.most) };
         }
         if let Some(left) = self.due.and_then(|due| due.checked_duration_since(now)).filter(|left| !left.is_zero()) {
             return left;
@@ -68,29 +66,36 @@ impl Retry {
 mod tests {
     use super::*;
 
-    fn retry() -> Retry {
-        Retry::new(Backoff::new(Duration::from_secs(1), Duration::from_mins(5)))
-    }
+    const FIRST: Duration = Duration::from_secs(1);
+    const MOST: Duration = Duration::from_mins(5);
 
     #[test]
     fn failures_that_events_bring_on_do_not_push_the_retry_away() {
-        let (mut retry, start) = (retry(), Instant::now());
-        let due = start + retry.failed(start, Some(1));
+        let (mut retry, start) = (Retry::new(FIRST, MOST), Instant::now());
+        let due = start + retry.failed(start, Some(1), FIRST);
         for millis in [100, 200, 400, 700] {
             let now = start + Duration::from_millis(millis);
-            assert_eq!(now + retry.failed(now, Some(1)), due);
+            assert_eq!(now + retry.failed(now, Some(1), FIRST), due);
         }
-        assert!(retry.failed(due, Some(1)) > Duration::from_secs(1), "the second retry is later");
+        assert!(retry.failed(due, Some(1), FIRST) > Duration::from_secs(1), "the second retry is later");
     }
 
     #[test]
     fn an_edit_of_the_resource_begins_anew() {
-        let (mut retry, mut now) = (retry(), Instant::now());
+        let (mut retry, mut now) = (Retry::new(FIRST, MOST), Instant::now());
         for _ in 0..6 {
-            now += retry.failed(now, Some(1));
+            now += retry.failed(now, Some(1), FIRST);
         }
-        assert!(retry.failed(now, Some(1)) > Duration::from_secs(30));
-        assert!(retry.failed(now, Some(2)) <= Duration::from_secs(1));
+        assert!(retry.failed(now, Some(1), FIRST) > Duration::from_secs(30));
+        assert!(retry.failed(now, Some(2), FIRST) <= FIRST);
+    }
+
+    #[test]
+    fn a_failure_that_passes_sooner_does_not_wait_as_long_as_the_one_before() {
+        let (mut retry, now) = (Retry::new(MOST, MOST), Instant::now());
+        assert!(retry.failed(now, Some(1), MOST) > Duration::from_mins(3));
+        assert!(retry.failed(now, Some(1), FIRST) <= FIRST);
+        assert!(retry.failed(now, Some(1), MOST) > Duration::from_mins(3));
     }
 
     #[test]

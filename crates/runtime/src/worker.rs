@@ -8,7 +8,7 @@ use futures::FutureExt;
 use kubewright_core::Class;
 use kubewright_core::registry::owner_of;
 
-use crate::backoff::{Backoff, Retry};
+use crate::backoff::Retry;
 use crate::engine::{BACKOFF, Engine};
 use crate::queue::{Priority, WorkKey};
 use crate::reconcile::{End, Run, reconcile};
@@ -58,8 +58,8 @@ impl Engine {
                 let generation = parent().and_then(|parent| parent.generation());
                 // What the API server does not accept waits for an edit; but a policy or a webhook may change too.
                 let first = if *end == End::Failed(Class::Invalid) { BACKOFF.1 } else { BACKOFF.0 };
-                let first = || Retry::new(Backoff::new(first, BACKOFF.1));
-                let delay = self.retries().entry(key.clone()).or_insert_with(first).failed(Instant::now(), generation);
+                let fresh = || Retry::new(first, BACKOFF.1);
+                let delay = self.retries().entry(key.clone()).or_insert_with(fresh).failed(Instant::now(), generation, first);
                 self.queue.add_after(key.clone(), delay);
             }
         }
