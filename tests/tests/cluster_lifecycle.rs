@@ -162,6 +162,12 @@ async fn the_scale_subresource_sets_and_tells_the_number_of_servers() {
         let found = sandbox.api::<Pod>().list(&params).await.unwrap().items;
         assert_eq!(found.len(), 4, "{selector} finds the pods of {name}");
     }
+
+    // An Echo with too many servers is not ready yet.
+    let patch = Patch::Merge(json!({ "spec": { "replicas": 1 } }));
+    ours.patch_scale("web", &PatchParams::default(), &patch).await.unwrap();
+    let web: Echo = sandbox.ready("web").await;
+    assert_eq!(web.status.unwrap().ready.as_deref(), Some("1/1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
