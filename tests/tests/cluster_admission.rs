@@ -11,7 +11,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use operator_api::echo::{Echo, ServiceType};
 use operator_api::echo_test;
 use serde_json::{Value, json};
-use tests::cluster::{Operator, Sandbox, condition, seen, throughout};
+use tests::cluster::{Operator, Sandbox, condition, seen};
 use tests::fixtures::{AnyEcho, ExampleEcho, echo, test_echo};
 
 /// Longer than the first delays between tries: whatever is tried again shows in it.
@@ -210,15 +210,7 @@ async fn is_parked(sandbox: &Sandbox, operator: &Operator, reason: &str, says: &
     let stalled = condition(&web, "Stalled");
     assert_eq!(stalled.says(), ("True", reason));
     assert!(stalled.message.contains(says), "{says:?} is not in: {}", stalled.message);
-    let before = operator.idle().await;
-    throughout(WINDOW, "an Echo that cannot work waits for an edit", async || {
-        let now = operator.metrics().await;
-        let writes = now.writes() - before.writes();
-        // The event of our own status may come after the moment of rest.
-        let runs = now.reconciles("echo") - before.reconciles("echo");
-        if runs <= 1 && writes == 0 { Ok(()) } else { Err(format!("{runs} reconciles and {writes} writes")) }
-    })
-    .await;
+    operator.rests(WINDOW).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

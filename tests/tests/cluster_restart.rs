@@ -10,7 +10,7 @@ use operator_api::echo::{Echo, ServiceType};
 use operator_api::echo_test;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::json;
-use tests::cluster::{Metrics, Operator, SOON, Sandbox, eventually, throughout};
+use tests::cluster::{Metrics, Operator, Sandbox};
 use tests::fixtures::{AnyEcho, ExampleEcho, echo, preview, test_echo};
 
 /// How many resources of each kind.
@@ -63,27 +63,7 @@ async fn rest_costs_no_request_and_no_reconcile() {
     let sandbox = Sandbox::new("rest").await;
     let operator = sandbox.operate().await;
     many(&sandbox).await;
-    let counts = |metrics: &Metrics| {
-        let requests = metrics.sum("kubewright_api_requests_total", &[]);
-        (requests, metrics.sum("kubewright_reconciles_total", &[]))
-    };
-    // The events of the last statuses may come after they were seen here.
-    let before = eventually(SOON, "nothing is counted for a moment", async || {
-        let one = counts(&operator.idle().await);
-        let mut same = true;
-        throughout(Duration::from_millis(500), "the operator answers", async || {
-            same &= counts(&operator.metrics().await) == one;
-            Ok(())
-        })
-        .await;
-        if same { Ok(one) } else { Err(format!("{one:?}")) }
-    })
-    .await;
-    throughout(Duration::from_secs(5), "nothing is counted", async || {
-        let now = counts(&operator.metrics().await);
-        if now == before { Ok(()) } else { Err(format!("{before:?}, then {now:?}")) }
-    })
-    .await;
+    operator.rests(Duration::from_secs(5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,6 +76,12 @@ impl Metrics {
         self.sum("kubewright_resources", &[("controller", controller)])
     }
 
+    /// All requests and all reconciles: what stays the same at rest.
+    #[must_use]
+    pub fn activity(&self) -> (u64, u64) {
+        (self.sum("kubewright_api_requests_total", &[]), self.sum("kubewright_reconciles_total", &[]))
+    }
+
     /// Resources that wait to be worked on, or are worked on.
     #[must_use]
     pub fn in_work(&self) -> u64 {

@@ -12,10 +12,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::metrics::Metrics;
-use super::wait::{SOON, eventually};
+use super::wait::{SOON, eventually, throughout};
 
 /// How often another port is tried when somebody took the one that was free a moment ago.
 const TRIES: usize = 5;
+
+/// How long nothing happens at rest: longer than the way of an event, shorter than the first delay between tries.
+const REST: Duration = Duration::from_millis(600);
 
 /// An operator at work; it ends with the test, or by [`stop`](Self::stop).
 #[derive(Debug)]
@@ -105,6 +108,31 @@ impl Operator {
             if metrics.in_work() == 0 { Ok(metrics) } else { Err(format!("{} resources in work", metrics.in_work())) }
         })
         .await
+    }
+
+    /// Waits until it rests: the events of its own last writes have arrived, too.
+    pub async fn at_rest(&self) -> Metrics {
+        eventually(SOON, "the operator rests", async || {
+            let before = self.idle().await.activity();
+            let mut now = Metrics::default();
+            throughout(REST, "the operator answers", async || {
+                now = self.metrics().await;
+                Ok(())
+            })
+            .await;
+            if now.activity() == before { Ok(now) } else { Err(format!("{before:?}, then\n{now:?}")) }
+        })
+        .await
+    }
+
+    /// Watches for the whole of `window` that it rests.
+    pub async fn rests(&self, window: Duration) {
+        let before = self.at_rest().await;
+        throughout(window, "the operator rests", async || {
+            let now = self.metrics().await;
+            if now.activity() == before.activity() { Ok(()) } else { Err(format!("{before:?}\nthen\n{now:?}")) }
+        })
+        .await;
     }
 
     /// Waits until its metrics are as `holds` wants them.
