@@ -3,8 +3,9 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-/// How long anything may take that takes a moment on an idle machine: tests run beside compilers.
-pub const SOON: Duration = Duration::from_secs(45);
+/// How long anything may take that takes a moment on an idle machine: tests run beside compilers, and the garbage collector
+/// learns of new kinds every half a minute.
+pub const SOON: Duration = Duration::from_mins(1);
 
 /// How long garbage collection and whatever else looks around every half a minute may take.
 pub const LONG: Duration = Duration::from_mins(2);
