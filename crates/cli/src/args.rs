@@ -42,6 +42,8 @@ pub(crate) enum ArgumentError {
     Listen,
     #[error("write a number with a unit: 20s, 1m30s, 500ms")]
     Duration,
+    #[error("write at least 1s")]
+    Period,
     #[error("the name of a namespace has a-z, 0-9 and -, with a letter or digit at both ends, at most 63 characters")]
     Namespace,
     #[error("write NAMESPACE:NAME")]
@@ -80,6 +82,11 @@ pub(crate) struct RunArgs {
     /// How long reconciles may go on after a signal. Keep it below the Pod's terminationGracePeriodSeconds
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,
+
+    /// Look at every resource again this often, although nothing happened; by default never, because no event is missed. It
+    /// costs no request while everything is as it should be; it is for an operator that depends on something that nobody watches
+    #[arg(long, value_name = "TIME", value_parser = period)]
+    pub(crate) resync: Option<Duration>,
 
     /// What is logged: a level, or target=level, separated by commas
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", hide_env_values = true, default_value = "info", value_parser = filter)]
@@ -161,6 +168,10 @@ fn duration(text: &str) -> Result<Duration, ArgumentError> {
     Duration::try_from(signed).map_err(|_| ArgumentError::Duration)
 }
 
+fn period(text: &str) -> Result<Duration, ArgumentError> {
+    duration(text).and_then(|period| if period < Duration::from_secs(1) { Err(ArgumentError::Period) } else { Ok(period) })
+}
+
 fn namespace(text: &str) -> Result<String, ArgumentError> {
     if is_dns_label(text) { Ok(text.to_owned()) } else { Err(ArgumentError::Namespace) }
 }
@@ -204,6 +215,13 @@ mod tests {
         assert_eq!(duration("1m30s").ok(), Some(Duration::from_secs(90)));
         assert_eq!(duration("500ms").ok(), Some(Duration::from_millis(500)));
         assert!(duration("20").is_err() && duration("-5s").is_err() && duration("").is_err());
+    }
+
+    #[test]
+    fn a_resync_that_never_rests_is_not_accepted() {
+        assert_eq!(period("1s").ok(), Some(Duration::from_secs(1)));
+        assert!(matches!(period("0s"), Err(ArgumentError::Period)) && matches!(period("999ms"), Err(ArgumentError::Period)));
+        assert!(matches!(period("soon"), Err(ArgumentError::Duration)));
     }
 
     #[test]

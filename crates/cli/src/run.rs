@@ -26,6 +26,7 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
             Listen::At(address) => Some(address),
         },
         shutdown_deadline: args.shutdown_deadline,
+        resync: args.resync,
     };
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Threads)?;
     threads.block_on(async {

@@ -222,6 +222,7 @@ fn arguments_that_cannot_be_understood_end_with_2_and_say_what_to_write() {
         (&["run", "--listen", "8080"], "write ADDRESS:PORT"),
         (&["run", "--controllers", "shpo"], "possible values: shop, region"),
         (&["run", "--shutdown-deadline", "20"], "write a number with a unit"),
+        (&["run", "--resync", "0s"], "write at least 1s"),
         (&["run", "--workers", "0"], "0 is not in 1..=65535"),
         (&["run", "--log", "a=b=c"], "write a level"),
         (&["run", "-n", "Team"], "the name of a namespace has"),

@@ -150,14 +150,14 @@ impl Engine {
     pub(crate) fn sweep_owners_of(&self, kind: &KindInfo) {
         for (index, running) in self.controllers.iter().enumerate() {
             if running.child_cache(kind).is_some() {
-                self.sweep(index);
+                self.sweep(index, Priority::Sweep);
             }
         }
     }
 
-    fn sweep(&self, controller: usize) {
+    fn sweep(&self, controller: usize, priority: Priority) {
         for key in self.running(controller).parents.keys() {
-            self.enqueue(WorkKey { controller, key }, Priority::Sweep);
+            self.enqueue(WorkKey { controller, key }, priority);
         }
     }
 
@@ -165,8 +165,16 @@ impl Engine {
     pub(crate) fn start(&self, controller: usize) {
         let running = self.running(controller);
         running.started.store(true, Ordering::Release);
-        self.sweep(controller);
+        self.sweep(controller, Priority::Sweep);
         tracing::info!(controller = running.name, resources = running.parents.len(), "started");
+    }
+
+    /// Looks at everything again, for ever.
+    pub(crate) async fn resync(&self, controller: usize, period: Duration) {
+        loop {
+            tokio::time::sleep(period).await;
+            self.sweep(controller, Priority::Resync);
+        }
     }
 
     /// No resource has this UID any more.

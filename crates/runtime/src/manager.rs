@@ -57,6 +57,9 @@ pub async fn run(
         background.spawn(async move {
             engine.sync.wait(controller).await;
             engine.start(controller);
+            if let Some(period) = settings.resync {
+                engine.resync(controller, period).await;
+            }
         });
     }
     let mut workers = JoinSet::new();

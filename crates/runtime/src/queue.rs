@@ -25,8 +25,10 @@ pub(crate) struct WorkKey {
 pub(crate) enum Priority {
     /// Something changed.
     Change,
-    /// A sweep over everything, e.g. at the start.
+    /// A sweep over everything at the start; a try after a failure.
     Sweep,
+    /// A sweep over everything for no reason but that time passed.
+    Resync,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +62,7 @@ impl State {
         } else if self.queued.insert(key.clone()) {
             match priority {
                 Priority::Change => self.changes.push_back(key),
-                Priority::Sweep => self.sweep.push_back(key),
+                Priority::Sweep | Priority::Resync => self.sweep.push_back(key),
             }
         } else if priority == Priority::Change && !self.sweep.is_empty() {
             // It waits in the sweep, perhaps; let it run now. Its place in the sweep is skipped later.

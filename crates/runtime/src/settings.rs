@@ -24,6 +24,12 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// How long running reconciles may take after a signal to stop.
     pub shutdown_deadline: Duration,
+    /// How often everything is looked at again although nothing happened; `None` for never.
+    ///
+    /// No event is missed without it: watches that break are opened where they ended, or everything is listed anew. It costs
+    /// no request for what is as it should be, because the caches are compared, not the cluster; it is for operators whose
+    /// `build` depends on something that nobody watches.
+    pub resync: Option<Duration>,
 }
 
 /// Workers at once: enough to keep a small API server busy, few enough to open few connections.
@@ -33,6 +39,6 @@ const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(20);
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { namespaces: Vec::new(), workers: DEFAULT_WORKERS, listen: None, shutdown_deadline: DEFAULT_SHUTDOWN }
+        Self { namespaces: Vec::new(), workers: DEFAULT_WORKERS, listen: None, shutdown_deadline: DEFAULT_SHUTDOWN, resync: None }
     }
 }
