@@ -1,0 +1,151 @@
+//! Rows 1, 2, 4, 9, 10: many resources at once, by the bare client and by the operator in turns.
+//!
+//! The clock goes from the first create until the bench's own eyes have seen all children and all statuses. CPU time counts
+//! until a moment later, so that what a run has set off (watch events, second looks) is paid for, by both. Which of the two goes
+//! first alternates, and ratios are those of neighbours in time.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{AFTERWARDS, Bench, CONVERGE, tell};
+use crate::bare::Bare;
+use crate::error::Error;
+use crate::load;
+use crate::operator::count;
+use crate::plane::Plane;
+use crate::proc::Cpu;
+use crate::requests::{Requests, agreed};
+use crate::watch::Eyes;
+use crate::workload::{CHILDREN, kinds, name, path};
+
+/// Who writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    Bare,
+    Operator,
+}
+
+impl Who {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// Runs all repeats with `n` resources.
+pub(crate) async fn run(bench: &mut Bench, n: usize) -> Result<(), Error> {
+    for repeat in 0..bench.plan.repeats {
+        let order = if repeat % 2 == 0 { [Who::Bare, Who::Operator] } else { [Who::Operator, Who::Bare] };
+        let mut left = Vec::new();
+        for who in order {
+            left.push(one(bench, n, who).await?);
+        }
+        if left[0] != left[1] {
+            let [one, other] = [0, 1].map(|index: usize| serde_json::to_string(&left[index]).unwrap_or_default());
+            return Err(Error::Unmeasurable(format!("bare client and operator do not write the same:\n{one}\n{other}")));
+        }
+    }
+    Ok(())
+}
+
+/// One run; gives what it left of its first resource.
+async fn one(bench: &mut Bench, n: usize, who: Who) -> Result<Vec<Value>, Error> {
+    let plane = Plane::up().await?;
+    bench.kubernetes = Some(plane.version());
+    let bare = if who == Who::Bare { Some(Bare::prepare(plane.api(), 0..n)?) } else { None };
+    let mut operator = if who == Who::Operator { Some(bench.operate(&plane, &[])?) } else { None };
+    if let Some(operator) = &mut operator {
+        operator.steady(0).await?;
+    }
+    let eyes = Eyes::open(plane.api()).await?;
+    let requests = Requests::so_far(plane.api()).await?;
+    let said = match &mut operator {
+        Some(operator) => Some((Cpu::of(operator.pid())?, operator.rest().await?)),
+        None => None,
+    };
+    plane.rest().await?;
+    let cpu = plane.cpu()?;
+    let own = operator.as_ref().map(|operator| Cpu::of(operator.pid())).transpose()?;
+    let started = Instant::now();
+    match &bare {
+        Some(bare) => bare.all().await?,
+        None => load::create(plane.api(), 0..n).await?,
+    }
+    let done =
+        eyes.until(
+            CONVERGE,
+            format!("{n} resources are complete"),
+            |sight| {
+                if sight.complete() >= n { sight.completed() } else { None }
+            },
+        );
+    let took = (done.await? - started).as_secs_f64();
+    tokio::time::sleep(AFTERWARDS).await;
+
+    let prefix = format!("create.{n}.{}", who.name());
+    let plane_cpu = plane.cpu_since(&cpu)?.millis() / count(n);
+    let figures = &mut bench.figures;
+    figures.add(format!("{prefix}.rate"), count(n) / took);
+    figures.add(format!("{prefix}.plane_cpu_ms"), plane_cpu);
+    let mut story = format!("{who:?}, N={n}: {:.1}/s, control plane {plane_cpu:.3} ms each", count(n) / took);
+    let answered = Requests::so_far(plane.api()).await?.since(&requests);
+    // The bare client's first create has to be there for both.
+    let answered = answered.without("POST", "echoes", count(n));
+    let per_resource = match (&mut operator, said, own) {
+        (Some(operator), Some((_, before)), Some(own)) => {
+            let cpu = Cpu::of(operator.pid())?.since(own).millis() / count(n);
+            let now = operator.rest().await?;
+            let requests = agreed("create", answered.total(), now.requests() - before.requests())?;
+            figures.add(format!("{prefix}.cpu_ms"), cpu);
+            figures.add(format!("{prefix}.reconciles"), (now.reconciles() - before.reconciles()) / count(n));
+            story = format!("{story}, operator {cpu:.3} ms each");
+            requests
+        }
+        _ => agreed("create", answered.total(), count(n) * (f64::from(CHILDREN) + 1.0))?,
+    };
+    figures.add(format!("{prefix}.requests"), per_resource / count(n));
+    tell(story);
+    let left = what_is_left(&plane).await?;
+    if let Some(operator) = operator {
+        operator.stop().await?;
+    }
+    Ok(left)
+}
+
+/// The first resource and its children, without what is never the same: times, identities, addresses.
+async fn what_is_left(plane: &Plane) -> Result<Vec<Value>, Error> {
+    let mut left = Vec::new();
+    for kind in kinds() {
+        let mut object: Value = plane.api().read(&path(&kind, &name(0))).await?;
+        forget(&mut object);
+        left.push(object);
+    }
+    Ok(left)
+}
+
+/// Empties fields that differ from run to run. Their sizes stay out of it too: none of them varies by more than a digit.
+fn forget(value: &mut Value) {
+    const VARYING: [&str; 9] = [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "time",
+        "lastTransitionTime",
+        "clusterIP",
+        "clusterIPs",
+        kubewright::labels::DESIRED_HASH,
+        "lastUpdateTime",
+    ];
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if VARYING.contains(&name.as_str()) { *value = Value::Null } else { forget(value) }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget),
+        _ => {}
+    }
+}

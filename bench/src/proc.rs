@@ -1,0 +1,142 @@
+//! What the kernel says about a process: CPU time and memory.
+//!
+//! CPU time is the sum over the threads that live (`task/*/schedstat`, nanoseconds). A thread that ended takes its time with it,
+//! which `stat` keeps (in ticks of 10 ms): where both differ by more than the ticks can explain, a thread has ended, and the
+//! coarser figure counts.
+
+use std::fs;
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// Nanoseconds of a tick: `USER_HZ` is 100 on every Linux that a program can see.
+const TICK: u64 = 10_000_000;
+/// What rounding of user and system time at both ends can come to, and a thread's scheduling between two reads.
+const ROUNDING: u64 = 4 * TICK;
+
+/// The CPU time of a process so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cpu {
+    threads: u64,
+    ticks: u64,
+}
+
+/// CPU time between two readings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CpuTime(u64);
+
+impl Cpu {
+    /// Of the process with this id, now.
+    pub(crate) fn of(pid: u32) -> Result<Self, Error> {
+        let stat = read(pid, "stat")?;
+        let ticks = ticks(&stat).ok_or_else(|| unreadable(pid, "stat"))? * TICK;
+        let folder = format!("/proc/{pid}/task");
+        let tasks = fs::read_dir(&folder).map_err(|source| Error::File { path: folder.into(), source })?;
+        let mut threads = 0;
+        for task in tasks.flatten() {
+            // A thread may end between the two.
+            if let Ok(text) = fs::read_to_string(task.path().join("schedstat")) {
+                threads +=
+                    text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).ok_or_else(|| unreadable(pid, "schedstat"))?;
+            }
+        }
+        Ok(Self { threads, ticks })
+    }
+
+    /// How much was used since `before`.
+    pub(crate) fn since(self, before: Self) -> CpuTime {
+        let (threads, ticks) = (self.threads.saturating_sub(before.threads), self.ticks.saturating_sub(before.ticks));
+        CpuTime(if ticks > threads + ROUNDING { ticks } else { threads })
+    }
+}
+
+impl CpuTime {
+    /// In milliseconds.
+    pub(crate) fn millis(self) -> f64 {
+        Duration::from_nanos(self.0).as_secs_f64() * 1000.0
+    }
+}
+
+impl AddAssign for CpuTime {
+    fn add_assign(&mut self, other: Self) {
+        self.0 += other.0;
+    }
+}
+
+/// Resident memory, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Memory {
+    /// Now.
+    pub(crate) now: f64,
+    /// At most, since the process began.
+    pub(crate) peak: f64,
+}
+
+impl Memory {
+    /// Of the process with this id.
+    pub(crate) fn of(pid: u32) -> Result<Self, Error> {
+        let status = read(pid, "status")?;
+        let field = |name| kibibytes(&status, name).ok_or_else(|| unreadable(pid, "status"));
+        Ok(Self { now: field("VmRSS:")?, peak: field("VmHWM:")? })
+    }
+}
+
+fn read(pid: u32, file: &str) -> Result<String, Error> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::read_to_string(&path).map_err(|source| Error::File { path: path.into(), source })
+}
+
+fn unreadable(pid: u32, file: &str) -> Error {
+    Error::Unmeasurable(format!("/proc/{pid}/{file} does not have the form that it has on Linux"))
+}
+
+/// utime + stime: the 12th and 13th field after the name, which is in parentheses and may contain anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
+/// `Name:   123 kB`, in bytes.
+fn kibibytes(status: &str, name: &str) -> Option<f64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(" kB")?.parse::<f64>().ok().map(|kib| kib * 1024.0)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_found_behind_a_name_with_anything_in_it() {
+        let stat = "12 (a ) b) S 1 12 12 0 -1 4194560 6376 57523 0 31 2 5 51 14 20 0 1 0 61574";
+        assert_eq!(ticks(stat), Some(7));
+        assert_eq!(ticks("12 (a) S 1"), None);
+    }
+
+    #[test]
+    fn memory_is_in_bytes() {
+        assert_eq!(kibibytes("VmHWM:\t    20 kB\nVmRSS:\t   12 kB\n", "VmRSS:"), Some(12.0 * 1024.0));
+        assert_eq!(kibibytes("VmHWM:\t 20 kB\n", "VmRSS:"), None);
+    }
+
+    #[test]
+    fn a_thread_that_ended_is_counted_by_ticks() {
+        let before = Cpu { threads: 500, ticks: 0 };
+        assert_eq!(Cpu { threads: 900, ticks: TICK }.since(before), CpuTime(400));
+        assert_eq!(Cpu { threads: 100, ticks: 30 * TICK }.since(before), CpuTime(30 * TICK));
+    }
+
+    #[test]
+    fn this_process_uses_both() {
+        let me = std::process::id();
+        let memory = Memory::of(me).unwrap();
+        assert!(memory.now > 0.0 && memory.peak >= memory.now, "{memory:?}");
+        let before = Cpu::of(me).unwrap();
+        let started = std::time::Instant::now();
+        while Cpu::of(me).unwrap().since(before).millis() < 1.0 {
+            assert!(started.elapsed() < Duration::from_secs(60), "no CPU time was counted");
+        }
+    }
+}

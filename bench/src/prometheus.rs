@@ -1,0 +1,107 @@
+//! Reading metrics in the text format, of an operator or of an API server: sums of samples.
+
+/// One state of all counters and gauges.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Samples(Vec<Sample>);
+
+#[derive(Clone, Debug)]
+struct Sample {
+    name: String,
+    labels: Vec<(String, String)>,
+    value: f64,
+}
+
+impl Samples {
+    /// Reads the samples of `text` whose name begins with one of `names`: an API server has tens of thousands of others.
+    pub(crate) fn parse(text: &str, names: &[&str]) -> Self {
+        let wanted = |line: &&str| names.iter().any(|name| line.starts_with(name));
+        Self(text.lines().filter(wanted).filter_map(sample).collect())
+    }
+
+    /// The sum of all samples of this name that have all these labels; `None` where there is none.
+    pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let fits = |sample: &&Sample| sample.name == name && labels.iter().all(|(key, value)| sample.label(key) == Some(value));
+        let found: Vec<f64> = self.0.iter().filter(fits).map(|sample| sample.value).collect();
+        (!found.is_empty()).then(|| found.iter().sum())
+    }
+
+    /// The samples of this name: the values of `labels`, and the sample's.
+    pub(crate) fn rows<'a, const N: usize>(
+        &'a self,
+        name: &'a str,
+        labels: [&'a str; N],
+    ) -> impl Iterator<Item = ([&'a str; N], f64)> {
+        let of_name = self.0.iter().filter(move |sample| sample.name == name);
+        of_name.map(move |sample| (labels.map(|label| sample.label(label).unwrap_or_default()), sample.value))
+    }
+}
+
+impl Sample {
+    fn label(&self, key: &str) -> Option<&str> {
+        self.labels.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
+
+/// `name{key="value",...} number`
+fn sample(line: &str) -> Option<Sample> {
+    let (name, rest) = line.split_at(line.find(['{', ' '])?);
+    let (labels, value) = match rest.strip_prefix('{') {
+        Some(rest) => labels(rest)?,
+        None => (Vec::new(), rest.trim_start()),
+    };
+    let value = value.trim_start().split(' ').next()?.parse().ok()?;
+    Some(Sample { name: name.to_owned(), labels, value })
+}
+
+/// `key="value",...} rest`, where a value may have escaped quotes in it.
+fn labels(mut text: &str) -> Option<(Vec<(String, String)>, &str)> {
+    let mut labels = Vec::new();
+    loop {
+        if let Some(rest) = text.strip_prefix('}') {
+            return Some((labels, rest));
+        }
+        let (key, rest) = text.split_once("=\"")?;
+        let mut value = String::new();
+        let mut characters = rest.char_indices();
+        let end = loop {
+            match characters.next()? {
+                (_, '\\') => value.push(characters.next()?.1),
+                (end, '"') => break end,
+                (_, other) => value.push(other),
+            }
+        };
+        labels.push((key.to_owned(), value));
+        text = &rest[end + 1..];
+        text = text.strip_prefix(',').unwrap_or(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# TYPE a_total counter\na_total{verb=\"get\",code=\"200\"} 3\na_total{verb=\"get\",code=\"404\"} 1\nb 7\n\
+                        a_total{verb=\"put\",code=\"200\"} 9 # {} 1\na_total_other 5\nc{text=\"a \\\"b\\\", {c}\",n=\"1\"} 2.5e1 1700\n";
+
+    #[test]
+    fn samples_are_summed_by_name_and_labels() {
+        let samples = Samples::parse(TEXT, &["a_total", "b"]);
+        assert_eq!(samples.sum("a_total", &[("verb", "get")]), Some(4.0));
+        assert_eq!(samples.sum("a_total", &[("code", "200")]), Some(12.0));
+        assert_eq!(samples.sum("b", &[]), Some(7.0));
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_zero() {
+        let samples = Samples::parse(TEXT, &["a_total"]);
+        assert_eq!(samples.sum("b", &[]), None, "it was not asked for");
+        assert_eq!(samples.sum("a_total", &[("verb", "list")]), None);
+    }
+
+    #[test]
+    fn values_of_labels_may_have_anything_in_them() {
+        let samples = Samples::parse(TEXT, &["c"]);
+        let rows: Vec<_> = samples.rows("c", ["text", "n"]).collect();
+        assert_eq!(rows, [(["a \"b\", {c}", "1"], 25.0)]);
+    }
+}

@@ -1,0 +1,74 @@
+//! The table, as a person reads it.
+
+use std::fmt::Write as _;
+
+use crate::rows::{Bound, Row, Value};
+
+/// Rows with their values, bounds and verdicts.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let mut lines = vec![["row", "what", "measured", "min..max", "bound", "verdict"].map(str::to_owned)];
+    for row in rows {
+        let (measured, spread) = match &row.value {
+            Ok(Value { value, min, max }) => (number(*value), format!("{}..{}", number(*min), number(*max))),
+            Err(_) => ("-".to_owned(), "-".to_owned()),
+        };
+        let verdict = match &row.value {
+            Err(_) => "NOT MEASURED",
+            Ok(_) if row.holds() => "ok",
+            Ok(_) => "MISSED",
+        };
+        lines.push([row.number.to_string(), row.title.clone(), measured, spread, bound(row.bound), verdict.to_owned()]);
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let mut text = String::new();
+    for line in &lines {
+        let [row, what, measured, spread, bound, verdict] = line;
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{row:>0$}  {what:<1$}  {measured:>2$}  {spread:>3$}  {bound:>4$}  {verdict}",
+            widths[0], widths[1], widths[2], widths[3], widths[4]
+        );
+    }
+    text
+}
+
+fn bound(bound: Bound) -> String {
+    match bound {
+        Bound::AtMost(bound) => format!("<= {bound}"),
+        Bound::AtLeast(bound) => format!(">= {bound}"),
+    }
+}
+
+/// As many digits as tell something.
+pub(crate) fn number(value: f64) -> String {
+    match value.abs() {
+        size if value.fract() == 0.0 && size < 1e6 => format!("{value:.0}"),
+        size if size < 0.1 => format!("{value:.4}"),
+        size if size < 10.0 => format!("{value:.3}"),
+        size if size < 1000.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_shows_its_value_its_bound_and_its_verdict() {
+        let row = |title: &str, bound, value| Row { number: 1, title: title.into(), bound, value };
+        let value = |value| Ok(Value { value, min: 0.5, max: 1234.5 });
+        let rows = [
+            row("a", Bound::AtLeast(0.95), value(0.97)),
+            row("longer", Bound::AtMost(0.02), value(0.03)),
+            row("c", Bound::AtMost(0.0), Err("nobody looked".into())),
+        ];
+        let expected = "row  what    measured     min..max    bound  verdict\n\
+                        \x20 1  a          0.970  0.500..1234  >= 0.95  ok\n\
+                        \x20 1  longer    0.0300  0.500..1234  <= 0.02  MISSED\n\
+                        \x20 1  c              -            -     <= 0  NOT MEASURED\n";
+        assert_eq!(table(&rows), expected);
+    }
+}
