@@ -6,6 +6,7 @@ use kubewright::devkit::{self, Project};
 
 fn project() -> Project {
     Project::new(operator::registry(), "operator")
+        .bench("kubewright-bench")
         .pure(["kubewright-core", "operator-api"])
         .alone(["kubewright", "kubewright-cli", "kubewright-core", "kubewright-devkit", "kubewright-manifests"])
         .alone(["kubewright-runtime", "kubewright-testing", "operator-api"])

@@ -33,6 +33,10 @@ pub(crate) enum Command {
     #[command(after_help = "What follows is for `cargo test`.\n\n\
         Examples:\n  cargo xtask test\n  cargo xtask test -p operator\n  cargo xtask test drift -- --nocapture")]
     Test(TestArguments),
+    /// Measures the operator as it is released against a bare client, on control planes of its own.
+    #[command(after_help = "What follows is for the project's bench; its own help: cargo xtask bench -- --help.\n\n\
+        Examples:\n  cargo xtask bench\n  cargo xtask bench --quick --json bench.json\n  cargo xtask bench --rows 1,2")]
+    Bench(BenchArguments),
     /// Runs what CI runs: formatting, lints, generated files, documentation, licences, dependencies, tests.
     #[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --list\n  cargo xtask ci --only fmt,clippy")]
     Ci(CiArguments),
@@ -155,6 +159,13 @@ pub(crate) struct TestArguments {
 }
 
 #[derive(Clone, Debug, Args)]
+pub(crate) struct BenchArguments {
+    /// What to hand to the bench.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct CiArguments {
     /// Show the steps and their commands, and run nothing.
     #[arg(long)]
@@ -223,6 +234,13 @@ mod tests {
         assert_eq!(exported(&[]), None);
         assert_eq!(exported(&["--export-kubeconfig"]), Some(None));
         assert_eq!(exported(&["--export-kubeconfig", "f"]), Some(Some(PathBuf::from("f"))));
+    }
+
+    #[test]
+    fn everything_after_bench_is_the_benchs() {
+        let parsed = Arguments::try_parse_from(["xtask", "bench", "--quick", "--rows", "1,2"]).unwrap();
+        let Command::Bench(bench) = parsed.command else { panic!("{parsed:?}") };
+        assert_eq!(bench.arguments, ["--quick", "--rows", "1,2"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::deploy::DeployError;
 use crate::dev::DevError;
 use crate::generate::GenerateError;
 use crate::invocation::RunError;
+use crate::program::ProgramError;
 use crate::project::ProjectError;
 
 /// A command could not be done.
@@ -17,6 +18,9 @@ pub enum Error {
     /// The project's folder.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// A program of the project.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// Generated files.
     #[error(transparent)]
     Generate(#[from] GenerateError),

@@ -8,12 +8,14 @@
 //! | `dev` | `dev`: that control plane, the operator from source and the samples, until Ctrl-C |
 //! | `deploy` | `deploy-kind`: the operator as an image on a kind cluster |
 //! | `test` | `test`: every test, on a control plane of its own |
+//! | `bench` | `bench`: measuring the operator as it is released |
 //! | `ci` | `ci`: what CI runs |
-//! | `arguments`, `invocation`, `interrupt`, `terminal` | the command line, other programs, signals, what a person sees |
+//! | `arguments`, `invocation`, `program`, `interrupt`, `terminal` | the command line, other programs and ours, signals, what a person sees |
 //!
 //! Everything is synchronous: what is done here is done by other programs, which are run and shown.
 
 mod arguments;
+mod bench;
 mod ci;
 mod cluster;
 mod deploy;
@@ -22,6 +24,7 @@ mod error;
 pub mod generate;
 mod interrupt;
 pub mod invocation;
+mod program;
 pub mod project;
 mod terminal;
 mod test;
@@ -35,6 +38,7 @@ pub use cluster::ClusterError;
 pub use deploy::{DeployError, Problem};
 pub use dev::DevError;
 pub use error::Error;
+pub use program::ProgramError;
 pub use project::Project;
 pub use test::KUBECONFIG_VARIABLE;
 
@@ -55,6 +59,7 @@ fn run(project: &Project, command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::DeployKind(arguments) => deploy::command(project, &arguments),
         Command::Test(arguments) => test::command(project, &arguments),
+        Command::Bench(arguments) => bench::command(project, &arguments),
         Command::Ci(arguments) => ci::command(project, &arguments),
         Command::Gen(arguments) => generate::command(project, generate::Scope::All, arguments.check),
         Command::GenCrd(arguments) => generate::command(project, generate::Scope::Crds, arguments.check),

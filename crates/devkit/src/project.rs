@@ -13,6 +13,7 @@ pub struct Project {
     pub(crate) registry: Registry,
     pub(crate) options: Options,
     pub(crate) operator: &'static str,
+    pub(crate) bench: Option<&'static str>,
     pub(crate) generated: &'static str,
     pub(crate) pure: Vec<&'static str>,
     pub(crate) alone: Vec<&'static str>,
@@ -33,13 +34,25 @@ pub enum ProjectError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Nothing measures the operator.
+    #[error("this project has no bench; name its package with Project::bench in xtask/src/main.rs")]
+    NoBench,
 }
 
 impl Project {
     /// `registry` has the operators, `operator` is the package (and binary) that runs them.
     #[must_use]
     pub fn new(registry: Registry, operator: &'static str) -> Self {
-        Self { registry, options: Options::default(), operator, generated: "generated", pure: Vec::new(), alone: Vec::new() }
+        let (options, pure, alone) = (Options::default(), Vec::new(), Vec::new());
+        Self { registry, options, operator, bench: None, generated: "generated", pure, alone }
+    }
+
+    /// The package (and binary) that measures the operator. It is told where the operator's program is, with
+    /// `--operator FILE`; everything else is its own.
+    #[must_use]
+    pub fn bench(mut self, package: &'static str) -> Self {
+        self.bench = Some(package);
+        self
     }
 
     /// What the project chooses about its generated files.

@@ -7,18 +7,6 @@ use std::process::ExitStatus;
 /// The development session could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum DevError {
-    /// The operator does not compile.
-    #[error("`{package}` does not compile; what the compiler said is above")]
-    Build {
-        /// The package.
-        package: &'static str,
-    },
-    /// There is no program to run.
-    #[error("the package `{package}` has no program `{package}`; Project::new names the package of the operator's binary")]
-    NoBinary {
-        /// The package.
-        package: &'static str,
-    },
     /// The operator could not be started.
     #[error("the operator, {}, could not be started: {source}", .binary.display())]
     NotStarted {

@@ -11,30 +11,18 @@ use std::time::{Duration, Instant};
 
 use kubewright_testing::control_plane::ControlPlane;
 use rustix::process::{Pid, Signal, kill_process};
-use serde::Deserialize;
 
 use super::error::DevError;
 use super::follow;
 use crate::error::Error;
-use crate::invocation::{Invocation, RunError};
+use crate::invocation::Invocation;
+use crate::program;
 use crate::project::Project;
 use crate::terminal;
 
 /// It finishes what is under way within 20 s of the signal.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
-
-/// A line of `cargo build --message-format=json`, as far as we read it.
-#[derive(Deserialize)]
-struct Message {
-    executable: Option<PathBuf>,
-    target: Option<Target>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-}
 
 /// Compiles the operator and says where its program is.
 pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, Error> {
@@ -44,18 +32,7 @@ pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, Error> {
         // Together with the package that runs here, dependencies have the features that they were compiled with for it.
         cargo = cargo.args(["--package", &xtask]);
     }
-    terminal::command(&cargo);
-    // Errors and progress still go to standard error, for the person.
-    let messages = cargo.arg("--message-format=json-render-diagnostics").capture_stdout().map_err(|error| match error {
-        RunError::Failed { .. } => Error::from(DevError::Build { package }),
-        other => Error::from(other),
-    })?;
-    executable(&messages, package).ok_or_else(|| DevError::NoBinary { package }.into())
-}
-
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
-    messages.filter(|message| message.target.as_ref().is_some_and(|target| target.name == name)).find_map(|m| m.executable)
+    program::build(cargo, package)
 }
 
 /// The operator, running. It ends at the latest when this value goes.
@@ -155,21 +132,4 @@ impl Drop for Operator {
 /// An address that nobody listens on right now: several operators can run beside each other.
 fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_program_is_the_one_of_the_package_among_all_that_cargo_reports() {
-        let messages = r#"
-            {"reason":"compiler-artifact","target":{"name":"build-script-build"},"executable":"/t/build-script"}
-            {"reason":"compiler-artifact","target":{"name":"operator"},"executable":null}
-            {"reason":"compiler-artifact","target":{"name":"operator"},"executable":"/t/debug/operator"}
-            {"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(messages, "operator"), Some(PathBuf::from("/t/debug/operator")));
-        assert_eq!(executable(messages, "other"), None);
-    }
 }

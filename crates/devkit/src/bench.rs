@@ -1,0 +1,51 @@
+//! `bench`: builds the operator as it is released, and the project's bench, and runs the bench. What is measured is the
+//! bench's business: all that it is told is where the operator's program is, with `--operator FILE`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::arguments::BenchArguments;
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+use crate::invocation::Invocation;
+use crate::program;
+use crate::project::{Project, ProjectError};
+
+pub(crate) fn command(project: &Project, arguments: &BenchArguments) -> Result<ExitCode, Error> {
+    let package = project.bench.ok_or(ProjectError::NoBench)?;
+    // The bench gets the signal too, and takes down what it started: we wait for it.
+    let _interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
+    let root = project.root()?;
+    // One after the other: built together, the operator would have features that the bench asks for.
+    let operator = program::build(release(&root, project.operator), project.operator)?;
+    let bench = program::build(release(&root, package), package)?;
+    let status = call(&bench, &operator, &arguments.arguments).folder(&root).status()?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn release(root: &Path, package: &str) -> Invocation {
+    Invocation::cargo().args(["build", "--release", "--package", package, "--bin", package]).folder(root)
+}
+
+fn call(bench: &Path, operator: &Path, arguments: &[String]) -> Invocation {
+    let call = Invocation::new(bench.to_string_lossy()).arg("--operator").arg(operator.to_string_lossy());
+    call.args(arguments.iter().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operator_is_built_as_it_is_released_and_alone() {
+        let call = release(Path::new("/"), "operator").to_string();
+        assert_eq!(call, "cargo build --release --package operator --bin operator");
+    }
+
+    #[test]
+    fn the_bench_is_told_where_the_operator_is_and_gets_what_was_asked_for() {
+        let arguments = ["--quick", "--rows", "1,2"].map(str::to_owned);
+        let call = call(Path::new("/t/bench"), Path::new("/t/operator"), &arguments).to_string();
+        assert_eq!(call, "/t/bench --operator /t/operator --quick --rows 1,2");
+    }
+}
