@@ -213,7 +213,7 @@ impl Engine {
 
     /// The metrics as text, with what is only looked at when somebody asks.
     pub(crate) fn scrape(&self) -> String {
-        self.metrics.queue(self.queue.depth(), self.queue.running());
+        self.metrics.queue(self.queue.depths(), self.queue.running());
         self.metrics.ready(self.waiting_for().is_empty());
         for running in &self.controllers {
             self.metrics.resources(running.name, running.parents.len());

@@ -14,6 +14,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::queue::Priority;
+
 type Label = &'static str;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,6 +47,11 @@ struct KindLabel {
     kind: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PriorityLabel {
+    priority: Label,
+}
+
 type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// All metrics of one process.
@@ -60,7 +67,8 @@ pub(crate) struct Metrics {
     watch_failures: Family<KindLabel, Counter>,
     undecodable: Family<KindLabel, Counter>,
     resources: Family<ControllerLabel, Gauge>,
-    queue_depth: Gauge,
+    queue_depth: Family<PriorityLabel, Gauge>,
+    queue_lag: Durations<PriorityLabel>,
     running: Gauge,
     ready: Gauge,
 }
@@ -73,6 +81,11 @@ struct VerbLabel {
 /// From 0.1 ms to 52 s.
 fn durations() -> Histogram {
     Histogram::new(exponential_buckets(0.0001, 2.0, 20))
+}
+
+/// From 1 ms to 9 min.
+fn lags() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 20))
 }
 
 impl Metrics {
@@ -89,7 +102,8 @@ impl Metrics {
             watch_failures: Family::default(),
             undecodable: Family::default(),
             resources: Family::default(),
-            queue_depth: Gauge::default(),
+            queue_depth: Family::default(),
+            queue_lag: Family::new_with_constructor(lags),
             running: Gauge::default(),
             ready: Gauge::default(),
             registry: Registry::default(),
@@ -112,7 +126,13 @@ impl Metrics {
             metrics.undecodable.clone(),
         );
         registry.register("resources", "Custom resources that are known", metrics.resources.clone());
-        registry.register("queue_depth", "Resources that wait to be worked on", metrics.queue_depth.clone());
+        registry.register("queue_depth", "Resources that wait to be worked on, by why", metrics.queue_depth.clone());
+        registry.register_with_unit(
+            "queue_lag",
+            "How long resources waited to be worked on, by why",
+            Unit::Seconds,
+            metrics.queue_lag.clone(),
+        );
         registry.register("running_reconciles", "Resources that are worked on now", metrics.running.clone());
         registry.register("ready", "1 once all caches are filled", metrics.ready.clone());
         Arc::new(Self { registry, ..metrics })
@@ -147,8 +167,17 @@ impl Metrics {
         self.resources.get_or_create(&ControllerLabel { controller }).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    pub(crate) fn queue(&self, depth: usize, running: usize) {
-        self.queue_depth.set(i64::try_from(depth).unwrap_or(i64::MAX));
+    /// A resource was given out after it had waited this long.
+    pub(crate) fn waited(&self, priority: Priority, lag: Duration) {
+        let label = PriorityLabel { priority: priority.as_str() };
+        self.queue_lag.get_or_create(&label).observe(lag.as_secs_f64());
+    }
+
+    pub(crate) fn queue(&self, depths: [usize; Priority::ALL.len()], running: usize) {
+        for (priority, depth) in Priority::ALL.into_iter().zip(depths) {
+            let label = PriorityLabel { priority: priority.as_str() };
+            self.queue_depth.get_or_create(&label).set(i64::try_from(depth).unwrap_or(i64::MAX));
+        }
         self.running.set(i64::try_from(running).unwrap_or(i64::MAX));
     }
 
@@ -176,14 +205,18 @@ mod tests {
         metrics.reconciled("echo", Duration::from_millis(1), Some(Class::Refused));
         metrics.wrote("echo", "Deployment", "create");
         metrics.request("apply", 201, Duration::from_millis(1));
-        metrics.queue(3, 1);
+        metrics.queue([3, 2, 1], 1);
+        metrics.waited(Priority::Sweep, Duration::from_millis(1500));
         let text = metrics.encode();
         for line in [
             r#"kubewright_reconciles_total{controller="echo"} 1"#,
             r#"kubewright_reconcile_errors_total{controller="echo",class="refused"} 1"#,
             r#"kubewright_writes_total{controller="echo",kind="Deployment",action="create"} 1"#,
             r#"kubewright_api_requests_total{verb="apply",code="201"} 1"#,
-            "kubewright_queue_depth 3",
+            r#"kubewright_queue_depth{priority="change"} 3"#,
+            r#"kubewright_queue_depth{priority="resync"} 1"#,
+            r#"kubewright_queue_lag_seconds_sum{priority="sweep"} 1.5"#,
+            r#"kubewright_queue_lag_seconds_bucket{le="1.024",priority="sweep"} 0"#,
             "kubewright_reconcile_duration_seconds_count",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

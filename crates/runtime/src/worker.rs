@@ -10,13 +10,14 @@ use kubewright_core::registry::owner_of;
 
 use crate::backoff::Retry;
 use crate::engine::{BACKOFF, Engine};
-use crate::queue::{Priority, WorkKey};
+use crate::queue::{Given, Priority, WorkKey};
 use crate::reconcile::{End, Run, reconcile};
 
 impl Engine {
     /// One worker: until the queue is closed.
     pub(crate) async fn work(self: Arc<Self>) {
-        while let Some(key) = self.queue.next().await {
+        while let Some(Given { key, priority, lag }) = self.queue.next().await {
+            self.metrics.waited(priority, lag);
             let started = Instant::now();
             let run = AssertUnwindSafe(reconcile(&self, &key)).catch_unwind().await;
             let end = match run {
