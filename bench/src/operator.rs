@@ -188,13 +188,17 @@ impl Said {
     /// Requests that it sent, but for watches: they are opened once and again every few minutes, however many resources there
     /// are.
     pub(crate) fn requests(&self) -> f64 {
-        self.by_verb().into_iter().filter(|(verb, _)| verb != "watch").map(|(_, count)| count).sum()
+        self.by_verb().into_iter().filter(|(verb, _)| verb != "watch").map(|(_, count)| count).fold(0.0, std::ops::Add::add)
     }
 
     /// Requests that change something.
     pub(crate) fn writes(&self) -> f64 {
         let reads = ["get", "list", "watch"];
-        self.by_verb().into_iter().filter(|(verb, _)| !reads.contains(&verb.as_str())).map(|(_, count)| count).sum()
+        self.by_verb()
+            .into_iter()
+            .filter(|(verb, _)| !reads.contains(&verb.as_str()))
+            .map(|(_, count)| count)
+            .fold(0.0, std::ops::Add::add)
     }
 
     fn by_verb(&self) -> Vec<(String, f64)> {

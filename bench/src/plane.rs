@@ -53,7 +53,7 @@ impl Plane {
         let server = Component::KubeApiserver;
         let mut spec = spec
             .arg(server, "service-cluster-ip-range", "10.96.0.0/12")
-            .arg(server, "feature-gates", "APIServerIdentity=false")
+            .arg(server, "feature-gates", "APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false")
             .arg(server, "etcd-compaction-interval", "0");
         spec.etcd_data = Some(Path::new(MEMORY).to_owned()).filter(|folder| folder.is_dir());
         let control_plane = tokio::task::block_in_place(|| start(&spec))?;

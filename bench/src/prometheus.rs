@@ -22,7 +22,7 @@ impl Samples {
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let fits = |sample: &&Sample| sample.name == name && labels.iter().all(|(key, value)| sample.label(key) == Some(value));
         let found: Vec<f64> = self.0.iter().filter(fits).map(|sample| sample.value).collect();
-        (!found.is_empty()).then(|| found.iter().sum())
+        (!found.is_empty()).then(|| found.iter().fold(0.0, |sum, value| sum + value))
     }
 
     /// The samples of this name: the values of `labels`, and the sample's.

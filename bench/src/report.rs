@@ -73,7 +73,8 @@ impl Report<'_> {
         }
         let _ = writeln!(text, "\n{}", table(self.rows));
         text.push_str(&self.more());
-        for row in self.rows.iter().filter(|row| !row.holds()) {
+        let missed = self.rows.iter().filter(|row| !row.holds() && self.failed.is_none());
+        for row in missed {
             let why = match &row.value {
                 Ok(Value { value, .. }) => number(*value),
                 Err(why) => format!("not measured: {why}"),

@@ -54,17 +54,21 @@ impl Requests {
 
     /// All of them.
     pub(crate) fn total(&self) -> f64 {
-        self.0.values().sum()
+        self.0.values().fold(0.0, std::ops::Add::add)
     }
 
     /// Those that change something.
     pub(crate) fn writes(&self) -> f64 {
-        self.0.iter().filter(|([verb, ..], _)| verb != "GET" && verb != "LIST").map(|(_, count)| count).sum()
+        self.0
+            .iter()
+            .filter(|([verb, ..], _)| verb != "GET" && verb != "LIST")
+            .map(|(_, count)| count)
+            .fold(0.0, std::ops::Add::add)
     }
 
     /// Those of one verb.
     pub(crate) fn of_verb(&self, verb: &str) -> f64 {
-        self.0.iter().filter(|([of, ..], _)| of == verb).map(|(_, count)| count).sum()
+        self.0.iter().filter(|([of, ..], _)| of == verb).map(|(_, count)| count).fold(0.0, std::ops::Add::add)
     }
 }
 

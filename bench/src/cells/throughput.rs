@@ -4,12 +4,14 @@
 //! until a moment later, so that what a run has set off (watch events, second looks) is paid for, by both. Which of the two goes
 //! first alternates, and ratios are those of neighbours in time.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use serde_json::Value;
 
 use super::{AFTERWARDS, Bench, CONVERGE, tell};
 use crate::bare::Bare;
+use crate::client::decode;
 use crate::error::Error;
 use crate::load;
 use crate::operator::count;
@@ -17,7 +19,7 @@ use crate::plane::Plane;
 use crate::proc::Cpu;
 use crate::requests::{Requests, agreed};
 use crate::watch::Eyes;
-use crate::workload::{CHILDREN, kinds, name, path};
+use crate::workload::{CHILDREN, UID, kinds, name, path};
 
 /// Who writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,16 +45,18 @@ pub(crate) async fn run(bench: &mut Bench, n: usize) -> Result<(), Error> {
         for who in order {
             left.push(one(bench, n, who).await?);
         }
-        if left[0] != left[1] {
-            let [one, other] = [0, 1].map(|index: usize| serde_json::to_string(&left[index]).unwrap_or_default());
-            return Err(Error::Unmeasurable(format!("bare client and operator do not write the same:\n{one}\n{other}")));
+        if let Some(difference) = difference(&left[0], &left[1], "") {
+            return Err(Error::Unmeasurable(format!(
+                "{:?} and {:?} do not leave the same behind: {difference}",
+                order[0], order[1]
+            )));
         }
     }
     Ok(())
 }
 
 /// One run; gives what it left of its first resource.
-async fn one(bench: &mut Bench, n: usize, who: Who) -> Result<Vec<Value>, Error> {
+async fn one(bench: &mut Bench, n: usize, who: Who) -> Result<Value, Error> {
     let plane = Plane::up().await?;
     bench.kubernetes = Some(plane.version());
     let bare = if who == Who::Bare { Some(Bare::prepare(plane.api(), 0..n)?) } else { None };
@@ -116,14 +120,33 @@ async fn one(bench: &mut Bench, n: usize, who: Who) -> Result<Vec<Value>, Error>
 }
 
 /// The first resource and its children, without what is never the same: times, identities, addresses.
-async fn what_is_left(plane: &Plane) -> Result<Vec<Value>, Error> {
+async fn what_is_left(plane: &Plane) -> Result<Value, Error> {
     let mut left = Vec::new();
     for kind in kinds() {
-        let mut object: Value = plane.api().read(&path(&kind, &name(0))).await?;
-        forget(&mut object);
-        left.push(object);
+        left.push(plane.api().read::<Value>(&path(&kind, &name(0))).await?);
     }
+    // The resource's UID is a key in the children's managedFields.
+    let uid = left[0]["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    let text = Value::from(left).to_string().replace(&uid, UID);
+    let mut left = decode("what is left", text.as_bytes())?;
+    forget(&mut left);
     Ok(left)
+}
+
+/// Where two values differ first, and how.
+fn difference(one: &Value, other: &Value, at: &str) -> Option<String> {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            let keys: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+            let of = |map: &serde_json::Map<String, Value>, key| map.get(key).cloned().unwrap_or_default();
+            keys.into_iter().find_map(|key| difference(&of(one, key), &of(other, key), &format!("{at}.{key}")))
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            let mut pairs = one.iter().zip(other).enumerate();
+            pairs.find_map(|(index, (one, other))| difference(one, other, &format!("{at}[{index}]")))
+        }
+        _ => (one != other).then(|| format!("{at} is {one} and {other}")),
+    }
 }
 
 /// Empties fields that differ from run to run. Their sizes stay out of it too: none of them varies by more than a digit.
@@ -147,5 +170,29 @@ fn forget(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(forget),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_difference_is_told_with_its_place() {
+        let one = json!({ "a": [{ "b": 1 }], "c": 2 });
+        assert_eq!(difference(&one, &one, ""), None);
+        let other = json!({ "a": [{ "b": 3 }], "c": 2 });
+        assert_eq!(difference(&one, &other, "").as_deref(), Some(".a[0].b is 1 and 3"));
+        let other = json!({ "a": [{ "b": 1 }] });
+        assert_eq!(difference(&one, &other, "").as_deref(), Some(".c is 2 and null"));
+    }
+
+    #[test]
+    fn what_varies_is_forgotten_wherever_it_is() {
+        let mut object = json!({ "metadata": { "uid": "u", "managedFields": [{ "time": "t", "manager": "m" }] } });
+        forget(&mut object);
+        assert_eq!(object, json!({ "metadata": { "uid": null, "managedFields": [{ "time": null, "manager": "m" }] } }));
     }
 }
