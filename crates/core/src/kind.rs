@@ -15,6 +15,8 @@ use kube_core::{ClusterResourceScope, NamespaceResourceScope, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::hash;
+
 /// Whether objects of a kind live in a namespace; known at compile time.
 pub trait Scope {
     /// `true` for kinds whose objects live in a namespace.
@@ -45,11 +47,18 @@ impl<K> Object for K where
 pub trait AnyObject: Any + Send + Sync + fmt::Debug {
     /// The object's metadata, without `managedFields`.
     fn meta(&self) -> &ObjectMeta;
+
+    /// Hash of everything in it. `None` for what cannot be written as JSON: nobody can tell whether it changed.
+    fn content(&self) -> Option<u64>;
 }
 
 impl<K: Object> AnyObject for K {
     fn meta(&self) -> &ObjectMeta {
         Resource::meta(self)
+    }
+
+    fn content(&self) -> Option<u64> {
+        serde_json::to_vec(self).ok().map(|json| hash::of(&json))
     }
 }
 
@@ -58,6 +67,24 @@ pub(crate) fn decode<K: Object>(json: &[u8]) -> Result<Arc<dyn AnyObject>, serde
     let mut object: K = serde_json::from_slice(json)?;
     object.meta_mut().managed_fields = None;
     Ok(Arc::new(object))
+}
+
+/// Decodes `json` as a `K` that is looked up: only what wakes those who look it up is in it.
+fn decode_read<K: Object>(json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
+    let mut object: K = serde_json::from_slice(json)?;
+    hide(&mut object);
+    Ok(Arc::new(object))
+}
+
+/// Takes away what changes although nothing that a reader sees does: whoever decided from it would decide from something old.
+pub(crate) fn hide<K: Object>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    meta.resource_version = None;
+    if K::metadata_api() {
+        // It counts changes of the spec, which is not there.
+        meta.generation = None;
+    }
 }
 
 /// Only the metadata of a `K`: `type Reads = (Metadata<Namespace>,)` watches and keeps nothing else.
@@ -202,7 +229,7 @@ pub struct ReadKind {
     pub metadata_only: bool,
     /// Which Rust type a cache of it holds.
     pub type_id: TypeId,
-    /// Decodes one object.
+    /// Decodes one object, as a [`View`](crate::View) shows it.
     pub decode: Decode,
 }
 
@@ -273,7 +300,7 @@ fn read_entry<D: Declared>() -> ReadKind {
         optional: D::OPTIONAL,
         metadata_only: D::Kind::metadata_api(),
         type_id: TypeId::of::<D::Kind>(),
-        decode: decode::<D::Kind>,
+        decode: decode_read::<D::Kind>,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What `build` may look up beside its own resource: a snapshot of caches, and the record of what was looked up.
 //!
-//! The record is the point: the engine wakes a resource exactly when something changes that its last `build` looked up.
+//! The record is the point: the engine wakes a resource exactly when something changes that its last `build` looked up, and
+//! that it could see.
 
 use std::any::TypeId;
 use std::cell::RefCell;
@@ -8,14 +9,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::kind::{AnyObject, KindInfo, Kinds, Object, ObjectKey, Reads};
+use crate::kind::{AnyObject, KindInfo, Kinds, Object, ObjectKey, Reads, hide};
 
 /// Where a [`View`] finds objects: the engine's caches, or a fixed set of objects offline and in tests.
 pub trait Source {
     /// The object of that type and key.
     fn get(&self, type_id: TypeId, key: &ObjectKey) -> Option<Arc<dyn AnyObject>>;
-    /// All objects of that type, in one namespace or in all, ordered by key.
-    fn list(&self, type_id: TypeId, namespace: Option<&str>) -> Vec<Arc<dyn AnyObject>>;
+    /// The objects of that type, in one namespace or in all, ordered by key: at least those that carry all of `labels`.
+    fn list(&self, type_id: TypeId, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>>;
 }
 
 /// One look-up, as it was recorded.
@@ -62,6 +63,9 @@ fn carries(object: &dyn AnyObject, labels: &[(String, String)]) -> bool {
 }
 
 /// What one run of `build` may look up, of the kinds that `R` declares.
+///
+/// What it gives has no `managedFields` and no `resourceVersion`, and, as [`Metadata`](crate::Metadata), no `generation`: these
+/// change although nothing that can be seen here does, and such a change wakes nobody.
 pub struct View<'a, R> {
     source: &'a dyn Source,
     lookups: RefCell<Vec<Lookup>>,
@@ -106,7 +110,7 @@ impl<'a, R: Kinds> View<'a, R> {
         R: Reads<K, At>,
     {
         let labels: Vec<_> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let found = self.source.list(TypeId::of::<K>(), namespace);
+        let found = self.source.list(TypeId::of::<K>(), namespace, &labels);
         let found = found.into_iter().filter(|o| carries(&**o, &labels)).filter_map(downcast).collect();
         self.record::<K>(Query::List { namespace: namespace.map(str::to_owned), labels });
         found
@@ -145,7 +149,8 @@ impl Fixed {
 
     /// Adds an object, as the type that the operator reads (`Metadata<Namespace>`, not `Namespace`).
     #[must_use]
-    pub fn with<K: Object>(mut self, object: K) -> Self {
+    pub fn with<K: Object>(mut self, mut object: K) -> Self {
+        hide(&mut object);
         self.0.push((TypeId::of::<K>(), Arc::new(object)));
         self
     }
@@ -161,7 +166,7 @@ impl Source for Fixed {
         self.0.iter().find(|(t, o)| *t == type_id && ObjectKey::of(o.meta()) == *key).map(|(_, o)| Arc::clone(o))
     }
 
-    fn list(&self, type_id: TypeId, namespace: Option<&str>) -> Vec<Arc<dyn AnyObject>> {
+    fn list(&self, type_id: TypeId, namespace: Option<&str>, _: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
         let mut found: Vec<_> = self
             .0
             .iter()

@@ -11,7 +11,6 @@ use kubewright_core::{Class, reason};
 
 use crate::apply::{Applied, Left};
 use crate::cache::parents::Parent;
-use crate::cache::reads::ReadCache;
 use crate::engine::{Engine, Running};
 use crate::queue::WorkKey;
 
@@ -20,8 +19,6 @@ use crate::queue::WorkKey;
 pub(crate) enum End {
     /// Nothing more to do until something changes.
     Done,
-    /// Something was looked up that changed meanwhile: run again at once.
-    Again,
     /// The operator says that the resource asks for something that cannot work: an edit, or a change of what was looked up,
     /// brings it back.
     Parked,
@@ -54,16 +51,10 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> End {
 
 impl Run<'_> {
     async fn run(&self) -> End {
-        let (built, fresh) = match self.build() {
-            Ok(built) => built,
+        let desired = match self.build() {
             Err(defect) => return self.defect(&defect).await,
-        };
-        if !fresh {
-            return End::Again;
-        }
-        let desired = match built {
-            Ok(desired) => desired,
-            Err(invalid) => {
+            Ok(Ok(desired)) => desired,
+            Ok(Err(invalid)) => {
                 self.engine.events.warn(&self.owner, invalid.reason, &invalid.message);
                 let told = self.tell(Vec::new(), Verdict::Stalled(invalid.reason, invalid.message)).await;
                 return told.unwrap_or(End::Parked);
@@ -74,16 +65,13 @@ impl Run<'_> {
         self.status(&desired, &applied).await
     }
 
-    /// The desired children, and whether nothing changed that they were built from.
-    fn build(&self) -> Result<(Result<Vec<Desired>, kubewright_core::Invalid>, bool), String> {
-        let (built, changes) = {
-            let reads = self.engine.reads.snapshot();
-            let built = self.running.controller.build(self.engine.manager, &*self.parent.object, &*reads);
-            (built, ReadCache::changes(&reads))
-        };
+    /// The desired children; whatever changes from now on of what they were built from wakes the resource.
+    fn build(&self) -> Result<Result<Vec<Desired>, kubewright_core::Invalid>, String> {
+        let reads = self.engine.reads.snapshot();
+        let built = self.running.controller.build(self.engine.manager, &*self.parent.object, &reads);
         let Built { children, lookups } = built.map_err(|e| e.to_string())?;
-        let fresh = self.engine.reads.record(self.key, lookups, changes);
-        Ok((children, fresh))
+        reads.record(self.key, lookups);
+        Ok(children)
     }
 
     /// Plans and executes; `None` when the namespace is being deleted.

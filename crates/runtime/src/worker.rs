@@ -10,7 +10,7 @@ use kubewright_core::registry::owner_of;
 
 use crate::backoff::Retry;
 use crate::engine::{BACKOFF, Engine};
-use crate::queue::{Given, Priority, WorkKey};
+use crate::queue::{Given, WorkKey};
 use crate::reconcile::{End, Run, reconcile};
 
 impl Engine {
@@ -28,7 +28,7 @@ impl Engine {
             let error = match end {
                 End::Failed(class) => Some(class),
                 End::Parked => Some(Class::Invalid),
-                End::Done | End::Again | End::Waits => None,
+                End::Done | End::Waits => None,
             };
             self.metrics.reconciled(name, started.elapsed(), error);
             self.schedule(&key, &end);
@@ -50,7 +50,6 @@ impl Engine {
     /// When a resource comes again.
     fn schedule(&self, key: &WorkKey, end: &End) {
         match end {
-            End::Again => self.queue.add(key.clone(), Priority::Change),
             End::Done | End::Parked => {
                 self.retries().remove(key);
             }

@@ -35,8 +35,8 @@ impl Source for World {
         self.objects.get(type_id, key)
     }
 
-    fn list(&self, type_id: TypeId, namespace: Option<&str>) -> Vec<Arc<dyn AnyObject>> {
-        self.objects.list(type_id, namespace)
+    fn list(&self, type_id: TypeId, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
+        self.objects.list(type_id, namespace, labels)
     }
 }
 

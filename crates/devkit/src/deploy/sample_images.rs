@@ -21,7 +21,7 @@ impl Source for Nothing {
         None
     }
 
-    fn list(&self, _: TypeId, _: Option<&str>) -> Vec<Arc<dyn AnyObject>> {
+    fn list(&self, _: TypeId, _: Option<&str>, _: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
         Vec::new()
     }
 }

@@ -1,0 +1,210 @@
+//! Who is woken by what, counted.
+#![allow(clippy::unwrap_used)]
+
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kubewright_core::kind::{Kinds, Object, ReadKind};
+use kubewright_core::{Metadata, View};
+use serde_json::{Value, json};
+
+use super::*;
+
+type Reads = (ConfigMap, Metadata<Pod>, Pod);
+
+fn read_kind<K: Object>() -> ReadKind {
+    Reads::read().into_iter().find(|read| read.type_id == TypeId::of::<K>()).unwrap()
+}
+
+/// An event as the watch brings it; gives the names of those that it wakes, in order.
+fn event<K: Object>(cache: &ReadCache, object: &Value) -> Vec<String> {
+    let object = (read_kind::<K>().decode)(object.to_string().as_bytes()).unwrap();
+    names(cache.observe(TypeId::of::<K>(), &object))
+}
+
+fn names(woken: HashSet<WorkKey>) -> Vec<String> {
+    let mut names: Vec<String> = woken.into_iter().map(|who| who.key.name.to_string()).collect();
+    names.sort();
+    names
+}
+
+fn gone(cache: &ReadCache, namespace: &str, name: &str) -> Vec<String> {
+    names(cache.forget(TypeId::of::<ConfigMap>(), &ObjectKey::new(namespace, name)))
+}
+
+fn config(namespace: &str, name: &str, labels: &Value, data: &str) -> Value {
+    json!({ "metadata": { "namespace": namespace, "name": name, "labels": labels }, "data": { "key": data } })
+}
+
+fn who(name: &str) -> WorkKey {
+    WorkKey { controller: 0, key: ObjectKey::new("ns", name) }
+}
+
+/// One build of `reader`.
+fn look<T>(cache: &ReadCache, reader: &str, look: impl Fn(&View<'_, Reads>) -> T) -> T {
+    let state = cache.snapshot();
+    let view = View::<Reads>::new(&state);
+    let seen = look(&view);
+    let lookups = view.into_lookups();
+    state.record(&who(reader), lookups);
+    seen
+}
+
+fn get(cache: &ReadCache, reader: &str, namespace: &str, name: &str) {
+    look(cache, reader, |view| view.get::<ConfigMap, _>(&ObjectKey::new(namespace, name)));
+}
+
+/// Gives how many there are.
+fn list(cache: &ReadCache, reader: &str, namespace: Option<&str>, labels: &[(&str, &str)]) -> usize {
+    look(cache, reader, |view| view.list::<ConfigMap, _>(namespace, labels).len())
+}
+
+/// One reader of each sort.
+fn one_of_each() -> ReadCache {
+    let cache = ReadCache::default();
+    get(&cache, "get", "a", "one");
+    list(&cache, "namespace", Some("a"), &[]);
+    list(&cache, "label", None, &[("tier", "x")]);
+    list(&cache, "both", Some("a"), &[("tier", "x"), ("app", "web")]);
+    list(&cache, "all", None, &[]);
+    cache
+}
+
+#[test]
+fn a_change_wakes_those_who_got_it_or_listed_it_and_nobody_else() {
+    let cache = one_of_each();
+    let both = json!({ "tier": "x", "app": "web", "more": "1" });
+    assert_eq!(event::<ConfigMap>(&cache, &config("a", "one", &json!({}), "1")), ["all", "get", "namespace"]);
+    assert_eq!(event::<ConfigMap>(&cache, &config("b", "one", &json!({}), "1")), ["all"]);
+    assert_eq!(event::<ConfigMap>(&cache, &config("b", "two", &json!({ "tier": "x" }), "1")), ["all", "label"]);
+    assert_eq!(event::<ConfigMap>(&cache, &config("a", "two", &json!({ "tier": "x" }), "1")), ["all", "label", "namespace"]);
+    assert_eq!(event::<ConfigMap>(&cache, &config("a", "three", &both, "1")), ["all", "both", "label", "namespace"]);
+    assert_eq!(event::<ConfigMap>(&cache, &config("b", "three", &both, "1")), ["all", "label"]);
+    assert_eq!(event::<ConfigMap>(&cache, &config("b", "four", &json!({ "tier": "y" }), "1")), ["all"]);
+    assert_eq!(event::<Pod>(&cache, &config("a", "one", &both, "1")), [""; 0], "another kind");
+}
+
+#[test]
+fn who_lists_is_woken_by_what_enters_changes_and_leaves() {
+    let cache = ReadCache::default();
+    list(&cache, "x", None, &[("tier", "x")]);
+    list(&cache, "y", Some("a"), &[("tier", "y")]);
+    let tier = |tier: &str, data: &str| config("a", "one", &json!({ "tier": tier }), data);
+    assert_eq!(event::<ConfigMap>(&cache, &tier("x", "1")), ["x"], "it enters");
+    assert_eq!(event::<ConfigMap>(&cache, &tier("x", "2")), ["x"], "it changes");
+    assert_eq!(event::<ConfigMap>(&cache, &tier("y", "2")), ["x", "y"], "it goes from one to the other");
+    assert_eq!(event::<ConfigMap>(&cache, &tier("z", "2")), ["y"], "it leaves");
+    assert_eq!(event::<ConfigMap>(&cache, &tier("z", "3")), [""; 0]);
+    event::<ConfigMap>(&cache, &tier("y", "3"));
+    assert_eq!(gone(&cache, "a", "one"), ["y"]);
+    assert_eq!(gone(&cache, "a", "one"), [""; 0], "it is gone already");
+}
+
+#[test]
+fn what_a_list_does_not_contain_any_more_wakes_its_readers() {
+    let cache = one_of_each();
+    for (namespace, name) in [("a", "one"), ("a", "two"), ("b", "two")] {
+        event::<ConfigMap>(&cache, &config(namespace, name, &json!({}), "1"));
+    }
+    let (id, seen) = (TypeId::of::<ConfigMap>(), HashSet::from([ObjectKey::new("a", "two")]));
+    assert_eq!(names(cache.listed(id, Some("a"), &seen)), ["all", "get", "namespace"], "a/one");
+    assert_eq!(names(cache.listed(id, None, &seen)), ["all"], "b/two");
+    assert_eq!(names(cache.listed(id, None, &seen)), [""; 0]);
+}
+
+#[test]
+fn what_nobody_can_see_wakes_nobody() {
+    let cache = one_of_each();
+    let mut object = config("a", "one", &json!({}), "1");
+    event::<ConfigMap>(&cache, &object);
+    object["metadata"]["resourceVersion"] = json!("7");
+    object["metadata"]["managedFields"] = json!([{ "manager": "them", "operation": "Update" }]);
+    assert_eq!(event::<ConfigMap>(&cache, &object), [""; 0], "touched");
+    for (field, value) in [("annotations", json!({ "a": "b" })), ("uid", json!("u-2")), ("finalizers", json!(["them/hold"]))] {
+        object["metadata"][field] = value;
+        assert_eq!(event::<ConfigMap>(&cache, &object), ["all", "get", "namespace"], "{field} can be seen");
+    }
+    let seen = look(&cache, "a", |view| view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"))).unwrap();
+    assert_eq!((&seen.metadata.resource_version, &seen.metadata.managed_fields), (&None, &None), "nobody decides from it");
+}
+
+#[test]
+fn who_sees_metadata_alone_is_not_woken_by_spec_and_status() {
+    let cache = ReadCache::default();
+    let key = ObjectKey::new("a", "one");
+    look(&cache, "meta", |view| view.get::<Metadata<Pod>, _>(&key));
+    look(&cache, "full", |view| view.get::<Pod, _>(&key));
+    let mut pod = json!({ "metadata": { "namespace": "a", "name": "one", "generation": 1 }, "spec": { "containers": [] } });
+    let both = |pod: &Value| [event::<Metadata<Pod>>(&cache, pod), event::<Pod>(&cache, pod)].concat();
+    assert_eq!(both(&pod), ["meta", "full"]);
+    pod["metadata"]["generation"] = json!(2);
+    pod["spec"]["nodeName"] = json!("n");
+    assert_eq!(both(&pod), ["full"]);
+    pod["status"] = json!({ "phase": "Running" });
+    assert_eq!(both(&pod), ["full"]);
+    pod["metadata"]["labels"] = json!({ "a": "b" });
+    assert_eq!(both(&pod), ["meta", "full"]);
+}
+
+#[test]
+fn who_no_longer_looks_is_no_longer_woken() {
+    let cache = one_of_each();
+    look(&cache, "get", |_| ());
+    list(&cache, "label", None, &[("tier", "z")]);
+    cache.forget_reader(&who("all"));
+    cache.forget_reader(&who("both"));
+    let both = json!({ "tier": "x", "app": "web" });
+    assert_eq!(event::<ConfigMap>(&cache, &config("a", "one", &both, "1")), ["namespace"]);
+    for reader in ["namespace", "label"] {
+        cache.forget_reader(&who(reader));
+    }
+    assert_eq!(format!("{:?}", cache.readers().without_hashes()), format!("{:?}", Readers::default().without_hashes()));
+}
+
+#[test]
+fn of_many_who_list_by_a_label_of_their_own_only_one_is_looked_at_and_only_its_objects() {
+    const ALL: usize = 500;
+    let cache = ReadCache::default();
+    let labels = |host: usize| json!({ "kind": "preview", "host": format!("h-{host}") });
+    for host in 0..ALL {
+        event::<ConfigMap>(&cache, &config("a", &format!("c-{host}"), &labels(host), "1"));
+    }
+    for host in 0..ALL {
+        let (reader, own) = (format!("r-{host}"), format!("h-{host}"));
+        // The label that all have in common comes first.
+        assert_eq!(list(&cache, &reader, None, &[("kind", "preview"), ("host", &own)]), 1);
+    }
+    let object = (read_kind::<ConfigMap>().decode)(config("a", "c-7", &labels(7), "2").to_string().as_bytes()).unwrap();
+    let looked_at = cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object);
+    assert!(looked_at <= 2, "{looked_at} lists were looked at");
+    assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7"]);
+    let own = [("kind".to_owned(), "preview".to_owned()), ("host".to_owned(), "h-7".to_owned())];
+    assert_eq!(cache.snapshot().list(TypeId::of::<ConfigMap>(), None, &own).len(), 1, "objects that were looked at");
+}
+
+#[test]
+fn the_same_list_of_many_is_kept_once() {
+    let cache = ReadCache::default();
+    for reader in ["a", "b", "c"] {
+        list(&cache, reader, Some("ns"), &[("kind", "preview"), ("tier", "x")]);
+    }
+    let object = config("ns", "one", &json!({ "kind": "preview", "tier": "x" }), "1");
+    let object = (read_kind::<ConfigMap>().decode)(object.to_string().as_bytes()).unwrap();
+    assert_eq!(cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object), 1);
+    assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["a", "b", "c"]);
+}
+
+#[test]
+fn no_change_is_taken_in_between_a_build_and_the_record_of_what_it_saw() {
+    let cache = ReadCache::default();
+    let object = (read_kind::<ConfigMap>().decode)(config("a", "one", &json!({}), "1").to_string().as_bytes()).unwrap();
+    let woken = std::thread::scope(|scope| {
+        let state = cache.snapshot();
+        let view = View::<Reads>::new(&state);
+        let event = scope.spawn(|| cache.observe(TypeId::of::<ConfigMap>(), &object));
+        let seen = view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"));
+        assert!(seen.is_none() && cache.objects.try_write().is_err(), "the event waits for the build");
+        let lookups = view.into_lookups();
+        state.record(&who("a"), lookups);
+        event.join().unwrap()
+    });
+    assert_eq!(names(woken), ["a"], "it did not see the object, so it hears of it");
+}
