@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kubewright_core::shard;
 use kubewright_manifests::validate::is_dns_label;
 
 #[derive(Debug, Parser)]
@@ -87,6 +88,16 @@ pub(crate) struct RunArgs {
     /// costs no request while everything is as it should be; it is for an operator that depends on something that nobody watches
     #[arg(long, value_name = "TIME", value_parser = period)]
     pub(crate) resync: Option<Duration>,
+
+    /// Divide all resources among this many processes, 1 to 256. Run exactly one for each index, all with the same count: change
+    /// the count only while none of them runs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(shard::MOST)))]
+    pub(crate) shard_count: Option<u16>,
+
+    /// Which of them this is, 0 to N-1; by default the number at the end of the Pod's name ($POD_NAME, $HOSTNAME), as the Pods of
+    /// a StatefulSet have it
+    #[arg(long, value_name = "I", requires = "shard_count")]
+    pub(crate) shard_index: Option<u16>,
 
     /// What is logged: a level, or target=level, separated by commas
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", hide_env_values = true, default_value = "info", value_parser = filter)]

@@ -15,6 +15,21 @@ pub enum Error {
     /// The engine could not start, or ended badly.
     #[error(transparent)]
     Run(#[from] kubewright_runtime::RunError),
+    /// A shard that cannot be.
+    #[error(transparent)]
+    Shard(#[from] kubewright_core::shard::ShardError),
+    /// Nobody says which shard this is.
+    #[error(
+        "--shard-count without --shard-index takes the index from the name of the Pod, and neither POD_NAME nor HOSTNAME is \
+         set; give --shard-index, or run it as a StatefulSet"
+    )]
+    NoPod,
+    /// The name of the Pod does not say it.
+    #[error(
+        "--shard-count without --shard-index takes the index from the name of the Pod, and {0:?} does not end in -NUMBER; give \
+         --shard-index, or run it as a StatefulSet"
+    )]
+    NoOrdinal(String),
     /// No threads to work with.
     #[error("cannot start worker threads: {0}; look at the limits of the process (ulimit -u, pids of the container)")]
     Threads(#[source] std::io::Error),

@@ -82,6 +82,7 @@ fn examples_of(name: &str, subcommand: &str) -> String {
             ("In the cluster of your kubeconfig", "run"),
             ("In two namespaces alone", "run -n team-a -n team-b"),
             ("At another port, with more words", "run --listen 127.0.0.1:9090 --log debug"),
+            ("The second of three processes that share the work", "run --shard-count 3 --shard-index 1"),
         ],
         "render" => &[
             ("One file", "render -f resource.yaml"),

@@ -2,7 +2,8 @@
 
 use std::io::IsTerminal;
 
-use kubewright_core::Registry;
+use kubewright_core::shard::ShardError;
+use kubewright_core::{Registry, Shard};
 use kubewright_runtime::{Connect, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -17,6 +18,7 @@ const ENDED_BY_SIGNAL: i32 = 128;
 pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
     log(&args);
     let registry = if args.controllers.is_empty() { registry } else { registry.only(&args.controllers)? };
+    let shard = shard(args.shard_count, args.shard_index, pod())?;
     let connect = Connect { kubeconfig: args.kubeconfig, context: args.context };
     let settings = Settings {
         namespaces: args.namespace.into_iter().filter(|name| !name.is_empty()).collect(),
@@ -27,6 +29,7 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
         },
         shutdown_deadline: args.shutdown_deadline,
         resync: args.resync,
+        shard,
     };
     let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Threads)?;
     threads.block_on(async {
@@ -34,6 +37,25 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
         kubewright_runtime::run(registry, connect, settings, stop).await?;
         Ok(())
     })
+}
+
+/// The name of the Pod that this runs in.
+fn pod() -> Option<String> {
+    ["POD_NAME", "HOSTNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+}
+
+/// Which part of all resources this process has; `None` where nobody spoke of parts.
+fn shard(count: Option<u16>, index: Option<u16>, pod: Option<String>) -> Result<Option<Shard>, Error> {
+    let Some(count) = count else { return Ok(None) };
+    let shard = match (index, pod) {
+        (Some(index), _) => Shard::new(count, index),
+        (None, Some(pod)) => Shard::of_pod(count, &pod),
+        (None, None) => return Err(Error::NoPod),
+    };
+    match shard {
+        Err(ShardError::NoOrdinal(pod)) => Err(Error::NoOrdinal(pod)),
+        shard => Ok(Some(shard?)),
+    }
 }
 
 /// The log goes to standard error. Where one is installed already, that one stays.
@@ -78,6 +100,29 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => SignalKind::terminate(),
             _ = self.interrupt.recv() => SignalKind::interrupt(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_is_the_given_one_or_the_number_of_the_pod() {
+        assert_eq!(shard(None, None, Some("operator-1".to_owned())).unwrap(), None);
+        assert_eq!(shard(Some(3), Some(2), Some("operator-1".to_owned())).unwrap(), Some(Shard::new(3, 2).unwrap()));
+        assert_eq!(shard(Some(3), None, Some("operator-1".to_owned())).unwrap(), Some(Shard::new(3, 1).unwrap()));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_what_to_write() {
+        let error = |index, name: Option<String>| shard(Some(3), index, name).unwrap_err().to_string();
+        assert!(error(Some(3), None).contains("numbered 0 to 2"), "{}", error(Some(3), None));
+        assert!(error(None, Some("operator-3".to_owned())).contains("there is no shard 3"));
+        for error in [error(None, Some("operator-5d8f9-x2x7k".to_owned())), error(None, None)] {
+            assert!(error.contains("--shard-index") && error.contains("StatefulSet"), "{error}");
         }
     }
 }

@@ -223,6 +223,8 @@ fn arguments_that_cannot_be_understood_end_with_2_and_say_what_to_write() {
         (&["run", "--controllers", "shpo"], "possible values: shop, region"),
         (&["run", "--shutdown-deadline", "20"], "write a number with a unit"),
         (&["run", "--resync", "0s"], "write at least 1s"),
+        (&["run", "--shard-count", "257"], "257 is not in 1..=256"),
+        (&["run", "--shard-index", "1"], "--shard-count <N>"),
         (&["run", "--workers", "0"], "0 is not in 1..=65535"),
         (&["run", "--log", "a=b=c"], "write a level"),
         (&["run", "-n", "Team"], "the name of a namespace has"),

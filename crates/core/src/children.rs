@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::hash::{self, DesiredHash};
 use crate::kind::{KindInfo, Kinds, Object, ObjectKey, Owns};
-use crate::{labels, names};
+use crate::{labels, names, shard};
 
 /// The objects that should exist for one resource, of the kinds that `O` declares.
 #[derive(Debug)]
@@ -147,6 +147,8 @@ pub struct Stamp<'a> {
     pub controller: &'a str,
     /// The registry's name, for [`labels::MANAGED_BY`] and as field manager.
     pub manager: &'a str,
+    /// Whether children say which shard they belong to, by [`labels::SHARD`].
+    pub sharded: bool,
 }
 
 /// One object exactly as it should be applied, and the hash of that.
@@ -202,6 +204,9 @@ impl Stamp<'_> {
         labels.insert(labels::NAME.into(), self.controller.into());
         labels.insert(labels::INSTANCE.into(), names::label_value(&owner.key.name).into());
         labels.insert(labels::MANAGED_BY.into(), names::label_value(self.manager).into());
+        if self.sharded {
+            labels.insert(labels::SHARD.into(), shard::bucket(&owner.uid).into());
+        }
         body.insert("metadata".into(), Value::Object(metadata));
 
         let mut body = Value::Object(body);

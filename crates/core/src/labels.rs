@@ -9,6 +9,9 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Who manages the object: the registry's name. The engine's watches on owned kinds select on it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
+/// The [bucket](crate::shard::bucket) of its owner, on every child of an operator that runs in shards. Watches select on it.
+pub const SHARD: &str = "kubewright.dev/shard";
+
 /// Annotation on every child: the [`DesiredHash`](crate::hash::DesiredHash) of what was last applied.
 pub const DESIRED_HASH: &str = "kubewright.dev/desired-hash";
 

@@ -13,6 +13,7 @@
 //! | [`ownership`] | whether a child still is as we want it, from `managedFields` alone |
 //! | [`plan`] | the steps that lead from what is observed to what should exist |
 //! | [`health`], [`condition`], [`reason`] | what the status says about it |
+//! | [`shard`] | which of several processes is responsible for a resource |
 //! | [`registry`] | all operators of a program; everything generated is derived from it |
 
 pub mod children;
@@ -29,6 +30,7 @@ pub mod ownership;
 pub mod plan;
 pub mod reason;
 pub mod registry;
+pub mod shard;
 pub mod view;
 
 pub use children::Children;
@@ -38,4 +40,5 @@ pub use kind::{KindInfo, Metadata, Object, ObjectKey, Optional};
 pub use observed::Observed;
 pub use operator::{Invalid, Operator, Sample, StatusOf};
 pub use registry::Registry;
+pub use shard::Shard;
 pub use view::View;

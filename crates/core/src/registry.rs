@@ -152,6 +152,15 @@ pub struct AnySample {
     pub body: Value,
 }
 
+/// What is the same for all children of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Program<'a> {
+    /// The registry's name.
+    pub manager: &'a str,
+    /// Whether it runs in shards; see [`labels::SHARD`](crate::labels::SHARD).
+    pub sharded: bool,
+}
+
 /// What one `build` gave.
 #[derive(Debug)]
 pub struct Built {
@@ -196,7 +205,14 @@ pub trait Controller: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`ChildError`] for a defect of the operator. A resource that cannot work is in [`Built::children`].
-    fn build(&self, manager: &str, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError>;
+    fn build(&self, manager: &str, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError> {
+        self.build_for(Program { manager, sharded: false }, resource, source)
+    }
+    /// The same for a program that may run in shards.
+    ///
+    /// # Errors
+    /// As [`build`](Controller::build).
+    fn build_for(&self, program: Program<'_>, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError>;
     /// The status for what was observed.
     ///
     /// # Errors
@@ -271,7 +287,7 @@ impl<O: Operator> Controller for Erased<O> {
         kind::decode::<O::Resource>(json)
     }
 
-    fn build(&self, manager: &str, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError> {
+    fn build_for(&self, program: Program<'_>, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError> {
         let kind = self.resource();
         let not_json = |source| ChildError::NotJson((*kind.kind).into(), source);
         let resource: &O::Resource = typed(resource).map_err(not_json)?;
@@ -279,8 +295,9 @@ impl<O: Operator> Controller for Erased<O> {
         let built = self.operator.build(resource, &view);
         let lookups = view.into_lookups();
         let owner = owner_of(kind, resource);
+        let stamp = Stamp { controller: O::NAME, manager: program.manager, sharded: program.sharded };
         let children = match built {
-            Ok(children) => Ok(Stamp { controller: O::NAME, manager }.all(&owner, children.into_vec()?)?),
+            Ok(children) => Ok(stamp.all(&owner, children.into_vec()?)?),
             Err(invalid) => Err(invalid),
         };
         Ok(Built { children, lookups })

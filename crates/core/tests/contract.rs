@@ -5,9 +5,9 @@ mod support;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kubewright_core::children::ChildError;
-use kubewright_core::registry::RegistryError;
+use kubewright_core::registry::{Program, RegistryError};
 use kubewright_core::view::{Fixed, Query};
-use kubewright_core::{Children, ObjectKey, Registry, labels};
+use kubewright_core::{Children, ObjectKey, Registry, labels, shard};
 use serde_json::json;
 use support::{Pages, STAMP, UID, desired, owner};
 
@@ -70,6 +70,23 @@ fn a_controller_builds_from_json_and_records_what_was_looked_up() {
     let children = built.children.unwrap();
     assert_eq!(children[0].body["data"]["text"], "hello");
     assert_eq!(built.lookups[0].query, Query::Get(ObjectKey::cluster("ns")));
+}
+
+#[test]
+fn children_say_which_shard_they_belong_to_where_there_are_shards_and_nowhere_else() {
+    let registry = Registry::new("test-manager").with(Pages);
+    let controller = &registry.controllers()[0];
+    let json = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
+        "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": "hello" } });
+    let page = controller.decode(json.to_string().as_bytes()).unwrap();
+    let labels = |sharded| {
+        let program = Program { manager: "test-manager", sharded };
+        let built = controller.build_for(program, &*page, &Fixed::empty()).unwrap();
+        built.children.unwrap()[0].body["metadata"]["labels"].clone()
+    };
+    let (alone, mut sharded) = (labels(false), labels(true));
+    assert_eq!(sharded.as_object_mut().unwrap().remove("kubewright.dev/shard"), Some(shard::bucket(UID).into()));
+    assert_eq!(sharded, alone);
 }
 
 #[test]

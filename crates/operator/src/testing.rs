@@ -51,7 +51,7 @@ pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Metadata<Namespa
 
 fn stamped<O: Kinds>(children: Result<Children<O>, Invalid>) -> Vec<Desired> {
     let owner = Owner { kind: KindInfo::of::<PreviewEnvironment>(), key: ObjectKey::new("shop", "owner"), uid: "u-1".into() };
-    Stamp { controller: "test", manager: "test" }.all(&owner, children.unwrap().into_vec().unwrap()).unwrap()
+    Stamp { controller: "test", manager: "test", sharded: false }.all(&owner, children.unwrap().into_vec().unwrap()).unwrap()
 }
 
 /// `Deployment web`, `Service web`, ...

@@ -100,7 +100,7 @@ impl Run<'_> {
         found
             .controller
             .as_ref()
-            .is_some_and(|by| found.deleting && *by.uid == *self.owner.uid || self.engine.is_predecessor(&by.uid, self.key))
+            .is_some_and(|by| found.deleting && *by.uid == *self.owner.uid || self.engine.is_predecessor(by, self.key))
     }
 
     async fn write(&self, want: &Desired, precondition: Precondition<'_>, action: &'static str) -> Result<(), ApiError> {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kubewright_core::KindInfo;
-use kubewright_core::registry::Controller;
+use kubewright_core::observed::ControllerRef;
+use kubewright_core::registry::{Controller, Program};
+use kubewright_core::{KindInfo, Shard};
 
 use crate::api::Api;
 use crate::backoff::Retry;
@@ -61,6 +62,8 @@ impl Running {
 pub(crate) struct Engine {
     pub(crate) api: Api,
     pub(crate) manager: &'static str,
+    /// Which part of all resources is ours.
+    pub(crate) shard: Option<Shard>,
     pub(crate) controllers: Vec<Running>,
     pub(crate) reads: ReadCache,
     pub(crate) events: Events,
@@ -75,8 +78,15 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(api: Api, controllers: Vec<Running>, events: Events, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(crate) fn new(
+        api: Api,
+        shard: Option<Shard>,
+        controllers: Vec<Running>,
+        events: Events,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            shard,
             manager: api.manager(),
             api,
             controllers,
@@ -90,6 +100,11 @@ impl Engine {
             former: Mutex::default(),
             retries: Mutex::default(),
         })
+    }
+
+    /// What is the same for all children that we make.
+    pub(crate) fn program(&self) -> Program<'static> {
+        Program { manager: self.manager, sharded: self.shard.is_some() }
     }
 
     pub(crate) fn running(&self, controller: usize) -> &Running {
@@ -126,14 +141,18 @@ impl Engine {
         }
     }
 
-    /// Whether no resource that we know has this UID.
+    /// Whether the resource of this UID is ours, and is not there any more.
     pub(crate) fn is_gone(&self, uid: &str) -> bool {
-        !self.owners().contains_key(uid)
+        self.is_ours(uid) && !self.owners().contains_key(uid)
     }
 
-    /// Whether this UID is that of an earlier resource of the same name, whose children are about to go.
-    pub(crate) fn is_predecessor(&self, uid: &str, key: &WorkKey) -> bool {
-        self.former().get(uid) == Some(key)
+    /// Whether this is an earlier resource of the same name, whose children are about to go.
+    pub(crate) fn is_predecessor(&self, by: &ControllerRef, key: &WorkKey) -> bool {
+        if self.is_ours(&by.uid) {
+            return self.former().get(&by.uid) == Some(key);
+        }
+        // Another shard had it, and knows when it went. But one name has one resource at a time, and that is this one now.
+        *by.kind == *self.running(key.controller).kind.kind && *by.name == *key.key.name
     }
 
     fn former(&self) -> MutexGuard<'_, HashMap<Box<str>, WorkKey>> {

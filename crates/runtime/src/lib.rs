@@ -23,6 +23,7 @@ mod queue;
 mod reconcile;
 mod reflector;
 mod settings;
+mod shards;
 mod sinks;
 mod status;
 mod sync;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kubewright_core::health::has_status;
 use kubewright_core::kind::{OwnedKind, ReadKind};
-use kubewright_core::{KindInfo, Registry, labels, names};
+use kubewright_core::{KindInfo, Registry, Shard};
 use tokio::task::JoinSet;
 
 use crate::api::{Api, Form};
@@ -17,6 +17,7 @@ use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::reflector::{Collection, Sink, run as reflect};
 use crate::settings::{Connect, Settings};
+use crate::shards::{By, Sharded, children_of};
 use crate::sinks::{ChildSink, DefinitionSink, ParentSink, ReadSink, definition_of};
 use crate::{http, sync};
 
@@ -43,8 +44,11 @@ pub async fn run(
     };
     let (events, send_events) = Events::new(api.clone());
     let (controllers, caches) = running(&registry);
-    let engine = Engine::new(api, controllers, events, metrics);
+    let engine = Engine::new(api, settings.shard, controllers, events, metrics);
     tracing::info!(%server, manager = registry.name(), "connected");
+    if let Some(shard) = settings.shard {
+        tracing::info!(%shard, "one of several: another process must run for each of the others");
+    }
 
     let mut background = JoinSet::new();
     background.spawn(send_events);
@@ -174,9 +178,11 @@ impl Watches<'_> {
     fn parents(&mut self, controller: usize) {
         let kind = self.engine.running(controller).kind.clone();
         for namespace in self.scopes(&kind) {
-            let collection = Collection { kind: kind.clone(), namespace, labels: None, fields: None, form: Form::Full };
+            let shard = self.settings.shard.map(Shard::selector);
+            let collection = Collection { kind: kind.clone(), namespace, labels: None, fields: None, shard, form: Form::Full };
             let token = self.engine.sync.register(collection.to_string(), vec![controller], false);
             let sink = ParentSink::new(Arc::clone(self.engine), collection.clone(), token, controller);
+            let sink = Sharded { sink, shard: self.settings.shard, by: By::Itself };
             self.spawn(collection, sink);
         }
     }
@@ -184,13 +190,15 @@ impl Watches<'_> {
     fn children(&mut self, cache: &Arc<ChildCache>) {
         let owning = |(index, running): (usize, &Running)| running.child_cache(&cache.kind).map(|_| index);
         let controllers: Vec<usize> = self.engine.controllers.iter().enumerate().filter_map(owning).collect();
-        let ours = format!("{}={}", labels::MANAGED_BY, names::label_value(self.engine.manager));
+        let ours = children_of(self.engine.manager, self.settings.shard);
         let form = if has_status(&cache.kind) { Form::Full } else { Form::Metadata };
         let mut watches = Vec::new();
         for namespace in self.scopes(&cache.kind) {
-            let collection = Collection { kind: cache.kind.clone(), namespace, labels: Some(ours.clone()), fields: None, form };
+            let labels = Some(ours.clone());
+            let collection = Collection { kind: cache.kind.clone(), namespace, labels, fields: None, shard: None, form };
             let token = self.engine.sync.register(collection.to_string(), controllers.clone(), cache.optional);
             let sink = ChildSink::new(Arc::clone(self.engine), collection.clone(), token.clone(), Arc::clone(cache));
+            let sink = Sharded { sink, shard: self.settings.shard, by: By::Owner };
             if cache.optional {
                 watches.push((collection, sink, token));
             } else {
@@ -210,7 +218,7 @@ impl Watches<'_> {
         let form = if read.metadata_only { Form::Metadata } else { Form::Full };
         let mut watches = Vec::new();
         for namespace in self.scopes(&read.info) {
-            let collection = Collection { kind: read.info.clone(), namespace, labels: None, fields: None, form };
+            let collection = Collection { kind: read.info.clone(), namespace, labels: None, fields: None, shard: None, form };
             let token = self.engine.sync.register(collection.to_string(), controllers.clone(), read.optional);
             let sink = ReadSink::new(Arc::clone(self.engine), collection.clone(), token.clone(), read.clone());
             if read.optional {

@@ -68,7 +68,7 @@ impl Run<'_> {
     /// The desired children; whatever changes from now on of what they were built from wakes the resource.
     fn build(&self) -> Result<Result<Vec<Desired>, kubewright_core::Invalid>, String> {
         let reads = self.engine.reads.snapshot();
-        let built = self.running.controller.build(self.engine.manager, &*self.parent.object, &reads);
+        let built = self.running.controller.build_for(self.engine.program(), &*self.parent.object, &reads);
         let Built { children, lookups } = built.map_err(|e| e.to_string())?;
         reads.record(self.key, lookups);
         Ok(children)

@@ -33,12 +33,17 @@ pub(crate) struct Collection {
     pub(crate) namespace: Option<String>,
     pub(crate) labels: Option<String>,
     pub(crate) fields: Option<String>,
+    /// A part of the collection, where the server can divide it.
+    pub(crate) shard: Option<String>,
     pub(crate) form: Form,
 }
 
 impl Collection {
     fn query(&self) -> Query {
-        Query::default().with_if("labelSelector", self.labels.as_deref()).with_if("fieldSelector", self.fields.as_deref())
+        Query::default()
+            .with_if("labelSelector", self.labels.as_deref())
+            .with_if("fieldSelector", self.fields.as_deref())
+            .with_if("shardSelector", self.shard.as_deref())
     }
 }
 

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kubewright_core::Shard;
+
 /// How to reach the API server.
 #[derive(Clone, Debug, Default)]
 pub struct Connect {
@@ -30,6 +32,9 @@ pub struct Settings {
     /// no request for what is as it should be, because the caches are compared, not the cluster; it is for operators whose
     /// `build` depends on something that nobody watches.
     pub resync: Option<Duration>,
+    /// Which part of all resources this process has; `None` for all of them. Any `Some` makes children carry the label
+    /// [`SHARD`](kubewright_core::labels::SHARD).
+    pub shard: Option<Shard>,
 }
 
 /// Workers at once: enough to keep a small API server busy, few enough to open few connections.
@@ -39,6 +44,13 @@ const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(20);
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { namespaces: Vec::new(), workers: DEFAULT_WORKERS, listen: None, shutdown_deadline: DEFAULT_SHUTDOWN, resync: None }
+        Self {
+            namespaces: Vec::new(),
+            workers: DEFAULT_WORKERS,
+            listen: None,
+            shutdown_deadline: DEFAULT_SHUTDOWN,
+            resync: None,
+            shard: None,
+        }
     }
 }

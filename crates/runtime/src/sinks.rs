@@ -378,6 +378,7 @@ pub(crate) fn definition_of(kind: &KindInfo) -> Collection {
         namespace: None,
         labels: None,
         fields: Some(format!("metadata.name={}", kind.resource())),
+        shard: None,
         form: crate::api::Form::Metadata,
     }
 }

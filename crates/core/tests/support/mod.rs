@@ -56,7 +56,7 @@ impl Operator for Pages {
 }
 
 pub const UID: &str = "uid-of-the-page";
-pub const STAMP: Stamp<'static> = Stamp { controller: "pages", manager: "test-manager" };
+pub const STAMP: Stamp<'static> = Stamp { controller: "pages", manager: "test-manager", sharded: false };
 
 pub fn owner() -> Owner {
     Owner { kind: KindInfo::of::<Page>(), key: ObjectKey::new("ns", "page"), uid: UID.into() }
