@@ -36,7 +36,7 @@ fn built(controller: &dyn Controller, mut resource: Value, world: &Fixed) -> Val
     let resource = controller.decode(resource.to_string().as_bytes()).expect("the resource has its operator's form");
     let built = controller.build(operator::NAME, &*resource, world).expect("no defect of the operator");
     match built.children {
-        Ok(children) => children.into_iter().map(|child| child.body).collect(),
+        Ok(children) => children.into_iter().map(|child| child.body().clone()).collect(),
         Err(invalid) => json!({ "invalid": { "reason": invalid.reason, "message": invalid.message } }),
     }
 }

@@ -1,16 +1,16 @@
 //! The objects that should exist: what `build` returns, and what the engine adds to each before it is applied.
 //!
-//! [`Children`] is the operator's side: kinds are checked by the compiler. [`Desired`] is the engine's side: one complete
-//! object with namespace, owner, labels and hash. Nothing here knows what exists in a cluster.
+//! [`Children`] is the operator's side: kinds are checked by the compiler. [`Desired`](crate::desired::Desired) is the
+//! engine's side. Nothing here knows what exists in a cluster.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::hash::{self, DesiredHash};
+use crate::desired::Desired;
 use crate::kind::{KindInfo, Kinds, Object, ObjectKey, Owns};
-use crate::{labels, names, shard};
 
 /// The objects that should exist for one resource, of the kinds that `O` declares.
 #[derive(Debug)]
@@ -21,10 +21,13 @@ pub struct Children<O> {
 }
 
 /// One object as the operator built it; its Rust type is forgotten, its kind is known to be declared.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Child {
     kind: KindInfo,
-    body: Map<String, Value>,
+    namespace: Option<String>,
+    name: Option<String>,
+    /// The object as JSON, of its metadata only what an operator may set.
+    json: Vec<u8>,
 }
 
 /// A defect in an operator's `build`.
@@ -72,12 +75,11 @@ impl<O: Kinds> Children<O> {
     }
 
     /// Adds one object. Its kind must be declared in `type Owns`.
-    #[allow(clippy::needless_pass_by_value)] // the child is given away: nothing can change it afterwards
     pub fn add<K: Object, At>(&mut self, child: K) -> &mut Self
     where
         O: Owns<K, At>,
     {
-        match Child::new(&child) {
+        match Child::new(child) {
             Ok(child) => self.items.push(child),
             Err(error) => self.failed = self.failed.take().or(Some(error)),
         }
@@ -104,28 +106,23 @@ impl<O: Kinds> Children<O> {
 }
 
 impl Child {
-    fn new<K: Object>(child: &K) -> Result<Self, ChildError> {
+    fn new<K: Object>(mut child: K) -> Result<Self, ChildError> {
         let kind = KindInfo::of::<K>();
+        // A child may have been copied from an object that was looked up: its identity must not come along.
+        let ObjectMeta { name, namespace, labels, annotations, finalizers, .. } = std::mem::take(child.meta_mut());
+        *child.meta_mut() = ObjectMeta { labels, annotations, finalizers, ..ObjectMeta::default() };
         let not_json = |source| ChildError::NotJson((*kind.kind).into(), source);
-        let mut body = match serde_json::to_value(child).map_err(not_json)? {
-            Value::Object(body) => body,
-            other => return Err(not_json(serde::ser::Error::custom(format!("expected an object, got {other}")))),
-        };
-        // The status belongs to the kind's own controller; server-side apply would ignore or refuse it.
-        body.remove("status");
-        Ok(Self { kind, body })
+        let json = serde_json::to_vec(&child).map_err(not_json)?;
+        if !json.starts_with(b"{") {
+            return Err(not_json(serde::ser::Error::custom("it is not an object")));
+        }
+        Ok(Self { kind, namespace: namespace.filter(|n| !n.is_empty()), name: name.filter(|n| !n.is_empty()), json })
     }
 
     /// What kind it is.
     #[must_use]
     pub fn kind(&self) -> &KindInfo {
         &self.kind
-    }
-
-    /// The object as JSON.
-    #[must_use]
-    pub fn body(&self) -> &Map<String, Value> {
-        &self.body
     }
 }
 
@@ -143,25 +140,21 @@ pub struct Owner {
 /// Who stamps: names that are the same for every resource of a controller.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp<'a> {
-    /// The controller's name, for [`labels::NAME`].
+    /// The controller's name, for [`labels::NAME`](crate::labels::NAME).
     pub controller: &'a str,
-    /// The registry's name, for [`labels::MANAGED_BY`] and as field manager.
+    /// The registry's name, for [`labels::MANAGED_BY`](crate::labels::MANAGED_BY) and as field manager.
     pub manager: &'a str,
-    /// Whether children say which shard they belong to, by [`labels::SHARD`].
+    /// Whether children say which shard they belong to, by [`labels::SHARD`](crate::labels::SHARD).
     pub sharded: bool,
 }
 
-/// One object exactly as it should be applied, and the hash of that.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Desired {
-    /// What kind it is.
-    pub kind: KindInfo,
-    /// Where it should be.
-    pub key: ObjectKey,
-    /// The complete object, without identity preconditions.
-    pub body: Value,
-    /// Hash of `body` without the annotation that carries the hash.
-    pub hash: DesiredHash,
+/// What is stamped on all children of one resource.
+#[derive(Debug)]
+pub(crate) struct Marks {
+    pub(crate) owner: Owner,
+    pub(crate) controller: String,
+    pub(crate) manager: String,
+    pub(crate) sharded: bool,
 }
 
 impl Stamp<'_> {
@@ -170,94 +163,41 @@ impl Stamp<'_> {
     /// # Errors
     /// A [`ChildError`] where a child cannot be owned or identified; all of these are defects of the operator.
     pub fn all(&self, owner: &Owner, children: Vec<Child>) -> Result<Vec<Desired>, ChildError> {
-        let mut seen = BTreeSet::new();
-        children
-            .into_iter()
-            .map(|child| {
-                let desired = self.one(owner, child)?;
-                if !seen.insert((desired.kind.clone(), desired.key.clone())) {
-                    return Err(ChildError::Twice(named(&desired.kind, &desired.key)));
-                }
-                Ok(desired)
-            })
-            .collect()
-    }
-
-    fn one(&self, owner: &Owner, child: Child) -> Result<Desired, ChildError> {
-        let Child { kind, mut body } = child;
-        let mut metadata = match body.remove("metadata") {
-            Some(Value::Object(metadata)) => metadata,
-            _ => Map::new(),
-        };
-        let key = place(&kind, owner, &metadata)?;
-        // A child may have been copied from an object that was looked up: its identity must not come along.
-        metadata.retain(|field, _| ["labels", "annotations", "finalizers"].contains(&field.as_str()));
-        body.insert("apiVersion".into(), kind.api_version().into());
-        body.insert("kind".into(), (*kind.kind).into());
-        metadata.insert("name".into(), (*key.name).into());
-        match key.namespace() {
-            Some(namespace) => metadata.insert("namespace".into(), namespace.into()),
-            None => metadata.remove("namespace"),
-        };
-        metadata.insert("ownerReferences".into(), json!([owner_reference(owner)]));
-        let labels = object_at(&mut metadata, "labels");
-        labels.insert(labels::NAME.into(), self.controller.into());
-        labels.insert(labels::INSTANCE.into(), names::label_value(&owner.key.name).into());
-        labels.insert(labels::MANAGED_BY.into(), names::label_value(self.manager).into());
-        if self.sharded {
-            labels.insert(labels::SHARD.into(), shard::bucket(&owner.uid).into());
+        let marks = Arc::new(Marks {
+            owner: owner.clone(),
+            controller: self.controller.into(),
+            manager: self.manager.into(),
+            sharded: self.sharded,
+        });
+        let mut all = Vec::with_capacity(children.len());
+        for child in children {
+            let key = place(owner, &child)?;
+            all.push(Desired::new(child.kind, key, child.json, Arc::clone(&marks)));
         }
-        body.insert("metadata".into(), Value::Object(metadata));
-
-        let mut body = Value::Object(body);
-        let hash = DesiredHash(hash::of(body.to_string().as_bytes()));
-        if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-            object_at(metadata, "annotations").insert(labels::DESIRED_HASH.into(), hash.to_string().into());
+        let mut seen = HashSet::with_capacity(all.len());
+        match all.iter().find(|desired| !seen.insert((&desired.kind, &desired.key))) {
+            Some(twice) => Err(ChildError::Twice(named(&twice.kind, &twice.key))),
+            None => Ok(all),
         }
-        Ok(Desired { kind, key, body, hash })
     }
 }
 
 /// Where the child goes: beside a namespaced owner, or where a child of a cluster-scoped owner says.
-fn place(kind: &KindInfo, owner: &Owner, metadata: &Map<String, Value>) -> Result<ObjectKey, ChildError> {
-    let text = |field: &str| metadata.get(field).and_then(Value::as_str).filter(|t| !t.is_empty());
-    let name = text("name").ok_or_else(|| ChildError::Unnamed((*kind.kind).into()))?;
+fn place(owner: &Owner, child: &Child) -> Result<ObjectKey, ChildError> {
+    let kind = &child.kind;
+    let name = child.name.as_deref().ok_or_else(|| ChildError::Unnamed((*kind.kind).into()))?;
     if !kind.namespaced {
         return match owner.key.namespace() {
             Some(_) => Err(ChildError::ClusterScoped((*kind.kind).into())),
             None => Ok(ObjectKey::cluster(name)),
         };
     }
-    match (owner.key.namespace(), text("namespace")) {
+    match (owner.key.namespace(), child.namespace.as_deref()) {
         (Some(own), Some(other)) if own != other => {
             Err(ChildError::OtherNamespace(named(kind, &ObjectKey::new(other, name)), own.into()))
         }
-        (Some(own), _) => Ok(ObjectKey::new(own, name)),
+        (Some(_), _) => Ok(ObjectKey { namespace: Arc::clone(&owner.key.namespace), name: name.into() }),
         (None, Some(namespace)) => Ok(ObjectKey::new(namespace, name)),
         (None, None) => Err(ChildError::NoNamespace(named(kind, &ObjectKey::cluster(name)))),
-    }
-}
-
-/// The controller reference. `blockOwnerDeletion` lets a foreground deletion wait for the child.
-fn owner_reference(owner: &Owner) -> Value {
-    json!({
-        "apiVersion": owner.kind.api_version(),
-        "kind": owner.kind.kind,
-        "name": &*owner.key.name,
-        "uid": owner.uid,
-        "controller": true,
-        "blockOwnerDeletion": true,
-    })
-}
-
-/// The object at `field`, made where there is none.
-fn object_at<'a>(map: &'a mut Map<String, Value>, field: &str) -> &'a mut Map<String, Value> {
-    let slot = map.entry(field).or_insert_with(|| Value::Object(Map::new()));
-    if !slot.is_object() {
-        *slot = Value::Object(Map::new());
-    }
-    match slot {
-        Value::Object(object) => object,
-        _ => unreachable!("made an object above"),
     }
 }

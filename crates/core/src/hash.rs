@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// The hash of what we want an object to be; written to the object as [`labels::DESIRED_HASH`](crate::labels::DESIRED_HASH).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,4 +27,10 @@ impl FromStr for DesiredHash {
 #[must_use]
 pub fn of(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
+}
+
+/// The hash of `bytes` for those who know the seed.
+#[must_use]
+pub fn seeded(bytes: &[u8], seed: u64) -> u64 {
+    xxh3_64_with_seed(bytes, seed)
 }

@@ -6,7 +6,6 @@ use k8s_openapi::api::apps::v1::{DaemonSetStatus, DeploymentStatus, StatefulSetS
 use k8s_openapi::api::batch::v1::JobStatus;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, PodStatus, ServiceStatus};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::kind::KindInfo;
 use crate::observed::ChildState;
@@ -105,8 +104,16 @@ pub fn of(child: &ChildState<'_>) -> Health {
     }
 }
 
-fn wanted_replicas(desired: &Value) -> Option<i32> {
-    desired.pointer("/spec/replicas").and_then(Value::as_i64).and_then(|n| i32::try_from(n).ok())
+/// What is looked at in the spec that we want.
+#[derive(Default, Deserialize)]
+struct Wanted {
+    replicas: Option<i32>,
+    #[serde(rename = "type")]
+    type_: Option<String>,
+}
+
+fn wanted(child: &ChildState<'_>) -> Wanted {
+    child.desired.spec().unwrap_or_default()
 }
 
 fn replicas(ready: i32, wanted: i32) -> String {
@@ -115,7 +122,7 @@ fn replicas(ready: i32, wanted: i32) -> String {
 
 fn deployment(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
     let status: DeploymentStatus = child.status().unwrap_or_default();
-    let wanted = wanted_replicas(&child.desired.body).or(status.replicas).unwrap_or(1);
+    let wanted = wanted(child).replicas.or(status.replicas).unwrap_or(1);
     let available = status.available_replicas.unwrap_or(0);
     let message = replicas(status.ready_replicas.unwrap_or(0).min(wanted), wanted);
     let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
@@ -150,7 +157,7 @@ fn stateful_set(child: &ChildState<'_>, behind: bool) -> Health {
     let Some(status) = child.status::<StatefulSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
         return Health::progressing(reason::PROGRESSING, "the StatefulSet controller has not seen the change yet");
     };
-    let wanted = wanted_replicas(&child.desired.body).unwrap_or(1);
+    let wanted = wanted(child).replicas.unwrap_or(1);
     let ready = status.ready_replicas.unwrap_or(0).min(wanted);
     let message = replicas(ready, wanted);
     if status.replicas > wanted {
@@ -188,7 +195,7 @@ fn job(child: &ChildState<'_>, any: &AnyStatus) -> Health {
 }
 
 fn service(child: &ChildState<'_>) -> Health {
-    let balanced = child.desired.body.pointer("/spec/type").and_then(Value::as_str) == Some("LoadBalancer");
+    let balanced = wanted(child).type_.as_deref() == Some("LoadBalancer");
     let status: ServiceStatus = child.status().unwrap_or_default();
     let ingress = status.load_balancer.and_then(|l| l.ingress).unwrap_or_default();
     if balanced && ingress.is_empty() {

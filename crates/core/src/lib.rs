@@ -18,6 +18,7 @@
 
 pub mod children;
 pub mod condition;
+pub mod desired;
 pub mod error;
 pub mod hash;
 pub mod health;

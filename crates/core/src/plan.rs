@@ -12,7 +12,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::children::Desired;
+use crate::desired::Desired;
 use crate::kind::{KindInfo, ObjectKey};
 use crate::observed::{Entry, Holder, ObservedChild};
 use crate::ownership;
@@ -153,13 +153,15 @@ fn one(owner: &str, index: usize, want: &Desired, have: &ObservedChild) -> Step 
 fn in_sync(want: &Desired, have: &ObservedChild) -> Result<bool, Why> {
     match &have.entry {
         Entry::Missing => Err(Why::Unknown),
-        Entry::Verified { desired, .. } if *desired == want.hash && have.desired_hash == Some(want.hash) => Ok(false),
+        Entry::Verified { of, .. } if of.print == want.print() && have.desired_hash == Some(of.hash) => Ok(false),
+        // The same object, serialised in another order.
+        Entry::Verified { of, .. } if of.hash == want.hash() && have.desired_hash == Some(of.hash) => Ok(true),
         // Verified for something else; its bytes are gone, and what we want has changed.
         Entry::Verified { .. } => Err(Why::Changed),
         Entry::Unverified { fields, .. } => {
             let fields: Value = serde_json::from_str(fields.get()).map_err(|_| Why::Unknown)?;
-            if have.desired_hash == Some(want.hash) {
-                ownership::covers(&fields, &want.body).map_err(|m| Why::Drift(m.path))?;
+            if have.desired_hash == Some(want.hash()) {
+                ownership::covers(&fields, want.body()).map_err(|m| Why::Drift(m.path))?;
                 return Ok(true);
             }
             // The annotation itself may be what somebody changed: then our entry lost it.

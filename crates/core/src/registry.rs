@@ -11,8 +11,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube_core::object::HasStatus;
 use serde_json::{Value, json};
 
-use crate::children::{ChildError, Desired, Owner, Stamp};
+use crate::children::{ChildError, Owner, Stamp};
 use crate::condition::Condition;
+use crate::desired::Desired;
 use crate::kind::{self, AnyObject, KindInfo, Kinds, ObjectKey, OwnedKind, ReadKind};
 use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Invalid, Operator};

@@ -14,20 +14,20 @@ use support::{Pages, STAMP, UID, desired, owner};
 #[test]
 fn the_engine_sets_namespace_owner_labels_and_hash_on_every_child() {
     let child = desired(&["a"]).remove(0);
-    let metadata = &child.body["metadata"];
+    let metadata = &child.body()["metadata"];
     assert_eq!(metadata["namespace"], "ns");
     assert_eq!(metadata["ownerReferences"][0]["uid"], UID);
     assert_eq!(metadata["ownerReferences"][0]["controller"], true);
     assert_eq!(metadata["labels"][labels::MANAGED_BY], "test-manager");
     assert_eq!(metadata["labels"][labels::INSTANCE], "page");
-    assert_eq!(metadata["annotations"][labels::DESIRED_HASH], child.hash.to_string());
-    assert_eq!(child.body["kind"], "ConfigMap");
+    assert_eq!(metadata["annotations"][labels::DESIRED_HASH], child.hash().to_string());
+    assert_eq!(child.body()["kind"], "ConfigMap");
 }
 
 #[test]
 fn the_hash_depends_on_what_is_wanted_and_on_nothing_else() {
-    assert_eq!(desired(&["a"])[0].hash, desired(&["a"])[0].hash);
-    assert_ne!(desired(&["a"])[0].hash, desired(&["b"])[0].hash);
+    assert_eq!(desired(&["a"])[0].hash(), desired(&["a"])[0].hash());
+    assert_ne!(desired(&["a"])[0].hash(), desired(&["b"])[0].hash());
 }
 
 fn config(name: Option<&str>, namespace: Option<&str>) -> ConfigMap {
@@ -68,7 +68,7 @@ fn a_controller_builds_from_json_and_records_what_was_looked_up() {
     let page = controller.decode(page.to_string().as_bytes()).unwrap();
     let built = controller.build("test-manager", &*page, &Fixed::empty()).unwrap();
     let children = built.children.unwrap();
-    assert_eq!(children[0].body["data"]["text"], "hello");
+    assert_eq!(children[0].body()["data"]["text"], "hello");
     assert_eq!(built.lookups[0].query, Query::Get(ObjectKey::cluster("ns")));
 }
 

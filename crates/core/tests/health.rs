@@ -5,25 +5,21 @@ mod support;
 
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Service;
-use kubewright_core::children::Desired;
-use kubewright_core::hash::DesiredHash;
+use kubewright_core::Children;
+use kubewright_core::Object;
 use kubewright_core::health::{self, Health};
 use kubewright_core::observed::{ChildState, Outcome, decode};
-use kubewright_core::{KindInfo, Object, ObjectKey};
 use serde_json::{Value, json};
+use support::{STAMP, owner};
 
 /// How a child of this spec and status is, as `ready`, `stalled` or a reason, and the message.
 fn of<K: Object>(spec: &Value, status: &Value) -> (String, String) {
-    let desired = Desired {
-        kind: KindInfo::of::<K>(),
-        key: ObjectKey::new("ns", "web"),
-        body: json!({ "spec": spec }),
-        hash: DesiredHash(1),
-    };
+    let wanted: K = serde_json::from_value(json!({ "metadata": { "name": "web" }, "spec": spec })).unwrap();
+    let desired = &STAMP.all(&owner(), Children::<(K,)>::new().with(wanted).into_vec().unwrap()).unwrap()[0];
     let metadata = json!({ "name": "web", "namespace": "ns", "uid": "u", "resourceVersion": "1", "generation": 2 });
     let object = json!({ "metadata": metadata, "status": status }).to_string();
     let observed = decode(object.as_bytes(), "test").unwrap();
-    let state = ChildState { desired: &desired, observed: Some(&observed), outcome: &Outcome::InSync };
+    let state = ChildState { desired, observed: Some(&observed), outcome: &Outcome::InSync };
     match health::of(&state) {
         Health::Ready { message } => ("ready".to_owned(), message),
         Health::Progressing { reason, message } => (reason.to_owned(), message),

@@ -4,7 +4,7 @@
 mod support;
 
 use kubewright_core::hash::DesiredHash;
-use kubewright_core::observed::{ControllerRef, Entry, Holder, ObservedChild};
+use kubewright_core::observed::{ControllerRef, Covered, Entry, Holder, ObservedChild};
 use kubewright_core::plan::{Existing, Step, Why, plan};
 use kubewright_core::{KindInfo, ObjectKey, labels};
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn what_does_not_exist_is_created() {
 fn what_is_as_we_want_it_is_kept_and_that_is_learned_once() {
     assert_eq!(steps(&["a"], &[have("a")]), [Step::Keep { index: 0, learned: true }]);
     let mut known = have("a");
-    known.entry = known.entry.verified(desired(&["a"])[0].hash);
+    known.entry = known.entry.verified(Covered::by(&desired(&["a"])[0]));
     assert_eq!(steps(&["a"], &[known]), [Step::Keep { index: 0, learned: false }]);
 }
 
@@ -44,17 +44,17 @@ fn a_changed_wish_is_applied_to_exactly_that_object() {
 #[test]
 fn a_verified_entry_of_another_wish_does_not_count() {
     let mut old = have("a");
-    old.entry = old.entry.verified(DesiredHash(1));
+    old.entry = old.entry.verified(Covered::by(&desired(&["b"])[0]));
     assert!(matches!(steps(&["a"], &[old])[..], [Step::Apply { why: Why::Changed, .. }]));
 }
 
 #[test]
 fn drift_names_the_path() {
     let want = &desired(&["a"])[0];
-    let mut fields = entry(&want.body);
+    let mut fields = entry(want.body());
     fields.as_object_mut().unwrap().remove("f:data");
     let mut drifted = applied(want);
-    drifted.entry = Entry::Unverified { hash: 1, fields: to_raw_value(&fields).unwrap() };
+    drifted.entry = Entry::Unverified { hash: 1, fields: to_raw_value(&fields).unwrap().into() };
     let [Step::Apply { why: Why::Drift(path), .. }] = &steps(&["a"], &[drifted])[..] else { panic!("no drift") };
     assert_eq!(path, "data");
 }
@@ -62,11 +62,11 @@ fn drift_names_the_path() {
 #[test]
 fn a_changed_hash_annotation_is_drift() {
     let want = &desired(&["a"])[0];
-    let mut fields = entry(&want.body);
+    let mut fields = entry(want.body());
     fields["f:metadata"]["f:annotations"].as_object_mut().unwrap().remove(&format!("f:{}", labels::DESIRED_HASH));
     let mut drifted = applied(want);
     drifted.desired_hash = Some(DesiredHash(1));
-    drifted.entry = Entry::Unverified { hash: 1, fields: to_raw_value(&fields).unwrap() };
+    drifted.entry = Entry::Unverified { hash: 1, fields: to_raw_value(&fields).unwrap().into() };
     assert!(
         matches!(&steps(&["a"], &[drifted])[..], [Step::Apply { why: Why::Drift(path), .. }] if path.contains("desired-hash"))
     );
@@ -81,7 +81,8 @@ fn cleared_managed_fields_are_applied_again() {
 
 #[test]
 fn a_foreign_object_is_refused_whoever_has_it() {
-    let by = ControllerRef { kind: "Page".into(), name: "other".into(), uid: "other-uid".into() };
+    let by: std::sync::Arc<ControllerRef> =
+        ControllerRef { kind: "Page".into(), name: "other".into(), uid: "other-uid".into() }.into();
     let mut other = have("a");
     other.controller = Some(by.clone());
     assert_eq!(steps(&["a"], &[other.clone()]), [Step::Refuse { index: 0, holder: Holder::Controller(by) }]);
@@ -132,12 +133,13 @@ fn known() -> impl Strategy<Value = Known> {
 fn object(known: &Known) -> ObservedChild {
     let want = desired(&[NAMES[known.name]]).remove(0);
     let mut child = applied(&want);
-    child.controller = OWNERS[known.owner].map(|uid| ControllerRef { kind: "Page".into(), name: "p".into(), uid: uid.into() });
+    child.controller =
+        OWNERS[known.owner].map(|uid| ControllerRef { kind: "Page".into(), name: "p".into(), uid: uid.into() }.into());
     child.deleting = known.deleting;
     child.entry = match known.entry {
         0 => Entry::Missing,
-        1 => child.entry.verified(want.hash),
-        2 => Entry::Unverified { hash: 5, fields: to_raw_value(&serde_json::json!({ "f:data": {} })).unwrap() },
+        1 => child.entry.verified(Covered::by(&want)),
+        2 => Entry::Unverified { hash: 5, fields: to_raw_value(&serde_json::json!({ "f:data": {} })).unwrap().into() },
         _ => child.entry,
     };
     if !known.same_hash {

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kubewright::core::children::{Desired, Owner, Stamp};
+use kubewright::core::children::{Owner, Stamp};
+use kubewright::core::desired::Desired;
 use kubewright::core::kind::Kinds;
 use kubewright::core::observed::{ChildState, ObservedChild, Outcome, decode};
 use kubewright::core::view::Fixed;

@@ -4,8 +4,8 @@
 //! anew, with the same pure function.
 
 use futures::future::join_all;
-use kubewright_core::children::Desired;
-use kubewright_core::observed::{self, Holder, ObservedChild, Outcome};
+use kubewright_core::desired::Desired;
+use kubewright_core::observed::{self, Covered, Holder, ObservedChild, Outcome};
 use kubewright_core::plan::{Existing, Step, Why, plan};
 use kubewright_core::{Class, KindInfo, ObjectKey};
 
@@ -107,7 +107,7 @@ impl Run<'_> {
         // A child of a kind without a cache does not compile.
         let Some(cache) = self.running.child_cache(&want.kind) else { return Ok(()) };
         cache.writes(&want.key);
-        let answer = self.engine.api.apply(&want.kind, &want.key, &want.body, precondition).await;
+        let answer = self.engine.api.apply(&want.kind, &want.key, want.body(), precondition).await;
         let child = match answer.and_then(|answer| Ok(observed::decode(&answer, self.engine.manager)?)) {
             Ok(child) => child,
             Err(error) => {
@@ -116,7 +116,7 @@ impl Run<'_> {
             }
         };
         self.engine.metrics.wrote(self.running.name, &want.kind.kind, action);
-        if !cache.written(child, want.hash) {
+        if !cache.written(child, Covered::by(want)) {
             // Its end was told before its beginning, and woke nobody.
             self.engine.enqueue(self.key.clone(), Priority::Change);
         }

@@ -71,8 +71,7 @@ pub(crate) struct Engine {
     pub(crate) sync: Arc<Sync>,
     pub(crate) queue: Queue,
     pub(crate) pace: Pace,
-    owners: Mutex<HashMap<Box<str>, WorkKey>>,
-    /// Resources that are gone while children of theirs are not: by UID, as `owners`.
+    /// Resources that are gone while children of theirs are not, by UID.
     former: Mutex<HashMap<Box<str>, WorkKey>>,
     retries: Mutex<HashMap<WorkKey, Retry>>,
 }
@@ -96,7 +95,6 @@ impl Engine {
             sync: Sync::new(),
             queue: Queue::default(),
             pace: Pace::default(),
-            owners: Mutex::default(),
             former: Mutex::default(),
             retries: Mutex::default(),
         })
@@ -111,9 +109,10 @@ impl Engine {
         &self.controllers[controller]
     }
 
-    /// Resources by UID, for the owner references of their children.
-    pub(crate) fn owners(&self) -> MutexGuard<'_, HashMap<Box<str>, WorkKey>> {
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The resource with this UID, for the owner references of children.
+    fn owner(&self, uid: &str) -> Option<WorkKey> {
+        let of = |(controller, running): (usize, &Running)| Some(WorkKey { controller, key: running.parents.with_uid(uid)? });
+        self.controllers.iter().enumerate().find_map(of)
     }
 
     /// Adds work, once the controller has started; until then the sweep at its start finds it.
@@ -125,8 +124,7 @@ impl Engine {
 
     /// A child of the resource with this UID changed.
     pub(crate) fn wake_owner(&self, uid: &str) {
-        let key = self.owners().get(uid).cloned();
-        match key {
+        match self.owner(uid) {
             Some(key) => self.enqueue(key, Priority::Change),
             None => self.wake_successor(uid),
         }
@@ -143,7 +141,7 @@ impl Engine {
 
     /// Whether the resource of this UID is ours, and is not there any more.
     pub(crate) fn is_gone(&self, uid: &str) -> bool {
-        self.is_ours(uid) && !self.owners().contains_key(uid)
+        self.is_ours(uid) && self.owner(uid).is_none()
     }
 
     /// Whether this is an earlier resource of the same name, whose children are about to go.
@@ -197,19 +195,16 @@ impl Engine {
     }
 
     /// No resource has this UID any more.
-    pub(crate) fn owner_gone(&self, uid: &str) {
-        let key = self.owners().remove(uid);
-        if let Some(key) = key {
-            // First in, then perhaps out again: the last child may go this very moment.
-            self.former().insert(uid.into(), key.clone());
-            self.forget_childless(uid, &key);
-        }
+    pub(crate) fn owner_gone(&self, key: &WorkKey, uid: &str) {
+        // First in, then perhaps out again: the last child may go this very moment.
+        self.former().insert(uid.into(), key.clone());
+        self.forget_childless(uid, key);
         self.events.clear(uid);
     }
 
     /// The resource is gone; garbage collection takes its children.
     pub(crate) fn parent_gone(&self, key: &WorkKey, uid: &str) {
-        self.owner_gone(uid);
+        self.owner_gone(key, uid);
         self.forget(key);
     }
 

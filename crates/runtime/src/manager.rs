@@ -10,7 +10,7 @@ use kubewright_core::{KindInfo, Registry, Shard};
 use tokio::task::JoinSet;
 
 use crate::api::{Api, Form};
-use crate::cache::children::ChildCache;
+use crate::cache::children::{ChildCache, Pools};
 use crate::engine::{Engine, Running};
 use crate::error::RunError;
 use crate::events::Events;
@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::reflector::{Collection, Sink, run as reflect};
 use crate::settings::{Connect, Settings};
 use crate::shards::{By, Sharded, children_of};
-use crate::sinks::{ChildSink, DefinitionSink, ParentSink, ReadSink, definition_of};
+use crate::sinks::{Children, Definition, Feed, Parents, Reads, definition_of};
 use crate::{http, sync};
 
 /// Runs all operators of `registry` until `stop` resolves and running reconciles have ended.
@@ -116,6 +116,7 @@ async fn configure(connect: Connect) -> Result<kube::Config, RunError> {
 
 /// The controllers, and one cache per owned kind for all of them.
 fn running(registry: &Registry) -> (Vec<Running>, Vec<Arc<ChildCache>>) {
+    let pools = Arc::<Pools>::default();
     let mut caches: BTreeMap<KindInfo, Arc<ChildCache>> = BTreeMap::new();
     let declared = registry.controllers().iter().flat_map(|c| c.owns());
     // A kind that one controller cannot do without is not optional.
@@ -126,7 +127,9 @@ fn running(registry: &Registry) -> (Vec<Running>, Vec<Arc<ChildCache>>) {
     let controllers = registry.controllers().iter().map(|controller| {
         let children = controller.owns().into_iter().map(|owned| {
             let optional = optional.get(&owned.info).copied().unwrap_or(owned.optional);
-            let cache = caches.entry(owned.info.clone()).or_insert_with(|| Arc::new(ChildCache::new(owned.info, optional)));
+            let cache = caches
+                .entry(owned.info.clone())
+                .or_insert_with(|| Arc::new(ChildCache::new(owned.info, optional, Arc::clone(&pools))));
             Arc::clone(cache)
         });
         Running::new(Arc::clone(controller), children.collect())
@@ -181,7 +184,7 @@ impl Watches<'_> {
             let shard = self.settings.shard.map(Shard::selector);
             let collection = Collection { kind: kind.clone(), namespace, labels: None, fields: None, shard, form: Form::Full };
             let token = self.engine.sync.register(collection.to_string(), vec![controller], false);
-            let sink = ParentSink::new(Arc::clone(self.engine), collection.clone(), token, controller);
+            let sink = Feed::new(Arc::clone(self.engine), collection.clone(), token, Parents(controller));
             let sink = Sharded { sink, shard: self.settings.shard, by: By::Itself };
             self.spawn(collection, sink);
         }
@@ -197,7 +200,8 @@ impl Watches<'_> {
             let labels = Some(ours.clone());
             let collection = Collection { kind: cache.kind.clone(), namespace, labels, fields: None, shard: None, form };
             let token = self.engine.sync.register(collection.to_string(), controllers.clone(), cache.optional);
-            let sink = ChildSink::new(Arc::clone(self.engine), collection.clone(), token.clone(), Arc::clone(cache));
+            let store = Children(Arc::clone(cache));
+            let sink = Feed::new(Arc::clone(self.engine), collection.clone(), token.clone(), store);
             let sink = Sharded { sink, shard: self.settings.shard, by: By::Owner };
             if cache.optional {
                 watches.push((collection, sink, token));
@@ -220,7 +224,8 @@ impl Watches<'_> {
         for namespace in self.scopes(&read.info) {
             let collection = Collection { kind: read.info.clone(), namespace, labels: None, fields: None, shard: None, form };
             let token = self.engine.sync.register(collection.to_string(), controllers.clone(), read.optional);
-            let sink = ReadSink::new(Arc::clone(self.engine), collection.clone(), token.clone(), read.clone());
+            let store = Reads::new(read.clone());
+            let sink = Feed::new(Arc::clone(self.engine), collection.clone(), token.clone(), store);
             if read.optional {
                 watches.push((collection, sink, token));
             } else {
@@ -242,7 +247,7 @@ impl Watches<'_> {
         let definition = definition_of(kind);
         let token = self.engine.sync.register(format!("the definition of {}", kind.resource()), controllers.to_vec(), false);
         let (present, mut is_present) = tokio::sync::watch::channel(None);
-        let sink = DefinitionSink::new(Arc::clone(self.engine), definition.clone(), token, present);
+        let sink = Feed::new(Arc::clone(self.engine), definition.clone(), token, Definition::new(present));
         self.spawn(definition, sink);
         let api = self.engine.api.clone();
         self.tasks.spawn(async move {

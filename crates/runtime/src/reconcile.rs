@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use kubewright_core::children::{Desired, Owner};
+use kubewright_core::children::Owner;
 use kubewright_core::condition::{Verdict, verdict};
-use kubewright_core::observed::{ChildState, ObservedChild, Outcome};
+use kubewright_core::desired::Desired;
+use kubewright_core::observed::{ChildState, Covered, ObservedChild, Outcome};
 use kubewright_core::plan::{Existing, Step, plan};
 use kubewright_core::registry::{Built, Report, owner_of};
 use kubewright_core::{Class, reason};
@@ -33,7 +34,7 @@ pub(crate) struct Run<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) running: &'a Running,
     pub(crate) key: &'a WorkKey,
-    pub(crate) parent: Parent,
+    pub(crate) parent: Arc<Parent>,
     pub(crate) owner: Owner,
 }
 
@@ -110,7 +111,7 @@ impl Run<'_> {
             let want = &desired[*index];
             let have = existing.iter().find(|e| *e.kind == want.kind && e.child.key == want.key);
             if let (Some(have), Some(cache)) = (have, self.running.child_cache(&want.kind)) {
-                cache.learned(have.child, want.hash);
+                cache.learned(have.child, Covered::by(want));
             }
         }
     }

@@ -58,10 +58,10 @@ impl std::fmt::Display for Collection {
 pub(crate) trait Sink: Send {
     /// The initial state begins: what does not come until `listed` is gone.
     fn listing(&mut self);
-    /// An object as it is now.
-    fn upsert(&mut self, json: &[u8]);
-    /// An object as it was when it was deleted, or when it left the selection.
-    fn delete(&mut self, json: &[u8]);
+    /// An object as it is now; gives its version, where it could be decoded.
+    fn upsert(&mut self, json: &[u8]) -> Option<u64>;
+    /// An object as it was when it was deleted, or when it left the selection; gives the version at which that was.
+    fn delete(&mut self, json: &[u8]) -> Option<u64>;
     /// The initial state is complete, as of this version.
     fn listed(&mut self, version: u64);
     /// The watch goes on from where it was: what is cached is up to date again.
@@ -79,12 +79,12 @@ const SHORT: Duration = Duration::from_secs(5);
 pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
     let mut streaming = true;
-    let mut position: Option<String> = None;
+    let mut position: Option<u64> = None;
     let mut failures = 0;
     loop {
         let started = Instant::now();
         let round = match position.take() {
-            Some(version) => watch(api, collection, sink, &version).await,
+            Some(version) => watch(api, collection, sink, version).await,
             None if streaming => stream(api, collection, sink).await,
             None => pages(api, collection, sink).await,
         };
@@ -115,25 +115,26 @@ pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink)
 }
 
 /// One bad object must not end the watch for all others: a panic of a sink is an object that cannot be decoded.
-fn guarded(sink: &mut dyn Sink, handle: impl FnOnce(&mut dyn Sink)) {
+fn guarded(sink: &mut dyn Sink, handle: impl FnOnce(&mut dyn Sink) -> Option<u64>) -> Option<u64> {
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle(sink)));
-    if outcome.is_err() {
+    outcome.unwrap_or_else(|_| {
         sink.panicked();
-    }
+        None
+    })
 }
 
 /// How a round ended without an error.
 enum End {
     /// The initial state was read in pages; watch from this version.
-    Listed(String),
+    Listed(u64),
     /// The server closed the watch; go on from this version, or list again without one.
-    Closed(Option<String>),
+    Closed(Option<u64>),
     /// The server does not stream initial states.
     CannotStream,
 }
 
 /// An error, and the version from which a watch can go on.
-type Broken = (ApiError, Option<String>);
+type Broken = (ApiError, Option<u64>);
 
 fn watch_query(collection: &Collection) -> Query {
     let seconds = WATCH_SECONDS + fastrand::u64(0..20);
@@ -154,15 +155,15 @@ async fn stream(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Resu
     }
 }
 
-async fn watch(api: &Api, collection: &Collection, sink: &mut dyn Sink, version: &str) -> Result<End, Broken> {
-    let query = watch_query(collection).with("resourceVersion", version);
+async fn watch(api: &Api, collection: &Collection, sink: &mut dyn Sink, version: u64) -> Result<End, Broken> {
+    let query = watch_query(collection).with("resourceVersion", &version.to_string());
     let path = collection.kind.path(collection.namespace.as_deref());
     match api.watch(&path, collection.form, &query).await {
         Err(error) if error.is_expired() => Err((error, None)),
-        Err(error) => Err((error, Some(version.to_owned()))),
+        Err(error) => Err((error, Some(version))),
         Ok(lines) => {
             sink.opened();
-            follow(lines, sink, Some(version.to_owned())).await
+            follow(lines, sink, Some(version)).await
         }
     }
 }
@@ -175,7 +176,7 @@ struct Event<'a> {
     object: &'a RawValue,
 }
 
-/// What is read of every event beside what the sink reads.
+/// What is read of a bookmark, and of an object that the sink cannot read.
 #[derive(Deserialize)]
 struct Versioned<'a> {
     #[serde(borrow)]
@@ -198,7 +199,7 @@ struct Annotations {
 }
 
 /// Follows a watch to its end. `version` is where it began, `None` while the initial state comes.
-async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut version: Option<String>) -> Result<End, Broken> {
+async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut version: Option<u64>) -> Result<End, Broken> {
     let mut line = Vec::new();
     let mut initial = version.is_none();
     loop {
@@ -211,28 +212,41 @@ async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut v
         if read == 0 {
             return Ok(End::Closed(version.filter(|_| !initial)));
         }
-        let broken = |e: serde_json::Error, version: Option<String>| (ApiError::Decode(e.into()), version);
-        let event: Event<'_> = serde_json::from_slice(&line).map_err(|e| broken(e, None))?;
+        let event: Event<'_> = serde_json::from_slice(&line).map_err(broken)?;
         let json = event.object.get();
-        match &*event.type_ {
+        let decoded = match &*event.type_ {
             "ADDED" | "MODIFIED" => guarded(sink, |sink| sink.upsert(json.as_bytes())),
             "DELETED" => guarded(sink, |sink| sink.delete(json.as_bytes())),
-            "BOOKMARK" => {}
+            "BOOKMARK" => None,
             _ => {
                 let failure: Failure = serde_json::from_str(json).unwrap_or_default();
                 let error = ApiError::Status(Box::new(failure));
                 let position = version.filter(|_| !initial && !error.is_expired());
                 return Err((error, position));
             }
+        };
+        if decoded.is_some() {
+            version = decoded;
+            continue;
         }
-        let object: Versioned<'_> = serde_json::from_str(json).map_err(|e| broken(e, None))?;
-        let end = object.metadata.annotations.is_some_and(|a| a.initial_events_end.as_deref() == Some("true"));
+        let Versioned { metadata } = serde_json::from_str(json).map_err(broken)?;
+        let at = metadata.resource_version.parse().map_err(|_| unordered(&metadata.resource_version))?;
+        let end = metadata.annotations.is_some_and(|a| a.initial_events_end.as_deref() == Some("true"));
         if initial && end && event.type_ == "BOOKMARK" {
             initial = false;
-            sink.listed(object.metadata.resource_version.parse().unwrap_or(0));
+            sink.listed(at);
         }
-        version = Some(object.metadata.resource_version.into_owned());
+        version = Some(at);
     }
+}
+
+fn broken(error: serde_json::Error) -> Broken {
+    (ApiError::Decode(error.into()), None)
+}
+
+/// A version that cannot be compared with others.
+fn unordered(version: &str) -> Broken {
+    broken(serde::de::Error::custom(format!("{version:?} is not a resourceVersion; every Kubernetes API server sends integers")))
 }
 
 #[derive(Deserialize)]
@@ -257,7 +271,7 @@ async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Resul
     loop {
         let query = collection.query().with("limit", PAGE).with_if("continue", Some(&next));
         let bytes = api.list(&path, collection.form, &query).await.map_err(|e| (e, None))?;
-        let page: Page<'_> = serde_json::from_slice(&bytes).map_err(|e| (ApiError::Decode(e.into()), None))?;
+        let page: Page<'_> = serde_json::from_slice(&bytes).map_err(broken)?;
         if next.is_empty() {
             sink.listing();
         }
@@ -265,8 +279,9 @@ async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Resul
             guarded(sink, |sink| sink.upsert(item.get().as_bytes()));
         }
         if page.metadata.next.is_empty() {
-            sink.listed(page.metadata.resource_version.parse().unwrap_or(0));
-            return Ok(End::Listed(page.metadata.resource_version));
+            let version = page.metadata.resource_version.parse().map_err(|_| unordered(&page.metadata.resource_version))?;
+            sink.listed(version);
+            return Ok(End::Listed(version));
         }
         next = page.metadata.next;
     }

@@ -68,17 +68,16 @@ impl<S: Sink> Sink for Sharded<S> {
         self.sink.listing();
     }
 
-    fn upsert(&mut self, json: &[u8]) {
+    fn upsert(&mut self, json: &[u8]) -> Option<u64> {
         if !self.is_foreign(json) {
-            self.sink.upsert(json);
-        } else if self.by == By::Owner {
-            // It may have been ours before.
-            self.sink.delete(json);
+            return self.sink.upsert(json);
         }
+        // A child may have been ours before.
+        if self.by == By::Owner { self.sink.delete(json) } else { None }
     }
 
-    fn delete(&mut self, json: &[u8]) {
-        self.sink.delete(json);
+    fn delete(&mut self, json: &[u8]) -> Option<u64> {
+        self.sink.delete(json)
     }
 
     fn listed(&mut self, version: u64) {
@@ -133,11 +132,13 @@ mod tests {
 
     impl Sink for Log {
         fn listing(&mut self) {}
-        fn upsert(&mut self, json: &[u8]) {
+        fn upsert(&mut self, json: &[u8]) -> Option<u64> {
             self.note("upsert", json);
+            None
         }
-        fn delete(&mut self, json: &[u8]) {
+        fn delete(&mut self, json: &[u8]) -> Option<u64> {
             self.note("delete", json);
+            None
         }
         fn listed(&mut self, _: u64) {}
         fn opened(&mut self) {}

@@ -1,10 +1,10 @@
 //! Writes the status of a resource: only when it changed, only from what was observed.
 
 use jiff::Timestamp;
-use kubewright_core::Class;
 use kubewright_core::condition::{STANDARD, Verdict, merge};
 use kubewright_core::observed::decode_identity;
 use kubewright_core::registry::Report;
+use kubewright_core::{Class, hash};
 use serde_json::{Value, json};
 
 use crate::reconcile::{End, Run};
@@ -13,15 +13,17 @@ impl Run<'_> {
     /// Writes the status if it says something new; `None` when all is well.
     pub(crate) async fn write_status(&self, report: Report, verdict: &Verdict) -> Option<End> {
         let key = &self.key.key;
-        let current = match self.running.controller.current(&*self.parent.object) {
-            Ok((status, _)) => self.running.written.newer_than(key, self.parent.version).unwrap_or(status),
-            Err(error) => return Some(self.unreadable(&error)),
-        };
-        let status = match self.next(&current, report, verdict) {
-            Ok(status) => status,
+        let ahead = self.running.written.newer_than(key, self.parent.version);
+        let told = told(&report, verdict);
+        if ahead.is_none() && self.parent.tells(told) {
+            return None;
+        }
+        let (current, status) = match self.change(ahead, report, verdict) {
+            Ok(change) => change,
             Err(error) => return Some(self.unreadable(&error)),
         };
         if status == current {
+            self.parent.settle(told);
             return None;
         }
         if let Err(wait) = self.running.written.may_differ(key, &current, &status) {
@@ -54,8 +56,16 @@ impl Run<'_> {
         // Somebody else may keep a condition of their own beside ours: then the cached status never equals ours although
         // all of ours is there, and the version stays. What we wrote counts until the resource changes.
         let until = if version == self.parent.version { version + 1 } else { version };
-        self.running.written.remember(key.clone(), until, status);
+        self.running.written.remember(key.clone(), until, status, told);
         None
+    }
+
+    /// The status as it is, and as it should be.
+    fn change(&self, ahead: Option<Value>, report: Report, verdict: &Verdict) -> Result<(Value, Value), serde_json::Error> {
+        let current =
+            ahead.map_or_else(|| self.running.controller.current(&*self.parent.object).map(|(status, _)| status), Ok)?;
+        let status = self.next(&current, report, verdict)?;
+        Ok((current, status))
     }
 
     /// The status to write, with times taken over from `current`.
@@ -81,4 +91,10 @@ impl Run<'_> {
         tracing::error!(controller = self.running.name, resource = %self.key.key, %error, "the status does not have its own form");
         End::Failed(Class::Bug)
     }
+}
+
+/// Hash of all that decides what a status of one version of a resource says; never 0.
+fn told(report: &Report, verdict: &Verdict) -> u64 {
+    let Report { status, conditions } = report;
+    hash::of(format!("{status}{conditions:?}{verdict:?}").as_bytes()).max(1)
 }

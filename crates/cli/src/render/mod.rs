@@ -11,7 +11,7 @@ mod report;
 mod world;
 
 use kubewright_core::Registry;
-use kubewright_core::children::Desired;
+use kubewright_core::desired::Desired;
 use kubewright_core::registry::Built;
 use kubewright_core::view::Query;
 use kubewright_manifests::path::FieldPath;
@@ -73,6 +73,6 @@ fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut R
 
 fn document(resource: &Resource, child: &Desired) -> Result<String, Error> {
     let what = || format!("{} {}", child.kind, child.key);
-    let body = yaml::to_yaml(&child.body).map_err(|source| Error::Yaml { what: what(), source })?;
+    let body = yaml::to_yaml(child.body()).map_err(|source| Error::Yaml { what: what(), source })?;
     Ok(yaml::comment(&format!("For {}, {}", resource.object.name(), resource.object.origin())) + &body)
 }

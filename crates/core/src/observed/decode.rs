@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -137,13 +138,13 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         .and_then(|e| e.fields)
         .map_or(Entry::Missing, |fields| Entry::Unverified {
             hash: hash::of(fields.get().as_bytes()),
-            fields: fields.to_owned(),
+            fields: fields.to_owned().into(),
         });
-    let controller = raw.owner_references.into_iter().find(|o| o.controller).map(|o| ControllerRef {
-        kind: o.kind.into(),
-        name: o.name.into(),
-        uid: o.uid.into(),
-    });
+    let controller = raw
+        .owner_references
+        .into_iter()
+        .find(|o| o.controller)
+        .map(|o| Arc::new(ControllerRef { kind: o.kind.into(), name: o.name.into(), uid: o.uid.into() }));
     Ok(ObservedChild {
         key,
         uid: raw.uid.into(),
@@ -153,7 +154,8 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         controller,
         desired_hash: raw.annotations.0,
         entry,
-        status: status.map(ToOwned::to_owned),
+        // Kinds have an empty status before their controllers write one; it says as much as none.
+        status: status.filter(|status| status.get() != "{}").map(ToOwned::to_owned),
     })
 }
 

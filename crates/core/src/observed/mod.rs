@@ -6,11 +6,12 @@
 mod decode;
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::children::Desired;
+use crate::desired::{Desired, Print};
 use crate::error::Class;
 use crate::hash::DesiredHash;
 use crate::kind::{KindInfo, Kinds, Object, ObjectKey, Owns};
@@ -31,7 +32,7 @@ pub struct ObservedChild {
     /// Whether it is being deleted.
     pub deleting: bool,
     /// Its controller ownerReference, if it has one.
-    pub controller: Option<ControllerRef>,
+    pub controller: Option<Arc<ControllerRef>>,
     /// What its desired-hash annotation says.
     pub desired_hash: Option<DesiredHash>,
     /// What our `Apply` entry in `metadata.managedFields` says.
@@ -51,6 +52,23 @@ pub struct ControllerRef {
     pub uid: Box<str>,
 }
 
+/// The desired object that an entry was found to cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covered {
+    /// Its lasting hash.
+    pub hash: DesiredHash,
+    /// Its hash within this process.
+    pub print: Print,
+}
+
+impl Covered {
+    /// The two hashes of `desired`.
+    #[must_use]
+    pub fn by(desired: &Desired) -> Self {
+        Self { hash: desired.hash(), print: desired.print() }
+    }
+}
+
 /// Our field manager's `Apply` entry in `metadata.managedFields`.
 #[derive(Clone, Debug)]
 pub enum Entry {
@@ -60,15 +78,15 @@ pub enum Entry {
     Unverified {
         /// Hash of the bytes of `fieldsV1`.
         hash: u64,
-        /// `fieldsV1`.
-        fields: Box<RawValue>,
+        /// `fieldsV1`; objects that were made alike share it.
+        fields: Arc<RawValue>,
     },
-    /// It covers everything of the desired object with this hash.
+    /// It covers everything of a desired object.
     Verified {
         /// Hash of the bytes of `fieldsV1`.
         hash: u64,
         /// The desired object that it covers.
-        desired: DesiredHash,
+        of: Covered,
     },
 }
 
@@ -82,10 +100,10 @@ impl Entry {
         }
     }
 
-    /// The same entry, known to cover `desired`; its bytes are dropped.
+    /// The same entry, known to cover this desired object; its bytes are dropped.
     #[must_use]
-    pub fn verified(&self, desired: DesiredHash) -> Self {
-        self.hash().map_or(Self::Missing, |hash| Self::Verified { hash, desired })
+    pub fn verified(&self, of: Covered) -> Self {
+        self.hash().map_or(Self::Missing, |hash| Self::Verified { hash, of })
     }
 }
 
@@ -140,7 +158,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// The object is controlled by this owner.
-    Controller(ControllerRef),
+    Controller(Arc<ControllerRef>),
     /// The object has no controller: somebody made it by hand, or with another tool.
     Nobody,
 }

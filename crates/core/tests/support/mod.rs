@@ -4,7 +4,8 @@
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::{CustomResource, KubeSchema};
-use kubewright_core::children::{Desired, Owner, Stamp};
+use kubewright_core::children::{Owner, Stamp};
+use kubewright_core::desired::Desired;
 use kubewright_core::observed::{ControllerRef, Entry, ObservedChild};
 use kubewright_core::{Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Sample, View};
 use serde::{Deserialize, Serialize};
@@ -115,16 +116,16 @@ fn node(value: &Value) -> Value {
 
 /// `want` as the cluster has it right after our apply.
 pub fn applied(want: &Desired) -> ObservedChild {
-    let fields = to_raw_value(&entry(&want.body)).unwrap();
+    let fields = to_raw_value(&entry(want.body())).unwrap();
     ObservedChild {
         key: want.key.clone(),
         uid: format!("uid-{}", want.key.name).into(),
         resource_version: 10,
         generation: None,
         deleting: false,
-        controller: Some(ControllerRef { kind: "Page".into(), name: "page".into(), uid: UID.into() }),
-        desired_hash: Some(want.hash),
-        entry: Entry::Unverified { hash: kubewright_core::hash::of(fields.get().as_bytes()), fields },
+        controller: Some(ControllerRef { kind: "Page".into(), name: "page".into(), uid: UID.into() }.into()),
+        desired_hash: Some(want.hash()),
+        entry: Entry::Unverified { hash: kubewright_core::hash::of(fields.get().as_bytes()), fields: fields.into() },
         status: None,
     }
 }

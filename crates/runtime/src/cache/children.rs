@@ -1,27 +1,50 @@
 //! Existing objects of one owned kind, shared by all controllers: a few hashes and the raw status each.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kubewright_core::hash::DesiredHash;
-use kubewright_core::observed::ObservedChild;
-use kubewright_core::{KindInfo, ObjectKey};
+use hashbrown::HashTable;
+use kubewright_core::observed::{ControllerRef, Covered, Entry, ObservedChild};
+use kubewright_core::{KindInfo, ObjectKey, hash};
+use serde_json::value::RawValue;
+
+use super::pool::Pool;
+use super::{Epoch, key_hash};
+
+/// What children of all kinds have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Pools {
+    /// Entries of managedFields that were not compared yet.
+    entries: Pool<RawValue>,
+    /// Owners.
+    owners: Pool<ControllerRef>,
+}
 
 /// One owned kind.
 #[derive(Debug)]
 pub(crate) struct ChildCache {
     pub(crate) kind: KindInfo,
     pub(crate) optional: bool,
+    pools: Arc<Pools>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     served: bool,
-    children: HashMap<ObjectKey, Arc<ObservedChild>>,
-    owned: HashMap<Box<str>, BTreeSet<ObjectKey>>,
+    /// By key.
+    children: HashTable<Slot>,
+    /// The same objects by their owner's UID.
+    owned: HashTable<Arc<ObservedChild>>,
     /// What is being written now.
     writing: HashMap<ObjectKey, Writing>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    child: Arc<ObservedChild>,
+    /// The last list that it was seen in or after.
+    epoch: Epoch,
 }
 
 /// A write whose answer may come later than the event of a deletion that followed it.
@@ -36,16 +59,36 @@ struct Writing {
 /// UIDs of owners that an event concerns.
 pub(crate) type Owners = Vec<Box<str>>;
 
+fn hash_of(child: &ObservedChild) -> u64 {
+    key_hash(&child.key.namespace, &child.key.name)
+}
+
+/// Hash of the owner's UID; what nobody owns is not in the index.
+fn owner_hash(child: &ObservedChild) -> u64 {
+    child.controller.as_ref().map_or(0, |by| hash::of(by.uid.as_bytes()))
+}
+
 impl State {
-    fn insert(&mut self, child: ObservedChild) {
-        let before = self.children.get(&child.key).and_then(|b| b.controller.clone());
-        if let Some(owner) = before.filter(|b| Some(b) != child.controller.as_ref()) {
-            self.disown(&owner.uid, &child.key);
+    fn get(&self, key: &ObjectKey) -> Option<&Arc<ObservedChild>> {
+        self.children.find(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key).map(|slot| &slot.child)
+    }
+
+    fn insert(&mut self, child: ObservedChild, epoch: Epoch) {
+        self.remove(&child.key);
+        let child = Arc::new(child);
+        if child.controller.is_some() {
+            self.owned.insert_unique(owner_hash(&child), Arc::clone(&child), |child| owner_hash(child));
         }
-        if let Some(owner) = &child.controller {
-            self.owned.entry(owner.uid.clone()).or_default().insert(child.key.clone());
+        self.children.insert_unique(hash_of(&child), Slot { child, epoch }, |slot| hash_of(&slot.child));
+    }
+
+    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<ObservedChild>> {
+        let found = self.children.find_entry(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key);
+        let (Slot { child, .. }, _) = found.ok()?.remove();
+        if let Ok(entry) = self.owned.find_entry(owner_hash(&child), |owned| Arc::ptr_eq(owned, &child)) {
+            entry.remove();
         }
-        self.children.insert(child.key.clone(), Arc::new(child));
+        Some(child)
     }
 
     /// A write ended; gives the version as of which the object was gone meanwhile, 0 when it was not.
@@ -65,32 +108,27 @@ impl State {
             writing.gone = writing.gone.max(version);
         }
     }
-
-    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<ObservedChild>> {
-        let child = self.children.remove(key)?;
-        if let Some(owner) = &child.controller {
-            self.disown(&owner.uid, key);
-        }
-        Some(child)
-    }
-
-    fn disown(&mut self, owner: &str, key: &ObjectKey) {
-        if let Some(keys) = self.owned.get_mut(owner) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.owned.remove(owner);
-            }
-        }
-    }
 }
 
 fn owner(child: &ObservedChild) -> Option<Box<str>> {
     child.controller.as_ref().map(|c| c.uid.clone())
 }
 
+impl Pools {
+    /// The same child, sharing what others have too.
+    fn share(&self, child: &mut ObservedChild) {
+        if let Entry::Unverified { hash, fields } = &mut child.entry {
+            *fields = self.entries.shared(*hash, Arc::clone(fields), |a, b| a.get() == b.get());
+        }
+        if let Some(by) = &mut child.controller {
+            *by = self.owners.shared(hash::of(by.uid.as_bytes()), Arc::clone(by), |a, b| a == b);
+        }
+    }
+}
+
 impl ChildCache {
-    pub(crate) fn new(kind: KindInfo, optional: bool) -> Self {
-        Self { kind, optional, state: Mutex::default() }
+    pub(crate) fn new(kind: KindInfo, optional: bool, pools: Arc<Pools>) -> Self {
+        Self { kind, optional, pools, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,30 +144,33 @@ impl ChildCache {
     pub(crate) fn serve(&self, served: bool) -> bool {
         let mut state = self.state();
         if !served {
-            state.children.clear();
-            state.owned.clear();
+            state.children = HashTable::new();
+            state.owned = HashTable::new();
         }
         std::mem::replace(&mut state.served, served) != served
     }
 
-    /// An event says what an object is like now.
-    pub(crate) fn observe(&self, mut child: ObservedChild) -> Owners {
+    /// An event says what an object is like now; `epoch` is the last list that began.
+    pub(crate) fn observe(&self, mut child: ObservedChild, epoch: Epoch) -> Owners {
+        self.pools.share(&mut child);
         let mut state = self.state();
         let mut owners = Owners::new();
-        if let Some(before) = state.children.get(&child.key).cloned() {
+        let known = state.children.find_mut(hash_of(&child), |slot| slot.child.key == child.key);
+        if let Some(Slot { child: before, epoch: seen }) = known {
             // Older than our own last write: never act on it.
             if before.resource_version > child.resource_version {
+                *seen = epoch;
                 return owners;
             }
-            child.inherit(&before);
-            if child.differs(&before) {
-                owners.extend(owner(&before).into_iter().chain(owner(&child)));
+            child.inherit(before);
+            if child.differs(before) {
+                owners.extend(owner(before).into_iter().chain(owner(&child)));
                 owners.dedup();
             }
         } else {
             owners.extend(owner(&child));
         }
-        state.insert(child);
+        state.insert(child, epoch);
         owners
     }
 
@@ -137,25 +178,26 @@ impl ChildCache {
     pub(crate) fn forget(&self, key: &ObjectKey, version: u64) -> Owners {
         let mut state = self.state();
         state.gone(key, version);
-        match state.children.get(key) {
+        match state.get(key) {
             Some(child) if child.resource_version <= version => state.remove(key).and_then(|c| owner(&c)).into_iter().collect(),
             _ => Owners::new(),
         }
     }
 
-    /// A list as of `version` is complete: what it did not contain is gone.
-    pub(crate) fn listed(&self, namespace: Option<&str>, seen: &HashSet<ObjectKey>, version: u64) -> Owners {
+    /// The list that began with `epoch` is complete as of `version`: what it did not contain is gone.
+    pub(crate) fn listed(&self, namespace: Option<&str>, epoch: Epoch, version: u64) -> Owners {
         let mut state = self.state();
         let in_scope = |key: &ObjectKey| namespace.is_none() || key.namespace() == namespace;
-        for (_, writing) in state.writing.iter_mut().filter(|(key, _)| in_scope(key) && !seen.contains(key)) {
-            writing.gone = writing.gone.max(version);
+        let missing = |slot: &Slot| in_scope(&slot.child.key) && slot.epoch != epoch && slot.child.resource_version <= version;
+        let gone: Vec<ObjectKey> =
+            state.children.iter().filter(|slot| missing(slot)).map(|slot| slot.child.key.clone()).collect();
+        let State { children, writing, .. } = &mut *state;
+        for (key, writing) in writing.iter_mut().filter(|(key, _)| in_scope(key)) {
+            let listed = children.find(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key);
+            if listed.is_none_or(|slot| slot.epoch != epoch) {
+                writing.gone = writing.gone.max(version);
+            }
         }
-        let gone: Vec<ObjectKey> = state
-            .children
-            .iter()
-            .filter(|(key, child)| in_scope(key) && !seen.contains(key) && child.resource_version <= version)
-            .map(|(key, _)| key.clone())
-            .collect();
         gone.iter().filter_map(|key| state.remove(key)).filter_map(|child| owner(&child)).collect()
     }
 
@@ -171,48 +213,55 @@ impl ChildCache {
 
     /// The answer to our own write: by definition as we want it. `false` when the object is gone again already.
     #[must_use]
-    pub(crate) fn written(&self, mut child: ObservedChild, desired: DesiredHash) -> bool {
+    pub(crate) fn written(&self, mut child: ObservedChild, of: Covered) -> bool {
+        child.entry = child.entry.verified(of);
+        self.pools.share(&mut child);
         let mut state = self.state();
         if state.end_write(&child.key) >= child.resource_version {
             return false;
         }
-        child.entry = child.entry.verified(desired);
-        if let Some(before) = state.children.get(&child.key) {
-            if before.resource_version > child.resource_version {
+        let mut epoch = Epoch::default();
+        if let Some(before) = state.children.find(hash_of(&child), |slot| slot.child.key == child.key) {
+            if before.child.resource_version > child.resource_version {
                 return true;
             }
+            epoch = before.epoch;
             // Answers carry metadata alone; the status is what the watch said last.
-            if child.status.is_none() && before.uid == child.uid {
-                child.status.clone_from(&before.status);
+            if child.status.is_none() && before.child.uid == child.uid {
+                child.status.clone_from(&before.child.status);
             }
         }
-        state.insert(child);
+        state.insert(child, epoch);
         true
     }
 
     /// A comparison found that this version of an object is as we want it: its entry's bytes are not needed any more.
-    pub(crate) fn learned(&self, child: &ObservedChild, desired: DesiredHash) {
+    pub(crate) fn learned(&self, child: &ObservedChild, of: Covered) {
         let mut state = self.state();
-        if let Some(slot) = state.children.get_mut(&child.key)
-            && slot.uid == child.uid
-            && slot.entry.hash() == child.entry.hash()
+        let found = state.children.find(hash_of(child), |slot| slot.child.key == child.key);
+        if let Some(Slot { child: known, epoch }) = found
+            && known.uid == child.uid
+            && known.entry.hash() == child.entry.hash()
         {
-            let mut known = ObservedChild::clone(slot);
-            known.entry = known.entry.verified(desired);
-            *slot = Arc::new(known);
+            let mut known = ObservedChild::clone(known);
+            known.entry = known.entry.verified(of);
+            let epoch = *epoch;
+            state.insert(known, epoch);
         }
     }
 
-    /// Every object that `uid` controls.
+    /// Every object that `uid` controls, in the order of their keys.
     pub(crate) fn owned_by(&self, uid: &str) -> Vec<Arc<ObservedChild>> {
         let state = self.state();
-        let keys = state.owned.get(uid).into_iter().flatten();
-        keys.filter_map(|key| state.children.get(key)).cloned().collect()
+        let owned = state.owned.iter_hash(hash::of(uid.as_bytes())).filter(|child| child.is_controlled_by(uid));
+        let mut owned: Vec<_> = owned.cloned().collect();
+        owned.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        owned
     }
 
     /// One object.
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<ObservedChild>> {
-        self.state().children.get(key).cloned()
+        self.state().get(key).cloned()
     }
 }
 
@@ -221,14 +270,25 @@ impl ChildCache {
 mod tests {
     use std::borrow::Cow;
 
-    use kubewright_core::observed::{ControllerRef, Entry};
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kubewright_core::Children;
+    use kubewright_core::children::{Owner, Stamp};
 
     use super::*;
+
+    /// What an entry was found to cover.
+    fn covered() -> Covered {
+        let mut config = ConfigMap::default();
+        config.metadata.name = Some("web".to_owned());
+        let owner = Owner { kind: KindInfo::of::<ConfigMap>(), key: key(), uid: "o".into() };
+        let children = Children::<(ConfigMap,)>::new().with(config).into_vec().unwrap();
+        Covered::by(&Stamp { controller: "c", manager: "m", sharded: false }.all(&owner, children).unwrap()[0])
+    }
 
     fn cache() -> ChildCache {
         let text = Cow::Borrowed;
         let kind = KindInfo { group: text("apps"), version: text("v1"), kind: text("D"), plural: text("ds"), namespaced: true };
-        ChildCache::new(kind, false)
+        ChildCache::new(kind, false, Arc::default())
     }
 
     fn key() -> ObjectKey {
@@ -242,9 +302,9 @@ mod tests {
             resource_version: version,
             generation: None,
             deleting: false,
-            controller: Some(ControllerRef { kind: "E".into(), name: "e".into(), uid: owner.into() }),
-            desired_hash: Some(DesiredHash(7)),
-            entry: Entry::Unverified { hash: entry, fields: serde_json::value::to_raw_value(&0).unwrap() },
+            controller: Some(ControllerRef { kind: "E".into(), name: "e".into(), uid: owner.into() }.into()),
+            desired_hash: Some(covered().hash),
+            entry: Entry::Unverified { hash: entry, fields: serde_json::value::to_raw_value(&0).unwrap().into() },
             status: None,
         }
     }
@@ -252,21 +312,21 @@ mod tests {
     #[test]
     fn a_new_object_concerns_its_owner_and_the_same_again_nobody() {
         let cache = cache();
-        assert_eq!(cache.observe(child(1, "o", 1)), vec!["o".into()]);
-        assert_eq!(cache.observe(child(2, "o", 1)), Owners::new());
-        assert_eq!(cache.observe(child(3, "o", 2)), vec!["o".into()]);
+        assert_eq!(cache.observe(child(1, "o", 1), 1), vec!["o".into()]);
+        assert_eq!(cache.observe(child(2, "o", 1), 1), Owners::new());
+        assert_eq!(cache.observe(child(3, "o", 2), 1), vec!["o".into()]);
     }
 
     #[test]
     fn an_event_older_than_our_write_is_not_believed() {
         let cache = cache();
-        assert!(cache.written(child(9, "o", 2), DesiredHash(7)));
-        assert!(cache.observe(child(8, "o", 1)).is_empty());
+        assert!(cache.written(child(9, "o", 2), covered()));
+        assert!(cache.observe(child(8, "o", 1), 1).is_empty());
         assert_eq!(cache.get(&key()).unwrap().resource_version, 9);
         assert!(cache.forget(&key(), 8).is_empty());
         assert!(cache.get(&key()).is_some());
-        assert!(cache.listed(None, &HashSet::new(), 8).is_empty());
-        assert_eq!(cache.listed(None, &HashSet::new(), 10), vec!["o".into()]);
+        assert!(cache.listed(None, 2, 8).is_empty());
+        assert_eq!(cache.listed(None, 2, 10), vec!["o".into()]);
     }
 
     #[test]
@@ -274,12 +334,12 @@ mod tests {
         let cache = cache();
         cache.writes(&key());
         cache.forget(&key(), 8);
-        assert!(!cache.written(child(7, "o", 1), DesiredHash(7)), "written, deleted, answered");
+        assert!(!cache.written(child(7, "o", 1), covered()), "written, deleted, answered");
         assert!(cache.get(&key()).is_none());
 
         cache.writes(&key());
-        cache.listed(None, &HashSet::new(), 8);
-        assert!(cache.written(child(9, "o", 1), DesiredHash(7)), "deleted, written, answered");
+        cache.listed(None, 2, 8);
+        assert!(cache.written(child(9, "o", 1), covered()), "deleted, written, answered");
         assert!(cache.get(&key()).is_some());
 
         cache.writes(&key());
@@ -290,18 +350,18 @@ mod tests {
     #[test]
     fn what_was_verified_stays_so_while_the_entry_is_the_same() {
         let cache = cache();
-        assert!(cache.written(child(5, "o", 2), DesiredHash(7)));
-        cache.observe(child(6, "o", 2));
-        assert!(matches!(cache.get(&key()).unwrap().entry, Entry::Verified { desired: DesiredHash(7), .. }));
-        cache.observe(child(7, "o", 3));
+        assert!(cache.written(child(5, "o", 2), covered()));
+        cache.observe(child(6, "o", 2), 1);
+        assert!(matches!(cache.get(&key()).unwrap().entry, Entry::Verified { .. }));
+        cache.observe(child(7, "o", 3), 1);
         assert!(matches!(cache.get(&key()).unwrap().entry, Entry::Unverified { .. }));
     }
 
     #[test]
     fn an_object_that_changes_hands_concerns_both_owners() {
         let cache = cache();
-        cache.observe(child(1, "one", 1));
-        assert_eq!(cache.observe(child(2, "two", 1)), vec!["one".into(), "two".into()]);
+        cache.observe(child(1, "one", 1), 1);
+        assert_eq!(cache.observe(child(2, "two", 1), 1), vec!["one".into(), "two".into()]);
         assert!(cache.owned_by("one").is_empty());
         assert_eq!(cache.owned_by("two").len(), 1);
     }
@@ -309,8 +369,8 @@ mod tests {
     #[test]
     fn a_list_of_one_namespace_says_nothing_about_another() {
         let cache = cache();
-        cache.observe(child(1, "o", 1));
-        assert!(cache.listed(Some("other"), &HashSet::new(), 99).is_empty());
+        cache.observe(child(1, "o", 1), 1);
+        assert!(cache.listed(Some("other"), 2, 99).is_empty());
         assert!(cache.get(&key()).is_some());
     }
 }

@@ -1,26 +1,66 @@
 //! The custom resources of one controller, typed.
 
-use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kubewright_core::ObjectKey;
+use hashbrown::HashTable;
 use kubewright_core::kind::AnyObject;
+use kubewright_core::{ObjectKey, hash};
+
+use super::{Epoch, key_hash};
 
 /// One custom resource.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Parent {
     pub(crate) object: Arc<dyn AnyObject>,
-    pub(crate) uid: Box<str>,
     pub(crate) version: u64,
+    /// Hash of the report that its status tells already; 0 while that is not known.
+    settled: AtomicU64,
 }
 
 impl Parent {
+    pub(crate) fn new(object: Arc<dyn AnyObject>, version: u64, settled: u64) -> Self {
+        Self { object, version, settled: AtomicU64::new(settled) }
+    }
+
+    pub(crate) fn uid(&self) -> &str {
+        self.object.meta().uid.as_deref().unwrap_or_default()
+    }
+
     pub(crate) fn is_deleting(&self) -> bool {
         self.object.meta().deletion_timestamp.is_some()
     }
 
     pub(crate) fn generation(&self) -> Option<i64> {
         self.object.meta().generation
+    }
+
+    /// Whether its status is known to tell this report.
+    pub(crate) fn tells(&self, report: u64) -> bool {
+        self.settled.load(Ordering::Relaxed) == report
+    }
+
+    /// Its status tells this report.
+    pub(crate) fn settle(&self, report: u64) {
+        self.settled.store(report, Ordering::Relaxed);
+    }
+
+    fn key(&self) -> (&str, &str) {
+        let meta = self.object.meta();
+        (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+    }
+
+    fn is(&self, key: &ObjectKey) -> bool {
+        self.key() == (&*key.namespace, &*key.name)
+    }
+
+    fn hash(&self) -> u64 {
+        let (namespace, name) = self.key();
+        key_hash(namespace, name)
+    }
+
+    fn uid_hash(&self) -> u64 {
+        hash::of(self.uid().as_bytes())
     }
 }
 
@@ -35,50 +75,167 @@ pub(crate) struct Effect {
 
 /// All custom resources of one controller.
 #[derive(Debug, Default)]
-pub(crate) struct ParentCache(Mutex<HashMap<ObjectKey, Parent>>);
+pub(crate) struct ParentCache(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    by_key: HashTable<Slot>,
+    /// For the owner references of children.
+    by_uid: HashTable<Arc<Parent>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    parent: Arc<Parent>,
+    /// The last list that it was seen in or after.
+    epoch: Epoch,
+}
+
+impl State {
+    fn insert(&mut self, parent: Parent, epoch: Epoch) {
+        let parent = Arc::new(parent);
+        self.by_uid.insert_unique(parent.uid_hash(), Arc::clone(&parent), |parent| parent.uid_hash());
+        self.by_key.insert_unique(parent.hash(), Slot { parent, epoch }, |slot| slot.parent.hash());
+    }
+
+    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Parent>> {
+        let found = self.by_key.find_entry(key_hash(&key.namespace, &key.name), |slot| slot.parent.is(key));
+        let (Slot { parent, .. }, _) = found.ok()?.remove();
+        if let Ok(entry) = self.by_uid.find_entry(parent.uid_hash(), |other| Arc::ptr_eq(other, &parent)) {
+            entry.remove();
+        }
+        Some(parent)
+    }
+
+    fn slot(&self, key: &ObjectKey) -> Option<&Slot> {
+        self.by_key.find(key_hash(&key.namespace, &key.name), |slot| slot.parent.is(key))
+    }
+
+    fn see(&mut self, key: &ObjectKey, epoch: Epoch) {
+        if let Some(slot) = self.by_key.find_mut(key_hash(&key.namespace, &key.name), |slot| slot.parent.is(key)) {
+            slot.epoch = epoch;
+        }
+    }
+}
 
 impl ParentCache {
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, Parent>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An event says what a resource is like now.
-    pub(crate) fn observe(&self, parent: Parent) -> Effect {
+    /// An event says what a resource is like now; `epoch` is the last list that began.
+    pub(crate) fn observe(&self, parent: Parent, epoch: Epoch) -> Effect {
         let key = ObjectKey::of(parent.object.meta());
-        let mut parents = self.lock();
-        let before = parents.get(&key);
-        if before.is_some_and(|b| b.uid == parent.uid && b.version >= parent.version) {
+        let mut state = self.lock();
+        let before = state.slot(&key).map(|slot| &slot.parent);
+        let known = before.is_some_and(|b| b.uid() == parent.uid() && b.version >= parent.version);
+        if known {
+            state.see(&key, epoch);
             return Effect::default();
         }
-        let gone = before.filter(|b| b.uid != parent.uid).map(|b| b.uid.clone());
-        parents.insert(key, parent);
+        let gone = before.filter(|b| b.uid() != parent.uid()).map(|b| b.uid().into());
+        state.remove(&key);
+        state.insert(parent, epoch);
         Effect { work: true, gone }
     }
 
     /// An event says that a resource is gone.
     pub(crate) fn forget(&self, key: &ObjectKey, uid: &str) -> Option<Box<str>> {
-        let mut parents = self.lock();
-        let same = parents.get(key).is_some_and(|p| &*p.uid == uid);
-        if same { parents.remove(key).map(|p| p.uid) } else { None }
+        let mut state = self.lock();
+        let same = state.slot(key).is_some_and(|slot| slot.parent.uid() == uid);
+        if same { state.remove(key).map(|p| p.uid().into()) } else { None }
     }
 
-    /// A list is complete: what it did not contain is gone.
-    pub(crate) fn listed(&self, namespace: Option<&str>, seen: &HashSet<ObjectKey>) -> Vec<(ObjectKey, Box<str>)> {
-        let mut parents = self.lock();
-        let in_scope = |key: &ObjectKey| namespace.is_none() || key.namespace() == namespace;
-        let gone: Vec<ObjectKey> = parents.keys().filter(|k| in_scope(k) && !seen.contains(k)).cloned().collect();
-        gone.into_iter().filter_map(|key| parents.remove(&key).map(|p| (key, p.uid))).collect()
+    /// The list that began with `epoch` is complete: what it did not contain is gone.
+    pub(crate) fn listed(&self, namespace: Option<&str>, epoch: Epoch) -> Vec<(ObjectKey, Box<str>)> {
+        let mut state = self.lock();
+        let missing = |slot: &&Slot| slot.epoch != epoch && namespace.is_none_or(|n| slot.parent.key().0 == n);
+        let gone: Vec<_> = state.by_key.iter().filter(missing).map(|slot| ObjectKey::of(slot.parent.object.meta())).collect();
+        gone.into_iter().filter_map(|key| state.remove(&key).map(|p| (key, p.uid().into()))).collect()
     }
 
-    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Parent> {
-        self.lock().get(key).cloned()
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<Parent>> {
+        self.lock().slot(key).map(|slot| Arc::clone(&slot.parent))
+    }
+
+    /// The key of the resource with this UID.
+    pub(crate) fn with_uid(&self, uid: &str) -> Option<ObjectKey> {
+        let state = self.lock();
+        let found = state.by_uid.find(hash::of(uid.as_bytes()), |parent| parent.uid() == uid);
+        found.map(|parent| ObjectKey::of(parent.object.meta()))
     }
 
     pub(crate) fn keys(&self) -> Vec<ObjectKey> {
-        self.lock().keys().cloned().collect()
+        self.lock().by_key.iter().map(|slot| ObjectKey::of(slot.parent.object.meta())).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().by_key.len()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+
+    use super::*;
+
+    fn parent(name: &str, uid: &str, version: u64) -> Parent {
+        let mut object = ConfigMap::default();
+        object.metadata.namespace = Some("ns".to_owned());
+        object.metadata.name = Some(name.to_owned());
+        object.metadata.uid = Some(uid.to_owned());
+        Parent::new(Arc::new(object), version, 0)
+    }
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("ns", name)
+    }
+
+    #[test]
+    fn an_older_or_equal_version_is_no_news_and_another_uid_replaces() {
+        let cache = ParentCache::default();
+        assert_eq!(cache.observe(parent("a", "u1", 5), 1), Effect { work: true, gone: None });
+        assert_eq!(cache.observe(parent("a", "u1", 5), 1), Effect::default());
+        assert_eq!(cache.observe(parent("a", "u1", 4), 1), Effect::default());
+        assert_eq!(cache.observe(parent("a", "u2", 3), 1), Effect { work: true, gone: Some("u1".into()) });
+        assert_eq!((cache.with_uid("u1"), cache.with_uid("u2")), (None, Some(key("a"))));
+        assert_eq!(cache.len(), 1);
+    }
+
+    #[test]
+    fn a_list_forgets_what_it_did_not_contain() {
+        let cache = ParentCache::default();
+        for name in ["a", "b", "c"] {
+            cache.observe(parent(name, name, 1), 1);
+        }
+        cache.observe(parent("a", "a", 1), 2);
+        cache.observe(parent("b", "b", 2), 2);
+        assert!(cache.listed(Some("elsewhere"), 2).is_empty());
+        assert_eq!(cache.listed(None, 2), [(key("c"), "c".into())]);
+        assert_eq!(cache.with_uid("c"), None);
+        assert_eq!(cache.keys().len(), 2);
+    }
+
+    #[test]
+    fn only_the_resource_with_that_uid_is_forgotten() {
+        let cache = ParentCache::default();
+        cache.observe(parent("a", "u2", 2), 1);
+        assert_eq!(cache.forget(&key("a"), "u1"), None);
+        assert_eq!(cache.forget(&key("a"), "u2"), Some("u2".into()));
+        assert!(cache.get(&key("a")).is_none());
+    }
+
+    #[test]
+    fn what_a_status_tells_is_remembered_for_one_version() {
+        let cache = ParentCache::default();
+        cache.observe(parent("a", "u", 1), 1);
+        let first = cache.get(&key("a")).unwrap();
+        assert!(!first.tells(7));
+        first.settle(7);
+        assert!(cache.get(&key("a")).unwrap().tells(7));
+        cache.observe(parent("a", "u", 2), 1);
+        assert!(!cache.get(&key("a")).unwrap().tells(7));
     }
 }

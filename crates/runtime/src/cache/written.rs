@@ -16,8 +16,17 @@ const WORDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins
 /// What is remembered, by resource.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    ahead: Mutex<HashMap<ObjectKey, (u64, Value)>>,
+    ahead: Mutex<HashMap<ObjectKey, Ahead>>,
     words: Mutex<HashMap<ObjectKey, Words>>,
+}
+
+/// A status that the watch has not shown yet.
+#[derive(Debug)]
+struct Ahead {
+    version: u64,
+    status: Value,
+    /// Hash of the report that it tells.
+    report: u64,
 }
 
 /// When a message may change again.
@@ -28,7 +37,7 @@ struct Words {
 }
 
 impl Written {
-    fn ahead(&self) -> MutexGuard<'_, HashMap<ObjectKey, (u64, Value)>> {
+    fn ahead(&self) -> MutexGuard<'_, HashMap<ObjectKey, Ahead>> {
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -36,21 +45,23 @@ impl Written {
         self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The status as of our last write, if the cached version is older than that. It is dropped once that has caught up.
+    /// The status as of our last write, if the cached version is older than that.
     pub(crate) fn newer_than(&self, key: &ObjectKey, version: u64) -> Option<Value> {
-        let mut ahead = self.ahead();
-        match ahead.get(key) {
-            Some((at, status)) if *at > version => Some(status.clone()),
-            Some(_) => {
-                ahead.remove(key);
-                None
-            }
-            None => None,
-        }
+        self.ahead().get(key).filter(|ahead| ahead.version > version).map(|ahead| ahead.status.clone())
     }
 
-    pub(crate) fn remember(&self, key: ObjectKey, version: u64, status: Value) {
-        self.ahead().insert(key, (version, status));
+    /// We wrote `status`, which tells `report`, and that was this version of the resource.
+    pub(crate) fn remember(&self, key: ObjectKey, version: u64, status: Value, report: u64) {
+        self.ahead().insert(key, Ahead { version, status, report });
+    }
+
+    /// The watch shows this version: gives the report that we told with exactly that one.
+    pub(crate) fn caught_up(&self, key: &ObjectKey, version: u64) -> Option<u64> {
+        let mut ahead = self.ahead();
+        let report = ahead.get(key).filter(|ahead| ahead.version <= version).map(|a| (a.version, a.report));
+        let (at, report) = report?;
+        ahead.remove(key);
+        (at == version).then_some(report)
     }
 
     /// Whether a status may be written that differs from `current`; if not, when.
@@ -125,9 +136,14 @@ mod tests {
     #[test]
     fn our_last_write_counts_until_the_cache_has_caught_up() {
         let (written, key) = (Written::default(), ObjectKey::new("n", "a"));
-        written.remember(key.clone(), 7, status("1/1", "ours"));
+        written.remember(key.clone(), 7, status("1/1", "ours"), 5);
+        assert_eq!(written.caught_up(&key, 6), None, "that was somebody else's");
         assert_eq!(written.newer_than(&key, 6), Some(status("1/1", "ours")));
         assert_eq!(written.newer_than(&key, 7), None);
+        assert_eq!(written.caught_up(&key, 7), Some(5), "that is ours");
         assert_eq!(written.newer_than(&key, 6), None, "and is dropped then");
+        written.remember(key.clone(), 7, status("1/1", "ours"), 5);
+        assert_eq!(written.caught_up(&key, 8), None, "somebody else's came after ours");
+        assert!(written.ahead().is_empty());
     }
 }
