@@ -52,7 +52,7 @@ fn of_sample(
     let built = controller.build(manager, &*resource, &Nothing).map_err(|error| defect(error.to_string()))?;
     // A sample may be one that is to be refused: then it has no pods.
     for child in built.children.unwrap_or_default() {
-        collect(&child.body, images);
+        collect(child.body(), images);
     }
     Ok(())
 }
