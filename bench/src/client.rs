@@ -75,9 +75,9 @@ impl Api {
     }
 
     /// Changes the object at `path` by a merge patch; gives its new version.
-    pub(crate) async fn merge(&self, path: &str, patch: &Value) -> Result<u64, Error> {
+    pub(crate) async fn merge(&self, path: &str, change: &Value) -> Result<u64, Error> {
         let path = format!("{path}?fieldManager={MANAGER}");
-        let answer = self.send(Method::PATCH, &path, METADATA, Some((MERGE, patch.to_string()))).await?;
+        let answer = self.send(Method::PATCH, &path, METADATA, Some((MERGE, change.to_string()))).await?;
         version(&path, &answer)
     }
 

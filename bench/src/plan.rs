@@ -45,8 +45,8 @@ impl Plan {
             repeats: 5,
             levels: vec![0, 2000, 4000, 8000],
             climbs: 2,
-            latencies: 125,
-            latency_repeats: 4,
+            latencies: 100,
+            latency_repeats: 3,
             restarts: 7,
             sample: 200,
             coarser: None,
@@ -56,16 +56,17 @@ impl Plan {
     /// Within five minutes.
     pub(crate) fn quick() -> Self {
         Self {
+            large: 1000,
             repeats: 2,
             levels: vec![0, 1000, 2000],
             climbs: 1,
-            latencies: 75,
+            latencies: 60,
             latency_repeats: 1,
             restarts: 3,
             sample: 100,
             coarser: Some(
-                "2 repeats instead of 5; p99 is the worst of 75 instead of the fifth of 500; memory up to N=2000 once instead of \
-                 8000 twice, so that row 10 compares N=2000 and N=500",
+                "N=1000 instead of 2000; 2 repeats instead of 5; p99 is the worst of 60; memory up to N=2000 once instead of 8000 \
+                 twice, so that row 10 compares N=2000 and N=500",
             ),
             ..Self::full()
         }

@@ -29,11 +29,11 @@ const WARM_UP: usize = 400;
 /// At rest a control plane uses less CPU than this share of one core.
 const AT_REST: f64 = 0.08;
 const WINDOW: Duration = Duration::from_millis(400);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A control plane, warm and at rest.
 pub(crate) struct Plane {
-    control_plane: Disposable,
+    running: Disposable,
     api: Api,
     processes: Vec<u32>,
 }
@@ -56,16 +56,16 @@ impl Plane {
             .arg(server, "feature-gates", "APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false")
             .arg(server, "etcd-compaction-interval", "0");
         spec.etcd_data = Some(Path::new(MEMORY).to_owned()).filter(|folder| folder.is_dir());
-        let control_plane = tokio::task::block_in_place(|| start(&spec))?;
-        let api = Api::connect(control_plane.kubeconfig()).await?;
-        let status = tokio::task::block_in_place(|| control_plane.status());
+        let running = tokio::task::block_in_place(|| start(&spec))?;
+        let api = Api::connect(running.kubeconfig()).await?;
+        let status = tokio::task::block_in_place(|| running.status());
         let measured = [Component::Etcd, Component::KubeApiserver];
         let processes: Vec<u32> =
             status.components.iter().filter(|c| measured.contains(&c.component)).filter_map(|c| c.pid).collect();
         if processes.len() != measured.len() {
             return Err(Error::Unmeasurable(format!("the processes of the control plane are not found: {status}")));
         }
-        let plane = Self { control_plane, api, processes };
+        let plane = Self { running, api, processes };
         plane.prepare().await?;
         Ok(plane)
     }
@@ -75,12 +75,12 @@ impl Plane {
     }
 
     pub(crate) fn kubeconfig(&self) -> &Path {
-        self.control_plane.kubeconfig()
+        self.running.kubeconfig()
     }
 
     /// The version of Kubernetes.
     pub(crate) fn version(&self) -> String {
-        self.control_plane.spec().kubernetes.to_string()
+        self.running.spec().kubernetes.to_string()
     }
 
     /// CPU time of etcd and the API server so far.

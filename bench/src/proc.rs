@@ -136,7 +136,7 @@ mod tests {
         let before = Cpu::of(me).unwrap();
         let started = std::time::Instant::now();
         while Cpu::of(me).unwrap().since(before).millis() < 1.0 {
-            assert!(started.elapsed() < Duration::from_secs(60), "no CPU time was counted");
+            assert!(started.elapsed() < Duration::from_mins(1), "no CPU time was counted");
         }
     }
 }

@@ -76,7 +76,7 @@ impl Report<'_> {
         let missed = self.rows.iter().filter(|row| !row.holds() && self.failed.is_none());
         for row in missed {
             let why = match &row.value {
-                Ok(Value { value, .. }) => number(*value),
+                Ok(Value { median, .. }) => number(*median),
                 Err(why) => format!("not measured: {why}"),
             };
             let _ = writeln!(text, "row {}: {}: {why}", row.number, row.title);

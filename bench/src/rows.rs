@@ -20,7 +20,7 @@ pub(crate) enum Bound {
 /// The middle of the repeats, and their ends.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Value {
-    pub(crate) value: f64,
+    pub(crate) median: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
 }
@@ -46,15 +46,15 @@ impl Bound {
 impl Value {
     /// Of repeats.
     pub(crate) fn of(repeats: &[f64]) -> Option<Self> {
-        let ((min, max), value) = (extremes(repeats)?, median(repeats)?);
-        Some(Self { value, min, max })
+        let ((min, max), median) = (extremes(repeats)?, median(repeats)?);
+        Some(Self { median, min, max })
     }
 }
 
 impl Row {
     /// Whether the value is within the bound. What could not be measured is not.
     pub(crate) fn holds(&self) -> bool {
-        self.value.as_ref().is_ok_and(|value| self.bound.holds(value.value))
+        self.value.as_ref().is_ok_and(|value| self.bound.holds(value.median))
     }
 }
 
@@ -62,14 +62,14 @@ impl Row {
 struct Rows<'a> {
     figures: &'a Figures,
     wanted: &'a BTreeSet<u8>,
-    rows: Vec<Row>,
+    built: Vec<Row>,
 }
 
 impl Rows<'_> {
     fn add(&mut self, number: u8, title: impl Into<String>, bound: Bound, repeats: Result<Vec<f64>, String>) {
         if self.wanted.contains(&number) {
             let value = repeats.and_then(|repeats| Value::of(&repeats).ok_or_else(|| "no repeat".to_owned()));
-            self.rows.push(Row { number, title: title.into(), bound, value });
+            self.built.push(Row { number, title: title.into(), bound, value });
         }
     }
 
@@ -92,7 +92,7 @@ impl Rows<'_> {
 /// All rows that are wanted.
 pub(crate) fn rows(figures: &Figures, plan: &Plan) -> Vec<Row> {
     use Bound::{AtLeast, AtMost};
-    let mut rows = Rows { figures, wanted: &plan.rows, rows: Vec::new() };
+    let mut rows = Rows { figures, wanted: &plan.rows, built: Vec::new() };
     let (small, large, most) = (plan.small, plan.large, plan.most());
     let writes = f64::from(CHILDREN) + 1.0;
     for n in [small, large] {
@@ -125,7 +125,7 @@ pub(crate) fn rows(figures: &Figures, plan: &Plan) -> Vec<Row> {
         _ => Err(format!("create.{small}.operator.cpu_ms was not measured")),
     };
     rows.add(10, title, AtMost(1.15), ratios);
-    rows.rows
+    rows.built
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
             figures.add("create.500.bare.rate", bare);
         }
         let rows = rows(&figures, &Plan::full());
-        assert_eq!(rows[0].value, Ok(Value { value: 0.99, min: 0.9, max: 1.0 }));
+        assert_eq!(rows[0].value, Ok(Value { median: 0.99, min: 0.9, max: 1.0 }));
         assert!(rows[0].holds() && !rows[1].holds());
     }
 }

@@ -9,7 +9,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
     let mut lines = vec![["row", "what", "measured", "min..max", "bound", "verdict"].map(str::to_owned)];
     for row in rows {
         let (measured, spread) = match &row.value {
-            Ok(Value { value, min, max }) => (number(*value), format!("{}..{}", number(*min), number(*max))),
+            Ok(Value { median, min, max }) => (number(*median), format!("{}..{}", number(*min), number(*max))),
             Err(_) => ("-".to_owned(), "-".to_owned()),
         };
         let verdict = match &row.value {
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn every_row_shows_its_value_its_bound_and_its_verdict() {
         let row = |title: &str, bound, value| Row { number: 1, title: title.into(), bound, value };
-        let value = |value| Ok(Value { value, min: 0.5, max: 1234.5 });
+        let value = |median| Ok(Value { median, min: 0.5, max: 1234.5 });
         let rows = [
             row("a", Bound::AtLeast(0.95), value(0.97)),
             row("longer", Bound::AtMost(0.02), value(0.03)),

@@ -82,25 +82,25 @@ impl Scribe {
         let built = self.0.build(operator::NAME, &*stored, &Fixed::empty()).map_err(|e| failed(&e))?;
         let desired = built.children.map_err(|invalid| failed(&invalid.message))?;
         // As the answer to a create tells of it: there, and without a status yet.
-        let told =
+        let answer =
             json!({ "metadata": { "name": name, "namespace": NAMESPACE, "uid": UID, "resourceVersion": "1", "generation": 1 } });
-        let observed = decode(told.to_string().as_bytes(), operator::NAME).map_err(|e| failed(&e))?;
+        let observed = decode(answer.to_string().as_bytes(), operator::NAME).map_err(|e| failed(&e))?;
         let outcome = Outcome::InSync;
         let states: Vec<ChildState<'_>> =
             desired.iter().map(|desired| ChildState { desired, observed: Some(&observed), outcome: &outcome }).collect();
         let report = self.0.report(&*stored, &states).map_err(|e| failed(&e))?;
         let kind = self.0.resource();
         let conditions: Vec<_> = verdict(&kind, &states).conditions().into_iter().chain(report.conditions).collect();
-        let mut status = report.status;
+        let mut told = report.status;
         let now = Timestamp::from_second(Timestamp::now().as_second()).map_err(|e| failed(&e))?;
-        status["conditions"] = serde_json::to_value(merge(&[], &conditions, Some(1), now)).map_err(|e| failed(&e))?;
-        status["observedGeneration"] = 1.into();
+        told["conditions"] = serde_json::to_value(merge(&[], &conditions, Some(1), now)).map_err(|e| failed(&e))?;
+        told["observedGeneration"] = 1.into();
         let body = json!({
             "apiVersion": kind.api_version(), "kind": kind.kind,
             "metadata": { "name": name, "namespace": NAMESPACE, "uid": UID },
-            "status": status,
+            "status": told,
         });
-        let children = desired.iter().map(|want| (path(&want.kind, name), must_be_absent(&want.body))).collect();
+        let children = desired.iter().map(|want| (path(&want.kind, name), must_be_absent(want.body()))).collect();
         Ok(Writes { echo: text, children, status: (format!("{}/status", path(&kind, name)), body.to_string()) })
     }
 }

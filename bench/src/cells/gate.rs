@@ -24,7 +24,7 @@ const SERVICE: usize = 2;
 
 /// What somebody does to a child.
 enum Damage {
-    Patch(Value),
+    Change(Value),
     Delete,
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
         let path = path(&kinds()[kind], &name(number));
         let before = stripped(plane.api(), &path).await?;
         match damage {
-            Damage::Patch(patch) => drop(plane.api().merge(&path, &patch).await?),
+            Damage::Change(change) => drop(plane.api().merge(&path, &change).await?),
             Damage::Delete => plane.api().delete(&path).await?,
         }
         wanted.push((path, before));
@@ -69,13 +69,13 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
 /// One sort of damage after the other.
 fn damage(number: usize) -> (usize, Damage) {
     match number % 6 {
-        0 => (DEPLOYMENT, Damage::Patch(json!({ "spec": { "replicas": 7 } }))),
-        1 => (SERVICE, Damage::Patch(json!({ "metadata": { "labels": { "app.kubernetes.io/name": "other" } } }))),
+        0 => (DEPLOYMENT, Damage::Change(json!({ "spec": { "replicas": 7 } }))),
+        1 => (SERVICE, Damage::Change(json!({ "metadata": { "labels": { "app.kubernetes.io/name": "other" } } }))),
         2 => (DEPLOYMENT, Damage::Delete),
         // A selector is one value as a whole: a key that somebody adds makes it another.
-        3 => (SERVICE, Damage::Patch(json!({ "spec": { "selector": { "foreign": "yes" } } }))),
+        3 => (SERVICE, Damage::Change(json!({ "spec": { "selector": { "foreign": "yes" } } }))),
         4 => (SERVICE, Damage::Delete),
-        _ => (DEPLOYMENT, Damage::Patch(json!({ "metadata": { "labels": { "app.kubernetes.io/managed-by": null } } }))),
+        _ => (DEPLOYMENT, Damage::Change(json!({ "metadata": { "labels": { "app.kubernetes.io/managed-by": null } } }))),
     }
 }
 

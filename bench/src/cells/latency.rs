@@ -21,7 +21,7 @@ use crate::workload::{NAMESPACE, echo, kinds, name};
 const RATE: u32 = 5;
 /// Creates before those that count: connections are open then.
 const FIRST: usize = 5;
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Runs all repeats, then looks at all of them together.
 pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {

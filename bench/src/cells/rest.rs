@@ -70,7 +70,7 @@ impl Counted {
     /// Requests of the operator from `before` to now, without so many of the bench.
     fn requests_since(&self, before: &Self, what: &str, own: f64) -> Result<f64, Error> {
         let answered = self.requests.since(&before.requests).without("PATCH", "echoes", own);
-        agreed(what, answered.total(), self.said.requests() - before.said.requests())
+        answered.agreed(what, self.said.requests() - before.said.requests())
     }
 
     fn revisions_since(&self, before: &Self) -> f64 {
@@ -197,14 +197,15 @@ async fn resync(bench: &mut Bench, plane: &Plane) -> Result<(), Error> {
         }
     };
     let reconciles = said.reconciles() - before.reconciles();
-    let answered = Requests::so_far(plane.api()).await?.since(&requests).total();
+    let answered = Requests::so_far(plane.api()).await?.since(&requests);
+    let requests = answered.agreed("resync", said.requests() - before.requests())?;
     let revisions = f64::from(u32::try_from(plane.api().revision().await? - revision).unwrap_or(u32::MAX));
     let moved: u64 = (0..3).map(|kind| eyes.sight().events(kind)).sum();
     let each = used.millis() / reconciles;
-    bench.figures.add("rest.resync.requests", agreed("resync", answered, said.requests() - before.requests())?);
+    bench.figures.add("rest.resync.requests", requests);
     bench.figures.add("rest.resync.revisions", revisions.max(f64::from(u32::try_from(moved).unwrap_or(u32::MAX))));
     bench.figures.add("rest.resync.cpu_ms", each);
     bench.figures.add("rest.resync.reconciles", reconciles);
-    tell(format!("Resync: {reconciles} reconciles, {answered} requests, {revisions} revisions, {each:.4} ms CPU each"));
+    tell(format!("Resync: {reconciles} reconciles, {requests} requests, {revisions} revisions, {each:.4} ms CPU each"));
     operator.stop().await
 }

@@ -17,7 +17,7 @@ use crate::load;
 use crate::operator::count;
 use crate::plane::Plane;
 use crate::proc::Cpu;
-use crate::requests::{Requests, agreed};
+use crate::requests::Requests;
 use crate::watch::Eyes;
 use crate::workload::{CHILDREN, UID, kinds, name, path};
 
@@ -102,13 +102,13 @@ async fn one(bench: &mut Bench, n: usize, who: Who) -> Result<Value, Error> {
         (Some(operator), Some((_, before)), Some(own)) => {
             let cpu = Cpu::of(operator.pid())?.since(own).millis() / count(n);
             let now = operator.rest().await?;
-            let requests = agreed("create", answered.total(), now.requests() - before.requests())?;
+            let requests = answered.agreed("create", now.requests() - before.requests())?;
             figures.add(format!("{prefix}.cpu_ms"), cpu);
             figures.add(format!("{prefix}.reconciles"), (now.reconciles() - before.reconciles()) / count(n));
             story = format!("{story}, operator {cpu:.3} ms each");
             requests
         }
-        _ => agreed("create", answered.total(), count(n) * (f64::from(CHILDREN) + 1.0))?,
+        _ => answered.agreed("create", count(n) * (f64::from(CHILDREN) + 1.0))?,
     };
     figures.add(format!("{prefix}.requests"), per_resource / count(n));
     tell(story);
