@@ -67,13 +67,26 @@ impl OwnCluster {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("policy.json"), audit_policy().to_string()).unwrap();
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-        let spec = Spec::new(format!("{PREFIX}{about}-{}", process::id()))
+        let spec = named(about)
             .nodes(NODES)
             // As some distributions have it: whoever blocks the deletion of an owner needs a right for that.
             .arg(Component::KubeApiserver, "enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
             .arg(Component::KubeApiserver, "audit-policy-file", path("policy.json"))
             .arg(Component::KubeApiserver, "audit-log-path", path("audit.log"));
-        let control_plane = up(&spec).disposable();
+        Self::of(&spec, folder)
+    }
+
+    /// Brings up an API server alone, with these feature gates: nothing reacts to objects but what is tested.
+    #[must_use]
+    pub fn bare(about: &str, gates: &str) -> Self {
+        remove_left_behind();
+        let spec = named(about).api_only();
+        let spec = if gates.is_empty() { spec } else { spec.arg(Component::KubeApiserver, "feature-gates", gates) };
+        Self::of(&spec, tempfile::tempdir().unwrap())
+    }
+
+    fn of(spec: &Spec, folder: TempDir) -> Self {
+        let control_plane = up(spec).disposable();
         let cluster = Cluster::prepared(control_plane.kubeconfig().to_owned());
         Self { cluster, folder, _control_plane: control_plane }
     }
@@ -114,6 +127,10 @@ impl OwnCluster {
     pub fn audited(&self) -> Vec<Audited> {
         read_audit_log(&self.folder.path().join("audit.log"))
     }
+}
+
+fn named(about: &str) -> Spec {
+    Spec::new(format!("{PREFIX}{about}-{}", process::id()))
 }
 
 /// Writes down who did what when the answer begins, for the operator alone.

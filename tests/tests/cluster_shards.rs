@@ -1,0 +1,321 @@
+//! Several processes share the work: each resource has exactly one, whoever comes and goes; and a server that can divide its
+//! collections sends each process nothing but its own.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Event};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
+use kubewright::runtime::Settings;
+use kubewright::{Children, Invalid, Observed, Registry, Sample, Shard, View};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tests::cluster::{Cluster, LONG, Operator, OwnCluster, Sandbox, condition, eventually, seen};
+use tokio::task::JoinSet;
+
+const MANY: usize = 3_000;
+const SHARDS: u16 = 3;
+/// Requests of the test at once.
+const SIDE_BY_SIDE: usize = 32;
+
+/// A resource that becomes one ConfigMap.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
+#[kube(group = "shards.example.com", version = "v1", kind = "Slice", plural = "slices", namespaced, status = "SliceStatus")]
+struct SliceSpec {
+    /// What the ConfigMap says.
+    text: String,
+}
+
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase")]
+struct SliceStatus {
+    observed_generation: Option<i64>,
+    #[serde(default)]
+    conditions: Vec<Written>,
+}
+
+/// Who built what: processes by UID.
+type Built = Arc<Mutex<BTreeMap<String, BTreeSet<u16>>>>;
+
+struct SliceOperator {
+    process: u16,
+    built: Built,
+}
+
+impl kubewright::Operator for SliceOperator {
+    const NAME: &'static str = "slice";
+    type Resource = Slice;
+    type Owns = (ConfigMap,);
+    type Reads = ();
+
+    fn build(&self, slice: &Slice, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
+        self.built.lock().unwrap().entry(slice.uid().unwrap()).or_default().insert(self.process);
+        let mut config = ConfigMap::default();
+        config.metadata.name.clone_from(&slice.metadata.name);
+        config.data = Some([("text".to_owned(), slice.spec.text.clone())].into());
+        Ok(Children::new().with(config))
+    }
+
+    fn status(&self, _: &Slice, _: &Observed<'_, Self::Owns>) -> SliceStatus {
+        SliceStatus::default()
+    }
+
+    fn samples() -> Vec<Sample<Slice>> {
+        Vec::new()
+    }
+}
+
+/// Where processes run, and what they did.
+struct Slices {
+    sandbox: Sandbox,
+    built: Built,
+}
+
+impl Slices {
+    async fn new(cluster: &Cluster, about: &str) -> Self {
+        let sandbox = Sandbox::in_cluster(cluster, about, &[]).await;
+        cluster.install(&[Slice::crd()]).await;
+        Self { sandbox, built: Built::default() }
+    }
+
+    async fn run(&self, shard: Option<Shard>) -> Operator {
+        let process = shard.map_or(0, Shard::index);
+        let registry = Registry::new("slicer").with(SliceOperator { process, built: Arc::clone(&self.built) });
+        let settings = Settings { namespaces: vec![self.sandbox.namespace().to_owned()], shard, ..Settings::default() };
+        Operator::start_with(&registry, self.sandbox.cluster().kubeconfig(), settings).await
+    }
+
+    async fn run_shard(&self, index: u16) -> Operator {
+        self.run(Some(shard(index))).await
+    }
+
+    /// Creates resources with these numbers; gives their UIDs by name.
+    async fn create(&self, numbers: std::ops::Range<usize>) -> BTreeMap<String, String> {
+        let api = self.sandbox.api::<Slice>();
+        each(numbers, |number| {
+            let api = api.clone();
+            async move {
+                let slice = Slice::new(&name(number), SliceSpec { text: "before".into() });
+                let created = api.create(&PostParams::default(), &slice).await.unwrap();
+                (created.name_any(), created.uid().unwrap())
+            }
+        })
+        .await
+        .into_iter()
+        .collect()
+    }
+
+    async fn edit(&self, numbers: impl IntoIterator<Item = usize>) {
+        let api = self.sandbox.api::<Slice>();
+        each(numbers, |number| {
+            let api = api.clone();
+            async move {
+                let patch = Patch::Merge(json!({ "spec": { "text": "after" } }));
+                api.patch(&name(number), &PatchParams::default(), &patch).await.unwrap();
+            }
+        })
+        .await;
+    }
+
+    fn built_by(&self) -> BTreeMap<String, BTreeSet<u16>> {
+        self.built.lock().unwrap().clone()
+    }
+
+    /// Waits until all that these processes have is as it should be: in the status, and in the ConfigMaps.
+    async fn as_wanted(&self, processes: &[(u16, &Operator)]) {
+        let ours = |slice: &Slice| processes.iter().any(|(index, _)| shard(*index).contains(&slice.uid().unwrap()));
+        eventually(LONG, "all resources of these shards are as they should be", async || {
+            // Cheaper than to look at everything again and again.
+            for (_, operator) in processes {
+                operator.idle().await;
+            }
+            let mut slices: Vec<Slice> = self.sandbox.list().await;
+            slices.retain(ours);
+            let texts = texts(&self.sandbox.list().await);
+            let is =
+                |slice: &&Slice| condition(*slice, "Ready").holds() && texts.get(&slice.name_any()) == Some(&slice.spec.text);
+            match slices.iter().find(|slice| !is(slice)) {
+                Some(one) => Err(format!("{}\n{:?}", seen(one), texts.get(&one.name_any()))),
+                None => Ok(()),
+            }
+        })
+        .await;
+    }
+}
+
+fn shard(index: u16) -> Shard {
+    Shard::new(SHARDS, index).unwrap()
+}
+
+fn name(number: usize) -> String {
+    format!("slice-{number}")
+}
+
+fn texts(configs: &[ConfigMap]) -> BTreeMap<String, String> {
+    configs.iter().filter_map(|config| Some((config.name_any(), config.data.as_ref()?.get("text")?.clone()))).collect()
+}
+
+/// Does something for each number, some at a time.
+async fn each<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    numbers: impl IntoIterator<Item = usize>,
+    work: impl Fn(usize) -> F,
+) -> Vec<T> {
+    let (mut tasks, mut results) = (JoinSet::new(), Vec::new());
+    for number in numbers {
+        if tasks.len() >= SIDE_BY_SIDE {
+            results.push(tasks.join_next().await.unwrap().unwrap());
+        }
+        tasks.spawn(work(number));
+    }
+    results.extend(tasks.join_all().await);
+    results
+}
+
+/// What the resources of one shard are, of these.
+fn of_shard<'a>(uids: &'a BTreeMap<String, String>, index: u16) -> BTreeSet<&'a str> {
+    uids.values().map(String::as_str).filter(|uid| shard(index).contains(uid)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_divide_three_thousand_resources_and_one_of_them_is_restarted_in_the_middle() {
+    let cluster = OwnCluster::bare("shards", "");
+    let slices = Slices::new(&cluster, "shards").await;
+    let mut uids = slices.create(0..MANY / 2).await;
+    let (first, second, third) = (slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await);
+    second.until("the second has begun", |metrics| metrics.sum("kubewright_writes_total", &[]) > 20).await;
+    let (ended, created) = tokio::join!(second.stop(), slices.create(MANY / 2..MANY));
+    ended.unwrap();
+    uids.extend(created);
+    assert_eq!(uids.len(), MANY);
+    slices.as_wanted(&[(0, &first), (2, &third)]).await;
+    let done = slices.built_by();
+    let unseen: Vec<&str> = of_shard(&uids, 1).into_iter().filter(|uid| !done.contains_key(*uid)).collect();
+    assert!(unseen.len() > MANY / 10, "the second left work behind: {} resources", unseen.len());
+
+    // While the second is away: of every tenth resource, whosever it is.
+    slices.edit((0..MANY).step_by(10)).await;
+    slices.as_wanted(&[(0, &first), (2, &third)]).await;
+    let done = slices.built_by();
+    assert!(unseen.iter().all(|uid| !done.contains_key(*uid)), "nobody else did the work of the second");
+
+    let second = slices.run_shard(1).await;
+    let all = [(0, &first), (1, &second), (2, &third)];
+    slices.as_wanted(&all).await;
+    let mut known = 0;
+    for (index, operator) in all {
+        let metrics = operator.at_rest().await;
+        known += metrics.resources("slice");
+        assert_eq!(metrics.resources("slice"), of_shard(&uids, index).len() as u64, "of shard {index}");
+        assert_eq!(metrics.sum("kubewright_writes_total", &[("action", "repair")]), 0, "nobody writes what another wrote");
+    }
+    assert_eq!(known, MANY as u64);
+
+    let built = slices.built_by();
+    assert_eq!(built.keys().collect::<BTreeSet<_>>(), uids.values().collect(), "each resource was worked on, and no other one");
+    for (uid, by) in &built {
+        let index = (0..SHARDS).find(|index| shard(*index).contains(uid)).unwrap();
+        assert_eq!(*by, BTreeSet::from([index]), "{uid}");
+    }
+
+    // A ConfigMap that is taken away comes back, by the process that has its owner.
+    for number in 0..12 {
+        slices.sandbox.delete::<ConfigMap>(&name(number)).await;
+    }
+    slices.as_wanted(&all).await;
+    for operator in [first, second, third] {
+        operator.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_can_divide_its_collections_sends_a_shard_its_own_resources_alone() {
+    let cluster = OwnCluster::bare("divide", "ShardedListAndWatch=true");
+    let slices = Slices::new(&cluster, "divide").await;
+    let uids = slices.create(0..300).await;
+    for index in 0..SHARDS {
+        let selector = shard(index).selector();
+        let listed = list(&slices.sandbox, &selector).await;
+        assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), of_shard(&uids, index), "{selector}");
+    }
+
+    let slice = [("group", "shards.example.com"), ("resource", "slices")];
+    let sent = async || cluster.metrics().await.sum("apiserver_watch_events_total", &slice);
+    let before = sent().await;
+    let operator = slices.run_shard(0).await;
+    slices.as_wanted(&[(0, &operator)]).await;
+    let ours = of_shard(&uids, 0).len() as u64;
+    assert_eq!(operator.at_rest().await.resources("slice"), ours);
+    assert_eq!(cluster.metrics().await.sum("apiserver_watch_shards_total", &slice), 1);
+    // Each comes once, and once more with its status; bookmarks apart.
+    let sent = sent().await - before;
+    assert!((2 * ours..2 * ours + 50).contains(&sent), "{sent} events for {ours} resources of {}", uids.len());
+    operator.stop().await.unwrap();
+}
+
+/// The UIDs that the server gives for a selector.
+async fn list(sandbox: &Sandbox, selector: &str) -> BTreeSet<String> {
+    let escaped: String = selector.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let path = format!("/apis/shards.example.com/v1/namespaces/{}/slices?shardSelector={escaped}", sandbox.namespace());
+    let answer: Value = sandbox.client().request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
+    answer["items"].as_array().unwrap().iter().map(|item| item["metadata"]["uid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// How often ConfigMaps were written, by why.
+async fn writes(operator: &Operator) -> [u64; 4] {
+    let metrics = operator.at_rest().await;
+    ["create", "update", "repair", "delete"].map(|action| metrics.sum("kubewright_writes_total", &[("action", action)]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_begin_and_to_end_sharding_writes_each_child_once_and_another_count_writes_nothing() {
+    let slices = Slices::new(Cluster::shared(), "switch").await;
+    let uids = slices.create(0..20).await;
+    let one = |count, index| Some(Shard::new(count, index).unwrap());
+    for (shards, expected) in [
+        (vec![None], [20, 0, 0, 0]),
+        (vec![one(2, 0), one(2, 1)], [0, 20, 0, 0]),
+        (vec![one(3, 0), one(3, 1), one(3, 2)], [0; 4]),
+        (vec![one(1, 0)], [0; 4]),
+        (vec![None], [0, 20, 0, 0]),
+    ] {
+        let mut written = [0; 4];
+        for shard in shards {
+            let operator = slices.run(shard).await;
+            let ours = uids.values().filter(|uid| shard.is_none_or(|shard| shard.contains(uid))).count();
+            operator.until("all were looked at", |metrics| metrics.reconciles("slice") >= ours as u64).await;
+            for (sum, more) in written.iter_mut().zip(writes(&operator).await) {
+                *sum += more;
+            }
+            operator.stop().await.unwrap();
+        }
+        assert_eq!(written, expected, "creates, updates, repairs, deletes");
+    }
+    let configs: Vec<ConfigMap> = slices.sandbox.list().await;
+    assert!(configs.iter().all(|config| !config.labels().contains_key("kubewright.dev/shard")), "{}", seen(&configs));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_moves_to_another_shard_is_not_taken_for_somebody_elses() {
+    let slices = Slices::new(Cluster::shared(), "move").await;
+    let operators = [slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await];
+    let home = |slice: &Slice| (0..SHARDS).find(|index| shard(*index).contains(&slice.uid().unwrap()));
+    let mut homes = BTreeSet::new();
+    eventually(LONG, "the name has been in two shards", async || {
+        slices.create(0..1).await;
+        let slice: Slice = slices.sandbox.ready(&name(0)).await;
+        homes.insert(home(&slice));
+        slices.sandbox.delete::<Slice>(&name(0)).await;
+        // Its ConfigMap is still there when the next one comes.
+        if homes.len() > 1 { Ok(()) } else { Err(format!("{homes:?}")) }
+    })
+    .await;
+    let events: Vec<Event> = slices.sandbox.list().await;
+    let refused: Vec<&Event> = events.iter().filter(|event| event.reason.as_deref() == Some("NotOwned")).collect();
+    assert!(refused.is_empty(), "{}", seen(&refused));
+    for operator in operators {
+        operator.stop().await.unwrap();
+    }
+}
