@@ -175,7 +175,7 @@ async fn each<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
 }
 
 /// What the resources of one shard are, of these.
-fn of_shard<'a>(uids: &'a BTreeMap<String, String>, index: u16) -> BTreeSet<&'a str> {
+fn of_shard(uids: &BTreeMap<String, String>, index: u16) -> BTreeSet<&str> {
     uids.values().map(String::as_str).filter(|uid| shard(index).contains(uid)).collect()
 }
 
@@ -257,7 +257,7 @@ async fn a_server_that_can_divide_its_collections_sends_a_shard_its_own_resource
 
 /// The UIDs that the server gives for a selector.
 async fn list(sandbox: &Sandbox, selector: &str) -> BTreeSet<String> {
-    let escaped: String = selector.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped = selector.replace(' ', "%20");
     let path = format!("/apis/shards.example.com/v1/namespaces/{}/slices?shardSelector={escaped}", sandbox.namespace());
     let answer: Value = sandbox.client().request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
     answer["items"].as_array().unwrap().iter().map(|item| item["metadata"]["uid"].as_str().unwrap().to_owned()).collect()
