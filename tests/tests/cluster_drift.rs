@@ -13,7 +13,7 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use operator_api::echo::Echo;
 use serde_json::{Value, json};
-use tests::cluster::{Metrics, Operator, SOON, Sandbox, condition, eventually, seen, throughout};
+use tests::cluster::{Metrics, Operator, SOON, Sandbox, condition, eventually, seen};
 use tests::fixtures::{AnyEcho, ExampleEcho, echo};
 
 /// The Echo that is tampered with.
@@ -426,42 +426,4 @@ async fn somebody_elses_hold_on_an_object_lasts_while_ours_is_repaired() {
     sandbox.ready::<Echo>(NAME).await;
     let made: Service = sandbox.get(NAME).await;
     assert_ne!(made.uid(), held.uid());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_who_want_different_things_do_not_write_for_ever() {
-    let (sandbox, operator) = two_echoes("fight").await;
-    let counted = operator.idle().await.requests("apply");
-    let deployments = children(&sandbox, "Deployment");
-    // Somebody who answers each repair at once.
-    let fight = async {
-        loop {
-            let now = read(&deployments, NAME).await;
-            if now["spec"]["replicas"] != 7 {
-                tamper(&sandbox, &deployments, "Deployment", &Change::Merge(json!({ "spec": { "replicas": 7 } }))).await;
-            }
-        }
-    };
-    let says_so = sandbox.until(NAME, "says that somebody changes it again and again", |echo: &Echo| {
-        let ready = condition(echo, "Ready");
-        ready.says() == ("False", "ApplyFailed") && ready.message.contains("spec.replicas is changed again and again")
-    });
-    let watched = async {
-        says_so.await;
-        let before = operator.metrics().await.requests("apply");
-        throughout(Duration::from_secs(4), "repairs are few", async || {
-            let repairs = operator.metrics().await.requests("apply") - before;
-            if repairs <= 5 { Ok(()) } else { Err(format!("{repairs} repairs")) }
-        })
-        .await;
-        before
-    };
-    let before = tokio::select! {
-        () = fight => unreachable!("they never give in"),
-        before = watched => before,
-    };
-    assert!(before - counted > 5, "an honest change is not taken for a fight");
-    // They have given in: what is ours comes back, and all is well.
-    let web: Echo = sandbox.ready(NAME).await;
-    assert_eq!(web.status.unwrap().ready.as_deref(), Some("2/2"));
 }

@@ -15,18 +15,45 @@
 
 use std::fmt;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Map, Value};
 
-/// A path that we want and do not own any more.
+/// A path that we want and do not own any more, as steps through the object that we want.
+///
+/// It reads as a person would write it: `spec.template.spec.containers[0].image`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The path, e.g. `spec.template.spec.containers[{"name":"echo"}].image`.
-    pub path: String,
+    /// From the root to what is missing.
+    pub path: Vec<Segment>,
+}
+
+/// One step of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Into a field of a struct or a key of a map.
+    Field(Box<str>),
+    /// Into an item of a list, by its place in what we want.
+    Item(usize),
+}
+
+impl Missing {
+    /// The path of fields alone.
+    #[must_use]
+    pub fn fields(names: &[&str]) -> Self {
+        Self { path: names.iter().map(|name| Segment::Field((*name).into())).collect() }
+    }
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)
+        for (index, segment) in self.path.iter().enumerate() {
+            match segment {
+                Segment::Field(name) if index == 0 => f.write_str(name)?,
+                Segment::Field(name) => write!(f, ".{name}")?,
+                Segment::Item(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -40,7 +67,7 @@ const IDENTITY_METADATA: [&str; 2] = ["name", "namespace"];
 /// The first path that it does not own. In doubt (a form that this does not know) it says so too: applying once more is
 /// always right, and the answer to that is remembered.
 pub fn covers(fields: &Value, desired: &Value) -> Result<(), Missing> {
-    let Some(object) = desired.as_object() else { return Err(Missing { path: String::new() }) };
+    let Some(object) = desired.as_object() else { return Err(Missing { path: Vec::new() }) };
     for (name, value) in object.iter().filter(|(name, _)| !IDENTITY.contains(&name.as_str())) {
         match value.as_object() {
             Some(metadata) if name == "metadata" => {
@@ -56,7 +83,7 @@ pub fn covers(fields: &Value, desired: &Value) -> Result<(), Missing> {
     Ok(())
 }
 
-/// Where we are; only turned into text when something is missing.
+/// Where we are; only written down when something is missing.
 #[derive(Clone, Copy)]
 enum Path<'a> {
     Root,
@@ -70,18 +97,18 @@ impl<'a> Path<'a> {
     }
 
     fn missing(&self) -> Missing {
-        Missing { path: self.to_string() }
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Path::Root => Ok(()),
-            Path::Field(Path::Root, name) => f.write_str(name),
-            Path::Field(parent, name) => write!(f, "{parent}.{name}"),
-            Path::Item(parent, index) => write!(f, "{parent}[{index}]"),
+        let (mut path, mut at) = (Vec::new(), *self);
+        loop {
+            let (parent, segment) = match at {
+                Path::Root => break,
+                Path::Field(parent, name) => (parent, Segment::Field(name.into())),
+                Path::Item(parent, index) => (parent, Segment::Item(index)),
+            };
+            path.push(segment);
+            at = *parent;
         }
+        path.reverse();
+        Missing { path }
     }
 }
 
@@ -152,4 +179,80 @@ fn stands_for(name: &str, item: &Value) -> Option<Fit> {
         ("v", member) => serde_json::from_str::<Value>(member).ok().filter(|member| member == item).map(|_| Fit::Complete),
         _ => None,
     }
+}
+
+/// Who took a path from us, as far as `metadata.managedFields` tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taker {
+    /// This one holds it now.
+    Holds(Manager),
+    /// Nobody holds it, so it was removed; of those who hold anything, this one wrote last, and after us.
+    Probably(Manager),
+    /// Nobody holds it, and nobody who holds anything wrote after us.
+    Unknown,
+}
+
+/// Somebody who writes objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manager {
+    /// The name that it gives itself.
+    pub name: String,
+    /// `Apply` or `Update`, and the subresource, if it was by one.
+    pub operation: String,
+    /// It goes by our name, and is not our apply.
+    pub is_us: bool,
+}
+
+impl fmt::Display for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_us {
+            return write!(f, "an {} under this operator's own name, {:?}", self.operation, self.name);
+        }
+        write!(f, "{:?} ({})", self.name, self.operation)
+    }
+}
+
+/// Who of the entries in `metadata.managedFields` took `missing` from the `Apply` entry of the manager `us`, which wants the
+/// object `desired`.
+#[must_use]
+pub fn taker(entries: &[ManagedFieldsEntry], us: &str, desired: &Value, missing: &Missing) -> Taker {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let time = |entry: &&ManagedFieldsEntry| entry.time.as_ref().map(|time| time.0);
+    let subresource = |entry: &ManagedFieldsEntry| text(&entry.subresource);
+    let is_our_apply = |entry: &&ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(us) && entry.operation.as_deref() == Some("Apply") && subresource(entry).is_empty()
+    };
+    let manager = |entry: &ManagedFieldsEntry| Manager {
+        name: text(&entry.manager),
+        operation: match &*subresource(entry) {
+            "" => text(&entry.operation),
+            subresource => format!("{} of its {subresource}", text(&entry.operation)),
+        },
+        is_us: entry.manager.as_deref() == Some(us),
+    };
+    let others = || entries.iter().filter(|entry| !is_our_apply(entry));
+    let holds_it =
+        |entry: &&ManagedFieldsEntry| entry.fields_v1.as_ref().is_some_and(|fields| holds(&fields.0, desired, &missing.path));
+    if let Some(holder) = others().filter(holds_it).max_by_key(time) {
+        return Taker::Holds(manager(holder));
+    }
+    // A status is written all the time, and takes nothing from us.
+    let since = entries.iter().find(is_our_apply).as_ref().and_then(time);
+    let wrote_since = |entry: &&ManagedFieldsEntry| subresource(entry) != "status" && time(entry) >= since;
+    others().filter(wrote_since).max_by_key(time).map_or(Taker::Unknown, |entry| Taker::Probably(manager(entry)))
+}
+
+/// Whether an entry has this path of `desired`, a part of it, or an atomic whole that it is in.
+fn holds(fields: &Value, desired: &Value, path: &[Segment]) -> bool {
+    let Some((segment, rest)) = path.split_first() else { return true };
+    let Some(parts) = fields.as_object() else { return false };
+    let next = match segment {
+        Segment::Field(name) => parts.get(&format!("f:{name}")).zip(desired.get(&**name)),
+        Segment::Item(index) => desired.get(index).and_then(|item| {
+            let part = |wanted: Fit| parts.iter().find(|(name, _)| stands_for(name, item) == Some(wanted));
+            let (_, part) = part(Fit::Complete).or_else(|| part(Fit::Defaulted))?;
+            Some((part, item))
+        }),
+    };
+    next.is_some_and(|(part, desired)| part.as_object().is_some_and(Map::is_empty) || holds(part, desired, rest))
 }

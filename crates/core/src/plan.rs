@@ -14,8 +14,9 @@ use serde_json::Value;
 
 use crate::desired::Desired;
 use crate::kind::{KindInfo, ObjectKey};
+use crate::labels::DESIRED_HASH;
 use crate::observed::{Entry, Holder, ObservedChild};
-use crate::ownership;
+use crate::ownership::{self, Missing};
 
 /// One existing object, with its kind.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +87,7 @@ pub enum Why {
     /// We want something else than at the last apply.
     Changed,
     /// Somebody changed what we own: this path.
-    Drift(String),
+    Drift(Missing),
     /// We cannot tell whether it is as we want it.
     Unknown,
 }
@@ -161,13 +162,13 @@ fn in_sync(want: &Desired, have: &ObservedChild) -> Result<bool, Why> {
         Entry::Unverified { fields, .. } => {
             let fields: Value = serde_json::from_str(fields.get()).map_err(|_| Why::Unknown)?;
             if have.desired_hash == Some(want.hash()) {
-                ownership::covers(&fields, want.body()).map_err(|m| Why::Drift(m.path))?;
+                ownership::covers(&fields, want.body()).map_err(Why::Drift)?;
                 return Ok(true);
             }
             // The annotation itself may be what somebody changed: then our entry lost it.
-            let annotation = format!("f:{}", crate::labels::DESIRED_HASH);
+            let annotation = format!("f:{DESIRED_HASH}");
             let ours = fields.pointer("/f:metadata/f:annotations").is_some_and(|a| a.get(&annotation).is_some());
-            Err(if ours { Why::Changed } else { Why::Drift(format!("metadata.annotations.{}", crate::labels::DESIRED_HASH)) })
+            Err(if ours { Why::Changed } else { Why::Drift(Missing::fields(&["metadata", "annotations", DESIRED_HASH])) })
         }
     }
 }

@@ -4,8 +4,11 @@
 //! anew, with the same pure function.
 
 use futures::future::join_all;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::core::PartialObjectMeta;
 use kubewright_core::desired::Desired;
-use kubewright_core::observed::{self, Covered, Holder, ObservedChild, Outcome};
+use kubewright_core::observed::{self, Covered, DecodeError, Holder, ObservedChild, Outcome};
+use kubewright_core::ownership::{self, Missing, Taker};
 use kubewright_core::plan::{Existing, Step, Why, plan};
 use kubewright_core::{Class, KindInfo, ObjectKey};
 
@@ -53,7 +56,9 @@ impl Run<'_> {
         for _ in 0..ROUNDS {
             let (precondition, action) = match &step {
                 Step::Create { .. } => (Precondition::Absent, "create"),
-                Step::Apply { why, .. } if !self.engine.pace.allows(&want.kind, &want.key) => return Some(contested(why)),
+                Step::Apply { why, .. } if !self.engine.pace.allows(&want.kind, &want.key) => {
+                    return Some(transient(&self.contested(want, why).await));
+                }
                 Step::Apply { uid, why, .. } => {
                     tracing::info!(controller = self.running.name, resource = %self.key.key, child = %describe(want), %why, "applying");
                     (Precondition::Uid(uid), if matches!(why, Why::Drift(_)) { "repair" } else { "update" })
@@ -132,6 +137,52 @@ impl Run<'_> {
         }
     }
 
+    /// Two who want different things of one field must not do so in a hot loop: what a person should know about it.
+    ///
+    /// The words are the same as long as the fight is: whatever changes in a status is written.
+    async fn contested(&self, want: &Desired, why: &Why) -> String {
+        let pace = &self.engine.pace;
+        if let Some(story) = pace.story(&want.kind, &want.key) {
+            return story;
+        }
+        let story = match why {
+            Why::Changed => "what this operator wants of it changes again and again, by edits, by what it looks up, or by \
+                another version of it that runs beside this one; it is written less often now: look which of these it is"
+                .to_owned(),
+            Why::Unknown => "metadata.managedFields is cleared again and again by somebody else; it is repaired less often now: \
+                stop them"
+                .to_owned(),
+            Why::Drift(path) => self.fight(want, path).await,
+        };
+        pace.remember(&want.kind, &want.key, story.clone());
+        story
+    }
+
+    /// A field that somebody else changes again and again, with their name where that can be found out.
+    async fn fight(&self, want: &Desired, path: &Missing) -> String {
+        let less = "it is repaired less often now";
+        let taker = match self.engine.api.get(&want.kind, &want.key, Form::Metadata).await.and_then(|bytes| managers(&bytes)) {
+            Ok(entries) => ownership::taker(&entries, self.engine.manager, want.body(), path),
+            Err(error) => {
+                tracing::debug!(child = %describe(want), %error, "cannot find out who changes it");
+                Taker::Unknown
+            }
+        };
+        match taker {
+            Taker::Holds(by) => {
+                format!("{path} is changed again and again by {by}; {less}: stop that, or have it leave this field alone")
+            }
+            Taker::Probably(by) => format!(
+                "{path} is removed again and again, probably by {by}, who wrote last; {less}: stop that, or have it leave this \
+                 field alone"
+            ),
+            Taker::Unknown => format!(
+                "{path} is changed again and again by somebody who left no name in metadata.managedFields; {less}: find them in \
+                 the audit log of the API server, and stop them"
+            ),
+        }
+    }
+
     fn plan_again(&self, want: &Desired, found: Option<&ObservedChild>) -> Step {
         let existing: Vec<Existing<'_>> = found.iter().map(|child| Existing { kind: &want.kind, child }).collect();
         let steps = plan(&self.owner.uid, std::slice::from_ref(want), &existing, |_| true);
@@ -165,16 +216,10 @@ fn transient(message: &str) -> Outcome {
     Outcome::Failed { class: Class::Transient, message: message.to_owned() }
 }
 
-/// Two who want different things of one field must not do so in a hot loop.
-fn contested(why: &Why) -> Outcome {
-    let what = match why {
-        Why::Drift(path) => format!("{path} is"),
-        Why::Changed | Why::Unknown => "it is".to_owned(),
-    };
-    transient(&format!(
-        "{what} changed again and again by somebody else; it is repaired less often now: find out who it is with \
-         `kubectl get --show-managed-fields -o yaml`, and stop them"
-    ))
+/// `metadata.managedFields` of an object.
+fn managers(json: &[u8]) -> Result<Vec<ManagedFieldsEntry>, ApiError> {
+    let object: PartialObjectMeta = serde_json::from_slice(json).map_err(DecodeError::from)?;
+    Ok(object.metadata.managed_fields.unwrap_or_default())
 }
 
 fn describe(want: &Desired) -> String {

@@ -1,0 +1,170 @@
+//! Who took a path from us, from `managedFields` as an API server writes them.
+#![allow(clippy::unwrap_used)]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kubewright_core::ownership::{Taker, covers, taker};
+use serde_json::{Value, json};
+
+const US: &str = "our-operator";
+
+/// A Deployment as an operator wants it.
+fn desired() -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {
+            "name": "web", "namespace": "shop",
+            "labels": { "app.kubernetes.io/name": "echo", "app.kubernetes.io/managed-by": US },
+        },
+        "spec": {
+            "replicas": 2,
+            "selector": { "matchLabels": { "app.kubernetes.io/name": "echo" } },
+            "template": { "spec": { "containers": [
+                { "name": "sidecar", "image": "proxy:1" },
+                { "name": "echo", "image": "echo:1", "args": ["-text=hello"], "ports": [{ "containerPort": 80 }] },
+            ] } },
+        },
+    })
+}
+
+/// Our entry after the apply of that.
+fn ours() -> Value {
+    json!({ "manager": US, "operation": "Apply", "apiVersion": "apps/v1", "time": "2026-01-01T10:00:00Z", "fieldsType": "FieldsV1",
+        "fieldsV1": {
+            "f:metadata": { "f:labels": { "f:app.kubernetes.io/managed-by": {}, "f:app.kubernetes.io/name": {} } },
+            "f:spec": {
+                "f:replicas": {}, "f:selector": {},
+                "f:template": { "f:spec": { "f:containers": {
+                    "k:{\"name\":\"sidecar\"}": { ".": {}, "f:image": {}, "f:name": {} },
+                    "k:{\"name\":\"echo\"}": { ".": {}, "f:args": {}, "f:image": {}, "f:name": {}, "f:ports": {
+                        "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:containerPort": {} },
+                    } },
+                } } },
+            },
+        },
+    })
+}
+
+/// Ours without what is at this path.
+fn ours_without(path: &str) -> Value {
+    let mut entry = ours();
+    let (parent, last) = path.rsplit_once('/').unwrap();
+    let last = last.replace("~1", "/");
+    assert!(entry["fieldsV1"].pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(&last).is_some(), "{path}");
+    entry
+}
+
+fn theirs(manager: &str, operation: &str, subresource: &str, second: u32, fields: &Value) -> Value {
+    json!({ "manager": manager, "operation": operation, "subresource": subresource, "apiVersion": "apps/v1",
+        "time": format!("2026-01-01T10:00:{second:02}Z"), "fieldsType": "FieldsV1", "fieldsV1": fields })
+}
+
+/// What the Deployment's controller writes all the time.
+fn controller() -> Value {
+    let fields = json!({ "f:status": { "f:readyReplicas": {}, "f:observedGeneration": {} } });
+    theirs("kube-controller-manager", "Update", "status", 59, &fields)
+}
+
+/// What is missing, and who took it, in words.
+fn told(entries: &[Value]) -> (String, String) {
+    let missing = covers(&entries[0]["fieldsV1"], &desired()).unwrap_err();
+    let entries: Vec<ManagedFieldsEntry> = serde_json::from_value(entries.into()).unwrap();
+    let who = match taker(&entries, US, &desired(), &missing) {
+        Taker::Holds(manager) => manager.to_string(),
+        Taker::Probably(manager) => format!("probably {manager}"),
+        Taker::Unknown => "nobody knows".to_owned(),
+    };
+    (missing.to_string(), who)
+}
+
+fn row(about: &str, entries: &[Value], path: &str, who: &str) {
+    assert_eq!(told(entries), (path.to_owned(), who.to_owned()), "{about}");
+}
+
+const CONTAINERS: &str = "/f:spec/f:template/f:spec/f:containers";
+
+#[test]
+fn who_holds_what_we_lost_is_named_whatever_it_is() {
+    let replicas = json!({ "f:spec": { "f:replicas": {} } });
+    let of_echo = |fields: &Value| json!({ "f:spec": { "f:template": { "f:spec": { "f:containers": { "k:{\"name\":\"echo\"}": fields } } } } });
+    let lost = ours_without("/f:spec/f:replicas");
+    let edit = theirs("kubectl-edit", "Update", "", 7, &replicas);
+    row("a field", &[lost.clone(), edit, controller()], "spec.replicas", r#""kubectl-edit" (Update)"#);
+    let scale = theirs("kubectl", "Update", "scale", 7, &replicas);
+    row("by a subresource", &[lost.clone(), scale, controller()], "spec.replicas", r#""kubectl" (Update of its scale)"#);
+    let apply = theirs("argocd", "Apply", "", 7, &replicas);
+    row("by apply", &[lost.clone(), apply], "spec.replicas", r#""argocd" (Apply)"#);
+    let as_us = theirs(US, "Update", "", 7, &replicas);
+    row("as us", &[lost, as_us], "spec.replicas", r#"an Update under this operator's own name, "our-operator""#);
+
+    let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:image"));
+    let set = theirs("kubectl-set", "Update", "", 7, &of_echo(&json!({ "f:image": {} })));
+    let path = "spec.template.spec.containers[1].image";
+    row("in an item of a list", &[lost, set], path, r#""kubectl-set" (Update)"#);
+
+    let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:ports"));
+    let port = json!({ "f:ports": { "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:containerPort": {} } } });
+    let mesh = theirs("mesh", "Update", "", 7, &of_echo(&port));
+    row("a list below an item", &[lost, mesh], "spec.template.spec.containers[1].ports", r#""mesh" (Update)"#);
+
+    let key = r#"/f:ports/k:{"containerPort":80,"protocol":"TCP"}/f:containerPort"#;
+    let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}{key}"));
+    let mesh = theirs("mesh", "Update", "", 7, &of_echo(&port));
+    let path = "spec.template.spec.containers[1].ports[0].containerPort";
+    row("an item with a key that we left to a default", &[lost, mesh], path, r#""mesh" (Update)"#);
+
+    let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:args"));
+    let patched = theirs("kubectl-patch", "Update", "", 7, &of_echo(&json!({ "f:args": {} })));
+    row("an atomic list", &[lost, patched], "spec.template.spec.containers[1].args", r#""kubectl-patch" (Update)"#);
+
+    let lost = ours_without("/f:metadata/f:labels/f:app.kubernetes.io~1name");
+    let label =
+        theirs("kubectl-label", "Update", "", 7, &json!({ "f:metadata": { "f:labels": { "f:app.kubernetes.io/name": {} } } }));
+    row("a label", &[lost, label], "metadata.labels.app.kubernetes.io/name", r#""kubectl-label" (Update)"#);
+}
+
+#[test]
+fn an_atomic_whole_holds_everything_in_it() {
+    let whole = theirs("tool", "Update", "", 7, &json!({ "f:spec": { "f:template": {} } }));
+    let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:image"));
+    row("a whole", &[lost, whole], "spec.template.spec.containers[1].image", r#""tool" (Update)"#);
+}
+
+#[test]
+fn who_holds_something_else_is_not_blamed_when_another_holds_it() {
+    let lost = ours_without("/f:spec/f:replicas");
+    let beside = theirs("kubectl-annotate", "Update", "", 50, &json!({ "f:metadata": { "f:annotations": { "f:a": {} } } }));
+    let other = theirs("scaler", "Update", "", 7, &json!({ "f:spec": { "f:replicas": {} } }));
+    row("the later one holds another field", &[lost.clone(), beside, other.clone()], "spec.replicas", r#""scaler" (Update)"#);
+    let later = theirs("second", "Update", "", 8, &json!({ "f:spec": { "f:replicas": {} } }));
+    row("two hold it", &[lost, later, other], "spec.replicas", r#""second" (Update)"#);
+
+    let of_other = json!({ "f:spec": { "f:template": { "f:spec": { "f:containers": { "k:{\"name\":\"sidecar\"}": { "f:image": {} } } } } } });
+    let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:image"));
+    let sidecar = theirs("mesh", "Update", "", 7, &of_other);
+    let path = "spec.template.spec.containers[1].image";
+    row("the same field of another item", &[lost, sidecar], path, r#"probably "mesh" (Update)"#);
+}
+
+#[test]
+fn of_what_was_removed_only_who_wrote_after_us_may_be_to_blame() {
+    let lost = ours_without("/f:metadata/f:labels/f:app.kubernetes.io~1name");
+    let path = "metadata.labels.app.kubernetes.io/name";
+    let annotation = |manager: &str, second: u32| {
+        theirs(manager, "Update", "", second, &json!({ "f:metadata": { "f:annotations": { "f:a": {} } } }))
+    };
+    let mut early = annotation("early", 30);
+    early["time"] = json!("2026-01-01T09:59:59Z");
+    row("they wrote before us", &[lost.clone(), early.clone(), controller()], path, "nobody knows");
+    let since = [lost.clone(), early, annotation("one", 3), annotation("two", 5), annotation("three", 4), controller()];
+    row("the last of them", &since, path, r#"probably "two" (Update)"#);
+    row("nobody else", &[lost], path, "nobody knows");
+}
+
+#[test]
+fn entries_of_any_form_are_no_reason_to_fail() {
+    let lost = ours_without("/f:spec/f:replicas");
+    let odd = [json!({}), json!({ "manager": "x", "fieldsV1": [] }), json!({ "fieldsV1": { "f:spec": "text" } })];
+    for entry in odd {
+        assert_eq!(told(&[lost.clone(), entry]).1, "nobody knows");
+    }
+}
