@@ -27,6 +27,7 @@ mod shards;
 mod sinks;
 mod status;
 mod sync;
+mod watches;
 mod worker;
 mod yaml;
 

@@ -39,6 +39,12 @@ pub(crate) struct Collection {
 }
 
 impl Collection {
+    /// Whether both contain the same objects, in whatever form.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        (&self.kind, &self.namespace, &self.labels, &self.fields, &self.shard)
+            == (&other.kind, &other.namespace, &other.labels, &other.fields, &other.shard)
+    }
+
     fn query(&self) -> Query {
         Query::default()
             .with_if("labelSelector", self.labels.as_deref())
@@ -115,7 +121,7 @@ pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink)
 }
 
 /// One bad object must not end the watch for all others: a panic of a sink is an object that cannot be decoded.
-fn guarded(sink: &mut dyn Sink, handle: impl FnOnce(&mut dyn Sink) -> Option<u64>) -> Option<u64> {
+pub(crate) fn guarded(sink: &mut dyn Sink, handle: impl FnOnce(&mut dyn Sink) -> Option<u64>) -> Option<u64> {
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle(sink)));
     outcome.unwrap_or_else(|_| {
         sink.panicked();

@@ -5,6 +5,7 @@ mod children;
 mod definition;
 mod parents;
 mod reads;
+mod shared;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub(crate) use children::Children;
 pub(crate) use definition::{Definition, definition_of};
 pub(crate) use parents::Parents;
 pub(crate) use reads::Reads;
+pub(crate) use shared::Shared;
 
 /// What a store needs to know of the collection that feeds it.
 pub(crate) struct Source {
