@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Event};
@@ -318,4 +319,37 @@ async fn a_name_that_moves_to_another_shard_is_not_taken_for_somebody_elses() {
     for operator in operators {
         operator.stop().await.unwrap();
     }
+}
+
+/// The YAML documents of a file of this repository that are of this kind.
+fn documents(path: &str, kind: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap();
+    let blocks: Vec<&str> = match text.split_once("```yaml\n") {
+        Some((_, rest)) => vec![rest.split_once("```").unwrap().0],
+        None => text.split("\n---\n").collect(),
+    };
+    let values = blocks.into_iter().map(|block| serde_saphyr::from_str::<Value>(block).unwrap());
+    values.filter(|value| value["kind"] == kind).collect()
+}
+
+#[tokio::test]
+async fn the_stateful_set_of_the_documentation_is_the_installation_in_shards_and_the_api_server_takes_it() {
+    let mut set = documents("docs/scaling.md", "StatefulSet").remove(0);
+    let installed = documents("generated/install.yaml", "Deployment").remove(0);
+    let mut expected = installed["spec"]["template"].clone();
+    let count = set["spec"]["replicas"].as_u64().unwrap();
+    expected["spec"]["containers"][0]["args"].as_array_mut().unwrap().push(format!("--shard-count={count}").into());
+    assert_eq!(set["spec"]["template"], expected);
+    assert_eq!(set["spec"]["selector"], installed["spec"]["selector"]);
+    for field in ["name", "namespace", "labels"] {
+        assert_eq!(set["metadata"][field], installed["metadata"][field], "{field}");
+    }
+
+    let sandbox = Sandbox::new("docs").await;
+    set["metadata"]["namespace"] = sandbox.namespace().into();
+    let path = format!("/apis/apps/v1/namespaces/{}/statefulsets?dryRun=All&fieldValidation=Strict", sandbox.namespace());
+    let request =
+        http::Request::post(path).header("Content-Type", "application/json").body(set.to_string().into_bytes()).unwrap();
+    let taken: Value = sandbox.client().request(request).await.unwrap();
+    assert_eq!(taken["spec"]["replicas"], count);
 }
