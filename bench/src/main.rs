@@ -41,17 +41,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::{Arguments, Command};
 use crate::cells::Bench;
 use crate::error::Error;
-use crate::figures::Figures;
 use crate::report::{Machine, Report};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.command {
-        Some(Command::List { kubeconfig }) => lister::list(kubeconfig).await.map(|[echoes, deployments, services]| {
-            println!("{echoes} {deployments} {services}");
-            true
-        }),
+        Some(Command::List { kubeconfig }) => lister::list(kubeconfig).await.map(|()| true),
         None => bench(&arguments).await,
     };
     match done {
@@ -71,7 +67,7 @@ async fn bench(arguments: &Arguments) -> Result<bool, Error> {
         None => beside("operator")?,
     };
     plane::remove_left_behind()?;
-    let mut bench = Bench { plan: arguments.plan(), operator, figures: Figures::default(), kubernetes: None };
+    let mut bench = Bench::new(arguments.plan(), operator);
     let failed = tokio::select! {
         biased;
         interrupted = interrupted() => Some(interrupted),
@@ -83,7 +79,8 @@ async fn bench(arguments: &Arguments) -> Result<bool, Error> {
         kubernetes: bench.kubernetes.as_deref(),
         version: env!("CARGO_PKG_VERSION"),
         plan: &bench.plan,
-        failed: failed.map(|error| error.to_string()),
+        gate: failed.map(|error| error.to_string()),
+        failures: &bench.failures,
         rows: &rows,
         figures: &bench.figures,
     };

@@ -20,8 +20,10 @@ pub(crate) struct Report<'a> {
     pub(crate) kubernetes: Option<&'a str>,
     pub(crate) version: &'static str,
     pub(crate) plan: &'a Plan,
-    /// Why it ended early: then no row counts.
-    pub(crate) failed: Option<String>,
+    /// Why no row counts: the gate did not open, or it was interrupted.
+    pub(crate) gate: Option<String>,
+    /// Cells that could not be measured to their end.
+    pub(crate) failures: &'a [String],
     pub(crate) rows: &'a [Row],
     pub(crate) figures: &'a Figures,
 }
@@ -55,9 +57,9 @@ impl Machine {
 }
 
 impl Report<'_> {
-    /// Whether every bound was kept by a run that came to its end.
+    /// Whether every bound was kept, and everything was measured to its end.
     pub(crate) fn holds(&self) -> bool {
-        self.failed.is_none() && self.rows.iter().all(Row::holds)
+        self.gate.is_none() && self.failures.is_empty() && self.rows.iter().all(Row::holds)
     }
 
     /// For people.
@@ -73,18 +75,20 @@ impl Report<'_> {
         }
         let _ = writeln!(text, "\n{}", table(self.rows));
         text.push_str(&self.more());
-        let missed = self.rows.iter().filter(|row| !row.holds() && self.failed.is_none());
-        for row in missed {
+        for failure in self.failures {
+            let _ = writeln!(text, "not measured to its end: {failure}");
+        }
+        for row in self.rows.iter().filter(|row| !row.holds() && self.gate.is_none()) {
             let why = match &row.value {
                 Ok(Value { median, .. }) => number(*median),
                 Err(why) => format!("not measured: {why}"),
             };
             let _ = writeln!(text, "row {}: {}: {why}", row.number, row.title);
         }
-        match &self.failed {
+        match &self.gate {
             Some(why) => drop(writeln!(text, "NO FIGURE COUNTS: {why}")),
             None if self.holds() => text.push_str("every bound is kept\n"),
-            None => text.push_str("a bound is missed\n"),
+            None => text.push_str("not every bound is kept\n"),
         }
         text
     }

@@ -1,8 +1,10 @@
 //! Row 3: from the create of a resource until all its children are there, at five creates a second.
 //!
 //! The bare client creates the resource and then sends the children side by side, as the operator does; both are seen by the
-//! same watch. Blocks of one and of the other alternate on one control plane, with the operator at work in the one namespace
-//! that there is: while the bare client writes, it is stopped, or it would do the same work at the same time.
+//! same watch. Each side has control planes of its own, in turns: an operator beside the bare client would do the same work.
+//!
+//! The bound is on the median of the repeats' ratios. A p99 of few resources is little more than the slowest of them; that of
+//! all repeats together is told below the table.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::load;
 use crate::operator::{Operator, Said, count};
 use crate::plane::Plane;
-use crate::requests::{Requests, agreed};
+use crate::requests::Requests;
 use crate::watch::{ECHO, Eyes};
 use crate::workload::{NAMESPACE, kinds, name, path};
 
@@ -91,8 +91,8 @@ impl Step {
     async fn end(&mut self, bench: &mut Bench, plane: &Plane, operator: &mut Operator, what: &str) -> Result<(), Error> {
         let now = Self::begin(plane, operator).await?;
         let requests = now.said.requests() - self.said.requests();
-        let applied = now.requests.since(&self.requests).of_verb("APPLY");
-        agreed(&format!("{what}, applies"), applied, now.said.writes() - self.said.writes())?;
+        let applies = now.requests.since(&self.requests).applies();
+        applies.agreed(&format!("{what}, applies"), now.said.writes() - self.said.writes())?;
         let each = requests / count(bench.plan.sample);
         bench.figures.add(format!("lifecycle.{what}.requests"), each);
         tell(format!("Whole life, {what}: {each} requests of the operator for each resource"));

@@ -14,7 +14,7 @@ use crate::load;
 use crate::operator::{Operator, Said, count};
 use crate::plane::Plane;
 use crate::proc::Cpu;
-use crate::requests::{Requests, agreed};
+use crate::requests::Requests;
 use crate::watch::{DEPLOYMENT, ECHO, Eyes};
 use crate::workload::{kinds, name, path};
 
@@ -149,23 +149,37 @@ async fn drift(bench: &mut Bench, plane: &Plane, operator: &mut Operator, eyes: 
 /// Restarts, and the bare client that lists the same, in turns.
 async fn restart(bench: &mut Bench, plane: &Plane) -> Result<(), Error> {
     let n = bench.plan.large;
-    for _ in 0..bench.plan.restarts {
-        let before = Requests::so_far(plane.api()).await?;
-        plane.rest().await?;
-        let lister = lister::run(plane.kubeconfig(), n).await?;
-        plane.rest().await?;
-        let mut operator = bench.operate(plane, &[])?;
-        let steady = operator.steady(n).await?;
-        let said = operator.rest().await?;
-        operator.stop().await?;
-        let writes = Requests::so_far(plane.api()).await?.since(&before).writes();
-        let [lister, steady] = [lister, steady].map(|took| took.as_secs_f64() * 1000.0);
-        bench.figures.add("restart.writes", agreed("writes of a restart", writes, said.writes())?);
+    for repeat in 0..bench.plan.restarts {
+        let (lister, (steady, writes)) = if repeat % 2 == 0 {
+            let lister = listed(bench, plane).await?;
+            (lister, restarted(bench, plane).await?)
+        } else {
+            let restarted = restarted(bench, plane).await?;
+            (listed(bench, plane).await?, restarted)
+        };
+        bench.figures.add("restart.writes", writes);
         bench.figures.add("restart.lister_ms", lister);
         bench.figures.add("restart.operator_ms", steady);
         tell(format!("Restart with {n}: steady after {steady:.0} ms, listed after {lister:.0} ms, {writes} writes"));
     }
     Ok(())
+}
+
+async fn listed(bench: &Bench, plane: &Plane) -> Result<f64, Error> {
+    plane.rest().await?;
+    Ok(lister::run(plane.kubeconfig(), bench.plan.large).await?.as_secs_f64() * 1000.0)
+}
+
+/// Milliseconds until it is steady, and its writes until it rests.
+async fn restarted(bench: &Bench, plane: &Plane) -> Result<(f64, f64), Error> {
+    let before = Requests::so_far(plane.api()).await?;
+    plane.rest().await?;
+    let mut operator = bench.operate(plane, &[])?;
+    let steady = operator.steady(bench.plan.large).await?;
+    let said = operator.rest().await?;
+    operator.stop().await?;
+    let writes = Requests::so_far(plane.api()).await?.since(&before).writes();
+    Ok((steady.as_secs_f64() * 1000.0, writes.agreed("writes of a restart", said.writes())?))
 }
 
 /// Everything is reconciled again and again, and nothing follows.

@@ -174,10 +174,25 @@ fn forget(value: &mut Value) {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::PathBuf;
+
     use serde_json::json;
 
     use super::*;
+    use crate::plan::Plan;
+
+    /// On a control plane of its own, as every run: with what is listed under `KUBEWRIGHT_ASSETS`, or built.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_bare_client_writes_everything_that_belongs_to_a_resource_and_each_request_is_counted() {
+        let mut bench = Bench::new(Plan::smoke(), PathBuf::new());
+        let left = one(&mut bench, 20, Who::Bare).await.unwrap();
+        assert_eq!(bench.figures.get("create.20.bare.requests"), Ok(&[3.0][..]));
+        assert!(bench.figures.get("create.20.bare.rate").unwrap()[0] > 0.0);
+        assert_eq!(left[0]["status"]["ready"], "0/2");
+        assert_eq!(left[1]["metadata"]["ownerReferences"][0]["name"], "echo-00000");
+    }
 
     #[test]
     fn a_difference_is_told_with_its_place() {
