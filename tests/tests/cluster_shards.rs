@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Event};
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
@@ -302,20 +302,23 @@ async fn to_begin_and_to_end_sharding_writes_each_child_once_and_another_count_w
 async fn a_name_that_moves_to_another_shard_is_not_taken_for_somebody_elses() {
     let slices = Slices::new(Cluster::shared(), "move").await;
     let operators = [slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await];
-    let home = |slice: &Slice| (0..SHARDS).find(|index| shard(*index).contains(&slice.uid().unwrap()));
-    let mut homes = BTreeSet::new();
-    eventually(LONG, "the name has been in two shards", async || {
-        slices.create(0..1).await;
-        let slice: Slice = slices.sandbox.ready(&name(0)).await;
-        homes.insert(home(&slice));
-        slices.sandbox.delete::<Slice>(&name(0)).await;
-        // Its ConfigMap is still there when the next one comes.
-        if homes.len() > 1 { Ok(()) } else { Err(format!("{homes:?}")) }
+    let home = |uid: &str| (0..SHARDS).find(|index| shard(*index).contains(uid)).unwrap();
+    let sandbox = &slices.sandbox;
+    let first = home(&slices.create(0..1).await[&name(0)]);
+    sandbox.ready::<Slice>(&name(0)).await;
+    // Its ConfigMap is still there, and on its way out, when the next one comes.
+    sandbox.merge::<ConfigMap>(&name(0), json!({ "metadata": { "finalizers": ["tests.example.com/stay"] } })).await;
+    eventually(LONG, "the name is in another shard", async || {
+        sandbox.delete::<Slice>(&name(0)).await;
+        let next = home(&slices.create(0..1).await[&name(0)]);
+        if next == first { Err(format!("it is in {next} again")) } else { Ok(()) }
     })
     .await;
-    let events: Vec<Event> = slices.sandbox.list().await;
-    let refused: Vec<&Event> = events.iter().filter(|event| event.reason.as_deref() == Some("NotOwned")).collect();
-    assert!(refused.is_empty(), "{}", seen(&refused));
+    let told = |slice: &Slice| condition(slice, "Ready");
+    let waiting = sandbox.until(&name(0), "is not ready", |slice| told(slice).status == "False").await;
+    assert_ne!(told(&waiting).reason, "NotOwned", "{}", seen(&waiting));
+    sandbox.merge::<ConfigMap>(&name(0), json!({ "metadata": { "finalizers": null } })).await;
+    sandbox.ready::<Slice>(&name(0)).await;
     for operator in operators {
         operator.stop().await.unwrap();
     }

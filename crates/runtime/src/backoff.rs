@@ -1,6 +1,10 @@
 //! Waiting longer after each failure, with jitter so that many do not come back at once.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::queue::{WorkKey, fit};
 
 /// Doubles from `first` to `most`.
 #[derive(Clone, Debug)]
@@ -62,9 +66,43 @@ impl Retry {
     }
 }
 
+/// Resources that failed.
+#[derive(Debug, Default)]
+pub(crate) struct Retries(Mutex<HashMap<WorkKey, Retry>>);
+
+impl Retries {
+    fn lock(&self) -> MutexGuard<'_, HashMap<WorkKey, Retry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One failed: how long to wait, see [`Retry::failed`].
+    pub(crate) fn failed(&self, key: &WorkKey, generation: Option<i64>, first: Duration, most: Duration) -> Duration {
+        let fresh = || Retry::new(first, most);
+        self.lock().entry(key.clone()).or_insert_with(fresh).failed(Instant::now(), generation, first)
+    }
+
+    /// It is well, or gone: another failure begins anew.
+    pub(crate) fn forget(&self, key: &WorkKey) {
+        let mut retries = self.lock();
+        retries.remove(key);
+        fit(retries.len(), retries.capacity(), |room| retries.shrink_to(room));
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use kubewright_core::ObjectKey;
+
     use super::*;
+
+    #[test]
+    fn an_outage_that_all_failed_in_leaves_no_memory_behind() {
+        let (retries, all) = (Retries::default(), 0..10_000);
+        let key = |number: usize| WorkKey { controller: 0, key: ObjectKey::new("n", &*number.to_string()) };
+        all.clone().for_each(|number| assert!(retries.failed(&key(number), None, FIRST, MOST) <= FIRST));
+        all.for_each(|number| retries.forget(&key(number)));
+        assert!(retries.lock().capacity() < 200, "room for {} is kept", retries.lock().capacity());
+    }
 
     const FIRST: Duration = Duration::from_secs(1);
     const MOST: Duration = Duration::from_mins(5);

@@ -10,7 +10,7 @@ use kubewright_core::registry::{Controller, Program};
 use kubewright_core::{KindInfo, Shard};
 
 use crate::api::Api;
-use crate::backoff::Retry;
+use crate::backoff::Retries;
 use crate::cache::children::ChildCache;
 use crate::cache::parents::ParentCache;
 use crate::cache::reads::ReadCache;
@@ -73,7 +73,7 @@ pub(crate) struct Engine {
     pub(crate) pace: Pace,
     /// Resources that are gone while children of theirs are not, by UID.
     former: Mutex<HashMap<Box<str>, WorkKey>>,
-    retries: Mutex<HashMap<WorkKey, Retry>>,
+    pub(crate) retries: Retries,
 }
 
 impl Engine {
@@ -96,7 +96,7 @@ impl Engine {
             queue: Queue::default(),
             pace: Pace::default(),
             former: Mutex::default(),
-            retries: Mutex::default(),
+            retries: Retries::default(),
         })
     }
 
@@ -211,13 +211,9 @@ impl Engine {
     /// What was remembered about a resource that is gone.
     pub(crate) fn forget(&self, key: &WorkKey) {
         self.queue.forget(key);
-        self.retries().remove(key);
+        self.retries.forget(key);
         self.reads.forget_reader(key);
         self.running(key.controller).written.forget(&key.key);
-    }
-
-    pub(crate) fn retries(&self) -> MutexGuard<'_, HashMap<WorkKey, Retry>> {
-        self.retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What readiness waits for, in words.

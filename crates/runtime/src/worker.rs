@@ -8,7 +8,6 @@ use futures::FutureExt;
 use kubewright_core::Class;
 use kubewright_core::registry::owner_of;
 
-use crate::backoff::Retry;
 use crate::engine::{BACKOFF, Engine};
 use crate::queue::{Given, WorkKey};
 use crate::reconcile::{End, Run, reconcile};
@@ -51,15 +50,14 @@ impl Engine {
     fn schedule(&self, key: &WorkKey, end: &End) {
         match end {
             End::Done | End::Parked => {
-                self.retries().remove(key);
+                self.retries.forget(key);
             }
             End::Waits | End::Failed(_) => {
                 let parent = || self.running(key.controller).parents.get(&key.key);
                 let generation = parent().and_then(|parent| parent.generation());
                 // What the API server does not accept waits for an edit; but a policy or a webhook may change too.
                 let first = if *end == End::Failed(Class::Invalid) { BACKOFF.1 } else { BACKOFF.0 };
-                let fresh = || Retry::new(first, BACKOFF.1);
-                let delay = self.retries().entry(key.clone()).or_insert_with(fresh).failed(Instant::now(), generation, first);
+                let delay = self.retries.failed(key, generation, first, BACKOFF.1);
                 self.queue.add_after(key.clone(), delay);
             }
         }
