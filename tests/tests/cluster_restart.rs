@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
+use kubewright::runtime::Settings;
 use operator_api::echo::{Echo, ServiceType};
 use operator_api::echo_test;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::json;
-use tests::cluster::{Metrics, Operator, Sandbox};
+use tests::cluster::{Metrics, Operator, SOON, Sandbox, eventually};
 use tests::fixtures::{AnyEcho, ExampleEcho, echo, preview, test_echo};
 
 /// How many resources of each kind.
@@ -64,6 +65,28 @@ async fn rest_costs_no_request_and_no_reconcile() {
     let operator = sandbox.operate().await;
     many(&sandbox).await;
     operator.rests(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resync_looks_at_everything_again_and_costs_no_request() {
+    let sandbox = Sandbox::new("resync").await;
+    let namespaces = vec![sandbox.namespace().to_owned()];
+    let settings = Settings { namespaces, resync: Some(Duration::from_secs(1)), ..Settings::default() };
+    let operator = Operator::start_with(&operator::registry(), sandbox.cluster().kubeconfig(), settings).await;
+    for name in ["web-1", "web-2"] {
+        sandbox.create(&echo(name)).await;
+        sandbox.ready::<Echo>(name).await;
+    }
+    let asked = |metrics: &Metrics| metrics.activity().0 - metrics.requests("watch");
+    let resyncs = |metrics: &Metrics| metrics.sum("kubewright_queue_lag_seconds_count", &[("priority", "resync")]);
+    eventually(SOON, "resyncs cost no request", async || {
+        let before = operator.metrics().await;
+        let after = operator.until("both were looked at twice", |now| resyncs(now) >= resyncs(&before) + 4).await;
+        assert!(after.reconciles("echo") >= before.reconciles("echo") + 3);
+        if asked(&after) == asked(&before) { Ok(()) } else { Err(format!("{before:?}\nthen\n{after:?}")) }
+    })
+    .await;
+    operator.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
