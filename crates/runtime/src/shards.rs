@@ -115,9 +115,14 @@ impl Engine {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::json;
 
     use super::*;
+    use crate::api::Api;
+    use crate::events::Events;
+    use crate::metrics::Metrics;
 
     #[derive(Default)]
     struct Log(Vec<String>);
@@ -188,6 +193,19 @@ mod tests {
         let all = Shard::new(1, 0).unwrap();
         assert_eq!(through(By::Owner, all), ["upsert first", "upsert second", "upsert nobody's", "upsert ?"]);
         assert_eq!(children_of("web", None), "app.kubernetes.io/managed-by=web");
+    }
+
+    #[tokio::test]
+    async fn the_resource_of_another_shard_is_never_taken_for_one_that_is_gone() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // Nobody is there: nothing is asked.
+        let client = kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+        let (metrics, [ours, foreign]) = (Metrics::new(), [0, 1].map(|index| Shard::new(2, index).unwrap()));
+        let api = Api::new(client, "web", Arc::clone(&metrics));
+        let (events, _) = Events::new(api.clone());
+        let engine = Engine::new(api, Some(ours), Vec::new(), events, metrics);
+        assert!(engine.is_gone(&uid_of(ours)));
+        assert!(!engine.is_gone(&uid_of(foreign)));
     }
 
     #[test]
