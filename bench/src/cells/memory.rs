@@ -4,6 +4,9 @@
 //! what is there, beside the first, and stopped again: it finds everything in place and writes nothing. Memory is read when
 //! the operator and the control plane are at rest and the figure has stopped moving. The denominator is the JSON of the three
 //! objects as the API server serves them to a list.
+//!
+//! CPU time is that of all loads from nothing to the most, divided by the most; the last level alone, where anything that grows
+//! with what is there would show most, is told below the table.
 
 use std::time::{Duration, Instant};
 

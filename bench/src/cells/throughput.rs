@@ -2,7 +2,8 @@
 //!
 //! The clock goes from the first create until the bench's own eyes have seen all children and all statuses. CPU time counts
 //! until a moment later, so that what a run has set off (watch events, second looks) is paid for, by both. Which of the two goes
-//! first alternates, and ratios are those of neighbours in time.
+//! first alternates, and ratios are those of neighbours in time. All processes share the machine's cores, the bench's own among
+//! them; whatever else runs there is in every figure.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
