@@ -131,7 +131,10 @@ impl Slices {
         eventually(LONG, "all resources of these shards are as they should be", async || {
             // Cheaper than to look at everything again and again.
             for (_, operator) in processes {
-                operator.idle().await;
+                let left = operator.metrics().await.in_work();
+                if left > 0 {
+                    return Err(format!("{left} resources in work"));
+                }
             }
             let mut slices: Vec<Slice> = self.sandbox.list().await;
             slices.retain(ours);
