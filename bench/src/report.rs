@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::figures::Figures;
-use crate::plan::Plan;
+use crate::plan::{Plan, ROWS};
 use crate::rows::{Row, Value};
 use crate::stats::{median, percentile};
 use crate::table::{number, table};
@@ -87,7 +87,10 @@ impl Report<'_> {
         }
         match &self.gate {
             Some(why) => drop(writeln!(text, "NO FIGURE COUNTS: {why}")),
-            None if self.holds() => text.push_str("every bound is kept\n"),
+            None if self.holds() => {
+                let part = self.plan.rows.len() < ROWS.count();
+                text.push_str(if part { "every bound of these rows is kept\n" } else { "every bound is kept\n" });
+            }
             None => text.push_str("not every bound is kept\n"),
         }
         text

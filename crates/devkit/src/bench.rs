@@ -19,7 +19,8 @@ pub(crate) fn command(project: &Project, arguments: &BenchArguments) -> Result<E
     // One after the other: built together, the operator would have features that the bench asks for.
     let operator = program::build(release(&root, project.operator), project.operator)?;
     let bench = program::build(release(&root, package), package)?;
-    let status = call(&bench, &operator, &arguments.arguments).folder(&root).status()?;
+    // Where the person is: a file that is named belongs there.
+    let status = call(&bench, &operator, &arguments.arguments).status()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
