@@ -93,10 +93,14 @@ impl Api {
         version(path, &self.get(path).await?)
     }
 
-    /// Follows metadata of a collection from now on: a stream of lines, one event each.
-    pub(crate) async fn watch(&self, path: &str) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
-        let now = version(path, &self.get(&format!("{path}?limit=1")).await?)?;
-        let path = format!("{path}?watch=true&allowWatchBookmarks=false&timeoutSeconds=3600&resourceVersion={now}");
+    /// The version that a collection is at.
+    pub(crate) async fn position(&self, path: &str) -> Result<u64, Error> {
+        version(path, &self.get(&format!("{path}?limit=1")).await?)
+    }
+
+    /// Follows metadata of a collection from a version on: a stream of lines, one event each.
+    pub(crate) async fn watch(&self, path: &str, from: u64) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
+        let path = format!("{path}?watch=true&allowWatchBookmarks=false&timeoutSeconds=3600&resourceVersion={from}");
         let response = self.respond(Method::GET, &path, METADATA, None).await?;
         let body = response.into_body().into_data_stream().map_err(std::io::Error::other);
         Ok(StreamReader::new(Box::pin(body)))

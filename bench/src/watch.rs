@@ -1,6 +1,7 @@
 //! The bench's own eyes: a watch of metadata for each kind, the same in every run, for bare client and operator alike.
 //!
-//! Counting costs the API server one small message for each change, and no request.
+//! Counting costs the API server one small message for each change, and no request. Where the machine is so busy that a watch
+//! does not keep up, the API server ends it: then it goes on from the last version, and nothing is missed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+use tokio::io::AsyncBufReadExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -20,6 +21,9 @@ use crate::workload::{NAMESPACE, kinds};
 pub(crate) const ECHO: usize = 0;
 /// Index of the Deployments among [`kinds`].
 pub(crate) const DEPLOYMENT: usize = 1;
+
+/// Time between the end of a watch and its continuation.
+const REOPEN: Duration = Duration::from_millis(20);
 
 /// One object, as far as it was seen.
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +84,11 @@ impl Sight {
         self.objects[ECHO].get(name).is_some_and(|echo| echo.has_status) && self.children(name).is_some()
     }
 
-    fn take(&mut self, kind: usize, line: &[u8], now: Instant) -> Result<(), String> {
+    /// Notes an event; gives the version that it is about.
+    fn take(&mut self, kind: usize, line: &[u8], now: Instant) -> Result<u64, String> {
         let event: Event<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-        let Meta { name, generation, managed_fields } = event.object.metadata;
+        let Meta { name, resource_version, generation, managed_fields } = event.object.metadata;
+        let version = resource_version.parse().map_err(|_| format!("a watch tells of version {resource_version:?}"))?;
         let was_complete = self.is_complete(&name);
         match &*event.type_ {
             "ADDED" | "MODIFIED" => {
@@ -100,7 +106,7 @@ impl Sight {
             (true, false) => self.complete -= 1,
             _ => {}
         }
-        Ok(())
+        Ok(version)
     }
 }
 
@@ -123,6 +129,8 @@ struct Object<'a> {
 struct Meta<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
+    #[serde(borrow)]
+    resource_version: Cow<'a, str>,
     generation: u64,
     #[serde(borrow)]
     managed_fields: Vec<Managed<'a>>,
@@ -158,8 +166,14 @@ impl Eyes {
     pub(crate) async fn open(api: &Api) -> Result<Self, Error> {
         let (shared, mut watches) = (Arc::<Shared>::default(), JoinSet::new());
         for (index, kind) in kinds().iter().enumerate() {
-            let lines = api.watch(&kind.path(Some(NAMESPACE))).await?;
-            watches.spawn(follow(lines, index, Arc::clone(&shared)));
+            let path = kind.path(Some(NAMESPACE));
+            let from = api.position(&path).await?;
+            let (api, shared) = (api.clone(), Arc::clone(&shared));
+            watches.spawn(async move {
+                let broken = follow(&api, &path, from, index, &shared).await;
+                shared.sight().broken = Some(broken);
+                shared.changed.notify_waiters();
+            });
         }
         Ok(Self { shared, _watches: watches })
     }
@@ -198,23 +212,30 @@ impl Eyes {
     }
 }
 
-async fn follow(mut lines: impl AsyncBufRead + Unpin, kind: usize, shared: Arc<Shared>) {
+/// Watches for ever; what it gives is why that is not possible.
+async fn follow(api: &Api, path: &str, mut position: u64, kind: usize, shared: &Shared) -> String {
     let mut line = Vec::new();
     loop {
-        line.clear();
-        let taken = match lines.read_until(b'\n', &mut line).await {
-            Ok(0) => Err("a watch ended".to_owned()),
-            Ok(_) => shared.sight().take(kind, &line, Instant::now()),
-            Err(error) => Err(error.to_string()),
+        let mut lines = match api.watch(path, position).await {
+            Ok(lines) => lines,
+            Err(error) => return error.to_string(),
         };
-        let broken = taken.is_err();
-        if let Err(error) = taken {
-            shared.sight().broken = Some(error);
+        loop {
+            line.clear();
+            match lines.read_until(b'\n', &mut line).await {
+                // The rest of a line that was cut off comes again.
+                Ok(_) if line.last() != Some(&b'\n') => break,
+                Ok(_) => {}
+                Err(error) => return error.to_string(),
+            }
+            match shared.sight().take(kind, &line, Instant::now()) {
+                Ok(version) => position = version,
+                Err(error) => return error,
+            }
+            shared.changed.notify_waiters();
         }
-        shared.changed.notify_waiters();
-        if broken {
-            return;
-        }
+        // A server that ends every watch at once must not be flooded.
+        tokio::time::sleep(REOPEN).await;
     }
 }
 
@@ -225,7 +246,7 @@ mod tests {
 
     fn event(type_: &str, status: bool) -> Vec<u8> {
         let fields = if status { r#"[{"manager":"a"},{"manager":"b","subresource":"status"}]"# } else { r#"[{"manager":"a"}]"# };
-        format!(r#"{{"type":"{type_}","object":{{"metadata":{{"name":"a","generation":1,"managedFields":{fields}}}}}}}"#).into()
+        format!(r#"{{"type":"{type_}","object":{{"metadata":{{"name":"a","resourceVersion":"7","generation":1,"managedFields":{fields}}}}}}}"#).into()
     }
 
     #[test]
@@ -240,6 +261,7 @@ mod tests {
         assert_eq!((sight.complete(), sight.completed()), (1, Some(now)));
         sight.take(2, &event("MODIFIED", false), now).unwrap();
         assert_eq!((sight.complete(), sight.events(2)), (1, 2), "it is counted once");
+        assert_eq!(sight.take(2, &event("MODIFIED", false), now), Ok(7), "where a watch goes on");
         sight.take(DEPLOYMENT, &event("DELETED", false), now).unwrap();
         assert_eq!((sight.complete(), sight.count(DEPLOYMENT)), (0, 0));
     }
