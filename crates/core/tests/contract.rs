@@ -82,7 +82,7 @@ fn children_say_which_shard_they_belong_to_where_there_are_shards_and_nowhere_el
     let labels = |sharded| {
         let program = Program { manager: "test-manager", sharded };
         let built = controller.build_for(program, &*page, &Fixed::empty()).unwrap();
-        built.children.unwrap()[0].body["metadata"]["labels"].clone()
+        built.children.unwrap()[0].body()["metadata"]["labels"].clone()
     };
     let (alone, mut sharded) = (labels(false), labels(true));
     assert_eq!(sharded.as_object_mut().unwrap().remove("kubewright.dev/shard"), Some(shard::bucket(UID).into()));

@@ -274,3 +274,6 @@ impl std::fmt::Display for Query {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -225,3 +225,6 @@ fn managers(json: &[u8]) -> Result<Vec<ManagedFieldsEntry>, ApiError> {
 fn describe(want: &Desired) -> String {
     format!("{} {}", want.kind, want.key.name)
 }
+
+#[cfg(test)]
+mod tests;

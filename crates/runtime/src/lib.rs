@@ -27,6 +27,8 @@ mod shards;
 mod sinks;
 mod status;
 mod sync;
+#[cfg(test)]
+mod testing;
 mod watches;
 mod worker;
 mod yaml;

@@ -111,7 +111,7 @@ async fn configure(connect: Connect) -> Result<kube::Config, RunError> {
 }
 
 /// The controllers, and one cache per owned kind for all of them.
-fn running(registry: &Registry) -> (Vec<Running>, Vec<Arc<ChildCache>>) {
+pub(crate) fn running(registry: &Registry) -> (Vec<Running>, Vec<Arc<ChildCache>>) {
     let pools = Arc::<Pools>::default();
     let mut caches: BTreeMap<KindInfo, Arc<ChildCache>> = BTreeMap::new();
     let declared = registry.controllers().iter().flat_map(|c| c.owns());
@@ -133,3 +133,6 @@ fn running(registry: &Registry) -> (Vec<Running>, Vec<Arc<ChildCache>>) {
     let controllers = controllers.collect();
     (controllers, caches.into_values().collect())
 }
+
+#[cfg(test)]
+mod tests;

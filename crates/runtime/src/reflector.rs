@@ -4,11 +4,12 @@
 //! bytes, one at a time: what is kept of them is the [`Sink`]'s decision, and a relist never holds everything twice.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+use tokio::time::Instant;
 
 use kubewright_core::KindInfo;
 
@@ -96,6 +97,9 @@ pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink)
         };
         if started.elapsed() >= SHORT {
             backoff.reset();
+            failures = 0;
+        }
+        if matches!(round, Ok(End::Listed(_) | End::Closed(Some(_)))) {
             failures = 0;
         }
         match round {
@@ -292,3 +296,6 @@ async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Resul
         next = page.metadata.next;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,7 +152,7 @@ fn controllers(engine: &Engine, concerned: impl Fn(&Running) -> bool) -> Vec<usi
 }
 
 /// What all controllers look up, each type once. A kind that one controller cannot do without is not optional.
-fn read_kinds(engine: &Engine) -> Vec<ReadKind> {
+pub(crate) fn read_kinds(engine: &Engine) -> Vec<ReadKind> {
     let mut kinds: Vec<(TypeId, ReadKind)> = Vec::new();
     for read in engine.controllers.iter().flat_map(|running| running.controller.reads()) {
         match kinds.iter_mut().find(|(type_id, _)| *type_id == read.type_id) {

@@ -130,3 +130,6 @@ impl<S: Store> Sink for Feed<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
