@@ -79,7 +79,10 @@ impl Shard {
     /// Whether the resource with this UID belongs to this shard.
     #[must_use]
     pub fn contains(self, uid: &str) -> bool {
-        let hash = u128::from(hash(uid));
+        self.has(u128::from(hash(uid)))
+    }
+
+    fn has(self, hash: u128) -> bool {
         self.start() <= hash && hash < self.end()
     }
 
@@ -206,10 +209,12 @@ mod tests {
         }
 
         #[test]
-        fn the_ends_of_a_shard_are_in_its_buckets(count in 2..=MOST, index in 0..MOST) {
+        fn the_ends_of_a_shard_are_its_own_and_in_its_buckets(count in 2..=MOST, index in 0..MOST) {
             let shard = Shard::new(count, index % count).unwrap();
             let selector = shard.children().unwrap();
+            prop_assert!(!shard.has(shard.end()) && (shard.index == 0 || !shard.has(shard.start() - 1)));
             for hash in [shard.start(), shard.end() - 1] {
+                prop_assert!(shard.has(hash));
                 let bucket = format!("{:02x}", hash >> BUCKET_SHIFT);
                 prop_assert!(selector.contains(&bucket), "{} in {}", bucket, selector);
             }
