@@ -10,7 +10,7 @@ use kubewright_core::Object;
 use kubewright_core::health::{self, Health};
 use kubewright_core::observed::{ChildState, Outcome, decode};
 use serde_json::{Value, json};
-use support::{STAMP, owner};
+use support::{Page, STAMP, owner};
 
 /// How a child of this spec and status is, as `ready`, `stalled` or a reason, and the message.
 fn of<K: Object>(spec: &Value, status: &Value) -> (String, String) {
@@ -61,6 +61,8 @@ fn a_deployment_whose_controller_has_not_seen_the_change_is_not_ready() {
     status["observedGeneration"] = 1.into();
     assert_eq!(deployment(&status).0, "Progressing");
     assert_eq!(deployment(&json!({})).0, "Progressing");
+    status.as_object_mut().unwrap().remove("observedGeneration");
+    assert_eq!(deployment(&status).0, "Progressing", "counts of nobody knows when");
 }
 
 #[test]
@@ -74,6 +76,8 @@ fn what_the_controller_of_a_deployment_says_is_passed_on() {
     assert_eq!(refused, says("PodsRefused", "0/2 replicas ready: quota"));
     let stuck = json!({ "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "too long" });
     assert_eq!(with(stuck), says("stalled ProgressDeadlineExceeded", "0/2 replicas ready: too long"));
+    let other = json!({ "type": "Progressing", "status": "False", "reason": "FailedCreate", "message": "not yet" });
+    assert_eq!(with(other).0, "Progressing", "only a deadline is final");
 }
 
 #[test]
@@ -90,4 +94,19 @@ fn only_a_service_that_is_to_be_balanced_waits_for_an_address() {
     assert_eq!(service("ClusterIP", &json!({})), "ready");
     assert_eq!(service("LoadBalancer", &json!({})), "WaitingForLoadBalancer");
     assert_eq!(service("LoadBalancer", &json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } })), "ready");
+}
+
+#[test]
+fn another_resource_is_as_its_conditions_say_about_its_present_generation() {
+    let page = |conditions: Value| of::<Page>(&json!({ "text": "hello" }), &json!({ "conditions": conditions }));
+    let condition = |type_: &str, status: &str, seen: i64| json!([{ "type": type_, "status": status, "message": "it says", "observedGeneration": seen }]);
+    assert_eq!(page(json!([])), says("ready", ""), "it says nothing");
+    assert_eq!(page(condition("Ready", "True", 2)), says("ready", ""));
+    let unseen = says("Progressing", "Page web: its controller has not seen the change yet");
+    assert_eq!(page(condition("Ready", "True", 1)), unseen);
+    for (type_, status) in [("Ready", "False"), ("Ready", "Unknown"), ("Reconciling", "True")] {
+        assert_eq!(page(condition(type_, status, 2)), says("Progressing", "Page web: it says"), "{type_} {status}");
+    }
+    assert_eq!(page(condition("Stalled", "True", 2)), says("stalled ChildFailed", "Page web: it says"));
+    assert_eq!(page(condition("Stalled", "True", 1)), unseen);
 }

@@ -131,3 +131,15 @@ fn an_item_whose_key_was_left_to_a_default_does_not_hide_behind_another() {
     assert_eq!(covers(&json!({ "f:spec": { "f:ports": { udp: port } } }), &object).unwrap_err().to_string(), "spec.ports[0]");
     assert_eq!(covers(&json!({ "f:spec": { "f:ports": { tcp: port } } }), &object).unwrap_err().to_string(), "spec.ports[1]");
 }
+
+#[test]
+fn what_we_want_empty_is_not_ours_while_somebody_has_something_in_it() {
+    let object = json!({ "spec": { "ports": [] } });
+    assert_eq!(covers(&json!({ "f:spec": { "f:ports": {} } }), &object), Ok(()));
+    let filled = json!({ "f:spec": { "f:ports": { "k:{\"port\":80}": { ".": {}, "f:port": {} } } } });
+    assert_eq!(covers(&filled, &object).unwrap_err().to_string(), "spec.ports");
+    let object = json!({ "spec": { "selector": {} } });
+    assert_eq!(covers(&json!({ "f:spec": { "f:selector": {} } }), &object), Ok(()));
+    let filled = json!({ "f:spec": { "f:selector": { "f:app": {} } } });
+    assert_eq!(covers(&filled, &object).unwrap_err().to_string(), "spec.selector");
+}

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use kube::client::Body;
 use kubewright_core::Registry;
 use kubewright_core::kind::AnyObject;
+use kubewright_core::registry::owner_of;
 use serde_json::{Value, json};
 
 use super::*;
@@ -75,4 +76,29 @@ async fn a_resource_of_the_whole_cluster_says_that_a_namespace_goes_and_makes_it
         "PATCH /apis/test.example.com/v1/sites/web/status",
     ];
     assert_eq!(asked, expected);
+}
+
+/// What an answer to a deletion comes to.
+async fn deleted(code: u16) -> Option<Left> {
+    let registry = Registry::new("test").with(Pages);
+    let api = testing::api("test", move |_| std::future::ready(testing::refusal(code, "said the server", &json!([]))));
+    let engine = testing::engine(&registry, api);
+    let (running, key) = (engine.running(0), WorkKey { controller: 0, key: ObjectKey::new("ns", "web") });
+    let object = running.controller.decode(resource("Page", Some("ns")).to_string().as_bytes()).unwrap();
+    let owner = owner_of(running.kind.clone(), &*object);
+    running.parents.observe(Parent::new(object, 1, 0), crate::cache::Epoch::default());
+    let parent = running.parents.get(&key.key).unwrap();
+    let run = Run { engine: &engine, running, key: &key, parent, owner };
+    let kind = running.children[0].kind.clone();
+    let old = ObjectKey::new("ns", "old");
+    run.prune(&Step::Delete { kind, key: old, uid: "u-2".into(), resource_version: 7 }).await
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_refused_is_told_and_its_class_says_whether_another_try_can_help() {
+    assert!(deleted(404).await.is_none(), "it is gone");
+    for (code, class) in [(403, Class::Transient), (409, Class::Transient), (422, Class::Invalid), (500, Class::Transient)] {
+        let left = deleted(code).await.unwrap();
+        assert_eq!((left.class, &*left.name, &*left.message), (class, "ConfigMap old", "said the server"), "{code}");
+    }
 }
