@@ -48,8 +48,7 @@ fn echo_json() -> String {
     let metadata = serde_json::json!({ "name": "web", "namespace": "default", "uid": OWNER, "resourceVersion": "42", "generation": 1,
         "creationTimestamp": "2026-01-01T00:00:00Z" });
     let spec = serde_json::json!({ "replicas": 2, "text": "hello" });
-    let object =
-        serde_json::json!({ "apiVersion": "example.com/v1", "kind": "Echo", "metadata": metadata, "spec": spec, "status": status });
+    let object = serde_json::json!({ "apiVersion": "example.com/v1", "kind": "Echo", "metadata": metadata, "spec": spec, "status": status });
     object.to_string()
 }
 

@@ -77,7 +77,7 @@ pub(crate) struct RunArgs {
     pub(crate) listen: Listen,
 
     /// How many resources are worked on at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) workers: u16,
 
     /// How long reconciles may go on after a signal. Keep it below the Pod's terminationGracePeriodSeconds

@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::Subscriber;
 use crate::args::{Listen, LogFormat, RunArgs};
 use crate::error::Error;
 
+/// The engine waits for the API server most of the time: a second thread shortens a start, more only wake each other up.
+const MOST_THREADS: usize = 2;
 /// What a shell reports for a process that a signal ended: 128 and the number of the signal.
 const ENDED_BY_SIGNAL: i32 = 128;
 
@@ -31,7 +33,9 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
         resync: args.resync,
         shard,
     };
-    let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Threads)?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
+    let threads =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(Error::Threads)?;
     threads.block_on(async {
         let stop = stop().map_err(Error::Signals)?;
         kubewright_runtime::run(registry, connect, settings, stop).await?;

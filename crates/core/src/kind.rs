@@ -12,8 +12,9 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::metadata::PartialObjectMeta;
 use kube_core::{ClusterResourceScope, NamespaceResourceScope, Resource};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::hash;
 
@@ -62,16 +63,36 @@ impl<K: Object> AnyObject for K {
     }
 }
 
-/// Decodes `json` as a `K`, and drops `managedFields`: nobody reads them there, and they are most of the memory.
+/// Decodes `json` as a `K` without `managedFields`: nobody reads them there, and they are most of the memory and of the time.
 pub(crate) fn decode<K: Object>(json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
-    let mut object: K = serde_json::from_slice(json)?;
+    let mut object: K = serde_json::from_slice(&without_managed_fields(json))?;
     object.meta_mut().managed_fields = None;
     Ok(Arc::new(object))
 }
 
+/// The same object with nothing in `metadata.managedFields`.
+fn without_managed_fields(json: &[u8]) -> Cow<'_, [u8]> {
+    #[derive(Deserialize)]
+    struct Outer<'a> {
+        #[serde(borrow)]
+        metadata: Inner<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, rename = "managedFields")]
+        managed_fields: &'a RawValue,
+    }
+    // What has none, or is no object, is for the whole decoding.
+    let Ok(Outer { metadata }) = serde_json::from_slice::<Outer<'_>>(json) else { return Cow::Borrowed(json) };
+    let fields = metadata.managed_fields.get();
+    // It was borrowed from there.
+    let start = fields.as_ptr().addr() - json.as_ptr().addr();
+    Cow::Owned([&json[..start], b"[]", &json[start + fields.len()..]].concat())
+}
+
 /// Decodes `json` as a `K` that is looked up: only what wakes those who look it up is in it.
 fn decode_read<K: Object>(json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
-    let mut object: K = serde_json::from_slice(json)?;
+    let mut object: K = serde_json::from_slice(&without_managed_fields(json))?;
     hide(&mut object);
     Ok(Arc::new(object))
 }
@@ -350,4 +371,32 @@ tuples! {
     [A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9]
     [A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10]
     [A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+
+    use super::*;
+
+    #[test]
+    fn an_object_is_decoded_without_its_managed_fields_and_with_everything_else() {
+        let json = br#"{"data":{"managedFields":"mine"},"metadata":{"managedFields":[{"manager":"a","fieldsV1":{"f:data":{}}}],"name":"x"}}"#;
+        assert_eq!(
+            &*without_managed_fields(json),
+            br#"{"data":{"managedFields":"mine"},"metadata":{"managedFields":[],"name":"x"}}"#
+        );
+        let object: Arc<dyn Any + Send + Sync> = decode::<ConfigMap>(json).unwrap();
+        let config = object.downcast::<ConfigMap>().unwrap();
+        assert_eq!((config.metadata.name.as_deref(), &config.metadata.managed_fields), (Some("x"), &None));
+        assert_eq!(config.data.as_ref().unwrap()["managedFields"], "mine");
+    }
+
+    #[test]
+    fn what_has_no_managed_fields_is_left_as_it_is() {
+        for json in [r#"{"metadata":{"name":"x"}}"#, r#"{"metadata":null}"#, "no object"] {
+            assert!(matches!(without_managed_fields(json.as_bytes()), Cow::Borrowed(same) if same == json.as_bytes()));
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! No retries here: the queue decides when to try again, and sees every failure.
 
+mod patch;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,10 +18,14 @@ use serde_json::json;
 use tokio::io::AsyncBufRead;
 use tokio::sync::Semaphore;
 use tokio_util::io::StreamReader;
+use tower::ServiceExt;
 
 use crate::error::{ApiError, Failure};
 use crate::metrics::Metrics;
+use crate::transport::{Answer, Transport};
 use crate::yaml;
+
+pub(crate) use patch::Precondition;
 
 /// Longest time for the answer to anything but a watch; the API server itself gives up after 60 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
@@ -44,19 +50,10 @@ pub(crate) enum Form {
     Metadata,
 }
 
-/// What a write must find, or fail.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Precondition<'a> {
-    /// No object of that name (a resourceVersion that no object can have).
-    Absent,
-    /// Exactly the object with this UID.
-    Uid(&'a str),
-}
-
 /// A connection to the API server, with our name on every write.
 #[derive(Clone)]
 pub(crate) struct Api {
-    client: kube::Client,
+    transport: Transport,
     manager: &'static str,
     metrics: Arc<Metrics>,
     places: Arc<Semaphore>,
@@ -69,8 +66,8 @@ impl std::fmt::Debug for Api {
 }
 
 impl Api {
-    pub(crate) fn new(client: kube::Client, manager: &'static str, metrics: Arc<Metrics>) -> Self {
-        Self { client, manager, metrics, places: Arc::new(Semaphore::new(MAX_REQUESTS)) }
+    pub(crate) fn new(transport: Transport, manager: &'static str, metrics: Arc<Metrics>) -> Self {
+        Self { transport, manager, metrics, places: Arc::new(Semaphore::new(MAX_REQUESTS)) }
     }
 
     /// Our field manager.
@@ -118,7 +115,7 @@ impl Api {
         body: &serde_json::Value,
         must: Precondition<'_>,
     ) -> Result<Bytes, ApiError> {
-        self.patch(Verb::Apply, object_path(kind, key, ""), body, must).await
+        self.patch(Verb::Apply, object_path(kind, key, ""), &patch::Object { body, must }).await
     }
 
     /// Applies the status of the object with this UID; the answer is the object's metadata.
@@ -126,21 +123,16 @@ impl Api {
         &self,
         kind: &KindInfo,
         key: &ObjectKey,
-        body: &serde_json::Value,
+        status: &serde_json::Value,
         uid: &str,
     ) -> Result<Bytes, ApiError> {
-        self.patch(Verb::ApplyStatus, object_path(kind, key, "/status"), body, Precondition::Uid(uid)).await
+        self.patch(Verb::ApplyStatus, object_path(kind, key, "/status"), &patch::Status { kind, key, status, uid }).await
     }
 
-    async fn patch(&self, verb: Verb, path: String, body: &serde_json::Value, must: Precondition<'_>) -> Result<Bytes, ApiError> {
-        let mut body = body.clone();
-        body["metadata"][if matches!(must, Precondition::Absent) { "resourceVersion" } else { "uid" }] = match must {
-            // Every stored object has a larger version: absent -> created, present -> conflict.
-            Precondition::Absent => "1".into(),
-            Precondition::Uid(uid) => uid.into(),
-        };
+    async fn patch(&self, verb: Verb, path: String, body: &impl serde::Serialize) -> Result<Bytes, ApiError> {
+        let body = yaml::encode(body).map_err(|error| ApiError::Decode(error.into()))?;
         let query = Query::default().with("fieldManager", self.manager).with("force", "true").with("fieldValidation", "Strict");
-        self.send(verb, format!("{path}?{query}"), METADATA, Some((APPLY, yaml::encode(&body)))).await
+        self.send(verb, format!("{path}?{query}"), METADATA, Some((APPLY, body))).await
     }
 
     /// Deletes exactly this version of exactly this object; what it owns goes in the background.
@@ -164,22 +156,22 @@ impl Api {
         let _place = self.places.acquire().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
         let answer = async {
             let response = self.respond(verb, request).await?;
-            let collected = response.into_body().collect().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
+            let collected = response.into_body().collect().await.map_err(ApiError::Unreachable)?;
             Ok(collected.to_bytes())
         };
         tokio::time::timeout(REQUEST_TIMEOUT, answer).await.map_err(|_| ApiError::Timeout(REQUEST_TIMEOUT.as_secs()))?
     }
 
-    async fn respond(&self, verb: Verb, request: Request<Body>) -> Result<Response<Body>, ApiError> {
+    async fn respond(&self, verb: Verb, request: Request<Body>) -> Result<Response<Answer>, ApiError> {
         let started = Instant::now();
-        let result = self.client.send(request).await;
+        let result = self.transport.clone().oneshot(request).await;
         let code = result.as_ref().map_or(0, |r| r.status().as_u16());
         self.metrics.request(verb.as_str(), code, started.elapsed());
-        let response = result.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
+        let response = result.map_err(ApiError::Unreachable)?;
         if response.status().is_success() {
             return Ok(response);
         }
-        let collected = response.into_body().collect().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
+        let collected = response.into_body().collect().await.map_err(ApiError::Unreachable)?;
         let bytes = collected.to_bytes();
         let mut failure: Failure = serde_json::from_slice(&bytes).unwrap_or_default();
         failure.code = code;

@@ -29,6 +29,7 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod testing;
+mod transport;
 mod watches;
 mod worker;
 mod yaml;

@@ -15,7 +15,7 @@ use crate::error::RunError;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::settings::{Connect, Settings};
-use crate::{http, watches};
+use crate::{http, transport, watches};
 
 /// Runs all operators of `registry` until `stop` resolves and running reconciles have ended.
 ///
@@ -30,9 +30,9 @@ pub async fn run(
     registry.check()?;
     let config = configure(connect).await?;
     let server = config.cluster_url.to_string();
-    let client = kube::Client::try_from(config).map_err(|e| RunError::Client(Box::new(e)))?;
+    let transport = transport::transport(config).map_err(|e| RunError::Client(Box::new(e)))?;
     let metrics = Metrics::new();
-    let api = Api::new(client, registry.name(), Arc::clone(&metrics));
+    let api = Api::new(transport, registry.name(), Arc::clone(&metrics));
     api.version().await.map_err(|source| RunError::Unreachable { server: server.clone(), source })?;
     let listener = match settings.listen {
         Some(address) => Some(http::listen(address).await?),

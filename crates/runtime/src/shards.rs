@@ -201,7 +201,7 @@ mod tests {
         // Nobody is there: nothing is asked.
         let client = kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
         let (metrics, [ours, foreign]) = (Metrics::new(), [0, 1].map(|index| Shard::new(2, index).unwrap()));
-        let api = Api::new(client, "web", Arc::clone(&metrics));
+        let api = Api::new(crate::transport::of_client(client), "web", Arc::clone(&metrics));
         let (events, _) = Events::new(api.clone());
         let engine = Engine::new(api, Some(ours), Vec::new(), events, metrics);
         assert!(engine.is_gone(&uid_of(ours)));

@@ -5,7 +5,7 @@ use kubewright_core::condition::{STANDARD, Verdict, merge};
 use kubewright_core::observed::decode_identity;
 use kubewright_core::registry::Report;
 use kubewright_core::{Class, hash};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::reconcile::{End, Run};
 
@@ -30,12 +30,7 @@ impl Run<'_> {
             self.engine.queue.add_after(self.key.clone(), wait);
             return None;
         }
-        let body = json!({
-            "apiVersion": self.owner.kind.api_version(), "kind": self.owner.kind.kind,
-            "metadata": { "name": &*key.name, "namespace": key.namespace() },
-            "status": status,
-        });
-        let answer = self.engine.api.apply_status(&self.owner.kind, key, &body, &self.owner.uid).await;
+        let answer = self.engine.api.apply_status(&self.owner.kind, key, &status, &self.owner.uid).await;
         let version = match answer {
             Ok(answer) => decode_identity(&answer).map(|(_, _, version)| version).unwrap_or_default(),
             // It is gone, or another one of that name: its own events tell what to do.

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::events::Events;
 use crate::manager::running;
 use crate::metrics::Metrics;
+use crate::transport;
 
 /// What a request is answered with: HTTP status, and a body that may never end.
 pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
@@ -35,7 +36,7 @@ where
         let answer = serve(request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
-    Api::new(kube::Client::new(service, "default"), manager, Metrics::new())
+    Api::new(transport::of_client(kube::Client::new(service, "default")), manager, Metrics::new())
 }
 
 /// An answer that is there at once.

@@ -1,0 +1,54 @@
+//! How requests get to the API server: kube's configuration (TLS, tokens, impersonation) around a plain HTTP client.
+//!
+//! kube's own client passes every request through a queue to a task of its own, and through a span. That is a good part of
+//! what a small request costs, so there is nothing here but what changes the request. Behind a proxy, kube's client it is.
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube::client::{Body, ConfigExt};
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceBuilder, service_fn};
+
+/// Sends requests; each clone can be used by itself.
+pub(crate) type Transport = BoxCloneSyncService<Request<Body>, Response<Answer>, BoxError>;
+
+/// The body of an answer.
+pub(crate) type Answer = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The way to the API server of `config`.
+pub(crate) fn transport(config: kube::Config) -> Result<Transport, kube::Error> {
+    if config.proxy_url.is_some() {
+        return Ok(of_client(kube::Client::try_from(config)?));
+    }
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(config.connect_timeout);
+    // A request is written at once, and somebody waits for its answer.
+    tcp.set_nodelay(true);
+    let client = Client::builder(TokioExecutor::new()).build(config.rustls_https_connector_with_connector(tcp)?);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(config.auth_layer()?)
+        .layer(config.extra_headers_layer()?)
+        .map_response(|response: Response<Incoming>| response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+        .map_err(BoxError::from)
+        .service(client);
+    Ok(BoxCloneSyncService::new(service))
+}
+
+/// Through a client that exists.
+pub(crate) fn of_client(client: kube::Client) -> Transport {
+    BoxCloneSyncService::new(service_fn(move |request| {
+        let client = client.clone();
+        async move {
+            let response = client.send(request).await.map_err(BoxError::from)?;
+            Ok(response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+        }
+    }))
+}
