@@ -1,4 +1,5 @@
-//! The parts of one run, each alone: build, plan, the ownership check, decoding, the queue. `cargo bench -p kubewright-bench`.
+//! The parts of one run, each alone: build, plan, the ownership check, decoding. `cargo bench -p kubewright-bench`.
+//! The queue has a bench of its own: `cargo bench -p kubewright-runtime`.
 //!
 //! What is measured is an Echo with a Deployment and a Service. `deployment.json` is that Deployment as an API server served
 //! it: applied by this operator, ready, with the status of its controller and all managedFields.
@@ -10,19 +11,13 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use kubewright::KindInfo;
+use kubewright::Registry;
 use kubewright::core::desired::Desired;
 use kubewright::core::observed::{Covered, Entry, ObservedChild, decode};
 use kubewright::core::ownership::covers;
 use kubewright::core::plan::{Existing, Step, plan};
 use kubewright::core::registry::Controller;
 use kubewright::core::view::Fixed;
-use kubewright::{ObjectKey, Registry};
-use queue::{Priority, Queue, WorkKey};
-
-// The engine shows nobody its queue.
-#[allow(dead_code, unreachable_pub, clippy::pedantic)]
-#[path = "../../crates/runtime/src/queue/mod.rs"]
-mod queue;
 
 const DEPLOYMENT: &str = include_str!("deployment.json");
 /// The owner that `deployment.json` names.
@@ -112,40 +107,9 @@ fn decoding(c: &mut Criterion) {
     });
 }
 
-/// Keys in the queue, over ten namespaces of two controllers.
-const KEYS: usize = 10_000;
-
-fn keys() -> Vec<WorkKey> {
-    let key = |n: usize| WorkKey { controller: n % 2, key: ObjectKey::new(format!("ns-{}", n % 10), format!("web-{n}")) };
-    (0..KEYS).map(key).collect()
-}
-
-fn queueing(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let keys = keys();
-    c.bench_function("queue: 10,000 keys in, out and done", |b| {
-        b.iter_batched(
-            || keys.clone(),
-            |keys| {
-                let queue = Queue::default();
-                for key in keys {
-                    queue.add(key, Priority::Sweep);
-                }
-                runtime.block_on(async {
-                    for _ in 0..KEYS {
-                        let given = queue.next().await.expect("it is not closed");
-                        queue.done(&given.key);
-                    }
-                });
-            },
-            BatchSize::LargeInput,
-        );
-    });
-}
-
 criterion_group! {
     name = parts;
     config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
-    targets = building, planning, decoding, queueing
+    targets = building, planning, decoding
 }
 criterion_main!(parts);

@@ -99,7 +99,7 @@ pub fn verdict(owner: &KindInfo, children: &[ChildState<'_>]) -> Verdict {
 }
 
 fn judge(owner: &KindInfo, child: &ChildState<'_>) -> Verdict {
-    let name = format!("{} {}", child.desired.kind, child.desired.key.name);
+    let name = || format!("{} {}", child.desired.kind, child.desired.key.name);
     match child.outcome {
         Outcome::InSync => match health::of(child) {
             Health::Ready { message } => Verdict::Ready(message),
@@ -107,15 +107,16 @@ fn judge(owner: &KindInfo, child: &ChildState<'_>) -> Verdict {
             Health::Failed { reason, message } => Verdict::Stalled(reason, message),
         },
         Outcome::NotServed => Verdict::Ready(String::new()),
-        Outcome::Terminating => {
-            Verdict::Progressing(reason::TERMINATING, format!("{name} is being deleted; it is made again when that has ended"))
-        }
-        Outcome::Refused(holder) => Verdict::Stalled(reason::NOT_OWNED, refusal(owner, &name, holder)),
+        Outcome::Terminating => Verdict::Progressing(
+            reason::TERMINATING,
+            format!("{} is being deleted; it is made again when that has ended", name()),
+        ),
+        Outcome::Refused(holder) => Verdict::Stalled(reason::NOT_OWNED, refusal(owner, &name(), holder)),
         Outcome::Failed { class: Class::Invalid, message } => {
-            Verdict::Stalled(reason::APPLY_FAILED, format!("{name} was not accepted: {message}"))
+            Verdict::Stalled(reason::APPLY_FAILED, format!("{} was not accepted: {message}", name()))
         }
         Outcome::Failed { message, .. } => {
-            Verdict::Progressing(reason::APPLY_FAILED, format!("{name} could not be written, trying again: {message}"))
+            Verdict::Progressing(reason::APPLY_FAILED, format!("{} could not be written, trying again: {message}", name()))
         }
     }
 }

@@ -14,7 +14,7 @@ impl Run<'_> {
     pub(crate) async fn write_status(&self, report: Report, verdict: &Verdict) -> Option<End> {
         let key = &self.key.key;
         let ahead = self.running.written.newer_than(key, self.parent.version);
-        let told = told(&report, verdict);
+        let told = told(&report, verdict, self.parent.generation());
         if ahead.is_none() && self.parent.tells(told) {
             return None;
         }
@@ -88,8 +88,51 @@ impl Run<'_> {
     }
 }
 
-/// Hash of all that decides what a status of one version of a resource says; never 0.
-fn told(report: &Report, verdict: &Verdict) -> u64 {
-    let Report { status, conditions } = report;
-    hash::of(format!("{status}{conditions:?}{verdict:?}").as_bytes()).max(1)
+/// Hash of all that decides what a status says but its times; never 0.
+///
+/// The generation is part of it: a status may be written after an edit that its writer did not know of.
+fn told(report: &Report, verdict: &Verdict, generation: Option<i64>) -> u64 {
+    let mut text = format!("{}{generation:?}", report.status);
+    for condition in verdict.conditions().iter().chain(&report.conditions) {
+        let status = match condition.status {
+            Some(true) => '+',
+            Some(false) => '-',
+            None => '?',
+        };
+        // What is in none of them stands between them.
+        for part in [condition.type_, condition.reason, &condition.message] {
+            text.push('\0');
+            text.push_str(part);
+        }
+        text.push(status);
+    }
+    hash::of(text.as_bytes()).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use kubewright_core::condition::Condition;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whatever_a_status_says_is_in_the_hash() {
+        let report = |replicas: i32, conditions: Vec<Condition>| Report { status: json!({ "replicas": replicas }), conditions };
+        let own = |status| Condition::new("Routed", status, "Accepted", "by the gateway");
+        let ready = |message: &str| Verdict::Ready(message.to_owned());
+        let hashes = [
+            told(&report(1, Vec::new()), &ready("a"), Some(1)),
+            told(&report(2, Vec::new()), &ready("a"), Some(1)),
+            told(&report(1, Vec::new()), &ready("b"), Some(1)),
+            told(&report(1, Vec::new()), &ready("a"), Some(2)),
+            told(&report(1, Vec::new()), &Verdict::Stalled("Ready", "a".to_owned()), Some(1)),
+            told(&report(1, vec![own(None)]), &ready("a"), Some(1)),
+            told(&report(1, vec![own(Some(true))]), &ready("a"), Some(1)),
+            told(&report(1, vec![own(Some(false))]), &ready("a"), Some(1)),
+        ];
+        let different: std::collections::HashSet<u64> = hashes.into_iter().collect();
+        assert_eq!(different.len(), hashes.len());
+        assert_eq!(hashes[0], told(&report(1, Vec::new()), &ready("a"), Some(1)));
+    }
 }

@@ -61,6 +61,7 @@ impl Serialize for Metadata<'_> {
 }
 
 /// The status of exactly one object.
+#[allow(clippy::struct_field_names)] // as the API names it
 pub(super) struct Status<'a> {
     pub(super) kind: &'a KindInfo,
     pub(super) key: &'a ObjectKey,
