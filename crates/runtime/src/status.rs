@@ -50,8 +50,9 @@ impl Run<'_> {
         self.engine.metrics.wrote(self.running.name, &self.owner.kind.kind, "status");
         // Somebody else may keep a condition of their own beside ours: then the cached status never equals ours although
         // all of ours is there, and the version stays. What we wrote counts until the resource changes.
-        let until = if version == self.parent.version { version + 1 } else { version };
-        self.running.written.remember(key.clone(), until, status, told);
+        let changed = version != self.parent.version;
+        let until = if changed { version } else { version + 1 };
+        self.running.written.remember(key.clone(), until, status, changed.then_some(told));
         None
     }
 

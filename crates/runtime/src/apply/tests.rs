@@ -46,7 +46,7 @@ async fn run(registry: &Registry, resource: &Value, key: ObjectKey) -> (End, Vec
         cache.serve(true);
     }
     let object: Arc<dyn AnyObject> = running.controller.decode(resource.to_string().as_bytes()).unwrap();
-    running.parents.observe(Parent::new(object, 1, 0), crate::cache::Epoch::default());
+    running.parents.observe(Parent::new(object, 1), None, crate::cache::Epoch::default());
     let end = reconcile(&engine, &WorkKey { controller: 0, key }).await;
     let asked = asked.lock().unwrap().clone();
     (end, asked)
@@ -86,7 +86,7 @@ async fn deleted(code: u16) -> Option<Left> {
     let (running, key) = (engine.running(0), WorkKey { controller: 0, key: ObjectKey::new("ns", "web") });
     let object = running.controller.decode(resource("Page", Some("ns")).to_string().as_bytes()).unwrap();
     let owner = owner_of(running.kind.clone(), &*object);
-    running.parents.observe(Parent::new(object, 1, 0), crate::cache::Epoch::default());
+    running.parents.observe(Parent::new(object, 1), None, crate::cache::Epoch::default());
     let parent = running.parents.get(&key.key).unwrap();
     let run = Run { engine: &engine, running, key: &key, parent, owner };
     let kind = running.children[0].kind.clone();

@@ -19,8 +19,21 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    pub(crate) fn new(object: Arc<dyn AnyObject>, version: u64, settled: u64) -> Self {
-        Self { object, version, settled: AtomicU64::new(settled) }
+    pub(crate) fn new(object: Arc<dyn AnyObject>, version: u64) -> Self {
+        Self { object, version, settled: AtomicU64::new(0) }
+    }
+
+    /// Whether nothing but the status can be different in the other one. The generation counts changes of the spec.
+    fn is_but_for_its_status(&self, other: &Self) -> bool {
+        let (a, b) = (self.object.meta(), other.object.meta());
+        a.uid == b.uid
+            && a.generation.is_some()
+            && a.generation == b.generation
+            && a.labels == b.labels
+            && a.annotations == b.annotations
+            && a.finalizers == b.finalizers
+            && a.owner_references == b.owner_references
+            && a.deletion_timestamp == b.deletion_timestamp
     }
 
     pub(crate) fn uid(&self) -> &str {
@@ -123,8 +136,9 @@ impl ParentCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An event says what a resource is like now; `epoch` is the last list that began.
-    pub(crate) fn observe(&self, parent: Parent, epoch: Epoch) -> Effect {
+    /// An event says what a resource is like now; `epoch` is the last list that began. `told` is the report that we wrote with
+    /// exactly this version, if we did: then there is nothing to do, unless something else is news too.
+    pub(crate) fn observe(&self, parent: Parent, told: Option<u64>, epoch: Epoch) -> Effect {
         let key = ObjectKey::of(parent.object.meta());
         let mut state = self.lock();
         let before = state.slot(&key).map(|slot| &slot.parent);
@@ -134,9 +148,13 @@ impl ParentCache {
             return Effect::default();
         }
         let gone = before.filter(|b| b.uid() != parent.uid()).map(|b| b.uid().into());
+        let told = told.filter(|_| before.is_some_and(|before| before.is_but_for_its_status(&parent)));
+        if let Some(report) = told {
+            parent.settle(report);
+        }
         state.remove(&key);
         state.insert(parent, epoch);
-        Effect { work: true, gone }
+        Effect { work: told.is_none(), gone }
     }
 
     /// An event says that a resource is gone.
@@ -186,7 +204,7 @@ mod tests {
         object.metadata.namespace = Some("ns".to_owned());
         object.metadata.name = Some(name.to_owned());
         object.metadata.uid = Some(uid.to_owned());
-        Parent::new(Arc::new(object), version, 0)
+        Parent::new(Arc::new(object), version)
     }
 
     fn key(name: &str) -> ObjectKey {
@@ -196,10 +214,10 @@ mod tests {
     #[test]
     fn an_older_or_equal_version_is_no_news_and_another_uid_replaces() {
         let cache = ParentCache::default();
-        assert_eq!(cache.observe(parent("a", "u1", 5), 1), Effect { work: true, gone: None });
-        assert_eq!(cache.observe(parent("a", "u1", 5), 1), Effect::default());
-        assert_eq!(cache.observe(parent("a", "u1", 4), 1), Effect::default());
-        assert_eq!(cache.observe(parent("a", "u2", 3), 1), Effect { work: true, gone: Some("u1".into()) });
+        assert_eq!(cache.observe(parent("a", "u1", 5), None, 1), Effect { work: true, gone: None });
+        assert_eq!(cache.observe(parent("a", "u1", 5), None, 1), Effect::default());
+        assert_eq!(cache.observe(parent("a", "u1", 4), None, 1), Effect::default());
+        assert_eq!(cache.observe(parent("a", "u2", 3), None, 1), Effect { work: true, gone: Some("u1".into()) });
         assert_eq!((cache.with_uid("u1"), cache.with_uid("u2")), (None, Some(key("a"))));
         assert_eq!(cache.len(), 1);
     }
@@ -208,10 +226,10 @@ mod tests {
     fn a_list_forgets_what_it_did_not_contain() {
         let cache = ParentCache::default();
         for name in ["a", "b", "c"] {
-            cache.observe(parent(name, name, 1), 1);
+            cache.observe(parent(name, name, 1), None, 1);
         }
-        cache.observe(parent("a", "a", 1), 2);
-        cache.observe(parent("b", "b", 2), 2);
+        cache.observe(parent("a", "a", 1), None, 2);
+        cache.observe(parent("b", "b", 2), None, 2);
         assert!(cache.listed(Some("elsewhere"), 2).is_empty());
         assert_eq!(cache.listed(None, 2), [(key("c"), "c".into())]);
         assert_eq!(cache.with_uid("c"), None);
@@ -221,7 +239,7 @@ mod tests {
     #[test]
     fn only_the_resource_with_that_uid_is_forgotten() {
         let cache = ParentCache::default();
-        cache.observe(parent("a", "u2", 2), 1);
+        cache.observe(parent("a", "u2", 2), None, 1);
         assert_eq!(cache.forget(&key("a"), "u1"), None);
         assert_eq!(cache.forget(&key("a"), "u2"), Some("u2".into()));
         assert!(cache.get(&key("a")).is_none());
@@ -230,12 +248,42 @@ mod tests {
     #[test]
     fn what_a_status_tells_is_remembered_for_one_version() {
         let cache = ParentCache::default();
-        cache.observe(parent("a", "u", 1), 1);
+        cache.observe(parent("a", "u", 1), None, 1);
         let first = cache.get(&key("a")).unwrap();
         assert!(!first.tells(7));
         first.settle(7);
         assert!(cache.get(&key("a")).unwrap().tells(7));
-        cache.observe(parent("a", "u", 2), 1);
+        cache.observe(parent("a", "u", 2), None, 1);
         assert!(!cache.get(&key("a")).unwrap().tells(7));
+    }
+
+    #[test]
+    fn the_event_of_our_own_status_is_no_work_and_anything_else_in_it_is() {
+        let with = |version, change: fn(&mut ConfigMap)| {
+            let mut object = ConfigMap::default();
+            object.metadata.namespace = Some("ns".to_owned());
+            object.metadata.name = Some("a".to_owned());
+            object.metadata.uid = Some("u".to_owned());
+            object.metadata.generation = Some(1);
+            change(&mut object);
+            Parent::new(Arc::new(object), version)
+        };
+        let cache = ParentCache::default();
+        cache.observe(with(1, |_| ()), None, 1);
+        assert_eq!(cache.observe(with(2, |_| ()), Some(7), 1), Effect::default());
+        assert!(cache.get(&key("a")).unwrap().tells(7));
+        let changes: [fn(&mut ConfigMap); 3] = [
+            |object| object.metadata.generation = Some(2),
+            |object| object.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into()),
+            |object| object.metadata.annotations = Some([("a".to_owned(), "b".to_owned())].into()),
+        ];
+        for change in changes {
+            let cache = ParentCache::default();
+            cache.observe(with(1, |_| ()), None, 1);
+            assert!(cache.observe(with(2, change), Some(7), 1).work);
+            assert!(!cache.get(&key("a")).unwrap().tells(7));
+        }
+        let cache = ParentCache::default();
+        assert!(cache.observe(with(1, |_| ()), Some(7), 1).work, "nobody knows what it was before");
     }
 }

@@ -25,8 +25,8 @@ pub(crate) struct Written {
 struct Ahead {
     version: u64,
     status: Value,
-    /// Hash of the report that it tells.
-    report: u64,
+    /// Hash of the report that it tells, where the write made this version.
+    report: Option<u64>,
 }
 
 /// When a message may change again.
@@ -50,8 +50,9 @@ impl Written {
         self.ahead().get(key).filter(|ahead| ahead.version > version).map(|ahead| ahead.status.clone())
     }
 
-    /// We wrote `status`, which tells `report`, and that was this version of the resource.
-    pub(crate) fn remember(&self, key: ObjectKey, version: u64, status: Value, report: u64) {
+    /// We wrote `status`, which counts until the watch shows this version. `report` is what it tells, where the write made
+    /// exactly this version.
+    pub(crate) fn remember(&self, key: ObjectKey, version: u64, status: Value, report: Option<u64>) {
         self.ahead().insert(key, Ahead { version, status, report });
     }
 
@@ -61,7 +62,7 @@ impl Written {
         let report = ahead.get(key).filter(|ahead| ahead.version <= version).map(|a| (a.version, a.report));
         let (at, report) = report?;
         ahead.remove(key);
-        (at == version).then_some(report)
+        report.filter(|_| at == version)
     }
 
     /// Whether a status may be written that differs from `current`; if not, when.
@@ -136,14 +137,16 @@ mod tests {
     #[test]
     fn our_last_write_counts_until_the_cache_has_caught_up() {
         let (written, key) = (Written::default(), ObjectKey::new("n", "a"));
-        written.remember(key.clone(), 7, status("1/1", "ours"), 5);
+        written.remember(key.clone(), 7, status("1/1", "ours"), Some(5));
         assert_eq!(written.caught_up(&key, 6), None, "that was somebody else's");
         assert_eq!(written.newer_than(&key, 6), Some(status("1/1", "ours")));
         assert_eq!(written.newer_than(&key, 7), None);
         assert_eq!(written.caught_up(&key, 7), Some(5), "that is ours");
         assert_eq!(written.newer_than(&key, 6), None, "and is dropped then");
-        written.remember(key.clone(), 7, status("1/1", "ours"), 5);
+        written.remember(key.clone(), 7, status("1/1", "ours"), Some(5));
         assert_eq!(written.caught_up(&key, 8), None, "somebody else's came after ours");
         assert!(written.ahead().is_empty());
+        written.remember(key.clone(), 7, status("1/1", "ours"), None);
+        assert_eq!(written.caught_up(&key, 7), None, "the write changed nothing, so that version is somebody else's");
     }
 }

@@ -43,14 +43,14 @@ impl Store for Parents {
         let decoded = running.controller.decode(json).or_else(|error| without_status(json, &*running.controller).ok_or(error));
         let object = decoded.map_err(|error| self.unreadable(source, json, error))?;
         let (key, version) = (ObjectKey::of(object.meta()), version_of(&*object, json)?);
-        // The only news in the event of our own status is what we have just written.
+        // The only news in the event of our own status is what we have just told.
         let told = running.written.caught_up(&key, version);
-        let effect = running.parents.observe(Parent::new(object, version, told.unwrap_or(0)), source.epoch);
+        let effect = running.parents.observe(Parent::new(object, version), told, source.epoch);
         let work = WorkKey { controller: self.0, key };
         if let Some(gone) = effect.gone {
             engine.owner_gone(&work, &gone);
         }
-        if effect.work && told.is_none() {
+        if effect.work {
             engine.enqueue(work, Priority::Change);
         }
         Ok(version)
