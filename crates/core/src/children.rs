@@ -1,6 +1,6 @@
 //! The objects that should exist: what `build` returns, and what the engine adds to each before it is applied.
 //!
-//! [`Children`] is the operator's side: kinds are checked by the compiler. [`Desired`](crate::desired::Desired) is the
+//! [`Children`] is the operator's side: kinds are checked by the compiler. [`Desired`] is the
 //! engine's side. Nothing here knows what exists in a cluster.
 
 use std::collections::HashSet;
