@@ -1,7 +1,7 @@
 //! How requests get to the API server: kube's configuration (TLS, tokens, impersonation) around a plain HTTP client.
 //!
-//! kube's own client passes every request through a queue to a task of its own, and through a span. That is a good part of
-//! what a small request costs, so there is nothing here but what changes the request. Behind a proxy, kube's client it is.
+//! kube's own client passes every request through a queue to a task of its own, and through a span. For small
+//! requests that is work for nothing, so there is nothing here but what changes the request. Behind a proxy, kube's client it is.
 
 use bytes::Bytes;
 use http::{Request, Response};
