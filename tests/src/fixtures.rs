@@ -1,6 +1,7 @@
 //! Resources as tests want them, in words: `echo("web").with_replicas(3).labelled("team", "shop")`.
 //!
 //! Only values are made here; no test of this file's own, and nothing that talks to a cluster.
+#![allow(clippy::expect_used)]
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use kubewright::{Metadata, Object};
 use operator_api::echo::{Echo, EchoSpec, ServiceType};
 use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec};
 use operator_api::{echo, echo_test};
+use serde_json::Value;
 
 /// An `Echo` of `example.com` with an empty spec.
 #[must_use]
@@ -29,7 +31,8 @@ pub fn test_echo(name: &str) -> echo_test::Echo {
 #[must_use]
 pub fn preview(name: &str) -> PreviewEnvironment {
     let image = "inanimate/echo-server:latest".into();
-    PreviewEnvironment::new(name, PreviewEnvironmentSpec { image, fqdn: format!("{name}.example.com") })
+    let spec = PreviewEnvironmentSpec { image, fqdn: format!("{name}.example.com"), ..PreviewEnvironmentSpec::default() };
+    PreviewEnvironment::new(name, spec)
 }
 
 /// A namespace as operators read it: its metadata alone.
@@ -174,6 +177,12 @@ impl ExampleEcho for echo::Echo {
 
 /// What a preview can be asked for.
 pub trait Preview {
+    /// These fields, as they are written in a manifest.
+    ///
+    /// # Panics
+    /// When a field does not exist, or has another form.
+    #[must_use]
+    fn with(self, fields: Value) -> Self;
     /// This image.
     #[must_use]
     fn with_image(self, image: &str) -> Self;
@@ -183,6 +192,18 @@ pub trait Preview {
 }
 
 impl Preview for PreviewEnvironment {
+    fn with(mut self, fields: Value) -> Self {
+        let mut spec = serde_json::to_value(&self.spec).expect("a spec is JSON");
+        let asked = fields.as_object().expect("fields are an object").clone();
+        spec.as_object_mut().expect("a spec is an object").extend(asked.clone());
+        self.spec = serde_json::from_value(spec).expect("the fields have the form of the spec");
+        let written = serde_json::to_value(&self.spec).expect("a spec is JSON");
+        for (name, value) in asked {
+            assert_eq!(written[&name], value, "{name} is not a field of the spec, or not all of it is");
+        }
+        self
+    }
+
     fn with_image(mut self, image: &str) -> Self {
         image.clone_into(&mut self.spec.image);
         self

@@ -117,6 +117,36 @@ fn test_echoes() -> Vec<(String, Value)> {
     ]
 }
 
+/// Every field of a preview.
+fn everything() -> Value {
+    json!({
+        "port": 3000,
+        "replicas": 3,
+        "command": ["node", "--enable-source-maps"],
+        "args": ["server.js", "--port=$(PORT)"],
+        "env": [
+            { "name": "PORT", "value": "3000" },
+            { "name": "PASSWORD", "valueFrom": { "secretKeyRef": { "name": "database", "key": "password", "optional": true } } },
+            { "name": "LEVEL", "valueFrom": { "configMapKeyRef": { "name": "settings", "key": "level" } } },
+            { "name": "POD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
+            { "name": "MEMORY", "valueFrom": { "resourceFieldRef": { "resource": "limits.memory", "divisor": "1Mi" } } },
+        ],
+        "envFrom": [{ "configMapRef": { "name": "settings" } }, { "prefix": "DB_", "secretRef": { "name": "database" } }],
+        "resources": { "requests": { "cpu": "50m" }, "limits": { "memory": "256Mi" } },
+        "imagePullSecrets": [{ "name": "registry" }],
+        "pullPolicy": "Always",
+        "revision": "3f2a9c1",
+        "probes": {
+            "readiness": { "path": "/ready", "periodSeconds": 5 },
+            "liveness": { "path": "/live", "port": 9090, "initialDelaySeconds": 10, "timeoutSeconds": 2 },
+            "startup": { "failureThreshold": 60 },
+        },
+        "podSecurity": {
+            "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000, "runAsNonRoot": true, "readOnlyRootFilesystem": true,
+        },
+    })
+}
+
 fn previews() -> Vec<(String, Value)> {
     let world = || Fixed::empty().with(restricted_namespace("locked")).with(namespace("open"));
     let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &world());
@@ -126,6 +156,17 @@ fn previews() -> Vec<(String, Value)> {
         case("in_a_restricted_namespace", preview("pr-17").in_namespace("locked")),
         case("of_an_image_with_a_digest", preview("pr-17").with_image(&format!("example.com/app@sha256:{}", "0a".repeat(32)))),
         case("with_a_long_name_full_of_dots", preview(&format!("p{}", ".7".repeat(126))).with_host("pr-17.example.com")),
+        case("full", preview("pr-17").with(everything())),
+        case("at_a_low_port", preview("pr-17").with(json!({ "port": 80 }))),
+        case(
+            "with_empty_resources",
+            preview("pr-17").with(json!({ "resources": { "limits": {} }, "podSecurity": {}, "probes": {} })),
+        ),
+        case("full_in_a_restricted_namespace", preview("pr-17").in_namespace("locked").with(everything())),
+        case(
+            "invalid_root_in_a_restricted_namespace",
+            preview("pr-17").in_namespace("locked").with(json!({ "podSecurity": { "runAsUser": 0 } })),
+        ),
         case("invalid_name", preview("17-pr").with_host("pr-17.example.com")),
         case("invalid_host_for_everybody", preview("pr-17").with_host("*")),
     ]
@@ -212,10 +253,14 @@ fn every_object_keeps_the_rules_that_hold_for_all() {
     }
 }
 
+/// Previews whose namespace or spec forbids root.
+const MAY_NOT_BE_ROOT: [&str; 4] =
+    ["preview_in_a_restricted_namespace", "preview_full_in_a_restricted_namespace", "preview_full", "sample_preview_full"];
+
 #[test]
 fn every_pod_of_an_echo_passes_the_restricted_standard_and_a_preview_does_where_it_must() {
     for (name, given) in cases() {
-        let open = name.contains("preview") && name != "preview_in_a_restricted_namespace";
+        let open = name.contains("preview") && !MAY_NOT_BE_ROOT.contains(&name.as_str());
         let pods = given.as_array().into_iter().flatten().filter_map(|c| c.pointer("/spec/template/spec"));
         for pod in pods {
             let expected: &[&str] = if open { &["runAsNonRoot is not true"] } else { &[] };

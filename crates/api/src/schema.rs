@@ -3,6 +3,7 @@
 
 use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 /// The longest image reference that we take: 255 characters of name, 128 of tag and 71 of `@sha256:...` fit.
@@ -15,6 +16,11 @@ const IMAGE: &str = concat!(
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?",
     r"(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,})?$",
 );
+
+/// A subdomain of DNS, as most objects of Kubernetes are named.
+const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// The longest one.
+const OBJECT_NAME_LENGTH: u32 = 253;
 
 /// A quantity of cpu, memory and so on, which may be a plain number, too.
 const QUANTITY: &str = "isQuantity(string(self)) && !string(self).startsWith('-')";
@@ -49,6 +55,25 @@ pub(crate) fn image_rule() -> Rule {
     Rule::new(format!("self.matches({})", cel_string(IMAGE))).message(
         "write an image reference like registry.example.com/team/app:1.2.3: the repository in lower case, no https://, no spaces",
     )
+}
+
+/// The name of a `ConfigMap`, Secret and so on: a subdomain of DNS.
+pub(crate) fn object_name(description: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "string",
+        "minLength": 1,
+        "maxLength": OBJECT_NAME_LENGTH,
+        "x-kubernetes-validations": [{
+            "rule": format!("self.matches({})", cel_string(OBJECT_NAME)),
+            "message": "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends",
+        }],
+    })
+}
+
+/// Reads a null as a field that is left out, as the API server does: for fields that are no `Option`s.
+pub(crate) fn null_is_absent<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
 /// What every struct of a resource does to its schema: `#[schemars(transform = schema::kubernetes_style)]`.

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{Capabilities, PodSecurityContext, SeccompProfil
 /// Who a program runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum User {
-    /// This user, whatever the image says.
+    /// This user, whatever the image says. The kubelet refuses to start it as root, unless this is root.
     Id(i64),
     /// The image's own. The kubelet refuses to start it as root.
     NotRoot,
@@ -32,7 +32,7 @@ pub(crate) enum ImageFiles {
 /// The security context of a pod.
 pub(crate) fn of_pod(user: User) -> PodSecurityContext {
     PodSecurityContext {
-        run_as_non_root: (user != User::OfImage).then_some(true),
+        run_as_non_root: (!matches!(user, User::OfImage | User::Id(0))).then_some(true),
         run_as_user: match user {
             User::Id(id) => Some(id),
             User::NotRoot | User::OfImage => None,
@@ -57,9 +57,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fixed_user_is_never_root() {
-        let pod = of_pod(NONROOT);
+    fn a_fixed_user_is_root_only_by_name() {
+        let (pod, root) = (of_pod(NONROOT), of_pod(User::Id(0)));
         assert_eq!((pod.run_as_non_root, pod.run_as_user), (Some(true), Some(65_532)));
+        assert_eq!((root.run_as_non_root, root.run_as_user), (None, Some(0)));
     }
 
     #[test]

@@ -37,7 +37,11 @@ pub(crate) fn blueprint(name: &str) -> Blueprint<'_> {
 
 /// A preview in the namespace `shop`.
 pub(crate) fn preview(name: &str) -> PreviewEnvironment {
-    let spec = PreviewEnvironmentSpec { image: "example.com/app:pr-1".into(), fqdn: format!("{name}.example.com") };
+    let spec = PreviewEnvironmentSpec {
+        image: "example.com/app:pr-1".into(),
+        fqdn: format!("{name}.example.com"),
+        ..PreviewEnvironmentSpec::default()
+    };
     let mut preview = PreviewEnvironment::new(name, spec);
     preview.metadata.namespace = Some("shop".into());
     preview

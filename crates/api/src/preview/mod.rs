@@ -1,12 +1,18 @@
 //! `PreviewEnvironment` of `platform9.com/v1`: an image, running under a host name of its own, one for each pull request.
 //!
 //! - `resource`: the resource and its spec
+//! - `program`, `probes`, `pod`: what runs, how it is asked for its health, how it is confined
 //! - `host`: which host names it takes, and what it says about the others
 //! - `status`: what was observed
 
 mod host;
+mod pod;
+mod probes;
+mod program;
 mod resource;
 mod status;
 
-pub use resource::{PreviewEnvironment, PreviewEnvironmentSpec};
+pub use pod::{PodSecurity, PullPolicy};
+pub use probes::{Probe, Probes};
+pub use resource::{DEFAULT_PORT, DEFAULT_REPLICAS, PreviewEnvironment, PreviewEnvironmentSpec};
 pub use status::PreviewEnvironmentStatus;

@@ -1,13 +1,21 @@
 //! The resource `PreviewEnvironment` and its spec.
 
+use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, LocalObjectReference, ResourceRequirements};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{PreviewEnvironmentStatus, host};
+use super::{PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, host, pod, program};
 use crate::schema;
 
+/// The port of the container when `spec.port` is left out; the schema's default. One that needs no privilege, and the usual
+/// one of images that are made for clusters.
+pub const DEFAULT_PORT: i32 = 8080;
+/// How many pods run when `spec.replicas` is left out; the schema's default. A preview is looked at by a few people; it does not
+/// have to survive the loss of a node.
+pub const DEFAULT_REPLICAS: i32 = 1;
+
 /// What to run, and where it is reached.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "platform9.com",
     version = "v1",
@@ -22,6 +30,11 @@ use crate::schema;
     doc = "A preview of an application under a host name of its own, for example one for each pull request: a Deployment of its image, a Service, and a route from the host name.",
     status = "PreviewEnvironmentStatus",
     derive = "PartialEq",
+    scale(
+        spec_replicas_path = ".spec.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
     printcolumn(
         name = "Ready",
         type_ = "string",
@@ -71,4 +84,92 @@ pub struct PreviewEnvironmentSpec {
         validation = host::no_address()
     )]
     pub fqdn: String,
+
+    /// The port at which the program listens: 1 to 65535, by default 8080. The Service and the route lead there, and stay at their
+    /// own ports whatever it is. Example: 3000
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535), extend("default" = DEFAULT_PORT))]
+    pub port: Option<i32>,
+
+    /// How many pods run: 0 to 5, by default 1. `kubectl scale` changes this field. Example: 2
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 5), extend("default" = DEFAULT_REPLICAS))]
+    pub replicas: Option<i32>,
+
+    /// The program to start in place of the image's own entrypoint, with its first arguments: up to 64 texts of 1 to 4096
+    /// characters. It is not run in a shell. $(NAME) stands for a variable of env, and $$ for a $. Example: [node, server.js]
+    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "program::command")]
+    pub command: Vec<String>,
+
+    /// Arguments in place of the image's own: up to 64 texts of up to 4096 characters, in which $(NAME) and $$ are as in command.
+    /// Example: [--verbose]
+    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "program::args")]
+    pub args: Vec<String>,
+
+    /// Environment variables, up to 128, each name once, in the form that containers of a pod have. By default there are none but
+    /// those of the image. Who may write here can read every Secret of the namespace that they can name.
+    /// Example: [{name: LOG_LEVEL, value: debug}]
+    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "program::env")]
+    pub env: Vec<EnvVar>,
+
+    /// ConfigMaps and Secrets, up to 16, all keys of which become environment variables. A later one replaces variables of an
+    /// earlier one, and env replaces both. Example: [{secretRef: {name: database}}]
+    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "program::env_from")]
+    pub env_from: Vec<EnvFromSource>,
+
+    /// The cpu and memory of each pod, in the form that containers of a pod have. By default nothing is set aside and nothing is
+    /// limited, unless the namespace has a LimitRange. Example: {requests: {cpu: 50m, memory: 64Mi}, limits: {memory: 256Mi}}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::container_resources")]
+    pub resources: Option<ResourceRequirements>,
+
+    /// Secrets of the namespace, up to 8, with which the image is pulled; by default those of the namespace's default service
+    /// account. Example: [{name: registry}]
+    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "pod::image_pull_secrets")]
+    pub image_pull_secrets: Vec<LocalObjectReference>,
+
+    /// When a node pulls the image. IfNotPresent: where it does not have it (the default, so that images that were loaded onto the
+    /// nodes work). Always: at each start of a pod, for tags that move; see revision. Never: not at all. Example: Always
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = PullPolicy::default()))]
+    pub pull_policy: Option<PullPolicy>,
+
+    /// What the preview shows, in words of your own: any text of 1 to 256 characters. A change replaces the pods though the image is
+    /// named as before; together with pullPolicy Always, a tag that moved shows its new content. status.revision says when that has
+    /// happened. By default only a change of the spec replaces pods. Example: 3f2a9c1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub revision: Option<String>,
+
+    /// How the kubelet finds out whether the program works. By default a pod is ready when it accepts connections at its port, and is
+    /// never started again for being silent. Example: {readiness: {path: /healthz}}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probes: Option<Probes>,
+
+    /// Who the program runs as, and what it may write. By default the image's own user, but not root where the namespace enforces the
+    /// Pod Security Standard restricted. Example: {runAsUser: 1000, readOnlyRootFilesystem: true}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_security: Option<PodSecurity>,
+}
+
+impl PreviewEnvironmentSpec {
+    /// The port of the container; [`DEFAULT_PORT`] when the spec does not say.
+    pub fn port(&self) -> i32 {
+        self.port.unwrap_or(DEFAULT_PORT)
+    }
+
+    /// How many pods are asked for; [`DEFAULT_REPLICAS`] when the spec does not say.
+    pub fn replicas(&self) -> i32 {
+        self.replicas.unwrap_or(DEFAULT_REPLICAS)
+    }
+
+    /// When the image is pulled; `IfNotPresent` when the spec does not say.
+    pub fn pull_policy(&self) -> PullPolicy {
+        self.pull_policy.unwrap_or_default()
+    }
 }

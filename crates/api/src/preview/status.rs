@@ -37,6 +37,18 @@ pub struct PreviewEnvironmentStatus {
     #[schemars(length(max = 32))]
     pub ready: Option<String>,
 
+    /// The label selector of the pods, by which `kubectl scale` and its like find them.
+    /// Example: app.kubernetes.io/name=preview
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub selector: Option<String>,
+
+    /// The spec.revision that all pods show, once they do: absent while older pods are being replaced, where no pod is asked for, and
+    /// where the spec names none. Example: 3f2a9c1
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub revision: Option<String>,
+
     /// What is so at present, one entry for each type: Ready, Reconciling, Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::conditions")]

@@ -2,9 +2,11 @@
 //!
 //! - `wire`: how resources are read and written
 //! - `schemas`: names, columns, bounds, defaults, sizes
-//! - `rules`: what is refused beyond the bounds, and the message that says what to write instead
+//! - `rules`: what is refused beyond the bounds, and the message that says what to write instead; `preview_rules`: the same for the
+//!   fields that only a preview has
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod preview_rules;
 mod rules;
 mod schemas;
 mod wire;

@@ -26,7 +26,7 @@ const DOMAIN: &str = "write the full host name with its domain, like preview-1.e
 const ADDRESS: &str = "write a host name like preview-1.example.com, not an IP address: the last part is not a number";
 
 /// What the rules of `K` say about a resource, after the defaults are filled in.
-fn messages<K: CustomResourceExt>(name: &str, spec: &Value) -> Vec<String> {
+pub(crate) fn messages<K: CustomResourceExt>(name: &str, spec: &Value) -> Vec<String> {
     let object = json!({ "metadata": { "name": name }, "spec": spec });
     match Validator::new().validate_with_defaults(&schema_of::<K>(), &object, None) {
         Ok(()) => Vec::new(),
@@ -43,7 +43,7 @@ fn preview(fqdn: &str) -> Vec<String> {
 }
 
 /// No message.
-const PASSES: [&str; 0] = [];
+pub(crate) const PASSES: [&str; 0] = [];
 
 #[test]
 fn an_empty_echo_passes() {

@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::{property, schema_of};
+
 /// Reads one of the resources that users of older operators have, and gives it back as read and as written.
 fn input<K: DeserializeOwned + Serialize>(file: &str) -> (K, Value, Value) {
     let path = format!("{}/../../tests/inputs/{file}", env!("CARGO_MANIFEST_DIR"));
@@ -122,4 +124,52 @@ fn a_mapping_has_the_field_names_of_ambassador() {
             },
         })
     );
+}
+
+#[test]
+fn every_field_of_a_preview_has_its_place_on_the_wire() {
+    let written = json!({
+        "image": "app:1",
+        "fqdn": "a.example.com",
+        "port": 3000,
+        "replicas": 2,
+        "command": ["node"],
+        "args": ["server.js"],
+        "env": [
+            { "name": "A", "value": "b" },
+            { "name": "B", "valueFrom": { "secretKeyRef": { "name": "database", "key": "password", "optional": true } } },
+            { "name": "C", "valueFrom": { "configMapKeyRef": { "name": "settings", "key": "level" } } },
+            { "name": "D", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
+            { "name": "E", "valueFrom": { "resourceFieldRef": { "resource": "limits.memory", "divisor": "1Mi" } } },
+        ],
+        "envFrom": [{ "prefix": "DB_", "secretRef": { "name": "database" } }, { "configMapRef": { "name": "settings" } }],
+        "resources": { "limits": { "memory": "64Mi" } },
+        "imagePullSecrets": [{ "name": "registry" }],
+        "pullPolicy": "Always",
+        "revision": "3f2a9c1",
+        "probes": {
+            "readiness": { "path": "/ready", "port": 9090 },
+            "liveness": { "initialDelaySeconds": 1, "periodSeconds": 2, "timeoutSeconds": 3, "failureThreshold": 4 },
+            "startup": {},
+        },
+        "podSecurity": {
+            "runAsUser": 1000, "runAsGroup": 1001, "fsGroup": 1002, "runAsNonRoot": true, "readOnlyRootFilesystem": true,
+        },
+    });
+    let spec: preview::PreviewEnvironmentSpec = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&spec).unwrap(), written);
+    let all = property(&schema_of::<preview::PreviewEnvironment>(), "spec")["properties"].as_object().unwrap().len();
+    assert_eq!(written.as_object().unwrap().len(), all, "a field of the schema is missing here");
+}
+
+#[test]
+fn a_null_in_a_preview_is_read_as_a_field_that_is_left_out() {
+    let nulls = ["port", "command", "args", "env", "envFrom", "imagePullSecrets", "resources", "probes", "podSecurity"];
+    let mut written = json!({ "image": "app:1", "fqdn": "a.example.com" });
+    let minimal = written.clone();
+    for name in nulls {
+        written[name] = Value::Null;
+    }
+    let spec: preview::PreviewEnvironmentSpec = serde_json::from_value(written).unwrap();
+    assert_eq!(serde_json::to_value(&spec).unwrap(), minimal);
 }

@@ -1,7 +1,5 @@
 //! The Deployment of an `Echo`: its servers.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -9,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::blueprint::Blueprint;
 use super::server::Server;
 use crate::security::{self, ImageFiles};
-use crate::workload;
+use crate::workload::{self, Pods};
 
 /// The name of the one container.
 const CONTAINER: &str = "echo";
@@ -19,7 +17,13 @@ const REQUESTS: [(&str, &str); 2] = [("cpu", "10m"), ("memory", "16Mi")];
 /// The Deployment.
 pub(super) fn deployment(of: &Blueprint<'_>) -> Deployment {
     // The images may have root as their user; neither server needs it, or writes anything.
-    workload::deployment(&of.name, &of.labels, of.replicas, security::NONROOT, container(of))
+    let pods = Pods {
+        replicas: of.replicas,
+        security: security::of_pod(security::NONROOT),
+        container: container(of),
+        ..Pods::default()
+    };
+    workload::deployment(&of.name, &of.labels, pods)
 }
 
 fn container(of: &Blueprint<'_>) -> Container {
@@ -54,15 +58,14 @@ fn resources(asked: Option<&ResourceRequirements>) -> Option<ResourceRequirement
         let requests = REQUESTS.map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned())));
         return Some(ResourceRequirements { requests: Some(requests.into()), ..ResourceRequirements::default() });
     };
-    // Empty maps are left out: to own one would mean to take away what others put there.
-    let stated = |map: &Option<BTreeMap<String, Quantity>>| map.clone().filter(|m| !m.is_empty());
-    let resources = ResourceRequirements { limits: stated(&asked.limits), requests: stated(&asked.requests), claims: None };
-    (resources != ResourceRequirements::default()).then_some(resources)
+    workload::stated_resources(asked)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::testing::blueprint;
 

@@ -1,57 +1,91 @@
-//! The Deployment of a preview: its image, of which nothing is known but that it listens on [`PORT`].
+//! The Deployment of a preview: its image, of which nothing is known but the port that it listens at.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, Probe, TCPSocketAction};
+use k8s_openapi::api::core::v1::{Container, PodSecurityContext};
 
-use super::operator::Blueprint;
-use crate::security::{self, ImageFiles, User};
-use crate::workload;
+use super::blueprint::Blueprint;
+use super::{confinement, probes};
+use crate::security;
+use crate::workload::{self, Pods};
 
 /// The name of the one container.
 const CONTAINER: &str = "app";
-/// Where the image has to listen: a port that needs no privilege, and the usual one of images that are made for clusters.
-const PORT: i32 = 8080;
-/// A preview is looked at by a few people; it does not have to survive the loss of a node.
-pub(super) const REPLICAS: i32 = 1;
+/// The annotation of the pods with the spec's revision: pods of another revision are other pods, whatever their image is named.
+pub(super) const REVISION: &str = "platform9.com/revision";
 
 /// The Deployment.
-pub(super) fn deployment(of: &Blueprint<'_>, user: User) -> Deployment {
-    workload::deployment(&of.name, &of.labels, REPLICAS, user, container(of))
+pub(super) fn deployment(of: &Blueprint<'_>, security: PodSecurityContext) -> Deployment {
+    let revision = |revision: &String| BTreeMap::from([(REVISION.to_owned(), revision.clone())]);
+    workload::deployment(
+        &of.name,
+        &of.labels,
+        Pods {
+            replicas: of.replicas(),
+            security,
+            annotations: of.spec.revision.as_ref().map(revision),
+            image_pull_secrets: stated(&of.spec.image_pull_secrets),
+            container: container(of),
+        },
+    )
 }
 
 fn container(of: &Blueprint<'_>) -> Container {
+    let spec = of.spec;
     Container {
         name: CONTAINER.into(),
-        image: Some(of.image.to_owned()),
-        // Images of previews are often loaded straight onto the nodes, where a pull (the default for `:latest`) would
-        // fail. Each build has a tag of its own where it matters that nothing older is shown.
-        image_pull_policy: Some("IfNotPresent".into()),
-        ports: Some(vec![workload::container_port(PORT)]),
-        // That something listens is all that can be asked of an unknown image: which path it answers, and with what, is its
-        // own business. It is worth asking: a URL that is shown too early is an error page. There is no liveness probe,
-        // because an image that takes long to start would never get there.
-        readiness_probe: Some(Probe {
-            tcp_socket: Some(TCPSocketAction { port: workload::port(), host: None }),
-            ..Probe::default()
-        }),
-        security_context: Some(security::of_container(ImageFiles::Writable)),
+        image: Some(spec.image.clone()),
+        // By default, because images of previews are often loaded straight onto the nodes, where a pull (the default of
+        // Kubernetes for `:latest`) would fail. Each build has a tag of its own where it matters that nothing older is shown.
+        image_pull_policy: Some(spec.pull_policy().as_str().into()),
+        command: stated(&spec.command),
+        args: stated(&spec.args),
+        env: stated(&spec.env),
+        env_from: stated(&spec.env_from),
+        ports: Some(vec![workload::container_port(spec.port())]),
+        readiness_probe: Some(probes::readiness(spec.probes.as_ref())),
+        liveness_probe: probes::liveness(spec.probes.as_ref()),
+        startup_probe: probes::startup(spec.probes.as_ref()),
+        resources: spec.resources.as_ref().and_then(workload::stated_resources),
+        security_context: Some(security::of_container(confinement::files(of))),
         ..Container::default()
     }
+}
+
+/// A list that says something. An empty one is left out: to own it would mean to take away what others put there.
+fn stated<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use k8s_openapi::api::core::v1::{
+        ConfigMapEnvSource, EnvFromSource, EnvVar, LocalObjectReference, PodTemplateSpec, ResourceRequirements,
+    };
+    use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+    use operator_api::preview::{PreviewEnvironmentSpec, PullPolicy};
+
     use super::*;
     use crate::testing::preview;
+
+    /// The pods and the container of a preview that `change` was made to.
+    fn pods(change: impl FnOnce(&mut PreviewEnvironmentSpec)) -> (PodTemplateSpec, Container) {
+        let mut preview = preview("web");
+        change(&mut preview.spec);
+        let mut pods = deployment(&Blueprint::of(&preview), PodSecurityContext::default()).spec.unwrap().template;
+        let container = pods.spec.as_mut().unwrap().containers.remove(0);
+        (pods, container)
+    }
 
     #[test]
     fn the_image_of_the_spec_runs_and_has_to_listen_before_it_counts() {
         let preview = preview("web");
-        let spec = deployment(&Blueprint::of(&preview), User::OfImage).spec.unwrap();
-        assert_eq!(spec.replicas, Some(1));
-        let container = &spec.template.spec.unwrap().containers[0];
+        assert_eq!(deployment(&Blueprint::of(&preview), PodSecurityContext::default()).spec.unwrap().replicas, Some(1));
+        let (_, container) = pods(|_| ());
         assert_eq!(container.image.as_deref(), Some("example.com/app:pr-1"));
+        assert_eq!(container.image_pull_policy.as_deref(), Some("IfNotPresent"));
         assert_eq!(container.ports.as_ref().unwrap()[0].container_port, 8080);
         let probe = container.readiness_probe.as_ref().unwrap().tcp_socket.as_ref().unwrap();
         assert_eq!(probe.port, workload::port());
@@ -59,9 +93,50 @@ mod tests {
     }
 
     #[test]
+    fn what_the_spec_leaves_out_is_nowhere_in_the_pods() {
+        let (template, container) = pods(|spec| spec.resources = Some(ResourceRequirements::default()));
+        assert_eq!(template.metadata.unwrap().annotations, None);
+        assert_eq!(template.spec.unwrap().image_pull_secrets, None);
+        assert_eq!((container.command, container.args, container.env, container.env_from), (None, None, None, None));
+        assert_eq!((container.startup_probe, container.resources), (None, None));
+    }
+
+    #[test]
+    fn the_program_is_started_as_the_spec_says() {
+        let variable = EnvVar { name: "A".into(), value: Some("b".into()), value_from: None };
+        let source = EnvFromSource {
+            config_map_ref: Some(ConfigMapEnvSource { name: "settings".into(), optional: None }),
+            ..EnvFromSource::default()
+        };
+        let limits = BTreeMap::from([("memory".to_owned(), Quantity("64Mi".to_owned()))]);
+        let (template, container) = pods(|spec| {
+            spec.command = vec!["node".into()];
+            spec.args = vec!["server.js".into()];
+            spec.env = vec![variable.clone()];
+            spec.env_from = vec![source.clone()];
+            spec.port = Some(3000);
+            spec.pull_policy = Some(PullPolicy::Always);
+            spec.image_pull_secrets = vec![LocalObjectReference { name: "registry".into() }];
+            spec.resources = Some(ResourceRequirements { limits: Some(limits.clone()), ..ResourceRequirements::default() });
+        });
+        assert_eq!((container.command, container.args), (Some(vec!["node".into()]), Some(vec!["server.js".into()])));
+        assert_eq!((container.env, container.env_from), (Some(vec![variable]), Some(vec![source])));
+        assert_eq!(container.ports.unwrap()[0].container_port, 3000);
+        assert_eq!(container.image_pull_policy.as_deref(), Some("Always"));
+        assert_eq!(container.resources.unwrap().limits, Some(limits));
+        assert_eq!(template.spec.unwrap().image_pull_secrets.unwrap()[0].name, "registry");
+    }
+
+    #[test]
+    fn a_revision_is_a_part_of_the_pods_and_of_nothing_that_selects_them() {
+        let (template, _) = pods(|spec| spec.revision = Some("3f2a9c1".into()));
+        let metadata = template.metadata.unwrap();
+        assert_eq!(metadata.annotations, Some(BTreeMap::from([("platform9.com/revision".to_owned(), "3f2a9c1".to_owned())])));
+        assert_eq!(metadata.labels, pods(|_| ()).0.metadata.unwrap().labels);
+    }
+
+    #[test]
     fn an_unknown_image_may_write_to_its_own_files() {
-        let preview = preview("web");
-        let container = container(&Blueprint::of(&preview));
-        assert_eq!(container.security_context.unwrap().read_only_root_filesystem, None);
+        assert_eq!(pods(|_| ()).1.security_context.unwrap().read_only_root_filesystem, None);
     }
 }

@@ -2,7 +2,7 @@
 
 use operator_api::ambassador::{Mapping, MappingSpec};
 
-use super::operator::Blueprint;
+use super::blueprint::Blueprint;
 use super::service;
 
 /// The Mapping.
@@ -10,7 +10,7 @@ pub(super) fn mapping(of: &Blueprint<'_>) -> Mapping {
     Mapping::new(
         &of.name,
         MappingSpec {
-            hostname: Some(of.host.to_owned()),
+            hostname: Some(of.host().to_owned()),
             prefix: "/".into(),
             service: service::address(of),
             ..MappingSpec::default()

@@ -1,14 +1,22 @@
 //! The operator of `PreviewEnvironment`: a Deployment of the image, a Service in front of it, and a route from the host name.
 //!
-//! - `operator`: [`PreviewOperator`]
+//! - `operator`: [`PreviewOperator`]; `samples`: its examples
+//! - `blueprint`: what a resource asks for, in one form
 //! - `deployment`, `service`, `mapping`: the objects, all named as the PreviewEnvironment is
+//! - `confinement`, `probes`: parts of the Deployment
 //! - `host`: which host names are never routed, whatever the schema let pass
+//! - `rollout`: whether all pods are of the spec
 //! - `status`: what is reported, and the condition [`ROUTED`]
 
+mod blueprint;
+mod confinement;
 mod deployment;
 mod host;
 mod mapping;
 mod operator;
+mod probes;
+mod rollout;
+mod samples;
 mod service;
 mod status;
 

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 
-use super::operator::Blueprint;
+use super::blueprint::Blueprint;
 use crate::workload;
 
 /// The port of the Service.

@@ -4,13 +4,13 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kubewright::core::health::{self, Health};
 use kubewright::core::observed::{ChildState, Outcome};
-use kubewright::{Condition, Observed};
+use kubewright::{Condition, Observed, labels};
 use operator_api::ambassador::{Mapping, MappingStatus};
 use operator_api::preview::PreviewEnvironmentStatus;
 
-use super::deployment::REPLICAS;
-use super::operator::{Blueprint, Owns};
-use super::service;
+use super::blueprint::Blueprint;
+use super::operator::Owns;
+use super::{rollout, service};
 
 /// The condition that says whether the host name leads to the preview.
 pub const ROUTED: &str = "Routed";
@@ -34,13 +34,16 @@ enum Route {
 pub(super) fn status(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> PreviewEnvironmentStatus {
     let deployment = observed.status::<Deployment, _>(&of.name).unwrap_or_default();
     let ready = deployment.ready_replicas.unwrap_or(0);
-    let reached = matches!(route(of, observed), Route::There) && observed.child::<Deployment, _>(&of.name).is_some_and(runs);
+    let runs = ready > 0 && observed.child::<Deployment, _>(&of.name).is_some_and(works);
+    let reached = runs && matches!(route(of, observed), Route::There);
     PreviewEnvironmentStatus {
         url: reached.then(|| url(of)),
+        revision: of.spec.revision.clone().filter(|_| rollout::is_complete(of, observed)),
+        selector: Some(labels::to_query(&of.labels)),
         // The API server leaves zeros out.
         replicas: Some(deployment.replicas.unwrap_or(0)),
         ready_replicas: Some(ready),
-        ready: Some(format!("{ready}/{REPLICAS}")),
+        ready: Some(format!("{ready}/{}", of.replicas())),
         ..PreviewEnvironmentStatus::default()
     }
 }
@@ -49,7 +52,7 @@ pub(super) fn status(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Previ
 pub(super) fn routed(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Condition {
     let address = service::address(of);
     match route(of, observed) {
-        Route::There => Condition::new(ROUTED, Some(true), "RouteInPlace", format!("{} leads to Service {address}", of.host)),
+        Route::There => Condition::new(ROUTED, Some(true), "RouteInPlace", format!("{} leads to Service {address}", of.host())),
         Route::NoApi => Condition::new(
             ROUTED,
             Some(false),
@@ -80,13 +83,13 @@ fn route(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Route {
     }
 }
 
-fn runs(deployment: &ChildState<'_>) -> bool {
+fn works(deployment: &ChildState<'_>) -> bool {
     *deployment.outcome == Outcome::InSync && matches!(health::of(deployment), Health::Ready { .. })
 }
 
 /// Plain HTTP: whether the gateway has a certificate for the host is not known here, and where it has one it redirects.
 fn url(of: &Blueprint<'_>) -> String {
-    format!("http://{}", of.host)
+    format!("http://{}", of.host())
 }
 
 #[cfg(test)]
@@ -111,6 +114,22 @@ mod tests {
         assert_eq!(url(&[("Deployment", RUNS)]), None);
         assert_eq!(url(&[("Mapping", "{}")]), None);
         assert_eq!(url(&[("Deployment", RUNS), ("Mapping", testing::NOT_SERVED)]), None);
+    }
+
+    #[test]
+    fn where_no_pod_is_asked_for_there_is_nothing_to_look_at() {
+        let mut preview = preview("web");
+        preview.spec.replicas = Some(0);
+        let settled = r#"{"observedGeneration":1,"conditions":[{"type":"Available","status":"True"}]}"#;
+        let status = status_of(&PreviewOperator, &preview, &[("Deployment", settled), ("Mapping", "{}")]);
+        assert_eq!((status.url, status.ready.as_deref()), (None, Some("0/0")));
+    }
+
+    #[test]
+    fn a_scale_knows_by_which_labels_the_pods_are_found() {
+        let status = status_of(&PreviewOperator, &preview("web"), &[]);
+        let selector = "app.kubernetes.io/instance=web,app.kubernetes.io/name=preview";
+        assert_eq!(status.selector.as_deref(), Some(selector));
     }
 
     #[test]

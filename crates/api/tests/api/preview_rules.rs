@@ -1,0 +1,158 @@
+//! What is refused in a `PreviewEnvironment` beside its image and its host: each rule lets something pass and refuses something,
+//! with a message that says what to write instead.
+
+use serde_json::{Value, json};
+
+use operator_api::preview::PreviewEnvironment;
+
+use crate::rules::{PASSES, messages};
+
+const VARIABLE: &str = "write a name like LOG_LEVEL: letters, digits, _, - and dots, beginning with a letter or _";
+const ONE_VALUE: &str = "a variable has one value: write value or valueFrom, not both";
+const ONE_SOURCE: &str = "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef";
+const ONE_SET: &str = "write exactly one of secretRef and configMapRef; several are several items of the list";
+const NUL: &str = "leave out the NUL character (\\u0000): no program can be started with it";
+const OBJECT_NAME: &str =
+    "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends";
+const KEY: &str = "write a key: letters, digits, -, _ and dots";
+const FIELD: &str =
+    "write the path of a field that pods can be asked for, like metadata.name, metadata.labels['KEY'] or status.podIP";
+const RESOURCE: &str = "write limits or requests, a dot and the resource, like limits.memory or requests.cpu";
+const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not negative, and a unit without a space";
+const PREFIX: &str = "write a prefix like DB_: letters, digits, _, - and dots, beginning with a letter or _";
+const PATH: &str = "write a path from the root, like /healthz: no scheme, no host";
+const ROOT: &str = "user 0 is root, which runAsNonRoot forbids: write another runAsUser such as 1000, or leave runAsNonRoot out";
+
+/// What the rules say about a preview with these fields beside image and host.
+fn with(fields: &Value) -> Vec<String> {
+    let mut spec = json!({ "image": "app:1", "fqdn": "web.example.com" });
+    let fields = fields.as_object().unwrap().clone();
+    spec.as_object_mut().unwrap().extend(fields);
+    messages::<PreviewEnvironment>("web", &spec)
+}
+
+fn env(variable: &Value) -> Vec<String> {
+    with(&json!({ "env": [variable] }))
+}
+
+fn env_from(source: &Value) -> Vec<String> {
+    with(&json!({ "envFrom": [source] }))
+}
+
+#[test]
+fn an_image_and_a_host_are_enough() {
+    assert_eq!(with(&json!({})), PASSES);
+}
+
+#[test]
+fn a_variable_has_a_name_that_programs_can_read() {
+    for name in ["LOG_LEVEL", "a", "_", "a.b-c", "A1"] {
+        assert_eq!(env(&json!({ "name": name, "value": "x" })), PASSES, "{name}");
+    }
+    for name in ["", "1A", "A B", "A=B", "ä", ".a", "-a", "A\n"] {
+        assert_eq!(env(&json!({ "name": name, "value": "x" })), [VARIABLE], "{name:?}");
+    }
+}
+
+#[test]
+fn a_variable_has_a_value_from_one_place() {
+    assert_eq!(env(&json!({ "name": "A" })), PASSES, "empty, as Kubernetes has it");
+    assert_eq!(env(&json!({ "name": "A", "value": "" })), PASSES);
+    let pod = json!({ "fieldRef": { "fieldPath": "metadata.name" } });
+    assert_eq!(env(&json!({ "name": "A", "valueFrom": pod })), PASSES);
+    assert_eq!(env(&json!({ "name": "A", "value": "x", "valueFrom": pod })), [ONE_VALUE]);
+    assert_eq!(env(&json!({ "name": "A", "valueFrom": {} })), [ONE_SOURCE]);
+    let key = json!({ "name": "a", "key": "b" });
+    for source in ["secretKeyRef", "configMapKeyRef"] {
+        assert_eq!(env(&json!({ "name": "A", "valueFrom": { source: key } })), PASSES);
+    }
+    assert_eq!(env(&json!({ "name": "A", "valueFrom": { "secretKeyRef": key, "configMapKeyRef": key } })), [ONE_SOURCE]);
+}
+
+#[test]
+fn a_key_of_a_secret_or_config_map_is_named_as_it_is_there() {
+    for source in ["secretKeyRef", "configMapKeyRef"] {
+        let of = |name: &str, key: &str| env(&json!({ "name": "A", "valueFrom": { source: { "name": name, "key": key } } }));
+        assert_eq!(of("my.secret-1", "tls.key_A-1"), PASSES);
+        for name in ["", "Upper", "a_b", "-a", "a/b"] {
+            assert_eq!(of(name, "key"), [OBJECT_NAME], "{name:?}");
+        }
+        for key in ["", "a b", "a/b"] {
+            assert_eq!(of("name", key), [KEY], "{key:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pod_is_asked_for_what_it_can_tell() {
+    let field = |path: &str| env(&json!({ "name": "A", "valueFrom": { "fieldRef": { "fieldPath": path } } }));
+    for path in ["metadata.name", "metadata.labels['app.kubernetes.io/name']", "spec.nodeName", "status.podIPs"] {
+        assert_eq!(field(path), PASSES, "{path}");
+    }
+    for path in ["", "name", "metadata.labels", "spec.containers", "status.phase"] {
+        assert_eq!(field(path), [FIELD], "{path}");
+    }
+    let resource = |of: &Value| env(&json!({ "name": "A", "valueFrom": { "resourceFieldRef": of } }));
+    assert_eq!(resource(&json!({ "resource": "limits.memory", "divisor": "1Mi" })), PASSES);
+    assert_eq!(resource(&json!({ "resource": "requests.ephemeral-storage" })), PASSES);
+    assert_eq!(resource(&json!({ "resource": "memory" })), [RESOURCE]);
+}
+
+#[test]
+fn a_set_of_variables_is_one_secret_or_one_config_map() {
+    let name = json!({ "name": "settings" });
+    assert_eq!(env_from(&json!({ "configMapRef": name })), PASSES);
+    assert_eq!(env_from(&json!({ "secretRef": name, "prefix": "DB_" })), PASSES);
+    assert_eq!(env_from(&json!({ "secretRef": name, "prefix": "" })), PASSES);
+    assert_eq!(env_from(&json!({})), [ONE_SET]);
+    assert_eq!(env_from(&json!({ "secretRef": name, "configMapRef": name })), [ONE_SET]);
+    assert_eq!(env_from(&json!({ "secretRef": { "name": "My Secret" } })), [OBJECT_NAME]);
+    assert_eq!(env_from(&json!({ "secretRef": name, "prefix": "1" })), [PREFIX]);
+}
+
+#[test]
+fn nothing_that_a_program_is_started_with_contains_nul() {
+    assert_eq!(with(&json!({ "command": ["sh"], "args": ["-c", "", "echo $(A)\n"] })), PASSES);
+    assert_eq!(with(&json!({ "command": ["a\0b"] })), [NUL]);
+    assert_eq!(with(&json!({ "args": ["a", "a\0b"] })), [NUL]);
+    assert_eq!(env(&json!({ "name": "A", "value": "a\0" })), [NUL]);
+}
+
+#[test]
+fn a_secret_for_the_image_is_named_as_it_is_in_the_namespace() {
+    assert_eq!(with(&json!({ "imagePullSecrets": [{ "name": "registry" }] })), PASSES);
+    assert_eq!(with(&json!({ "imagePullSecrets": [{ "name": "Registry" }] })), [OBJECT_NAME]);
+}
+
+#[test]
+fn a_probe_asks_for_a_path_from_the_root() {
+    for probe in ["readiness", "liveness", "startup"] {
+        assert_eq!(with(&json!({ "probes": { probe: {} } })), PASSES);
+        assert_eq!(with(&json!({ "probes": { probe: { "path": "/" } } })), PASSES);
+        for path in ["healthz", "http://localhost/healthz"] {
+            assert_eq!(with(&json!({ "probes": { probe: { "path": path } } })), [PATH], "{path}");
+        }
+    }
+}
+
+#[test]
+fn root_is_not_asked_for_and_forbidden_at_once() {
+    let security = |user: i64, non_root: Option<bool>| {
+        let mut security = json!({ "runAsUser": user });
+        if let Some(non_root) = non_root {
+            security["runAsNonRoot"] = non_root.into();
+        }
+        with(&json!({ "podSecurity": security }))
+    };
+    assert_eq!(security(0, Some(true)), [ROOT]);
+    for (user, non_root) in [(0, None), (0, Some(false)), (1000, Some(true)), (1000, None)] {
+        assert_eq!(security(user, non_root), PASSES);
+    }
+    assert_eq!(with(&json!({ "podSecurity": { "runAsNonRoot": true } })), PASSES);
+}
+
+#[test]
+fn what_has_a_quantity_is_checked_as_in_an_echo() {
+    assert_eq!(with(&json!({ "resources": { "limits": { "memory": "64Mi" } } })), PASSES);
+    assert_eq!(with(&json!({ "resources": { "limits": { "memory": "64 Mi" } } })), [QUANTITY]);
+}

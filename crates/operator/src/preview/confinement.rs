@@ -1,0 +1,168 @@
+//! Who the pods of a preview run as: what the spec says, within what the namespace enforces.
+
+use k8s_openapi::api::core::v1::{Namespace, PodSecurityContext, Sysctl};
+use kubewright::{Invalid, Metadata, ObjectKey, View};
+use operator_api::preview::PodSecurity;
+
+use super::blueprint::Blueprint;
+use crate::security::{self, ImageFiles, User};
+
+/// The label by which Pod Security admission knows what to enforce in a namespace.
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+/// Its strictest value.
+const RESTRICTED: &str = "restricted";
+/// The first port that a program without privileges may listen at.
+const FIRST_UNPRIVILEGED_PORT: i32 = 1024;
+/// Moves that border for the pod alone: one of the settings that every Pod Security Standard allows.
+const PORT_BORDER: &str = "net.ipv4.ip_unprivileged_port_start";
+
+/// The security context of the pods.
+///
+/// # Errors
+/// [`Invalid`] for what the namespace would not let in: it says so here rather than in pods that never come up.
+pub(super) fn of_pods(of: &Blueprint<'_>, view: &View<'_, (Metadata<Namespace>,)>) -> Result<PodSecurityContext, Invalid> {
+    let asked = of.spec.pod_security.clone().unwrap_or_default();
+    let restricted = is_restricted(of, view);
+    if restricted {
+        check(&asked, of.namespace)?;
+    }
+    // No container here has a capability, not even root: without this, nobody could listen at such a port.
+    let border = || vec![Sysctl { name: PORT_BORDER.into(), value: of.spec.port().to_string() }];
+    Ok(PodSecurityContext {
+        run_as_group: asked.run_as_group,
+        fs_group: asked.fs_group,
+        sysctls: (of.spec.port() < FIRST_UNPRIVILEGED_PORT).then(border),
+        ..security::of_pod(user(&asked, restricted))
+    })
+}
+
+/// What the program may do to the files of its image.
+pub(super) fn files(of: &Blueprint<'_>) -> ImageFiles {
+    match &of.spec.pod_security {
+        Some(PodSecurity { read_only_root_filesystem: Some(true), .. }) => ImageFiles::ReadOnly,
+        _ => ImageFiles::Writable,
+    }
+}
+
+/// Most images of applications have root as their user, so that is forbidden only where the spec says so, or where the
+/// namespace would not let the pods in otherwise.
+fn user(asked: &PodSecurity, restricted: bool) -> User {
+    match asked.run_as_user {
+        Some(id) => User::Id(id),
+        None if restricted || asked.run_as_non_root == Some(true) => User::NotRoot,
+        None => User::OfImage,
+    }
+}
+
+fn is_restricted(of: &Blueprint<'_>, view: &View<'_, (Metadata<Namespace>,)>) -> bool {
+    let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(of.namespace));
+    namespace
+        .is_some_and(|n| n.metadata.labels.as_ref().and_then(|l| l.get(ENFORCE)).is_some_and(|enforced| enforced == RESTRICTED))
+}
+
+fn check(asked: &PodSecurity, namespace: &str) -> Result<(), Invalid> {
+    let refuse = |what: &str, instead: &str| {
+        Err(Invalid::new(
+            "PodSecurityNotAllowed",
+            format!(
+                "the namespace {namespace} enforces the Pod Security Standard restricted, which forbids root, and \
+                 spec.podSecurity.{what}: {instead}"
+            ),
+        ))
+    };
+    if asked.run_as_user == Some(0) {
+        return refuse("runAsUser is 0", "write another user id such as 1000, or leave runAsUser out");
+    }
+    if asked.run_as_non_root == Some(false) {
+        return refuse("runAsNonRoot is false", "write true, or leave runAsNonRoot out");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use kubewright::core::view::Fixed;
+    use operator_api::preview::PreviewEnvironment;
+
+    use super::*;
+    use crate::testing::{namespace, preview};
+
+    fn with(pod_security: PodSecurity) -> PreviewEnvironment {
+        let mut preview = preview("web");
+        preview.spec.pod_security = Some(pod_security);
+        preview
+    }
+
+    fn pods_in(labels: &[(&str, &str)], preview: &PreviewEnvironment) -> Result<PodSecurityContext, Invalid> {
+        let source = Fixed::empty().with(namespace("shop", labels)).with(namespace("other", &[(ENFORCE, RESTRICTED)]));
+        of_pods(&Blueprint::of(preview), &View::new(&source))
+    }
+
+    fn user_in(labels: &[(&str, &str)]) -> (Option<bool>, Option<i64>) {
+        let context = pods_in(labels, &preview("web")).unwrap();
+        (context.run_as_non_root, context.run_as_user)
+    }
+
+    #[test]
+    fn root_is_forbidden_exactly_where_the_namespace_forbids_it() {
+        assert_eq!(user_in(&[(ENFORCE, RESTRICTED)]), (Some(true), None));
+        assert_eq!(user_in(&[(ENFORCE, "baseline")]), (None, None));
+        assert_eq!(user_in(&[("pod-security.kubernetes.io/warn", RESTRICTED)]), (None, None));
+        assert_eq!(user_in(&[]), (None, None));
+    }
+
+    #[test]
+    fn a_namespace_that_nobody_knows_is_taken_for_an_unrestricted_one() {
+        let context = of_pods(&Blueprint::of(&preview("web")), &View::new(&Fixed::empty())).unwrap();
+        assert_eq!((context.run_as_non_root, context.run_as_user), (None, None));
+    }
+
+    #[test]
+    fn the_ids_of_the_spec_are_the_ids_of_the_pods() {
+        let ids =
+            PodSecurity { run_as_user: Some(1000), run_as_group: Some(1001), fs_group: Some(1002), ..PodSecurity::default() };
+        for labels in [&[][..], &[(ENFORCE, RESTRICTED)]] {
+            let context = pods_in(labels, &with(ids.clone())).unwrap();
+            assert_eq!((context.run_as_user, context.run_as_group, context.fs_group), (Some(1000), Some(1001), Some(1002)));
+            assert_eq!(context.run_as_non_root, Some(true));
+        }
+    }
+
+    #[test]
+    fn root_has_to_be_asked_for_and_is_refused_where_the_namespace_would_not_let_it_in() {
+        let root = PodSecurity { run_as_user: Some(0), ..PodSecurity::default() };
+        let context = pods_in(&[], &with(root.clone())).unwrap();
+        assert_eq!((context.run_as_user, context.run_as_non_root), (Some(0), None));
+        let perhaps = PodSecurity { run_as_non_root: Some(false), ..PodSecurity::default() };
+        assert_eq!(pods_in(&[], &with(perhaps.clone())).unwrap().run_as_non_root, None);
+        for (asked, field) in [(root, "runAsUser is 0"), (perhaps, "runAsNonRoot is false")] {
+            let refused = pods_in(&[(ENFORCE, RESTRICTED)], &with(asked)).unwrap_err();
+            assert_eq!(refused.reason, "PodSecurityNotAllowed");
+            assert!(refused.message.contains("the namespace shop enforces") && refused.message.contains(field), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_spec_may_forbid_root_and_writing_where_the_namespace_does_not() {
+        let strict = PodSecurity { run_as_non_root: Some(true), read_only_root_filesystem: Some(true), ..PodSecurity::default() };
+        let strict = with(strict);
+        assert_eq!(pods_in(&[], &strict).unwrap().run_as_non_root, Some(true));
+        assert_eq!(files(&Blueprint::of(&strict)), ImageFiles::ReadOnly);
+        assert_eq!(files(&Blueprint::of(&preview("web"))), ImageFiles::Writable);
+        let writable = with(PodSecurity { read_only_root_filesystem: Some(false), ..PodSecurity::default() });
+        assert_eq!(files(&Blueprint::of(&writable)), ImageFiles::Writable);
+    }
+
+    #[test]
+    fn a_low_port_can_be_listened_at_without_a_privilege() {
+        let sysctls = |port| {
+            let mut preview = preview("web");
+            preview.spec.port = port;
+            pods_in(&[], &preview).unwrap().sysctls
+        };
+        let border = Sysctl { name: "net.ipv4.ip_unprivileged_port_start".into(), value: "80".into() };
+        assert_eq!(sysctls(Some(80)), Some(vec![border]));
+        assert_eq!((sysctls(Some(1024)), sysctls(None)), (None, None));
+    }
+}

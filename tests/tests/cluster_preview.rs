@@ -1,0 +1,204 @@
+//! What a preview does for its users, on a real control plane: new pods for a new revision, a scale, and a
+//! refusal that says what to write instead for every field that can be wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::ResourceExt;
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::ApiResource;
+use operator_api::preview::PreviewEnvironment;
+use serde_json::{Value, json};
+use tests::cluster::{Sandbox, condition, seen};
+use tests::fixtures::{Preview, preview};
+
+fn deployed(deployment: &Deployment) -> Value {
+    serde_json::to_value(deployment.spec.as_ref().unwrap()).unwrap()
+}
+
+fn revision(preview: &PreviewEnvironment) -> Option<&str> {
+    preview.status.as_ref()?.revision.as_deref()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_and_a_host_are_enough_as_they_have_always_been() {
+    let sandbox = Sandbox::new("minimal").await;
+    let _operator = sandbox.operate().await;
+    let path = format!("{}/inputs/preview-environment.yaml", env!("CARGO_MANIFEST_DIR"));
+    let input: PreviewEnvironment = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    sandbox.create(&input).await;
+    let name = input.name_any();
+    let ready: PreviewEnvironment = sandbox.ready(&name).await;
+    assert_eq!((&ready.spec.image, &ready.spec.fqdn), (&input.spec.image, &input.spec.fqdn));
+    let status = ready.status.as_ref().unwrap();
+    assert_eq!((status.ready.as_deref(), status.url.as_deref(), revision(&ready)), (Some("1/1"), None, None));
+    let spec = deployed(&sandbox.get(&name).await);
+    let container = &spec["template"]["spec"]["containers"][0];
+    assert_eq!((&container["image"], &container["ports"][0]["containerPort"]), (&json!(input.spec.image), &json!(8080)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_revision_replaces_the_pods_and_is_shown_when_it_has() {
+    let sandbox = Sandbox::new("revision").await;
+    let _operator = sandbox.operate().await;
+    sandbox.create(&preview("web").with(json!({ "revision": "one", "replicas": 2 }))).await;
+    let shows = |wanted: &'static str| move |preview: &PreviewEnvironment| revision(preview) == Some(wanted);
+    sandbox.until("web", "shows the first revision", shows("one")).await;
+    let before: Vec<String> = sandbox.list::<Pod>().await.iter().map(ResourceExt::name_any).collect();
+    assert_eq!(before.len(), 2);
+
+    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "revision": "two" } })).await;
+    let web: PreviewEnvironment = sandbox.until("web", "shows the second revision", shows("two")).await;
+    assert!(condition(&web, "Ready").holds(), "{}", seen(&web));
+    for pod in sandbox.list::<Pod>().await.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+        assert!(!before.contains(&pod.name_any()), "{} is left over", pod.name_any());
+        assert_eq!(pod.annotations().get("platform9.com/revision").map(String::as_str), Some("two"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_has_a_scale_like_a_deployment() {
+    let sandbox = Sandbox::new("scale").await;
+    let _operator = sandbox.operate().await;
+    sandbox.create(&preview("web")).await;
+    sandbox.ready::<PreviewEnvironment>("web").await;
+    let api: Api<PreviewEnvironment> = sandbox.api();
+    let patch = Patch::Merge(json!({ "spec": { "replicas": 3 } }));
+    api.patch_scale("web", &PatchParams::default(), &patch).await.unwrap();
+    let has = |ready: &'static str| {
+        move |preview: &PreviewEnvironment| preview.status.as_ref().and_then(|status| status.ready.as_deref()) == Some(ready)
+    };
+    sandbox.until("web", "has three pods", has("3/3")).await;
+    let scale = api.get_scale("web").await.unwrap();
+    let status = scale.status.unwrap();
+    assert_eq!((scale.spec.unwrap().replicas, status.replicas), (Some(3), 3));
+    let pods = Api::<Pod>::namespaced(sandbox.client(), sandbox.namespace());
+    let selected = pods.list(&kube::api::ListParams::default().labels(&status.selector.unwrap())).await.unwrap();
+    assert_eq!(selected.items.len(), 3);
+
+    let too_many = Patch::Merge(json!({ "spec": { "replicas": 6 } }));
+    let refused = api.patch_scale("web", &PatchParams::default(), &too_many).await.unwrap_err().to_string();
+    assert!(refused.contains("should be less than or equal to 5"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_spec_says_about_the_program_is_what_the_api_server_keeps_of_the_pods() {
+    let sandbox = Sandbox::new("program").await;
+    let operator = sandbox.operate().await;
+    let fields = json!({
+        "port": 80,
+        "command": ["node"],
+        "args": ["server.js"],
+        "env": [{ "name": "PORT", "value": "80" }, { "name": "POD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }],
+        "envFrom": [{ "prefix": "A_", "configMapRef": { "name": "settings", "optional": true } }],
+        "resources": { "requests": { "cpu": "10m" }, "limits": { "memory": "64Mi" } },
+        "imagePullSecrets": [{ "name": "registry" }],
+        "probes": { "readiness": { "path": "/ready" }, "liveness": {}, "startup": { "failureThreshold": 60 } },
+        "podSecurity": { "runAsUser": 1000, "fsGroup": 1000, "readOnlyRootFilesystem": true },
+    });
+    sandbox.create(&preview("web").with(fields)).await;
+    sandbox.ready::<PreviewEnvironment>("web").await;
+    let pod = sandbox.list::<Pod>().await.remove(0);
+    let spec = serde_json::to_value(pod.spec.unwrap()).unwrap();
+    let container = &spec["containers"][0];
+    assert_eq!((&container["command"], &container["args"]), (&json!(["node"]), &json!(["server.js"])));
+    assert_eq!((&container["ports"][0]["containerPort"], &container["env"][0]["value"]), (&json!(80), &json!("80")));
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], json!("/ready"));
+    assert_eq!(container["livenessProbe"]["tcpSocket"]["port"], json!("http"));
+    assert_eq!(spec["securityContext"]["sysctls"][0]["value"], json!("80"));
+    let service: Service = sandbox.get("web").await;
+    assert_eq!(service.spec.unwrap().ports.unwrap()[0].port, 80);
+    // Quantities, probes and sources have defaults of their own: none of them is a difference.
+    let counted = operator.at_rest().await;
+    sandbox.merge::<PreviewEnvironment>("web", json!({ "metadata": { "annotations": { "a": "b" } } })).await;
+    let again = operator.at_rest().await;
+    assert_eq!(again.requests("apply"), counted.requests("apply"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restricted_namespace_refuses_root_in_words_and_not_in_pods_that_never_come() {
+    let sandbox = Sandbox::with_labels("root", &[("pod-security.kubernetes.io/enforce", "restricted")]).await;
+    let _operator = sandbox.operate().await;
+    sandbox.create(&preview("web").with(json!({ "podSecurity": { "runAsUser": 0 } }))).await;
+    let web: PreviewEnvironment = sandbox.not_ready("web", "PodSecurityNotAllowed").await;
+    let stalled = condition(&web, "Stalled");
+    assert!(stalled.holds() && stalled.message.contains("write another user id such as 1000"), "{}", seen(&web));
+    assert!(sandbox.find::<Deployment>("web").await.is_none());
+    let user = json!({ "spec": { "port": 80, "podSecurity": { "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000 } } });
+    sandbox.merge::<PreviewEnvironment>("web", user).await;
+    sandbox.ready::<PreviewEnvironment>("web").await;
+}
+
+/// Fields that are refused, and what the answer says.
+fn refusals() -> Vec<(Value, &'static str)> {
+    let env = |variable: Value| json!({ "env": [variable] });
+    let from = |source: Value| json!({ "env": [{ "name": "A", "valueFrom": source }] });
+    vec![
+        (json!({ "port": 0 }), "should be greater than or equal to 1"),
+        (json!({ "port": 65_536 }), "should be less than or equal to 65535"),
+        (json!({ "replicas": 6 }), "should be less than or equal to 5"),
+        (json!({ "command": [""] }), "should be at least 1 chars long"),
+        (json!({ "args": ["a\0"] }), "leave out the NUL character"),
+        (env(json!({ "name": "1A" })), "write a name like LOG_LEVEL"),
+        (env(json!({ "name": "A", "value": 1 })), "must be of type string"),
+        (
+            env(json!({ "name": "A", "value": "a", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } })),
+            "write value or valueFrom",
+        ),
+        (json!({ "env": [{ "name": "A" }, { "name": "A" }] }), "Duplicate value"),
+        (from(json!({})), "write exactly one of secretKeyRef"),
+        (from(json!({ "secretKeyRef": { "name": "a" } })), "key: Required value"),
+        (from(json!({ "secretKeyRef": { "name": "A", "key": "a" } })), "write the name as kubectl get shows it"),
+        (from(json!({ "configMapKeyRef": { "name": "a", "key": "a b" } })), "write a key"),
+        (from(json!({ "fieldRef": { "fieldPath": "spec" } })), "write the path of a field"),
+        (from(json!({ "resourceFieldRef": { "resource": "cpu" } })), "write limits or requests"),
+        (
+            from(json!({ "resourceFieldRef": { "resource": "limits.memory", "divisor": "2Mi" } })),
+            "supported values: \"1m\", \"1\"",
+        ),
+        (json!({ "envFrom": [{}] }), "write exactly one of secretRef and configMapRef"),
+        (json!({ "envFrom": [{ "prefix": "1", "secretRef": { "name": "a" } }] }), "write a prefix like DB_"),
+        (json!({ "resources": { "limits": { "cpu": "much" } } }), "write a quantity like 500m"),
+        (json!({ "imagePullSecrets": [{ "name": "a" }, { "name": "a" }] }), "Duplicate value"),
+        (json!({ "pullPolicy": "Sometimes" }), "supported values: \"Always\", \"IfNotPresent\", \"Never\""),
+        (json!({ "revision": "" }), "should be at least 1 chars long"),
+        (json!({ "probes": { "readiness": { "path": "healthz" } } }), "write a path from the root"),
+        (json!({ "probes": { "liveness": { "periodSeconds": 0 } } }), "should be greater than or equal to 1"),
+        (json!({ "podSecurity": { "runAsUser": 0, "runAsNonRoot": true } }), "user 0 is root"),
+        (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_cannot_work_is_refused_with_what_to_write_instead() {
+    let sandbox = Sandbox::new("fields").await;
+    let resource = ApiResource::erase::<PreviewEnvironment>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
+    for (fields, says) in refusals() {
+        let mut spec = json!({ "image": "app:1", "fqdn": "web.example.com" });
+        spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let mut object = DynamicObject::new("web", &resource);
+        object.data = json!({ "spec": spec });
+        match api.create(&PostParams::default(), &object).await {
+            Err(kube::Error::Api(status)) => {
+                assert!(status.message.contains(says), "{fields}: {says:?} is not in: {}", status.message);
+            }
+            other => panic!("{fields}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_may_ask_for_is_no_field_at_all() {
+    let sandbox = Sandbox::new("privileges").await;
+    let api: Api<PreviewEnvironment> = sandbox.api();
+    for (field, value) in
+        [("privileged", json!(true)), ("hostNetwork", json!(true)), ("capabilities", json!({ "add": ["SYS_ADMIN"] }))]
+    {
+        let spec = json!({ "image": "app:1", "fqdn": "web.example.com", "podSecurity": { field: value } });
+        let body = json!({ "apiVersion": "platform9.com/v1", "kind": "PreviewEnvironment", "metadata": { "name": "web" }, "spec": spec });
+        let params = PatchParams::apply("tests").validation_strict();
+        let refused = api.patch("web", &params, &Patch::Apply(body)).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("spec.podSecurity.{field}")), "{refused}");
+    }
+}
