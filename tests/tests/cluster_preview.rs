@@ -165,6 +165,9 @@ fn refusals() -> Vec<(Value, &'static str)> {
         (json!({ "probes": { "readiness": { "path": "healthz" } } }), "write a path from the root"),
         (json!({ "probes": { "liveness": { "periodSeconds": 0 } } }), "should be greater than or equal to 1"),
         (json!({ "podSecurity": { "runAsUser": 0, "runAsNonRoot": true } }), "user 0 is root"),
+        (json!({ "source": { "pullRequest": 0 } }), "should be greater than or equal to 1"),
+        (json!({ "source": { "branch": "a\nb" } }), "write one line of text"),
+        (json!({ "source": { "url": "javascript:alert(1)" } }), "write a whole address"),
         (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),
     ]
 }

@@ -144,6 +144,7 @@ fn everything() -> Value {
         "podSecurity": {
             "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000, "runAsNonRoot": true, "readOnlyRootFilesystem": true,
         },
+        "source": { "provider": "mark-p", "repository": "mark/r", "pullRequest": 17, "branch": "mark-b", "author": "mark-a" },
     })
 }
 
@@ -203,7 +204,7 @@ fn each_case_has_a_name_of_its_own() {
 }
 
 #[test]
-fn no_label_or_annotation_of_a_resource_reaches_its_objects() {
+fn no_label_or_annotation_or_source_of_a_resource_reaches_its_objects() {
     fn assert_none_copied<K: Object>(resource: &K) {
         let marked = resource.clone().labelled("marker.example.com/l", "mark-l").annotated("marker.example.com/a", "mark-a");
         let (_, plain) = case("plain", resource, &Fixed::empty());
@@ -214,6 +215,7 @@ fn no_label_or_annotation_of_a_resource_reaches_its_objects() {
     assert_none_copied(&echo("web"));
     assert_none_copied(&test_echo("web"));
     assert_none_copied(&preview("web"));
+    assert_none_copied(&preview("web").with(everything()));
 }
 
 #[test]

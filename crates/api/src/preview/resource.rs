@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, LocalObjectReference, Re
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, host, pod, program};
+use super::{PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Source, host, pod, program};
 use crate::schema;
 
 /// The port of the container when `spec.port` is left out; the schema's default. One that needs no privilege, and the usual
@@ -46,6 +46,12 @@ pub const DEFAULT_REPLICAS: i32 = 1;
         type_ = "string",
         description = "Where to look at it",
         json_path = ".status.url"
+    ),
+    printcolumn(
+        name = "PR",
+        type_ = "integer",
+        description = "Which pull request it shows, as its author says",
+        json_path = ".spec.source.pullRequest"
     ),
     printcolumn(
         name = "Age",
@@ -155,6 +161,11 @@ pub struct PreviewEnvironmentSpec {
     /// Pod Security Standard restricted. Example: {runAsUser: 1000, readOnlyRootFilesystem: true}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_security: Option<PodSecurity>,
+
+    /// What the preview shows, for people and their tools to read: nothing is decided from it, and none of it reaches the pods.
+    /// Example: {provider: github, repository: team/app, pullRequest: 17}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 impl PreviewEnvironmentSpec {

@@ -22,6 +22,8 @@ const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number th
 const PREFIX: &str = "write a prefix like DB_: letters, digits, _, - and dots, beginning with a letter or _";
 const PATH: &str = "write a path from the root, like /healthz: no scheme, no host";
 const ROOT: &str = "user 0 is root, which runAsNonRoot forbids: write another runAsUser such as 1000, or leave runAsNonRoot out";
+const CONTROL: &str = "write one line of text: no line breaks, tabs or other control characters";
+const ADDRESS: &str = "write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces";
 
 /// What the rules say about a preview with these fields beside image and host.
 fn with(fields: &Value) -> Vec<String> {
@@ -155,4 +157,26 @@ fn root_is_not_asked_for_and_forbidden_at_once() {
 fn what_has_a_quantity_is_checked_as_in_an_echo() {
     assert_eq!(with(&json!({ "resources": { "limits": { "memory": "64Mi" } } })), PASSES);
     assert_eq!(with(&json!({ "resources": { "limits": { "memory": "64 Mi" } } })), [QUANTITY]);
+}
+
+#[test]
+fn what_is_only_shown_cannot_do_anything_to_a_terminal() {
+    for field in ["provider", "repository", "branch", "commit", "author"] {
+        for text in ["a", "Zoë O'Hara <zoe@example.com>", "feature/ünïcode"] {
+            assert_eq!(with(&json!({ "source": { field: text } })), PASSES, "{field}: {text}");
+        }
+        for text in ["a\nb", "\u{1b}[31mred", "a\tb", "\0", "\u{7f}"] {
+            assert_eq!(with(&json!({ "source": { field: text } })), [CONTROL], "{field}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn the_address_of_a_change_can_be_opened_without_running_anything() {
+    let url = |url: &str| with(&json!({ "source": { "url": url } }));
+    assert_eq!(url("https://github.com/team/app/pull/17"), PASSES);
+    assert_eq!(url("http://git.example.com:8080/a?b=c#d"), PASSES);
+    for bad in ["javascript:alert(1)", "github.com/team/app", "https://", "https://a b", "https://a\nb", "file:///etc/passwd"] {
+        assert_eq!(url(bad), [ADDRESS], "{bad:?}");
+    }
 }

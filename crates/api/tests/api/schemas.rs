@@ -69,7 +69,8 @@ fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
     let text = column("Text", ".spec.text", None);
     assert_eq!(echo, [ready.clone(), replicas, text, age.clone(), message.clone()]);
     assert_eq!(echo_of_test, echo);
-    assert_eq!(preview, [ready, column("URL", ".status.url", None), age, message]);
+    let (url, number) = (column("URL", ".status.url", None), column("PR", ".spec.source.pullRequest", None));
+    assert_eq!(preview, [ready, url, number, age, message]);
 }
 
 #[test]
@@ -140,6 +141,13 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
         assert_eq!(bounds, (Some(f64::from(lowest)), Some(f64::from(highest))), "{path}");
         let description = number["description"].as_str().unwrap();
         assert!(description.contains(&format!("{lowest} to {highest}")), "{path}: {description}");
+    }
+    assert_eq!(property(&schema, "spec.source.pullRequest")["minimum"], json!(1.0));
+    let texts = [("provider", 63), ("repository", 255), ("branch", 255), ("commit", 64), ("url", 2048), ("author", 255)];
+    for (path, longest) in texts {
+        let text = property(&schema, &format!("spec.source.{path}"));
+        assert_eq!((&text["minLength"], &text["maxLength"]), (&json!(1), &json!(longest)), "{path}");
+        assert!(text["description"].as_str().unwrap().contains(&format!("up to {longest} characters")), "{path}");
     }
     let lists = [("command", 64), ("args", 64), ("env", 128), ("envFrom", 16), ("imagePullSecrets", 8)];
     for (path, longest) in lists {

@@ -155,6 +155,10 @@ fn every_field_of_a_preview_has_its_place_on_the_wire() {
         "podSecurity": {
             "runAsUser": 1000, "runAsGroup": 1001, "fsGroup": 1002, "runAsNonRoot": true, "readOnlyRootFilesystem": true,
         },
+        "source": {
+            "provider": "github", "repository": "team/app", "pullRequest": 17, "branch": "feature/login", "commit": "3f2a9c1",
+            "url": "https://github.com/team/app/pull/17", "author": "octocat",
+        },
     });
     let spec: preview::PreviewEnvironmentSpec = serde_json::from_value(written.clone()).unwrap();
     assert_eq!(serde_json::to_value(&spec).unwrap(), written);

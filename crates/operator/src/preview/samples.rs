@@ -4,7 +4,7 @@
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kubewright::Sample;
-use operator_api::preview::{PodSecurity, PreviewEnvironment, PreviewEnvironmentSpec, Probe, Probes, PullPolicy};
+use operator_api::preview::{PodSecurity, PreviewEnvironment, PreviewEnvironmentSpec, Probe, Probes, PullPolicy, Source};
 
 /// An image that answers every request with the request.
 const IMAGE: &str = "inanimate/echo-server:latest";
@@ -53,6 +53,15 @@ fn full() -> PreviewEnvironmentSpec {
             run_as_non_root: Some(true),
             read_only_root_filesystem: Some(true),
             ..PodSecurity::default()
+        }),
+        source: Some(Source {
+            provider: Some("github".to_owned()),
+            repository: Some("team/app".to_owned()),
+            pull_request: Some(17),
+            branch: Some("feature/login".to_owned()),
+            commit: Some("3f2a9c1".to_owned()),
+            url: Some("https://github.com/team/app/pull/17".to_owned()),
+            author: Some("octocat".to_owned()),
         }),
         ..PreviewEnvironmentSpec::default()
     }
