@@ -82,6 +82,33 @@ async fn a_preview_has_a_scale_like_a_deployment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_preview_sleeps_and_wakes_up_by_one_field() {
+    let sandbox = Sandbox::new("suspend").await;
+    let _operator = sandbox.operate().await;
+    sandbox.create(&preview("web").with(json!({ "replicas": 2 }))).await;
+    sandbox.ready::<PreviewEnvironment>("web").await;
+    let suspend =
+        async |suspend: bool| sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": suspend } })).await;
+
+    suspend(true).await;
+    let sleeps = |web: &PreviewEnvironment| {
+        let ready = web.status.as_ref().and_then(|status| status.ready.as_deref());
+        condition(web, "Suspended").holds() && condition(web, "Ready").holds() && ready == Some("0/0")
+    };
+    let web: PreviewEnvironment = sandbox.until("web", "sleeps", sleeps).await;
+    assert_eq!((web.spec.replicas, web.status.unwrap().url), (Some(2), None));
+    sandbox.none::<Pod>().await;
+    assert!(sandbox.find::<Service>("web").await.is_some());
+
+    suspend(false).await;
+    let awake = |web: &PreviewEnvironment| {
+        let ready = web.status.as_ref().and_then(|status| status.ready.as_deref());
+        condition(web, "Suspended").status.is_empty() && condition(web, "Ready").holds() && ready == Some("2/2")
+    };
+    sandbox.until("web", "is awake", awake).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_spec_says_about_the_program_is_what_the_api_server_keeps_of_the_pods() {
     let sandbox = Sandbox::new("program").await;
     let operator = sandbox.operate().await;
@@ -168,6 +195,8 @@ fn refusals() -> Vec<(Value, &'static str)> {
         (json!({ "source": { "pullRequest": 0 } }), "should be greater than or equal to 1"),
         (json!({ "source": { "branch": "a\nb" } }), "write one line of text"),
         (json!({ "source": { "url": "javascript:alert(1)" } }), "write a whole address"),
+        (json!({ "suspend": "yes" }), "must be of type boolean"),
+        (json!({ "route": { "whenSuspended": "Hide" } }), "supported values: \"Keep\", \"Remove\""),
         (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),
     ]
 }

@@ -168,6 +168,11 @@ fn previews() -> Vec<(String, Value)> {
             "invalid_root_in_a_restricted_namespace",
             preview("pr-17").in_namespace("locked").with(json!({ "podSecurity": { "runAsUser": 0 } })),
         ),
+        case("suspended", preview("pr-17").with(json!({ "suspend": true, "replicas": 3 }))),
+        case(
+            "suspended_without_a_route",
+            preview("pr-17").with(json!({ "suspend": true, "route": { "whenSuspended": "Remove" } })),
+        ),
         case("invalid_name", preview("17-pr").with_host("pr-17.example.com")),
         case("invalid_host_for_everybody", preview("pr-17").with_host("*")),
     ]

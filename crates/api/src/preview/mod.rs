@@ -2,6 +2,7 @@
 //!
 //! - `resource`: the resource and its spec
 //! - `program`, `probes`, `pod`: what runs, how it is asked for its health, how it is confined
+//! - `route`: how the host name leads there
 //! - `source`: what it shows, for people to read
 //! - `host`: which host names it takes, and what it says about the others
 //! - `status`: what was observed
@@ -11,11 +12,13 @@ mod pod;
 mod probes;
 mod program;
 mod resource;
+mod route;
 mod source;
 mod status;
 
 pub use pod::{PodSecurity, PullPolicy};
 pub use probes::{Probe, Probes};
 pub use resource::{DEFAULT_PORT, DEFAULT_REPLICAS, PreviewEnvironment, PreviewEnvironmentSpec};
+pub use route::{Route, WhenSuspended};
 pub use source::Source;
 pub use status::PreviewEnvironmentStatus;

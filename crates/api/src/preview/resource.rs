@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, LocalObjectReference, Re
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Source, host, pod, program};
+use super::{PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Route, Source, host, pod, program};
 use crate::schema;
 
 /// The port of the container when `spec.port` is left out; the schema's default. One that needs no privilege, and the usual
@@ -166,6 +166,17 @@ pub struct PreviewEnvironmentSpec {
     /// Example: {provider: github, repository: team/app, pullRequest: 17}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
+
+    /// Whether the preview sleeps: no pod runs and there is no URL until this is false again (the default); replicas stays as it
+    /// is. Ready is True nevertheless, because all is as the spec asks, so that nobody waits for a preview that sleeps; the
+    /// condition Suspended says that it does. Example: true
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub suspend: Option<bool>,
+
+    /// How the host name leads to the pods. Example: {whenSuspended: Remove}
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
 }
 
 impl PreviewEnvironmentSpec {
@@ -177,6 +188,11 @@ impl PreviewEnvironmentSpec {
     /// How many pods are asked for; [`DEFAULT_REPLICAS`] when the spec does not say.
     pub fn replicas(&self) -> i32 {
         self.replicas.unwrap_or(DEFAULT_REPLICAS)
+    }
+
+    /// Whether the preview sleeps; it does not when the spec does not say.
+    pub fn is_suspended(&self) -> bool {
+        self.suspend.unwrap_or_default()
     }
 
     /// When the image is pulled; `IfNotPresent` when the spec does not say.

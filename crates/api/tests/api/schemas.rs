@@ -159,6 +159,8 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
         assert_eq!(list["x-kubernetes-list-map-keys"], json!(["name"]), "{path}");
     }
     assert_eq!(property(&schema, "spec.revision")["maxLength"], json!(256));
+    let when_suspended = property(&schema, "spec.route.whenSuspended");
+    assert_eq!((&when_suspended["enum"], &when_suspended["default"]), (&json!(["Keep", "Remove"]), &json!("Keep")));
     assert_eq!(property(&schema, "spec.pullPolicy")["enum"], json!(["Always", "IfNotPresent", "Never"]));
 }
 
@@ -166,13 +168,14 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
 fn what_the_schema_fills_into_a_preview_is_what_the_methods_say() {
     let spec = json!({ "image": "a", "fqdn": "a.example.com" });
     let filled = apply_defaults(&schema_of::<PreviewEnvironment>(), &json!({ "spec": spec }))["spec"].clone();
-    let expected = json!({ "image": "a", "fqdn": "a.example.com", "port": 8080, "replicas": 1, "pullPolicy": "IfNotPresent" });
+    let expected = json!({ "image": "a", "fqdn": "a.example.com", "port": 8080, "replicas": 1, "pullPolicy": "IfNotPresent", "suspend": false });
     assert_eq!(filled, expected);
     let (before, after): (PreviewEnvironmentSpec, PreviewEnvironmentSpec) =
         (serde_json::from_value(spec).unwrap(), serde_json::from_value(filled).unwrap());
     assert_eq!(after.port, Some(before.port()));
     assert_eq!(after.replicas, Some(before.replicas()));
     assert_eq!(after.pull_policy, Some(before.pull_policy()));
+    assert_eq!(after.suspend, Some(before.is_suspended()));
 }
 
 #[test]

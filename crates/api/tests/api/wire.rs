@@ -159,6 +159,8 @@ fn every_field_of_a_preview_has_its_place_on_the_wire() {
             "provider": "github", "repository": "team/app", "pullRequest": 17, "branch": "feature/login", "commit": "3f2a9c1",
             "url": "https://github.com/team/app/pull/17", "author": "octocat",
         },
+        "suspend": true,
+        "route": { "whenSuspended": "Remove" },
     });
     let spec: preview::PreviewEnvironmentSpec = serde_json::from_value(written.clone()).unwrap();
     assert_eq!(serde_json::to_value(&spec).unwrap(), written);

@@ -1,7 +1,7 @@
 //! What a `PreviewEnvironment` asks for, and the names that follow from its own: what every file of an object starts from.
 
 use kubewright::labels::Labels;
-use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec};
+use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec, Route, WhenSuspended};
 
 use super::PreviewOperator;
 use crate::naming;
@@ -41,6 +41,12 @@ impl<'a> Blueprint<'a> {
 
     /// How many pods are to run.
     pub(super) fn replicas(&self) -> i32 {
-        self.spec.replicas()
+        if self.spec.is_suspended() { 0 } else { self.spec.replicas() }
+    }
+
+    /// Whether the route is gone for as long as the preview sleeps.
+    pub(super) fn route_sleeps(&self) -> bool {
+        let when_suspended = self.spec.route.as_ref().map(Route::when_suspended).unwrap_or_default();
+        self.spec.is_suspended() && when_suspended == WhenSuspended::Remove
     }
 }

@@ -65,7 +65,7 @@ mod tests {
         ConfigMapEnvSource, EnvFromSource, EnvVar, LocalObjectReference, PodTemplateSpec, ResourceRequirements,
     };
     use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-    use operator_api::preview::{PreviewEnvironmentSpec, PullPolicy};
+    use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec, PullPolicy};
 
     use super::*;
     use crate::testing::preview;
@@ -125,6 +125,19 @@ mod tests {
         assert_eq!(container.image_pull_policy.as_deref(), Some("Always"));
         assert_eq!(container.resources.unwrap().limits, Some(limits));
         assert_eq!(template.spec.unwrap().image_pull_secrets.unwrap()[0].name, "registry");
+    }
+
+    #[test]
+    fn a_preview_that_sleeps_has_no_pods_however_many_are_asked_for() {
+        let mut preview = preview("web");
+        preview.spec.replicas = Some(3);
+        preview.spec.suspend = Some(true);
+        let replicas = |preview: &PreviewEnvironment| {
+            deployment(&Blueprint::of(preview), PodSecurityContext::default()).spec.unwrap().replicas
+        };
+        assert_eq!(replicas(&preview), Some(0));
+        preview.spec.suspend = Some(false);
+        assert_eq!(replicas(&preview), Some(3));
     }
 
     #[test]

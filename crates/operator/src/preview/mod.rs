@@ -6,7 +6,7 @@
 //! - `confinement`, `probes`: parts of the Deployment
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `rollout`: whether all pods are of the spec
-//! - `status`: what is reported, and the condition [`ROUTED`]
+//! - `status`: what is reported, and the conditions [`ROUTED`] and [`SUSPENDED`]
 
 mod blueprint;
 mod confinement;
@@ -21,4 +21,4 @@ mod service;
 mod status;
 
 pub use operator::PreviewOperator;
-pub use status::ROUTED;
+pub use status::{ROUTED, SUSPENDED};

@@ -27,10 +27,12 @@ impl Operator for PreviewOperator {
         let of = Blueprint::of(preview);
         naming::check_service_name(of.resource, &of.name)?;
         host::check(of.host())?;
-        Ok(Children::new()
-            .with(deployment::deployment(&of, confinement::of_pods(&of, view)?))
-            .with(service::service(&of))
-            .with(mapping::mapping(&of)))
+        let mut children =
+            Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view)?)).with(service::service(&of));
+        if !of.route_sleeps() {
+            children.add(mapping::mapping(&of));
+        }
+        Ok(children)
     }
 
     fn status(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> PreviewEnvironmentStatus {
@@ -38,7 +40,8 @@ impl Operator for PreviewOperator {
     }
 
     fn conditions(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> Vec<Condition> {
-        vec![status::routed(&Blueprint::of(preview), observed)]
+        let of = Blueprint::of(preview);
+        std::iter::once(status::routed(&of, observed)).chain(status::suspended(&of)).collect()
     }
 
     fn samples() -> Vec<Sample<PreviewEnvironment>> {
@@ -49,6 +52,7 @@ impl Operator for PreviewOperator {
 #[cfg(test)]
 mod tests {
     use kubewright::core::view::Fixed;
+    use operator_api::preview::{Route, WhenSuspended};
 
     use super::*;
     use crate::testing::{self, namespace, preview};
@@ -57,6 +61,17 @@ mod tests {
     fn a_preview_is_a_deployment_a_service_and_a_route_of_one_name() {
         let names = testing::names_of(&PreviewOperator, &preview("web"));
         assert_eq!(names, ["Deployment web", "Service web", "Mapping web"]);
+    }
+
+    #[test]
+    fn a_preview_that_sleeps_keeps_its_objects_and_its_route_unless_that_is_to_go() {
+        let mut preview = preview("web");
+        preview.spec.suspend = Some(true);
+        assert_eq!(testing::names_of(&PreviewOperator, &preview), ["Deployment web", "Service web", "Mapping web"]);
+        preview.spec.route = Some(Route { when_suspended: Some(WhenSuspended::Remove) });
+        assert_eq!(testing::names_of(&PreviewOperator, &preview), ["Deployment web", "Service web"]);
+        preview.spec.suspend = Some(false);
+        assert_eq!(testing::names_of(&PreviewOperator, &preview), ["Deployment web", "Service web", "Mapping web"]);
     }
 
     #[test]

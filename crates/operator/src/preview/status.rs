@@ -12,6 +12,9 @@ use super::blueprint::Blueprint;
 use super::operator::Owns;
 use super::{rollout, service};
 
+/// The condition that says that the preview sleeps; there is none while it does not.
+pub const SUSPENDED: &str = "Suspended";
+
 /// The condition that says whether the host name leads to the preview.
 pub const ROUTED: &str = "Routed";
 
@@ -26,6 +29,8 @@ enum Route {
     NoApi,
     /// Ambassador does not heed it, for this reason.
     Inactive(String),
+    /// It is gone for as long as the preview sleeps.
+    Sleeps,
     /// It is not there yet, or somebody else holds its name; `Ready` tells more.
     NotThere,
 }
@@ -65,13 +70,29 @@ pub(super) fn routed(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Condi
         Route::Inactive(why) => {
             Condition::new(ROUTED, Some(false), "RouteInactive", format!("Ambassador does not heed Mapping {}: {why}", of.name))
         }
+        Route::Sleeps => Condition::new(
+            ROUTED,
+            Some(false),
+            "RemovedWhileSuspended",
+            "there is no route while spec.suspend is true, because spec.route.whenSuspended is Remove",
+        ),
         Route::NotThere => {
             Condition::new(ROUTED, Some(false), "RouteNotInPlace", format!("Mapping {} is not in place; see Ready", of.name))
         }
     }
 }
 
+/// The condition [`SUSPENDED`], where it is so.
+pub(super) fn suspended(of: &Blueprint<'_>) -> Option<Condition> {
+    let replicas = of.spec.replicas();
+    let wake = format!("no pod runs, because spec.suspend is true: set it to false, and {replicas} will");
+    of.spec.is_suspended().then(|| Condition::new(SUSPENDED, Some(true), "SuspendedBySpec", wake))
+}
+
 fn route(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Route {
+    if of.route_sleeps() {
+        return Route::Sleeps;
+    }
     let Some(mapping) = observed.child::<Mapping, _>(&of.name) else { return Route::NotThere };
     match mapping.outcome {
         Outcome::NotServed => Route::NoApi,
@@ -94,6 +115,8 @@ fn url(of: &Blueprint<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use operator_api::preview::{Route, WhenSuspended};
+
     use crate::preview::PreviewOperator;
     use crate::testing::{self, conditions_of, preview, status_of};
 
@@ -123,6 +146,26 @@ mod tests {
         let settled = r#"{"observedGeneration":1,"conditions":[{"type":"Available","status":"True"}]}"#;
         let status = status_of(&PreviewOperator, &preview, &[("Deployment", settled), ("Mapping", "{}")]);
         assert_eq!((status.url, status.ready.as_deref()), (None, Some("0/0")));
+    }
+
+    #[test]
+    fn a_preview_that_sleeps_says_so_and_has_no_url() {
+        let mut preview = preview("web");
+        preview.spec.suspend = Some(true);
+        let settled = [("Deployment", r#"{"observedGeneration":1}"#), ("Mapping", "{}")];
+        let status = status_of(&PreviewOperator, &preview, &settled);
+        assert_eq!((status.url, status.ready.as_deref()), (None, Some("0/0")));
+        let conditions = conditions_of(&PreviewOperator, &preview, &settled);
+        let said: Vec<_> = conditions.iter().map(|c| (c.type_, c.status, c.reason)).collect();
+        assert_eq!(said, [("Routed", Some(true), "RouteInPlace"), ("Suspended", Some(true), "SuspendedBySpec")]);
+        assert!(conditions[1].message.contains("set it to false, and 1 will"), "{}", conditions[1].message);
+
+        preview.spec.route = Some(Route { when_suspended: Some(WhenSuspended::Remove) });
+        let conditions = conditions_of(&PreviewOperator, &preview, &settled[..1]);
+        assert_eq!((conditions[0].status, conditions[0].reason), (Some(false), "RemovedWhileSuspended"));
+
+        preview.spec.suspend = Some(false);
+        assert_eq!(conditions_of(&PreviewOperator, &preview, &settled).len(), 1);
     }
 
     #[test]
