@@ -269,7 +269,7 @@ async fn a_preview_works_without_a_route_where_the_api_of_routes_is_not_served()
     let _operator = sandbox.operate().await;
     sandbox.create(&preview("web")).await;
     let web: PreviewEnvironment = sandbox.ready("web").await;
-    assert_eq!(condition(&web, "Routed").says(), ("False", "RouteApiNotServed"));
+    assert_eq!(condition(&web, "RouteAccepted").says(), ("False", "RouteApiNotServed"));
     let status: previews::PreviewEnvironmentStatus = web.status.unwrap();
     assert_eq!((status.ready.as_deref(), status.url), (Some("1/1"), None));
     assert_eq!(sandbox.get::<Service>("web").await.spec.unwrap().ports.unwrap()[0].port, 80);

@@ -50,7 +50,7 @@ async fn remove_mappings(sandbox: &Sandbox) {
 /// Waits until the preview works without a route.
 async fn unrouted(sandbox: &Sandbox) -> PreviewEnvironment {
     let without_api = |preview: &PreviewEnvironment| {
-        condition(preview, "Ready").holds() && condition(preview, "Routed").says() == ("False", "RouteApiNotServed")
+        condition(preview, "Ready").holds() && condition(preview, "RouteAccepted").says() == ("False", "RouteApiNotServed")
     };
     sandbox.until("web", "is ready without a route", without_api).await
 }
@@ -59,7 +59,7 @@ async fn unrouted(sandbox: &Sandbox) -> PreviewEnvironment {
 async fn routed(sandbox: &Sandbox) -> Mapping {
     let with_url = |preview: &PreviewEnvironment| {
         let url = preview.status.as_ref().and_then(|status| status.url.as_deref());
-        condition(preview, "Routed").holds() && url == Some("http://web.example.com")
+        condition(preview, "RouteAccepted").says() == ("Unknown", "NotReported") && url == Some("http://web.example.com")
     };
     let web: PreviewEnvironment = sandbox.until("web", "has a route and a URL", with_url).await;
     assert!(condition(&web, "Ready").holds());

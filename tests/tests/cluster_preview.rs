@@ -1,9 +1,10 @@
-//! What a preview does for its users, on a real control plane: new pods for a new revision, a scale, and a
-//! refusal that says what to write instead for every field that can be wrong.
+//! What a preview does for its users, on a real control plane: new pods for a new revision, a scale, sleep, a route of each type, and
+//! a refusal that says what to write instead for every field that can be wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
@@ -108,6 +109,100 @@ async fn a_preview_sleeps_and_wakes_up_by_one_field() {
     sandbox.until("web", "is awake", awake).await;
 }
 
+/// The names of the routes that there are.
+async fn routes(sandbox: &Sandbox) -> Vec<String> {
+    sandbox.list::<Ingress>().await.iter().map(ResourceExt::name_any).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_comes_and_goes_with_its_type_and_there_is_never_a_second_one() {
+    let sandbox = Sandbox::new("route").await;
+    let _operator = sandbox.operate().await;
+    let by = async |type_: &str| {
+        sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": { "type": type_ } } })).await;
+    };
+    let says = |status: &'static str, reason: &'static str| {
+        move |web: &PreviewEnvironment| {
+            condition(web, "RouteAccepted").says() == (status, reason) && condition(web, "Ready").holds()
+        }
+    };
+    let ingress = json!({ "type": "Ingress", "path": "/app", "tls": {} });
+    sandbox.create(&preview("web").with(json!({ "route": ingress }))).await;
+    let mut uid = None;
+    for _ in 0..2 {
+        let web = sandbox.until("web", "waits for the controller of its Ingress", says("Unknown", "WaitingForController")).await;
+        assert_eq!(web.status.unwrap().url, None);
+        assert_eq!(routes(&sandbox).await, ["web"]);
+        let route: Ingress = sandbox.get("web").await;
+        assert_ne!(route.uid(), uid, "it is a new one each time");
+        uid = route.uid();
+
+        by("None").await;
+        sandbox.until("web", "has no route", says("False", "NotRequested")).await;
+        assert!(routes(&sandbox).await.is_empty());
+        by("Mapping").await;
+        sandbox.until("web", "waits for the API of Mappings", says("False", "RouteApiNotServed")).await;
+        assert!(routes(&sandbox).await.is_empty());
+        by("Ingress").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_is_shown_once_an_ingress_controller_gives_the_host_an_address() {
+    let sandbox = Sandbox::new("address").await;
+    let _operator = sandbox.operate().await;
+    let ingress = json!({ "type": "Ingress", "path": "/app", "tls": { "clusterIssuer": "letsencrypt" } });
+    sandbox.create(&preview("web").with(json!({ "route": ingress }))).await;
+    sandbox.ready::<PreviewEnvironment>("web").await;
+    let api: Api<Ingress> = sandbox.api();
+    let address = |ip: Value| Patch::Merge(json!({ "status": { "loadBalancer": { "ingress": ip } } }));
+    let controller = PatchParams::default();
+    api.patch_status("web", &controller, &address(json!([{ "ip": "192.0.2.1" }]))).await.unwrap();
+    let reached = |web: &PreviewEnvironment| {
+        let url = web.status.as_ref().and_then(|status| status.url.as_deref());
+        condition(web, "RouteAccepted").holds() && url == Some("https://web.example.com/app")
+    };
+    sandbox.until("web", "is reached", reached).await;
+    let ingress: Ingress = sandbox.get("web").await;
+    assert_eq!(ingress.annotations().get("cert-manager.io/cluster-issuer").map(String::as_str), Some("letsencrypt"));
+    assert_eq!(ingress.spec.unwrap().tls.unwrap()[0].secret_name.as_deref(), Some("web-tls"));
+
+    api.patch_status("web", &controller, &address(Value::Null)).await.unwrap();
+    let lost = |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.url.is_none());
+    sandbox.until("web", "is no longer reached", lost).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_route_without_a_gateway_waits_for_an_edit_and_one_without_its_api_for_that() {
+    let sandbox = Sandbox::new("gateway").await;
+    let _operator = sandbox.operate().await;
+    sandbox.create(&preview("web").with(json!({ "route": { "type": "HTTPRoute" } }))).await;
+    let web: PreviewEnvironment = sandbox.not_ready("web", "GatewayMissing").await;
+    assert!(condition(&web, "Stalled").message.contains("write spec.route.parentRefs"), "{}", seen(&web));
+    let named = json!({ "spec": { "route": { "parentRefs": [{ "name": "public", "namespace": "gateways" }] } } });
+    sandbox.merge::<PreviewEnvironment>("web", named).await;
+    let web: PreviewEnvironment = sandbox.ready("web").await;
+    assert_eq!(condition(&web, "RouteAccepted").says(), ("False", "RouteApiNotServed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_that_sleeps_without_its_route_makes_the_host_free() {
+    let sandbox = Sandbox::new("free").await;
+    let _operator = sandbox.operate().await;
+    let route = json!({ "type": "Ingress", "whenSuspended": "Remove" });
+    sandbox.create(&preview("web").with(json!({ "route": route }))).await;
+    sandbox.ready::<PreviewEnvironment>("web").await;
+    assert_eq!(routes(&sandbox).await, ["web"]);
+    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": true } })).await;
+    let sleeps = |web: &PreviewEnvironment| {
+        condition(web, "RouteAccepted").says() == ("False", "RemovedWhileSuspended") && condition(web, "Ready").holds()
+    };
+    sandbox.until("web", "sleeps without its route", sleeps).await;
+    assert!(routes(&sandbox).await.is_empty());
+    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": null } })).await;
+    sandbox.until("web", "has its route again", |_: &Ingress| true).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_spec_says_about_the_program_is_what_the_api_server_keeps_of_the_pods() {
     let sandbox = Sandbox::new("program").await;
@@ -197,6 +292,16 @@ fn refusals() -> Vec<(Value, &'static str)> {
         (json!({ "source": { "url": "javascript:alert(1)" } }), "write a whole address"),
         (json!({ "suspend": "yes" }), "must be of type boolean"),
         (json!({ "route": { "whenSuspended": "Hide" } }), "supported values: \"Keep\", \"Remove\""),
+        (json!({ "route": { "type": "Route" } }), "supported values: \"HTTPRoute\", \"Ingress\", \"Mapping\", \"None\""),
+        (json!({ "route": { "parentRefs": [{ "name": "a" }] } }), "write type: HTTPRoute beside them"),
+        (json!({ "route": { "type": "HTTPRoute", "parentRefs": [{ "name": "A" }] } }), "write the name as kubectl get shows it"),
+        (json!({ "route": { "type": "Mapping", "ingressClassName": "a" } }), "write type: Ingress beside ingressClassName"),
+        (json!({ "route": { "type": "HTTPRoute", "tls": { "secretName": "a" } } }), "only an Ingress names its certificate"),
+        (
+            json!({ "route": { "type": "Ingress", "tls": { "issuer": "a", "clusterIssuer": "b" } } }),
+            "a certificate has one issuer",
+        ),
+        (json!({ "route": { "path": "/a/../b" } }), "write a path from the root, like /app"),
         (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),
     ]
 }

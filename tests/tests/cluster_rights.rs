@@ -14,7 +14,6 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
 use kubewright::manifests::{self, Options};
 use kubewright::runtime::Settings;
-use operator_api::ambassador::Mapping;
 use operator_api::echo::Echo;
 use operator_api::echo_test;
 use operator_api::preview::PreviewEnvironment;
@@ -22,7 +21,7 @@ use serde_json::{Value, json};
 use tests::cluster::{
     Audited, Cluster, Namespaced, Operator, OwnCluster, SOON, Sandbox, client_of, condition, eventually, kubeconfig_of, seen,
 };
-use tests::fixtures::{AnyEcho, echo, preview, test_echo};
+use tests::fixtures::{AnyEcho, Preview, echo, preview, test_echo};
 
 /// The service account whose requests a control plane of one's own writes down.
 const AUDITED: (&str, &str) = ("kube-system", "operator");
@@ -223,40 +222,106 @@ fn needed(request: &Audited) -> Vec<Right> {
     created.into_iter().chain([request.verb.clone()]).map(|verb| (verb, resource.clone())).collect()
 }
 
-/// Mappings in the way and no longer wanted.
-async fn mappings_refused_and_pruned(sandbox: &Sandbox) {
-    let web: Echo = sandbox.get("web").await;
-    let owner: PreviewEnvironment = sandbox.get("preview").await;
-    let mut mapping = unwanted(&web, "Mapping", "getambassador.io/v3alpha1", &json!({ "prefix": "/", "service": "a" }));
-    let reference = &mut mapping["metadata"]["ownerReferences"][0];
-    reference["apiVersion"] = "platform9.com/v1".into();
-    reference["kind"] = "PreviewEnvironment".into();
-    reference["name"] = owner.name_any().into();
-    reference["uid"] = owner.uid().into();
-    sandbox.create::<Mapping>(&parsed(mapping)).await;
-    sandbox.gone::<Mapping>("unwanted").await;
-    let foreign = json!({ "metadata": { "name": "busy" }, "spec": { "prefix": "/", "service": "a" } });
-    sandbox.create::<Mapping>(&parsed(foreign)).await;
-    sandbox.create(&preview("busy")).await;
-    sandbox.not_ready::<PreviewEnvironment>("busy", "NotOwned").await;
-    told(sandbox, "busy").await;
-    sandbox.delete::<PreviewEnvironment>("busy").await;
-    sandbox.gone::<PreviewEnvironment>("busy").await;
+/// A kind of route, how a preview asks for it, and the least that an object of it has to say.
+struct RouteKind {
+    api_version: &'static str,
+    kind: &'static str,
+    asked: Value,
+    spec: Value,
 }
 
-fn mappings() -> CustomResourceDefinition {
+impl RouteKind {
+    fn all() -> [Self; 3] {
+        let gateways = json!([{ "name": "public" }]);
+        let rules = json!([{ "host": "a.example.com" }]);
+        [
+            Self {
+                api_version: "getambassador.io/v3alpha1",
+                kind: "Mapping",
+                asked: json!({ "type": "Mapping" }),
+                spec: json!({ "prefix": "/", "service": "a" }),
+            },
+            Self {
+                api_version: "gateway.networking.k8s.io/v1",
+                kind: "HTTPRoute",
+                asked: json!({ "type": "HTTPRoute", "parentRefs": gateways }),
+                spec: json!({ "parentRefs": gateways }),
+            },
+            Self {
+                api_version: "networking.k8s.io/v1",
+                kind: "Ingress",
+                asked: json!({ "type": "Ingress" }),
+                spec: json!({ "rules": rules }),
+            },
+        ]
+    }
+
+    fn api(&self, sandbox: &Sandbox) -> Api<DynamicObject> {
+        let kind: kube::core::TypeMeta =
+            serde_json::from_value(json!({ "apiVersion": self.api_version, "kind": self.kind })).unwrap();
+        let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(kind).unwrap());
+        Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource)
+    }
+}
+
+/// Routes of one kind: made, no longer wanted, and in the way.
+async fn routes_made_pruned_and_refused(sandbox: &Sandbox, route: &RouteKind) {
+    let (api, params) = (route.api(sandbox), PostParams::default());
+    let name = |about: &str| format!("{about}-{}", route.kind.to_lowercase());
+    let asking = |name: &str| preview(name).with(json!({ "route": route.asked }));
+
+    let made = sandbox.create(&asking(&name("made"))).await;
+    sandbox.ready::<PreviewEnvironment>(&name("made")).await;
+    assert!(api.get_opt(&name("made")).await.unwrap().is_some(), "{}", route.kind);
+
+    let web: Echo = sandbox.get("web").await;
+    let mut object = unwanted(&web, route.kind, route.api_version, &route.spec);
+    let reference = &mut object["metadata"]["ownerReferences"][0];
+    reference["apiVersion"] = "platform9.com/v1".into();
+    reference["kind"] = "PreviewEnvironment".into();
+    reference["name"] = made.name_any().into();
+    reference["uid"] = made.uid().into();
+    api.create(&params, &serde_json::from_value(object).unwrap()).await.unwrap();
+    eventually(SOON, format!("the {} that nobody asks for is gone", route.kind), async || {
+        let found = api.get_opt("unwanted").await.map_err(|error| error.to_string())?;
+        found.map_or(Ok(()), |found| Err(seen(&found)))
+    })
+    .await;
+
+    let foreign = json!({
+        "apiVersion": route.api_version, "kind": route.kind, "metadata": { "name": name("busy") }, "spec": route.spec,
+    });
+    api.create(&params, &serde_json::from_value(foreign).unwrap()).await.unwrap();
+    sandbox.create(&asking(&name("busy"))).await;
+    sandbox.not_ready::<PreviewEnvironment>(&name("busy"), "NotOwned").await;
+    told(sandbox, &name("busy")).await;
+    for about in ["made", "busy"] {
+        sandbox.delete::<PreviewEnvironment>(&name(about)).await;
+        sandbox.gone::<PreviewEnvironment>(&name(about)).await;
+    }
+}
+
+/// The definition of a route as others install it, as far as it matters: it takes any field.
+fn route_definition(group: &str, version: &str, kind: &str) -> CustomResourceDefinition {
     let any = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
-    parsed_definition(json!({
-        "metadata": { "name": "mappings.getambassador.io" },
+    let singular = kind.to_lowercase();
+    let mut definition = json!({
+        "metadata": { "name": format!("{singular}s.{group}") },
         "spec": {
-            "group": "getambassador.io", "scope": "Namespaced",
-            "names": { "kind": "Mapping", "plural": "mappings", "singular": "mapping" },
+            "group": group, "scope": "Namespaced",
+            "names": { "kind": kind, "plural": format!("{singular}s"), "singular": singular },
             "versions": [{
-                "name": "v3alpha1", "served": true, "storage": true,
+                "name": version, "served": true, "storage": true,
                 "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": any } } },
             }],
         },
-    }))
+    });
+    if group.ends_with(".k8s.io") {
+        // The API server takes definitions in its own groups only with this.
+        let approved = "https://github.com/kubernetes-sigs/gateway-api/pull/1";
+        definition["metadata"]["annotations"] = json!({ "api-approved.kubernetes.io": approved });
+    }
+    parsed_definition(definition)
 }
 
 fn parsed_definition(value: Value) -> CustomResourceDefinition {
@@ -266,7 +331,8 @@ fn parsed_definition(value: Value) -> CustomResourceDefinition {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
     let cluster = OwnCluster::up("rights");
-    cluster.install(&[mappings()]).await;
+    let gateway_api = route_definition("gateway.networking.k8s.io", "v1", "HTTPRoute");
+    cluster.install(&[route_definition("getambassador.io", "v3alpha1", "Mapping"), gateway_api]).await;
     let sandbox = Sandbox::in_cluster(&cluster, "everywhere", &[]).await;
     let (namespace, account) = AUDITED;
     let options =
@@ -277,8 +343,11 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
 
     let operator = Operator::start_with(&operator::registry(), &kubeconfig, Settings::default()).await;
     made_kept_and_pruned(&sandbox).await;
-    assert!(condition(&sandbox.get::<PreviewEnvironment>("preview").await, "Routed").holds());
-    mappings_refused_and_pruned(&sandbox).await;
+    let routed = condition(&sandbox.get::<PreviewEnvironment>("preview").await, "RouteAccepted");
+    assert_eq!(routed.says(), ("Unknown", "NotReported"));
+    for route in RouteKind::all() {
+        routes_made_pruned_and_refused(&sandbox, &route).await;
+    }
     refused_and_deleted(&sandbox).await;
     nothing_was_forbidden(&operator, 0).await;
 

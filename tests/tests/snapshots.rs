@@ -13,6 +13,7 @@ use kubewright::core::registry::{AnySample, Controller};
 use kubewright::core::view::Fixed;
 use kubewright::{KindInfo, Object};
 use operator_api::echo::ServiceType;
+use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 use tests::fixtures::{AnyEcho, ExampleEcho, Fixture, Preview, echo, namespace, preview, restricted_namespace, test_echo};
 
@@ -117,9 +118,15 @@ fn test_echoes() -> Vec<(String, Value)> {
     ]
 }
 
+/// A preview with this route.
+fn routed(route: Value) -> PreviewEnvironment {
+    preview("pr-17").with(Value::from_iter([("route", route)]))
+}
+
 /// Every field of a preview.
 fn everything() -> Value {
     json!({
+        "route": { "type": "Ingress", "ingressClassName": "nginx", "tls": { "issuer": "staging", "secretName": "own" }, "path": "/app" },
         "port": 3000,
         "replicas": 3,
         "command": ["node", "--enable-source-maps"],
@@ -168,6 +175,31 @@ fn previews() -> Vec<(String, Value)> {
             "invalid_root_in_a_restricted_namespace",
             preview("pr-17").in_namespace("locked").with(json!({ "podSecurity": { "runAsUser": 0 } })),
         ),
+        case(
+            "behind_an_http_route",
+            routed(json!({ "type": "HTTPRoute", "parentRefs": [{ "name": "public", "namespace": "gateways" }] })),
+        ),
+        case(
+            "behind_an_http_route_with_everything",
+            routed(json!({
+                "type": "HTTPRoute", "path": "/app", "tls": {},
+                "parentRefs": [{ "name": "public", "namespace": "gateways", "sectionName": "https" }, { "name": "own" }],
+            })),
+        ),
+        case("behind_an_ingress", routed(json!({ "type": "Ingress" }))),
+        case(
+            "behind_an_ingress_with_everything",
+            routed(
+                json!({ "type": "Ingress", "ingressClassName": "nginx", "path": "/app", "tls": { "clusterIssuer": "letsencrypt" } }),
+            ),
+        ),
+        case(
+            "behind_an_ingress_with_a_certificate",
+            routed(json!({ "type": "Ingress", "tls": { "secretName": "previews-wildcard" } })),
+        ),
+        case("behind_a_mapping_with_a_path", routed(json!({ "type": "Mapping", "path": "/app" }))),
+        case("without_a_route", routed(json!({ "type": "None" }))),
+        case("invalid_http_route_without_a_gateway", routed(json!({ "type": "HTTPRoute" }))),
         case("suspended", preview("pr-17").with(json!({ "suspend": true, "replicas": 3 }))),
         case(
             "suspended_without_a_route",

@@ -9,6 +9,7 @@
 //! | [`echo::Echo`] | `example.com/v1` | an echo server, reached through a Service |
 //! | [`echo_test::Echo`] | `test.com/v1` | an echo server that answers one fixed text |
 //! | [`preview::PreviewEnvironment`] | `platform9.com/v1` | an image, running under a host name of its own |
+//! | [`gateway::HTTPRoute`] | `gateway.networking.k8s.io/v1` | a route of the Gateway API; somebody else's, too |
 //! | [`ambassador::Mapping`] | `getambassador.io/v3alpha1` | a route of Ambassador; somebody else's API, for which there is no CRD here |
 //!
 //! Fields with a default are `Option`s: `None` leaves the field to the API server, or to whoever owns it (an autoscaler
@@ -30,5 +31,6 @@ pub mod ambassador;
 mod conditions;
 pub mod echo;
 pub mod echo_test;
+pub mod gateway;
 pub mod preview;
 mod schema;

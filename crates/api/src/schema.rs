@@ -20,7 +20,7 @@ const IMAGE: &str = concat!(
 /// A subdomain of DNS, as most objects of Kubernetes are named.
 const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// The longest one.
-const OBJECT_NAME_LENGTH: u32 = 253;
+pub(crate) const OBJECT_NAME_LENGTH: u32 = 253;
 
 /// A quantity of cpu, memory and so on, which may be a plain number, too.
 const QUANTITY: &str = "isQuantity(string(self)) && !string(self).startsWith('-')";
@@ -57,7 +57,16 @@ pub(crate) fn image_rule() -> Rule {
     )
 }
 
-/// The name of a `ConfigMap`, Secret and so on: a subdomain of DNS.
+/// What is said about a name that no object can have.
+const OBJECT_NAME_MESSAGE: &str =
+    "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends";
+
+/// Refuses what no object can be named.
+pub(crate) fn object_name_rule() -> Rule {
+    Rule::new(format!("self.matches({})", cel_string(OBJECT_NAME))).message(OBJECT_NAME_MESSAGE)
+}
+
+/// The schema of the name of a `ConfigMap`, Secret and so on: a subdomain of DNS.
 pub(crate) fn object_name(description: &str) -> Value {
     json!({
         "description": description,
@@ -66,7 +75,7 @@ pub(crate) fn object_name(description: &str) -> Value {
         "maxLength": OBJECT_NAME_LENGTH,
         "x-kubernetes-validations": [{
             "rule": format!("self.matches({})", cel_string(OBJECT_NAME)),
-            "message": "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends",
+            "message": OBJECT_NAME_MESSAGE,
         }],
     })
 }

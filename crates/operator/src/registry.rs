@@ -11,7 +11,7 @@ pub const NAME: &str = "kubewright-operator";
 /// All operators of this program.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(NAME).with(EchoOperator).with(TestEchoOperator).with(PreviewOperator)
+    Registry::new(NAME).with(EchoOperator).with(TestEchoOperator).with(PreviewOperator::default())
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use operator_api::echo::EchoService;
 use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec};
 
 use crate::echo::Blueprint;
+use crate::preview::PreviewOperator;
 use crate::{echo, naming};
 
 /// In place of a child's status: its API is not served.
@@ -45,6 +46,18 @@ pub(crate) fn preview(name: &str) -> PreviewEnvironment {
     let mut preview = PreviewEnvironment::new(name, spec);
     preview.metadata.namespace = Some("shop".into());
     preview
+}
+
+/// What a preview asks for where the administrator chose nothing.
+pub(crate) fn blueprint_of(preview: &PreviewEnvironment) -> crate::preview::Blueprint<'_> {
+    static SETTINGS: PreviewOperator = PreviewOperator { default_route: None, default_gateways: Vec::new() };
+    crate::preview::Blueprint::of(preview, &SETTINGS)
+}
+
+/// What a preview whose children have these kinds and statuses says about its route: status, reason, message.
+pub(crate) fn told(preview: &PreviewEnvironment, children: &[(&str, &str)]) -> (Option<bool>, &'static str, String) {
+    let condition = conditions_of(&PreviewOperator::default(), preview, children).remove(0);
+    (condition.status, condition.reason, condition.message)
 }
 
 /// A namespace as the operators read it.

@@ -19,6 +19,6 @@ mod status;
 pub use pod::{PodSecurity, PullPolicy};
 pub use probes::{Probe, Probes};
 pub use resource::{DEFAULT_PORT, DEFAULT_REPLICAS, PreviewEnvironment, PreviewEnvironmentSpec};
-pub use route::{Route, WhenSuspended};
+pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspended};
 pub use source::Source;
 pub use status::PreviewEnvironmentStatus;

@@ -174,7 +174,8 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(extend("default" = false))]
     pub suspend: Option<bool>,
 
-    /// How the host name leads to the pods. Example: {whenSuspended: Remove}
+    /// How the host name leads to the pods. By default by a route of the type that the administrator of the operator chose.
+    /// Example: {type: Ingress, tls: {clusterIssuer: letsencrypt}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Route>,
 }

@@ -17,7 +17,7 @@ pub struct PreviewEnvironmentStatus {
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
 
-    /// Where to look at the preview, once there is a route to it. Example: `http://preview-1.example.com`
+    /// Where to look at the preview, once there is a route to it and a pod answers. Example: `http://preview-1.example.com`
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub url: Option<String>,
@@ -49,7 +49,8 @@ pub struct PreviewEnvironmentStatus {
     #[schemars(length(max = 256))]
     pub revision: Option<String>,
 
-    /// What is so at present, one entry for each type: Ready, Reconciling, Stalled.
+    /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted, and Suspended
+    /// while it sleeps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::conditions")]
     pub conditions: Vec<Condition>,

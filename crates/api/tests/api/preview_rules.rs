@@ -24,6 +24,12 @@ const PATH: &str = "write a path from the root, like /healthz: no scheme, no hos
 const ROOT: &str = "user 0 is root, which runAsNonRoot forbids: write another runAsUser such as 1000, or leave runAsNonRoot out";
 const CONTROL: &str = "write one line of text: no line breaks, tabs or other control characters";
 const ADDRESS: &str = "write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces";
+const PARENTS: &str = "parentRefs are the Gateways of an HTTPRoute: write type: HTTPRoute beside them, or leave them out";
+const CLASS: &str = "only an Ingress has a class: write type: Ingress beside ingressClassName, or leave it out";
+const CERTIFICATE: &str =
+    "only an Ingress names its certificate: write type: Ingress beside it, or tls: {} where the gateway has a certificate";
+const ONE_ISSUER: &str = "a certificate has one issuer: write issuer for one of the namespace, or clusterIssuer, not both";
+const ROUTE_PATH: &str = "write a path from the root, like /app: no host, no query, no spaces, no // and no /../";
 
 /// What the rules say about a preview with these fields beside image and host.
 fn with(fields: &Value) -> Vec<String> {
@@ -178,5 +184,90 @@ fn the_address_of_a_change_can_be_opened_without_running_anything() {
     assert_eq!(url("http://git.example.com:8080/a?b=c#d"), PASSES);
     for bad in ["javascript:alert(1)", "github.com/team/app", "https://", "https://a b", "https://a\nb", "file:///etc/passwd"] {
         assert_eq!(url(bad), [ADDRESS], "{bad:?}");
+    }
+}
+
+/// What the rules say about a route of each type with these fields: of none, HTTPRoute, Ingress, Mapping, None.
+fn by_type(fields: &Value) -> [Vec<String>; 5] {
+    [None, Some("HTTPRoute"), Some("Ingress"), Some("Mapping"), Some("None")].map(|type_| {
+        let mut route = fields.clone();
+        if let Some(type_) = type_ {
+            route["type"] = type_.into();
+        }
+        with(&json!({ "route": route }))
+    })
+}
+
+/// Passes with the type at this place, and with None, which lets a route be taken away by one field.
+fn only_with(place: usize, message: &str) -> [Vec<String>; 5] {
+    let refused = || vec![message.to_owned()];
+    let mut answers = [refused(), refused(), refused(), refused(), Vec::new()];
+    answers[place] = Vec::new();
+    answers
+}
+
+#[test]
+fn what_only_one_type_of_route_has_wants_that_type_beside_it() {
+    assert_eq!(by_type(&json!({ "parentRefs": [{ "name": "public" }] })), only_with(1, PARENTS));
+    assert_eq!(by_type(&json!({ "ingressClassName": "nginx" })), only_with(2, CLASS));
+    for field in ["secretName", "issuer", "clusterIssuer"] {
+        assert_eq!(by_type(&json!({ "tls": { field: "a" } })), only_with(2, CERTIFICATE), "{field}");
+    }
+}
+
+#[test]
+fn what_every_type_of_route_has_wants_no_type_beside_it() {
+    let passes: [Vec<String>; 5] = Default::default();
+    for fields in [json!({}), json!({ "tls": {} }), json!({ "path": "/app" }), json!({ "whenSuspended": "Remove" })] {
+        assert_eq!(by_type(&fields), passes, "{fields}");
+    }
+}
+
+#[test]
+fn a_certificate_has_one_issuer() {
+    let tls = |tls: &Value| with(&json!({ "route": { "type": "Ingress", "tls": tls } }));
+    assert_eq!(tls(&json!({ "issuer": "a", "secretName": "b" })), PASSES);
+    assert_eq!(tls(&json!({ "clusterIssuer": "a" })), PASSES);
+    assert_eq!(tls(&json!({ "issuer": "a", "clusterIssuer": "b" })), [ONE_ISSUER]);
+    assert_eq!(tls(&json!({ "secretName": "A" })), [OBJECT_NAME]);
+}
+
+#[test]
+fn whatever_a_route_names_is_named_as_it_is_in_the_cluster() {
+    for reference in
+        [json!({ "name": "A" }), json!({ "name": "a", "namespace": "a_b" }), json!({ "name": "a", "sectionName": "-" })]
+    {
+        assert_eq!(with(&json!({ "route": { "type": "HTTPRoute", "parentRefs": [reference] } })), [OBJECT_NAME], "{reference}");
+    }
+    let whole = json!({ "name": "public", "namespace": "gateways", "sectionName": "https" });
+    assert_eq!(with(&json!({ "route": { "type": "HTTPRoute", "parentRefs": [whole] } })), PASSES);
+    assert_eq!(with(&json!({ "route": { "type": "Ingress", "ingressClassName": "My Class" } })), [OBJECT_NAME]);
+}
+
+#[test]
+fn a_path_is_one_that_every_type_of_route_takes() {
+    for path in ["/", "/app", "/app/", "/a/b.c", "/a-b_c~d", "/%20", "/.well-known", "/..a", "/a:b@c;d=e,f+g!h$i&j'k(l)*"] {
+        assert_eq!(with(&json!({ "route": { "path": path } })), PASSES, "{path}");
+    }
+    for path in [
+        "app",
+        "//",
+        "/a//b",
+        "/./a",
+        "/a/../b",
+        "/a/..",
+        "/a/.",
+        "/a b",
+        "/a?b",
+        "/a#b",
+        "/%2f",
+        "/%2F",
+        "/%",
+        "/%zz",
+        "/ä",
+        "/a\n",
+        "https://a",
+    ] {
+        assert_eq!(with(&json!({ "route": { "path": path } })), [ROUTE_PATH], "{path:?}");
     }
 }

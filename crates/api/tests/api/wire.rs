@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use operator_api::ambassador::{Mapping, MappingSpec};
 use operator_api::echo::{self, EchoService, EchoSpec, EchoStatus, ServiceType};
+use operator_api::gateway::{HTTPRoute, HTTPRouteSpec};
 use operator_api::{echo_test, preview};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -160,12 +161,57 @@ fn every_field_of_a_preview_has_its_place_on_the_wire() {
             "url": "https://github.com/team/app/pull/17", "author": "octocat",
         },
         "suspend": true,
-        "route": { "whenSuspended": "Remove" },
+        "route": {
+            "type": "HTTPRoute",
+            "parentRefs": [{ "name": "public", "namespace": "gateways", "sectionName": "https" }],
+            "ingressClassName": "nginx",
+            "tls": { "secretName": "a", "issuer": "b", "clusterIssuer": "c" },
+            "path": "/app",
+            "whenSuspended": "Remove",
+        },
     });
     let spec: preview::PreviewEnvironmentSpec = serde_json::from_value(written.clone()).unwrap();
     assert_eq!(serde_json::to_value(&spec).unwrap(), written);
     let all = property(&schema_of::<preview::PreviewEnvironment>(), "spec")["properties"].as_object().unwrap().len();
     assert_eq!(written.as_object().unwrap().len(), all, "a field of the schema is missing here");
+}
+
+#[test]
+fn the_type_of_a_route_is_shown_as_the_api_spells_it() {
+    for type_ in
+        [preview::RouteType::HttpRoute, preview::RouteType::Ingress, preview::RouteType::Mapping, preview::RouteType::None]
+    {
+        assert_eq!(json!(type_), json!(type_.to_string()));
+    }
+}
+
+#[test]
+fn an_http_route_has_the_field_names_of_the_gateway_api() {
+    let written = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": { "name": "preview-1" },
+        "spec": {
+            "parentRefs": [{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "a", "name": "b", "sectionName": "c" }],
+            "hostnames": ["preview-1.example.com"],
+            "rules": [{
+                "matches": [{ "path": { "type": "PathPrefix", "value": "/app" } }],
+                "backendRefs": [{ "name": "preview-1", "port": 80 }],
+            }],
+        },
+        "status": { "parents": [{
+            "parentRef": { "name": "b" },
+            "controllerName": "example.com/gateway",
+            "conditions": [{
+                "type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "observedGeneration": 1,
+                "lastTransitionTime": "2030-01-31T12:00:00Z",
+            }],
+        }] },
+    });
+    let route: HTTPRoute = serde_json::from_value(written.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&route).unwrap(), written);
+    let minimal = HTTPRoute::new("a", HTTPRouteSpec::default());
+    assert_eq!(serde_json::to_value(&minimal).unwrap()["spec"], json!({}), "nothing that was not said is sent");
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! What a `PreviewEnvironment` asks for, and the names that follow from its own: what every file of an object starts from.
 
+use kubewright::Operator;
 use kubewright::labels::Labels;
-use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec, Route, WhenSuspended};
+use operator_api::preview::{
+    DEFAULT_PATH, GatewayRef, PreviewEnvironment, PreviewEnvironmentSpec, Route, RouteTls, RouteType, WhenSuspended,
+};
 
 use super::PreviewOperator;
 use crate::naming;
 
-/// What a `PreviewEnvironment` asks for.
+/// What a `PreviewEnvironment` asks for, where it says nothing with the administrator's choice.
 #[derive(Clone, Debug)]
-pub(super) struct Blueprint<'a> {
+pub(crate) struct Blueprint<'a> {
     /// The resource's name, for messages.
     pub(super) resource: &'a str,
     /// Where it lives; empty while that is not known.
@@ -19,18 +22,26 @@ pub(super) struct Blueprint<'a> {
     pub(super) labels: Labels,
     /// The fields, as they were written.
     pub(super) spec: &'a PreviewEnvironmentSpec,
+    /// What the route is.
+    pub(super) route_type: RouteType,
+    /// Through which Gateways it leads, if it is an `HTTPRoute`.
+    pub(super) gateways: &'a [GatewayRef],
 }
 
 impl<'a> Blueprint<'a> {
     /// What `preview` asks for.
-    pub(super) fn of(preview: &'a PreviewEnvironment) -> Self {
+    pub(crate) fn of(preview: &'a PreviewEnvironment, settings: &'a PreviewOperator) -> Self {
         let resource = preview.metadata.name.as_deref().unwrap_or_default();
+        let route = preview.spec.route.as_ref();
+        let gateways = route.map(|route| route.parent_refs.as_slice()).filter(|named| !named.is_empty());
         Self {
             resource,
             namespace: preview.metadata.namespace.as_deref().unwrap_or_default(),
             name: naming::shared_name(&[resource]),
-            labels: naming::selector(<PreviewOperator as kubewright::Operator>::NAME, resource),
+            labels: naming::selector(PreviewOperator::NAME, resource),
             spec: &preview.spec,
+            route_type: route.and_then(|route| route.type_).unwrap_or(settings.default_route()),
+            gateways: gateways.unwrap_or(&settings.default_gateways),
         }
     }
 
@@ -44,9 +55,24 @@ impl<'a> Blueprint<'a> {
         if self.spec.is_suspended() { 0 } else { self.spec.replicas() }
     }
 
+    /// What the spec says about the route, if anything.
+    pub(super) fn route(&self) -> Option<&'a Route> {
+        self.spec.route.as_ref()
+    }
+
+    /// The beginning of the paths that lead here.
+    pub(super) fn path(&self) -> &'a str {
+        self.route().map_or(DEFAULT_PATH, Route::path)
+    }
+
+    /// What the spec says about HTTPS: nothing where it is reached by HTTP.
+    pub(super) fn tls(&self) -> Option<&'a RouteTls> {
+        self.route()?.tls.as_ref()
+    }
+
     /// Whether the route is gone for as long as the preview sleeps.
     pub(super) fn route_sleeps(&self) -> bool {
-        let when_suspended = self.spec.route.as_ref().map(Route::when_suspended).unwrap_or_default();
+        let when_suspended = self.route().map(Route::when_suspended).unwrap_or_default();
         self.spec.is_suspended() && when_suspended == WhenSuspended::Remove
     }
 }

@@ -86,7 +86,7 @@ mod tests {
     use operator_api::preview::PreviewEnvironment;
 
     use super::*;
-    use crate::testing::{namespace, preview};
+    use crate::testing::{blueprint_of, namespace, preview};
 
     fn with(pod_security: PodSecurity) -> PreviewEnvironment {
         let mut preview = preview("web");
@@ -96,7 +96,7 @@ mod tests {
 
     fn pods_in(labels: &[(&str, &str)], preview: &PreviewEnvironment) -> Result<PodSecurityContext, Invalid> {
         let source = Fixed::empty().with(namespace("shop", labels)).with(namespace("other", &[(ENFORCE, RESTRICTED)]));
-        of_pods(&Blueprint::of(preview), &View::new(&source))
+        of_pods(&blueprint_of(preview), &View::new(&source))
     }
 
     fn user_in(labels: &[(&str, &str)]) -> (Option<bool>, Option<i64>) {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_namespace_that_nobody_knows_is_taken_for_an_unrestricted_one() {
-        let context = of_pods(&Blueprint::of(&preview("web")), &View::new(&Fixed::empty())).unwrap();
+        let context = of_pods(&blueprint_of(&preview("web")), &View::new(&Fixed::empty())).unwrap();
         assert_eq!((context.run_as_non_root, context.run_as_user), (None, None));
     }
 
@@ -148,10 +148,10 @@ mod tests {
         let strict = PodSecurity { run_as_non_root: Some(true), read_only_root_filesystem: Some(true), ..PodSecurity::default() };
         let strict = with(strict);
         assert_eq!(pods_in(&[], &strict).unwrap().run_as_non_root, Some(true));
-        assert_eq!(files(&Blueprint::of(&strict)), ImageFiles::ReadOnly);
-        assert_eq!(files(&Blueprint::of(&preview("web"))), ImageFiles::Writable);
+        assert_eq!(files(&blueprint_of(&strict)), ImageFiles::ReadOnly);
+        assert_eq!(files(&blueprint_of(&preview("web"))), ImageFiles::Writable);
         let writable = with(PodSecurity { read_only_root_filesystem: Some(false), ..PodSecurity::default() });
-        assert_eq!(files(&Blueprint::of(&writable)), ImageFiles::Writable);
+        assert_eq!(files(&blueprint_of(&writable)), ImageFiles::Writable);
     }
 
     #[test]

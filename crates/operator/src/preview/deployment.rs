@@ -68,13 +68,13 @@ mod tests {
     use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec, PullPolicy};
 
     use super::*;
-    use crate::testing::preview;
+    use crate::testing::{blueprint_of, preview};
 
     /// The pods and the container of a preview that `change` was made to.
     fn pods(change: impl FnOnce(&mut PreviewEnvironmentSpec)) -> (PodTemplateSpec, Container) {
         let mut preview = preview("web");
         change(&mut preview.spec);
-        let mut pods = deployment(&Blueprint::of(&preview), PodSecurityContext::default()).spec.unwrap().template;
+        let mut pods = deployment(&blueprint_of(&preview), PodSecurityContext::default()).spec.unwrap().template;
         let container = pods.spec.as_mut().unwrap().containers.remove(0);
         (pods, container)
     }
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn the_image_of_the_spec_runs_and_has_to_listen_before_it_counts() {
         let preview = preview("web");
-        assert_eq!(deployment(&Blueprint::of(&preview), PodSecurityContext::default()).spec.unwrap().replicas, Some(1));
+        assert_eq!(deployment(&blueprint_of(&preview), PodSecurityContext::default()).spec.unwrap().replicas, Some(1));
         let (_, container) = pods(|_| ());
         assert_eq!(container.image.as_deref(), Some("example.com/app:pr-1"));
         assert_eq!(container.image_pull_policy.as_deref(), Some("IfNotPresent"));
@@ -133,7 +133,7 @@ mod tests {
         preview.spec.replicas = Some(3);
         preview.spec.suspend = Some(true);
         let replicas = |preview: &PreviewEnvironment| {
-            deployment(&Blueprint::of(preview), PodSecurityContext::default()).spec.unwrap().replicas
+            deployment(&blueprint_of(preview), PodSecurityContext::default()).spec.unwrap().replicas
         };
         assert_eq!(replicas(&preview), Some(0));
         preview.spec.suspend = Some(false);

@@ -2,23 +2,26 @@
 //!
 //! - `operator`: [`PreviewOperator`]; `samples`: its examples
 //! - `blueprint`: what a resource asks for, in one form
-//! - `deployment`, `service`, `mapping`: the objects, all named as the PreviewEnvironment is
+//! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition [`ROUTE_ACCEPTED`]
 //! - `confinement`, `probes`: parts of the Deployment
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `rollout`: whether all pods are of the spec
-//! - `status`: what is reported, and the conditions [`ROUTED`] and [`SUSPENDED`]
+//! - `status`: what is reported, and the condition [`SUSPENDED`]
 
 mod blueprint;
 mod confinement;
 mod deployment;
 mod host;
-mod mapping;
 mod operator;
 mod probes;
 mod rollout;
+mod route;
 mod samples;
 mod service;
 mod status;
 
+#[cfg(test)]
+pub(crate) use blueprint::Blueprint;
 pub use operator::PreviewOperator;
-pub use status::{ROUTED, SUSPENDED};
+pub use route::ROUTE_ACCEPTED;
+pub use status::SUSPENDED;

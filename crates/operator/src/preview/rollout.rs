@@ -40,7 +40,7 @@ mod tests {
         let deployment = format!(
             r#"{{"observedGeneration":{generation},{counts}"conditions":[{{"type":"Progressing","status":"True","reason":"{reason}"}}]}}"#
         );
-        status_of(&PreviewOperator, &preview, &[("Deployment", &deployment)]).revision
+        status_of(&PreviewOperator::default(), &preview, &[("Deployment", &deployment)]).revision
     }
 
     #[test]

@@ -39,12 +39,12 @@ pub(super) fn address(of: &Blueprint<'_>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::testing::preview;
+    use crate::testing::{blueprint_of, preview};
 
     #[test]
     fn a_service_leads_to_the_pods_of_its_own_preview() {
         let preview = preview("web");
-        let of = Blueprint::of(&preview);
+        let of = blueprint_of(&preview);
         let spec = service(&of).spec.unwrap();
         assert_eq!(spec.selector.as_ref(), Some(&of.labels));
         let port = &spec.ports.unwrap()[0];

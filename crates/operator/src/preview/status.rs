@@ -5,42 +5,21 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kubewright::core::health::{self, Health};
 use kubewright::core::observed::{ChildState, Outcome};
 use kubewright::{Condition, Observed, labels};
-use operator_api::ambassador::{Mapping, MappingStatus};
-use operator_api::preview::PreviewEnvironmentStatus;
+use operator_api::preview::{DEFAULT_PATH, PreviewEnvironmentStatus};
 
 use super::blueprint::Blueprint;
 use super::operator::Owns;
-use super::{rollout, service};
+use super::{rollout, route};
 
 /// The condition that says that the preview sleeps; there is none while it does not.
 pub const SUSPENDED: &str = "Suspended";
-
-/// The condition that says whether the host name leads to the preview.
-pub const ROUTED: &str = "Routed";
-
-/// What Ambassador's status says of a Mapping that it does not heed.
-const INACTIVE: &str = "Inactive";
-
-/// What became of the route.
-enum Route {
-    /// It is there.
-    There,
-    /// Nobody in this cluster knows what a Mapping is.
-    NoApi,
-    /// Ambassador does not heed it, for this reason.
-    Inactive(String),
-    /// It is gone for as long as the preview sleeps.
-    Sleeps,
-    /// It is not there yet, or somebody else holds its name; `Ready` tells more.
-    NotThere,
-}
 
 /// What the Deployment says, and the URL once its pods are ready and there is a route.
 pub(super) fn status(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> PreviewEnvironmentStatus {
     let deployment = observed.status::<Deployment, _>(&of.name).unwrap_or_default();
     let ready = deployment.ready_replicas.unwrap_or(0);
     let runs = ready > 0 && observed.child::<Deployment, _>(&of.name).is_some_and(works);
-    let reached = runs && matches!(route(of, observed), Route::There);
+    let reached = runs && route::verdict(of, observed).leads;
     PreviewEnvironmentStatus {
         url: reached.then(|| url(of)),
         revision: of.spec.revision.clone().filter(|_| rollout::is_complete(of, observed)),
@@ -53,35 +32,6 @@ pub(super) fn status(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Previ
     }
 }
 
-/// The condition [`ROUTED`].
-pub(super) fn routed(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Condition {
-    let address = service::address(of);
-    match route(of, observed) {
-        Route::There => Condition::new(ROUTED, Some(true), "RouteInPlace", format!("{} leads to Service {address}", of.host())),
-        Route::NoApi => Condition::new(
-            ROUTED,
-            Some(false),
-            "RouteApiNotServed",
-            format!(
-                "this cluster has no Mapping of getambassador.io/v3alpha1: install Ambassador (Emissary-ingress), and the route is \
-                 made by itself; until then the preview is reached inside the cluster only, at http://{address}"
-            ),
-        ),
-        Route::Inactive(why) => {
-            Condition::new(ROUTED, Some(false), "RouteInactive", format!("Ambassador does not heed Mapping {}: {why}", of.name))
-        }
-        Route::Sleeps => Condition::new(
-            ROUTED,
-            Some(false),
-            "RemovedWhileSuspended",
-            "there is no route while spec.suspend is true, because spec.route.whenSuspended is Remove",
-        ),
-        Route::NotThere => {
-            Condition::new(ROUTED, Some(false), "RouteNotInPlace", format!("Mapping {} is not in place; see Ready", of.name))
-        }
-    }
-}
-
 /// The condition [`SUSPENDED`], where it is so.
 pub(super) fn suspended(of: &Blueprint<'_>) -> Option<Condition> {
     let replicas = of.spec.replicas();
@@ -89,33 +39,21 @@ pub(super) fn suspended(of: &Blueprint<'_>) -> Option<Condition> {
     of.spec.is_suspended().then(|| Condition::new(SUSPENDED, Some(true), "SuspendedBySpec", wake))
 }
 
-fn route(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Route {
-    if of.route_sleeps() {
-        return Route::Sleeps;
-    }
-    let Some(mapping) = observed.child::<Mapping, _>(&of.name) else { return Route::NotThere };
-    match mapping.outcome {
-        Outcome::NotServed => Route::NoApi,
-        Outcome::InSync if mapping.observed.is_some() => match mapping.status::<MappingStatus>() {
-            Some(says) if says.state.as_deref() == Some(INACTIVE) => Route::Inactive(says.reason.unwrap_or_default()),
-            _ => Route::There,
-        },
-        _ => Route::NotThere,
-    }
-}
-
 fn works(deployment: &ChildState<'_>) -> bool {
     *deployment.outcome == Outcome::InSync && matches!(health::of(deployment), Health::Ready { .. })
 }
 
-/// Plain HTTP: whether the gateway has a certificate for the host is not known here, and where it has one it redirects.
+/// By HTTP unless the spec says otherwise: whether a gateway has a certificate for the host is not known here, and where it has
+/// one it redirects.
 fn url(of: &Blueprint<'_>) -> String {
-    format!("http://{}", of.host())
+    let scheme = if of.tls().is_some() { "https" } else { "http" };
+    let path = Some(of.path()).filter(|path| *path != DEFAULT_PATH).unwrap_or_default();
+    format!("{scheme}://{}{path}", of.host())
 }
 
 #[cfg(test)]
 mod tests {
-    use operator_api::preview::{Route, WhenSuspended};
+    use operator_api::preview::{Route, RouteTls, RouteType, WhenSuspended};
 
     use crate::preview::PreviewOperator;
     use crate::testing::{self, conditions_of, preview, status_of};
@@ -126,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_once_the_pods_run_and_the_route_is_there() {
-        let url = |children: &[(&str, &str)]| status_of(&PreviewOperator, &preview("web"), children).url;
+        let url = |children: &[(&str, &str)]| status_of(&PreviewOperator::default(), &preview("web"), children).url;
         assert_eq!(url(&[("Deployment", RUNS), ("Mapping", "{}")]).as_deref(), Some("http://web.example.com"));
         assert_eq!(
             url(&[("Deployment", RUNS), ("Mapping", r#"{"state":"Running"}"#)]).as_deref(),
@@ -140,11 +78,30 @@ mod tests {
     }
 
     #[test]
+    fn the_url_is_where_the_route_leads_from() {
+        let url = |route: Route, child: (&str, &str)| {
+            let mut preview = preview("web");
+            preview.spec.route = Some(route);
+            status_of(&PreviewOperator::default(), &preview, &[("Deployment", RUNS), child]).url
+        };
+        let mapping = ("Mapping", "{}");
+        let path = Route { path: Some("/app".into()), ..Route::default() };
+        assert_eq!(url(path.clone(), mapping).as_deref(), Some("http://web.example.com/app"));
+        let tls = Route { tls: Some(RouteTls::default()), ..path };
+        assert_eq!(url(tls.clone(), mapping).as_deref(), Some("https://web.example.com/app"));
+        let of_type = |type_| Route { type_: Some(type_), ..Route::default() };
+        let addressed = r#"{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}"#;
+        assert_eq!(url(of_type(RouteType::Ingress), ("Ingress", addressed)).as_deref(), Some("http://web.example.com"));
+        assert_eq!(url(of_type(RouteType::Ingress), ("Ingress", "{}")), None, "no controller serves it");
+        assert_eq!(url(of_type(RouteType::None), mapping), None);
+    }
+
+    #[test]
     fn where_no_pod_is_asked_for_there_is_nothing_to_look_at() {
         let mut preview = preview("web");
         preview.spec.replicas = Some(0);
         let settled = r#"{"observedGeneration":1,"conditions":[{"type":"Available","status":"True"}]}"#;
-        let status = status_of(&PreviewOperator, &preview, &[("Deployment", settled), ("Mapping", "{}")]);
+        let status = status_of(&PreviewOperator::default(), &preview, &[("Deployment", settled), ("Mapping", "{}")]);
         assert_eq!((status.url, status.ready.as_deref()), (None, Some("0/0")));
     }
 
@@ -153,51 +110,33 @@ mod tests {
         let mut preview = preview("web");
         preview.spec.suspend = Some(true);
         let settled = [("Deployment", r#"{"observedGeneration":1}"#), ("Mapping", "{}")];
-        let status = status_of(&PreviewOperator, &preview, &settled);
+        let status = status_of(&PreviewOperator::default(), &preview, &settled);
         assert_eq!((status.url, status.ready.as_deref()), (None, Some("0/0")));
-        let conditions = conditions_of(&PreviewOperator, &preview, &settled);
+        let conditions = conditions_of(&PreviewOperator::default(), &preview, &settled);
         let said: Vec<_> = conditions.iter().map(|c| (c.type_, c.status, c.reason)).collect();
-        assert_eq!(said, [("Routed", Some(true), "RouteInPlace"), ("Suspended", Some(true), "SuspendedBySpec")]);
+        assert_eq!(said, [("RouteAccepted", None, "NotReported"), ("Suspended", Some(true), "SuspendedBySpec")]);
         assert!(conditions[1].message.contains("set it to false, and 1 will"), "{}", conditions[1].message);
 
-        preview.spec.route = Some(Route { when_suspended: Some(WhenSuspended::Remove) });
-        let conditions = conditions_of(&PreviewOperator, &preview, &settled[..1]);
+        preview.spec.route = Some(Route { when_suspended: Some(WhenSuspended::Remove), ..Route::default() });
+        let conditions = conditions_of(&PreviewOperator::default(), &preview, &settled[..1]);
         assert_eq!((conditions[0].status, conditions[0].reason), (Some(false), "RemovedWhileSuspended"));
 
         preview.spec.suspend = Some(false);
-        assert_eq!(conditions_of(&PreviewOperator, &preview, &settled).len(), 1);
+        assert_eq!(conditions_of(&PreviewOperator::default(), &preview, &settled).len(), 1);
     }
 
     #[test]
     fn a_scale_knows_by_which_labels_the_pods_are_found() {
-        let status = status_of(&PreviewOperator, &preview("web"), &[]);
+        let status = status_of(&PreviewOperator::default(), &preview("web"), &[]);
         let selector = "app.kubernetes.io/instance=web,app.kubernetes.io/name=preview";
         assert_eq!(status.selector.as_deref(), Some(selector));
     }
 
     #[test]
     fn the_pods_are_counted_as_the_deployment_counts_them() {
-        let status = status_of(&PreviewOperator, &preview("web"), &[("Deployment", RUNS)]);
+        let status = status_of(&PreviewOperator::default(), &preview("web"), &[("Deployment", RUNS)]);
         assert_eq!((status.replicas, status.ready_replicas, status.ready.as_deref()), (Some(1), Some(1), Some("1/1")));
-        let status = status_of(&PreviewOperator, &preview("web"), &[]);
+        let status = status_of(&PreviewOperator::default(), &preview("web"), &[]);
         assert_eq!((status.replicas, status.ready_replicas, status.ready.as_deref()), (Some(0), Some(0), Some("0/1")));
-    }
-
-    #[test]
-    fn the_condition_says_what_is_missing_for_a_route() {
-        let routed = |children: &[(&str, &str)]| {
-            let condition = conditions_of(&PreviewOperator, &preview("web"), children).remove(0);
-            (condition.type_, condition.status, condition.reason, condition.message)
-        };
-        let (type_, status, reason, message) = routed(&[("Mapping", "{}")]);
-        assert_eq!((type_, status, reason), ("Routed", Some(true), "RouteInPlace"));
-        assert_eq!(message, "web.example.com leads to Service web.shop:80");
-        let (_, status, reason, message) = routed(&[("Mapping", testing::NOT_SERVED)]);
-        assert_eq!((status, reason), (Some(false), "RouteApiNotServed"));
-        assert!(message.contains("install Ambassador") && message.contains("http://web.shop:80"), "{message}");
-        let (_, status, reason, message) = routed(&[("Mapping", r#"{"state":"Inactive","reason":"no Host"}"#)]);
-        assert_eq!((status, reason), (Some(false), "RouteInactive"));
-        assert!(message.ends_with("no Host"), "{message}");
-        assert_eq!(routed(&[]).2, "RouteNotInPlace");
     }
 }

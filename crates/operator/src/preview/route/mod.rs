@@ -1,0 +1,168 @@
+//! The route of a preview: one object of the kind that its spec, or the administrator, chose; and whether whoever serves that kind
+//! takes it.
+//!
+//! - `http_route`, `ingress`, `mapping`: the object of each kind, and what its controller says about it
+//! - here: which of them, what all have in common, and the condition [`ROUTE_ACCEPTED`]
+
+mod http_route;
+mod ingress;
+mod mapping;
+
+use kubewright::core::observed::{ChildState, Outcome};
+use kubewright::{Children, Condition, Invalid, Observed};
+use operator_api::preview::RouteType;
+
+use super::blueprint::Blueprint;
+use super::operator::Owns;
+use super::service;
+
+/// The condition that says whether the host name leads to the preview, as far as the route's controller says anything.
+pub const ROUTE_ACCEPTED: &str = "RouteAccepted";
+
+/// What is known about a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// Whether its controller takes it; `None` where nothing is known.
+    accepted: Option<bool>,
+    /// In CamelCase, from a closed set.
+    reason: &'static str,
+    /// For a person.
+    message: String,
+    /// Whether requests for the host arrive, as far as can be known.
+    pub(super) leads: bool,
+}
+
+impl Verdict {
+    /// The controller takes it.
+    fn accepted(message: String) -> Self {
+        Self { accepted: Some(true), reason: "Accepted", message, leads: true }
+    }
+
+    /// It leads nowhere, for a reason that is known.
+    fn refused(reason: &'static str, message: String) -> Self {
+        Self { accepted: Some(false), reason, message, leads: false }
+    }
+
+    /// The controller has not said anything, and should.
+    fn waiting(message: String) -> Self {
+        Self { accepted: None, reason: "WaitingForController", message, leads: false }
+    }
+
+    /// The condition [`ROUTE_ACCEPTED`].
+    pub(super) fn condition(self) -> Condition {
+        Condition::new(ROUTE_ACCEPTED, self.accepted, self.reason, self.message)
+    }
+}
+
+/// Adds the route to `children`, if there is to be one.
+///
+/// # Errors
+/// [`Invalid`] for an `HTTPRoute` without a Gateway.
+pub(super) fn add(of: &Blueprint<'_>, children: &mut Children<Owns>) -> Result<(), Invalid> {
+    if of.route_sleeps() {
+        return Ok(());
+    }
+    match of.route_type {
+        RouteType::HttpRoute => drop(children.add(http_route::http_route(of)?)),
+        RouteType::Ingress => drop(children.add(ingress::ingress(of))),
+        RouteType::Mapping => drop(children.add(mapping::mapping(of))),
+        RouteType::None => {}
+    }
+    Ok(())
+}
+
+/// What is known about the route.
+pub(super) fn verdict(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Verdict {
+    let inside = format!("the preview is reached inside the cluster only, at http://{}", service::address(of));
+    if of.route_sleeps() {
+        let why = "there is no route while spec.suspend is true, because spec.route.whenSuspended is Remove";
+        return Verdict::refused("RemovedWhileSuspended", why.to_owned());
+    }
+    let (child, says): (_, fn(&Blueprint<'_>, &ChildState<'_>) -> Verdict) = match of.route_type {
+        RouteType::None => {
+            let message = format!("{inside}: the type of its route is None; write another spec.route.type for a URL");
+            return Verdict::refused("NotRequested", message);
+        }
+        RouteType::HttpRoute => (http_route::child(of, observed), http_route::verdict),
+        RouteType::Ingress => (ingress::child(of, observed), ingress::verdict),
+        RouteType::Mapping => (mapping::child(of, observed), mapping::verdict),
+    };
+    match child {
+        Some(child) if *child.outcome == Outcome::NotServed => not_served(of.route_type, &inside),
+        Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => says(of, child),
+        _ => Verdict::refused("RouteNotInPlace", format!("{} {} is not in place; see Ready", of.route_type, of.name)),
+    }
+}
+
+fn not_served(route_type: RouteType, inside: &str) -> Verdict {
+    let (api, install) = match route_type {
+        RouteType::HttpRoute => ("gateway.networking.k8s.io/v1", "the Gateway API and a controller for it"),
+        RouteType::Mapping => ("getambassador.io/v3alpha1", "Ambassador (Emissary-ingress)"),
+        RouteType::Ingress | RouteType::None => ("networking.k8s.io/v1", "a Kubernetes that serves it"),
+    };
+    Verdict::refused(
+        "RouteApiNotServed",
+        format!(
+            "this cluster has no {route_type} of {api}: install {install}, and the route is made by itself, or write another \
+             spec.route.type; until then {inside}"
+        ),
+    )
+}
+
+/// What a route that works says.
+fn leads_to(of: &Blueprint<'_>) -> String {
+    format!("{} leads to Service {}", of.host(), service::address(of))
+}
+
+#[cfg(test)]
+mod tests {
+    use operator_api::preview::{PreviewEnvironment, Route, RouteType, WhenSuspended};
+
+    use crate::preview::PreviewOperator;
+    use crate::testing::{self, conditions_of, preview, told};
+
+    fn routed_by(type_: RouteType) -> PreviewEnvironment {
+        let mut preview = preview("web");
+        preview.spec.route = Some(Route { type_: Some(type_), ..Route::default() });
+        preview
+    }
+
+    #[test]
+    fn a_preview_without_a_route_says_where_it_is_reached() {
+        let (status, reason, message) = told(&routed_by(RouteType::None), &[]);
+        assert_eq!((status, reason), (Some(false), "NotRequested"));
+        assert!(message.contains("http://web.shop:80") && message.contains("spec.route.type"), "{message}");
+    }
+
+    #[test]
+    fn where_the_api_of_a_route_is_not_served_the_condition_says_what_to_install() {
+        let (status, reason, message) = told(&preview("web"), &[("Mapping", testing::NOT_SERVED)]);
+        assert_eq!((status, reason), (Some(false), "RouteApiNotServed"));
+        assert!(message.contains("install Ambassador") && message.contains("http://web.shop:80"), "{message}");
+    }
+
+    #[test]
+    fn a_route_that_is_not_in_place_is_not_accepted() {
+        for type_ in [RouteType::Ingress, RouteType::Mapping] {
+            let (status, reason, message) = told(&routed_by(type_), &[]);
+            assert_eq!((status, reason), (Some(false), "RouteNotInPlace"));
+            assert_eq!(message, format!("{type_} web is not in place; see Ready"));
+        }
+    }
+
+    #[test]
+    fn a_route_that_sleeps_says_why_it_is_gone() {
+        let mut preview = preview("web");
+        preview.spec.suspend = Some(true);
+        preview.spec.route = Some(Route { when_suspended: Some(WhenSuspended::Remove), ..Route::default() });
+        let (status, reason, message) = told(&preview, &[]);
+        assert_eq!((status, reason), (Some(false), "RemovedWhileSuspended"));
+        assert!(message.contains("spec.route.whenSuspended"), "{message}");
+    }
+
+    #[test]
+    fn there_is_one_condition_about_the_route_and_it_has_one_name() {
+        let conditions = conditions_of(&PreviewOperator::default(), &preview("web"), &[("Mapping", "{}")]);
+        assert_eq!(conditions.iter().map(|condition| condition.type_).collect::<Vec<_>>(), ["RouteAccepted"]);
+    }
+}
