@@ -43,10 +43,9 @@ impl Operator for PreviewOperator {
         let of = Blueprint::of(preview, self);
         naming::check_service_name(of.resource, &of.name)?;
         host::check(of.host())?;
-        let mut children =
+        let children =
             Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view)?)).with(service::service(&of));
-        route::add(&of, &mut children)?;
-        Ok(children)
+        route::add_to(children, &of)
     }
 
     fn status(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> PreviewEnvironmentStatus {

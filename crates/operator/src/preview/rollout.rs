@@ -63,5 +63,6 @@ mod tests {
     #[test]
     fn no_pods_show_no_revision() {
         assert_eq!(shown(0, 1, "", "NewReplicaSetAvailable"), None);
+        assert_eq!(shown(0, 1, r#""replicas":0,"updatedReplicas":0,"#, "NewReplicaSetAvailable"), None);
     }
 }

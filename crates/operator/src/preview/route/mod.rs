@@ -54,21 +54,18 @@ impl Verdict {
     }
 }
 
-/// Adds the route to `children`, if there is to be one.
+/// `children` with the route, if there is to be one.
 ///
 /// # Errors
 /// [`Invalid`] for an `HTTPRoute` without a Gateway.
-pub(super) fn add(of: &Blueprint<'_>, children: &mut Children<Owns>) -> Result<(), Invalid> {
-    if of.route_sleeps() {
-        return Ok(());
-    }
-    match of.route_type {
-        RouteType::HttpRoute => drop(children.add(http_route::http_route(of)?)),
-        RouteType::Ingress => drop(children.add(ingress::ingress(of))),
-        RouteType::Mapping => drop(children.add(mapping::mapping(of))),
-        RouteType::None => {}
-    }
-    Ok(())
+pub(super) fn add_to(children: Children<Owns>, of: &Blueprint<'_>) -> Result<Children<Owns>, Invalid> {
+    Ok(match of.route_type {
+        _ if of.route_sleeps() => children,
+        RouteType::HttpRoute => children.with(http_route::http_route(of)?),
+        RouteType::Ingress => children.with(ingress::ingress(of)),
+        RouteType::Mapping => children.with(mapping::mapping(of)),
+        RouteType::None => children,
+    })
 }
 
 /// What is known about the route.
