@@ -42,6 +42,9 @@ pub enum ChildError {
     /// The object of this kind cannot be represented as JSON.
     #[error("build returned a {0} that cannot be written as JSON ({1}); use string keys and finite numbers")]
     NotJson(Box<str>, #[source] serde_json::Error),
+    /// The object of this kind is nested more deeply than JSON is read.
+    #[error("build returned a {0} that is nested more than {MAX_DEPTH} levels deep; no API server takes that: make it flatter")]
+    TooDeep(Box<str>),
     /// A namespaced resource cannot own an object of this kind.
     #[error(
         "build returned the cluster-scoped {0} for a resource in a namespace; Kubernetes does not let a namespaced object \
@@ -54,6 +57,32 @@ pub enum ChildError {
     /// This child of a cluster-scoped resource does not say where it belongs.
     #[error("build returned {0} without a namespace for a cluster-scoped resource; set metadata.namespace")]
     NoNamespace(Box<str>),
+}
+
+/// How deeply an object may be nested: no deeper is read by `serde_json`.
+const MAX_DEPTH: usize = 127;
+
+/// Whether `json` is nested more deeply than [`MAX_DEPTH`].
+fn is_too_deep(json: &[u8]) -> bool {
+    // Most objects do not have as many parts; to count them takes no time.
+    if json.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() <= MAX_DEPTH {
+        return false;
+    }
+    let (mut depth, mut in_text, mut bytes) = (0_usize, false, json.iter());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => in_text = !in_text,
+            // What is escaped ends no text.
+            b'\\' => drop(bytes.next()),
+            b'{' | b'[' if !in_text => depth += 1,
+            b'}' | b']' if !in_text => depth -= 1,
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
 }
 
 /// How an error names an object, or its kind where it has no name.
@@ -115,6 +144,9 @@ impl Child {
         let json = serde_json::to_vec(&child).map_err(not_json)?;
         if !json.starts_with(b"{") {
             return Err(not_json(serde::ser::Error::custom("it is not an object")));
+        }
+        if is_too_deep(&json) {
+            return Err(ChildError::TooDeep((*kind.kind).into()));
         }
         Ok(Self { kind, namespace: namespace.filter(|n| !n.is_empty()), name: name.filter(|n| !n.is_empty()), json })
     }

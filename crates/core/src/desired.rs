@@ -69,7 +69,7 @@ impl Desired {
 
     fn complete(&self) -> &(Value, DesiredHash) {
         self.complete.get_or_init(|| {
-            // serde_json wrote these bytes, so it reads them; but for an object that is nested more deeply than it goes.
+            // serde_json wrote these bytes, so it reads them; what is nested too deeply for that did not get here.
             let read = serde_json::from_slice(&self.built);
             let mut body: Map<String, Value> =
                 read.unwrap_or_else(|error| panic!("{} {} cannot be read back: {error}", self.kind, self.key));
@@ -77,7 +77,7 @@ impl Desired {
             body.remove("status");
             self.stamp(&mut body);
             let mut body = Value::Object(body);
-            let hash = DesiredHash(hash::of(body.to_string().as_bytes()));
+            let hash = DesiredHash(hash::of_json(&body));
             if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
                 object_at(metadata, "annotations").insert(labels::DESIRED_HASH.into(), hash.to_string().into());
             }

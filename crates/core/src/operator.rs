@@ -56,6 +56,11 @@ pub trait Operator: Send + Sync + 'static {
 
     /// The objects that should exist for `resource`.
     ///
+    /// # Assumptions
+    /// `.status` of `resource` is no input. It says what was reported of an earlier run, or of none, and that it changed is no
+    /// reason to run `build` again: who decides from it decides from something old. What an earlier object came to is for
+    /// [`status`](Self::status) to tell.
+    ///
     /// # Errors
     /// [`Invalid`] when the resource asks for something that cannot work although the schema let it pass. It is shown
     /// as a condition, and nothing is tried again until the resource, or something that was looked up, changes.
