@@ -2,31 +2,45 @@
 //! found out about that.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kubewright_core::{KindInfo, ObjectKey};
 use tokio::time::Instant;
 
+use crate::queue::fit;
+
 /// Writes of one object in a row.
 const BURST: f64 = 30.0;
 /// Writes per second afterwards.
 const RATE: f64 = 0.5;
 /// Objects that are remembered before those that are calm again are forgotten.
-const CROWD: usize = 4096;
+const CROWD: usize = 1024;
 /// How long a story about a fight is told before it is looked into again: looking is a request.
 const STORY: Duration = Duration::from_mins(1);
 
 /// A token bucket for each object that was written lately.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(Mutex<HashMap<(KindInfo, ObjectKey), Bucket>>);
+pub(crate) struct Pace {
+    buckets: Mutex<Buckets>,
+    /// Objects go by their hash: two that share one would write less often together, which is as unlikely as harmless.
+    hasher: RandomState,
+}
+
+#[derive(Debug, Default)]
+struct Buckets {
+    of: HashMap<u64, Bucket>,
+    /// How many there may be before the calm ones are looked for.
+    limit: usize,
+}
 
 #[derive(Debug)]
 struct Bucket {
     tokens: f64,
     at: Instant,
     /// Who it is that writes as often, in words.
-    story: Option<(Instant, String)>,
+    story: Option<Box<(Instant, String)>>,
 }
 
 impl Bucket {
@@ -35,20 +49,32 @@ impl Bucket {
     }
 }
 
+impl Buckets {
+    /// Makes room where there are many; each is looked at once for every one that is added.
+    fn tidy(&mut self, now: Instant) {
+        if self.of.len() >= self.limit.max(CROWD) {
+            self.of.retain(|_, bucket| bucket.refilled(now) < BURST);
+            self.limit = 2 * self.of.len();
+            fit(self.of.len(), self.of.capacity(), |room| self.of.shrink_to(room));
+        }
+    }
+}
+
 impl Pace {
-    fn buckets(&self) -> MutexGuard<'_, HashMap<(KindInfo, ObjectKey), Bucket>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hash(&self, kind: &KindInfo, key: &ObjectKey) -> u64 {
+        self.hasher.hash_one((kind, key))
     }
 
     /// Whether this object may be written now; if so, that counts.
     pub(crate) fn allows(&self, kind: &KindInfo, key: &ObjectKey) -> bool {
-        let now = Instant::now();
+        let (hash, now) = (self.hash(kind, key), Instant::now());
         let mut buckets = self.buckets();
-        if buckets.len() >= CROWD {
-            buckets.retain(|_, bucket| bucket.refilled(now) < BURST);
-        }
-        let fresh = || Bucket { tokens: BURST, at: now, story: None };
-        let bucket = buckets.entry((kind.clone(), key.clone())).or_insert_with(fresh);
+        buckets.tidy(now);
+        let bucket = buckets.of.entry(hash).or_insert_with(|| Bucket { tokens: BURST, at: now, story: None });
         let tokens = bucket.refilled(now);
         let allowed = tokens >= 1.0;
         bucket.tokens = if allowed { tokens - 1.0 } else { tokens };
@@ -59,14 +85,14 @@ impl Pace {
     /// What was found out about an object less than a minute ago.
     pub(crate) fn story(&self, kind: &KindInfo, key: &ObjectKey) -> Option<String> {
         let buckets = self.buckets();
-        let (at, story) = buckets.get(&(kind.clone(), key.clone()))?.story.as_ref()?;
+        let (at, story) = &**buckets.of.get(&self.hash(kind, key))?.story.as_ref()?;
         (at.elapsed() < STORY).then(|| story.clone())
     }
 
     /// Remembers what was found out about an object.
     pub(crate) fn remember(&self, kind: &KindInfo, key: &ObjectKey, story: String) {
-        if let Some(bucket) = self.buckets().get_mut(&(kind.clone(), key.clone())) {
-            bucket.story = Some((Instant::now(), story));
+        if let Some(bucket) = self.buckets().of.get_mut(&self.hash(kind, key)) {
+            bucket.story = Some(Box::new((Instant::now(), story)));
         }
     }
 }
@@ -107,7 +133,17 @@ mod tests {
             pace.allows(&kind, &ObjectKey::new("n", number.to_string()));
             tokio::time::advance(Duration::from_secs(1)).await;
         }
-        assert!(pace.buckets().len() <= CROWD, "{}", pace.buckets().len());
+        assert!(pace.buckets().of.len() <= CROWD, "{}", pace.buckets().of.len());
+        // All at once, and then never again.
+        for number in 0..10 * CROWD {
+            pace.allows(&kind, &ObjectKey::new("n", number.to_string()));
+        }
+        tokio::time::advance(Duration::from_secs(2)).await;
+        for number in 0..10 * CROWD {
+            pace.allows(&kind, &ObjectKey::new("m", number.to_string()));
+            tokio::time::advance(Duration::from_secs(2)).await;
+        }
+        assert!(pace.buckets().of.capacity() < 4 * CROWD, "room for {} is kept", pace.buckets().of.capacity());
     }
 
     #[tokio::test(start_paused = true)]
