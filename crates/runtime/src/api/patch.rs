@@ -33,6 +33,9 @@ pub(super) struct Object<'a> {
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_map(None)?;
+        if self.body.get("metadata").is_none() {
+            object.serialize_entry("metadata", &Metadata { value: &Value::Null, must: self.must })?;
+        }
         for (name, value) in self.body.as_object().into_iter().flatten() {
             match name.as_str() {
                 "metadata" => object.serialize_entry(name, &Metadata { value, must: self.must })?,
@@ -107,6 +110,8 @@ mod tests {
         let mut expected = body.clone();
         expected["metadata"]["uid"] = "u".into();
         assert_eq!(sent(Precondition::Uid("u")), expected);
+        let bare = Object { body: &json!({ "kind": "K" }), must: Precondition::Uid("u") };
+        assert_eq!(serde_json::to_value(bare).unwrap(), json!({ "kind": "K", "metadata": { "uid": "u" } }));
     }
 
     #[test]
