@@ -113,7 +113,9 @@ pub type Metadata<K> = PartialObjectMeta<K>;
 
 /// A kind whose API may not be served in a cluster (its CRD is installed by somebody else, or never).
 ///
-/// The operator works without it, and picks it up when it appears. For declarations only; no value of it exists.
+/// The operator works without it, and picks it up when it appears. For declarations only; no value of it exists. Whether it is
+/// there is told by its `CustomResourceDefinition`, so a kind that is built into Kubernetes cannot be optional
+/// ([`Registry::check`](crate::Registry::check) refuses it).
 pub struct Optional<K> {
     _kind: PhantomData<fn() -> K>,
     never: std::convert::Infallible,
@@ -124,6 +126,27 @@ impl<K> fmt::Debug for Optional<K> {
         match self.never {}
     }
 }
+
+/// The groups of Kubernetes itself that have a dot in their names, without `.k8s.io`.
+const BUILT_IN: [&str; 17] = [
+    "admissionregistration",
+    "apiextensions",
+    "apiregistration",
+    "authentication",
+    "authorization",
+    "certificates",
+    "coordination",
+    "discovery",
+    "events",
+    "flowcontrol.apiserver",
+    "internal.apiserver",
+    "networking",
+    "node",
+    "rbac.authorization",
+    "resource",
+    "scheduling",
+    "storage",
+];
 
 /// Names of a kind: group, version, kind, plural, and its scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -163,6 +186,25 @@ impl KindInfo {
     #[must_use]
     pub fn resource(&self) -> String {
         if self.group.is_empty() { self.plural.to_string() } else { format!("{}.{}", self.plural, self.group) }
+    }
+
+    /// Whether this is the kind that Kubernetes writes so: `Deployment.apps`, or `Service` of the core group.
+    #[must_use]
+    pub fn is(&self, group_kind: &str) -> bool {
+        match group_kind.strip_prefix(&*self.kind) {
+            Some("") => self.group.is_empty(),
+            Some(rest) => rest.strip_prefix('.') == Some(&*self.group) && !self.group.is_empty(),
+            None => false,
+        }
+    }
+
+    /// Whether the API server itself serves this kind, as opposed to a `CustomResourceDefinition` or another server.
+    ///
+    /// The group tells: that of a definition has a dot in it, and is none of Kubernetes' own.
+    #[must_use]
+    pub fn is_built_in(&self) -> bool {
+        let own = |area: &str| BUILT_IN.contains(&area);
+        !self.group.contains('.') || self.group.strip_suffix(".k8s.io").is_some_and(own)
     }
 
     /// The path of the collection below the API server, in one namespace or in all.
@@ -391,6 +433,16 @@ mod tests {
         let config = object.downcast::<ConfigMap>().unwrap();
         assert_eq!((config.metadata.name.as_deref(), &config.metadata.managed_fields), (Some("x"), &None));
         assert_eq!(config.data.as_ref().unwrap()["managedFields"], "mine");
+    }
+
+    #[test]
+    fn a_kind_is_told_from_one_of_the_same_name_in_another_group() {
+        let kind = |group: &'static str| KindInfo { group: Cow::Borrowed(group), ..KindInfo::of::<ConfigMap>() };
+        assert!(kind("").is("ConfigMap") && kind("a.b").is("ConfigMap.a.b"));
+        for other in ["ConfigMap.", "ConfigMap.a", "ConfigMaps", "Config", ""] {
+            assert!(!kind("").is(other) && !kind("a.b").is(other), "{other}");
+        }
+        assert!(!kind("a.b").is("ConfigMap") && !kind("").is("ConfigMap.a.b"));
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube_core::object::HasStatus;
 use serde_json::{Value, json};
 
@@ -45,6 +44,25 @@ pub enum RegistryError {
         resource: String,
         /// Which field.
         field: &'static str,
+    },
+    /// One kind is in one declaration twice: each entry would take the other's objects for what is no longer wanted.
+    #[error("{controller} has {resource} twice in `type Owns`; keep one of them, and one version: the API server converts")]
+    OwnedTwice {
+        /// Which operator.
+        controller: &'static str,
+        /// Which kind.
+        resource: String,
+    },
+    /// An optional kind that is built into Kubernetes: its definition, which tells whether it is there, never comes.
+    #[error(
+        "{controller} declares {resource} as Optional, but it is built into Kubernetes and has no CustomResourceDefinition that \
+         could appear; write the kind without Optional"
+    )]
+    BuiltIn {
+        /// Which operator.
+        controller: &'static str,
+        /// Which kind.
+        resource: String,
     },
     /// A controller that does not exist was asked for.
     #[error("there is no controller {asked:?}; there are: {known}")]
@@ -104,7 +122,8 @@ impl Registry {
         self.controllers.iter().find(|c| c.resource().kind == kind && c.resource().api_version() == api_version)
     }
 
-    /// Checks what the types cannot: names, one operator per kind, the standard fields of every status.
+    /// Checks what the types cannot: names, one operator per kind, each owned kind once, optional kinds that can appear, the
+    /// standard fields of every status.
     ///
     /// # Errors
     /// The first [`RegistryError`].
@@ -124,8 +143,24 @@ impl Registry {
                 return Err(RegistryError::SameResource(resource));
             }
             check_status(&resource, &controller.crd())?;
+            check_kinds(&**controller)?;
         }
         Ok(())
+    }
+}
+
+/// One kind in two versions may be owned by two controllers: each prunes what its own resources have.
+fn check_kinds(controller: &dyn Controller) -> Result<(), RegistryError> {
+    let (owns, name) = (controller.owns(), controller.name());
+    for (index, OwnedKind { info, .. }) in owns.iter().enumerate() {
+        if owns[..index].iter().any(|other| other.info.resource() == info.resource()) {
+            return Err(RegistryError::OwnedTwice { controller: name, resource: info.resource() });
+        }
+    }
+    let reads = controller.reads().into_iter().map(|read| OwnedKind { info: read.info, optional: read.optional });
+    match owns.into_iter().chain(reads).find(|kind| kind.optional && kind.info.is_built_in()) {
+        Some(OwnedKind { info, .. }) => Err(RegistryError::BuiltIn { controller: name, resource: info.resource() }),
+        None => Ok(()),
     }
 }
 
@@ -219,11 +254,11 @@ pub trait Controller: Send + Sync + fmt::Debug {
     /// # Errors
     /// Where the status cannot be written as JSON.
     fn report(&self, resource: &dyn AnyObject, children: &[ChildState<'_>]) -> Result<Report, serde_json::Error>;
-    /// The status that the resource carries, as JSON (null where there is none), and its conditions.
+    /// The status that the resource carries, as JSON; null where there is none.
     ///
     /// # Errors
     /// Where the status cannot be written as JSON.
-    fn current(&self, resource: &dyn AnyObject) -> Result<(Value, Vec<Written>), serde_json::Error>;
+    fn status(&self, resource: &dyn AnyObject) -> Result<Value, serde_json::Error>;
 }
 
 struct Erased<O> {
@@ -314,10 +349,8 @@ impl<O: Operator> Controller for Erased<O> {
         Ok(Report { status, conditions: self.operator.conditions(resource, &observed) })
     }
 
-    fn current(&self, resource: &dyn AnyObject) -> Result<(Value, Vec<Written>), serde_json::Error> {
+    fn status(&self, resource: &dyn AnyObject) -> Result<Value, serde_json::Error> {
         let resource: &O::Resource = typed(resource)?;
-        let status = serde_json::to_value(resource.status())?;
-        let conditions = status.get("conditions").cloned().map(serde_json::from_value).transpose()?.unwrap_or_default();
-        Ok((status, conditions))
+        serde_json::to_value(resource.status())
     }
 }

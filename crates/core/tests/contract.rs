@@ -3,13 +3,23 @@
 
 mod support;
 
+use std::marker::PhantomData;
+
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kubewright_core::children::ChildError;
+use kubewright_core::desired::Desired;
+use kubewright_core::kind::Kinds;
+use kubewright_core::observed::{Covered, Entry};
+use kubewright_core::plan::{Existing, Step, plan};
 use kubewright_core::registry::{Program, RegistryError};
 use kubewright_core::view::{Fixed, Query};
-use kubewright_core::{Children, ObjectKey, Registry, labels, shard};
-use serde_json::json;
-use support::{Pages, STAMP, UID, desired, owner};
+use kubewright_core::{
+    Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Registry, Sample, View, labels, shard,
+};
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+use support::{Page, PageStatus, Pages, Route, RouteSpec, STAMP, UID, applied, desired, entry, owner};
 
 #[test]
 fn the_engine_sets_namespace_owner_labels_and_hash_on_every_child() {
@@ -113,13 +123,88 @@ fn declarations_are_known_without_running() {
     let registry = Registry::new("m").with(Pages);
     let controller = &registry.controllers()[0];
     let owns: Vec<_> = controller.owns().into_iter().map(|k| (k.info.resource(), k.optional)).collect();
-    assert_eq!(owns, [("configmaps".to_owned(), false), ("services".to_owned(), true)]);
+    assert_eq!(owns, [("configmaps".to_owned(), false), ("routes.other.example.com".to_owned(), true)]);
     let reads = controller.reads();
     assert_eq!((reads[0].info.resource().as_str(), reads[0].metadata_only), ("namespaces", true));
 }
 
+fn route(rules: Value) -> Result<Desired, ChildError> {
+    let headers = (0..20).map(|number| (number.to_string(), number.to_string())).collect();
+    let children = Children::<(Route,)>::new().with(Route::new("web", RouteSpec { headers, rules })).into_vec()?;
+    Ok(STAMP.all(&owner(), children)?.remove(0))
+}
+
 #[test]
-fn the_hash_does_not_depend_on_the_order_in_which_fields_were_set() {
-    // Were this to fail, some dependency turned on serde_json's `preserve_order`, and every object would be applied once more.
-    assert_eq!(json!({ "b": 1, "a": 2 }).to_string(), r#"{"a":2,"b":1}"#);
+fn the_hash_does_not_depend_on_the_order_in_which_fields_come() {
+    // Each HashMap has an order of its own.
+    let (one, other) = (route(json!({})).unwrap(), route(json!({})).unwrap());
+    assert_ne!(one.print(), other.print(), "both came in one order, this time");
+    assert_eq!(one.hash(), other.hash());
+    let fields = to_raw_value(&entry(one.body())).unwrap();
+    let mut have = applied(&one);
+    have.entry = Entry::Unverified { hash: 1, fields: fields.into() }.verified(Covered::by(&one));
+    let existing = Existing { kind: &other.kind, child: &have };
+    let steps = plan(UID, std::slice::from_ref(&other), &[existing], |_| true);
+    assert_eq!(steps, [Step::Keep { index: 0, learned: true }], "the long way, and nothing to write");
+}
+
+#[test]
+fn an_object_that_is_nested_too_deeply_to_be_read_is_a_defect() {
+    let nested = |depth| (0..depth).fold(json!({ "text": "{[\"{" }), |inner, _| json!({ "a": [1, "}", inner] }));
+    // Two levels for each, one for the innermost, two for the object and its spec.
+    let deepest = |depth| route(nested(depth));
+    assert_eq!(deepest(62).unwrap().body()["kind"], "Route");
+    assert!(matches!(deepest(63), Err(ChildError::TooDeep(kind)) if &*kind == "Route"));
+    let wide = json!(vec![json!({ "a": [{}, {}] }); 1000]);
+    assert_eq!(route(wide).unwrap().body()["kind"], "Route", "many parts are no depth");
+}
+
+/// An operator that is as `Pages`, but declares other kinds.
+struct Declares<Owns, Reads>(PhantomData<fn() -> (Owns, Reads)>);
+
+impl<Owns: Kinds, Reads: Kinds> Operator for Declares<Owns, Reads> {
+    const NAME: &'static str = "declares";
+    type Resource = Page;
+    type Owns = Owns;
+    type Reads = Reads;
+
+    fn build(&self, _: &Page, _: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
+        Ok(Children::new())
+    }
+
+    fn status(&self, _: &Page, _: &Observed<'_, Owns>) -> PageStatus {
+        PageStatus::default()
+    }
+
+    fn samples() -> Vec<Sample<Page>> {
+        Vec::new()
+    }
+}
+
+fn check<Owns: Kinds, Reads: Kinds>() -> Result<(), RegistryError> {
+    Registry::new("test").with(Declares::<Owns, Reads>(PhantomData)).check()
+}
+
+#[test]
+fn a_kind_is_owned_once_and_in_one_version() {
+    use k8s_openapi::api::autoscaling::{v1, v2};
+    let resource = "horizontalpodautoscalers.autoscaling".to_owned();
+    let twice = Err(RegistryError::OwnedTwice { controller: "declares", resource });
+    assert_eq!(check::<(v1::HorizontalPodAutoscaler, v2::HorizontalPodAutoscaler), ()>(), twice);
+    assert_eq!(check::<(v2::HorizontalPodAutoscaler, ConfigMap, v2::HorizontalPodAutoscaler), ()>(), twice);
+    assert!(check::<(Route, Optional<Route>), ()>().is_err());
+    assert_eq!(check::<(v2::HorizontalPodAutoscaler, ConfigMap), (v1::HorizontalPodAutoscaler, ConfigMap)>(), Ok(()));
+}
+
+#[test]
+fn what_is_built_into_kubernetes_is_not_optional() {
+    use k8s_openapi::api::networking::v1::Ingress;
+    let refused = |resource: &str| Err(RegistryError::BuiltIn { controller: "declares", resource: resource.to_owned() });
+    assert_eq!(check::<(ConfigMap, Optional<Ingress>), ()>(), refused("ingresses.networking.k8s.io"));
+    assert_eq!(check::<(), (Optional<Deployment>,)>(), refused("deployments.apps"));
+    assert_eq!(check::<(), (Optional<Metadata<Namespace>>,)>(), refused("namespaces"));
+    assert_eq!(check::<(Ingress, Optional<Route>), (Metadata<Namespace>, Optional<Metadata<Route>>)>(), Ok(()));
+    for group in ["gateway.networking.k8s.io", "metrics.k8s.io", "k8s.io", "networking.example.com"] {
+        assert!(!KindInfo { group: group.into(), ..KindInfo::of::<Ingress>() }.is_built_in(), "{group}");
+    }
 }

@@ -171,10 +171,13 @@ impl Api {
         if response.status().is_success() {
             return Ok(response);
         }
+        // An overloaded API server says it here alone.
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let collected = response.into_body().collect().await.map_err(ApiError::Unreachable)?;
         let bytes = collected.to_bytes();
         let mut failure: Failure = serde_json::from_slice(&bytes).unwrap_or_default();
         failure.code = code;
+        failure.details.retry_after_seconds = failure.details.retry_after_seconds.max(retry_after.unwrap_or_default());
         if failure.message.is_empty() {
             failure.message = format!("HTTP {code}: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
         }
@@ -227,7 +230,22 @@ fn request(method: Method, uri: String, accept: &str, body: Option<(&str, String
 }
 
 fn object_path(kind: &KindInfo, key: &ObjectKey, subresource: &str) -> String {
-    format!("{}/{}{subresource}", kind.path(key.namespace()), key.name)
+    let mut path = kind.path(key.namespace());
+    path.push('/');
+    escape(&mut path, &key.name);
+    path.push_str(subresource);
+    path
+}
+
+/// Appends a value as it may stand in a path or a query.
+fn escape(to: &mut String, value: &str) {
+    for byte in value.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => to.push(char::from(byte)),
+            // Writing to a String cannot fail.
+            _ => drop(write!(to, "%{byte:02X}")),
+        }
+    }
 }
 
 /// A query string; values are escaped.
@@ -242,13 +260,7 @@ impl Query {
         }
         self.0.push_str(name);
         self.0.push('=');
-        for byte in value.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => self.0.push(char::from(byte)),
-                // Writing to a String cannot fail.
-                _ => drop(write!(self.0, "%{byte:02X}")),
-            }
-        }
+        escape(&mut self.0, value);
         self
     }
 

@@ -20,6 +20,13 @@ use crate::reconcile::Run;
 /// How often one child is planned anew in one run, when others keep changing it.
 const ROUNDS: usize = 4;
 
+/// What a person should know who wonders why a child is not made at once.
+const MADE_TOO_OFTEN: &str = "it is deleted by somebody again and again; it is made less often now: find them in the audit log of the \
+    API server, and stop them (another version of this operator that runs beside this one, perhaps)";
+/// The same of what is not deleted at once.
+const DELETED_TOO_OFTEN: &str = "it is made again and again by somebody; it is deleted less often now: find them in the audit log of \
+    the API server, and stop them (another version of this operator that runs beside this one, perhaps)";
+
 /// What a step came to, or that the whole namespace is going away.
 type Executed = Option<Outcome>;
 
@@ -55,6 +62,7 @@ impl Run<'_> {
         let (mut step, mut watched) = (step, true);
         for _ in 0..ROUNDS {
             let (precondition, action) = match &step {
+                Step::Create { .. } if !self.engine.pace.allows(&want.kind, &want.key) => return Some(transient(MADE_TOO_OFTEN)),
                 Step::Create { .. } => (Precondition::Absent, "create"),
                 Step::Apply { why, .. } if !self.engine.pace.allows(&want.kind, &want.key) => {
                     return Some(transient(&self.contested(want, why).await));
@@ -65,7 +73,7 @@ impl Run<'_> {
                 }
                 // Made by this operator for a resource that is gone: garbage collection takes it, and nobody has to do
                 // anything.
-                Step::Refuse { holder: Holder::Controller(by), .. } if watched && self.engine.is_gone(&by.uid) => {
+                Step::Refuse { holder: Holder::Controller(by), .. } if watched && self.engine.is_gone(by) => {
                     return Some(Outcome::Terminating);
                 }
                 Step::Refuse { holder, .. } => return Some(Outcome::Refused(holder.clone())),
@@ -79,14 +87,16 @@ impl Run<'_> {
             };
             if error.is_namespace_terminating() {
                 // The resource goes with its namespace; one of the whole cluster stays, and has other children.
-                return if self.owner.key.namespace().is_some() { None } else { Some(failed(&error)) };
+                return if self.owner.key.namespace().is_some() { None } else { Some(self.outcome_of(&error)) };
             }
-            if error.is_not_found() && self.running.child_cache(&want.kind).is_some_and(|cache| cache.optional) {
-                // Its API has just gone; the watch on its definition tells when it is back.
+            let cache = self.running.child_cache(&want.kind);
+            if error.is_not_found() && cache.is_some_and(|cache| cache.optional && !cache.is_served()) {
+                // Its API has just gone; the watch on its definition tells when it is back. While that says that it is there,
+                // something else is not: a namespace, or one API server of several is behind.
                 return Some(Outcome::NotServed);
             }
             if !error.is_identity_conflict() {
-                return Some(failed(&error));
+                return Some(self.outcome_of(&error));
             }
             match self.look(&want.kind, &want.key).await {
                 // No watch shows this one (it lost our label), so no event will tell when it is gone: look again later.
@@ -94,10 +104,15 @@ impl Run<'_> {
                     return Some(transient("an older one is still being deleted"));
                 }
                 Ok(found) => (step, watched) = (self.plan_again(want, found.as_ref()), false),
-                Err(error) => return Some(failed(&error)),
+                Err(error) => return Some(self.outcome_of(&error)),
             }
         }
         Some(transient("others change it at the same time"))
+    }
+
+    fn outcome_of(&self, error: &ApiError) -> Outcome {
+        self.heed(error);
+        Outcome::Failed { class: error.class(), message: error.to_string() }
     }
 
     /// Whether an object is ours, or an earlier resource's of our name, and only waits for its end.
@@ -111,17 +126,11 @@ impl Run<'_> {
     async fn write(&self, want: &Desired, precondition: Precondition<'_>, action: &'static str) -> Result<(), ApiError> {
         // A child of a kind without a cache does not compile.
         let Some(cache) = self.running.child_cache(&want.kind) else { return Ok(()) };
-        cache.writes(&want.key);
-        let answer = self.engine.api.apply(&want.kind, &want.key, want.body(), precondition).await;
-        let child = match answer.and_then(|answer| Ok(observed::decode(&answer, self.engine.manager)?)) {
-            Ok(child) => child,
-            Err(error) => {
-                cache.not_written(&want.key);
-                return Err(error);
-            }
-        };
+        let write = cache.writes(&want.key);
+        let answer = self.engine.api.apply(&want.kind, &want.key, want.body(), precondition).await?;
+        let child = observed::decode(&answer, self.engine.manager)?;
         self.engine.metrics.wrote(self.running.name, &want.kind.kind, action);
-        if !cache.written(child, Covered::by(want)) {
+        if !write.taken(child, Covered::by(want)) {
             // Its end was told before its beginning, and woke nobody.
             self.engine.enqueue(self.key.clone(), Priority::Change);
         }
@@ -193,6 +202,10 @@ impl Run<'_> {
     /// Deletes what is no longer wanted; gives what went wrong.
     async fn prune(&self, step: &Step) -> Option<Left> {
         let Step::Delete { kind, key, uid, resource_version } = step else { return None };
+        let left = |class, message| Some(Left { name: format!("{kind} {}", key.name), class, message });
+        if !self.engine.pace.allows(kind, key) {
+            return left(Class::Transient, DELETED_TOO_OFTEN.to_owned());
+        }
         tracing::info!(controller = self.running.name, resource = %self.key.key, child = %format!("{kind} {key}"), "deleting");
         match self.engine.api.delete(kind, key, uid, *resource_version).await {
             Ok(()) => {
@@ -201,15 +214,11 @@ impl Run<'_> {
             }
             Err(error) if error.is_not_found() => None,
             Err(error) => {
-                let class = if error.is_identity_conflict() { Class::Transient } else { error.class() };
-                Some(Left { name: format!("{kind} {}", key.name), class, message: error.to_string() })
+                self.heed(&error);
+                left(if error.is_identity_conflict() { Class::Transient } else { error.class() }, error.to_string())
             }
         }
     }
-}
-
-fn failed(error: &ApiError) -> Outcome {
-    Outcome::Failed { class: error.class(), message: error.to_string() }
 }
 
 fn transient(message: &str) -> Outcome {

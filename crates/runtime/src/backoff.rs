@@ -42,11 +42,18 @@ pub(crate) struct Retry {
     /// Which edit of the resource failed.
     generation: Option<i64>,
     due: Option<Instant>,
+    /// The API server asked not to come back earlier.
+    not_before: Option<Instant>,
 }
 
 impl Retry {
     pub(crate) fn new(first: Duration, most: Duration) -> Self {
-        Self { backoff: Backoff::new(first, most), generation: None, due: None }
+        Self { backoff: Backoff::new(first, most), generation: None, due: None, not_before: None }
+    }
+
+    /// At `now`, the API server asked to be left alone for so long; longer than the longest delay is not waited.
+    pub(crate) fn hold(&mut self, now: Instant, wait: Duration) {
+        self.not_before = self.not_before.max(Some(now + wait.min(self.backoff.most)));
     }
 
     /// It failed at `now`: how long to wait. `first` is the shortest delay for a failure of this sort.
@@ -55,12 +62,13 @@ impl Retry {
     /// often would push the retry away otherwise. An edit of the resource begins anew, and so does a failure of another sort.
     pub(crate) fn failed(&mut self, now: Instant, generation: Option<i64>, first: Duration) -> Duration {
         if self.generation != generation || self.backoff.first != first {
-            *self = Self { generation, ..Self::new(first, self.backoff.most) };
+            *self = Self { generation, not_before: self.not_before, ..Self::new(first, self.backoff.most) };
         }
+        let held = self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         if let Some(left) = self.due.and_then(|due| due.checked_duration_since(now)).filter(|left| !left.is_zero()) {
-            return left;
+            return left.max(held);
         }
-        let delay = self.backoff.next();
+        let delay = self.backoff.next().max(held);
         self.due = Some(now + delay);
         delay
     }
@@ -79,6 +87,12 @@ impl Retries {
     pub(crate) fn failed(&self, key: &WorkKey, generation: Option<i64>, first: Duration, most: Duration) -> Duration {
         let fresh = || Retry::new(first, most);
         self.lock().entry(key.clone()).or_insert_with(fresh).failed(Instant::now(), generation, first)
+    }
+
+    /// The API server asked not to come back with this one for so long, should it have failed.
+    pub(crate) fn hold(&self, key: &WorkKey, wait: Duration, first: Duration, most: Duration) {
+        let fresh = || Retry::new(first, most);
+        self.lock().entry(key.clone()).or_insert_with(fresh).hold(Instant::now(), wait);
     }
 
     /// It is well, or gone: another failure begins anew.
@@ -116,6 +130,20 @@ mod tests {
             assert_eq!(now + retry.failed(now, Some(1), FIRST), due);
         }
         assert!(retry.failed(due, Some(1), FIRST) > Duration::from_secs(1), "the second retry is later");
+    }
+
+    #[test]
+    fn an_api_server_that_asks_to_be_left_alone_is_left_alone_for_that_long_and_no_longer_than_for_anything() {
+        let (mut retry, start) = (Retry::new(FIRST, MOST), Instant::now());
+        retry.hold(start, Duration::from_secs(30));
+        assert_eq!(retry.failed(start, Some(1), FIRST), Duration::from_secs(30));
+        let later = start + Duration::from_secs(10);
+        retry.hold(later, Duration::from_secs(5));
+        assert_eq!(retry.failed(later, Some(2), FIRST), Duration::from_secs(20), "an edit is no reason to come earlier");
+        let later = start + Duration::from_secs(30);
+        assert!(retry.failed(later, Some(3), FIRST) <= FIRST, "that is over");
+        retry.hold(later, Duration::from_hours(9));
+        assert_eq!(retry.failed(later, Some(3), FIRST), MOST);
     }
 
     #[test]

@@ -139,9 +139,11 @@ impl Engine {
         }
     }
 
-    /// Whether the resource of this UID is ours, and is not there any more.
-    pub(crate) fn is_gone(&self, uid: &str) -> bool {
-        self.is_ours(uid) && self.owner(uid).is_none()
+    /// Whether this is a resource that we would know if it were there, and it is not.
+    pub(crate) fn is_gone(&self, by: &ControllerRef) -> bool {
+        // Of a kind that another process has (`run --controllers`) nobody here knows what there is.
+        let is_known = self.controllers.iter().any(|running| running.kind.is(&by.kind));
+        is_known && self.is_ours(&by.uid) && self.owner(&by.uid).is_none()
     }
 
     /// Whether this is an earlier resource of the same name, whose children are about to go.
@@ -150,7 +152,12 @@ impl Engine {
             return self.former().get(&by.uid) == Some(key);
         }
         // Another shard had it, and knows when it went. But one name has one resource at a time, and that is this one now.
-        *by.kind == *self.running(key.controller).kind.kind && *by.name == *key.key.name
+        self.running(key.controller).kind.is(&by.kind) && *by.name == *key.key.name
+    }
+
+    /// A resource that could not be read for a while is no former one.
+    pub(crate) fn is_back(&self, uid: &str) {
+        self.former().remove(uid);
     }
 
     fn former(&self) -> MutexGuard<'_, HashMap<Box<str>, WorkKey>> {
@@ -186,9 +193,9 @@ impl Engine {
         tracing::info!(controller = running.name, resources = running.parents.len(), "started");
     }
 
-    /// Looks at everything again, for ever.
+    /// Looks at everything again, for ever; no period is never.
     pub(crate) async fn resync(&self, controller: usize, period: Duration) {
-        loop {
+        while !period.is_zero() {
             tokio::time::sleep(period).await;
             self.sweep(controller, Priority::Resync);
         }

@@ -1,5 +1,7 @@
 //! What can go wrong between us and the API server, and which class each error has.
 
+use std::time::Duration;
+
 use kubewright_core::Class;
 use serde::Deserialize;
 
@@ -52,7 +54,7 @@ pub enum ApiError {
     #[error("{}", .0.message)]
     Status(Box<Failure>),
     /// No answer.
-    #[error("no answer from the API server: {0}")]
+    #[error("no answer from the API server: {}", with_causes(&**.0))]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// No answer in time.
     #[error("no answer from the API server within {0} s")]
@@ -60,6 +62,21 @@ pub enum ApiError {
     /// An answer that is not what the API documents.
     #[error("the API server's answer cannot be read: {0}")]
     Decode(#[from] kubewright_core::observed::DecodeError),
+    /// The definition of the kind is gone; nobody was asked.
+    #[error("its API is not served")]
+    NotServed,
+}
+
+/// An error and what caused it, in one line; what a text says already is not said twice.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// An error answer (metav1.Status), with what decides about it.
@@ -106,22 +123,22 @@ impl ApiError {
         }
     }
 
-    /// The error that stands for an API that is not there.
-    pub(crate) fn not_served() -> Self {
-        let message = "its API is not served".to_owned();
-        Self::Status(Box::new(Failure { code: 404, message, ..Failure::default() }))
-    }
-
     /// HTTP status code of the answer, if there was one.
     #[must_use]
     pub fn code(&self) -> Option<u16> {
         self.failure().map(|f| f.code)
     }
 
+    /// How long the API server asks not to be asked again, if it does.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.failure()?.details.retry_after_seconds;
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+    }
+
     /// The object is not there, or its API is not served.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.code() == Some(404)
+        matches!(self, Self::NotServed) || self.code() == Some(404)
     }
 
     /// The version that we know is too old to go on from.
@@ -153,5 +170,22 @@ impl ApiError {
             400 | 413 | 415 | 422 if !taken => Class::Invalid,
             _ => Class::Transient,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Because(&'static str, #[source] Option<Box<Because>>);
+
+    #[test]
+    fn an_error_tells_its_causes_once_each() {
+        let cause = |text, cause: Option<Because>| Because(text, cause.map(Box::new));
+        let error = cause("client error", Some(cause("connect", Some(cause("tcp: refused", Some(cause("refused", None)))))));
+        let said = ApiError::Unreachable(Box::new(error)).to_string();
+        assert_eq!(said, "no answer from the API server: client error: connect: tcp: refused");
     }
 }

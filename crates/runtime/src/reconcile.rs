@@ -12,7 +12,8 @@ use kubewright_core::{Class, reason};
 
 use crate::apply::{Applied, Left};
 use crate::cache::parents::Parent;
-use crate::engine::{Engine, Running};
+use crate::engine::{BACKOFF, Engine, Running};
+use crate::error::ApiError;
 use crate::queue::WorkKey;
 
 /// How a run ended.
@@ -133,7 +134,11 @@ impl Run<'_> {
         let verdict = with_left(verdict(&self.running.kind, &states), &applied.left);
         let end = end_of(applied);
         self.warn(&verdict, &end);
-        self.tell(states, verdict).await.unwrap_or(end)
+        match self.tell(states, verdict).await {
+            // Who has failed at more than the status comes again for that.
+            None | Some(End::Waits) if end != End::Done => end,
+            told => told.unwrap_or(end),
+        }
     }
 
     /// An Event for what a person must know: what was refused, and what the API server does not accept.
@@ -158,6 +163,13 @@ impl Run<'_> {
         self.write_status(report, &verdict).await
     }
 
+    /// An API server that asks to be left alone for a while is: see when this resource comes again.
+    pub(crate) fn heed(&self, error: &ApiError) {
+        if let Some(wait) = error.retry_after() {
+            self.engine.retries.hold(self.key, wait, BACKOFF.0, BACKOFF.1);
+        }
+    }
+
     fn failed(&self, defect: &str) -> End {
         tracing::error!(resource = %self.key.key, controller = self.running.name, defect, "a defect in the operator");
         self.engine.events.warn(&self.owner, reason::INTERNAL, defect);
@@ -167,8 +179,8 @@ impl Run<'_> {
     /// A defect is told in the status too: the resource's owner should know that it is not their fault.
     pub(crate) async fn defect(&self, defect: &str) -> End {
         let end = self.failed(defect);
-        let report = match self.running.controller.current(&*self.parent.object) {
-            Ok((status, _)) => Report { status, conditions: Vec::new() },
+        let report = match self.current() {
+            Ok(status) => Report { status: Arc::unwrap_or_clone(status), conditions: Vec::new() },
             Err(_) => return end,
         };
         let _ = self.write_status(report, &Verdict::Progressing(reason::INTERNAL, defect.to_owned())).await;

@@ -219,7 +219,8 @@ async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut v
             Ok(Err(error)) => return Err((ApiError::Unreachable(Box::new(error)), version.filter(|_| !initial))),
             Err(_) => return Err((ApiError::Timeout(SILENCE.as_secs()), version.filter(|_| !initial))),
         };
-        if read == 0 {
+        // A line that was not finished did not come.
+        if read == 0 || line.last() != Some(&b'\n') {
             return Ok(End::Closed(version.filter(|_| !initial)));
         }
         let event: Event<'_> = serde_json::from_slice(&line).map_err(broken)?;

@@ -26,7 +26,7 @@ pub struct Settings {
     pub listen: Option<SocketAddr>,
     /// How long running reconciles may take after a signal to stop.
     pub shutdown_deadline: Duration,
-    /// How often everything is looked at again although nothing happened; `None` for never.
+    /// How often everything is looked at again although nothing happened; `None` and zero for never.
     ///
     /// No event is missed without it: watches that break are opened where they ended, or everything is listed anew. It costs
     /// no request for what is as it should be, because the caches are compared, not the cluster; it is for operators whose

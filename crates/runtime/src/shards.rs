@@ -117,6 +117,7 @@ impl Engine {
 mod tests {
     use std::sync::Arc;
 
+    use kubewright_core::observed::ControllerRef;
     use serde_json::json;
 
     use super::*;
@@ -203,9 +204,11 @@ mod tests {
         let (metrics, [ours, foreign]) = (Metrics::new(), [0, 1].map(|index| Shard::new(2, index).unwrap()));
         let api = Api::new(crate::transport::of_client(client), "web", Arc::clone(&metrics));
         let (events, _) = Events::new(api.clone());
-        let engine = Engine::new(api, Some(ours), Vec::new(), events, metrics);
-        assert!(engine.is_gone(&uid_of(ours)));
-        assert!(!engine.is_gone(&uid_of(foreign)));
+        let controllers = crate::manager::running(&kubewright_core::Registry::new("web").with(crate::testing::Pages)).0;
+        let engine = Engine::new(api, Some(ours), controllers, events, metrics);
+        let page = |uid: &str| ControllerRef { kind: "Page.test.example.com".into(), name: "web".into(), uid: uid.into() };
+        assert!(engine.is_gone(&page(&uid_of(ours))));
+        assert!(!engine.is_gone(&page(&uid_of(foreign))));
     }
 
     #[test]

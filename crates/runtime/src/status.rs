@@ -1,5 +1,7 @@
 //! Writes the status of a resource: only when it changed, only from what was observed.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kubewright_core::condition::{STANDARD, Verdict, merge};
 use kubewright_core::observed::decode_identity;
@@ -7,23 +9,24 @@ use kubewright_core::registry::Report;
 use kubewright_core::{Class, hash};
 use serde_json::Value;
 
+use crate::cache::parents::Parent;
 use crate::reconcile::{End, Run};
 
 impl Run<'_> {
     /// Writes the status if it says something new; `None` when all is well.
     pub(crate) async fn write_status(&self, report: Report, verdict: &Verdict) -> Option<End> {
         let key = &self.key.key;
-        let ahead = self.running.written.newer_than(key, self.parent.version);
+        let (shown, ahead) = self.latest();
         let told = told(&report, verdict, self.parent.generation());
-        if ahead.is_none() && self.parent.tells(told) {
+        if ahead.is_none() && shown.tells(told) {
             return None;
         }
-        let (current, status) = match self.change(ahead, report, verdict) {
+        let (current, status) = match self.change(&shown, ahead, report, verdict) {
             Ok(change) => change,
             Err(error) => return Some(self.unreadable(&error)),
         };
-        if status == current {
-            self.parent.settle(told);
+        if status == *current {
+            shown.settle(told);
             return None;
         }
         if let Err(wait) = self.running.written.may_differ(key, &current, &status) {
@@ -36,10 +39,12 @@ impl Run<'_> {
             // It is gone, or another one of that name: its own events tell what to do.
             Err(error) if error.is_not_found() || error.is_identity_conflict() => {
                 tracing::debug!(controller = self.running.name, resource = %key, %error, "there is no such status to write");
-                return None;
+                // Unless only this API server does not know its kind yet.
+                return Some(End::Waits);
             }
             Err(error) => {
                 tracing::warn!(controller = self.running.name, resource = %key, %error, "the status was not written");
+                self.heed(&error);
                 return Some(End::Failed(match error.class() {
                     // A status that the schema refuses is our defect, not the resource's.
                     Class::Invalid => Class::Bug,
@@ -50,16 +55,44 @@ impl Run<'_> {
         self.engine.metrics.wrote(self.running.name, &self.owner.kind.kind, "status");
         // Somebody else may keep a condition of their own beside ours: then the cached status never equals ours although
         // all of ours is there, and the version stays. What we wrote counts until the resource changes.
-        let changed = version != self.parent.version;
+        let changed = version != shown.version;
         let until = if changed { version } else { version + 1 };
         self.running.written.remember(key.clone(), until, status, changed.then_some(told));
         None
     }
 
+    /// The resource as the watch showed it last, and the status that we wrote since.
+    ///
+    /// It may have been shown after this run began; by an event of our own status, which is no reason for another run.
+    fn latest(&self) -> (Arc<Parent>, Option<Arc<Value>>) {
+        let key = &self.key.key;
+        // In this order: an event takes the former away only after it brought the latter.
+        let ahead = self.running.written.last(key);
+        let shown = self.running.parents.get(key).filter(|shown| shown.uid() == self.parent.uid());
+        let shown = shown.unwrap_or_else(|| Arc::clone(&self.parent));
+        let ahead = ahead.filter(|(version, _)| *version > shown.version).map(|(_, status)| status);
+        (shown, ahead)
+    }
+
+    /// The status as it is in the cluster, as far as we know.
+    pub(crate) fn current(&self) -> Result<Arc<Value>, serde_json::Error> {
+        let (shown, ahead) = self.latest();
+        self.status_of(&shown, ahead)
+    }
+
+    fn status_of(&self, shown: &Parent, ahead: Option<Arc<Value>>) -> Result<Arc<Value>, serde_json::Error> {
+        ahead.map_or_else(|| self.running.controller.status(&*shown.object).map(Arc::new), Ok)
+    }
+
     /// The status as it is, and as it should be.
-    fn change(&self, ahead: Option<Value>, report: Report, verdict: &Verdict) -> Result<(Value, Value), serde_json::Error> {
-        let current =
-            ahead.map_or_else(|| self.running.controller.current(&*self.parent.object).map(|(status, _)| status), Ok)?;
+    fn change(
+        &self,
+        shown: &Parent,
+        ahead: Option<Arc<Value>>,
+        report: Report,
+        verdict: &Verdict,
+    ) -> Result<(Arc<Value>, Value), serde_json::Error> {
+        let current = self.status_of(shown, ahead)?;
         let status = self.next(&current, report, verdict)?;
         Ok((current, status))
     }
@@ -111,29 +144,4 @@ fn told(report: &Report, verdict: &Verdict, generation: Option<i64>) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use kubewright_core::condition::Condition;
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn whatever_a_status_says_is_in_the_hash() {
-        let report = |replicas: i32, conditions: Vec<Condition>| Report { status: json!({ "replicas": replicas }), conditions };
-        let own = |status| Condition::new("Routed", status, "Accepted", "by the gateway");
-        let ready = |message: &str| Verdict::Ready(message.to_owned());
-        let hashes = [
-            told(&report(1, Vec::new()), &ready("a"), Some(1)),
-            told(&report(2, Vec::new()), &ready("a"), Some(1)),
-            told(&report(1, Vec::new()), &ready("b"), Some(1)),
-            told(&report(1, Vec::new()), &ready("a"), Some(2)),
-            told(&report(1, Vec::new()), &Verdict::Stalled("Ready", "a".to_owned()), Some(1)),
-            told(&report(1, vec![own(None)]), &ready("a"), Some(1)),
-            told(&report(1, vec![own(Some(true))]), &ready("a"), Some(1)),
-            told(&report(1, vec![own(Some(false))]), &ready("a"), Some(1)),
-        ];
-        let different: std::collections::HashSet<u64> = hashes.into_iter().collect();
-        assert_eq!(different.len(), hashes.len());
-        assert_eq!(hashes[0], told(&report(1, Vec::new()), &ready("a"), Some(1)));
-    }
-}
+mod tests;

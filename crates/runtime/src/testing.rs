@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,15 +13,20 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::client::Body as Sent;
 use kube::{CustomResource, KubeSchema};
+use kubewright_core::observed::decode;
 use kubewright_core::{Children, Invalid, Metadata, Observed, Operator, Optional, Registry, Sample, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::cache::Epoch;
+use crate::cache::parents::Parent;
 use crate::engine::Engine;
+use crate::error::{ApiError, Failure};
 use crate::events::Events;
 use crate::manager::running;
 use crate::metrics::Metrics;
+use crate::queue::WorkKey;
 use crate::transport;
 
 /// What a request is answered with: HTTP status, and a body that may never end.
@@ -77,6 +83,52 @@ pub(crate) fn cut(events: &[Value]) -> Answer {
 pub(crate) fn refusal(code: u16, message: &str, causes: &Value) -> Answer {
     let details = json!({ "causes": causes });
     answer(code, &json!({ "kind": "Status", "status": "Failure", "code": code, "message": message, "details": details }))
+}
+
+/// A watch that the server closes in the middle of an event.
+pub(crate) fn closed_within(line: &str) -> Answer {
+    text(200, line.to_owned())
+}
+
+/// What is said where there is nothing.
+pub(crate) fn not_found() -> ApiError {
+    ApiError::Status(Box::new(Failure { code: 404, message: "not found".to_owned(), ..Failure::default() }))
+}
+
+/// A resource named `web` without a spec, as the API server sends it.
+pub(crate) fn resource(kind: &str, namespace: Option<&str>, version: u64) -> Value {
+    let metadata =
+        json!({ "name": "web", "namespace": namespace, "uid": "u-1", "resourceVersion": version.to_string(), "generation": 1 });
+    json!({ "apiVersion": "test.example.com/v1", "kind": kind, "metadata": metadata, "spec": {} })
+}
+
+/// Has the first operator of an engine know a resource, and all its kinds served.
+pub(crate) fn known(engine: &Engine, resource: &Value) {
+    let running = engine.running(0);
+    for cache in &running.children {
+        cache.serve(true);
+    }
+    let object = running.controller.decode(resource.to_string().as_bytes()).unwrap();
+    let version = object.meta().resource_version.as_deref().unwrap().parse().unwrap();
+    running.parents.observe(Parent::new(object, version), None, Epoch::default());
+}
+
+/// The metadata of an object in the namespace `ns` that the Page `web` controls, as the API server sends it.
+pub(crate) fn child(name: &str, version: u64) -> Value {
+    let owner = json!({ "apiVersion": "test.example.com/v1", "kind": "Page", "name": "web", "uid": "u-1", "controller": true });
+    let (uid, version) = (format!("uid-of-{name}"), version.to_string());
+    json!({ "metadata": { "name": name, "namespace": "ns", "uid": uid, "resourceVersion": version, "ownerReferences": [owner] } })
+}
+
+/// What a watch makes of an object of the first kind that the first operator owns.
+pub(crate) fn observed(engine: &Engine, object: &Value) {
+    let child = decode(object.to_string().as_bytes(), engine.manager).unwrap();
+    engine.running(0).children[0].observe(child, 1).unwrap();
+}
+
+/// What is to be worked on next, now.
+pub(crate) async fn next(engine: &Engine) -> Option<WorkKey> {
+    tokio::time::timeout(Duration::from_millis(1), engine.queue.next()).await.ok().flatten().map(|given| given.key)
 }
 
 /// An engine of these operators that is connected to `api`.

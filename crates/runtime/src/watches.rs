@@ -130,7 +130,7 @@ impl Plan<'_> {
         let watch = |namespace| {
             let (kind, labels) = (cache.kind.clone(), labels.clone());
             let collection = Collection { kind, namespace, labels, fields: None, shard: None, form };
-            self.watch(collection, controllers.clone(), cache.optional, Children(Arc::clone(cache)), Some(By::Owner))
+            self.watch(collection, controllers.clone(), cache.optional, Children::new(Arc::clone(cache)), Some(By::Owner))
         };
         self.scopes(&cache.kind).into_iter().map(watch).collect()
     }
@@ -180,7 +180,7 @@ fn while_defined(engine: &Arc<Engine>, mut watches: Vec<Watch>, tasks: &mut Join
             let changed = is_present.changed();
             if now == Some(false) {
                 for watch in &mut watches {
-                    watch.sink.failed(&ApiError::not_served());
+                    watch.sink.failed(&ApiError::NotServed);
                 }
             }
             // While it is there, or nobody knows, nothing but news of its definition ends this round.

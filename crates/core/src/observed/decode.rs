@@ -63,7 +63,10 @@ struct RawMeta<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RawOwner<'a> {
+    #[serde(borrow, default)]
+    api_version: Cow<'a, str>,
     #[serde(default)]
     controller: bool,
     #[serde(borrow)]
@@ -72,6 +75,16 @@ struct RawOwner<'a> {
     name: Cow<'a, str>,
     #[serde(borrow)]
     uid: Cow<'a, str>,
+}
+
+impl RawOwner<'_> {
+    /// `Echo.example.com`; the core group has no name.
+    fn group_kind(&self) -> Box<str> {
+        match self.api_version.split_once('/') {
+            Some((group, _)) => format!("{}.{group}", self.kind).into(),
+            None => (*self.kind).into(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -144,7 +157,7 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         .owner_references
         .into_iter()
         .find(|o| o.controller)
-        .map(|o| Arc::new(ControllerRef { kind: o.kind.into(), name: o.name.into(), uid: o.uid.into() }));
+        .map(|o| Arc::new(ControllerRef { kind: o.group_kind(), name: o.name.into(), uid: o.uid.into() }));
     Ok(ObservedChild {
         key,
         uid: raw.uid.into(),
@@ -215,6 +228,7 @@ mod tests {
         assert_eq!((&*child.uid, child.resource_version, child.generation), ("u-1", 42, Some(3)));
         assert!(!child.deleting);
         assert!(child.is_controlled_by("u-9") && !child.is_controlled_by("u-0"));
+        assert_eq!(&*child.controller.unwrap().kind, "Echo.example.com");
         assert_eq!(child.desired_hash, Some(DesiredHash(255)));
         assert!(matches!(&child.entry, Entry::Unverified { fields, .. } if fields.get() == r#"{"f:metadata":{}}"#));
         assert_eq!(child.status.unwrap().get(), r#"{"replicas":2}"#);

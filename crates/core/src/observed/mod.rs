@@ -44,7 +44,7 @@ pub struct ObservedChild {
 /// The controller ownerReference of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ControllerRef {
-    /// The owner's kind.
+    /// The owner's kind and API group as Kubernetes writes them: `Echo.example.com`, `ConfigMap`; see [`KindInfo::is`].
     pub kind: Box<str>,
     /// The owner's name.
     pub name: Box<str>,

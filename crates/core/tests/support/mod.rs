@@ -1,7 +1,9 @@
 //! A small operator to test the core with: a `Page` owns a ConfigMap and, perhaps, a Service.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, missing_docs)]
 
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
+use std::collections::HashMap;
+
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::{CustomResource, KubeSchema};
 use kubewright_core::children::{Owner, Stamp};
@@ -28,12 +30,25 @@ pub struct PageStatus {
     pub conditions: Vec<Written>,
 }
 
+/// Of somebody else, and not in every cluster.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
+#[kube(group = "other.example.com", version = "v1", kind = "Route", namespaced)]
+pub struct RouteSpec {
+    pub headers: HashMap<String, String>,
+    #[schemars(schema_with = "anything")]
+    pub rules: Value,
+}
+
+fn anything(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object" })
+}
+
 pub struct Pages;
 
 impl Operator for Pages {
     const NAME: &'static str = "pages";
     type Resource = Page;
-    type Owns = (ConfigMap, Optional<Service>);
+    type Owns = (ConfigMap, Optional<Route>);
     type Reads = (Metadata<Namespace>,);
 
     fn build(&self, page: &Page, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
@@ -123,7 +138,7 @@ pub fn applied(want: &Desired) -> ObservedChild {
         resource_version: 10,
         generation: None,
         deleting: false,
-        controller: Some(ControllerRef { kind: "Page".into(), name: "page".into(), uid: UID.into() }.into()),
+        controller: Some(ControllerRef { kind: "Page.test.example.com".into(), name: "page".into(), uid: UID.into() }.into()),
         desired_hash: Some(want.hash()),
         entry: Entry::Unverified { hash: kubewright_core::hash::of(fields.get().as_bytes()), fields: fields.into() },
         status: None,

@@ -1,4 +1,5 @@
 //! The connection against an API server that is a function.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -51,4 +52,48 @@ async fn a_watch_that_never_opens_is_given_up() {
     let opened = api.watch("/api/v1/configmaps", Form::Full, &Query::default()).await;
     assert!(matches!(opened.err(), Some(ApiError::Timeout(30))));
     assert_eq!(started.elapsed(), OPEN_TIMEOUT);
+}
+
+#[tokio::test]
+async fn whatever_the_api_server_takes_as_a_name_is_one_segment_of_a_path() {
+    let api =
+        testing::api("test", |request| std::future::ready(testing::answer(200, &json!({ "asked": request.uri().to_string() }))));
+    for (name, escaped) in [
+        ("system:web", "system%3Aweb"),
+        ("a role", "a%20role"),
+        ("rôle", "r%C3%B4le"),
+        ("x?dryRun=All", "x%3FdryRun%3DAll"),
+        ("x#y", "x%23y"),
+    ] {
+        let answer = api.get(&kind(), &ObjectKey::new("ns", name), Form::Full).await.unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["asked"], format!("/api/v1/namespaces/ns/configmaps/{escaped}"));
+    }
+}
+
+#[tokio::test]
+async fn whoever_cannot_connect_is_told_why() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+    let said = Api::new(crate::transport::of_client(client), "test", Metrics::new()).version().await.unwrap_err().to_string();
+    assert!(said.to_lowercase().contains("refused"), "{said}");
+}
+
+#[tokio::test]
+async fn how_long_to_wait_is_told_by_the_answer_or_by_its_head_alone() {
+    let asked_for = async |head: Option<&'static str>, body: &'static str| {
+        let api = testing::api("test", move |_| {
+            let mut answer = testing::answer(429, &serde_json::from_str(body).unwrap());
+            if let Some(seconds) = head {
+                answer.headers_mut().insert(header::RETRY_AFTER, seconds.parse().unwrap());
+            }
+            std::future::ready(answer)
+        });
+        api.version().await.unwrap_err().retry_after()
+    };
+    assert_eq!(asked_for(None, r#"{ "details": { "retryAfterSeconds": 3 } }"#).await, Some(Duration::from_secs(3)));
+    assert_eq!(asked_for(Some("5"), r#""Too many requests""#).await, Some(Duration::from_secs(5)));
+    for head in [None, Some("Wed, 21 Oct 2026 07:28:00 GMT")] {
+        assert_eq!(asked_for(head, "{}").await, None);
+    }
 }

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use kube::client::Body;
 use kubewright_core::Registry;
-use kubewright_core::kind::AnyObject;
 use kubewright_core::registry::owner_of;
 use serde_json::{Value, json};
 
 use super::*;
 use crate::cache::parents::Parent;
+use crate::engine::Engine;
 use crate::queue::WorkKey;
 use crate::reconcile::{End, reconcile};
-use crate::testing::{self, Answer, Pages, Sites};
+use crate::testing::{self, Answer, Pages, Sites, child, known, observed, resource};
 
 /// What was asked for: methods and paths.
 type Asked = Arc<Mutex<Vec<String>>>;
@@ -41,26 +41,16 @@ fn with_a_namespace_that_goes(
 async fn run(registry: &Registry, resource: &Value, key: ObjectKey) -> (End, Vec<String>) {
     let asked = Asked::default();
     let engine = testing::engine(registry, testing::api(registry.name(), with_a_namespace_that_goes(&asked)));
-    let running = engine.running(0);
-    for cache in &running.children {
-        cache.serve(true);
-    }
-    let object: Arc<dyn AnyObject> = running.controller.decode(resource.to_string().as_bytes()).unwrap();
-    running.parents.observe(Parent::new(object, 1), None, crate::cache::Epoch::default());
+    known(&engine, resource);
     let end = reconcile(&engine, &WorkKey { controller: 0, key }).await;
     let asked = asked.lock().unwrap().clone();
     (end, asked)
 }
 
-fn resource(kind: &str, namespace: Option<&str>) -> Value {
-    let metadata = json!({ "name": "web", "namespace": namespace, "uid": "u-1", "resourceVersion": "1", "generation": 1 });
-    json!({ "apiVersion": "test.example.com/v1", "kind": kind, "metadata": metadata, "spec": {} })
-}
-
 #[tokio::test]
 async fn a_resource_goes_silently_with_its_namespace() {
     let registry = Registry::new("test").with(Pages);
-    let (end, asked) = run(&registry, &resource("Page", Some("doomed")), ObjectKey::new("doomed", "web")).await;
+    let (end, asked) = run(&registry, &resource("Page", Some("doomed"), 1), ObjectKey::new("doomed", "web")).await;
     assert_eq!(end, End::Done);
     assert_eq!(asked, ["PATCH /api/v1/namespaces/doomed/configmaps/web"], "nobody is told");
 }
@@ -68,7 +58,7 @@ async fn a_resource_goes_silently_with_its_namespace() {
 #[tokio::test]
 async fn a_resource_of_the_whole_cluster_says_that_a_namespace_goes_and_makes_its_other_children() {
     let registry = Registry::new("test").with(Sites);
-    let (end, asked) = run(&registry, &resource("Site", None), ObjectKey::cluster("web")).await;
+    let (end, asked) = run(&registry, &resource("Site", None, 1), ObjectKey::cluster("web")).await;
     assert_eq!(end, End::Failed(Class::Transient), "it is tried again");
     let expected = [
         "PATCH /api/v1/namespaces/doomed/configmaps/web",
@@ -84,7 +74,7 @@ async fn deleted(code: u16) -> Option<Left> {
     let api = testing::api("test", move |_| std::future::ready(testing::refusal(code, "said the server", &json!([]))));
     let engine = testing::engine(&registry, api);
     let (running, key) = (engine.running(0), WorkKey { controller: 0, key: ObjectKey::new("ns", "web") });
-    let object = running.controller.decode(resource("Page", Some("ns")).to_string().as_bytes()).unwrap();
+    let object = running.controller.decode(resource("Page", Some("ns"), 1).to_string().as_bytes()).unwrap();
     let owner = owner_of(running.kind.clone(), &*object);
     running.parents.observe(Parent::new(object, 1), None, crate::cache::Epoch::default());
     let parent = running.parents.get(&key.key).unwrap();
@@ -101,4 +91,116 @@ async fn a_deletion_that_is_refused_is_told_and_its_class_says_whether_another_t
         let left = deleted(code).await.unwrap();
         assert_eq!((left.class, &*left.name, &*left.message), (class, "ConfigMap old", "said the server"), "{code}");
     }
+}
+
+fn page() -> WorkKey {
+    WorkKey { controller: 0, key: ObjectKey::new("ns", "web") }
+}
+
+/// How a run ends for a Site, whose kinds are optional and served, when its children are answered with this.
+async fn not_found(body: Value) -> End {
+    let api = testing::api("test", move |request| {
+        let is_status = request.uri().path().ends_with("/status");
+        std::future::ready(if is_status {
+            testing::answer(200, &json!({ "metadata": { "name": "web", "uid": "u-1", "resourceVersion": "9" } }))
+        } else {
+            testing::answer(404, &body)
+        })
+    });
+    let engine = testing::engine(&Registry::new("test").with(Sites), api);
+    known(&engine, &resource("Site", None, 1));
+    reconcile(&engine, &WorkKey { controller: 0, key: ObjectKey::cluster("web") }).await
+}
+
+#[tokio::test]
+async fn what_is_not_found_while_its_kind_is_served_is_tried_again() {
+    let namespace =
+        json!({ "reason": "NotFound", "message": "namespaces \"doomed\" not found", "details": { "kind": "namespaces" } });
+    assert_eq!(not_found(namespace).await, End::Failed(Class::Transient), "nothing tells when the namespace is there");
+    let server = json!({ "reason": "NotFound", "message": "the server could not find the requested resource" });
+    assert_eq!(not_found(server).await, End::Failed(Class::Transient), "one API server of several may be behind");
+}
+
+/// An API server that takes everything; counts what is asked for of children, by method, each a version above 10.
+fn that_takes_all(asked: &Asked) -> impl Fn(http::Request<Body>) -> std::future::Ready<Answer> + Clone + Send + 'static {
+    let asked = Arc::clone(asked);
+    move |request| {
+        let mut asked = asked.lock().unwrap();
+        let mut body = child("web", 10 + asked.len() as u64);
+        if request.uri().path().ends_with("/status") {
+            body["metadata"]["uid"] = "u-1".into();
+        } else {
+            asked.push(request.method().to_string());
+            body = child("web", 10 + asked.len() as u64);
+        }
+        std::future::ready(testing::answer(200, &body))
+    }
+}
+
+fn count(asked: &Asked, method: &str) -> usize {
+    asked.lock().unwrap().iter().filter(|asked| *asked == method).count()
+}
+
+/// What the status says, as it was told last.
+fn told(engine: &Engine) -> String {
+    let (_, status) = engine.running(0).written.last(&page().key).unwrap();
+    status["conditions"][0]["message"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_is_deleted_again_and_again_is_made_less_and_less_often_and_that_is_told() {
+    let asked = Asked::default();
+    let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", that_takes_all(&asked)));
+    known(&engine, &resource("Page", Some("ns"), 1));
+    for _ in 0..100 {
+        reconcile(&engine, &page()).await;
+        engine.running(0).children[0].forget(&page().key, 10 + asked.lock().unwrap().len() as u64);
+    }
+    assert_eq!(count(&asked, "PATCH"), 30);
+    assert!(told(&engine).contains("it is deleted by somebody again and again"), "{}", told(&engine));
+    tokio::time::advance(std::time::Duration::from_secs(2)).await;
+    assert_eq!(reconcile(&engine, &page()).await, End::Done, "one every two seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_again_and_again_is_deleted_less_and_less_often_and_that_is_told() {
+    let asked = Asked::default();
+    let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", that_takes_all(&asked)));
+    known(&engine, &resource("Page", Some("ns"), 1));
+    for _ in 0..100 {
+        let version = 11 + asked.lock().unwrap().len() as u64;
+        observed(&engine, &child("extra", version));
+        reconcile(&engine, &page()).await;
+        engine.running(0).children[0].forget(&ObjectKey::new("ns", "extra"), version);
+    }
+    assert_eq!(count(&asked, "DELETE"), 30);
+    assert!(told(&engine).contains("it is made again and again by somebody"), "{}", told(&engine));
+}
+
+#[tokio::test]
+async fn what_another_controller_has_is_refused_and_what_a_resource_has_that_is_gone_is_waited_for() {
+    for (api_version, end) in [
+        ("test.example.com/v1", End::Waits),
+        ("test.example.com/v2", End::Waits),
+        ("other.example.com/v1", End::Failed(Class::Refused)),
+    ] {
+        let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", that_takes_all(&Asked::default())));
+        known(&engine, &resource("Page", Some("ns"), 1));
+        let mut theirs = child("web", 5);
+        let owner = &mut theirs["metadata"]["ownerReferences"][0];
+        (owner["uid"], owner["apiVersion"]) = ("alive, perhaps".into(), api_version.into());
+        observed(&engine, &theirs);
+        assert_eq!(reconcile(&engine, &page()).await, end, "{api_version}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_server_that_asks_to_be_left_alone_is_left_alone_for_that_long() {
+    let body = json!({ "message": "busy", "details": { "retryAfterSeconds": 77 } });
+    let api = testing::api("test", move |_| std::future::ready(testing::answer(429, &body)));
+    let engine = testing::engine(&Registry::new("test").with(Pages), api);
+    known(&engine, &resource("Page", Some("ns"), 1));
+    assert_eq!(reconcile(&engine, &page()).await, End::Failed(Class::Transient));
+    let delay = engine.retries.failed(&page(), Some(1), crate::engine::BACKOFF.0, crate::engine::BACKOFF.1);
+    assert!((76..=77).contains(&delay.as_secs()), "{delay:?}");
 }

@@ -56,6 +56,31 @@ struct Writing {
     gone: u64,
 }
 
+/// A write that is under way. Dropped, it came to nothing, for whatever reason.
+#[derive(Debug)]
+pub(crate) struct Write<'a> {
+    cache: &'a ChildCache,
+    key: &'a ObjectKey,
+    is_on: bool,
+}
+
+impl Write<'_> {
+    /// The answer: by definition as we want it. `false` when the object is gone again already.
+    #[must_use]
+    pub(crate) fn taken(mut self, child: ObservedChild, of: Covered) -> bool {
+        self.is_on = false;
+        self.cache.written(child, of)
+    }
+}
+
+impl Drop for Write<'_> {
+    fn drop(&mut self) {
+        if self.is_on {
+            self.cache.state().end_write(self.key);
+        }
+    }
+}
+
 /// UIDs of owners that an event concerns.
 pub(crate) type Owners = Vec<Box<str>>;
 
@@ -151,16 +176,18 @@ impl ChildCache {
     }
 
     /// An event says what an object is like now; `epoch` is the last list that began.
-    pub(crate) fn observe(&self, mut child: ObservedChild, epoch: Epoch) -> Owners {
+    ///
+    /// # Errors
+    /// Gives the object back where a newer version is known.
+    pub(crate) fn observe(&self, mut child: ObservedChild, epoch: Epoch) -> Result<Owners, Box<ObservedChild>> {
         self.pools.share(&mut child);
         let mut state = self.state();
         let mut owners = Owners::new();
-        let known = state.children.find_mut(hash_of(&child), |slot| slot.child.key == child.key);
-        if let Some(Slot { child: before, epoch: seen }) = known {
+        let known = state.children.find(hash_of(&child), |slot| slot.child.key == child.key);
+        if let Some(Slot { child: before, .. }) = known {
             // Older than our own last write: never act on it.
             if before.resource_version > child.resource_version {
-                *seen = epoch;
-                return owners;
+                return Err(child.into());
             }
             child.inherit(before);
             if child.differs(before) {
@@ -170,6 +197,20 @@ impl ChildCache {
         } else {
             owners.extend(owner(&child));
         }
+        state.insert(child, epoch);
+        Ok(owners)
+    }
+
+    /// The list that began with `epoch` is complete as of `version`, and shows this in an older version than the one that is
+    /// known. Was that not a write of ours since, the cluster was restored from a backup: then it is as it is shown.
+    pub(crate) fn set_back(&self, child: ObservedChild, epoch: Epoch, version: u64) -> Owners {
+        let mut state = self.state();
+        let is_of_another_time =
+            |slot: &&Slot| slot.child.key == child.key && slot.epoch != epoch && slot.child.resource_version <= version;
+        let known = state.children.find(hash_of(&child), |slot| is_of_another_time(&slot));
+        let Some(before) = known.map(|slot| owner(&slot.child)) else { return Owners::new() };
+        let mut owners: Owners = before.into_iter().chain(owner(&child)).collect();
+        owners.dedup();
         state.insert(child, epoch);
         owners
     }
@@ -201,19 +242,13 @@ impl ChildCache {
         gone.iter().filter_map(|key| state.remove(key)).filter_map(|child| owner(&child)).collect()
     }
 
-    /// A write of this object begins; [`written`](Self::written) or [`not_written`](Self::not_written) ends it.
-    pub(crate) fn writes(&self, key: &ObjectKey) {
+    /// A write of this object begins.
+    pub(crate) fn writes<'a>(&'a self, key: &'a ObjectKey) -> Write<'a> {
         self.state().writing.entry(key.clone()).or_default().count += 1;
+        Write { cache: self, key, is_on: true }
     }
 
-    /// The write came to nothing.
-    pub(crate) fn not_written(&self, key: &ObjectKey) {
-        self.state().end_write(key);
-    }
-
-    /// The answer to our own write: by definition as we want it. `false` when the object is gone again already.
-    #[must_use]
-    pub(crate) fn written(&self, mut child: ObservedChild, of: Covered) -> bool {
+    fn written(&self, mut child: ObservedChild, of: Covered) -> bool {
         child.entry = child.entry.verified(of);
         self.pools.share(&mut child);
         let mut state = self.state();
@@ -312,16 +347,16 @@ mod tests {
     #[test]
     fn a_new_object_concerns_its_owner_and_the_same_again_nobody() {
         let cache = cache();
-        assert_eq!(cache.observe(child(1, "o", 1), 1), vec!["o".into()]);
-        assert_eq!(cache.observe(child(2, "o", 1), 1), Owners::new());
-        assert_eq!(cache.observe(child(3, "o", 2), 1), vec!["o".into()]);
+        assert_eq!(cache.observe(child(1, "o", 1), 1).unwrap(), vec!["o".into()]);
+        assert_eq!(cache.observe(child(2, "o", 1), 1).unwrap(), Owners::new());
+        assert_eq!(cache.observe(child(3, "o", 2), 1).unwrap(), vec!["o".into()]);
     }
 
     #[test]
     fn an_event_older_than_our_write_is_not_believed() {
         let cache = cache();
         assert!(cache.written(child(9, "o", 2), covered()));
-        assert!(cache.observe(child(8, "o", 1), 1).is_empty());
+        assert!(cache.observe(child(8, "o", 1), 1).is_err());
         assert_eq!(cache.get(&key()).unwrap().resource_version, 9);
         assert!(cache.forget(&key(), 8).is_empty());
         assert!(cache.get(&key()).is_some());
@@ -331,37 +366,60 @@ mod tests {
 
     #[test]
     fn an_answer_that_comes_after_the_end_of_its_object_is_not_believed() {
-        let cache = cache();
-        cache.writes(&key());
-        cache.forget(&key(), 8);
-        assert!(!cache.written(child(7, "o", 1), covered()), "written, deleted, answered");
-        assert!(cache.get(&key()).is_none());
+        let (cache, key) = (cache(), key());
+        let write = cache.writes(&key);
+        cache.forget(&key, 8);
+        assert!(!write.taken(child(7, "o", 1), covered()), "written, deleted, answered");
+        assert!(cache.get(&key).is_none());
 
-        cache.writes(&key());
+        let write = cache.writes(&key);
         cache.listed(None, 2, 8);
-        assert!(cache.written(child(9, "o", 1), covered()), "deleted, written, answered");
-        assert!(cache.get(&key()).is_some());
+        assert!(write.taken(child(9, "o", 1), covered()), "deleted, written, answered");
+        assert!(cache.get(&key).is_some());
+    }
 
-        cache.writes(&key());
-        cache.not_written(&key());
+    #[test]
+    fn nothing_is_left_of_a_write_that_came_to_nothing() {
+        let (cache, key) = (cache(), key());
+        drop(cache.writes(&key));
         assert!(cache.state().writing.is_empty());
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _write = cache.writes(&key);
+            panic!("in the middle of it");
+        }));
+        assert!(panicked.is_err() && cache.state().writing.is_empty());
+    }
+
+    #[test]
+    fn a_list_that_shows_less_than_it_must_is_of_another_time_and_one_without_our_last_write_is_not() {
+        let cache = cache();
+        cache.observe(child(1000, "o", 1), 1).unwrap();
+        let older = *cache.observe(child(500, "o", 2), 2).unwrap_err();
+        assert_eq!(cache.set_back(older.clone(), 2, 999), Owners::new(), "1000 may be newer than that list");
+        assert_eq!(cache.get(&key()).unwrap().resource_version, 1000);
+        assert_eq!(cache.set_back(older.clone(), 2, 1000), vec!["o".into()]);
+        assert_eq!(cache.get(&key()).unwrap().resource_version, 500);
+
+        let older = *cache.observe(child(400, "o", 1), 3).unwrap_err();
+        cache.observe(child(501, "o", 2), 3).unwrap();
+        assert_eq!(cache.set_back(older, 3, u64::MAX), Owners::new(), "the list showed a newer one, too");
     }
 
     #[test]
     fn what_was_verified_stays_so_while_the_entry_is_the_same() {
         let cache = cache();
         assert!(cache.written(child(5, "o", 2), covered()));
-        cache.observe(child(6, "o", 2), 1);
+        cache.observe(child(6, "o", 2), 1).unwrap();
         assert!(matches!(cache.get(&key()).unwrap().entry, Entry::Verified { .. }));
-        cache.observe(child(7, "o", 3), 1);
+        cache.observe(child(7, "o", 3), 1).unwrap();
         assert!(matches!(cache.get(&key()).unwrap().entry, Entry::Unverified { .. }));
     }
 
     #[test]
     fn an_object_that_changes_hands_concerns_both_owners() {
         let cache = cache();
-        cache.observe(child(1, "one", 1), 1);
-        assert_eq!(cache.observe(child(2, "two", 1), 1), vec!["one".into(), "two".into()]);
+        cache.observe(child(1, "one", 1), 1).unwrap();
+        assert_eq!(cache.observe(child(2, "two", 1), 1).unwrap(), vec!["one".into(), "two".into()]);
         assert!(cache.owned_by("one").is_empty());
         assert_eq!(cache.owned_by("two").len(), 1);
     }
@@ -369,7 +427,7 @@ mod tests {
     #[test]
     fn a_list_of_one_namespace_says_nothing_about_another() {
         let cache = cache();
-        cache.observe(child(1, "o", 1), 1);
+        cache.observe(child(1, "o", 1), 1).unwrap();
         assert!(cache.listed(Some("other"), 2, 99).is_empty());
         assert!(cache.get(&key()).is_some());
     }

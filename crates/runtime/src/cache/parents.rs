@@ -77,6 +77,15 @@ impl Parent {
     }
 }
 
+/// What we wrote with exactly the version that an event shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Told {
+    /// Hash of the report that it tells.
+    pub(crate) report: u64,
+    /// Whether the status is exactly what we wrote.
+    pub(crate) is_all: bool,
+}
+
 /// What an event did.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effect {
@@ -84,6 +93,8 @@ pub(crate) struct Effect {
     pub(crate) work: bool,
     /// The UID of a resource that is gone.
     pub(crate) gone: Option<Box<str>>,
+    /// It is older than what was known: the cluster was restored from a backup.
+    pub(crate) set_back: bool,
 }
 
 /// All custom resources of one controller.
@@ -136,25 +147,29 @@ impl ParentCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An event says what a resource is like now; `epoch` is the last list that began. `told` is the report that we wrote with
-    /// exactly this version, if we did: then there is nothing to do, unless something else is news too.
-    pub(crate) fn observe(&self, parent: Parent, told: Option<u64>, epoch: Epoch) -> Effect {
+    /// An event says what a resource is like now; `epoch` is the last list that began. `told` is what we wrote with exactly
+    /// this version, if we did: then there is nothing to do, unless something else is news too.
+    pub(crate) fn observe(&self, parent: Parent, told: Option<Told>, epoch: Epoch) -> Effect {
         let key = ObjectKey::of(parent.object.meta());
         let mut state = self.lock();
-        let before = state.slot(&key).map(|slot| &slot.parent);
-        let known = before.is_some_and(|b| b.uid() == parent.uid() && b.version >= parent.version);
-        if known {
+        let slot = state.slot(&key);
+        let same = slot.filter(|slot| slot.parent.uid() == parent.uid());
+        // Watches alone write here, in order: what a new list brings is how it is, even where it is older.
+        let set_back = same.is_some_and(|slot| slot.parent.version > parent.version && slot.epoch != epoch);
+        if same.is_some_and(|slot| slot.parent.version >= parent.version) && !set_back {
             state.see(&key, epoch);
             return Effect::default();
         }
-        let gone = before.filter(|b| b.uid() != parent.uid()).map(|b| b.uid().into());
-        let told = told.filter(|_| before.is_some_and(|before| before.is_but_for_its_status(&parent)));
-        if let Some(report) = told {
+        let gone = slot.map(|slot| slot.parent.uid()).filter(|uid| *uid != parent.uid()).map(Into::into);
+        if let Some(Told { report, .. }) = told {
+            // Whatever else is in it, this is.
             parent.settle(report);
         }
+        let nothing_else = |told: Told| told.is_all && same.is_some_and(|slot| slot.parent.is_but_for_its_status(&parent));
+        let work = !told.is_some_and(nothing_else);
         state.remove(&key);
         state.insert(parent, epoch);
-        Effect { work: told.is_none(), gone }
+        Effect { work, gone, set_back }
     }
 
     /// An event says that a resource is gone.
@@ -214,10 +229,10 @@ mod tests {
     #[test]
     fn an_older_or_equal_version_is_no_news_and_another_uid_replaces() {
         let cache = ParentCache::default();
-        assert_eq!(cache.observe(parent("a", "u1", 5), None, 1), Effect { work: true, gone: None });
+        assert_eq!(cache.observe(parent("a", "u1", 5), None, 1), Effect { work: true, ..Effect::default() });
         assert_eq!(cache.observe(parent("a", "u1", 5), None, 1), Effect::default());
         assert_eq!(cache.observe(parent("a", "u1", 4), None, 1), Effect::default());
-        assert_eq!(cache.observe(parent("a", "u2", 3), None, 1), Effect { work: true, gone: Some("u1".into()) });
+        assert_eq!(cache.observe(parent("a", "u2", 3), None, 1), Effect { work: true, gone: Some("u1".into()), set_back: false });
         assert_eq!((cache.with_uid("u1"), cache.with_uid("u2")), (None, Some(key("a"))));
         assert_eq!(cache.len(), 1);
     }
@@ -268,10 +283,13 @@ mod tests {
             change(&mut object);
             Parent::new(Arc::new(object), version)
         };
+        let told = |is_all| Some(Told { report: 7, is_all });
         let cache = ParentCache::default();
         cache.observe(with(1, |_| ()), None, 1);
-        assert_eq!(cache.observe(with(2, |_| ()), Some(7), 1), Effect::default());
+        assert_eq!(cache.observe(with(2, |_| ()), told(true), 1), Effect::default());
         assert!(cache.get(&key("a")).unwrap().tells(7));
+        assert!(cache.observe(with(3, |_| ()), told(false), 1).work, "somebody else's status is in it");
+        assert!(cache.get(&key("a")).unwrap().tells(7), "and ours");
         let changes: [fn(&mut ConfigMap); 3] = [
             |object| object.metadata.generation = Some(2),
             |object| object.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into()),
@@ -280,10 +298,18 @@ mod tests {
         for change in changes {
             let cache = ParentCache::default();
             cache.observe(with(1, |_| ()), None, 1);
-            assert!(cache.observe(with(2, change), Some(7), 1).work);
-            assert!(!cache.get(&key("a")).unwrap().tells(7));
+            assert!(cache.observe(with(2, change), told(true), 1).work);
         }
         let cache = ParentCache::default();
-        assert!(cache.observe(with(1, |_| ()), Some(7), 1).work, "nobody knows what it was before");
+        assert!(cache.observe(with(1, |_| ()), told(true), 1).work, "nobody knows what it was before");
+    }
+
+    #[test]
+    fn a_new_list_is_believed_also_where_it_is_older() {
+        let cache = ParentCache::default();
+        cache.observe(parent("a", "u", 1000), None, 1);
+        assert_eq!(cache.observe(parent("a", "u", 999), None, 1), Effect::default(), "that is an old event");
+        assert_eq!(cache.observe(parent("a", "u", 500), None, 2), Effect { work: true, gone: None, set_back: true });
+        assert_eq!(cache.get(&key("a")).unwrap().version, 500);
     }
 }

@@ -1,7 +1,7 @@
 //! What is remembered of the statuses that we write: those that the watch has not shown yet, and how often only words change.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kubewright_core::ObjectKey;
@@ -24,7 +24,7 @@ pub(crate) struct Written {
 #[derive(Debug)]
 struct Ahead {
     version: u64,
-    status: Value,
+    status: Arc<Value>,
     /// Hash of the report that it tells, where the write made this version.
     report: Option<u64>,
 }
@@ -45,24 +45,30 @@ impl Written {
         self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The status as of our last write, if the cached version is older than that.
-    pub(crate) fn newer_than(&self, key: &ObjectKey, version: u64) -> Option<Value> {
-        self.ahead().get(key).filter(|ahead| ahead.version > version).map(|ahead| ahead.status.clone())
+    /// The status as of our last write, and the version up to which it counts.
+    pub(crate) fn last(&self, key: &ObjectKey) -> Option<(u64, Arc<Value>)> {
+        self.ahead().get(key).map(|ahead| (ahead.version, Arc::clone(&ahead.status)))
     }
 
     /// We wrote `status`, which counts until the watch shows this version. `report` is what it tells, where the write made
     /// exactly this version.
     pub(crate) fn remember(&self, key: ObjectKey, version: u64, status: Value, report: Option<u64>) {
-        self.ahead().insert(key, Ahead { version, status, report });
+        self.ahead().insert(key, Ahead { version, status: status.into(), report });
     }
 
-    /// The watch shows this version: gives the report that we told with exactly that one.
-    pub(crate) fn caught_up(&self, key: &ObjectKey, version: u64) -> Option<u64> {
+    /// What we wrote with exactly this version: the hash of the report that it tells, and the status.
+    pub(crate) fn told(&self, key: &ObjectKey, version: u64) -> Option<(u64, Arc<Value>)> {
+        let ahead = self.ahead();
+        let ahead = ahead.get(key).filter(|ahead| ahead.version == version)?;
+        Some((ahead.report?, Arc::clone(&ahead.status)))
+    }
+
+    /// The cache has what the watch showed, of this version: a write up to that counts no more.
+    pub(crate) fn caught_up(&self, key: &ObjectKey, version: u64) {
         let mut ahead = self.ahead();
-        let report = ahead.get(key).filter(|ahead| ahead.version <= version).map(|a| (a.version, a.report));
-        let (at, report) = report?;
-        ahead.remove(key);
-        report.filter(|_| at == version)
+        if ahead.get(key).is_some_and(|ahead| ahead.version <= version) {
+            ahead.remove(key);
+        }
     }
 
     /// Whether a status may be written that differs from `current`; if not, when.
@@ -83,6 +89,11 @@ impl Written {
         }
         words.next = now + words.backoff.next();
         Ok(())
+    }
+
+    /// The cluster was restored from a backup: the statuses that we wrote may be none of its own.
+    pub(crate) fn set_back(&self) {
+        self.ahead().clear();
     }
 
     /// The resource is gone.
@@ -137,16 +148,20 @@ mod tests {
     #[test]
     fn our_last_write_counts_until_the_cache_has_caught_up() {
         let (written, key) = (Written::default(), ObjectKey::new("n", "a"));
-        written.remember(key.clone(), 7, status("1/1", "ours"), Some(5));
-        assert_eq!(written.caught_up(&key, 6), None, "that was somebody else's");
-        assert_eq!(written.newer_than(&key, 6), Some(status("1/1", "ours")));
-        assert_eq!(written.newer_than(&key, 7), None);
-        assert_eq!(written.caught_up(&key, 7), Some(5), "that is ours");
-        assert_eq!(written.newer_than(&key, 6), None, "and is dropped then");
-        written.remember(key.clone(), 7, status("1/1", "ours"), Some(5));
-        assert_eq!(written.caught_up(&key, 8), None, "somebody else's came after ours");
-        assert!(written.ahead().is_empty());
-        written.remember(key.clone(), 7, status("1/1", "ours"), None);
-        assert_eq!(written.caught_up(&key, 7), None, "the write changed nothing, so that version is somebody else's");
+        let ours = || Arc::new(status("1/1", "ours"));
+        let remember = |report| written.remember(key.clone(), 7, status("1/1", "ours"), report);
+        remember(Some(5));
+        assert_eq!(written.told(&key, 6), None, "that was somebody else's");
+        written.caught_up(&key, 6);
+        assert_eq!(written.last(&key), Some((7, ours())));
+        assert_eq!(written.told(&key, 7), Some((5, ours())), "that is ours");
+        written.caught_up(&key, 7);
+        assert_eq!(written.last(&key), None, "and is dropped then");
+        remember(Some(5));
+        assert_eq!(written.told(&key, 8), None, "somebody else's came after ours");
+        written.caught_up(&key, 8);
+        assert_eq!(written.last(&key), None);
+        remember(None);
+        assert_eq!(written.told(&key, 7), None, "the write changed nothing, so that version is somebody else's");
     }
 }

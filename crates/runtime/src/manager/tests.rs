@@ -1,5 +1,7 @@
 //! What several operators declare about one kind.
 
+use std::time::Duration;
+
 use kubewright_core::Registry;
 
 use super::*;
@@ -25,4 +27,11 @@ async fn a_kind_that_one_operator_cannot_do_without_is_not_optional_whoever_come
     assert_eq!(declared(&Registry::new("test").with(Sites)), of([true, false]));
     assert_eq!(declared(&Registry::new("test").with(Pages).with(Sites)), of([false, false]));
     assert_eq!(declared(&Registry::new("test").with(Sites).with(Pages)), of([false, false]));
+}
+
+#[tokio::test]
+async fn no_time_between_two_looks_at_everything_is_never_and_not_all_the_time() {
+    let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", |_| std::future::pending()));
+    let never = tokio::time::timeout(Duration::from_secs(1), engine.resync(0, Duration::ZERO)).await;
+    assert!(never.is_ok(), "it goes on and on");
 }

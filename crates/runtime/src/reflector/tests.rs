@@ -8,7 +8,7 @@ use kubewright_core::observed::decode_identity;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{self, Answer, answer, closed, cut, refusal, silent};
+use crate::testing::{self, Answer, answer, closed, closed_within, cut, refusal, silent};
 
 /// What was asked for, and when.
 #[derive(Clone, Default)]
@@ -220,6 +220,21 @@ async fn a_connection_that_is_cut_goes_on_where_it_was() {
     };
     let (asked, _) = follow_for(10 * SECOND, serve).await;
     assert_eq!(asked.all(), ["stream", "watch from 12"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_that_is_closed_within_an_event_goes_on_where_it_was() {
+    let serve = |what: &str, before| {
+        Some(match (what, before) {
+            ("stream", _) => closed(&[end(9)]),
+            // A proxy that stops closes its connections in order, wherever they are.
+            (_, 1) => closed_within(r#"{"type":"ADDED","object":{"metadata":{"na"#),
+            _ => silent(&[]),
+        })
+    };
+    let (asked, told) = follow_for(10 * SECOND, serve).await;
+    assert_eq!(asked.all(), ["stream", "watch from 9", "watch from 9"]);
+    assert_eq!(told, ["listing", "listed 9", "opened", "opened"], "to close is no failure");
 }
 
 #[tokio::test(start_paused = true)]

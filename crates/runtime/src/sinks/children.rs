@@ -2,12 +2,22 @@
 
 use std::sync::Arc;
 
-use kubewright_core::observed::{DecodeError, decode, decode_identity};
+use kubewright_core::observed::{DecodeError, ObservedChild, decode, decode_identity};
 
 use super::{Source, Store};
 use crate::cache::children::{ChildCache, Owners};
 
-pub(crate) struct Children(pub(crate) Arc<ChildCache>);
+pub(crate) struct Children {
+    cache: Arc<ChildCache>,
+    /// What the list that is coming in shows in an older version than the one that is known: nearly always nothing.
+    older: Option<Vec<ObservedChild>>,
+}
+
+impl Children {
+    pub(crate) fn new(cache: Arc<ChildCache>) -> Self {
+        Self { cache, older: None }
+    }
+}
 
 fn wake(source: &Source, owners: &Owners) {
     for uid in owners {
@@ -16,31 +26,44 @@ fn wake(source: &Source, owners: &Owners) {
 }
 
 impl Store for Children {
+    fn listing(&mut self) {
+        self.older = Some(Vec::new());
+    }
+
     fn upsert(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
         let child = decode(json, source.engine.manager)?;
         let version = child.resource_version;
-        wake(source, &self.0.observe(child, source.epoch));
+        match (self.cache.observe(child, source.epoch), &mut self.older) {
+            (Ok(owners), _) => wake(source, &owners),
+            (Err(child), Some(older)) => older.push(*child),
+            (Err(_), None) => {}
+        }
         Ok(version)
     }
 
     fn delete(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
         let (key, _, version) = decode_identity(json)?;
-        wake(source, &self.0.forget(&key, version));
+        wake(source, &self.cache.forget(&key, version));
         Ok(version)
     }
 
     fn listed(&mut self, source: &Source, version: u64) {
-        wake(source, &self.0.listed(source.namespace(), source.epoch, version));
-        if self.0.serve(true) && self.0.optional {
-            tracing::info!("{} is served now", self.0.kind.resource());
-            source.engine.sweep_owners_of(&self.0.kind);
+        // What was known in a version that the list must contain, and does not, is of another time.
+        let until = if source.set_back { u64::MAX } else { version };
+        for child in self.older.take().unwrap_or_default() {
+            wake(source, &self.cache.set_back(child, source.epoch, until));
+        }
+        wake(source, &self.cache.listed(source.namespace(), source.epoch, until));
+        if self.cache.serve(true) && self.cache.optional {
+            tracing::info!("{} is served now", self.cache.kind.resource());
+            source.engine.sweep_owners_of(&self.cache.kind);
         }
     }
 
     fn absent(&mut self, source: &Source) -> bool {
-        if self.0.optional && self.0.serve(false) {
-            source.engine.sweep_owners_of(&self.0.kind);
+        if self.cache.optional && self.cache.serve(false) {
+            source.engine.sweep_owners_of(&self.cache.kind);
         }
-        self.0.optional
+        self.cache.optional
     }
 }

@@ -30,6 +30,10 @@ pub(crate) struct Source {
     token: Token,
     /// Which list is coming in, or came in last.
     epoch: Epoch,
+    /// The newest version that was shown.
+    newest: u64,
+    /// The list that is complete now is older than what was shown before: the cluster was restored from a backup.
+    set_back: bool,
 }
 
 impl Source {
@@ -54,15 +58,32 @@ pub(crate) trait Store: Send {
     }
 }
 
+/// So often in a row must a kind that was served be said not to be, until that is believed: some seconds.
+const CERTAIN: u32 = 5;
+
 /// A collection that feeds a store.
 pub(crate) struct Feed<S> {
     source: Source,
     store: S,
+    /// How often in a row the API server said that there is no such API.
+    missed: u32,
+    /// It is in step, or was and is being opened again where it ended.
+    is_known: bool,
 }
 
 impl<S: Store> Feed<S> {
     pub(crate) fn new(engine: Arc<Engine>, collection: Collection, token: Token, store: S) -> Self {
-        Self { source: Source { engine, collection, token, epoch: Epoch::default() }, store }
+        let source = Source { engine, collection, token, epoch: Epoch::default(), newest: 0, set_back: false };
+        Self { source, store, missed: 0, is_known: false }
+    }
+
+    /// Notes the version of an event, where the object could be decoded. Those of a list are told by its own.
+    fn seen(&mut self, version: Result<u64, DecodeError>) -> Option<u64> {
+        let version = self.decoded(version);
+        if self.is_known {
+            self.source.newest = self.source.newest.max(version.unwrap_or_default());
+        }
+        version
     }
 
     /// The version, where the object could be decoded.
@@ -80,25 +101,33 @@ impl<S: Store> Feed<S> {
 impl<S: Store> Sink for Feed<S> {
     fn listing(&mut self) {
         self.source.epoch += 1;
+        self.is_known = false;
         self.store.listing();
     }
 
     fn upsert(&mut self, json: &[u8]) -> Option<u64> {
         let version = self.store.upsert(&self.source, json);
-        self.decoded(version)
+        self.seen(version)
     }
 
     fn delete(&mut self, json: &[u8]) -> Option<u64> {
         let version = self.store.delete(&self.source, json);
-        self.decoded(version)
+        self.seen(version)
     }
 
     fn listed(&mut self, version: u64) {
+        let Source { collection, newest, set_back, .. } = &mut self.source;
+        *set_back = version < *newest;
+        if *set_back {
+            tracing::warn!(%collection, version, before = *newest, "the cluster was set back to an earlier state, and is believed");
+        }
+        *newest = version;
         self.store.listed(&self.source, version);
-        self.source.token.set(State::Synced);
+        self.opened();
     }
 
     fn opened(&mut self) {
+        (self.missed, self.is_known) = (0, true);
         self.source.token.set(State::Synced);
     }
 
@@ -109,17 +138,22 @@ impl<S: Store> Sink for Feed<S> {
     }
 
     fn failed(&mut self, error: &ApiError) {
-        if error.is_not_found() && self.store.absent(&self.source) {
+        self.missed = if error.is_not_found() { self.missed + 1 } else { 0 };
+        // One API server of several may not know a kind yet, or be about to stop; that its definition is gone is certain.
+        let is_certain = !self.is_known || self.missed >= CERTAIN || matches!(error, ApiError::NotServed);
+        let is_absent = error.is_not_found() && is_certain;
+        if is_absent && self.store.absent(&self.source) {
+            self.is_known = false;
             self.source.token.set(State::NotServed);
             return;
         }
         let Source { engine, collection, token, .. } = &self.source;
         let kind = &collection.kind;
         engine.metrics.watch_failed(&kind.kind);
-        let state = if error.is_not_found() { State::NotServed } else { State::Failing(error.to_string()) };
+        let state = if is_absent { State::NotServed } else { State::Failing(error.to_string()) };
         if token.set(state) {
             match error.code() {
-                Some(404) => tracing::warn!(
+                Some(404) if is_absent => tracing::warn!(
                     "{} is not served by this cluster: install its CustomResourceDefinition {}",
                     kind.api_version() + " " + &kind.kind,
                     kind.resource()

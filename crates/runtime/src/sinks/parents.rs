@@ -8,7 +8,7 @@ use kubewright_core::observed::{DecodeError, decode_identity};
 use kubewright_core::registry::Controller;
 
 use super::{Source, Store};
-use crate::cache::parents::Parent;
+use crate::cache::parents::{Parent, Told};
 use crate::queue::{Priority, WorkKey};
 
 /// Index of the controller.
@@ -43,9 +43,20 @@ impl Store for Parents {
         let decoded = running.controller.decode(json).or_else(|error| without_status(json, &*running.controller).ok_or(error));
         let object = decoded.map_err(|error| self.unreadable(source, json, error))?;
         let (key, version) = (ObjectKey::of(object.meta()), version_of(&*object, json)?);
-        // The only news in the event of our own status is what we have just told.
-        let told = running.written.caught_up(&key, version);
+        let told = running.written.told(&key, version).map(|(report, ours)| Told {
+            report,
+            // Somebody else's status may have come with it, or the write made no version of its own.
+            is_all: running.controller.status(&*object).is_ok_and(|shown| shown == *ours),
+        });
+        // One that could not be read for a while is no former one.
+        engine.is_back(object.meta().uid.as_deref().unwrap_or_default());
         let effect = running.parents.observe(Parent::new(object, version), told, source.epoch);
+        if effect.set_back {
+            tracing::warn!(resource = %key, version, "is older than before: the cluster was set back, and is believed");
+            running.written.forget(&key);
+        }
+        // Only now: who looks for what we wrote last finds it in one of the two.
+        running.written.caught_up(&key, version);
         let work = WorkKey { controller: self.0, key };
         if let Some(gone) = effect.gone {
             engine.owner_gone(&work, &gone);
@@ -65,6 +76,9 @@ impl Store for Parents {
     }
 
     fn listed(&mut self, source: &Source, _: u64) {
+        if source.set_back {
+            source.engine.running(self.0).written.set_back();
+        }
         for (key, uid) in source.engine.running(self.0).parents.listed(source.namespace(), source.epoch) {
             self.gone(source, key, &uid);
         }
