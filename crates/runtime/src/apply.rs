@@ -98,6 +98,7 @@ impl Run<'_> {
             if !error.is_identity_conflict() {
                 return Some(self.outcome_of(&error));
             }
+            self.engine.pace.came_to_nothing(&want.kind, &want.key);
             match self.look(&want.kind, &want.key).await {
                 // No watch shows this one (it lost our label), so no event will tell when it is gone: look again later.
                 Ok(Some(found)) if self.is_about_to_go(&found) => {

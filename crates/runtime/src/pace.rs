@@ -82,6 +82,13 @@ impl Pace {
         allowed
     }
 
+    /// A write that was allowed did not change anything: it does not count.
+    pub(crate) fn came_to_nothing(&self, kind: &KindInfo, key: &ObjectKey) {
+        if let Some(bucket) = self.buckets().of.get_mut(&self.hash(kind, key)) {
+            bucket.tokens = (bucket.tokens + 1.0).min(BURST);
+        }
+    }
+
     /// What was found out about an object less than a minute ago.
     pub(crate) fn story(&self, kind: &KindInfo, key: &ObjectKey) -> Option<String> {
         let buckets = self.buckets();

@@ -204,3 +204,26 @@ async fn an_api_server_that_asks_to_be_left_alone_is_left_alone_for_that_long() 
     let delay = engine.retries.failed(&page(), Some(1), crate::engine::BACKOFF.0, crate::engine::BACKOFF.1);
     assert!((76..=77).contains(&delay.as_secs()), "{delay:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_taken_is_told_as_such_however_often_it_is_looked_at() {
+    let api = testing::api("test", |request| {
+        let is_status = request.uri().path().ends_with("/status");
+        std::future::ready(match *request.method() {
+            _ if is_status => {
+                testing::answer(200, &json!({ "metadata": { "name": "web", "uid": "u-1", "resourceVersion": "9" } }))
+            }
+            http::Method::GET => testing::answer(
+                200,
+                &json!({ "metadata": { "name": "web", "namespace": "ns", "uid": "theirs", "resourceVersion": "5" } }),
+            ),
+            _ => testing::refusal(409, "it exists", &json!([])),
+        })
+    });
+    let engine = testing::engine(&Registry::new("test").with(Pages), api);
+    known(&engine, &resource("Page", Some("ns"), 1));
+    for round in 0..100 {
+        let end = reconcile(&engine, &page()).await;
+        assert_eq!(end, End::Failed(Class::Refused), "{round}: {}", told(&engine));
+    }
+}
