@@ -67,7 +67,7 @@ pub(crate) struct Feed<S> {
     store: S,
     /// How often in a row the API server said that there is no such API.
     missed: u32,
-    /// It is in step, or was and is being opened again where it ended.
+    /// It was in step, and was not absent since.
     is_known: bool,
 }
 
@@ -77,12 +77,10 @@ impl<S: Store> Feed<S> {
         Self { source, store, missed: 0, is_known: false }
     }
 
-    /// Notes the version of an event, where the object could be decoded. Those of a list are told by its own.
+    /// Notes the version of an event, where the object could be decoded.
     fn seen(&mut self, version: Result<u64, DecodeError>) -> Option<u64> {
         let version = self.decoded(version);
-        if self.is_known {
-            self.source.newest = self.source.newest.max(version.unwrap_or_default());
-        }
+        self.source.newest = self.source.newest.max(version.unwrap_or_default());
         version
     }
 
@@ -101,7 +99,8 @@ impl<S: Store> Feed<S> {
 impl<S: Store> Sink for Feed<S> {
     fn listing(&mut self) {
         self.source.epoch += 1;
-        self.is_known = false;
+        // Somebody answered.
+        self.missed = 0;
         self.store.listing();
     }
 

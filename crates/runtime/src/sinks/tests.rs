@@ -199,6 +199,9 @@ async fn an_api_server_that_does_not_know_an_optional_kind_for_a_moment_empties_
         assert_eq!(namespaces(&engine), 1);
         assert!(engine.waiting_for().is_empty(), "what is known is good for work");
     }
+    reads.listing();
+    reads.failed(&missing());
+    assert_eq!(namespaces(&engine), 1, "a list that was cut takes nothing away either");
     reads.opened();
     (0..CERTAIN).for_each(|_| reads.failed(&missing()));
     assert_eq!(namespaces(&engine), 0, "its definition says that it is served, and it is not");
