@@ -1,4 +1,4 @@
-//! Requests to the API server as bytes, over the client that the engine uses too: both pay the same for TLS and HTTP.
+//! Requests to the API server as bytes, over the engine's own connections: both pay the same for TLS and HTTP.
 
 use std::path::Path;
 use std::sync::Once;
@@ -9,11 +9,13 @@ use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kubewright_runtime::transport::{Answer, Transport, transport};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::AsyncBufRead;
 use tokio_util::io::StreamReader;
+use tower::ServiceExt;
 
 use crate::error::Error;
 
@@ -26,7 +28,7 @@ pub(crate) const MANAGER: &str = "kubewright-bench";
 
 /// A connection to an API server.
 #[derive(Clone)]
-pub(crate) struct Api(kube::Client);
+pub(crate) struct Api(Transport);
 
 /// The metadata of a list, or of an object.
 #[derive(Deserialize)]
@@ -48,9 +50,8 @@ impl Api {
         ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let file = Kubeconfig::read_from(kubeconfig).map_err(Error::connection)?;
         let options = KubeConfigOptions::default();
-        let mut config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(Error::connection)?;
-        config.default_retry = false;
-        Ok(Self(kube::Client::try_from(config).map_err(Error::connection)?))
+        let config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(Error::connection)?;
+        Ok(Self(transport(config).map_err(Error::connection)?))
     }
 
     /// What is at `path`, as JSON.
@@ -118,14 +119,14 @@ impl Api {
         path: &str,
         accept: &str,
         body: Option<(&str, String)>,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Result<Response<Answer>, Error> {
         let mut request = Request::builder().method(method.clone()).uri(path).header(header::ACCEPT, accept);
         if let Some((content_type, _)) = &body {
             request = request.header(header::CONTENT_TYPE, *content_type);
         }
         let body = body.map_or_else(Vec::new, |(_, body)| body.into_bytes());
         let request = request.body(Body::from(body)).map_err(Error::connection)?;
-        let response = self.0.send(request).await.map_err(Error::connection)?;
+        let response = self.0.clone().oneshot(request).await.map_err(Error::connection)?;
         if response.status().is_success() {
             return Ok(response);
         }

@@ -24,6 +24,11 @@ impl Figures {
         }
     }
 
+    /// The value of the last repeat.
+    pub(crate) fn last(&self, name: &str) -> Option<f64> {
+        self.0.get(name)?.last().copied()
+    }
+
     /// One value divided by the other, repeat by repeat.
     pub(crate) fn ratios(&self, above: &str, below: &str) -> Result<Vec<f64>, String> {
         let (above_values, below_values) = (self.get(above)?, self.get(below)?);

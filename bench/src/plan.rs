@@ -56,17 +56,17 @@ impl Plan {
     /// Within five minutes.
     pub(crate) fn quick() -> Self {
         Self {
-            large: 1000,
+            large: 800,
             repeats: 2,
-            levels: vec![0, 1000, 2000],
+            levels: vec![0, 800, 1600],
             climbs: 1,
-            latencies: 60,
+            latencies: 50,
             latency_repeats: 1,
             restarts: 3,
             sample: 100,
             coarser: Some(
-                "N=1000 instead of 2000; 2 repeats instead of 5; p99 is the worst of 60; memory up to N=2000 once instead of 8000 \
-                 twice, so that row 10 compares N=2000 and N=500",
+                "N=800 instead of 2000; 2 repeats instead of 5; p99 is the worst of 50; memory up to N=1600 once instead of 8000 \
+                 twice, so that row 10 compares N=1600 and N=500",
             ),
             ..Self::full()
         }

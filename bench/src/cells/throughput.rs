@@ -4,6 +4,9 @@
 //! until a moment later, so that what a run has set off (watch events, second looks) is paid for, by both. Which of the two goes
 //! first alternates, and ratios are those of neighbours in time. All processes share the machine's cores, the bench's own among
 //! them; whatever else runs there is in every figure.
+//!
+//! The bench's own CPU time tells what sending costs alone: it creates the resources and looks on in either case, and as the bare
+//! client it sends the three writes, too, over the same connections as the operator. The difference is what the writes take.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -46,6 +49,12 @@ pub(crate) async fn run(bench: &mut Bench, n: usize) -> Result<(), Error> {
         for who in order {
             left.push(one(bench, n, who).await?);
         }
+        let figures = &mut bench.figures;
+        let [with, without] =
+            [Who::Bare, Who::Operator].map(|who| figures.last(&format!("create.{n}.{}.bench_cpu_ms", who.name())));
+        if let (Some(with), Some(without)) = (with, without) {
+            figures.add(format!("create.{n}.floor_ms"), with - without);
+        }
         if let Some(difference) = difference(&left[0], &left[1], "") {
             return Err(Error::Unmeasurable(format!(
                 "{:?} and {:?} do not leave the same behind: {difference}",
@@ -74,6 +83,7 @@ async fn one(bench: &mut Bench, n: usize, who: Who) -> Result<Value, Error> {
     plane.rest().await?;
     let cpu = plane.cpu()?;
     let own = operator.as_ref().map(|operator| Cpu::of(operator.pid())).transpose()?;
+    let bench_cpu = Cpu::of(std::process::id())?;
     let started = Instant::now();
     match &bare {
         Some(bare) => bare.all().await?,
@@ -92,7 +102,9 @@ async fn one(bench: &mut Bench, n: usize, who: Who) -> Result<Value, Error> {
 
     let prefix = format!("create.{n}.{}", who.name());
     let plane_cpu = plane.cpu_since(&cpu)?.millis() / count(n);
+    let bench_cpu = Cpu::of(std::process::id())?.since(bench_cpu).millis() / count(n);
     let figures = &mut bench.figures;
+    figures.add(format!("{prefix}.bench_cpu_ms"), bench_cpu);
     figures.add(format!("{prefix}.rate"), count(n) / took);
     figures.add(format!("{prefix}.plane_cpu_ms"), plane_cpu);
     let mut story = format!("{who:?}, N={n}: {:.1}/s, control plane {plane_cpu:.3} ms each", count(n) / took);

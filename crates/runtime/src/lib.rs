@@ -29,7 +29,7 @@ mod status;
 mod sync;
 #[cfg(test)]
 mod testing;
-mod transport;
+pub mod transport;
 mod watches;
 mod worker;
 mod yaml;

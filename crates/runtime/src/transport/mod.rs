@@ -2,6 +2,10 @@
 //!
 //! kube's own client passes every request through a queue to a task of its own, and through a span. For small
 //! requests that is work for nothing, so there is nothing here but what changes the request. Behind a proxy, kube's client it is.
+//!
+//! Public for programs that want to send requests of their own at the same price, as the project's bench does.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,19 +14,29 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{Body, ConfigExt};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, service_fn};
 
+/// How long a connection without a request is kept: less than the 90 s after which the API server closes it, so that no request
+/// meets a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(60);
+
 /// Sends requests; each clone can be used by itself.
-pub(crate) type Transport = BoxCloneSyncService<Request<Body>, Response<Answer>, BoxError>;
+pub type Transport = BoxCloneSyncService<Request<Body>, Response<Answer>, BoxError>;
 
 /// The body of an answer.
-pub(crate) type Answer = UnsyncBoxBody<Bytes, BoxError>;
+pub type Answer = UnsyncBoxBody<Bytes, BoxError>;
 
 /// The way to the API server of `config`.
-pub(crate) fn transport(config: kube::Config) -> Result<Transport, kube::Error> {
+///
+/// Requests have a path and a query alone. Nothing is tried again, but for what was certainly not sent. An answer whose body is
+/// dropped before its end costs its connection.
+///
+/// # Errors
+/// What [`kube::Client::try_from`] fails with: certificates, keys or tokens that cannot be read.
+pub fn transport(config: kube::Config) -> Result<Transport, kube::Error> {
     if config.proxy_url.is_some() {
         return Ok(of_client(kube::Client::try_from(config)?));
     }
@@ -31,7 +45,10 @@ pub(crate) fn transport(config: kube::Config) -> Result<Transport, kube::Error> 
     tcp.set_connect_timeout(config.connect_timeout);
     // A request is written at once, and somebody waits for its answer.
     tcp.set_nodelay(true);
-    let client = Client::builder(TokioExecutor::new()).build(config.rustls_https_connector_with_connector(tcp)?);
+    let client = Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(config.rustls_https_connector_with_connector(tcp)?);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
@@ -52,3 +69,6 @@ pub(crate) fn of_client(client: kube::Client) -> Transport {
         }
     }))
 }
+
+#[cfg(test)]
+mod tests;
