@@ -19,9 +19,9 @@ use kube::client::{Body, ConfigExt};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, service_fn};
 
-/// How long a connection without a request is kept: less than the 90 s after which the API server closes it, so that no request
-/// meets a connection that is just being closed.
-const IDLE: Duration = Duration::from_secs(60);
+/// How long a connection without a request is used again; it is closed within twice that time. Less than the 90 s after which the
+/// API server closes it, so that no request meets a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(45);
 
 /// Sends requests; each clone can be used by itself.
 pub type Transport = BoxCloneSyncService<Request<Body>, Response<Answer>, BoxError>;
