@@ -357,8 +357,8 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
     assert!(spare.is_empty(), "granted and not needed: {spare:?}\nneeded: {used:?}");
 }
 
-/// What no request shows: an API server that cannot stream initial states is asked for lists, and the admission of owner
-/// references looks for the right to update finalizers (without it, nothing would have been made here).
+/// What no request shows: the admission of owner references looks for the right to update finalizers (without it, nothing would
+/// have been made here).
 fn has_another_reason((verb, resource): &Right) -> bool {
-    verb == "list" || (verb == "update" && resource.ends_with("/finalizers"))
+    verb == "update" && resource.ends_with("/finalizers")
 }

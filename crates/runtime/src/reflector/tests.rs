@@ -24,7 +24,7 @@ impl Asked {
     }
 }
 
-/// `stream`, `watch from 9`, `list`, `list from TOKEN`.
+/// `watch from 9`, `list`, `list from TOKEN`.
 fn in_words(query: &str) -> String {
     let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
     if value("watch=").is_none() {
@@ -32,11 +32,7 @@ fn in_words(query: &str) -> String {
         return value("continue=").map_or_else(|| "list".to_owned(), |token| format!("list from {token}"));
     }
     assert_eq!(value("allowWatchBookmarks="), Some("true"), "{query}");
-    match value("resourceVersion=") {
-        Some(version) => format!("watch from {version}"),
-        None if value("sendInitialEvents=") == Some("true") => "stream".to_owned(),
-        None => panic!("neither from a version nor with the initial state: {query}"),
-    }
+    format!("watch from {}", value("resourceVersion=").unwrap())
 }
 
 /// Notes what it is told. An object named `bad` is more than it can take.
@@ -129,11 +125,14 @@ fn event(type_: &str, name: &str, version: u64) -> Value {
     json!({ "type": type_, "object": object(name, version) })
 }
 
-/// The end of an initial state.
-fn end(version: u64) -> Value {
-    let annotations = json!({ "k8s.io/initial-events-end": "true" });
-    let metadata = json!({ "resourceVersion": version.to_string(), "annotations": annotations });
-    json!({ "type": "BOOKMARK", "object": { "kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata } })
+/// A page of a list, with the token of the next one.
+fn page(items: &[Value], version: u64, next: &str) -> Answer {
+    answer(200, &json!({ "metadata": { "resourceVersion": version.to_string(), "continue": next }, "items": items }))
+}
+
+/// A whole list, as of version 9.
+fn whole(items: &[Value]) -> Answer {
+    page(items, 9, "")
 }
 
 fn expired() -> Value {
@@ -146,66 +145,82 @@ const SECOND: Duration = Duration::from_secs(1);
 const FLOOD: usize = 1000;
 
 #[tokio::test(start_paused = true)]
-async fn the_initial_state_is_streamed_and_then_every_change() {
-    let events = [event("ADDED", "a", 3), event("ADDED", "b", 5), end(9), event("MODIFIED", "a", 10), event("DELETED", "b", 11)];
-    let (asked, told) = follow_for(SECOND, move |_, _| Some(silent(&events))).await;
-    assert_eq!(told, ["listing", "has a", "has b", "listed 9", "has a", "lost b"]);
-    assert_eq!(asked.all(), ["stream"]);
+async fn what_there_is_comes_in_pages_and_then_every_change() {
+    let serve = |what: &str, before| {
+        Some(match what {
+            "list" => page(&[object("a", 3), object("b", 4)], 9, "two&more"),
+            "list from two%26more" => page(&[object("c", 5)], 9, "three"),
+            "list from three" => page(&[], 9, ""),
+            "watch from 9" if before < 4 => closed(&[event("MODIFIED", "a", 10), expired()]),
+            _ => silent(&[event("MODIFIED", "a", 11), event("DELETED", "b", 12)]),
+        })
+    };
+    let (asked, told) = follow_for(10 * SECOND, serve).await;
+    let pages = ["list", "list from two%26more", "list from three", "watch from 9"];
+    assert_eq!(asked.all(), [pages, pages].concat());
+    let list = ["listing", "has a", "has b", "has c", "listed 9", "opened", "has a"];
+    assert_eq!(told, [&list[..], &list[..], &["lost b"]].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_comes_too_late_begins_the_list_anew() {
+    let serve = |what: &str, before| {
+        Some(match what {
+            "list" if before == 0 => page(&[object("a", 3)], 9, "two"),
+            "list" => page(&[object("b", 14)], 20, ""),
+            "list from two" => refusal(410, "the token is too old", &json!([])),
+            _ => silent(&[]),
+        })
+    };
+    let (asked, told) = follow_for(10 * SECOND, serve).await;
+    assert_eq!(asked.all(), ["list", "list from two", "list", "watch from 20"]);
+    assert_eq!(told, ["listing", "has a", "listing", "has b", "listed 20", "opened"], "that is no failure");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_never_opens_is_told_and_opened_again() {
-    let (asked, told) = follow_for(40 * SECOND, |_, before| if before == 0 { None } else { Some(silent(&[end(9)])) }).await;
-    assert_eq!(told, ["failed: no answer from the API server within 30 s", "listing", "listed 9"]);
-    assert_eq!(asked.all(), ["stream", "stream"]);
-    assert!(asked.at(1) <= 31 * SECOND, "{:?}", asked.at(1));
+    let serve = |what: &str, before| match (what, before) {
+        ("list", _) => Some(whole(&[])),
+        (_, 1) => None,
+        _ => Some(silent(&[])),
+    };
+    let (asked, told) = follow_for(40 * SECOND, serve).await;
+    assert_eq!(told, ["listing", "listed 9", "failed: no answer from the API server within 30 s", "opened"]);
+    assert_eq!(asked.all(), ["list", "watch from 9", "watch from 9"]);
+    assert!(asked.at(2) <= 31 * SECOND, "{:?}", asked.at(2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_is_silent_for_too_long_is_opened_again_where_it_was() {
-    let events = [end(9), event("ADDED", "a", 12)];
-    let (asked, told) = follow_for(160 * SECOND, move |_, _| Some(silent(&events))).await;
-    assert_eq!(asked.all(), ["stream", "watch from 12"]);
-    assert!((150 * SECOND..=151 * SECOND).contains(&asked.at(1)), "{:?}", asked.at(1));
+    let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { silent(&[event("ADDED", "a", 12)]) });
+    let (asked, told) = follow_for(160 * SECOND, serve).await;
+    assert_eq!(asked.all(), ["list", "watch from 9", "watch from 12"]);
+    assert!((150 * SECOND..=151 * SECOND).contains(&asked.at(2)), "{:?}", asked.at(2));
     let silence = "failed: no answer from the API server within 150 s";
-    assert_eq!(told, ["listing", "listed 9", "has a", silence, "opened", "has a"]);
+    assert_eq!(told, ["listing", "listed 9", "opened", "has a", silence, "opened", "has a"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_over_one_object_is_told_and_ends_nothing() {
-    let events = [
-        event("ADDED", "bad", 2),
-        event("ADDED", "a", 3),
-        end(9),
-        event("DELETED", "bad", 10),
-        event("ADDED", "b", 11),
-        event("MODIFIED", "bad", 12),
-    ];
-    let serve = move |what: &str, _| Some(if what == "stream" { closed(&events) } else { silent(&[]) });
-    let (asked, told) = follow_for(10 * SECOND, serve).await;
-    assert_eq!(told, ["listing", "panicked", "has a", "listed 9", "panicked", "has b", "panicked", "opened"]);
-    assert_eq!(asked.all(), ["stream", "watch from 12"], "what it cannot take is not asked for again");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_panic_over_one_object_of_a_page_does_not_end_the_list() {
-    let items = json!([object("a", 3), object("bad", 4), object("b", 5)]);
-    let (_, told) = follow_for(10 * SECOND, move |what, _| {
+    let events = [event("ADDED", "bad", 10), event("ADDED", "b", 11), event("DELETED", "bad", 12)];
+    let serve = move |what: &str, _| {
         Some(match what {
-            "stream" => refusal(400, "sendInitialEvents is forbidden", &json!([])),
-            "list" => answer(200, &json!({ "metadata": { "resourceVersion": "9" }, "items": items })),
+            "list" => whole(&[object("bad", 2), object("a", 3)]),
+            "watch from 9" => closed(&events),
             _ => silent(&[]),
         })
-    })
-    .await;
-    assert_eq!(told, ["listing", "has a", "panicked", "has b", "listed 9", "opened"]);
+    };
+    let (asked, told) = follow_for(10 * SECOND, serve).await;
+    let listed = ["listing", "panicked", "has a", "listed 9"];
+    assert_eq!(told, [&listed[..], &["opened", "panicked", "has b", "panicked", "opened"]].concat());
+    assert_eq!(asked.all(), ["list", "watch from 9", "watch from 12"], "what it cannot take is not asked for again");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_position_that_always_fails_is_given_up_and_a_new_one_gets_as_many_tries() {
-    let serve = |what: &str, _| Some(if what == "stream" { closed(&[end(9)]) } else { refusal(500, "broken", &json!([])) });
+    let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { refusal(500, "broken", &json!([])) });
     let (asked, told) = follow_for(30 * SECOND, serve).await;
-    let tries = ["stream", "watch from 9", "watch from 9", "watch from 9"];
+    let tries = ["list", "watch from 9", "watch from 9", "watch from 9"];
     assert_eq!(asked.all()[..8], [tries, tries].concat());
     assert_eq!(told[..6], ["listing", "listed 9", "failed: broken", "failed: broken", "failed: broken", "listing"]);
 }
@@ -214,43 +229,33 @@ async fn a_position_that_always_fails_is_given_up_and_a_new_one_gets_as_many_tri
 async fn a_connection_that_is_cut_goes_on_where_it_was() {
     let serve = |what: &str, _| {
         Some(match what {
-            "stream" => cut(&[end(9), event("ADDED", "a", 12)]),
+            "list" => whole(&[]),
+            "watch from 9" => cut(&[event("ADDED", "a", 12)]),
             _ => silent(&[]),
         })
     };
     let (asked, _) = follow_for(10 * SECOND, serve).await;
-    assert_eq!(asked.all(), ["stream", "watch from 12"]);
+    assert_eq!(asked.all(), ["list", "watch from 9", "watch from 12"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_is_closed_within_an_event_goes_on_where_it_was() {
     let serve = |what: &str, before| {
         Some(match (what, before) {
-            ("stream", _) => closed(&[end(9)]),
+            ("list", _) => whole(&[]),
             // A proxy that stops closes its connections in order, wherever they are.
             (_, 1) => closed_within(r#"{"type":"ADDED","object":{"metadata":{"na"#),
             _ => silent(&[]),
         })
     };
     let (asked, told) = follow_for(10 * SECOND, serve).await;
-    assert_eq!(asked.all(), ["stream", "watch from 9", "watch from 9"]);
+    assert_eq!(asked.all(), ["list", "watch from 9", "watch from 9"]);
     assert_eq!(told, ["listing", "listed 9", "opened", "opened"], "to close is no failure");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_initial_state_that_is_cut_begins_anew() {
-    let serve = |_: &str, before| {
-        Some(if before == 0 { cut(&[event("ADDED", "a", 3)]) } else { silent(&[event("ADDED", "b", 4), end(9)]) })
-    };
-    let (asked, told) = follow_for(10 * SECOND, serve).await;
-    assert_eq!(asked.all(), ["stream", "stream"]);
-    assert_eq!(told[0..2], ["listing", "has a"]);
-    assert_eq!(told[3..], ["listing", "has b", "listed 9"], "{told:?}");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_server_that_closes_every_watch_at_once_is_not_flooded() {
-    let serve = |what: &str, _| Some(closed(&if what == "stream" { vec![end(9)] } else { Vec::new() }));
+    let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { closed(&[]) });
     let (asked, told) = follow_for(600 * SECOND, serve).await;
     let requests = asked.all().len();
     // 15 s less jitter between two of them, once the delay has grown.
@@ -267,12 +272,12 @@ async fn a_server_that_refuses_every_request_is_not_flooded() {
 
 #[tokio::test(start_paused = true)]
 async fn watches_that_last_are_opened_again_at_once() {
-    let serve = |what: &str, _| Some(closed(&if what == "stream" { vec![end(9)] } else { Vec::new() }));
+    let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { closed(&[]) });
     let (asked, _) = follow_slowly(190 * SECOND, 20 * SECOND, serve).await;
     assert_eq!(asked.all().len(), 10);
     assert_eq!(asked.at(9), 180 * SECOND);
 
-    let serve = |what: &str, _| Some(if what == "stream" { closed(&[end(9)]) } else { cut(&[]) });
+    let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { cut(&[]) });
     let (asked, _) = follow_slowly(190 * SECOND, 20 * SECOND, serve).await;
     assert_eq!(asked.all()[1..], ["watch from 9"; 9], "each of them showed that the position is good");
     assert!(asked.at(9) < 182 * SECOND, "{:?}", asked.at(9));
@@ -283,39 +288,16 @@ async fn a_version_that_is_too_old_leads_to_a_new_list_and_is_no_failure() {
     for in_an_event in [false, true] {
         let serve = move |what: &str, before| {
             Some(match what {
-                "stream" if before == 0 => closed(&[end(9)]),
-                "stream" => silent(&[event("ADDED", "a", 18), end(20)]),
+                "list" if before == 0 => whole(&[]),
+                "list" => page(&[object("a", 18)], 20, ""),
+                "watch from 20" => silent(&[]),
                 _ if in_an_event => closed(&[event("ADDED", "b", 10), expired()]),
                 _ => refusal(410, "too old", &json!([])),
             })
         };
         let (asked, told) = follow_for(10 * SECOND, serve).await;
-        assert_eq!(asked.all(), ["stream", "watch from 9", "stream"]);
+        assert_eq!(asked.all(), ["list", "watch from 9", "list", "watch from 20"]);
         let between: &[&str] = if in_an_event { &["opened", "has b"] } else { &[] };
-        assert_eq!(told, [&["listing", "listed 9"], between, &["listing", "has a", "listed 20"]].concat());
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_server_that_cannot_stream_is_read_in_pages_from_then_on() {
-    for code in [400, 422] {
-        let serve = move |what: &str, before| {
-            let page = |items: &[Value], next: &str| {
-                answer(200, &json!({ "metadata": { "resourceVersion": "9", "continue": next }, "items": items }))
-            };
-            Some(match what {
-                "stream" => refusal(code, "sendInitialEvents is forbidden", &json!([])),
-                "list" => page(&[object("a", 3), object("b", 4)], "two&more"),
-                "list from two%26more" => page(&[object("c", 5)], "three"),
-                "list from three" => page(&[], ""),
-                "watch from 9" if before < 6 => refusal(410, "too old", &json!([])),
-                _ => silent(&[]),
-            })
-        };
-        let (asked, told) = follow_for(10 * SECOND, serve).await;
-        let pages = ["list", "list from two%26more", "list from three", "watch from 9"];
-        assert_eq!(asked.all(), [&["stream"], &pages[..], &pages[..]].concat(), "it is not asked to stream again");
-        let list = ["listing", "has a", "has b", "has c", "listed 9"];
-        assert_eq!(told, [&list[..], &list[..], &["opened"]].concat());
+        assert_eq!(told, [&["listing", "listed 9"], between, &["listing", "has a", "listed 20", "opened"]].concat());
     }
 }

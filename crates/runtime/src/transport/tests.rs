@@ -1,3 +1,4 @@
+//! The way to a server that is a few lines long, over real connections.
 #![allow(clippy::unwrap_used)]
 
 use std::io::Write as _;
