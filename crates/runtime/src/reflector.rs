@@ -207,12 +207,11 @@ async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut v
                 return Err((error, position));
             }
         };
-        version = match decoded {
-            Some(version) => version,
-            None => {
-                let Versioned { metadata } = serde_json::from_str(json).map_err(broken)?;
-                metadata.resource_version.parse().map_err(|_| unordered(&metadata.resource_version))?
-            }
+        version = if let Some(version) = decoded {
+            version
+        } else {
+            let Versioned { metadata } = serde_json::from_str(json).map_err(broken)?;
+            metadata.resource_version.parse().map_err(|_| unordered(&metadata.resource_version))?
         };
     }
 }
