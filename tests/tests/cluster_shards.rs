@@ -253,16 +253,16 @@ async fn a_server_that_can_divide_its_collections_sends_a_shard_its_own_resource
     let ours = of_shard(&uids, 0).len() as u64;
     assert_eq!(operator.at_rest().await.resources("slice"), ours);
     assert_eq!(cluster.metrics().await.sum("apiserver_watch_shards_total", &slice), 1);
-    // Each comes once, and once more with its status; bookmarks apart.
+    // What there is was listed, as above; what is watched is that each got its status. Bookmarks apart.
     let sent = sent().await - before;
-    assert!((2 * ours..2 * ours + 50).contains(&sent), "{sent} events for {ours} resources of {}", uids.len());
+    assert!((ours..ours + 50).contains(&sent), "{sent} events for {ours} resources of {}", uids.len());
     operator.stop().await.unwrap();
 }
 
 /// The UIDs that the server gives for a selector.
 async fn list(sandbox: &Sandbox, selector: &str) -> BTreeSet<String> {
     let escaped = selector.replace(' ', "%20");
-    let path = format!("/apis/shards.example.com/v1/namespaces/{}/slices?shardSelector={escaped}", sandbox.namespace());
+    let path = format!("/apis/shards.example.com/v1/namespaces/{}/slices?limit=500&shardSelector={escaped}", sandbox.namespace());
     let answer: Value = sandbox.client().request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
     answer["items"].as_array().unwrap().iter().map(|item| item["metadata"]["uid"].as_str().unwrap().to_owned()).collect()
 }
