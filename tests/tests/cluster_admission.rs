@@ -107,6 +107,7 @@ async fn echoes_of_test_com_that_cannot_work_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn previews_that_cannot_work_are_refused_with_what_to_write_instead() {
     let with_host = |fqdn: &str| json!({ "image": "a", "fqdn": fqdn });
+    let with = |field: &str, text: &str| json!({ "image": "a", "fqdn": "a.example.com", field: text });
     let long_part = format!("{}.example.com", "x".repeat(64));
     are_refused(
         "platform9.com",
@@ -124,6 +125,10 @@ async fn previews_that_cannot_work_are_refused_with_what_to_write_instead() {
             ("web", with_host("192.0.2.1"), "not an IP address"),
             ("web", with_host("-a.example.com"), "with no hyphen at its beginning or end"),
             ("web", with_host(&long_part), "each part between the dots has 1 to 63 characters"),
+            ("web", with("ttl", "3d"), "write numbers with units and no spaces, like 72h"),
+            ("web", with("ttl", "0h"), "write a duration that is longer than zero"),
+            ("web", with("expiresAt", "2030-01-31"), "write a moment with its seconds and its offset from UTC"),
+            ("web", with("expiresAt", "2030-02-30T12:00:00Z"), "there is no such day"),
         ],
     )
     .await;

@@ -12,6 +12,8 @@
 //! | [`gateway::HTTPRoute`] | `gateway.networking.k8s.io/v1` | a route of the Gateway API; somebody else's, too |
 //! | [`ambassador::Mapping`] | `getambassador.io/v3alpha1` | a route of Ambassador; somebody else's API, for which there is no CRD here |
 //!
+//! [`duration`] reads the durations that resources write.
+//!
 //! Fields with a default are `Option`s: `None` leaves the field to the API server, or to whoever owns it (an autoscaler
 //! for `replicas`), while `Some` claims it. Methods such as [`echo::EchoSpec::replicas`] give the value that counts.
 //!
@@ -29,6 +31,7 @@
 
 pub mod ambassador;
 mod conditions;
+pub mod duration;
 pub mod echo;
 pub mod echo_test;
 pub mod gateway;

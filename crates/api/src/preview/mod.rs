@@ -4,9 +4,11 @@
 //! - `program`, `probes`, `pod`: what runs, how it is asked for its health, how it is confined
 //! - `route`: how the host name leads there
 //! - `source`: what it shows, for people to read
+//! - `expiry`: when it ends
 //! - `host`: which host names it takes, and what it says about the others
 //! - `status`: what was observed
 
+mod expiry;
 mod host;
 mod pod;
 mod probes;

@@ -1,11 +1,15 @@
 //! The resource `PreviewEnvironment` and its spec.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, LocalObjectReference, ResourceRequirements};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Route, Source, host, pod, program};
-use crate::schema;
+use super::{PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Route, Source, expiry, host, pod, program};
+use crate::duration::DurationError;
+use crate::{duration, schema};
 
 /// The port of the container when `spec.port` is left out; the schema's default. One that needs no privilege, and the usual
 /// one of images that are made for clusters.
@@ -46,6 +50,12 @@ pub const DEFAULT_REPLICAS: i32 = 1;
         type_ = "string",
         description = "Where to look at it",
         json_path = ".status.url"
+    ),
+    printcolumn(
+        name = "Expires",
+        type_ = "string",
+        description = "When it is deleted",
+        json_path = ".status.expiresAt"
     ),
     printcolumn(
         name = "PR",
@@ -174,6 +184,27 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(extend("default" = false))]
     pub suspend: Option<bool>,
 
+    /// How long the preview is kept after the last change of its spec; then it is deleted. Numbers with units: hours (h), minutes (m),
+    /// seconds (s), milliseconds (ms), up to 28 characters, longer than zero. expiresAt wins over it, and pinned over both. By
+    /// default it is kept until somebody deletes it. Example: 72h
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = duration::LENGTH))]
+    #[x_kube(validation = duration::form_rule(), validation = duration::positive_rule())]
+    pub ttl: Option<String>,
+
+    /// The moment at which the preview is deleted, in RFC 3339 with an offset from UTC, up to 35 characters; it wins over ttl, so that
+    /// a preview is extended by this one field, and one that has passed deletes at once. By default ttl says when.
+    /// Example: 2030-01-31T12:00:00Z
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = expiry::MOMENT_LENGTH))]
+    #[x_kube(validation = expiry::moment_rule(), validation = expiry::day_rule())]
+    pub expires_at: Option<Time>,
+
+    /// Whether the preview is kept, whatever ttl and expiresAt say, until this is false again (the default). Example: true
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = false))]
+    pub pinned: Option<bool>,
+
     /// How the host name leads to the pods. By default by a route of the type that the administrator of the operator chose.
     /// Example: {type: Ingress, tls: {clusterIssuer: letsencrypt}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -194,6 +225,20 @@ impl PreviewEnvironmentSpec {
     /// Whether the preview sleeps; it does not when the spec does not say.
     pub fn is_suspended(&self) -> bool {
         self.suspend.unwrap_or_default()
+    }
+
+    /// How long it is kept after the last change of its spec, where it says so; [`Self::expires_at`] and [`Self::is_pinned`] win.
+    ///
+    /// # Errors
+    ///
+    /// The text is no duration: the API server lets none pass, but it may be from elsewhere.
+    pub fn ttl(&self) -> Result<Option<Duration>, DurationError> {
+        self.ttl.as_deref().map(duration::parse).transpose()
+    }
+
+    /// Whether it is kept whatever its time says; it is not when the spec does not say.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned.unwrap_or_default()
     }
 
     /// When the image is pulled; `IfNotPresent` when the spec does not say.

@@ -1,6 +1,6 @@
 //! What was observed of a `PreviewEnvironment`.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,11 @@ pub struct PreviewEnvironmentStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub revision: Option<String>,
+
+    /// When the preview is deleted, in UTC, in RFC 3339: absent where nothing ends it, and while it is pinned.
+    /// Example: 2030-01-31T12:00:00Z
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
 
     /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted, and Suspended
     /// while it sleeps.

@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use operator_api::duration;
 use operator_api::preview::PreviewEnvironment;
 
 use crate::rules::{PASSES, messages};
@@ -30,6 +32,10 @@ const CERTIFICATE: &str =
     "only an Ingress names its certificate: write type: Ingress beside it, or tls: {} where the gateway has a certificate";
 const ONE_ISSUER: &str = "a certificate has one issuer: write issuer for one of the namespace, or clusterIssuer, not both";
 const ROUTE_PATH: &str = "write a path from the root, like /app: no host, no query, no spaces, no // and no /../";
+const DURATION: &str = "write numbers with units and no spaces, like 72h, 1h30m or 45m: hours (h), minutes (m), seconds (s) or milliseconds (ms), whole numbers of up to five digits, up to four parts";
+const NO_TIME: &str = "write a duration that is longer than zero, like 72h";
+const MOMENT: &str =
+    "write a moment with its seconds and its offset from UTC, like 2030-01-31T12:00:00Z or 2030-01-31T13:00:00+01:00";
 
 /// What the rules say about a preview with these fields beside image and host.
 fn with(fields: &Value) -> Vec<String> {
@@ -269,5 +275,71 @@ fn a_path_is_one_that_every_type_of_route_takes() {
         "https://a",
     ] {
         assert_eq!(with(&json!({ "route": { "path": path } })), [ROUTE_PATH], "{path:?}");
+    }
+}
+
+fn ttl(text: &str) -> Vec<String> {
+    with(&json!({ "ttl": text }))
+}
+
+#[test]
+fn a_ttl_is_a_duration_that_is_longer_than_zero() {
+    for text in ["72h", "1h30m", "45m", "10s", "500ms", "30m1h", "0h1m", "99999h99999m99999s99999ms"] {
+        assert_eq!(ttl(text), PASSES, "{text}");
+    }
+    for text in
+        ["3d", "1w", "90", "1.5h", "-1h", "+1h", "1h 30m", " 1h", "1h\n", "soon", "100000s", "1h1h1h1h1h", "1H", "P3D", "never"]
+    {
+        assert_eq!(ttl(text), [DURATION], "{text:?}");
+    }
+    for text in ["0s", "0h", "00000h0ms"] {
+        assert_eq!(ttl(text), [NO_TIME], "{text:?}");
+    }
+}
+
+#[test]
+fn the_schema_and_whoever_reads_a_duration_refuse_the_same() {
+    for text in
+        ["72h", "1h30m", "0s", "0h1ms", "3d", "90", "1.5h", "-1h", "1h 30m", "100000s", "1h1h1h1h", "1h1h1h1h1h", "1hm", "ms"]
+    {
+        assert_eq!(ttl(text).is_empty(), duration::parse(text).is_ok(), "{text:?}");
+    }
+}
+
+#[test]
+fn an_end_is_a_moment_with_an_offset() {
+    let expires_at = |text: &str| with(&json!({ "expiresAt": text }));
+    for text in [
+        "2030-01-31T12:00:00Z",
+        "2030-01-31T13:00:00+01:00",
+        "2030-01-31T12:00:00.123456789Z",
+        "2030-01-31t12:00:00z",
+        "2028-02-29T00:00:00-23:59",
+        "1999-12-31T23:59:59Z",
+    ] {
+        assert_eq!(expires_at(text), PASSES, "{text}");
+        assert!(serde_json::from_value::<Time>(json!(text)).is_ok(), "{text}: what passes can be read");
+    }
+    for text in [
+        "2030-01-31",
+        "2030-01-31T12:00Z",
+        "2030-01-31T12:00:00",
+        "2030-01-31 12:00:00Z",
+        "2030-01-31T12:00:00.1234567890Z",
+        "2030-01-31T12:00:00+24:00",
+        "2030-01-31T24:00:00Z",
+        "2030-01-31T12:00:60Z",
+        "2030-13-01T12:00:00Z",
+        "2030-01-00T12:00:00Z",
+        "31.1.2030",
+        "1893499200",
+        "tomorrow",
+        "72h",
+        "2030-01-31T12:00:00Z\n",
+    ] {
+        assert_eq!(expires_at(text), [MOMENT], "{text:?}");
+    }
+    for text in ["2030-02-30T12:00:00Z", "2029-02-29T12:00:00Z", "2030-11-31T12:00:00Z"] {
+        assert_eq!(expires_at(text).len(), 1, "{text}");
     }
 }

@@ -70,7 +70,11 @@ fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
     assert_eq!(echo, [ready.clone(), replicas, text, age.clone(), message.clone()]);
     assert_eq!(echo_of_test, echo);
     let (url, number) = (column("URL", ".status.url", None), column("PR", ".spec.source.pullRequest", None));
-    assert_eq!(preview, [ready, url, number, age, message]);
+    // A date is shown as an age, which a moment in the future does not have: this one is shown as it is written.
+    let expires = column("Expires", ".status.expiresAt", None);
+    assert_eq!(preview, [ready, url, expires, number, age, message]);
+    let columns = crds()[2].spec.versions[0].additional_printer_columns.clone().unwrap();
+    assert_eq!(columns[2].type_, "string");
 }
 
 #[test]
@@ -158,6 +162,12 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
         assert_eq!(list["x-kubernetes-list-type"], json!("map"), "{path}: each name once");
         assert_eq!(list["x-kubernetes-list-map-keys"], json!(["name"]), "{path}");
     }
+    for (path, longest) in [("ttl", 28), ("expiresAt", 35)] {
+        let text = property(&schema, &format!("spec.{path}"));
+        assert_eq!((&text["minLength"], &text["maxLength"]), (&json!(1), &json!(longest)), "{path}");
+        assert!(text["description"].as_str().unwrap().contains(&format!("up to {longest} characters")), "{path}");
+    }
+    assert_eq!(property(&schema, "status.expiresAt")["format"], json!("date-time"));
     assert_eq!(property(&schema, "spec.revision")["maxLength"], json!(256));
     let types = property(&schema, "spec.route.type");
     assert_eq!(types["enum"], json!(["HTTPRoute", "Ingress", "Mapping", "None"]));
@@ -173,7 +183,7 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
 fn what_the_schema_fills_into_a_preview_is_what_the_methods_say() {
     let spec = json!({ "image": "a", "fqdn": "a.example.com" });
     let filled = apply_defaults(&schema_of::<PreviewEnvironment>(), &json!({ "spec": spec }))["spec"].clone();
-    let expected = json!({ "image": "a", "fqdn": "a.example.com", "port": 8080, "replicas": 1, "pullPolicy": "IfNotPresent", "suspend": false });
+    let expected = json!({ "image": "a", "fqdn": "a.example.com", "port": 8080, "replicas": 1, "pullPolicy": "IfNotPresent", "suspend": false, "pinned": false });
     assert_eq!(filled, expected);
     let (before, after): (PreviewEnvironmentSpec, PreviewEnvironmentSpec) =
         (serde_json::from_value(spec).unwrap(), serde_json::from_value(filled).unwrap());
@@ -181,6 +191,7 @@ fn what_the_schema_fills_into_a_preview_is_what_the_methods_say() {
     assert_eq!(after.replicas, Some(before.replicas()));
     assert_eq!(after.pull_policy, Some(before.pull_policy()));
     assert_eq!(after.suspend, Some(before.is_suspended()));
+    assert_eq!(after.pinned, Some(before.is_pinned()));
 }
 
 #[test]

@@ -161,6 +161,9 @@ fn every_field_of_a_preview_has_its_place_on_the_wire() {
             "url": "https://github.com/team/app/pull/17", "author": "octocat",
         },
         "suspend": true,
+        "ttl": "1h30m",
+        "expiresAt": "2030-01-31T12:00:00Z",
+        "pinned": true,
         "route": {
             "type": "HTTPRoute",
             "parentRefs": [{ "name": "public", "namespace": "gateways", "sectionName": "https" }],
@@ -216,7 +219,20 @@ fn an_http_route_has_the_field_names_of_the_gateway_api() {
 
 #[test]
 fn a_null_in_a_preview_is_read_as_a_field_that_is_left_out() {
-    let nulls = ["port", "command", "args", "env", "envFrom", "imagePullSecrets", "resources", "probes", "podSecurity"];
+    let nulls = [
+        "port",
+        "command",
+        "args",
+        "env",
+        "envFrom",
+        "imagePullSecrets",
+        "resources",
+        "probes",
+        "podSecurity",
+        "ttl",
+        "expiresAt",
+        "pinned",
+    ];
     let mut written = json!({ "image": "app:1", "fqdn": "a.example.com" });
     let minimal = written.clone();
     for name in nulls {

@@ -63,6 +63,7 @@ fn full() -> PreviewEnvironmentSpec {
             url: Some("https://github.com/team/app/pull/17".to_owned()),
             author: Some("octocat".to_owned()),
         }),
+        ttl: Some("72h".to_owned()),
         ..PreviewEnvironmentSpec::default()
     }
 }
