@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kubewright::core::KindInfo;
 use kubewright::core::condition::{merge, verdict};
 use kubewright::core::observed::{ChildState, Outcome, decode};
-use kubewright::core::registry::Controller;
+use kubewright::core::registry::{Controller, Observation};
 use kubewright::core::view::Fixed;
 use operator_api::echo::{Echo, EchoSpec};
 use serde_json::{Value, json};
@@ -88,7 +88,8 @@ impl Scribe {
         let outcome = Outcome::InSync;
         let states: Vec<ChildState<'_>> =
             desired.iter().map(|desired| ChildState { desired, observed: Some(&observed), outcome: &outcome }).collect();
-        let report = self.0.report(&*stored, &states).map_err(|e| failed(&e))?;
+        let observation = Observation { children: &states, facts: &built.facts };
+        let report = self.0.report(&*stored, observation).map_err(|e| failed(&e))?;
         let kind = self.0.resource();
         let conditions: Vec<_> = verdict(&kind, &states).conditions().into_iter().chain(report.conditions).collect();
         let mut told = report.status;

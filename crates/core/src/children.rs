@@ -10,6 +10,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::desired::Desired;
+use crate::facts::Facts;
 use crate::kind::{KindInfo, Kinds, Object, ObjectKey, Owns};
 
 /// The objects that should exist for one resource, of the kinds that `O` declares.
@@ -17,6 +18,7 @@ use crate::kind::{KindInfo, Kinds, Object, ObjectKey, Owns};
 pub struct Children<O> {
     items: Vec<Child>,
     failed: Option<ChildError>,
+    facts: Facts,
     owns: PhantomData<fn() -> O>,
 }
 
@@ -100,7 +102,7 @@ impl<O: Kinds> Children<O> {
     /// No children.
     #[must_use]
     pub fn new() -> Self {
-        Self { items: Vec::new(), failed: None, owns: PhantomData }
+        Self { items: Vec::new(), failed: None, facts: Facts::default(), owns: PhantomData }
     }
 
     /// Adds one object. Its kind must be declared in `type Owns`.
@@ -125,12 +127,28 @@ impl<O: Kinds> Children<O> {
         self
     }
 
+    /// Tells [`status`](crate::Operator::status), [`conditions`](crate::Operator::conditions) and
+    /// [`verdict`](crate::Operator::verdict) of this run what was found out, for instance who holds a host name: they find it as
+    /// [`Observed::facts`](crate::Observed::facts). One value of each type; a later one replaces it.
+    pub fn tell<T: Send + Sync + 'static>(&mut self, fact: T) -> &mut Self {
+        self.facts.tell(fact);
+        self
+    }
+
     /// The objects, in the order in which they were added.
     ///
     /// # Errors
     /// The first object that could not be taken in.
     pub fn into_vec(self) -> Result<Vec<Child>, ChildError> {
-        self.failed.map_or(Ok(self.items), Err)
+        self.into_parts().map(|(items, _)| items)
+    }
+
+    /// The objects as [`into_vec`](Self::into_vec) gives them, and what was told.
+    ///
+    /// # Errors
+    /// The first object that could not be taken in.
+    pub fn into_parts(self) -> Result<(Vec<Child>, Facts), ChildError> {
+        self.failed.map_or(Ok((self.items, self.facts)), Err)
     }
 }
 

@@ -35,12 +35,21 @@ pub struct Condition {
     pub reason: &'static str,
     /// For a person.
     pub message: String,
+    /// Whether a person is warned of it by an Event when it becomes true; see [`warned`](Self::warned).
+    pub warns: bool,
 }
 
 impl Condition {
     /// A condition.
     pub fn new(type_: &'static str, status: Option<bool>, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { type_, status, reason, message: message.into() }
+        Self { type_, status, reason, message: message.into(), warns: false }
+    }
+
+    /// The same, and whoever looks at the resource's Events is warned: once, when its status becomes True, with its reason and
+    /// message. An operator that starts again warns of nothing that the status told before.
+    #[must_use]
+    pub fn warned(self) -> Self {
+        Self { warns: true, ..self }
     }
 }
 
@@ -170,6 +179,12 @@ pub fn merge(before: &[Written], wanted: &[Condition], generation: Option<i64>, 
     merged
 }
 
+/// Those of `wanted` that warn, and were not true `before`.
+pub fn warnings<'a>(before: &'a [Written], wanted: &'a [Condition]) -> impl Iterator<Item = &'a Condition> {
+    let was_true = |type_: &str| before.iter().any(|c| c.type_ == type_ && c.status == "True");
+    wanted.iter().filter(move |c| c.warns && c.status == Some(true) && !was_true(c.type_))
+}
+
 /// The longest beginning of `text` of at most `max` bytes.
 fn cut(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
@@ -204,6 +219,21 @@ mod tests {
         let after = merge(&before, &[ready(true, "one"), ready(true, "two")], None, at(2));
         assert_eq!(after.len(), 1);
         assert_eq!(after[0].message, "two");
+    }
+
+    #[test]
+    fn a_condition_warns_when_it_becomes_true_and_not_while_it_is() {
+        let soon = |status| Condition::new("Soon", status, "Soon", "soon").warned();
+        let warned = |before: &[Condition], now: Condition| {
+            let before = merge(&[], before, None, at(1));
+            warnings(&before, &[now]).map(|c| c.type_).collect::<Vec<_>>()
+        };
+        assert_eq!(warned(&[], soon(Some(true))), ["Soon"]);
+        assert_eq!(warned(&[soon(Some(false))], soon(Some(true))), ["Soon"]);
+        assert_eq!(warned(&[soon(None), ready(true, "")], soon(Some(true))), ["Soon"]);
+        assert!(warned(&[soon(Some(true))], soon(Some(true))).is_empty());
+        assert!(warned(&[], soon(Some(false))).is_empty() && warned(&[], soon(None)).is_empty());
+        assert!(warned(&[], ready(true, "")).is_empty());
     }
 
     #[test]

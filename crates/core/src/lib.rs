@@ -9,6 +9,7 @@
 //! | [`kind`] | which kinds an operator owns and reads, as types |
 //! | [`children`] | the objects that should exist, and what the engine adds to each |
 //! | [`view`] | what `build` may look up, and the record of what it looked up |
+//! | [`facts`] | what `build` found out and `status` is to tell |
 //! | [`observed`] | what the cluster says about a child, as small as can be |
 //! | [`ownership`] | whether a child still is as we want it, from `managedFields` alone |
 //! | [`plan`] | the steps that lead from what is observed to what should exist |
@@ -20,6 +21,7 @@ pub mod children;
 pub mod condition;
 pub mod desired;
 pub mod error;
+pub mod facts;
 pub mod hash;
 pub mod health;
 pub mod kind;
@@ -35,7 +37,7 @@ pub mod shard;
 pub mod view;
 
 pub use children::Children;
-pub use condition::Condition;
+pub use condition::{Condition, Verdict};
 pub use error::Class;
 pub use kind::{KindInfo, Metadata, Object, ObjectKey, Optional};
 pub use observed::Observed;

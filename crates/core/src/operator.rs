@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::children::Children;
-use crate::condition::Condition;
+use crate::condition::{Condition, Verdict};
 use crate::kind::{Kinds, Object};
 use crate::observed::Observed;
 use crate::view::View;
@@ -38,7 +38,7 @@ pub type StatusOf<O> = <<O as Operator>::Resource as HasStatus>::Status;
 /// returned and carries the resource's UID, and leaves everything else alone.
 ///
 /// # Assumptions
-/// `build`, `status` and `conditions` are deterministic: no clock, no randomness, no environment, no I/O. Settings that
+/// `build`, `status`, `conditions` and `verdict` are deterministic: no clock, no randomness, no environment, no I/O. Settings that
 /// are the same for all resources are fields of the operator.
 pub trait Operator: Send + Sync + 'static {
     /// The operator's name, a DNS label: names its controller, its RBAC role and its children's
@@ -73,6 +73,18 @@ pub trait Operator: Send + Sync + 'static {
     fn conditions(&self, resource: &Self::Resource, observed: &Observed<'_, Self::Owns>) -> Vec<Condition> {
         let _ = (resource, observed);
         Vec::new()
+    }
+
+    /// What `Ready`, `Reconciling` and `Stalled` say, in the operator's own words; `verdict` is what the engine derived from the
+    /// children, and is what they say unless this says otherwise.
+    ///
+    /// What `build` found out is in [`Observed::facts`]: so a resource may have its children and not be ready nevertheless. A
+    /// [`Verdict::Stalled`] from here is told in an Event too, and nothing is tried again until the resource, a child or
+    /// something that was looked up changes. What failed is tried again whatever this says, so better let those verdicts be.
+    /// It is not asked about a resource that `build` refused.
+    fn verdict(&self, resource: &Self::Resource, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {
+        let _ = (resource, observed);
+        verdict
     }
 
     /// Example resources: generated as files, pinned by snapshots, admitted by a real API server in tests.

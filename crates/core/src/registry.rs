@@ -11,8 +11,9 @@ use kube_core::object::HasStatus;
 use serde_json::{Value, json};
 
 use crate::children::{ChildError, Owner, Stamp};
-use crate::condition::Condition;
+use crate::condition::{Condition, Verdict};
 use crate::desired::Desired;
+use crate::facts::Facts;
 use crate::kind::{self, AnyObject, KindInfo, Kinds, ObjectKey, OwnedKind, ReadKind};
 use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Invalid, Operator};
@@ -204,6 +205,17 @@ pub struct Built {
     pub children: Result<Vec<Desired>, Invalid>,
     /// What was looked up; to be watched in either case.
     pub lookups: Vec<Lookup>,
+    /// What it told, for the report.
+    pub facts: Facts,
+}
+
+/// What a resource's status is made from, after a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    /// The states of its children.
+    pub children: &'a [ChildState<'a>],
+    /// What `build` told.
+    pub facts: &'a Facts,
 }
 
 /// A status before it has times.
@@ -253,7 +265,17 @@ pub trait Controller: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// Where the status cannot be written as JSON.
-    fn report(&self, resource: &dyn AnyObject, children: &[ChildState<'_>]) -> Result<Report, serde_json::Error>;
+    fn report(&self, resource: &dyn AnyObject, observation: Observation<'_>) -> Result<Report, serde_json::Error>;
+    /// The verdict in the operator's words, from the one that was derived from the children.
+    ///
+    /// # Errors
+    /// Where `resource` is none of this controller's.
+    fn verdict(
+        &self,
+        resource: &dyn AnyObject,
+        observation: Observation<'_>,
+        verdict: Verdict,
+    ) -> Result<Verdict, serde_json::Error>;
     /// The status that the resource carries, as JSON; null where there is none.
     ///
     /// # Errors
@@ -332,21 +354,28 @@ impl<O: Operator> Controller for Erased<O> {
         let lookups = view.into_lookups();
         let owner = owner_of(kind, resource);
         let stamp = Stamp { controller: O::NAME, manager: program.manager, sharded: program.sharded };
-        let children = match built {
-            Ok(children) => Ok(stamp.all(&owner, children.into_vec()?)?),
-            Err(invalid) => Err(invalid),
+        let (children, facts) = match built {
+            Ok(children) => {
+                let (children, facts) = children.into_parts()?;
+                (Ok(stamp.all(&owner, children)?), facts)
+            }
+            Err(invalid) => (Err(invalid), Facts::default()),
         };
-        Ok(Built { children, lookups })
+        Ok(Built { children, lookups, facts })
     }
 
-    fn report(&self, resource: &dyn AnyObject, children: &[ChildState<'_>]) -> Result<Report, serde_json::Error> {
+    fn report(&self, resource: &dyn AnyObject, of: Observation<'_>) -> Result<Report, serde_json::Error> {
         let resource: &O::Resource = typed(resource)?;
-        let observed = Observed::<O::Owns>::new(children);
+        let observed = Observed::<O::Owns>::with(of.children, of.facts);
         let mut status = serde_json::to_value(self.operator.status(resource, &observed))?;
         if !status.is_object() {
             status = json!({});
         }
         Ok(Report { status, conditions: self.operator.conditions(resource, &observed) })
+    }
+
+    fn verdict(&self, resource: &dyn AnyObject, of: Observation<'_>, verdict: Verdict) -> Result<Verdict, serde_json::Error> {
+        Ok(self.operator.verdict(typed(resource)?, &Observed::with(of.children, of.facts), verdict))
     }
 
     fn status(&self, resource: &dyn AnyObject) -> Result<Value, serde_json::Error> {

@@ -5,7 +5,7 @@
 pub use kubewright_core as core;
 pub use kubewright_core::{
     Children, Class, Condition, Invalid, KindInfo, Metadata, Object, ObjectKey, Observed, Operator, Optional, Registry, Sample,
-    Shard, StatusOf, View, labels, names,
+    Shard, StatusOf, Verdict, View, labels, names,
 };
 
 #[cfg(feature = "cli")]

@@ -1,4 +1,5 @@
 //! Kubernetes Events (events.k8s.io/v1) about what a person must know: warnings, each told once while it lasts.
+//! Whether what a condition warns of was told before, the status itself knows.
 //!
 //! They are sent in the background; a failure to tell never holds up the work.
 
@@ -67,6 +68,11 @@ impl Events {
         }
         told.insert(about.uid.clone().into(), now);
         drop(told);
+        self.tell(about, reason, note);
+    }
+
+    /// Warns about a resource, whatever was told about it before.
+    pub(crate) fn tell(&self, about: &Owner, reason: &str, note: &str) {
         // Events of cluster-scoped objects live in `default`.
         let namespace = about.key.namespace().unwrap_or("default").to_owned();
         let now = Timestamp::now();

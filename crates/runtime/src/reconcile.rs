@@ -5,9 +5,10 @@ use std::sync::Arc;
 use kubewright_core::children::Owner;
 use kubewright_core::condition::{Verdict, verdict};
 use kubewright_core::desired::Desired;
+use kubewright_core::facts::Facts;
 use kubewright_core::observed::{ChildState, Covered, ObservedChild, Outcome};
 use kubewright_core::plan::{Existing, Step, plan};
-use kubewright_core::registry::{Built, Report, owner_of};
+use kubewright_core::registry::{Built, Observation, Report, owner_of};
 use kubewright_core::{Class, reason};
 
 use crate::apply::{Applied, Left};
@@ -21,8 +22,7 @@ use crate::queue::WorkKey;
 pub(crate) enum End {
     /// Nothing more to do until something changes.
     Done,
-    /// The operator says that the resource asks for something that cannot work: an edit, or a change of what was looked up,
-    /// brings it back.
+    /// The operator says that this cannot work: an edit, or a change of a child or of what was looked up, brings it back.
     Parked,
     /// Something must end first; no failure, but nobody may tell when it has ended.
     Waits,
@@ -53,27 +53,31 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> End {
 
 impl Run<'_> {
     async fn run(&self) -> End {
-        let desired = match self.build() {
+        let (children, facts) = match self.build() {
             Err(defect) => return self.defect(&defect).await,
-            Ok(Ok(desired)) => desired,
-            Ok(Err(invalid)) => {
+            Ok(built) => built,
+        };
+        let desired = match children {
+            Ok(desired) => desired,
+            Err(invalid) => {
                 self.engine.events.warn(&self.owner, invalid.reason, &invalid.message);
-                let told = self.tell(Vec::new(), Verdict::Stalled(invalid.reason, invalid.message)).await;
+                let nothing = Observation { children: &[], facts: &facts };
+                let told = self.tell(nothing, Verdict::Stalled(invalid.reason, invalid.message)).await;
                 return told.unwrap_or(End::Parked);
             }
         };
         // The namespace is going away, and everything in it: there is nobody to tell.
         let Some(applied) = self.apply(&desired).await else { return End::Done };
-        self.status(&desired, &applied).await
+        self.status(&desired, &applied, &facts).await
     }
 
-    /// The desired children; whatever changes from now on of what they were built from wakes the resource.
-    fn build(&self) -> Result<Result<Vec<Desired>, kubewright_core::Invalid>, String> {
+    /// The desired children and what was told; whatever changes from now on of what they were built from wakes the resource.
+    fn build(&self) -> Result<(Result<Vec<Desired>, kubewright_core::Invalid>, Facts), String> {
         let reads = self.engine.reads.snapshot();
         let built = self.running.controller.build_for(self.engine.program(), &*self.parent.object, &reads);
-        let Built { children, lookups } = built.map_err(|e| e.to_string())?;
+        let Built { children, lookups, facts } = built.map_err(|e| e.to_string())?;
         reads.record(self.key, lookups);
-        Ok(children)
+        Ok((children, facts))
     }
 
     /// Plans and executes; `None` when the namespace is being deleted.
@@ -117,7 +121,7 @@ impl Run<'_> {
         }
     }
 
-    async fn status(&self, desired: &[Desired], applied: &Applied) -> End {
+    async fn status(&self, desired: &[Desired], applied: &Applied, facts: &Facts) -> End {
         let observed: Vec<Option<Arc<ObservedChild>>> = desired
             .iter()
             .map(|want| {
@@ -131,35 +135,52 @@ impl Run<'_> {
             .zip(&applied.outcomes)
             .map(|((desired, observed), outcome)| ChildState { desired, observed: observed.as_deref(), outcome })
             .collect();
-        let verdict = with_left(verdict(&self.running.kind, &states), &applied.left);
-        let end = end_of(applied);
-        self.warn(&verdict, &end);
-        match self.tell(states, verdict).await {
+        let of = Observation { children: &states, facts };
+        let derived = with_left(verdict(&self.running.kind, &states), &applied.left);
+        let (verdict, end) = match self.judge(of, derived, end_of(applied)) {
+            Ok(judged) => judged,
+            Err(error) => return self.failed(&format!("there is no verdict: {error}")),
+        };
+        match self.tell(of, verdict).await {
             // Who has failed at more than the status comes again for that.
             None | Some(End::Waits) if end != End::Done => end,
             told => told.unwrap_or(end),
         }
     }
 
-    /// An Event for what a person must know: what was refused, and what the API server does not accept.
-    fn warn(&self, verdict: &Verdict, end: &End) {
-        match verdict {
-            Verdict::Ready(_) => self.engine.events.clear(&self.owner.uid),
-            Verdict::Stalled(reason, message) | Verdict::Progressing(reason, message) if matches!(end, End::Failed(_)) => {
-                tracing::warn!(controller = self.running.name, resource = %self.key.key, reason, message, "not reconciled");
-                self.engine.events.warn(&self.owner, reason, message);
-            }
-            _ => {}
+    /// The operator's last word on what was derived from the children, and how the run ends with it. An Event tells what a
+    /// person must know: what was refused, what the API server does not accept, and what the operator says cannot work.
+    fn judge(&self, of: Observation<'_>, derived: Verdict, end: End) -> Result<(Verdict, End), serde_json::Error> {
+        let failed = matches!(end, End::Failed(_));
+        if let Verdict::Stalled(reason, message) | Verdict::Progressing(reason, message) = &derived
+            && failed
+        {
+            tracing::warn!(controller = self.running.name, resource = %self.key.key, reason, message, "not reconciled");
+            self.engine.events.warn(&self.owner, reason, message);
         }
+        let stalled_by = if let Verdict::Stalled(reason, _) = derived { Some(reason) } else { None };
+        let verdict = self.running.controller.verdict(&*self.parent.object, of, derived)?;
+        let end = match &verdict {
+            Verdict::Ready(_) if !failed => {
+                self.engine.events.clear(&self.owner.uid);
+                end
+            }
+            // What failed or waits comes again for that, whatever the operator says.
+            Verdict::Stalled(reason, message) if end == End::Done && stalled_by != Some(*reason) => {
+                self.engine.events.warn(&self.owner, reason, message);
+                End::Parked
+            }
+            _ => end,
+        };
+        Ok((verdict, end))
     }
 
     /// Reports and writes the status; `None` when that worked.
-    pub(crate) async fn tell(&self, states: Vec<ChildState<'_>>, verdict: Verdict) -> Option<End> {
-        let report = match self.running.controller.report(&*self.parent.object, &states) {
+    pub(crate) async fn tell(&self, of: Observation<'_>, verdict: Verdict) -> Option<End> {
+        let report = match self.running.controller.report(&*self.parent.object, of) {
             Ok(report) => report,
             Err(error) => return Some(self.failed(&format!("the status cannot be written as JSON: {error}"))),
         };
-        drop(states);
         self.write_status(report, &verdict).await
     }
 
@@ -214,6 +235,9 @@ fn with_left(verdict: Verdict, left: &[Left]) -> Verdict {
         _ => Verdict::Progressing(reason::DELETE_FAILED, message),
     }
 }
+
+#[cfg(test)]
+mod words;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kubewright_core::condition::{STANDARD, Verdict, merge};
+use kubewright_core::condition::{Condition, STANDARD, Verdict, merge, warnings};
 use kubewright_core::observed::decode_identity;
 use kubewright_core::registry::Report;
 use kubewright_core::{Class, hash};
@@ -21,7 +21,7 @@ impl Run<'_> {
         if ahead.is_none() && shown.tells(told) {
             return None;
         }
-        let (current, status) = match self.change(&shown, ahead, report, verdict) {
+        let Change { current, status, warnings } = match self.change(&shown, ahead, report, verdict) {
             Ok(change) => change,
             Err(error) => return Some(self.unreadable(&error)),
         };
@@ -53,6 +53,10 @@ impl Run<'_> {
             }
         };
         self.engine.metrics.wrote(self.running.name, &self.owner.kind.kind, "status");
+        // The status remembers what was told, also for the next process.
+        for warning in warnings {
+            self.engine.events.tell(&self.owner, warning.reason, &warning.message);
+        }
         // Somebody else may keep a condition of their own beside ours: then the cached status never equals ours although
         // all of ours is there, and the version stays. What we wrote counts until the resource changes.
         let changed = version != shown.version;
@@ -84,23 +88,17 @@ impl Run<'_> {
         ahead.map_or_else(|| self.running.controller.status(&*shown.object).map(Arc::new), Ok)
     }
 
-    /// The status as it is, and as it should be.
+    /// The status as it is, and the one to write, with times taken over from that.
     fn change(
         &self,
         shown: &Parent,
         ahead: Option<Arc<Value>>,
         report: Report,
         verdict: &Verdict,
-    ) -> Result<(Arc<Value>, Value), serde_json::Error> {
+    ) -> Result<Change, serde_json::Error> {
         let current = self.status_of(shown, ahead)?;
-        let status = self.next(&current, report, verdict)?;
-        Ok((current, status))
-    }
-
-    /// The status to write, with times taken over from `current`.
-    fn next(&self, current: &Value, report: Report, verdict: &Verdict) -> Result<Value, serde_json::Error> {
         let Report { mut status, conditions } = report;
-        let before = match current.get("conditions") {
+        let before: Vec<_> = match current.get("conditions") {
             Some(conditions) => serde_json::from_value(conditions.clone())?,
             None => Vec::new(),
         };
@@ -113,13 +111,24 @@ impl Run<'_> {
         if let Some(generation) = generation {
             status["observedGeneration"] = generation.into();
         }
-        Ok(status)
+        let warnings = warnings(&before, &wanted).cloned().collect();
+        Ok(Change { current, status, warnings })
     }
 
     fn unreadable(&self, error: &serde_json::Error) -> End {
         tracing::error!(controller = self.running.name, resource = %self.key.key, %error, "the status does not have its own form");
         End::Failed(Class::Bug)
     }
+}
+
+/// What a status is to become.
+struct Change {
+    /// As it is.
+    current: Arc<Value>,
+    /// As it should be.
+    status: Value,
+    /// Conditions to warn of that become true by it.
+    warnings: Vec<Condition>,
 }
 
 /// Hash of all that decides what a status says but its times; never 0.

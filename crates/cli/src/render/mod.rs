@@ -50,7 +50,7 @@ pub(crate) fn render(registry: &Registry, args: &RenderArgs, streams: &mut Strea
 fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut Report) -> Vec<Desired> {
     let place = &resource.object;
     match resource.controller.build(registry.name(), &*resource.decoded, world) {
-        Ok(Built { children, lookups }) => {
+        Ok(Built { children, lookups, .. }) => {
             for lookup in lookups {
                 if let Query::Get(key) = &lookup.query
                     && !world.has(lookup.type_id, key)

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::desired::{Desired, Print};
 use crate::error::Class;
+use crate::facts::Facts;
 use crate::hash::DesiredHash;
 use crate::kind::{KindInfo, Kinds, Object, ObjectKey, Owns};
 
@@ -208,6 +209,7 @@ reported! {
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a, O> {
     children: &'a [ChildState<'a>],
+    facts: &'a Facts,
     owns: PhantomData<fn() -> O>,
 }
 
@@ -215,7 +217,19 @@ impl<'a, O: Kinds> Observed<'a, O> {
     /// The states of all desired children, in the order in which `build` returned them.
     #[must_use]
     pub fn new(children: &'a [ChildState<'a>]) -> Self {
-        Self { children, owns: PhantomData }
+        Self::with(children, Facts::NONE)
+    }
+
+    /// The same, with what `build` told.
+    #[must_use]
+    pub fn with(children: &'a [ChildState<'a>], facts: &'a Facts) -> Self {
+        Self { children, facts, owns: PhantomData }
+    }
+
+    /// What `build` told by [`Children::tell`](crate::Children::tell), as the type that it told.
+    #[must_use]
+    pub fn facts<T: 'static>(&self) -> Option<&'a T> {
+        self.facts.get()
     }
 
     /// All children.
