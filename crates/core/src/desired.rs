@@ -7,11 +7,12 @@ use std::sync::{Arc, OnceLock};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::children::{Marks, Owner};
 use crate::hash::{self, DesiredHash};
 use crate::kind::{KindInfo, ObjectKey};
+use crate::tree::Tree;
 use crate::{labels, names, shard};
 
 /// A hash of an object as the operator built it. It lasts as long as the process: another build of the program may
@@ -30,25 +31,35 @@ pub struct Desired {
     print: Print,
     built: Vec<u8>,
     marks: Arc<Marks>,
-    complete: OnceLock<(Value, DesiredHash)>,
+    hash: OnceLock<DesiredHash>,
+    body: OnceLock<Value>,
 }
 
 impl Desired {
     pub(crate) fn new(kind: KindInfo, key: ObjectKey, built: Vec<u8>, marks: Arc<Marks>) -> Self {
-        Self { print: Print(hash::of(&built)), kind, key, built, marks, complete: OnceLock::new() }
+        Self { print: Print(hash::of(&built)), kind, key, built, marks, hash: OnceLock::new(), body: OnceLock::new() }
     }
 
-    /// The complete object, without identity preconditions.
+    /// The complete object, without identity preconditions: to show, and to look into at leisure.
     #[must_use]
     pub fn body(&self) -> &Value {
-        &self.complete().0
+        self.body.get_or_init(|| serde_json::to_value(self.tree()).unwrap_or_else(|error| self.unreadable(&error)))
+    }
+
+    /// The complete object, without identity preconditions: to compare and to send.
+    #[must_use]
+    pub fn tree(&self) -> Tree<'_> {
+        let mut tree = self.stamped();
+        let hash = *self.hash.get_or_init(|| hash_of(&tree));
+        tree.at("metadata").at("annotations").set(labels::DESIRED_HASH, hash.to_string().into());
+        tree
     }
 
     /// Hash of [`body`](Self::body) without the annotation that carries the hash. The same object has the same hash in every
     /// build and on every machine.
     #[must_use]
     pub fn hash(&self) -> DesiredHash {
-        self.complete().1
+        *self.hash.get_or_init(|| hash_of(&self.stamped()))
     }
 
     /// Hash of the object for comparisons within this process.
@@ -67,64 +78,49 @@ impl Desired {
         serde_json::from_slice::<Spec<S>>(&self.built).ok().map(|object| object.spec)
     }
 
-    fn complete(&self) -> &(Value, DesiredHash) {
-        self.complete.get_or_init(|| {
-            // serde_json wrote these bytes, so it reads them; what is nested too deeply for that did not get here.
-            let read = serde_json::from_slice(&self.built);
-            let mut body: Map<String, Value> =
-                read.unwrap_or_else(|error| panic!("{} {} cannot be read back: {error}", self.kind, self.key));
-            // The status belongs to the kind's own controller; server-side apply would ignore or refuse it.
-            body.remove("status");
-            self.stamp(&mut body);
-            let mut body = Value::Object(body);
-            let hash = DesiredHash(hash::of_json(&body));
-            if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-                object_at(metadata, "annotations").insert(labels::DESIRED_HASH.into(), hash.to_string().into());
-            }
-            (body, hash)
-        })
+    /// The object without the annotation that carries its hash.
+    fn stamped(&self) -> Tree<'_> {
+        let Marks { owner, controller, manager, sharded } = &*self.marks;
+        let mut tree: Tree<'_> = serde_json::from_slice(&self.built).unwrap_or_else(|error| self.unreadable(&error));
+        // The status belongs to the kind's own controller; server-side apply would ignore or refuse it.
+        tree.remove("status");
+        tree.set("apiVersion", self.kind.api_version().into());
+        tree.set("kind", Tree::from(&*self.kind.kind));
+        let metadata = tree.at("metadata");
+        metadata.set("name", Tree::from(&*self.key.name));
+        if let Some(namespace) = self.key.namespace() {
+            metadata.set("namespace", namespace.into());
+        }
+        metadata.set("ownerReferences", Tree::Items(vec![owner_reference(owner)]));
+        let labels = metadata.at("labels");
+        labels.set(labels::NAME, controller.as_str().into());
+        labels.set(labels::INSTANCE, names::label_value(&owner.key.name).into());
+        labels.set(labels::MANAGED_BY, names::label_value(manager).into());
+        if *sharded {
+            labels.set(labels::SHARD, shard::bucket(&owner.uid).into());
+        }
+        tree
     }
 
-    fn stamp(&self, body: &mut Map<String, Value>) {
-        let Marks { owner, controller, manager, sharded } = &*self.marks;
-        body.insert("apiVersion".into(), self.kind.api_version().into());
-        body.insert("kind".into(), (*self.kind.kind).into());
-        let metadata = object_at(body, "metadata");
-        metadata.insert("name".into(), (*self.key.name).into());
-        if let Some(namespace) = self.key.namespace() {
-            metadata.insert("namespace".into(), namespace.into());
-        }
-        metadata.insert("ownerReferences".into(), json!([owner_reference(owner)]));
-        let labels = object_at(metadata, "labels");
-        labels.insert(labels::NAME.into(), controller.as_str().into());
-        labels.insert(labels::INSTANCE.into(), names::label_value(&owner.key.name).into());
-        labels.insert(labels::MANAGED_BY.into(), names::label_value(manager).into());
-        if *sharded {
-            labels.insert(labels::SHARD.into(), shard::bucket(&owner.uid).into());
-        }
+    /// `serde_json` wrote the bytes, so it reads them; what is nested too deeply for that did not get here.
+    fn unreadable(&self, error: &serde_json::Error) -> ! {
+        panic!("{} {} cannot be read back: {error}", self.kind, self.key)
     }
+}
+
+fn hash_of(tree: &Tree<'_>) -> DesiredHash {
+    // To write a tree cannot fail: its keys are strings, and its numbers finite.
+    DesiredHash(hash::of(&serde_json::to_vec(tree).unwrap_or_default()))
 }
 
 /// The controller reference. `blockOwnerDeletion` lets a foreground deletion wait for the child.
-fn owner_reference(owner: &Owner) -> Value {
-    json!({
-        "apiVersion": owner.kind.api_version(),
-        "kind": owner.kind.kind,
-        "name": &*owner.key.name,
-        "uid": owner.uid,
-        "controller": true,
-        "blockOwnerDeletion": true,
-    })
-}
-
-/// The object at `field`, made where there is none.
-fn object_at<'a>(map: &'a mut Map<String, Value>, field: &str) -> &'a mut Map<String, Value> {
-    let slot = map.entry(field).or_insert_with(|| Value::Object(Map::new()));
-    if !slot.is_object() {
-        *slot = Value::Object(Map::new());
-    }
-    match slot {
-        Value::Object(object) => object,
-        _ => unreachable!("made an object above"),
-    }
+fn owner_reference(owner: &Owner) -> Tree<'_> {
+    let mut reference = Tree::Fields(Vec::with_capacity(6));
+    reference.set("apiVersion", owner.kind.api_version().into());
+    reference.set("blockOwnerDeletion", Tree::Bool(true));
+    reference.set("controller", Tree::Bool(true));
+    reference.set("kind", Tree::from(&*owner.kind.kind));
+    reference.set("name", Tree::from(&*owner.key.name));
+    reference.set("uid", Tree::from(&*owner.uid));
+    reference
 }

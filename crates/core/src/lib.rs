@@ -15,6 +15,7 @@
 //! | [`plan`] | the steps that lead from what is observed to what should exist |
 //! | [`health`], [`condition`], [`reason`] | what the status says about it |
 //! | [`shard`] | which of several processes is responsible for a resource |
+//! | [`tree`] | JSON that is read once and thrown away |
 //! | [`registry`] | all operators of a program; everything generated is derived from it |
 
 pub mod children;
@@ -34,6 +35,7 @@ pub mod plan;
 pub mod reason;
 pub mod registry;
 pub mod shard;
+pub mod tree;
 pub mod view;
 
 pub use children::Children;

@@ -13,10 +13,12 @@
 //! | `.` | the item or map itself, beside its parts |
 //! | an empty node | a leaf, or a whole that is atomic |
 
+use std::borrow::Cow;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use serde_json::{Map, Value};
+
+use crate::tree::Tree;
 
 /// A path that we want and do not own any more, as steps through the object that we want.
 ///
@@ -66,15 +68,15 @@ const IDENTITY_METADATA: [&str; 2] = ["name", "namespace"];
 /// # Errors
 /// The first path that it does not own. In doubt (a form that this does not know) it says so too: applying once more is
 /// always right, and the answer to that is remembered.
-pub fn covers(fields: &Value, desired: &Value) -> Result<(), Missing> {
-    let Some(object) = desired.as_object() else { return Err(Missing { path: Vec::new() }) };
-    for (name, value) in object.iter().filter(|(name, _)| !IDENTITY.contains(&name.as_str())) {
-        match value.as_object() {
+pub fn covers(fields: &Tree<'_>, desired: &Tree<'_>) -> Result<(), Missing> {
+    let Some(object) = desired.fields() else { return Err(Missing { path: Vec::new() }) };
+    for (name, value) in object.iter().filter(|(name, _)| !IDENTITY.contains(&&**name)) {
+        match value.fields() {
             Some(metadata) if name == "metadata" => {
-                let owned = metadata.iter().filter(|(n, _)| !IDENTITY_METADATA.contains(&n.as_str()));
+                let owned = metadata.iter().filter(|(n, _)| !IDENTITY_METADATA.contains(&&**n));
                 let node = fields.get("f:metadata");
                 for (name, value) in owned {
-                    field(node.unwrap_or(&Value::Null), name, value, &Path::Root.field("metadata"))?;
+                    field(node.unwrap_or(&Tree::Null), name, value, &Path::Root.field("metadata"))?;
                 }
             }
             _ => field(fields, name, value, &Path::Root)?,
@@ -112,29 +114,34 @@ impl<'a> Path<'a> {
     }
 }
 
-fn field(node: &Value, name: &str, value: &Value, parent: &Path<'_>) -> Result<(), Missing> {
+fn field(node: &Tree<'_>, name: &str, value: &Tree<'_>, parent: &Path<'_>) -> Result<(), Missing> {
     // A null is not sent by the API machinery and owns nothing.
-    if value.is_null() {
+    if *value == Tree::Null {
         return Ok(());
     }
     let path = parent.field(name);
-    match node.get(format!("f:{name}")) {
+    match part_of_field(node, name) {
         Some(node) => covered(node, value, &path),
         None => Err(path.missing()),
     }
 }
 
-fn covered(node: &Value, value: &Value, path: &Path<'_>) -> Result<(), Missing> {
-    let Some(parts) = node.as_object() else { return Err(path.missing()) };
+/// The part of an entry that stands for a field of this name.
+fn part_of_field<'a, 'b>(node: &'a Tree<'b>, name: &str) -> Option<&'a Tree<'b>> {
+    node.fields()?.iter().find(|(part, _)| part.strip_prefix("f:") == Some(name)).map(|(_, node)| node)
+}
+
+fn covered(node: &Tree<'_>, value: &Tree<'_>, path: &Path<'_>) -> Result<(), Missing> {
+    let Some(parts) = node.fields() else { return Err(path.missing()) };
     if parts.is_empty() {
         return Ok(());
     }
     match value {
         // A map that we want empty, and whose parts are now in the entry: not what we applied.
-        Value::Object(map) if map.is_empty() => Err(path.missing()),
-        Value::Object(map) => map.iter().try_for_each(|(name, value)| field(node, name, value, path)),
-        Value::Array(items) if items.is_empty() => Err(path.missing()),
-        Value::Array(items) => list(parts, items, path),
+        Tree::Fields(map) if map.is_empty() => Err(path.missing()),
+        Tree::Fields(map) => map.iter().try_for_each(|(name, value)| field(node, name, value, path)),
+        Tree::Items(items) if items.is_empty() => Err(path.missing()),
+        Tree::Items(items) => list(parts, items, path),
         // A scalar that has parts: doubt.
         _ => Err(path.missing()),
     }
@@ -142,13 +149,13 @@ fn covered(node: &Value, value: &Value, path: &Path<'_>) -> Result<(), Missing> 
 
 /// A list that is a map (by keys) or a set (by value). Each part of the entry stands for one item only: items that have
 /// all keys choose first, what is left is for those whose keys were left to a default.
-fn list(parts: &Map<String, Value>, items: &[Value], path: &Path<'_>) -> Result<(), Missing> {
-    let mut free: Vec<(&String, &Value)> = parts.iter().collect();
-    let mut found: Vec<Option<&Value>> = vec![None; items.len()];
+fn list(parts: &[Part<'_>], items: &[Tree<'_>], path: &Path<'_>) -> Result<(), Missing> {
+    let mut free: Vec<&Part<'_>> = parts.iter().collect();
+    let mut found: Vec<Option<&Tree<'_>>> = vec![None; items.len()];
     for wanted in [Fit::Complete, Fit::Defaulted] {
         for (item, slot) in items.iter().zip(&mut found).filter(|(_, slot)| slot.is_none()) {
             let at = free.iter().position(|(name, _)| stands_for(name, item) == Some(wanted));
-            *slot = at.map(|at| free.swap_remove(at).1);
+            *slot = at.map(|at| &free.swap_remove(at).1);
         }
     }
     items.iter().zip(found).enumerate().try_for_each(|(index, (item, node))| {
@@ -156,6 +163,9 @@ fn list(parts: &Map<String, Value>, items: &[Value], path: &Path<'_>) -> Result<
         node.map_or_else(|| Err(path.missing()), |node| covered(node, item, &path))
     })
 }
+
+/// A part of an entry: its name there, and its own parts.
+type Part<'a> = (Cow<'a, str>, Tree<'a>);
 
 /// How well a part of an entry fits an item.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,16 +177,16 @@ enum Fit {
 }
 
 /// Whether a part of the entry (`k:{"port":80}`, `v:"text"`) can stand for `item`.
-fn stands_for(name: &str, item: &Value) -> Option<Fit> {
+fn stands_for(name: &str, item: &Tree<'_>) -> Option<Fit> {
     match name.split_once(':')? {
         ("k", keys) => {
-            let Ok(Value::Object(keys)) = serde_json::from_str(keys) else { return None };
+            let Ok(Tree::Fields(keys)) = serde_json::from_str(keys) else { return None };
             if !keys.iter().all(|(key, value)| item.get(key).is_none_or(|wanted| wanted == value)) {
                 return None;
             }
-            Some(if keys.keys().all(|key| item.get(key).is_some()) { Fit::Complete } else { Fit::Defaulted })
+            Some(if keys.iter().all(|(key, _)| item.get(key).is_some()) { Fit::Complete } else { Fit::Defaulted })
         }
-        ("v", member) => serde_json::from_str::<Value>(member).ok().filter(|member| member == item).map(|_| Fit::Complete),
+        ("v", member) => serde_json::from_str::<Tree<'_>>(member).ok().filter(|member| member == item).map(|_| Fit::Complete),
         _ => None,
     }
 }
@@ -215,7 +225,7 @@ impl fmt::Display for Manager {
 /// Who of the entries in `metadata.managedFields` took `missing` from the `Apply` entry of the manager `us`, which wants the
 /// object `desired`.
 #[must_use]
-pub fn taker(entries: &[ManagedFieldsEntry], us: &str, desired: &Value, missing: &Missing) -> Taker {
+pub fn taker(entries: &[ManagedFieldsEntry], us: &str, desired: &Tree<'_>, missing: &Missing) -> Taker {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let time = |entry: &&ManagedFieldsEntry| entry.time.as_ref().map(|time| time.0);
     let subresource = |entry: &ManagedFieldsEntry| text(&entry.subresource);
@@ -231,8 +241,9 @@ pub fn taker(entries: &[ManagedFieldsEntry], us: &str, desired: &Value, missing:
         is_us: entry.manager.as_deref() == Some(us),
     };
     let others = || entries.iter().filter(|entry| !is_our_apply(entry));
-    let holds_it =
-        |entry: &&ManagedFieldsEntry| entry.fields_v1.as_ref().is_some_and(|fields| holds(&fields.0, desired, &missing.path));
+    let holds_it = |entry: &&ManagedFieldsEntry| {
+        entry.fields_v1.as_ref().is_some_and(|fields| holds(&Tree::from(&fields.0), desired, &missing.path))
+    };
     if let Some(holder) = others().filter(holds_it).max_by_key(time) {
         return Taker::Holds(manager(holder));
     }
@@ -243,16 +254,16 @@ pub fn taker(entries: &[ManagedFieldsEntry], us: &str, desired: &Value, missing:
 }
 
 /// Whether an entry has this path of `desired`, a part of it, or an atomic whole that it is in.
-fn holds(fields: &Value, desired: &Value, path: &[Segment]) -> bool {
+fn holds(fields: &Tree<'_>, desired: &Tree<'_>, path: &[Segment]) -> bool {
     let Some((segment, rest)) = path.split_first() else { return true };
-    let Some(parts) = fields.as_object() else { return false };
+    let Some(parts) = fields.fields() else { return false };
     let next = match segment {
-        Segment::Field(name) => parts.get(&format!("f:{name}")).zip(desired.get(&**name)),
-        Segment::Item(index) => desired.get(index).and_then(|item| {
+        Segment::Field(name) => part_of_field(fields, name).zip(desired.get(name)),
+        Segment::Item(index) => desired.item(*index).and_then(|item| {
             let part = |wanted: Fit| parts.iter().find(|(name, _)| stands_for(name, item) == Some(wanted));
             let (_, part) = part(Fit::Complete).or_else(|| part(Fit::Defaulted))?;
             Some((part, item))
         }),
     };
-    next.is_some_and(|(part, desired)| part.as_object().is_some_and(Map::is_empty) || holds(part, desired, rest))
+    next.is_some_and(|(part, desired)| part.fields().is_some_and(<[_]>::is_empty) || holds(part, desired, rest))
 }

@@ -10,13 +10,12 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::desired::Desired;
 use crate::kind::{KindInfo, ObjectKey};
 use crate::labels::DESIRED_HASH;
 use crate::observed::{Entry, Holder, ObservedChild};
 use crate::ownership::{self, Missing};
+use crate::tree::Tree;
 
 /// One existing object, with its kind.
 #[derive(Clone, Copy, Debug)]
@@ -160,14 +159,15 @@ fn in_sync(want: &Desired, have: &ObservedChild) -> Result<bool, Why> {
         // Verified for something else; its bytes are gone, and what we want has changed.
         Entry::Verified { .. } => Err(Why::Changed),
         Entry::Unverified { fields, .. } => {
-            let fields: Value = serde_json::from_str(fields.get()).map_err(|_| Why::Unknown)?;
+            let fields: Tree<'_> = serde_json::from_str(fields.get()).map_err(|_| Why::Unknown)?;
+            let tree = want.tree();
             if have.desired_hash == Some(want.hash()) {
-                ownership::covers(&fields, want.body()).map_err(Why::Drift)?;
+                ownership::covers(&fields, &tree).map_err(Why::Drift)?;
                 return Ok(true);
             }
             // The annotation itself may be what somebody changed: then our entry lost it.
-            let annotation = format!("f:{DESIRED_HASH}");
-            let ours = fields.pointer("/f:metadata/f:annotations").is_some_and(|a| a.get(&annotation).is_some());
+            let annotations = fields.get("f:metadata").and_then(|metadata| metadata.get("f:annotations"));
+            let ours = annotations.is_some_and(|a| a.get(&format!("f:{DESIRED_HASH}")).is_some());
             Err(if ours { Why::Changed } else { Why::Drift(Missing::fields(&["metadata", "annotations", DESIRED_HASH])) })
         }
     }

@@ -3,10 +3,15 @@
 
 mod support;
 
-use kubewright_core::ownership::covers;
+use kubewright_core::ownership::{self, Missing};
+use kubewright_core::tree::Tree;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::entry;
+
+fn covers(fields: &Value, desired: &Value) -> Result<(), Missing> {
+    ownership::covers(&Tree::from(fields), &Tree::from(desired))
+}
 
 /// Objects as operators build them: maps, lists with names, plain lists, scalars; never null.
 fn value() -> impl Strategy<Value = Value> {

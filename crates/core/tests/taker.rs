@@ -3,6 +3,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kubewright_core::ownership::{Taker, covers, taker};
+use kubewright_core::tree::Tree;
 use serde_json::{Value, json};
 
 const US: &str = "our-operator";
@@ -66,9 +67,11 @@ fn controller() -> Value {
 
 /// What is missing, and who took it, in words.
 fn told(entries: &[Value]) -> (String, String) {
-    let missing = covers(&entries[0]["fieldsV1"], &desired()).unwrap_err();
+    let desired = desired();
+    let desired = Tree::from(&desired);
+    let missing = covers(&Tree::from(&entries[0]["fieldsV1"]), &desired).unwrap_err();
     let entries: Vec<ManagedFieldsEntry> = serde_json::from_value(entries.into()).unwrap();
-    let who = match taker(&entries, US, &desired(), &missing) {
+    let who = match taker(&entries, US, &desired, &missing) {
         Taker::Holds(manager) => manager.to_string(),
         Taker::Probably(manager) => format!("probably {manager}"),
         Taker::Unknown => "nobody knows".to_owned(),

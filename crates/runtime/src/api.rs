@@ -13,6 +13,7 @@ use futures::TryStreamExt;
 use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
+use kubewright_core::desired::Desired;
 use kubewright_core::{KindInfo, ObjectKey};
 use serde_json::json;
 use tokio::io::AsyncBufRead;
@@ -107,15 +108,9 @@ impl Api {
         self.send(Verb::Get, object_path(kind, key, ""), accept, None).await
     }
 
-    /// Applies `body` (an object as JSON); the answer is the object's metadata.
-    pub(crate) async fn apply(
-        &self,
-        kind: &KindInfo,
-        key: &ObjectKey,
-        body: &serde_json::Value,
-        must: Precondition<'_>,
-    ) -> Result<Bytes, ApiError> {
-        self.patch(Verb::Apply, object_path(kind, key, ""), &patch::Object { body, must }).await
+    /// Applies one object; the answer is its metadata.
+    pub(crate) async fn apply(&self, want: &Desired, must: Precondition<'_>) -> Result<Bytes, ApiError> {
+        self.patch(Verb::Apply, object_path(&want.kind, &want.key, ""), &patch::object(want, must)).await
     }
 
     /// Applies the status of the object with this UID; the answer is the object's metadata.

@@ -128,7 +128,7 @@ impl Run<'_> {
         // A child of a kind without a cache does not compile.
         let Some(cache) = self.running.child_cache(&want.kind) else { return Ok(()) };
         let write = cache.writes(&want.key);
-        let answer = self.engine.api.apply(&want.kind, &want.key, want.body(), precondition).await?;
+        let answer = self.engine.api.apply(want, precondition).await?;
         let child = observed::decode(&answer, self.engine.manager)?;
         self.engine.metrics.wrote(self.running.name, &want.kind.kind, action);
         if !write.taken(child, Covered::by(want)) {
@@ -172,7 +172,7 @@ impl Run<'_> {
     async fn fight(&self, want: &Desired, path: &Missing) -> String {
         let less = "it is repaired less often now";
         let taker = match self.engine.api.get(&want.kind, &want.key, Form::Metadata).await.and_then(|bytes| managers(&bytes)) {
-            Ok(entries) => ownership::taker(&entries, self.engine.manager, want.body(), path),
+            Ok(entries) => ownership::taker(&entries, self.engine.manager, &want.tree(), path),
             Err(error) => {
                 tracing::debug!(child = %describe(want), %error, "cannot find out who changes it");
                 Taker::Unknown

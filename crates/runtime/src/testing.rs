@@ -13,8 +13,10 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::client::Body as Sent;
 use kube::{CustomResource, KubeSchema};
+use kubewright_core::children::{Owner, Stamp};
+use kubewright_core::desired::Desired;
 use kubewright_core::observed::decode;
-use kubewright_core::{Children, Invalid, Metadata, Observed, Operator, Optional, Registry, Sample, View};
+use kubewright_core::{Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Registry, Sample, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -43,6 +45,15 @@ where
         async move { Ok::<_, Infallible>(answer.await) }
     });
     Api::new(transport::of_client(kube::Client::new(service, "default")), manager, Metrics::new())
+}
+
+/// A child as it should be applied.
+pub(crate) fn config_map(name: &str) -> Desired {
+    let mut config = ConfigMap::default();
+    config.metadata.name = Some(name.to_owned());
+    let owner = Owner { kind: KindInfo::of::<ConfigMap>(), key: ObjectKey::new("ns", "web"), uid: "o".into() };
+    let children = Children::<(ConfigMap,)>::new().with(config).into_vec().unwrap();
+    Stamp { controller: "c", manager: "m", sharded: false }.all(&owner, children).unwrap().remove(0)
 }
 
 /// An answer that is there at once.

@@ -12,6 +12,7 @@ use super::{ControllerRef, Entry, ObservedChild};
 use crate::hash::{self, DesiredHash};
 use crate::kind::ObjectKey;
 use crate::labels;
+use crate::tree::Text;
 
 /// Bytes that are not an object as the API server sends it.
 #[derive(Debug, thiserror::Error)]
@@ -120,9 +121,9 @@ impl<'de> Deserialize<'de> for HashAnnotation {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut found = None;
-                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                while let Some(Text(key)) = map.next_key()? {
                     if key == labels::DESIRED_HASH {
-                        found = map.next_value::<Cow<'de, str>>()?.parse().ok();
+                        found = map.next_value::<Text<'de>>()?.0.parse().ok();
                     } else {
                         map.next_value::<IgnoredAny>()?;
                     }
@@ -133,6 +134,10 @@ impl<'de> Deserialize<'de> for HashAnnotation {
         deserializer.deserialize_any(Find)
     }
 }
+
+/// What the API server makes the status of a kind before anybody wrote one, and what it shows of a Service without a load
+/// balancer: it says as much as none.
+const NO_STATUS: [&str; 2] = ["{}", r#"{"loadBalancer":{}}"#];
 
 /// Decodes one object of an owned kind, or its `PartialObjectMetadata`.
 ///
@@ -167,8 +172,7 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         controller,
         desired_hash: raw.annotations.0,
         entry,
-        // Kinds have an empty status before their controllers write one; it says as much as none.
-        status: status.filter(|status| status.get() != "{}").map(ToOwned::to_owned),
+        status: status.filter(|status| !NO_STATUS.contains(&status.get())).map(ToOwned::to_owned),
     })
 }
 
@@ -243,6 +247,15 @@ mod tests {
     fn a_deleted_object_is_seen_as_such() {
         let object = OBJECT.replacen(r#""generation":3"#, r#""deletionTimestamp":"2026-01-01T00:00:00Z""#, 1);
         assert!(decode(object.as_bytes(), "us").unwrap().deleting);
+    }
+
+    #[test]
+    fn a_status_that_nobody_wrote_is_none() {
+        for none in NO_STATUS {
+            let object = OBJECT.replace(r#""status":{"replicas":2}"#, &format!(r#""status":{none}"#));
+            assert!(object.ends_with(&format!("{none}}}")));
+            assert!(decode(object.as_bytes(), "us").unwrap().status.is_none(), "{none}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
-//! What is applied, with its precondition, written as it goes: nothing is copied for that.
+//! What is applied, with its precondition.
 
+use kubewright_core::desired::Desired;
+use kubewright_core::tree::Tree;
 use kubewright_core::{KindInfo, ObjectKey};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
@@ -13,9 +15,9 @@ pub(crate) enum Precondition<'a> {
     Uid(&'a str),
 }
 
-impl Precondition<'_> {
+impl<'a> Precondition<'a> {
     /// The field of `metadata` that says it.
-    fn field(&self) -> (&'static str, &str) {
+    fn field(self) -> (&'static str, &'a str) {
         match self {
             // Every stored object has a larger version: absent -> created, present -> conflict.
             Self::Absent => ("resourceVersion", "1"),
@@ -24,43 +26,12 @@ impl Precondition<'_> {
     }
 }
 
-/// A complete object.
-pub(super) struct Object<'a> {
-    pub(super) body: &'a Value,
-    pub(super) must: Precondition<'a>,
-}
-
-impl Serialize for Object<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_map(None)?;
-        if self.body.get("metadata").is_none() {
-            object.serialize_entry("metadata", &Metadata { value: &Value::Null, must: self.must })?;
-        }
-        for (name, value) in self.body.as_object().into_iter().flatten() {
-            match name.as_str() {
-                "metadata" => object.serialize_entry(name, &Metadata { value, must: self.must })?,
-                _ => object.serialize_entry(name, value)?,
-            }
-        }
-        object.end()
-    }
-}
-
-struct Metadata<'a> {
-    value: &'a Value,
-    must: Precondition<'a>,
-}
-
-impl Serialize for Metadata<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut metadata = serializer.serialize_map(None)?;
-        for (name, value) in self.value.as_object().into_iter().flatten() {
-            metadata.serialize_entry(name, value)?;
-        }
-        let (field, value) = self.must.field();
-        metadata.serialize_entry(field, value)?;
-        metadata.end()
-    }
+/// A complete object, and what the write of it must find.
+pub(super) fn object<'a>(want: &'a Desired, must: Precondition<'a>) -> Tree<'a> {
+    let mut object = want.tree();
+    let (field, value) = must.field();
+    object.at("metadata").set(field, value.into());
+    object
 }
 
 /// The status of exactly one object.
@@ -102,16 +73,14 @@ mod tests {
 
     #[test]
     fn an_object_is_sent_with_what_it_must_find() {
-        let body = json!({ "kind": "K", "metadata": { "labels": { "a": "b" }, "name": "web" }, "spec": { "metadata": {} } });
-        let sent = |must| serde_json::to_value(Object { body: &body, must }).unwrap();
-        let mut expected = body.clone();
+        let want = crate::testing::config_map("web");
+        let sent = |must| serde_json::to_value(object(&want, must)).unwrap();
+        let mut expected = want.body().clone();
         expected["metadata"]["resourceVersion"] = "1".into();
         assert_eq!(sent(Precondition::Absent), expected);
-        let mut expected = body.clone();
+        let mut expected = want.body().clone();
         expected["metadata"]["uid"] = "u".into();
         assert_eq!(sent(Precondition::Uid("u")), expected);
-        let bare = Object { body: &json!({ "kind": "K" }), must: Precondition::Uid("u") };
-        assert_eq!(serde_json::to_value(bare).unwrap(), json!({ "kind": "K", "metadata": { "uid": "u" } }));
     }
 
     #[test]

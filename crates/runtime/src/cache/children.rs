@@ -305,19 +305,12 @@ impl ChildCache {
 mod tests {
     use std::borrow::Cow;
 
-    use k8s_openapi::api::core::v1::ConfigMap;
-    use kubewright_core::Children;
-    use kubewright_core::children::{Owner, Stamp};
-
     use super::*;
+    use crate::testing::config_map;
 
     /// What an entry was found to cover.
     fn covered() -> Covered {
-        let mut config = ConfigMap::default();
-        config.metadata.name = Some("web".to_owned());
-        let owner = Owner { kind: KindInfo::of::<ConfigMap>(), key: key(), uid: "o".into() };
-        let children = Children::<(ConfigMap,)>::new().with(config).into_vec().unwrap();
-        Covered::by(&Stamp { controller: "c", manager: "m", sharded: false }.all(&owner, children).unwrap()[0])
+        Covered::by(&config_map("web"))
     }
 
     fn cache() -> ChildCache {
