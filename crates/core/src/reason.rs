@@ -26,3 +26,32 @@ pub const APPLY_FAILED: &str = "ApplyFailed";
 pub const DELETE_FAILED: &str = "DeleteFailed";
 /// The operator itself failed.
 pub const INTERNAL: &str = "InternalError";
+
+/// All of them, each with what it means for a person.
+pub const ALL: [(&str, &str); 13] = [
+    (READY, "everything is as the resource asks"),
+    (PROGRESSING, "work goes on; the message says on what"),
+    (REPLICAS_UNAVAILABLE, "fewer pods work than are asked for"),
+    (PODS_REFUSED, "the API server refuses the pods: a quota, or Pod Security"),
+    (PROGRESS_DEADLINE, "a rollout took longer than its deadline"),
+    (JOB_FAILED, "a Job gave up"),
+    (CHILD_FAILED, "the controller of an object that was made says that it is stalled"),
+    (NO_LOAD_BALANCER, "a Service waits for an address"),
+    (NOT_OWNED, "an object of a name that is needed belongs to somebody else; it is left alone"),
+    (TERMINATING, "an older object of that name is still being deleted"),
+    (APPLY_FAILED, "the API server did not take an object"),
+    (DELETE_FAILED, "the API server did not let an object go that is no longer wanted"),
+    (INTERNAL, "the operator itself failed; it tries again"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_listed() {
+        let source = include_str!("reason.rs");
+        let declared = source.lines().filter(|line| line.starts_with("pub const ") && line.contains(": &str = ")).count();
+        assert_eq!(ALL.len(), declared, "add the new one to ALL");
+    }
+}

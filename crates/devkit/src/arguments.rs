@@ -40,7 +40,7 @@ pub(crate) enum Command {
     /// Runs what CI runs: formatting, lints, generated files, documentation, licences, dependencies, tests.
     #[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --list\n  cargo xtask ci --only fmt,clippy")]
     Ci(CiArguments),
-    /// Writes everything that is generated from the types: CRDs, RBAC, samples, install manifests.
+    /// Writes everything that is generated from the types: CRDs, RBAC, samples, API reference, install manifest.
     #[command(after_help = "Examples:\n  cargo xtask gen\n  cargo xtask gen --check")]
     Gen(GenArguments),
     /// Writes the CustomResourceDefinitions alone.

@@ -100,6 +100,12 @@ impl Options {
         self.image.clone().unwrap_or_else(|| format!("{}:dev", registry.name()))
     }
 
+    /// A page of Markdown: the command that makes it, and the page.
+    pub(crate) fn page(&self, path: impl Into<String>, markdown: &str) -> Artifact {
+        let head = format!("<!-- Made by `{}`; do not edit. -->\n\n", self.command);
+        Artifact { path: path.into(), content: head + markdown }
+    }
+
     /// A file of YAML documents: the command that makes it, a word about it, the documents.
     pub(crate) fn file(&self, path: impl Into<String>, about: &str, documents: &[String]) -> Artifact {
         let head = yaml::comment(&format!("Made by `{}`; do not edit.", self.command)) + &yaml::comment(about);

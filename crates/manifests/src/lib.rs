@@ -7,6 +7,7 @@
 //! | [`crds`](mod@crds) | `crds/<group>_<plural>.yaml` |
 //! | [`rbac`](mod@rbac) | `rbac/*.yaml`: a ServiceAccount, and for each controller the rights that its declaration needs |
 //! | [`samples`](mod@samples) | `samples/*.yaml` |
+//! | [`reference`](mod@reference) | `docs/api/*.md`: every field of every custom resource |
 //! | [`install`](mod@install) | `install.yaml`: all that a cluster needs to run the operator |
 //! | [`check`](mod@check) | what differs between these files and those on disk |
 //! | [`validate`](mod@validate) | what the API server would say about a resource, without one |
@@ -15,10 +16,12 @@
 pub mod artifact;
 pub mod check;
 pub mod crds;
+mod description;
 pub mod install;
 mod number;
 pub mod path;
 pub mod rbac;
+pub mod reference;
 pub mod samples;
 pub mod validate;
 pub mod yaml;
@@ -30,6 +33,7 @@ pub use check::{Finding, check};
 pub use crds::crds;
 pub use install::install;
 pub use rbac::rbac;
+pub use reference::reference;
 pub use samples::samples;
 
 /// All files, ordered by path.
@@ -40,6 +44,7 @@ pub fn all(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Erro
     let mut all = crds(registry, options)?;
     all.extend(rbac(registry, options)?);
     all.extend(samples(registry, options)?);
+    all.extend(reference(registry, options)?);
     all.push(install(registry, options)?);
     all.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(all)

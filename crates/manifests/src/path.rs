@@ -36,6 +36,18 @@ impl FieldPath {
         Self(format!("{}[{index}]", self.0))
     }
 
+    /// Every item of a list, in words about all of them.
+    #[must_use]
+    pub fn each_item(&self) -> Self {
+        Self(format!("{}[]", self.0))
+    }
+
+    /// Every value of a map, in words about all of them.
+    #[must_use]
+    pub fn each_value(&self) -> Self {
+        Self(format!("{}.*", self.0))
+    }
+
     /// This path below `base`.
     #[must_use]
     pub fn below(&self, base: &Self) -> Self {
@@ -84,6 +96,7 @@ mod tests {
         assert_eq!(port.as_str(), "spec.ports[0].name");
         let label = FieldPath::root().key("metadata").key("labels").key("app.kubernetes.io/name");
         assert_eq!(label.as_str(), r#"metadata.labels["app.kubernetes.io/name"]"#);
+        assert_eq!(port.each_item().each_value().key("a").as_str(), "spec.ports[0].name[].*.a");
         assert_eq!(port.below(&FieldPath::root().key("items").index(2)).as_str(), "items[2].spec.ports[0].name");
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Number, Value};
 use super::suggest::closest;
 use super::unknown::{items, values};
 use super::{Problem, Severity, format};
+use crate::description::{self, first_sentence};
 use crate::path::FieldPath;
 
 /// What was found, and whether it keeps rules from being evaluated.
@@ -40,19 +41,17 @@ fn about(name: &str, schema: &JSONSchemaProps) -> Option<String> {
         return Some(format!("write {name}: {{}} to leave everything in it at its default"));
     }
     let text = schema.description.as_deref()?;
-    let first = text.lines().next().unwrap_or_default();
-    let first = first.split_once(". ").map_or(first, |(sentence, _)| sentence);
+    let first = first_sentence(text);
     let first = first.split_once("; ").map_or(first, |(clause, _)| clause);
-    let example = text.split_once("Example: ").map(|(_, e)| e.lines().next().unwrap_or_default().trim());
-    match example.filter(|e| !first.contains(e)) {
+    match description::example(text).filter(|example| !first.contains(example)) {
         Some(example) => Some(format!("{}; for example {example}", first.trim_end_matches('.'))),
         None => Some(first.to_owned()),
     }
 }
 
 fn example(schema: &JSONSchemaProps) -> Option<String> {
-    let (_, example) = schema.description.as_deref()?.split_once("Example: ")?;
-    Some(format!("for example {}", example.lines().next().unwrap_or_default().trim()))
+    let example = description::example(schema.description.as_deref()?)?;
+    Some(format!("for example {example}"))
 }
 
 impl Findings {
