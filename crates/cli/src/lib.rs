@@ -4,11 +4,13 @@
 //! - `run`: reconciles, until it is told to stop
 //! - `render`: what a resource would become, without a cluster
 //! - `print`: definitions, rights, samples, the installation, as YAML
+//! - `extension`: subcommands that a program adds, and itself as a plugin of kubectl
 //!
 //! No operator is known here, and nothing is decided here that an engine or a generator could decide.
 
 mod args;
 mod error;
+mod extension;
 mod help;
 mod print;
 mod render;
@@ -23,6 +25,7 @@ use kubewright_core::Registry;
 
 use args::{Cli, Command};
 pub use error::Error;
+pub use extension::{Extension, Work};
 pub use streams::Streams;
 
 /// The whole program of an operator: `fn main() -> ExitCode { kubewright::cli::main(registry()) }`.
@@ -39,13 +42,14 @@ pub struct Program {
     registry: Registry,
     version: &'static str,
     about: Option<&'static str>,
+    extensions: Vec<Extension>,
 }
 
 impl Program {
     /// A program that is called as its registry is.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
-        Self { registry, version: concat!("(kubewright ", env!("CARGO_PKG_VERSION"), ")"), about: None }
+        Self { registry, version: concat!("(kubewright ", env!("CARGO_PKG_VERSION"), ")"), about: None, extensions: Vec::new() }
     }
 
     /// What `--version` says: `Program::new(registry()).version(env!("CARGO_PKG_VERSION"))`.
@@ -62,6 +66,13 @@ impl Program {
         self
     }
 
+    /// Adds a subcommand of the program's own.
+    #[must_use]
+    pub fn with(mut self, extension: Extension) -> Self {
+        self.extensions.push(extension);
+        self
+    }
+
     /// Does what the arguments of the process ask for.
     #[must_use]
     pub fn main(self) -> ExitCode {
@@ -70,11 +81,25 @@ impl Program {
 
     /// Does what `args` ask for; the first of them is the name of the program.
     ///
-    /// The code is 0 when all went well, 1 when it did not, and 2 when the arguments cannot be understood.
+    /// The code is 0 when all went well, 1 when it did not, and 2 when the arguments cannot be understood; an [`Extension`] can have
+    /// more. A program that is called `kubectl-NAME` is its extension of that name: a plugin of kubectl.
     pub fn execute<A: Into<OsString> + Clone>(self, args: impl IntoIterator<Item = A>, streams: &mut Streams<'_>) -> ExitCode {
+        let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+        if let Some(plugin) = args.first().and_then(|program| self.extensions.iter().find(|e| e.is_called_by(program))) {
+            return plugin.run_as_plugin(&self.registry, self.version, args, streams);
+        }
         let command = help::command(&self.registry, self.version, self.about);
-        let parsed = command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
-        let cli = match parsed {
+        let command = self.extensions.iter().fold(command, |command, extension| command.subcommand(extension.command().clone()));
+        let matches = match command.try_get_matches_from(args) {
+            Ok(matches) => matches,
+            Err(error) => return streams.usage(&error),
+        };
+        let asked =
+            matches.subcommand().and_then(|(name, inner)| Some((self.extensions.iter().find(|e| e.name() == name)?, inner)));
+        if let Some((extension, inner)) = asked {
+            return extension.run(&self.registry, inner, streams);
+        }
+        let cli = match Cli::from_arg_matches(&matches) {
             Ok(cli) => cli,
             Err(error) => return streams.usage(&error),
         };

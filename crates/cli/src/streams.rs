@@ -30,7 +30,10 @@ impl Streams<'_> {
     }
 
     /// Writes to the output. A reader that has had enough (`| head`) is no error.
-    pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Output`]: a full disk, say.
+    pub fn print(&mut self, text: &str) -> Result<(), Error> {
         match self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
             _ => Ok(()),
@@ -38,14 +41,14 @@ impl Streams<'_> {
     }
 
     /// Writes to the errors. Where that fails, there is nobody left to tell.
-    pub(crate) fn say(&mut self, text: &str) {
+    pub fn say(&mut self, text: &str) {
         let _ = writeln!(self.errors, "{text}");
     }
 
-    /// An error and what caused it; what an error says of its cause is not said again.
-    pub(crate) fn failure(&mut self, error: &Error) -> ExitCode {
+    /// Tells an error and what caused it; what an error says of its cause is not said again.
+    pub fn complain(&mut self, error: &dyn std::error::Error) {
         let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
+        let mut cause = error.source();
         while let Some(current) = cause {
             let more = current.to_string();
             if !text.contains(&more) {
@@ -54,6 +57,11 @@ impl Streams<'_> {
             cause = current.source();
         }
         self.say(&format!("error: {text}"));
+    }
+
+    /// An error that ends the program.
+    pub(crate) fn failure(&mut self, error: &Error) -> ExitCode {
+        self.complain(error);
         ExitCode::FAILURE
     }
 

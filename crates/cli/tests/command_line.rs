@@ -7,7 +7,7 @@ mod fixture;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use kubewright_cli::{Program, Streams};
+use kubewright_cli::{Extension, Program, Streams};
 use kubewright_core::Registry;
 use kubewright_manifests::yaml::documents;
 use serde_json::Value;
@@ -33,10 +33,14 @@ fn ask(args: &[&str], input: &str) -> Outcome {
 }
 
 fn of(program: Program, args: &[&str], input: &str) -> Outcome {
+    called(program, "mall", args, input)
+}
+
+fn called(program: Program, name: &str, args: &[&str], input: &str) -> Outcome {
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let mut input = input.as_bytes();
     let mut streams = Streams { input: &mut input, output: &mut output, errors: &mut errors, colour: false };
-    let code = program.execute(std::iter::once(&"mall").chain(args).copied(), &mut streams);
+    let code = program.execute(std::iter::once(&name).chain(args).copied(), &mut streams);
     Outcome { code, output: String::from_utf8(output).unwrap(), errors: String::from_utf8(errors).unwrap() }
 }
 
@@ -211,6 +215,42 @@ fn a_program_can_say_its_version_and_what_it_is_for() {
     assert_eq!(of(program(), &["--version"], "").output, "mall 1.2.3\n");
     assert!(of(program(), &["--help"], "").output.starts_with("Runs shops.\n"));
     assert!(ask(&["--version"], "").output.starts_with("mall (kubewright "));
+}
+
+/// `greet NAME`, with a code of its own for one name.
+fn greeter() -> Program {
+    let command = clap::Command::new("greet").about("Greet somebody").arg(clap::Arg::new("name").required(true));
+    let extension = Extension::new(command, |registry, matches, streams| {
+        let name = matches.get_one::<String>("name").unwrap();
+        streams.print(&format!("hello {name}, says {}\n", registry.name())).unwrap();
+        ExitCode::from(if name == "nobody" { 3 } else { 0 })
+    });
+    Program::new(fixture::registry()).version("1.2.3").with(extension)
+}
+
+#[test]
+fn a_program_can_have_subcommands_of_its_own() {
+    let outcome = of(greeter(), &["greet", "you"], "");
+    assert!(outcome.ended_with(0) && outcome.output == "hello you, says mall\n", "{}", outcome.errors);
+    assert!(of(greeter(), &["greet", "nobody"], "").ended_with(3), "the code is the subcommand's own");
+    assert!(of(greeter(), &["greet"], "").ended_with(2));
+    assert!(words(&of(greeter(), &["--help"], "").output).contains("greet Greet somebody"));
+    assert!(of(greeter(), &["crds"], "").ended_with(0), "what every program can is still there");
+    assert!(ask(&["greet", "you"], "").ended_with(2), "others do not have it");
+}
+
+#[test]
+fn a_program_that_is_called_as_a_plugin_of_kubectl_is_that_subcommand() {
+    for name in ["kubectl-greet", "/usr/local/bin/kubectl-greet", "./kubectl-greet.exe"] {
+        let outcome = called(greeter(), name, &["you"], "");
+        assert!(outcome.ended_with(0) && outcome.output == "hello you, says mall\n", "{name}: {}", outcome.errors);
+    }
+    let outcome = called(greeter(), "kubectl-greet", &[], "");
+    assert!(outcome.ended_with(2) && outcome.errors.contains("Usage: kubectl greet <name>"), "{}", outcome.errors);
+    assert!(called(greeter(), "kubectl-greet", &["--version"], "").output.ends_with("1.2.3\n"));
+    for name in ["kubectl", "kubectl-", "kubectl-other", "greet", "mall"] {
+        assert!(called(greeter(), name, &["you"], "").ended_with(2), "{name}");
+    }
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Whether a child does what it is there for, in the sense of kstatus (sigs.k8s.io/cli-utils): ready, on its way, or failed.
 //!
-//! Only `.status`, the generation and what we want are looked at; nothing is asked of the cluster.
+//! Only `.status`, the generation and what we want are looked at; nothing is asked of the cluster. [`of`] judges a child, for the
+//! conditions of its owner; [`of_object`] any object, for whoever shows it.
 
 use k8s_openapi::api::apps::v1::{DaemonSetStatus, DeploymentStatus, StatefulSetStatus};
 use k8s_openapi::api::batch::v1::JobStatus;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, PodStatus, ServiceStatus};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::kind::KindInfo;
 use crate::observed::ChildState;
@@ -78,29 +82,21 @@ pub fn has_status(kind: &KindInfo) -> bool {
     )
 }
 
-/// The health of a child that is in sync.
-#[must_use]
-pub fn of(child: &ChildState<'_>) -> Health {
-    let kind = &child.desired.kind;
-    let Some(observed) = child.observed else {
-        return Health::progressing(reason::PROGRESSING, format!("{kind} {} is being made", child.desired.key.name));
-    };
-    if !has_status(kind) {
-        return Health::ready();
-    }
-    let any: AnyStatus = child.status().unwrap_or_default();
-    // Some kinds say which generation they saw in their conditions alone.
-    let seen = any.observed_generation.or_else(|| any.conditions.iter().filter_map(|c| c.observed_generation).min());
-    let behind = observed.generation.is_some_and(|generation| seen.is_some_and(|seen| seen < generation));
-    match (&*kind.group, &*kind.kind) {
-        ("apps", "Deployment") => deployment(child, &any, behind),
-        ("apps", "StatefulSet") => stateful_set(child, behind),
-        ("apps", "DaemonSet") => daemon_set(child, behind),
-        ("batch", "Job") => job(child, &any),
-        ("", "Service") => service(child),
-        ("", "PersistentVolumeClaim") => volume_claim(child),
-        ("", "Pod") => pod(child, &any),
-        _ => any_kind(child, &any, behind),
+/// What is looked at, of a child or of any other object.
+struct Subject<'a> {
+    kind: &'a KindInfo,
+    name: &'a str,
+    generation: Option<i64>,
+    /// `.status`, as JSON.
+    status: Option<&'a str>,
+    /// Reads what is wanted, where that is asked for.
+    wanted: &'a dyn Fn() -> Wanted,
+}
+
+impl Subject<'_> {
+    /// `.status` as an `S`, when it exists and has that form.
+    fn status<S: DeserializeOwned>(&self) -> Option<S> {
+        serde_json::from_str(self.status?).ok()
     }
 }
 
@@ -112,17 +108,63 @@ struct Wanted {
     type_: Option<String>,
 }
 
-fn wanted(child: &ChildState<'_>) -> Wanted {
-    child.desired.spec().unwrap_or_default()
+/// The health of a child that is in sync.
+#[must_use]
+pub fn of(child: &ChildState<'_>) -> Health {
+    let kind = &child.desired.kind;
+    let Some(observed) = child.observed else {
+        return Health::progressing(reason::PROGRESSING, format!("{kind} {} is being made", child.desired.key.name));
+    };
+    of_subject(&Subject {
+        kind,
+        name: &child.desired.key.name,
+        generation: observed.generation,
+        status: observed.status.as_deref().map(RawValue::get),
+        wanted: &|| child.desired.spec().unwrap_or_default(),
+    })
+}
+
+/// The health of an object as the API server has it, for whoever wants to show it: its own spec is what is wanted.
+#[must_use]
+pub fn of_object(kind: &KindInfo, object: &Value) -> Health {
+    let status = object.get("status").map(Value::to_string);
+    of_subject(&Subject {
+        kind,
+        name: object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default(),
+        generation: object.pointer("/metadata/generation").and_then(Value::as_i64),
+        status: status.as_deref(),
+        wanted: &|| object.get("spec").and_then(|spec| Wanted::deserialize(spec).ok()).unwrap_or_default(),
+    })
+}
+
+fn of_subject(of: &Subject<'_>) -> Health {
+    let kind = of.kind;
+    if !has_status(kind) {
+        return Health::ready();
+    }
+    let any: AnyStatus = of.status().unwrap_or_default();
+    // Some kinds say which generation they saw in their conditions alone.
+    let seen = any.observed_generation.or_else(|| any.conditions.iter().filter_map(|c| c.observed_generation).min());
+    let behind = of.generation.is_some_and(|generation| seen.is_some_and(|seen| seen < generation));
+    match (&*kind.group, &*kind.kind) {
+        ("apps", "Deployment") => deployment(of, &any, behind),
+        ("apps", "StatefulSet") => stateful_set(of, behind),
+        ("apps", "DaemonSet") => daemon_set(of, behind),
+        ("batch", "Job") => job(of, &any),
+        ("", "Service") => service(of),
+        ("", "PersistentVolumeClaim") => volume_claim(of),
+        ("", "Pod") => pod(of, &any),
+        _ => any_kind(of, &any, behind),
+    }
 }
 
 fn replicas(ready: i32, wanted: i32) -> String {
     format!("{ready}/{wanted} replicas ready")
 }
 
-fn deployment(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
-    let status: DeploymentStatus = child.status().unwrap_or_default();
-    let wanted = wanted(child).replicas.or(status.replicas).unwrap_or(1);
+fn deployment(of: &Subject<'_>, any: &AnyStatus, behind: bool) -> Health {
+    let status: DeploymentStatus = of.status().unwrap_or_default();
+    let wanted = (of.wanted)().replicas.or(status.replicas).unwrap_or(1);
     let available = status.available_replicas.unwrap_or(0);
     let message = replicas(status.ready_replicas.unwrap_or(0).min(wanted), wanted);
     let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
@@ -153,11 +195,11 @@ fn deployment(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
     Health::Ready { message }
 }
 
-fn stateful_set(child: &ChildState<'_>, behind: bool) -> Health {
-    let Some(status) = child.status::<StatefulSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
+fn stateful_set(of: &Subject<'_>, behind: bool) -> Health {
+    let Some(status) = of.status::<StatefulSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
         return Health::progressing(reason::PROGRESSING, "the StatefulSet controller has not seen the change yet");
     };
-    let wanted = wanted(child).replicas.unwrap_or(1);
+    let wanted = (of.wanted)().replicas.unwrap_or(1);
     let ready = status.ready_replicas.unwrap_or(0).min(wanted);
     let message = replicas(ready, wanted);
     if status.replicas > wanted {
@@ -169,8 +211,8 @@ fn stateful_set(child: &ChildState<'_>, behind: bool) -> Health {
     Health::Ready { message }
 }
 
-fn daemon_set(child: &ChildState<'_>, behind: bool) -> Health {
-    let Some(status) = child.status::<DaemonSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
+fn daemon_set(of: &Subject<'_>, behind: bool) -> Health {
+    let Some(status) = of.status::<DaemonSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
         return Health::progressing(reason::PROGRESSING, "the DaemonSet controller has not seen the change yet");
     };
     let wanted = status.desired_number_scheduled;
@@ -181,8 +223,8 @@ fn daemon_set(child: &ChildState<'_>, behind: bool) -> Health {
     Health::Ready { message }
 }
 
-fn job(child: &ChildState<'_>, any: &AnyStatus) -> Health {
-    let name = &child.desired.key.name;
+fn job(of: &Subject<'_>, any: &AnyStatus) -> Health {
+    let name = of.name;
     let find = |type_: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
     if let Some(failed) = find("Failed") {
         return Health::Failed { reason: reason::JOB_FAILED, message: format!("Job {name} failed: {}", failed.message) };
@@ -190,33 +232,33 @@ fn job(child: &ChildState<'_>, any: &AnyStatus) -> Health {
     if find("Complete").is_some() {
         return Health::ready();
     }
-    let active = child.status::<JobStatus>().and_then(|s| s.active).unwrap_or(0);
+    let active = of.status::<JobStatus>().and_then(|s| s.active).unwrap_or(0);
     Health::progressing(reason::PROGRESSING, format!("Job {name} has not completed, {active} pods are running"))
 }
 
-fn service(child: &ChildState<'_>) -> Health {
-    let balanced = wanted(child).type_.as_deref() == Some("LoadBalancer");
-    let status: ServiceStatus = child.status().unwrap_or_default();
+fn service(of: &Subject<'_>) -> Health {
+    let balanced = (of.wanted)().type_.as_deref() == Some("LoadBalancer");
+    let status: ServiceStatus = of.status().unwrap_or_default();
     let ingress = status.load_balancer.and_then(|l| l.ingress).unwrap_or_default();
     if balanced && ingress.is_empty() {
-        let message = format!("Service {} has no load balancer address yet", child.desired.key.name);
+        let message = format!("Service {} has no load balancer address yet", of.name);
         return Health::progressing(reason::NO_LOAD_BALANCER, message);
     }
     Health::ready()
 }
 
-fn volume_claim(child: &ChildState<'_>) -> Health {
-    let phase = child.status::<PersistentVolumeClaimStatus>().and_then(|s| s.phase);
+fn volume_claim(of: &Subject<'_>) -> Health {
+    let phase = of.status::<PersistentVolumeClaimStatus>().and_then(|s| s.phase);
     if phase.as_deref() == Some("Bound") {
         return Health::ready();
     }
-    let message = format!("PersistentVolumeClaim {} is {}", child.desired.key.name, phase.as_deref().unwrap_or("new"));
+    let message = format!("PersistentVolumeClaim {} is {}", of.name, phase.as_deref().unwrap_or("new"));
     Health::progressing(reason::PROGRESSING, message)
 }
 
-fn pod(child: &ChildState<'_>, any: &AnyStatus) -> Health {
-    let name = &child.desired.key.name;
-    let phase = child.status::<PodStatus>().and_then(|s| s.phase).unwrap_or_default();
+fn pod(of: &Subject<'_>, any: &AnyStatus) -> Health {
+    let name = of.name;
+    let phase = of.status::<PodStatus>().and_then(|s| s.phase).unwrap_or_default();
     let ready = any.conditions.iter().find(|c| c.type_ == "Ready");
     match phase.as_str() {
         "Succeeded" => Health::ready(),
@@ -231,8 +273,8 @@ fn pod(child: &ChildState<'_>, any: &AnyStatus) -> Health {
 }
 
 /// Kinds that we know nothing about: their own `Ready`, `Reconciling` and `Stalled` count, where they have them.
-fn any_kind(child: &ChildState<'_>, any: &AnyStatus, behind: bool) -> Health {
-    let name = format!("{} {}", child.desired.kind, child.desired.key.name);
+fn any_kind(of: &Subject<'_>, any: &AnyStatus, behind: bool) -> Health {
+    let name = format!("{} {}", of.kind, of.name);
     let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
     if behind {
         return Health::progressing(reason::PROGRESSING, format!("{name}: its controller has not seen the change yet"));

@@ -6,9 +6,9 @@ mod support;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Service;
 use kubewright_core::Children;
-use kubewright_core::Object;
 use kubewright_core::health::{self, Health};
 use kubewright_core::observed::{ChildState, Outcome, decode};
+use kubewright_core::{KindInfo, Object};
 use serde_json::{Value, json};
 use support::{Page, STAMP, owner};
 
@@ -20,6 +20,8 @@ fn of<K: Object>(spec: &Value, status: &Value) -> (String, String) {
     let object = json!({ "metadata": metadata, "status": status }).to_string();
     let observed = decode(object.as_bytes(), "test").unwrap();
     let state = ChildState { desired, observed: Some(&observed), outcome: &Outcome::InSync };
+    let whole = json!({ "metadata": metadata, "spec": spec, "status": status });
+    assert_eq!(health::of_object(&KindInfo::of::<K>(), &whole), health::of(&state), "shown as it is judged");
     match health::of(&state) {
         Health::Ready { message } => ("ready".to_owned(), message),
         Health::Progressing { reason, message } => (reason.to_owned(), message),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kubewright_core::kind::OwnedKind;
 use kubewright_core::{KindInfo, Registry};
 use tokio::task::JoinSet;
@@ -28,7 +27,7 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     registry.check()?;
-    let config = configure(connect).await?;
+    let config = connect.config().await?;
     let server = config.cluster_url.to_string();
     let transport = transport::transport(config).map_err(|e| RunError::Client(Box::new(e)))?;
     let metrics = Metrics::new();
@@ -89,25 +88,6 @@ async fn ended_badly(background: &mut JoinSet<()>) {
         }
     }
     std::future::pending::<()>().await;
-}
-
-async fn configure(connect: Connect) -> Result<kube::Config, RunError> {
-    // Without one provider chosen, the first connection would panic.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let options = KubeConfigOptions { context: connect.context, ..KubeConfigOptions::default() };
-    let mut config = match connect.kubeconfig {
-        Some(path) => {
-            let file = Kubeconfig::read_from(path).map_err(|e| RunError::Config(Box::new(e)))?;
-            kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|e| RunError::Config(Box::new(e)))?
-        }
-        None if options.context.is_some() => {
-            kube::Config::from_kubeconfig(&options).await.map_err(|e| RunError::Config(Box::new(e)))?
-        }
-        None => kube::Config::infer().await.map_err(|e| RunError::Config(Box::new(e)))?,
-    };
-    // The queue decides about retries, and counts every failure.
-    config.default_retry = false;
-    Ok(config)
 }
 
 /// The controllers, and one cache per owned kind for all of them.

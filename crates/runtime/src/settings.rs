@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kubewright_core::Shard;
+
+use crate::error::RunError;
 
 /// How to reach the API server.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +16,33 @@ pub struct Connect {
     pub kubeconfig: Option<PathBuf>,
     /// A context in it; `None` for its current one.
     pub context: Option<String>,
+}
+
+impl Connect {
+    /// What is written there: the API server's address, certificates, credentials, the namespace of the context.
+    ///
+    /// Nothing is tried again: the queue decides about retries and counts every failure, and a person at a terminal does not want to
+    /// wait for an answer that is known.
+    ///
+    /// # Errors
+    /// [`RunError::Config`]: there is none, or it cannot be read.
+    pub async fn config(self) -> Result<kube::Config, RunError> {
+        // Without one provider chosen, the first connection would panic.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let options = KubeConfigOptions { context: self.context, ..KubeConfigOptions::default() };
+        let mut config = match self.kubeconfig {
+            Some(path) => {
+                let file = Kubeconfig::read_from(path).map_err(|e| RunError::Config(Box::new(e)))?;
+                kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|e| RunError::Config(Box::new(e)))?
+            }
+            None if options.context.is_some() => {
+                kube::Config::from_kubeconfig(&options).await.map_err(|e| RunError::Config(Box::new(e)))?
+            }
+            None => kube::Config::infer().await.map_err(|e| RunError::Config(Box::new(e)))?,
+        };
+        config.default_retry = false;
+        Ok(config)
+    }
 }
 
 /// How to run.

@@ -23,4 +23,4 @@ pub use probes::{Probe, Probes};
 pub use resource::{DEFAULT_PORT, DEFAULT_REPLICAS, PreviewEnvironment, PreviewEnvironmentSpec};
 pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspended};
 pub use source::Source;
-pub use status::PreviewEnvironmentStatus;
+pub use status::{PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED};

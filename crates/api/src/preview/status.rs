@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{conditions, schema};
 
+/// The condition that says whether the host name leads to the preview, as far as the route's controller says anything.
+pub const ROUTE_ACCEPTED: &str = "RouteAccepted";
+/// The condition that says that the preview sleeps; there is none while it does not.
+pub const SUSPENDED: &str = "Suspended";
+
 /// What was last observed. Written by the operator; nobody else needs to.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]

@@ -2,11 +2,11 @@
 //!
 //! - `operator`: [`PreviewOperator`]; `samples`: its examples
 //! - `blueprint`: what a resource asks for, in one form
-//! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition [`ROUTE_ACCEPTED`]
+//! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition RouteAccepted
 //! - `confinement`, `probes`: parts of the Deployment
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `rollout`: whether all pods are of the spec
-//! - `status`: what is reported, and the condition [`SUSPENDED`]
+//! - `status`: what is reported, and the condition Suspended
 
 mod blueprint;
 mod confinement;
@@ -23,5 +23,3 @@ mod status;
 #[cfg(test)]
 pub(crate) use blueprint::Blueprint;
 pub use operator::PreviewOperator;
-pub use route::ROUTE_ACCEPTED;
-pub use status::SUSPENDED;

@@ -5,14 +5,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kubewright::core::health::{self, Health};
 use kubewright::core::observed::{ChildState, Outcome};
 use kubewright::{Condition, Observed, labels};
-use operator_api::preview::{DEFAULT_PATH, PreviewEnvironmentStatus};
+use operator_api::preview::{DEFAULT_PATH, PreviewEnvironmentStatus, SUSPENDED};
 
 use super::blueprint::Blueprint;
 use super::operator::Owns;
 use super::{rollout, route};
-
-/// The condition that says that the preview sleeps; there is none while it does not.
-pub const SUSPENDED: &str = "Suspended";
 
 /// What the Deployment says, and the URL once its pods are ready and there is a route.
 pub(super) fn status(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> PreviewEnvironmentStatus {

@@ -10,14 +10,11 @@ mod mapping;
 
 use kubewright::core::observed::{ChildState, Outcome};
 use kubewright::{Children, Condition, Invalid, Observed};
-use operator_api::preview::RouteType;
+use operator_api::preview::{ROUTE_ACCEPTED, RouteType};
 
 use super::blueprint::Blueprint;
 use super::operator::Owns;
 use super::service;
-
-/// The condition that says whether the host name leads to the preview, as far as the route's controller says anything.
-pub const ROUTE_ACCEPTED: &str = "RouteAccepted";
 
 /// What is known about a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
