@@ -132,6 +132,11 @@ pub(crate) struct RenderArgs {
     /// The namespace of resources that do not say theirs
     #[arg(long, short, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
+
+    /// An optional kind that the cluster would serve, as KIND.GROUP or PLURAL.GROUP; more than once, or with commas, for several.
+    /// A CustomResourceDefinition in the files says the same. By default none is: an operator that asks is told so
+    #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
+    pub(crate) served: Vec<String>,
 }
 
 #[derive(Debug, Args)]

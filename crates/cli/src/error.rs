@@ -58,6 +58,14 @@ pub enum Error {
         /// In how many documents.
         documents: usize,
     },
+    /// Whether this kind is served is not asked.
+    #[error("--served {asked}: no operator asks whether that is served; they ask for {known}")]
+    NotAsked {
+        /// What was written.
+        asked: String,
+        /// What is asked for.
+        known: String,
+    },
     /// Nothing to render.
     #[error("there is no resource of this program in the files; it reconciles {kinds}")]
     NothingToRender {

@@ -88,6 +88,7 @@ fn examples_of(name: &str, subcommand: &str) -> String {
             ("One file", "render -f resource.yaml"),
             ("All files of a folder, in the namespace team-a", "render -f folder/ -n team-a"),
             ("The samples", "samples | {} render -f -"),
+            ("As in a cluster with an optional kind", "render -f resource.yaml --served HTTPRoute.gateway.networking.k8s.io"),
             ("What is in the cluster now", "render -f - < <(kubectl get KIND -A -o yaml)"),
         ],
         "crds" => &[("Install or update the definitions", "crds | kubectl apply --server-side -f -")],

@@ -108,6 +108,52 @@ fn the_namespace_is_the_one_of_the_resource_then_the_one_of_the_command_line() {
     assert!(ask(&["render", "-n", "Team", "-f", "-"], SHOP).ended_with(2));
 }
 
+const REGION: &str = "{apiVersion: example.dev/v1, kind: Region, metadata: {name: north}, spec: {namespace: default}}";
+
+/// What the ConfigMap of a Region has.
+fn of_region(outcome: &Outcome) -> Value {
+    assert!(outcome.ended_with(0), "{}", outcome.errors);
+    outcome.documents()[0]["data"].clone()
+}
+
+#[test]
+fn an_optional_kind_is_served_where_the_command_line_or_a_definition_says_so() {
+    let plain = ask(&["render", "-f", "-"], REGION);
+    assert_eq!(of_region(&plain), serde_json::json!({}));
+    let note = "it asks what the cluster serves, and is told nothing of this: --served Route.routes.example.net\n";
+    assert!(plain.errors.ends_with(note), "{}", plain.errors);
+    let routes = serde_json::json!({ "routes": "served" });
+    for name in ["Route.routes.example.net", "routes.routes.example.net"] {
+        let told = ask(&["render", "-f", "-", "--served", name], REGION);
+        assert_eq!((of_region(&told), &*told.errors), (routes.clone(), ""));
+    }
+    let definition = |version: &str| {
+        format!(
+            "{REGION}\n---\n{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {{name: \
+             routes.routes.example.net}}, spec: {{versions: [{{name: {version}, served: true}}]}}}}"
+        )
+    };
+    assert_eq!(of_region(&ask(&["render", "-f", "-"], &definition("v1alpha1"))), routes);
+    assert_eq!(of_region(&ask(&["render", "-f", "-"], &definition("v1"))), serde_json::json!({}), "another version");
+}
+
+#[test]
+fn that_a_kind_is_served_of_which_nobody_asks_is_an_error_that_names_the_others() {
+    let outcome = ask(&["render", "-f", "-", "--served", "Rout.routes.example.net"], REGION);
+    assert!(outcome.ended_with(1) && outcome.output.is_empty());
+    let message = "error: --served Rout.routes.example.net: no operator asks whether that is served; they ask for Route.routes.example.net\n";
+    assert_eq!(outcome.errors, message);
+}
+
+#[test]
+fn of_what_is_selected_by_labels_only_that_is_seen() {
+    let service = |name: &str, tier: &str| {
+        format!("{{apiVersion: v1, kind: Service, metadata: {{name: {name}, labels: {{open: 'yes', tier: {tier}}}}}}}")
+    };
+    let files = [REGION.to_owned(), service("a", "gold"), service("b", "silver")].join("\n---\n");
+    assert_eq!(of_region(&ask(&["render", "-f", "-"], &files)), serde_json::json!({ "a": "open" }));
+}
+
 #[test]
 fn folders_lists_and_json_are_read_in_the_order_of_names() {
     let outcome = ask(&["render", "-f", "tests/inputs/folder"], "");
@@ -199,7 +245,7 @@ fn help_says_what_the_program_reconciles_and_how_to_begin() {
     for part in [
         "A Kubernetes operator. It reconciles Shop (example.dev/v1) and Region (example.dev/v1).",
         "shop: Shop of example.dev/v1, owns Deployment, Service, Route (where it is served), reads Namespace, Shop",
-        "region: Region of example.dev/v1, owns ConfigMap, reads Shop",
+        "region: Region of example.dev/v1, owns ConfigMap, Route (where it is served), reads Shop, Service",
         "mall render -f resource.yaml",
         "render Print what resources would become, without a cluster",
     ] {

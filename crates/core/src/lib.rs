@@ -8,7 +8,7 @@
 //! | [`operator`] | what a developer writes: [`Operator`], [`Invalid`] |
 //! | [`kind`] | which kinds an operator owns and reads, as types |
 //! | [`children`] | the objects that should exist, and what the engine adds to each |
-//! | [`view`] | what `build` may look up, and the record of what it looked up |
+//! | [`view`], [`index`] | what `build` may look up, and the record of what it looked up |
 //! | [`facts`] | what `build` found out and `status` is to tell |
 //! | [`observed`] | what the cluster says about a child, as small as can be |
 //! | [`ownership`] | whether a child still is as we want it, from `managedFields` alone |
@@ -25,6 +25,7 @@ pub mod error;
 pub mod facts;
 pub mod hash;
 pub mod health;
+pub mod index;
 pub mod kind;
 pub mod labels;
 pub mod names;
@@ -41,7 +42,8 @@ pub mod view;
 pub use children::Children;
 pub use condition::{Condition, Verdict};
 pub use error::Class;
-pub use kind::{KindInfo, Metadata, Object, ObjectKey, Optional};
+pub use index::Index;
+pub use kind::{KindInfo, Metadata, Object, ObjectKey, Optional, Selected, Selector, Served};
 pub use observed::Observed;
 pub use operator::{Invalid, Operator, Sample, StatusOf};
 pub use registry::Registry;

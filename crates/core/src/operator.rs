@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::children::Children;
 use crate::condition::{Condition, Verdict};
-use crate::kind::{Kinds, Object};
+use crate::kind::{Kinds, Object, ReadKinds};
 use crate::observed::Observed;
 use crate::view::View;
 
@@ -51,8 +51,10 @@ pub trait Operator: Send + Sync + 'static {
     /// The kinds that `build` returns: `(Deployment, Service, Optional<Mapping>)`.
     type Owns: Kinds;
 
-    /// The kinds that `build` looks up: `()` or `(Metadata<Namespace>,)`.
-    type Reads: Kinds;
+    /// What `build` looks up: `()` or `(Metadata<Namespace>,)`. Beside kinds, their [`Metadata`](crate::Metadata) and
+    /// [`Optional`](crate::Optional) ones: [`Selected`](crate::Selected) objects of a kind, and whether an optional kind that is owned is
+    /// [`Served`](crate::Served). The operator's own kind may be among them.
+    type Reads: ReadKinds;
 
     /// The objects that should exist for `resource`.
     ///

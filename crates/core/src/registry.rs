@@ -14,10 +14,10 @@ use crate::children::{ChildError, Owner, Stamp};
 use crate::condition::{Condition, Verdict};
 use crate::desired::Desired;
 use crate::facts::Facts;
-use crate::kind::{self, AnyObject, KindInfo, Kinds, ObjectKey, OwnedKind, ReadKind};
+use crate::kind::{self, AnyObject, KindInfo, Kinds, ObjectKey, OwnedKind, ReadKind, ReadKinds};
 use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Invalid, Operator};
-use crate::view::{Lookup, Source, View};
+use crate::view::{Lookup, Query, Source, View};
 
 /// All operators of a program, and the program's name.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Registry {
 }
 
 /// A registry that cannot work.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RegistryError {
     /// Two operators have one name.
     #[error("two operators are named {0:?}; give each `const NAME` a value of its own")]
@@ -63,6 +63,19 @@ pub enum RegistryError {
         /// Which operator.
         controller: &'static str,
         /// Which kind.
+        resource: String,
+    },
+    /// It is asked whether a kind is served of which nobody hears.
+    #[error(
+        "{controller} has Served<{kind}> in `type Reads`, but not Optional<{kind}> in `type Owns`: only the watch of what is owned \
+         tells whether {resource} is served; add it there"
+    )]
+    ServedUnowned {
+        /// Which operator.
+        controller: &'static str,
+        /// Which kind.
+        kind: String,
+        /// The same, as its definition is named.
         resource: String,
     },
     /// A controller that does not exist was asked for.
@@ -158,9 +171,16 @@ fn check_kinds(controller: &dyn Controller) -> Result<(), RegistryError> {
             return Err(RegistryError::OwnedTwice { controller: name, resource: info.resource() });
         }
     }
-    let reads = controller.reads().into_iter().map(|read| OwnedKind { info: read.info, optional: read.optional });
-    match owns.into_iter().chain(reads).find(|kind| kind.optional && kind.info.is_built_in()) {
-        Some(OwnedKind { info, .. }) => Err(RegistryError::BuiltIn { controller: name, resource: info.resource() }),
+    let optional = owns.iter().filter(|owned| owned.optional).map(|owned| &owned.info);
+    let unowned = controller.serves().into_iter().find(|served| !optional.clone().any(|owned| owned == served));
+    if let Some(info) = unowned {
+        let resource = info.resource();
+        return Err(RegistryError::ServedUnowned { controller: name, kind: info.kind.into_owned(), resource });
+    }
+    let reads = controller.reads();
+    let optional = optional.chain(reads.iter().filter(|read| read.optional).map(|read| &read.info));
+    match optional.into_iter().find(|kind| kind.is_built_in()) {
+        Some(info) => Err(RegistryError::BuiltIn { controller: name, resource: info.resource() }),
         None => Ok(()),
     }
 }
@@ -203,7 +223,7 @@ pub struct Program<'a> {
 pub struct Built {
     /// The complete objects, or why there can be none.
     pub children: Result<Vec<Desired>, Invalid>,
-    /// What was looked up; to be watched in either case.
+    /// What was looked up; to be watched in either case. Of an optional kind of which there is a child, whether it is served.
     pub lookups: Vec<Lookup>,
     /// What it told, for the report.
     pub facts: Facts,
@@ -242,6 +262,8 @@ pub trait Controller: Send + Sync + fmt::Debug {
     fn owns(&self) -> Vec<OwnedKind>;
     /// The kinds that it reads.
     fn reads(&self) -> Vec<ReadKind>;
+    /// The kinds of which it asks whether they are served.
+    fn serves(&self) -> Vec<KindInfo>;
     /// Its example resources.
     fn samples(&self) -> Vec<AnySample>;
     /// A resource from JSON.
@@ -309,6 +331,14 @@ pub fn owner_of(kind: KindInfo, resource: &dyn AnyObject) -> Owner {
     Owner { kind, key: ObjectKey::of(meta), uid: meta.uid.clone().unwrap_or_default() }
 }
 
+/// The optional kinds that the children are of: whether they can be made depends on whether these are served.
+fn needed(children: &[Desired], owns: &[OwnedKind], asked: &[Lookup]) -> Vec<Lookup> {
+    let is_wanted = |owned: &&OwnedKind| owned.optional && children.iter().any(|child| child.kind == owned.info);
+    let lookup =
+        |OwnedKind { info, type_id, .. }: &OwnedKind| Lookup { type_id: *type_id, kind: info.clone(), query: Query::Served };
+    owns.iter().filter(is_wanted).map(lookup).filter(|lookup| !asked.contains(lookup)).collect()
+}
+
 impl<O: Operator> Controller for Erased<O> {
     fn name(&self) -> &'static str {
         O::NAME
@@ -328,6 +358,10 @@ impl<O: Operator> Controller for Erased<O> {
 
     fn reads(&self) -> Vec<ReadKind> {
         O::Reads::read()
+    }
+
+    fn serves(&self) -> Vec<KindInfo> {
+        O::Reads::served()
     }
 
     fn samples(&self) -> Vec<AnySample> {
@@ -351,7 +385,7 @@ impl<O: Operator> Controller for Erased<O> {
         let resource: &O::Resource = typed(resource).map_err(not_json)?;
         let view = View::<O::Reads>::new(source);
         let built = self.operator.build(resource, &view);
-        let lookups = view.into_lookups();
+        let mut lookups = view.into_lookups();
         let owner = owner_of(kind, resource);
         let stamp = Stamp { controller: O::NAME, manager: program.manager, sharded: program.sharded };
         let (children, facts) = match built {
@@ -361,6 +395,7 @@ impl<O: Operator> Controller for Erased<O> {
             }
             Err(invalid) => (Err(invalid), Facts::default()),
         };
+        lookups.extend(needed(children.as_deref().unwrap_or_default(), &self.owns(), &lookups));
         Ok(Built { children, lookups, facts })
     }
 

@@ -9,20 +9,27 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::kind::{AnyObject, KindInfo, Kinds, Object, ObjectKey, Reads, hide};
+use crate::index::{AnyIndex, Index};
+use crate::kind::{self, AnyObject, Entry, KindInfo, Object, ObjectKey, ReadKinds, Reads, Serves, hide};
 
 /// Where a [`View`] finds objects: the engine's caches, or a fixed set of objects offline and in tests.
+///
+/// A type is that under which objects are looked up: [`Entry`], not always the type of the objects.
 pub trait Source {
     /// The object of that type and key.
     fn get(&self, type_id: TypeId, key: &ObjectKey) -> Option<Arc<dyn AnyObject>>;
     /// The objects of that type, in one namespace or in all, ordered by key: at least those that carry all of `labels`.
     fn list(&self, type_id: TypeId, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>>;
+    /// The objects of that type, in all namespaces, ordered by key: at least those that have this key in the index.
+    fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>>;
+    /// Whether the API of a kind is served, so that its objects can be made.
+    fn serves(&self, kind: &KindInfo) -> bool;
 }
 
 /// One look-up, as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lookup {
-    /// The Rust type that was asked for.
+    /// The Rust type that was asked for, [`Selected`](crate::Selected) where that is what was declared.
     pub type_id: TypeId,
     /// Its names, for messages.
     pub kind: KindInfo,
@@ -42,6 +49,15 @@ pub enum Query {
         /// Labels that each object must carry.
         labels: Vec<(String, String)>,
     },
+    /// All objects that have this key in an index.
+    Index {
+        /// Which index.
+        index: AnyIndex,
+        /// The key.
+        key: String,
+    },
+    /// Whether the kind is served.
+    Served,
 }
 
 impl Query {
@@ -54,6 +70,8 @@ impl Query {
             Self::List { namespace, labels } => {
                 namespace.as_deref().is_none_or(|n| meta.namespace.as_deref() == Some(n)) && carries(object, labels)
             }
+            Self::Index { index, key } => index.keys(object).contains(key),
+            Self::Served => false,
         }
     }
 }
@@ -78,7 +96,7 @@ impl<R> fmt::Debug for View<'_, R> {
     }
 }
 
-impl<'a, R: Kinds> View<'a, R> {
+impl<'a, R: ReadKinds> View<'a, R> {
     /// A view of `source` with an empty record.
     #[must_use]
     pub fn new(source: &'a dyn Source) -> Self {
@@ -95,29 +113,61 @@ impl<'a, R: Kinds> View<'a, R> {
     /// }
     /// ```
     #[must_use]
-    pub fn get<K: Object, At>(&self, key: &ObjectKey) -> Option<Arc<K>>
+    pub fn get<E: Entry, At>(&self, key: &ObjectKey) -> Option<Arc<E::Kind>>
     where
-        R: Reads<K, At>,
+        R: Reads<E, At>,
     {
-        self.record::<K>(Query::Get(key.clone()));
-        self.source.get(TypeId::of::<K>(), key).and_then(downcast)
+        self.record::<E>(Query::Get(key.clone()));
+        self.source.get(TypeId::of::<E>(), key).and_then(downcast)
     }
 
     /// The objects of one namespace (or of all, with `None`) that carry all of `labels`, ordered by key.
     #[must_use]
-    pub fn list<K: Object, At>(&self, namespace: Option<&str>, labels: &[(&str, &str)]) -> Vec<Arc<K>>
+    pub fn list<E: Entry, At>(&self, namespace: Option<&str>, labels: &[(&str, &str)]) -> Vec<Arc<E::Kind>>
     where
-        R: Reads<K, At>,
+        R: Reads<E, At>,
     {
         let labels: Vec<_> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let found = self.source.list(TypeId::of::<K>(), namespace, &labels);
+        let found = self.source.list(TypeId::of::<E>(), namespace, &labels);
         let found = found.into_iter().filter(|o| carries(&**o, &labels)).filter_map(downcast).collect();
-        self.record::<K>(Query::List { namespace: namespace.map(str::to_owned), labels });
+        self.record::<E>(Query::List { namespace: namespace.map(str::to_owned), labels });
         found
     }
 
-    fn record<K: Object>(&self, query: Query) {
-        let lookup = Lookup { type_id: TypeId::of::<K>(), kind: KindInfo::of::<K>(), query };
+    /// The objects that have `key` in the index `I`, in all namespaces, ordered by namespace and name.
+    #[must_use]
+    pub fn by<I: Index, At>(&self, key: &str) -> Vec<Arc<<I::Of as Entry>::Kind>>
+    where
+        R: Reads<I::Of, At>,
+    {
+        let index = AnyIndex::of::<I>();
+        let found = self.source.indexed(TypeId::of::<I::Of>(), index, key);
+        self.record::<I::Of>(Query::Index { index, key: key.to_owned() });
+        // Whoever has no index gives more.
+        let has_key = |object: &Arc<<I::Of as Entry>::Kind>| I::keys(object).iter().any(|other| other == key);
+        found.into_iter().filter_map(downcast).filter(has_key).collect()
+    }
+
+    /// Whether the API of `K` is served now, so that a child of this kind can be made: for who can choose between kinds.
+    ///
+    /// ```
+    /// # use k8s_openapi::api::core::v1::ConfigMap as Mapping; // Stands for a kind that is not built in.
+    /// # use kubewright_core::{Served, View};
+    /// fn choose(view: &View<'_, (Served<Mapping>,)>) -> &'static str {
+    ///     if view.serves::<Mapping, _>() { "a Mapping" } else { "something else" }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn serves<K: Object, At>(&self) -> bool
+    where
+        R: Serves<K, At>,
+    {
+        self.record::<K>(Query::Served);
+        self.source.serves(&KindInfo::of::<K>())
+    }
+
+    fn record<E: Entry>(&self, query: Query) {
+        let lookup = Lookup { type_id: TypeId::of::<E>(), kind: KindInfo::of::<E::Kind>(), query };
         let mut lookups = self.lookups.borrow_mut();
         if !lookups.contains(&lookup) {
             lookups.push(lookup);
@@ -136,12 +186,15 @@ fn downcast<K: Object>(object: Arc<dyn AnyObject>) -> Option<Arc<K>> {
     object.downcast().ok()
 }
 
-/// A fixed set of objects: for `render`, snapshot tests and unit tests.
+/// A fixed set of objects and of kinds that are served: for `render`, snapshot tests and unit tests.
 #[derive(Debug, Default)]
-pub struct Fixed(Vec<(TypeId, Arc<dyn AnyObject>)>);
+pub struct Fixed {
+    objects: Vec<(TypeId, Arc<dyn AnyObject>)>,
+    served: Vec<KindInfo>,
+}
 
 impl Fixed {
-    /// No objects at all.
+    /// No objects at all, and no optional kind is served.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
@@ -149,31 +202,61 @@ impl Fixed {
 
     /// Adds an object, as the type that the operator reads (`Metadata<Namespace>`, not `Namespace`).
     #[must_use]
-    pub fn with<K: Object>(mut self, mut object: K) -> Self {
+    pub fn with<K: Object>(self, object: K) -> Self {
+        self.with_as::<K>(object)
+    }
+
+    /// Adds an object under the name that is looked up, such as [`Selected`](crate::Selected); one that does not carry its labels
+    /// is left out, as the API server leaves it out.
+    #[must_use]
+    pub fn with_as<E: Entry>(mut self, mut object: E::Kind) -> Self {
         hide(&mut object);
-        self.0.push((TypeId::of::<K>(), Arc::new(object)));
+        if kind::carries(E::LABELS, &object) {
+            self.objects.push((TypeId::of::<E>(), Arc::new(object)));
+        }
         self
+    }
+
+    /// Has the API of `K` served, for [`View::serves`].
+    #[must_use]
+    pub fn serving<K: Object>(mut self) -> Self {
+        self.serve(KindInfo::of::<K>());
+        self
+    }
+
+    /// The same for a kind that is only known at run time.
+    pub fn serve(&mut self, kind: KindInfo) {
+        self.served.push(kind);
     }
 
     /// Adds an object whose type is only known at run time.
     pub fn insert(&mut self, type_id: TypeId, object: Arc<dyn AnyObject>) {
-        self.0.push((type_id, object));
+        self.objects.push((type_id, object));
+    }
+
+    /// The objects for which this holds, ordered by key.
+    fn all(&self, type_id: TypeId, holds: impl Fn(&dyn AnyObject) -> bool) -> Vec<Arc<dyn AnyObject>> {
+        let those = self.objects.iter().filter(|(of, object)| *of == type_id && holds(&**object));
+        let mut found: Vec<_> = those.map(|(_, object)| Arc::clone(object)).collect();
+        found.sort_by_key(|object| ObjectKey::of(object.meta()));
+        found
     }
 }
 
 impl Source for Fixed {
     fn get(&self, type_id: TypeId, key: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
-        self.0.iter().find(|(t, o)| *t == type_id && ObjectKey::of(o.meta()) == *key).map(|(_, o)| Arc::clone(o))
+        self.all(type_id, |object| ObjectKey::of(object.meta()) == *key).into_iter().next()
     }
 
     fn list(&self, type_id: TypeId, namespace: Option<&str>, _: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
-        let mut found: Vec<_> = self
-            .0
-            .iter()
-            .filter(|(t, o)| *t == type_id && namespace.is_none_or(|n| o.meta().namespace.as_deref() == Some(n)))
-            .map(|(_, o)| Arc::clone(o))
-            .collect();
-        found.sort_by_key(|o| ObjectKey::of(o.meta()));
-        found
+        self.all(type_id, |object| namespace.is_none_or(|n| object.meta().namespace.as_deref() == Some(n)))
+    }
+
+    fn indexed(&self, type_id: TypeId, _: AnyIndex, _: &str) -> Vec<Arc<dyn AnyObject>> {
+        self.all(type_id, |_| true)
+    }
+
+    fn serves(&self, kind: &KindInfo) -> bool {
+        self.served.contains(kind)
     }
 }

@@ -4,18 +4,20 @@
 mod support;
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kubewright_core::children::ChildError;
 use kubewright_core::desired::Desired;
-use kubewright_core::kind::Kinds;
+use kubewright_core::kind::{Kinds, Labels, ReadKinds};
 use kubewright_core::observed::{Covered, Entry};
 use kubewright_core::plan::{Existing, Step, plan};
 use kubewright_core::registry::{Program, RegistryError};
 use kubewright_core::view::{Fixed, Query};
 use kubewright_core::{
-    Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Registry, Sample, View, labels, shard,
+    Children, Index, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Registry, Sample, Selected, Selector,
+    Served, View, labels, shard,
 };
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -162,7 +164,7 @@ fn an_object_that_is_nested_too_deeply_to_be_read_is_a_defect() {
 /// An operator that is as `Pages`, but declares other kinds.
 struct Declares<Owns, Reads>(PhantomData<fn() -> (Owns, Reads)>);
 
-impl<Owns: Kinds, Reads: Kinds> Operator for Declares<Owns, Reads> {
+impl<Owns: Kinds, Reads: ReadKinds> Operator for Declares<Owns, Reads> {
     const NAME: &'static str = "declares";
     type Resource = Page;
     type Owns = Owns;
@@ -181,7 +183,7 @@ impl<Owns: Kinds, Reads: Kinds> Operator for Declares<Owns, Reads> {
     }
 }
 
-fn check<Owns: Kinds, Reads: Kinds>() -> Result<(), RegistryError> {
+fn check<Owns: Kinds, Reads: ReadKinds>() -> Result<(), RegistryError> {
     Registry::new("test").with(Declares::<Owns, Reads>(PhantomData)).check()
 }
 
@@ -194,6 +196,73 @@ fn a_kind_is_owned_once_and_in_one_version() {
     assert_eq!(check::<(v2::HorizontalPodAutoscaler, ConfigMap, v2::HorizontalPodAutoscaler), ()>(), twice);
     assert!(check::<(Route, Optional<Route>), ()>().is_err());
     assert_eq!(check::<(v2::HorizontalPodAutoscaler, ConfigMap), (v1::HorizontalPodAutoscaler, ConfigMap)>(), Ok(()));
+}
+
+#[test]
+fn whether_a_kind_is_served_is_asked_of_what_is_owned_and_optional() {
+    let resource = "routes.other.example.com".to_owned();
+    let refused = RegistryError::ServedUnowned { controller: "declares", kind: "Route".to_owned(), resource };
+    assert_eq!(check::<(ConfigMap,), (Served<Route>,)>(), Err(refused.clone()));
+    assert_eq!(check::<(ConfigMap, Route), (Served<Route>,)>(), Err(refused.clone()));
+    assert_eq!(check::<(ConfigMap,), (Optional<Route>, Served<Route>)>(), Err(refused.clone()));
+    assert_eq!(check::<(ConfigMap, Optional<Route>), (Metadata<Namespace>, Served<Route>)>(), Ok(()));
+    assert!(refused.to_string().contains("Optional<Route>"), "{refused}");
+}
+
+#[test]
+fn a_child_of_an_optional_kind_is_a_question_whether_that_is_served() {
+    let children = |text: &str| {
+        let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
+            "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": text } });
+        let registry = Registry::new("test-manager").with(Pages);
+        let controller = &registry.controllers()[0];
+        let page = controller.decode(page.to_string().as_bytes()).unwrap();
+        let asked = controller.build("test-manager", &*page, &Fixed::empty()).unwrap().lookups;
+        asked.into_iter().filter(|l| l.query == Query::Served).map(|l| l.kind.resource()).collect::<Vec<_>>()
+    };
+    assert_eq!(children("hello"), [""; 0], "a ConfigMap is always served");
+    assert_eq!(children("routed"), ["routes.other.example.com"]);
+}
+
+/// ConfigMaps that are ours.
+struct Ours;
+
+impl Selector for Ours {
+    const LABELS: Labels = &[("app", "web")];
+}
+
+/// By the first letter of the name.
+struct ByLetter;
+
+impl Index for ByLetter {
+    type Of = Selected<ConfigMap, Ours>;
+    fn keys(config: &ConfigMap) -> Vec<String> {
+        config.metadata.name.iter().map(|name| name.chars().take(1).collect()).collect()
+    }
+}
+
+#[test]
+fn a_view_gives_what_is_selected_what_has_a_key_and_what_is_served() {
+    let labelled = |name: &str, namespace: &str, app: &str| {
+        let mut config = config(Some(name), Some(namespace));
+        config.metadata.labels = Some([("app".to_owned(), app.to_owned())].into());
+        config
+    };
+    let mut source = Fixed::empty().serving::<Route>();
+    for (name, namespace, app) in [("b", "y", "web"), ("ba", "x", "web"), ("c", "x", "web"), ("bb", "x", "other")] {
+        source = source.with_as::<Selected<ConfigMap, Ours>>(labelled(name, namespace, app));
+    }
+    let view = View::<(ConfigMap, Selected<ConfigMap, Ours>, Served<Route>, Served<Page>)>::new(&source);
+    let names = |found: Vec<Arc<ConfigMap>>| found.iter().map(|c| ObjectKey::of(&c.metadata).to_string()).collect::<Vec<_>>();
+    assert_eq!(names(view.by::<ByLetter, _>("b")), ["x/ba", "y/b"]);
+    assert_eq!(names(view.list::<Selected<ConfigMap, Ours>, _>(Some("x"), &[])), ["x/ba", "x/c"]);
+    assert_eq!(names(view.list::<ConfigMap, _>(None, &[])), [""; 0], "it is another name");
+    assert!(view.get::<Selected<ConfigMap, Ours>, _>(&ObjectKey::new("x", "bb")).is_none());
+    assert!(view.serves::<Route, _>() && !view.serves::<Page, _>());
+    let asked = view.into_lookups();
+    assert_eq!(asked.len(), 6);
+    let has_key = |object: ConfigMap| asked[0].query.matches(&object);
+    assert!(has_key(labelled("b", "x", "web")) && !has_key(labelled("c", "x", "web")));
 }
 
 #[test]

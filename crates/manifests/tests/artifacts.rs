@@ -101,7 +101,7 @@ fn definitions_are_granted_by_name_alone() {
     let rules = rules(&rbac(&registry(), &options()).unwrap(), "ClusterRole");
     let definitions: Vec<_> = rules.iter().filter(|r| strings(&r["resources"]) == ["customresourcedefinitions"]).collect();
     let names: Vec<&str> = definitions.iter().flat_map(|r| strings(&r["resourceNames"])).collect();
-    assert_eq!(names, ["routes.routes.example.net"], "only optional kinds are waited for");
+    assert_eq!(names, ["routes.routes.example.net"; 2], "only optional kinds are waited for, by each operator that owns one");
     assert!(definitions.iter().all(|r| r["resourceNames"].as_array().is_some_and(|n| n.len() == 1)));
 }
 

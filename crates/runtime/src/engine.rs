@@ -171,11 +171,9 @@ impl Engine {
     }
 
     /// A kind appeared or disappeared.
-    pub(crate) fn sweep_owners_of(&self, kind: &KindInfo) {
-        for (index, running) in self.controllers.iter().enumerate() {
-            if running.child_cache(kind).is_some() {
-                self.sweep(index, Priority::Sweep);
-            }
+    pub(crate) fn serve(&self, kind: &KindInfo, served: bool) {
+        for key in self.reads.serve(kind, served) {
+            self.enqueue(key, Priority::Sweep);
         }
     }
 

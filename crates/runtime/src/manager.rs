@@ -97,7 +97,7 @@ pub(crate) fn running(registry: &Registry) -> (Vec<Running>, Vec<Arc<ChildCache>
     let declared = registry.controllers().iter().flat_map(|c| c.owns());
     // A kind that one controller cannot do without is not optional.
     let mut optional: BTreeMap<KindInfo, bool> = BTreeMap::new();
-    for OwnedKind { info, optional: o } in declared {
+    for OwnedKind { info, optional: o, .. } in declared {
         optional.entry(info).and_modify(|all| *all &= o).or_insert(o);
     }
     let controllers = registry.controllers().iter().map(|controller| {

@@ -140,7 +140,8 @@ impl Plan<'_> {
             controllers(self.engine, |running| running.controller.reads().iter().any(|r| r.type_id == read.type_id));
         let form = if read.metadata_only { Form::Metadata } else { Form::Full };
         let watch = |namespace| {
-            let collection = Collection { kind: read.info.clone(), namespace, labels: None, fields: None, shard: None, form };
+            let (kind, labels) = (read.info.clone(), read.selector());
+            let collection = Collection { kind, namespace, labels, fields: None, shard: None, form };
             self.watch(collection, controllers.clone(), read.optional, Reads::new(read.clone()), None)
         };
         self.scopes(&read.info).into_iter().map(watch).collect()

@@ -1,6 +1,7 @@
 //! `render`: what resources would become, without a cluster.
 //!
 //! - [`input`]: files to documents to objects, each with the place where it is written
+//! - [`served`]: which optional kinds the cluster would serve
 //! - [`world`]: the objects as a cluster would have them: validated, defaulted, in a namespace, with a UID
 //! - [`report`]: problems and notes, as people read them
 //!
@@ -8,12 +9,13 @@
 
 mod input;
 mod report;
+mod served;
 mod world;
 
-use kubewright_core::Registry;
 use kubewright_core::desired::Desired;
-use kubewright_core::registry::Built;
-use kubewright_core::view::Query;
+use kubewright_core::registry::{Built, Controller};
+use kubewright_core::view::{Lookup, Query, Source as _};
+use kubewright_core::{KindInfo, Registry};
 use kubewright_manifests::path::FieldPath;
 use kubewright_manifests::validate::Problem;
 use kubewright_manifests::yaml;
@@ -31,8 +33,9 @@ const HEAD: &str =
 
 pub(crate) fn render(registry: &Registry, args: &RenderArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
     let mut report = Report::default();
+    let served = served::named(&args.served, registry)?;
     let objects = input::read(&args.files, streams.input, &mut report)?;
-    let world = World::new(registry, &args.namespace, objects, &mut report);
+    let world = World::new(registry, &args.namespace, served, objects, &mut report);
     let mut documents = Vec::new();
     for resource in &world.resources {
         for child in build(registry, &world, resource, &mut report) {
@@ -51,12 +54,17 @@ fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut R
     let place = &resource.object;
     match resource.controller.build(registry.name(), &*resource.decoded, world) {
         Ok(Built { children, lookups, .. }) => {
-            for lookup in lookups {
+            for lookup in &lookups {
                 if let Query::Get(key) = &lookup.query
                     && !world.has(lookup.type_id, key)
                 {
                     report.note(place, format!("it looks up the {} {key}, which is not in the files", lookup.kind));
                 }
+            }
+            let unserved = unserved(&*resource.controller, world, &lookups);
+            if !unserved.is_empty() {
+                let served = unserved.join(",");
+                report.note(place, format!("it asks what the cluster serves, and is told nothing of this: --served {served}"));
             }
             children.unwrap_or_else(|invalid| {
                 report.problem(place, &Problem::error(&FieldPath::root(), format!("{} ({})", invalid.message, invalid.reason)));
@@ -69,6 +77,16 @@ fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut R
             Vec::new()
         }
     }
+}
+
+/// What it asked for and is not served, as long as nobody said what is.
+fn unserved(controller: &dyn Controller, world: &World, lookups: &[Lookup]) -> Vec<String> {
+    let asks = controller.serves();
+    if asks.iter().any(|kind| world.serves(kind)) {
+        return Vec::new();
+    }
+    let asked = |kind: &&KindInfo| lookups.iter().any(|lookup| lookup.query == Query::Served && lookup.kind == **kind);
+    asks.iter().filter(asked).map(served::name).collect()
 }
 
 fn document(resource: &Resource, child: &Desired) -> Result<String, Error> {

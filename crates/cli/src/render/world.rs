@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kubewright_core::index::AnyIndex;
 use kubewright_core::kind::{AnyObject, ReadKind};
 use kubewright_core::registry::Controller;
 use kubewright_core::view::{Fixed, Source};
@@ -14,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::input::Object;
 use super::report::Report;
+use super::served;
 
 /// A custom resource that is as the API server would store it.
 #[derive(Debug)]
@@ -38,11 +40,25 @@ impl Source for World {
     fn list(&self, type_id: TypeId, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
         self.objects.list(type_id, namespace, labels)
     }
+
+    fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>> {
+        self.objects.indexed(type_id, index, key)
+    }
+
+    fn serves(&self, kind: &KindInfo) -> bool {
+        self.objects.serves(kind)
+    }
 }
 
 impl World {
     /// Takes in what is of a kind that the registry reconciles or reads; the rest is noted and left out.
-    pub(super) fn new(registry: &Registry, namespace: &str, objects: Vec<Object>, report: &mut Report) -> Self {
+    pub(super) fn new(
+        registry: &Registry,
+        namespace: &str,
+        served: Vec<KindInfo>,
+        objects: Vec<Object>,
+        report: &mut Report,
+    ) -> Self {
         let mut making = Making {
             registry,
             namespace,
@@ -52,6 +68,9 @@ impl World {
             world: Self { resources: Vec::new(), objects: Fixed::empty() },
             report,
         };
+        for kind in served {
+            making.world.objects.serve(kind);
+        }
         for object in objects {
             making.take(object);
         }
@@ -94,6 +113,10 @@ impl Making<'_> {
                 .report
                 .problem(&object, &problem.or_write(format!("this program reconciles {}", crate::help::kinds(self.registry))));
         }
+        let defined: Vec<KindInfo> = served::defined_by(&object.value, self.registry);
+        if !defined.is_empty() {
+            return defined.into_iter().for_each(|kind| self.world.objects.serve(kind));
+        }
         let controller = self.registry.controller_of(&api_version, &kind).map(Arc::clone);
         let read = self.reads.iter().find(|r| r.info.api_version() == api_version && r.info.kind == kind).map(|r| r.info.clone());
         let Some(info) = controller.as_ref().map(|c| c.resource()).or(read) else {
@@ -129,7 +152,8 @@ impl Making<'_> {
         };
         for read in self.reads.iter().filter(|r| r.info == *info) {
             match (read.decode)(json.as_bytes()) {
-                Ok(decoded) => self.world.objects.insert(read.type_id, decoded),
+                Ok(decoded) if read.selects(&*decoded) => self.world.objects.insert(read.type_id, decoded),
+                Ok(_) => {}
                 Err(error) => return self.report.problem(&object, &unreadable(error)),
             }
         }

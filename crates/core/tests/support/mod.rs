@@ -59,7 +59,11 @@ impl Operator for Pages {
         let mut config = ConfigMap::default();
         config.metadata.name.clone_from(&page.metadata.name);
         config.data = Some([("text".to_owned(), page.spec.text.clone())].into());
-        Ok(Children::new().with(config))
+        let mut children = Children::new().with(config);
+        if page.spec.text == "routed" {
+            children.add(Route::new("page", RouteSpec { headers: HashMap::new(), rules: json!({}) }));
+        }
+        Ok(children)
     }
 
     fn status(&self, _: &Page, _: &Observed<'_, Self::Owns>) -> PageStatus {

@@ -1,30 +1,14 @@
 //! Which images the samples' pods use: what the operators build for the samples says so.
 
-use std::any::TypeId;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use kubewright_core::Registry;
-use kubewright_core::kind::{AnyObject, ObjectKey};
 use kubewright_core::registry::{AnySample, Controller};
-use kubewright_core::view::Source;
+use kubewright_core::view::Fixed;
 use serde_json::Value;
 
 use super::failure::DeployError;
 use super::steps::SAMPLES_NAMESPACE;
-
-/// Nothing is in the cluster but the sample itself.
-struct Nothing;
-
-impl Source for Nothing {
-    fn get(&self, _: TypeId, _: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
-        None
-    }
-
-    fn list(&self, _: TypeId, _: Option<&str>, _: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
-        Vec::new()
-    }
-}
 
 /// The images of the samples of all operators.
 pub(super) fn of(registry: &Registry) -> Result<BTreeSet<String>, DeployError> {
@@ -49,7 +33,8 @@ fn of_sample(
     body["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000".into();
     body["metadata"]["namespace"] = SAMPLES_NAMESPACE.into();
     let resource = controller.decode(body.to_string().as_bytes()).map_err(|error| defect(error.to_string()))?;
-    let built = controller.build(manager, &*resource, &Nothing).map_err(|error| defect(error.to_string()))?;
+    // Nothing is in the cluster but the sample itself.
+    let built = controller.build(manager, &*resource, &Fixed::empty()).map_err(|error| defect(error.to_string()))?;
     // A sample may be one that is to be refused: then it has no pods.
     for child in built.children.unwrap_or_default() {
         collect(child.body(), images);

@@ -62,7 +62,9 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
     for read in controller.reads() {
         let kind = &read.info;
         let form = if read.metadata_only { ", Metadata" } else { "" };
-        grants.kind(kind, "", WATCH, format!("{kind} (type Reads{form}): watched"));
+        // RBAC knows no labels.
+        let which = read.selector().map(|labels| format!(", those with {labels} alone")).unwrap_or_default();
+        grants.kind(kind, "", WATCH, format!("{kind} (type Reads{form}): watched{which}"));
         if read.optional {
             grants.definition(kind, format!("{kind} (type Reads, Optional): to begin when its definition is installed"));
         }

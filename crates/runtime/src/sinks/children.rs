@@ -56,13 +56,14 @@ impl Store for Children {
         wake(source, &self.cache.listed(source.namespace(), source.epoch, until));
         if self.cache.serve(true) && self.cache.optional {
             tracing::info!("{} is served now", self.cache.kind.resource());
-            source.engine.sweep_owners_of(&self.cache.kind);
+            // Only now: who runs because of it finds it in both.
+            source.engine.serve(&self.cache.kind, true);
         }
     }
 
     fn absent(&mut self, source: &Source) -> bool {
         if self.cache.optional && self.cache.serve(false) {
-            source.engine.sweep_owners_of(&self.cache.kind);
+            source.engine.serve(&self.cache.kind, false);
         }
         self.cache.optional
     }

@@ -1,7 +1,7 @@
 //! Objects that are not as they should be, on their way into the caches.
 #![allow(clippy::unwrap_used)]
 
-use kubewright_core::kind::Kinds as _;
+use kubewright_core::kind::ReadKinds as _;
 use kubewright_core::observed::Entry;
 use kubewright_core::view::Source as _;
 use kubewright_core::{KindInfo, ObjectKey, Operator, Registry};

@@ -1,4 +1,4 @@
-//! The objects of one read kind: by key, and by those labels that somebody lists by.
+//! The objects of one read kind: by key, and by those labels and indexes that somebody asks by.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -6,7 +6,27 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kubewright_core::ObjectKey;
+use kubewright_core::index::AnyIndex;
 use kubewright_core::kind::AnyObject;
+
+/// By what objects are asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum By {
+    /// By the value of a label.
+    Label(String),
+    /// By a key in an index.
+    Index(AnyIndex),
+}
+
+impl By {
+    /// The values of one object: those under which it is found.
+    fn values(&self, object: &dyn AnyObject) -> Vec<String> {
+        match self {
+            Self::Label(label) => label_of(object.meta(), label).map(str::to_owned).into_iter().collect(),
+            Self::Index(index) => index.keys(object),
+        }
+    }
+}
 
 /// One object, and the hash of all that can be seen of it.
 #[derive(Debug)]
@@ -15,14 +35,14 @@ struct Known {
     content: Option<u64>,
 }
 
-/// Keys of objects by the value of one label.
+/// Keys of objects by the value of one label, or by a key in one index.
 type ByValue = HashMap<Box<str>, BTreeSet<ObjectKey>>;
 
 /// The objects of one kind.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     all: BTreeMap<ObjectKey, Known>,
-    by_label: HashMap<Box<str>, ByValue>,
+    by: HashMap<By, ByValue>,
 }
 
 impl Objects {
@@ -39,9 +59,9 @@ impl Objects {
         content: Option<u64>,
     ) -> Option<Arc<dyn AnyObject>> {
         let before = self.remove(&key);
-        for (label, values) in &mut self.by_label {
-            if let Some(value) = label_of(object.meta(), label) {
-                add(values, value, key.clone());
+        for (by, values) in &mut self.by {
+            for value in by.values(&*object) {
+                add(values, &value, key.clone());
             }
         }
         self.all.insert(key, Known { object, content });
@@ -51,12 +71,13 @@ impl Objects {
     /// Gives what was there.
     pub(super) fn remove(&mut self, key: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
         let Known { object, .. } = self.all.remove(key)?;
-        for (label, values) in &mut self.by_label {
-            let Some(value) = label_of(object.meta(), label) else { continue };
-            let Some(keys) = values.get_mut(value) else { continue };
-            keys.remove(key);
-            if keys.is_empty() {
-                values.remove(value);
+        for (by, values) in &mut self.by {
+            for value in by.values(&*object) {
+                let Some(keys) = values.get_mut(&*value) else { continue };
+                keys.remove(key);
+                if keys.is_empty() {
+                    values.remove(&*value);
+                }
             }
         }
         Some(object)
@@ -75,7 +96,7 @@ impl Objects {
     pub(super) fn list(&self, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
         let nothing = BTreeSet::new();
         let indexed = labels.iter().filter_map(|(label, value)| {
-            let values = self.by_label.get(&**label)?;
+            let values = self.by.get(&By::Label(label.clone()))?;
             Some(values.get(&**value).unwrap_or(&nothing))
         });
         match indexed.min_by_key(|keys| keys.len()) {
@@ -87,18 +108,26 @@ impl Objects {
         }
     }
 
-    /// Begins or ends to know the objects by this label; what is so already stays so.
-    pub(super) fn index(&mut self, label: &str, wanted: bool) {
+    /// The objects of all namespaces, ordered by key: at least those that have this key in the index.
+    pub(super) fn indexed(&self, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>> {
+        match self.by.get(&By::Index(index)) {
+            Some(values) => values.get(key).into_iter().flatten().filter_map(|key| self.get(key)).collect(),
+            None => self.all.values().map(|known| Arc::clone(&known.object)).collect(),
+        }
+    }
+
+    /// Begins or ends to know the objects by this; what is so already stays so.
+    pub(super) fn index(&mut self, by: &By, wanted: bool) {
         if !wanted {
-            self.by_label.remove(label);
-        } else if !self.by_label.contains_key(label) {
+            self.by.remove(by);
+        } else if !self.by.contains_key(by) {
             let mut values = ByValue::new();
             for (key, known) in &self.all {
-                if let Some(value) = label_of(known.object.meta(), label) {
-                    add(&mut values, value, key.clone());
+                for value in by.values(&*known.object) {
+                    add(&mut values, &value, key.clone());
                 }
             }
-            self.by_label.insert(label.into(), values);
+            self.by.insert(by.clone(), values);
         }
     }
 }
@@ -166,7 +195,7 @@ mod tests {
     fn a_label_that_is_indexed_gives_only_what_carries_it() {
         let mut objects = of(&[("a", "1", &[("host", "x")]), ("a", "2", &[("host", "y")]), ("b", "1", &[("host", "x")])]);
         assert_eq!(listed(&objects, None, &[("host", "x")]).len(), 3, "at first everything is given");
-        objects.index("host", true);
+        objects.index(&By::Label("host".to_owned()), true);
         assert_eq!(listed(&objects, None, &[("host", "x")]), ["a/1", "b/1"]);
         assert_eq!(listed(&objects, Some("b"), &[("host", "x")]), ["b/1"]);
         assert_eq!(listed(&objects, None, &[("host", "z")]), [""; 0]);
@@ -176,7 +205,7 @@ mod tests {
     #[test]
     fn the_index_follows_the_objects() {
         let mut objects = of(&[("a", "1", &[("host", "x")])]);
-        objects.index("host", true);
+        objects.index(&By::Label("host".to_owned()), true);
         for labels in [&[("host", "y")][..], &[]] {
             let (key, object) = config("a", "1", labels);
             objects.insert(key, object, None);
@@ -187,8 +216,8 @@ mod tests {
         assert_eq!(listed(&objects, None, &[("host", "x")]), ["a/1"]);
         objects.remove(&key);
         assert_eq!(listed(&objects, None, &[("host", "x")]), [""; 0]);
-        assert!(objects.by_label["host"].is_empty(), "nothing is kept of values that nobody carries");
-        objects.index("host", false);
-        assert!(objects.by_label.is_empty());
+        assert!(objects.by[&By::Label("host".to_owned())].is_empty(), "nothing is kept of values that nobody carries");
+        objects.index(&By::Label("host".to_owned()), false);
+        assert!(objects.by.is_empty());
     }
 }

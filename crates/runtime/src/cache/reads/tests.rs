@@ -1,23 +1,39 @@
 //! Who is woken by what, counted.
 #![allow(clippy::unwrap_used)]
 
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
-use kubewright_core::kind::{Kinds, Object, ReadKind};
-use kubewright_core::{Metadata, View};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use kubewright_core::kind::{Entry, Labels, ReadKind, ReadKinds as _};
+use kubewright_core::{Index, KindInfo, Metadata, Selected, Selector, Served, View};
 use serde_json::{Value, json};
 
 use super::*;
 
-type Reads = (ConfigMap, Metadata<Pod>, Pod);
+type Reads = (ConfigMap, Metadata<Pod>, Pod, Selected<Pod, Ours>, Served<Secret>);
 
-fn read_kind<K: Object>() -> ReadKind {
-    Reads::read().into_iter().find(|read| read.type_id == TypeId::of::<K>()).unwrap()
+struct Ours;
+
+impl Selector for Ours {
+    const LABELS: Labels = &[("app", "web"), ("tier", "x")];
+}
+
+/// The values in a ConfigMap.
+struct ByValue;
+
+impl Index for ByValue {
+    type Of = ConfigMap;
+    fn keys(config: &ConfigMap) -> Vec<String> {
+        config.data.iter().flat_map(|data| data.values().cloned()).collect()
+    }
+}
+
+fn read_kind<E: Entry>() -> ReadKind {
+    Reads::read().into_iter().find(|read| read.type_id == TypeId::of::<E>()).unwrap()
 }
 
 /// An event as the watch brings it; gives the names of those that it wakes, in order.
-fn event<K: Object>(cache: &ReadCache, object: &Value) -> Vec<String> {
-    let object = (read_kind::<K>().decode)(object.to_string().as_bytes()).unwrap();
-    names(cache.observe(TypeId::of::<K>(), &object))
+fn event<E: Entry>(cache: &ReadCache, object: &Value) -> Vec<String> {
+    let object = (read_kind::<E>().decode)(object.to_string().as_bytes()).unwrap();
+    names(cache.observe(TypeId::of::<E>(), &object))
 }
 
 fn names(woken: HashSet<WorkKey>) -> Vec<String> {
@@ -180,6 +196,90 @@ fn of_many_who_list_by_a_label_of_their_own_only_one_is_looked_at_and_only_its_o
     assert_eq!(cache.snapshot().list(TypeId::of::<ConfigMap>(), None, &own).len(), 1, "objects that were looked at");
 }
 
+/// Gives the names of the objects.
+fn by(cache: &ReadCache, reader: &str, value: &str) -> Vec<String> {
+    let found = look(cache, reader, |view| view.by::<ByValue, _>(value));
+    found.iter().map(|config| ObjectKey::of(&config.metadata).to_string()).collect()
+}
+
+#[test]
+fn who_asks_for_a_key_is_woken_by_what_has_it_or_had_it_and_by_nothing_else() {
+    let cache = ReadCache::default();
+    for (reader, value) in [("x", "x"), ("x-too", "x"), ("y", "y")] {
+        assert_eq!(by(&cache, reader, value), [""; 0]);
+    }
+    let value = |name: &str, value: &str| config("a", name, &json!({}), value);
+    assert_eq!(event::<ConfigMap>(&cache, &value("one", "x")), ["x", "x-too"], "it gets the key");
+    assert_eq!(event::<ConfigMap>(&cache, &value("two", "z")), [""; 0], "nobody asked for its key");
+    assert_eq!(event::<ConfigMap>(&cache, &value("one", "y")), ["x", "x-too", "y"], "it changes its key");
+    assert_eq!(event::<ConfigMap>(&cache, &value("two", "y")), ["y"]);
+    assert_eq!(by(&cache, "y", "y"), ["a/one", "a/two"]);
+    assert_eq!(gone(&cache, "a", "one"), ["y"]);
+    assert_eq!(by(&cache, "y", "y"), ["a/two"]);
+    assert_eq!(event::<Pod>(&cache, &value("two", "y")), [""; 0], "another kind");
+    cache.forget_reader(&who("x-too"));
+    assert_eq!(event::<ConfigMap>(&cache, &value("one", "x")), ["x"]);
+}
+
+#[test]
+fn of_many_who_ask_for_a_key_of_their_own_each_looks_at_its_own_objects_alone() {
+    const ALL: usize = 500;
+    let cache = ReadCache::default();
+    for number in 0..ALL {
+        event::<ConfigMap>(&cache, &config("a", &format!("c-{number}"), &json!({}), &format!("v-{number}")));
+    }
+    for number in 0..ALL {
+        assert_eq!(by(&cache, &format!("r-{number}"), &format!("v-{number}")), [format!("a/c-{number}")]);
+    }
+    let object = (read_kind::<ConfigMap>().decode)(config("a", "c-7", &json!({}), "v-8").to_string().as_bytes()).unwrap();
+    assert_eq!(cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object), 1);
+    assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7", "r-8"]);
+    let index = kubewright_core::index::AnyIndex::of::<ByValue>();
+    assert_eq!(cache.snapshot().indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(), 2, "objects that were looked at");
+    for number in 0..ALL {
+        cache.forget_reader(&who(&format!("r-{number}")));
+    }
+    assert_eq!(format!("{:?}", cache.readers().without_hashes()), format!("{:?}", Readers::default().without_hashes()));
+    assert_eq!(cache.snapshot().indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(), ALL, "nothing is kept for nobody");
+}
+
+#[test]
+fn that_a_kind_comes_or_goes_wakes_those_who_asked_and_nobody_else() {
+    let cache = ReadCache::default();
+    let (secret, pod) = (KindInfo::of::<Secret>(), KindInfo::of::<Pod>());
+    let serves = |reader| look(&cache, reader, |view| view.serves::<Secret, _>().then_some(())).is_some();
+    assert!(!serves("one") && !serves("two"));
+    get(&cache, "other", "a", "one");
+    assert_eq!(names(cache.serve(&pod, true)), [""; 0], "another kind");
+    assert_eq!(names(cache.serve(&secret, true)), ["one", "two"]);
+    assert_eq!(names(cache.serve(&secret, true)), [""; 0], "it was already");
+    assert!(serves("one"));
+    look(&cache, "two", |_| ());
+    assert_eq!(names(cache.serve(&secret, false)), ["one"], "two asks no more");
+    assert!(!serves("one"));
+    cache.forget_reader(&who("one"));
+    assert_eq!(names(cache.serve(&secret, true)), [""; 0]);
+}
+
+#[test]
+fn objects_that_are_selected_are_not_those_of_the_whole_kind() {
+    let cache = ReadCache::default();
+    let pod = |name: &str, labels: &Value| json!({ "metadata": { "namespace": "a", "name": name, "labels": labels } });
+    look(&cache, "all", |view| view.list::<Pod, _>(None, &[]));
+    look(&cache, "ours", |view| view.list::<Selected<Pod, Ours>, _>(None, &[]));
+    let ours = pod("one", &json!({ "app": "web", "tier": "x" }));
+    assert_eq!(event::<Pod>(&cache, &ours), ["all"]);
+    assert_eq!(event::<Selected<Pod, Ours>>(&cache, &ours), ["ours"]);
+    event::<Pod>(&cache, &pod("two", &json!({})));
+    // A watch of those that are selected says what there is of them, and nothing of others.
+    cache.listed(TypeId::of::<Selected<Pod, Ours>>(), None, &HashSet::from([ObjectKey::new("a", "one")]));
+    let seen = look(&cache, "all", |view| view.list::<Pod, _>(None, &[]).len());
+    let selected = look(&cache, "ours", |view| view.list::<Selected<Pod, Ours>, _>(None, &[]).len());
+    assert_eq!((seen, selected), (2, 1));
+    assert_eq!(read_kind::<Selected<Pod, Ours>>().selector().as_deref(), Some("app=web,tier=x"));
+    assert_eq!(read_kind::<Pod>().selector(), None);
+}
+
 #[test]
 fn the_same_list_of_many_is_kept_once() {
     let cache = ReadCache::default();
@@ -201,7 +301,7 @@ fn no_change_is_taken_in_between_a_build_and_the_record_of_what_it_saw() {
         let view = View::<Reads>::new(&state);
         let event = scope.spawn(|| cache.observe(TypeId::of::<ConfigMap>(), &object));
         let seen = view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"));
-        assert!(seen.is_none() && cache.objects.try_write().is_err(), "the event waits for the build");
+        assert!(seen.is_none() && cache.state.try_write().is_err(), "the event waits for the build");
         let lookups = view.into_lookups();
         state.record(&who("a"), lookups);
         event.join().unwrap()

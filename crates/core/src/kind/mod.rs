@@ -1,12 +1,15 @@
-//! Kinds as types: what an operator owns and reads is declared in its types, and everything else is derived from it.
+//! Kinds as types: objects of any kind, and the names of kinds and objects.
 //!
-//! `type Owns = (Deployment, Service, Optional<Mapping>)` is all that a developer writes. [`Owns`] and [`Reads`] make the
-//! compiler refuse a kind that is not in the declaration, with a message that says what to add.
+//! - here: [`Object`], [`AnyObject`], [`KindInfo`], [`ObjectKey`]; how an object that is looked up is decoded
+//! - `declared`: what an operator owns and reads, declared in its types; everything else is derived from that
+//! - `tuples`: declarations of up to 12 kinds
 
-use std::any::{Any, TypeId};
+mod declared;
+mod tuples;
+
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -17,6 +20,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::hash;
+
+pub(crate) use declared::carries;
+pub use declared::{
+    Asks, At, Declared, DeclaredRead, Decode, Entry, Labels, Optional, OwnedKind, ReadKind, Reading, Selected, Selector, Served,
+    StandsFor,
+};
+pub use tuples::{Kinds, Owns, ReadKinds, Reads, Serves};
 
 /// Whether objects of a kind live in a namespace; known at compile time.
 pub trait Scope {
@@ -110,22 +120,6 @@ pub(crate) fn hide<K: Object>(object: &mut K) {
 
 /// Only the metadata of a `K`: `type Reads = (Metadata<Namespace>,)` watches and keeps nothing else.
 pub type Metadata<K> = PartialObjectMeta<K>;
-
-/// A kind whose API may not be served in a cluster (its CRD is installed by somebody else, or never).
-///
-/// The operator works without it, and picks it up when it appears. For declarations only; no value of it exists. Whether it is
-/// there is told by its `CustomResourceDefinition`, so a kind that is built into Kubernetes cannot be optional
-/// ([`Registry::check`](crate::Registry::check) refuses it).
-pub struct Optional<K> {
-    _kind: PhantomData<fn() -> K>,
-    never: std::convert::Infallible,
-}
-
-impl<K> fmt::Debug for Optional<K> {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.never {}
-    }
-}
 
 /// The groups of Kubernetes itself that have a dot in their names, without `.k8s.io`.
 const BUILT_IN: [&str; 17] = [
@@ -267,152 +261,6 @@ impl fmt::Display for ObjectKey {
             None => f.write_str(&self.name),
         }
     }
-}
-
-/// One kind in `type Owns`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnedKind {
-    /// Its names.
-    pub info: KindInfo,
-    /// Declared as [`Optional`].
-    pub optional: bool,
-}
-
-/// Makes an object from JSON.
-pub type Decode = fn(&[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error>;
-
-/// One kind in `type Reads`.
-#[derive(Clone, Debug)]
-pub struct ReadKind {
-    /// Its names.
-    pub info: KindInfo,
-    /// Declared as [`Optional`].
-    pub optional: bool,
-    /// Declared as [`Metadata`]: the API server is asked for the metadata alone.
-    pub metadata_only: bool,
-    /// Which Rust type a cache of it holds.
-    pub type_id: TypeId,
-    /// Decodes one object, as a [`View`](crate::View) shows it.
-    pub decode: Decode,
-}
-
-/// One entry of a declaration: a kind, or an [`Optional`] kind.
-pub trait Declared: 'static {
-    /// The kind itself.
-    type Kind: Object;
-    /// Whether its API may be absent.
-    const OPTIONAL: bool;
-}
-
-impl<K: Object> Declared for K {
-    type Kind = K;
-    const OPTIONAL: bool = false;
-}
-
-impl<K: Object> Declared for Optional<K> {
-    type Kind = K;
-    const OPTIONAL: bool = true;
-}
-
-/// An entry that stands for the kind `K`: `K` itself, or [`Optional`] of it.
-#[diagnostic::on_unimplemented(
-    message = "`{K}` is not a kind that this operator declares",
-    label = "the declaration has only `{Self}`",
-    note = "add it: `type Owns = (..., {K})` for what `build` returns, `type Reads = (..., {K})` for what it looks up"
-)]
-pub trait StandsFor<K>: Declared {}
-
-impl<K: Object> StandsFor<K> for K {}
-impl<K: Object> StandsFor<K> for Optional<K> {}
-
-/// A declaration of kinds: a tuple of up to 12 of them, e.g. `(Deployment, Service)`; `(Deployment,)` for one; `()` for none.
-pub trait Kinds: 'static {
-    /// The declaration as `type Owns`.
-    fn owned() -> Vec<OwnedKind>;
-    /// The declaration as `type Reads`.
-    fn read() -> Vec<ReadKind>;
-}
-
-/// `Self` declares `K` as owned. `At` is where; the compiler finds it.
-#[diagnostic::on_unimplemented(
-    message = "`{K}` is not a kind that this operator owns",
-    label = "`{K}` is missing in `type Owns`",
-    note = "add it to the operator's declaration: `type Owns = (..., {K})`; watches, RBAC and docs then follow from it"
-)]
-pub trait Owns<K, At> {}
-
-/// `Self` declares `K` as read. `At` is where; the compiler finds it.
-#[diagnostic::on_unimplemented(
-    message = "`{K}` is not a kind that this operator reads",
-    label = "`{K}` is missing in `type Reads`",
-    note = "add it to the operator's declaration: `type Reads = (..., {K})`; watches, RBAC and wake-ups then follow from it"
-)]
-pub trait Reads<K, At> {}
-
-/// A place in a declaration.
-#[derive(Debug)]
-pub struct At<const INDEX: usize>;
-
-fn owned_entry<D: Declared>() -> OwnedKind {
-    OwnedKind { info: KindInfo::of::<D::Kind>(), optional: D::OPTIONAL }
-}
-
-fn read_entry<D: Declared>() -> ReadKind {
-    ReadKind {
-        info: KindInfo::of::<D::Kind>(),
-        optional: D::OPTIONAL,
-        metadata_only: D::Kind::metadata_api(),
-        type_id: TypeId::of::<D::Kind>(),
-        decode: decode_read::<D::Kind>,
-    }
-}
-
-macro_rules! declarations {
-    ($( ( $($all:ident $index:literal),* ) )*) => { $(
-        impl<$($all: Declared),*> Kinds for ($($all,)*) {
-            fn owned() -> Vec<OwnedKind> { vec![$(owned_entry::<$all>()),*] }
-            fn read() -> Vec<ReadKind> { vec![$(read_entry::<$all>()),*] }
-        }
-    )* };
-}
-
-macro_rules! membership {
-    ($( ( $($all:ident),* ) has $one:ident at $index:literal )*) => { $(
-        impl<Kind: Object, $($all: Declared),*> Owns<Kind, At<$index>> for ($($all,)*) where $one: StandsFor<Kind> {}
-        impl<Kind: Object, $($all: Declared),*> Reads<Kind, At<$index>> for ($($all,)*) where $one: StandsFor<Kind> {}
-    )* };
-}
-
-macro_rules! tuples {
-    ($( [ $($name:ident $index:literal),* ] )*) => { $( tuples!(@one [ $($name $index),* ] ); )* };
-    (@one [ $($name:ident $index:literal),* ]) => {
-        declarations! { ( $($name $index),* ) }
-        tuples!(@members [ $($name),* ] $($name $index),* );
-    };
-    (@members [ $($all:ident),* ] $($name:ident $index:literal),* ) => {
-        tuples!(@each [ $($all),* ] $( [ $name $index ] )* );
-    };
-    (@each [ $($all:ident),* ] [ $name:ident $index:literal ] $($rest:tt)* ) => {
-        membership! { ( $($all),* ) has $name at $index }
-        tuples!(@each [ $($all),* ] $($rest)* );
-    };
-    (@each [ $($all:ident),* ] ) => {};
-}
-
-tuples! {
-    []
-    [A 0]
-    [A 0, B 1]
-    [A 0, B 1, C 2]
-    [A 0, B 1, C 2, D 3]
-    [A 0, B 1, C 2, D 3, E 4]
-    [A 0, B 1, C 2, D 3, E 4, F 5]
-    [A 0, B 1, C 2, D 3, E 4, F 5, G 6]
-    [A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7]
-    [A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8]
-    [A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9]
-    [A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10]
-    [A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11]
 }
 
 #[cfg(test)]
