@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kubewright_core::shard;
+use kubewright_core::{Timestamp, shard};
 use kubewright_manifests::validate::is_dns_label;
 
 #[derive(Debug, Parser)]
@@ -47,6 +47,8 @@ pub(crate) enum ArgumentError {
     Period,
     #[error("the name of a namespace has a-z, 0-9 and -, with a letter or digit at both ends, at most 63 characters")]
     Namespace,
+    #[error("write a moment with its offset from UTC: 2030-01-31T12:00:00Z, 2030-01-31T13:00:00+01:00")]
+    Moment,
     #[error("write NAMESPACE:NAME")]
     ServiceAccount,
     #[error("{0}; write a level (error, warn, info, debug, trace), or target=level, separated by commas")]
@@ -99,6 +101,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "I", requires = "shard_count")]
     pub(crate) shard_index: Option<u16>,
 
+    /// How many resources may be deleted in a minute because they had their time; the others wait for their turn, in order, and
+    /// metrics and the log say how many. 0 deletes none
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) deletions_per_minute: u32,
+
     /// What is logged: a level, or target=level, separated by commas
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", hide_env_values = true, default_value = "info", value_parser = filter)]
     pub(crate) log: String,
@@ -137,6 +144,10 @@ pub(crate) struct RenderArgs {
     /// A CustomResourceDefinition in the files says the same. By default none is: an operator that asks is told so
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,
+
+    /// What time it is, in RFC 3339 (2030-01-31T12:00:00Z), for resources that end at some time; without it, nothing is past
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) at: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
@@ -186,6 +197,10 @@ fn duration(text: &str) -> Result<Duration, ArgumentError> {
 
 fn period(text: &str) -> Result<Duration, ArgumentError> {
     duration(text).and_then(|period| if period < Duration::from_secs(1) { Err(ArgumentError::Period) } else { Ok(period) })
+}
+
+fn moment(text: &str) -> Result<Timestamp, ArgumentError> {
+    text.parse().map_err(|_| ArgumentError::Moment)
 }
 
 fn namespace(text: &str) -> Result<String, ArgumentError> {
@@ -238,6 +253,12 @@ mod tests {
         assert_eq!(period("1s").ok(), Some(Duration::from_secs(1)));
         assert!(matches!(period("0s"), Err(ArgumentError::Period)) && matches!(period("999ms"), Err(ArgumentError::Period)));
         assert!(matches!(period("soon"), Err(ArgumentError::Duration)));
+    }
+
+    #[test]
+    fn a_moment_has_an_offset() {
+        assert_eq!(moment("1970-01-01T01:00:00+01:00").ok(), Some(Timestamp::UNIX_EPOCH));
+        assert!(moment("2030-01-31T12:00:00").is_err() && moment("tomorrow").is_err());
     }
 
     #[test]

@@ -61,6 +61,9 @@ fn reconciles(registry: &Registry) -> String {
         let owns: Vec<String> = controller.owns().iter().map(|o| format!("{}{}", o.info.kind, mark(o.optional))).collect();
         let reads: Vec<String> = controller.reads().iter().map(|r| format!("{}{}", r.info.kind, mark(r.optional))).collect();
         let _ = write!(text, "\n  {}: {} of {}", controller.name(), info.kind, info.api_version());
+        if controller.retires() {
+            text.push_str(", deleted when it has had its time");
+        }
         if !owns.is_empty() {
             let _ = write!(text, ", owns {}", owns.join(", "));
         }

@@ -19,7 +19,28 @@ pub struct Children<O> {
     items: Vec<Child>,
     failed: Option<ChildError>,
     facts: Facts,
+    retire: Option<Retire>,
     owns: PhantomData<fn() -> O>,
+}
+
+/// Why a resource is to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retire {
+    /// CamelCase, for the Event.
+    pub reason: &'static str,
+    /// For a person.
+    pub message: String,
+}
+
+/// What an operator gave for one resource.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// The objects, in the order in which they were added.
+    pub children: Vec<Child>,
+    /// What was told.
+    pub facts: Facts,
+    /// Whether the resource itself is to go.
+    pub retire: Option<Retire>,
 }
 
 /// One object as the operator built it; its Rust type is forgotten, its kind is known to be declared.
@@ -56,6 +77,12 @@ pub enum ChildError {
     /// A namespaced resource can own only what is in its own namespace; this is not.
     #[error("build returned {0} outside of the resource's namespace {1}; leave metadata.namespace out")]
     OtherNamespace(Box<str>, Box<str>),
+    /// The resource is to be deleted by an operator that does not declare that it ever does.
+    #[error(
+        "build retires its resource, and the operator does not declare that; add `const RETIRES: bool = true;`: the right to \
+        delete follows from it"
+    )]
+    Retires,
     /// This child of a cluster-scoped resource does not say where it belongs.
     #[error("build returned {0} without a namespace for a cluster-scoped resource; set metadata.namespace")]
     NoNamespace(Box<str>),
@@ -102,7 +129,7 @@ impl<O: Kinds> Children<O> {
     /// No children.
     #[must_use]
     pub fn new() -> Self {
-        Self { items: Vec::new(), failed: None, facts: Facts::default(), owns: PhantomData }
+        Self { items: Vec::new(), failed: None, facts: Facts::default(), retire: None, owns: PhantomData }
     }
 
     /// Adds one object. Its kind must be declared in `type Owns`.
@@ -140,15 +167,27 @@ impl<O: Kinds> Children<O> {
     /// # Errors
     /// The first object that could not be taken in.
     pub fn into_vec(self) -> Result<Vec<Child>, ChildError> {
-        self.into_parts().map(|(items, _)| items)
+        self.into_parts().map(|parts| parts.children)
     }
 
-    /// The objects as [`into_vec`](Self::into_vec) gives them, and what was told.
+    /// The resource has had its time: an Event tells why, and then it is deleted, and with it all that it owns. Needs
+    /// [`RETIRES`](crate::Operator::RETIRES). Return the children all the same: until it is gone they are kept as they are.
+    ///
+    /// The engine deletes exactly the version that `build` was given, so that a change that it has not seen wins; not before the
+    /// API server's own clock agrees that every moment is past that [`is_past`](crate::View::is_past) said so of; and not more
+    /// than so many a minute.
+    pub fn retire(&mut self, reason: &'static str, message: impl Into<String>) -> &mut Self {
+        self.retire = Some(Retire { reason, message: message.into() });
+        self
+    }
+
+    /// The objects as [`into_vec`](Self::into_vec) gives them, and everything else that was said.
     ///
     /// # Errors
     /// The first object that could not be taken in.
-    pub fn into_parts(self) -> Result<(Vec<Child>, Facts), ChildError> {
-        self.failed.map_or(Ok((self.items, self.facts)), Err)
+    pub fn into_parts(self) -> Result<Parts, ChildError> {
+        let Self { items, failed, facts, retire, .. } = self;
+        failed.map_or(Ok(Parts { children: items, facts, retire }), Err)
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`kind`] | which kinds an operator owns and reads, as types |
 //! | [`children`] | the objects that should exist, and what the engine adds to each |
 //! | [`view`], [`index`] | what `build` may look up, and the record of what it looked up |
+//! | [`time`] | what `build` asked about time, and when a resource was changed |
 //! | [`facts`] | what `build` found out and `status` is to tell |
 //! | [`observed`] | what the cluster says about a child, as small as can be |
 //! | [`ownership`] | whether a child still is as we want it, from `managedFields` alone |
@@ -36,6 +37,7 @@ pub mod plan;
 pub mod reason;
 pub mod registry;
 pub mod shard;
+pub mod time;
 pub mod tree;
 pub mod view;
 
@@ -48,4 +50,5 @@ pub use observed::Observed;
 pub use operator::{Invalid, Operator, Sample, StatusOf};
 pub use registry::Registry;
 pub use shard::Shard;
+pub use time::Timestamp;
 pub use view::View;

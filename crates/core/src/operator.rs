@@ -6,7 +6,7 @@ use kube_core::object::{HasSpec, HasStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::children::Children;
+use crate::children::{Children, Retire};
 use crate::condition::{Condition, Verdict};
 use crate::kind::{Kinds, Object, ReadKinds};
 use crate::observed::Observed;
@@ -38,12 +38,17 @@ pub type StatusOf<O> = <<O as Operator>::Resource as HasStatus>::Status;
 /// returned and carries the resource's UID, and leaves everything else alone.
 ///
 /// # Assumptions
-/// `build`, `status`, `conditions` and `verdict` are deterministic: no clock, no randomness, no environment, no I/O. Settings that
+/// `build`, `status`, `conditions` and `verdict` are deterministic: no clock, no randomness, no environment, no I/O.
+/// Time is an input: [`View::is_past`]. Settings that
 /// are the same for all resources are fields of the operator.
 pub trait Operator: Send + Sync + 'static {
     /// The operator's name, a DNS label: names its controller, its RBAC role and its children's
     /// `app.kubernetes.io/name`. Never change it once released.
     const NAME: &'static str;
+
+    /// Whether `build` may say that its resource has had its time ([`Children::retire`]): the right to delete such resources is
+    /// given only where this is `true`.
+    const RETIRES: bool = false;
 
     /// The custom resource.
     type Resource: CustomResource;
@@ -113,11 +118,19 @@ pub struct Invalid {
     pub reason: &'static str,
     /// What is wrong and what to write instead, for the condition's `message`.
     pub message: String,
+    /// Whether the resource has had its time all the same.
+    pub retire: Option<Retire>,
 }
 
 impl Invalid {
     /// `reason` in CamelCase; `message` says what to write instead.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into() }
+        Self { reason, message: message.into(), retire: None }
+    }
+
+    /// The same, of a resource that has had its time: see [`Children::retire`].
+    #[must_use]
+    pub fn retire(self, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { retire: Some(Retire { reason, message: message.into() }), ..self }
     }
 }

@@ -10,13 +10,14 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube_core::object::HasStatus;
 use serde_json::{Value, json};
 
-use crate::children::{ChildError, Owner, Stamp};
+use crate::children::{ChildError, Owner, Parts, Retire, Stamp};
 use crate::condition::{Condition, Verdict};
 use crate::desired::Desired;
 use crate::facts::Facts;
 use crate::kind::{self, AnyObject, KindInfo, Kinds, ObjectKey, OwnedKind, ReadKind, ReadKinds};
 use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Invalid, Operator};
+use crate::time::Moments;
 use crate::view::{Lookup, Query, Source, View};
 
 /// All operators of a program, and the program's name.
@@ -225,8 +226,12 @@ pub struct Built {
     pub children: Result<Vec<Desired>, Invalid>,
     /// What was looked up; to be watched in either case. Of an optional kind of which there is a child, whether it is served.
     pub lookups: Vec<Lookup>,
+    /// The moments that it asked about; to be waited for in either case.
+    pub moments: Moments,
     /// What it told, for the report.
     pub facts: Facts,
+    /// Whether the resource itself is to go.
+    pub retire: Option<Retire>,
 }
 
 /// What a resource's status is made from, after a run.
@@ -264,6 +269,8 @@ pub trait Controller: Send + Sync + fmt::Debug {
     fn reads(&self) -> Vec<ReadKind>;
     /// The kinds of which it asks whether they are served.
     fn serves(&self) -> Vec<KindInfo>;
+    /// Whether it may delete its resources.
+    fn retires(&self) -> bool;
     /// Its example resources.
     fn samples(&self) -> Vec<AnySample>;
     /// A resource from JSON.
@@ -364,6 +371,10 @@ impl<O: Operator> Controller for Erased<O> {
         O::Reads::served()
     }
 
+    fn retires(&self) -> bool {
+        O::RETIRES
+    }
+
     fn samples(&self) -> Vec<AnySample> {
         let any = |sample: crate::operator::Sample<O::Resource>| {
             let mut body = serde_json::to_value(&sample.resource).unwrap_or(Value::Null);
@@ -383,20 +394,27 @@ impl<O: Operator> Controller for Erased<O> {
         let kind = self.resource();
         let not_json = |source| ChildError::NotJson((*kind.kind).into(), source);
         let resource: &O::Resource = typed(resource).map_err(not_json)?;
-        let view = View::<O::Reads>::new(source);
+        let view = View::<O::Reads>::of(source, AnyObject::meta(resource));
         let built = self.operator.build(resource, &view);
-        let mut lookups = view.into_lookups();
+        let (moments, mut lookups) = (view.moments(), view.into_lookups());
         let owner = owner_of(kind, resource);
         let stamp = Stamp { controller: O::NAME, manager: program.manager, sharded: program.sharded };
-        let (children, facts) = match built {
-            Ok(children) => {
-                let (children, facts) = children.into_parts()?;
-                (Ok(stamp.all(&owner, children)?), facts)
-            }
-            Err(invalid) => (Err(invalid), Facts::default()),
+        let built = match built {
+            Ok(children) => Ok(children.into_parts()?),
+            Err(invalid) => Err(invalid),
         };
+        let (children, Parts { facts, retire, .. }) = match built {
+            Ok(mut parts) => (Ok(stamp.all(&owner, std::mem::take(&mut parts.children))?), parts),
+            Err(mut invalid) => {
+                let retire = invalid.retire.take();
+                (Err(invalid), Parts { retire, ..Parts::default() })
+            }
+        };
+        if retire.is_some() && !O::RETIRES {
+            return Err(ChildError::Retires);
+        }
         lookups.extend(needed(children.as_deref().unwrap_or_default(), &self.owns(), &lookups));
-        Ok(Built { children, lookups, facts })
+        Ok(Built { children, lookups, moments, facts, retire })
     }
 
     fn report(&self, resource: &dyn AnyObject, of: Observation<'_>) -> Result<Report, serde_json::Error> {

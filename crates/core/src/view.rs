@@ -4,13 +4,16 @@
 //! that it could see.
 
 use std::any::TypeId;
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use crate::index::{AnyIndex, Index};
 use crate::kind::{self, AnyObject, Entry, KindInfo, Object, ObjectKey, ReadKinds, Reads, Serves, hide};
+use crate::time::{Moments, Timestamp};
 
 /// Where a [`View`] finds objects: the engine's caches, or a fixed set of objects offline and in tests.
 ///
@@ -24,6 +27,14 @@ pub trait Source {
     fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>>;
     /// Whether the API of a kind is served, so that its objects can be made.
     fn serves(&self, kind: &KindInfo) -> bool;
+    /// What time it is. Where nobody says, nothing is past.
+    fn now(&self) -> Timestamp {
+        Timestamp::MIN
+    }
+    /// When the resource that is built was last changed, where that was recorded.
+    fn changed_at(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// One look-up, as it was recorded.
@@ -87,6 +98,10 @@ fn carries(object: &dyn AnyObject, labels: &[(String, String)]) -> bool {
 pub struct View<'a, R> {
     source: &'a dyn Source,
     lookups: RefCell<Vec<Lookup>>,
+    /// One time for the whole of a build.
+    now: OnceCell<Timestamp>,
+    moments: Cell<Moments>,
+    created: Option<Timestamp>,
     reads: PhantomData<fn() -> R>,
 }
 
@@ -100,7 +115,50 @@ impl<'a, R: ReadKinds> View<'a, R> {
     /// A view of `source` with an empty record.
     #[must_use]
     pub fn new(source: &'a dyn Source) -> Self {
-        Self { source, lookups: RefCell::default(), reads: PhantomData }
+        Self {
+            source,
+            lookups: RefCell::default(),
+            now: OnceCell::new(),
+            moments: Cell::default(),
+            created: None,
+            reads: PhantomData,
+        }
+    }
+
+    /// The same, for the resource with this metadata.
+    #[must_use]
+    pub fn of(source: &'a dyn Source, resource: &ObjectMeta) -> Self {
+        Self { created: resource.creation_timestamp.as_ref().map(|time| time.0), ..Self::new(source) }
+    }
+
+    /// Whether this moment has come. Where it has not, the engine wakes the resource at that moment, to some milliseconds and
+    /// without asking before; by the clock of this machine, and where that is changed, within a minute.
+    ///
+    /// ```
+    /// # use kubewright_core::{Timestamp, View};
+    /// fn is_over(view: &View<'_, ()>, ends: Timestamp) -> bool {
+    ///     view.is_past(ends)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_past(&self, at: Timestamp) -> bool {
+        let is_past = at <= *self.now.get_or_init(|| self.source.now());
+        self.moments.set(self.moments.get().and(at, is_past));
+        is_past
+    }
+
+    /// When the spec of the resource was last changed by anybody, in whole seconds, as the API server recorded it in
+    /// `metadata.managedFields`; see [`changed_at`](crate::time::changed_at) for what counts. Where nothing is recorded, when the
+    /// resource was created; offline that may be unknown.
+    #[must_use]
+    pub fn changed_at(&self) -> Option<Timestamp> {
+        self.source.changed_at().or(self.created)
+    }
+
+    /// The moments that were asked about.
+    #[must_use]
+    pub fn moments(&self) -> Moments {
+        self.moments.get()
     }
 
     /// One object, if it exists.
@@ -191,6 +249,8 @@ fn downcast<K: Object>(object: Arc<dyn AnyObject>) -> Option<Arc<K>> {
 pub struct Fixed {
     objects: Vec<(TypeId, Arc<dyn AnyObject>)>,
     served: Vec<KindInfo>,
+    now: Option<Timestamp>,
+    changed_at: Option<Timestamp>,
 }
 
 impl Fixed {
@@ -229,6 +289,18 @@ impl Fixed {
         self.served.push(kind);
     }
 
+    /// At this time; without one, nothing is past.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { now: Some(now), ..self }
+    }
+
+    /// For a resource that was last changed at this time.
+    #[must_use]
+    pub fn changed(self, at: Timestamp) -> Self {
+        Self { changed_at: Some(at), ..self }
+    }
+
     /// Adds an object whose type is only known at run time.
     pub fn insert(&mut self, type_id: TypeId, object: Arc<dyn AnyObject>) {
         self.objects.push((type_id, object));
@@ -258,5 +330,13 @@ impl Source for Fixed {
 
     fn serves(&self, kind: &KindInfo) -> bool {
         self.served.contains(kind)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now.unwrap_or(Timestamp::MIN)
+    }
+
+    fn changed_at(&self) -> Option<Timestamp> {
+        self.changed_at
     }
 }

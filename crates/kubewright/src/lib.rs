@@ -5,7 +5,7 @@
 pub use kubewright_core as core;
 pub use kubewright_core::{
     Children, Class, Condition, Index, Invalid, KindInfo, Metadata, Object, ObjectKey, Observed, Operator, Optional, Registry,
-    Sample, Selected, Selector, Served, Shard, StatusOf, Verdict, View, labels, names,
+    Sample, Selected, Selector, Served, Shard, StatusOf, Timestamp, Verdict, View, labels, names,
 };
 
 #[cfg(feature = "cli")]

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::TryStreamExt;
+use http::response::Parts;
 use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
+use jiff::fmt::rfc2822::DateTimeParser;
 use kube::client::Body;
 use kubewright_core::desired::Desired;
-use kubewright_core::{KindInfo, ObjectKey};
+use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 use serde_json::json;
 use tokio::io::AsyncBufRead;
 use tokio::sync::Semaphore;
@@ -108,6 +110,13 @@ impl Api {
         self.send(Verb::Get, object_path(kind, key, ""), accept, None).await
     }
 
+    /// The metadata of one object, and what time it is by the API server's clock, to the second.
+    pub(crate) async fn look(&self, kind: &KindInfo, key: &ObjectKey) -> Result<(Bytes, Option<Timestamp>), ApiError> {
+        let (head, answer) = self.exchange(Verb::Get, object_path(kind, key, ""), METADATA, None).await?;
+        let date = head.headers.get(header::DATE).and_then(|date| DateTimeParser::new().parse_timestamp(date.as_bytes()).ok());
+        Ok((answer, date))
+    }
+
     /// Applies one object; the answer is its metadata.
     pub(crate) async fn apply(&self, want: &Desired, must: Precondition<'_>) -> Result<Bytes, ApiError> {
         self.patch(Verb::Apply, object_path(&want.kind, &want.key, ""), &patch::object(want, must)).await
@@ -147,12 +156,22 @@ impl Api {
     }
 
     async fn send(&self, verb: Verb, uri: String, accept: &str, body: Option<(&str, String)>) -> Result<Bytes, ApiError> {
+        self.exchange(verb, uri, accept, body).await.map(|(_, answer)| answer)
+    }
+
+    async fn exchange(
+        &self,
+        verb: Verb,
+        uri: String,
+        accept: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<(Parts, Bytes), ApiError> {
         let request = request(verb.method(), uri, accept, body)?;
         let _place = self.places.acquire().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
         let answer = async {
-            let response = self.respond(verb, request).await?;
-            let collected = response.into_body().collect().await.map_err(ApiError::Unreachable)?;
-            Ok(collected.to_bytes())
+            let (head, body) = self.respond(verb, request).await?.into_parts();
+            let collected = body.collect().await.map_err(ApiError::Unreachable)?;
+            Ok((head, collected.to_bytes()))
         };
         tokio::time::timeout(REQUEST_TIMEOUT, answer).await.map_err(|_| ApiError::Timeout(REQUEST_TIMEOUT.as_secs()))?
     }

@@ -11,14 +11,17 @@ use kubewright_core::{KindInfo, Shard};
 
 use crate::api::Api;
 use crate::backoff::Retries;
+use crate::brake::Brake;
 use crate::cache::children::ChildCache;
 use crate::cache::parents::ParentCache;
 use crate::cache::reads::ReadCache;
 use crate::cache::written::Written;
+use crate::deadlines::Deadlines;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::queue::{Priority, Queue, WorkKey};
+use crate::retire::ServerClock;
 use crate::sync::Sync;
 
 /// First and longest delay between tries of one resource.
@@ -71,6 +74,9 @@ pub(crate) struct Engine {
     pub(crate) sync: Arc<Sync>,
     pub(crate) queue: Queue,
     pub(crate) pace: Pace,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) brake: Brake,
+    pub(crate) server_clock: ServerClock,
     /// Resources that are gone while children of theirs are not, by UID.
     former: Mutex<HashMap<Box<str>, WorkKey>>,
     pub(crate) retries: Retries,
@@ -83,6 +89,7 @@ impl Engine {
         controllers: Vec<Running>,
         events: Events,
         metrics: Arc<Metrics>,
+        brake: Brake,
     ) -> Arc<Self> {
         Arc::new(Self {
             shard,
@@ -95,6 +102,9 @@ impl Engine {
             sync: Sync::new(),
             queue: Queue::default(),
             pace: Pace::default(),
+            deadlines: Deadlines::default(),
+            brake,
+            server_clock: ServerClock::default(),
             former: Mutex::default(),
             retries: Retries::default(),
         })
@@ -199,6 +209,15 @@ impl Engine {
         }
     }
 
+    /// Wakes everybody at the moment that they wait for, for ever.
+    pub(crate) async fn keep_time(&self) {
+        loop {
+            for key in self.deadlines.next().await {
+                self.enqueue(key, Priority::Change);
+            }
+        }
+    }
+
     /// No resource has this UID any more.
     pub(crate) fn owner_gone(&self, key: &WorkKey, uid: &str) {
         // First in, then perhaps out again: the last child may go this very moment.
@@ -218,6 +237,8 @@ impl Engine {
         self.queue.forget(key);
         self.retries.forget(key);
         self.reads.forget_reader(key);
+        self.deadlines.record(key, None);
+        self.brake.forget(key);
         self.running(key.controller).written.forget(&key.key);
     }
 
@@ -230,6 +251,7 @@ impl Engine {
     pub(crate) fn scrape(&self) -> String {
         self.metrics.queue(self.queue.depths(), self.queue.running());
         self.metrics.ready(self.waiting_for().is_empty());
+        self.metrics.held(self.brake.held());
         for running in &self.controllers {
             self.metrics.resources(running.name, running.parents.len());
         }

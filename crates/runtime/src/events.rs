@@ -1,5 +1,5 @@
-//! Kubernetes Events (events.k8s.io/v1) about what a person must know: warnings, each told once while it lasts.
-//! Whether what a condition warns of was told before, the status itself knows.
+//! Kubernetes Events (events.k8s.io/v1) about what a person must know: warnings, each told once while it lasts,
+//! and what became of a resource that is gone. Whether what a condition warns of was told before, the status itself knows.
 //!
 //! They are sent in the background; a failure to tell never holds up the work.
 
@@ -29,6 +29,13 @@ struct Told {
     reason: u64,
     note: u64,
     at: Instant,
+}
+
+/// Whether a person has to do something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tone {
+    Normal,
+    Warning,
 }
 
 /// Tells Events.
@@ -68,11 +75,15 @@ impl Events {
         }
         told.insert(about.uid.clone().into(), now);
         drop(told);
-        self.tell(about, reason, note);
+        self.tell(about, Tone::Warning, reason, note);
     }
 
-    /// Warns about a resource, whatever was told about it before.
-    pub(crate) fn tell(&self, about: &Owner, reason: &str, note: &str) {
+    /// Tells something about a resource, whatever was told about it before.
+    pub(crate) fn tell(&self, about: &Owner, tone: Tone, reason: &str, note: &str) {
+        let tone = match tone {
+            Tone::Normal => "Normal",
+            Tone::Warning => "Warning",
+        };
         // Events of cluster-scoped objects live in `default`.
         let namespace = about.key.namespace().unwrap_or("default").to_owned();
         let now = Timestamp::now();
@@ -80,7 +91,7 @@ impl Events {
         let event = json!({
             "apiVersion": "events.k8s.io/v1", "kind": "Event",
             "metadata": { "name": format!("{}.{unique}", names::child_name(&[&about.key.name])), "namespace": namespace },
-            "eventTime": format!("{now:.6}"), "type": "Warning", "reason": reason, "action": "Reconcile",
+            "eventTime": format!("{now:.6}"), "type": tone, "reason": reason, "action": "Reconcile",
             "note": &note[..note.floor_char_boundary(MAX_NOTE)],
             "reportingController": self.reporter, "reportingInstance": names::child_name(&[&self.instance]),
             "regarding": {

@@ -11,7 +11,9 @@
 mod api;
 mod apply;
 mod backoff;
+mod brake;
 mod cache;
+mod deadlines;
 mod engine;
 mod error;
 mod events;
@@ -22,6 +24,7 @@ mod pace;
 mod queue;
 mod reconcile;
 mod reflector;
+mod retire;
 mod settings;
 mod shards;
 mod sinks;

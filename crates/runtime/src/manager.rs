@@ -8,6 +8,7 @@ use kubewright_core::{KindInfo, Registry};
 use tokio::task::JoinSet;
 
 use crate::api::Api;
+use crate::brake::Brake;
 use crate::cache::children::{ChildCache, Pools};
 use crate::engine::{Engine, Running};
 use crate::error::RunError;
@@ -39,7 +40,8 @@ pub async fn run(
     };
     let (events, send_events) = Events::new(api.clone());
     let (controllers, caches) = running(&registry);
-    let engine = Engine::new(api, settings.shard, controllers, events, metrics);
+    let brake = Brake::new(settings.deletions_per_minute);
+    let engine = Engine::new(api, settings.shard, controllers, events, metrics, brake);
     tracing::info!(%server, manager = registry.name(), "connected");
     if let Some(shard) = settings.shard {
         tracing::info!(%shard, "one of several: another process must run for each of the others");
@@ -51,6 +53,8 @@ pub async fn run(
         background.spawn(http::serve(listener, Arc::clone(&engine)));
     }
     watches::open(&engine, &settings, &caches, &mut background);
+    let timer = Arc::clone(&engine);
+    background.spawn(async move { timer.keep_time().await });
     for controller in 0..engine.controllers.len() {
         let engine = Arc::clone(&engine);
         background.spawn(async move {

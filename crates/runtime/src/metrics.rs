@@ -71,6 +71,7 @@ pub(crate) struct Metrics {
     queue_lag: Durations<PriorityLabel>,
     running: Gauge,
     ready: Gauge,
+    held: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -106,6 +107,7 @@ impl Metrics {
             queue_lag: Family::new_with_constructor(lags),
             running: Gauge::default(),
             ready: Gauge::default(),
+            held: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("reconciles", "Reconciles that ended, by controller", metrics.reconciles.clone());
@@ -135,6 +137,7 @@ impl Metrics {
         );
         registry.register("running_reconciles", "Resources that are worked on now", metrics.running.clone());
         registry.register("ready", "1 once all caches are filled", metrics.ready.clone());
+        registry.register("held_deletions", "Resources that had their time and wait to be deleted", metrics.held.clone());
         Arc::new(Self { registry, ..metrics })
     }
 
@@ -185,6 +188,10 @@ impl Metrics {
         self.ready.set(i64::from(ready));
     }
 
+    pub(crate) fn held(&self, count: usize) {
+        self.held.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// The OpenMetrics text.
     pub(crate) fn encode(&self) -> String {
         let mut out = String::new();
@@ -207,6 +214,7 @@ mod tests {
         metrics.request("apply", 201, Duration::from_millis(1));
         metrics.queue([3, 2, 1], 1);
         metrics.waited(Priority::Sweep, Duration::from_millis(1500));
+        metrics.held(4);
         let text = metrics.encode();
         for line in [
             r#"kubewright_reconciles_total{controller="echo"} 1"#,
@@ -217,6 +225,7 @@ mod tests {
             r#"kubewright_queue_depth{priority="resync"} 1"#,
             r#"kubewright_queue_lag_seconds_sum{priority="sweep"} 1.5"#,
             r#"kubewright_queue_lag_seconds_bucket{le="1.024",priority="sweep"} 0"#,
+            "kubewright_held_deletions 4",
             "kubewright_reconcile_duration_seconds_count",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

@@ -9,13 +9,15 @@ use kubewright_core::facts::Facts;
 use kubewright_core::observed::{ChildState, Covered, ObservedChild, Outcome};
 use kubewright_core::plan::{Existing, Step, plan};
 use kubewright_core::registry::{Built, Observation, Report, owner_of};
-use kubewright_core::{Class, reason};
+use kubewright_core::{Class, Invalid, reason};
 
 use crate::apply::{Applied, Left};
 use crate::cache::parents::Parent;
+use crate::cache::reads::Times;
 use crate::engine::{BACKOFF, Engine, Running};
 use crate::error::ApiError;
 use crate::queue::WorkKey;
+use crate::retire::{Kept, Retired};
 
 /// How a run ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,31 +55,45 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> End {
 
 impl Run<'_> {
     async fn run(&self) -> End {
-        let (children, facts) = match self.build() {
+        let Built { children, facts, moments, retire, .. } = match self.build() {
             Err(defect) => return self.defect(&defect).await,
             Ok(built) => built,
         };
-        let desired = match children {
-            Ok(desired) => desired,
-            Err(invalid) => {
-                self.engine.events.warn(&self.owner, invalid.reason, &invalid.message);
-                let nothing = Observation { children: &[], facts: &facts };
-                let told = self.tell(nothing, Verdict::Stalled(invalid.reason, invalid.message)).await;
-                return told.unwrap_or(End::Parked);
+        let Retired::Kept(kept) = self.retire(retire.as_ref(), moments).await else { return End::Done };
+        match children {
+            Ok(desired) => {
+                // The namespace is going away, and everything in it: there is nobody to tell.
+                let Some(mut applied) = self.apply(&desired).await else { return End::Done };
+                applied.left.extend(kept.failed);
+                let end = self.status(&desired, &applied, &facts).await;
+                if kept.changed && end == End::Done { End::Waits } else { end }
             }
-        };
-        // The namespace is going away, and everything in it: there is nobody to tell.
-        let Some(applied) = self.apply(&desired).await else { return End::Done };
-        self.status(&desired, &applied, &facts).await
+            Err(invalid) => self.refused(invalid, kept).await,
+        }
     }
 
-    /// The desired children and what was told; whatever changes from now on of what they were built from wakes the resource.
-    fn build(&self) -> Result<(Result<Vec<Desired>, kubewright_core::Invalid>, Facts), String> {
-        let reads = self.engine.reads.snapshot();
+    /// What the resource asks for cannot work, and was told why.
+    async fn refused(&self, invalid: Invalid, kept: Kept) -> End {
+        let Invalid { reason, message, .. } = invalid;
+        self.engine.events.warn(&self.owner, reason, &message);
+        let end = match kept {
+            Kept { failed: Some(left), .. } => End::Failed(left.class),
+            Kept { changed: true, .. } => End::Waits,
+            Kept { .. } => End::Parked,
+        };
+        let told = self.tell(Observation { children: &[], facts: Facts::NONE }, Verdict::Stalled(reason, message)).await;
+        told.unwrap_or(end)
+    }
+
+    /// What the operator says; whatever changes from now on of what it says that from wakes the resource.
+    fn build(&self) -> Result<Built, String> {
+        let times = Times { now: self.engine.deadlines.now(), changed_at: self.parent.changed_at() };
+        let reads = self.engine.reads.snapshot(times);
         let built = self.running.controller.build_for(self.engine.program(), &*self.parent.object, &reads);
-        let Built { children, lookups, facts } = built.map_err(|e| e.to_string())?;
-        reads.record(self.key, lookups);
-        Ok((children, facts))
+        let mut built = built.map_err(|e| e.to_string())?;
+        reads.record(self.key, std::mem::take(&mut built.lookups));
+        self.engine.deadlines.record(self.key, built.moments.next);
+        Ok(built)
     }
 
     /// Plans and executes; `None` when the namespace is being deleted.

@@ -65,11 +65,16 @@ pub struct Settings {
     /// Which part of all resources this process has; `None` for all of them. Any `Some` makes children carry the label
     /// [`SHARD`](kubewright_core::labels::SHARD).
     pub shard: Option<Shard>,
+    /// How many resources may be deleted in a minute because they had their time
+    /// ([`Children::retire`](kubewright_core::Children::retire)); the others wait. Zero deletes none.
+    pub deletions_per_minute: u32,
 }
 
 /// Workers at once. Measured on two cores: with 4, 8 and 16 an API server gets as much done, and each connection costs both
 /// sides a handshake and memory. Where a write takes 10 ms, as to an etcd on disks, 8 are some 400 resources a second.
 const DEFAULT_WORKERS: usize = 8;
+/// Enough for what expires day by day; few enough that somebody who made a mistake can still stop it.
+const DEFAULT_DELETIONS: u32 = 30;
 /// Kubernetes gives a Pod 30 seconds to stop; this leaves room for the rest.
 const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(20);
 
@@ -82,6 +87,7 @@ impl Default for Settings {
             shutdown_deadline: DEFAULT_SHUTDOWN,
             resync: None,
             shard: None,
+            deletions_per_minute: DEFAULT_DELETIONS,
         }
     }
 }

@@ -122,6 +122,7 @@ mod tests {
 
     use super::*;
     use crate::api::Api;
+    use crate::brake::Brake;
     use crate::events::Events;
     use crate::metrics::Metrics;
 
@@ -205,7 +206,7 @@ mod tests {
         let api = Api::new(crate::transport::of_client(client), "web", Arc::clone(&metrics));
         let (events, _) = Events::new(api.clone());
         let controllers = crate::manager::running(&kubewright_core::Registry::new("web").with(crate::testing::Pages)).0;
-        let engine = Engine::new(api, Some(ours), controllers, events, metrics);
+        let engine = Engine::new(api, Some(ours), controllers, events, metrics, Brake::new(30));
         let page = |uid: &str| ControllerRef { kind: "Page.test.example.com".into(), name: "web".into(), uid: uid.into() };
         assert!(engine.is_gone(&page(&uid_of(ours))));
         assert!(!engine.is_gone(&page(&uid_of(foreign))));

@@ -10,6 +10,7 @@ use kubewright_core::{Class, hash};
 use serde_json::Value;
 
 use crate::cache::parents::Parent;
+use crate::events::Tone;
 use crate::reconcile::{End, Run};
 
 impl Run<'_> {
@@ -55,7 +56,7 @@ impl Run<'_> {
         self.engine.metrics.wrote(self.running.name, &self.owner.kind.kind, "status");
         // The status remembers what was told, also for the next process.
         for warning in warnings {
-            self.engine.events.tell(&self.owner, warning.reason, &warning.message);
+            self.engine.events.tell(&self.owner, Tone::Warning, warning.reason, &warning.message);
         }
         // Somebody else may keep a condition of their own beside ours: then the cached status never equals ours although
         // all of ours is there, and the version stays. What we wrote counts until the resource changes.

@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::brake::Brake;
 use crate::cache::Epoch;
 use crate::cache::parents::Parent;
 use crate::engine::Engine;
@@ -146,7 +147,7 @@ pub(crate) async fn next(engine: &Engine) -> Option<WorkKey> {
 pub(crate) fn engine(registry: &Registry, api: Api) -> Arc<Engine> {
     // Events go nowhere.
     let (events, _) = Events::new(api.clone());
-    Engine::new(api, None, running(registry).0, events, Metrics::new())
+    Engine::new(api, None, running(registry).0, events, Metrics::new(), Brake::new(30))
 }
 
 #[derive(Serialize, Deserialize, Clone, Debug, Default, schemars::JsonSchema)]

@@ -12,6 +12,7 @@ mod report;
 mod served;
 mod world;
 
+use kubewright_core::children::Retire;
 use kubewright_core::desired::Desired;
 use kubewright_core::registry::{Built, Controller};
 use kubewright_core::view::{Lookup, Query, Source as _};
@@ -35,7 +36,7 @@ pub(crate) fn render(registry: &Registry, args: &RenderArgs, streams: &mut Strea
     let mut report = Report::default();
     let served = served::named(&args.served, registry)?;
     let objects = input::read(&args.files, streams.input, &mut report)?;
-    let world = World::new(registry, &args.namespace, served, objects, &mut report);
+    let world = World::new(registry, args, served, objects, &mut report);
     let mut documents = Vec::new();
     for resource in &world.resources {
         for child in build(registry, &world, resource, &mut report) {
@@ -53,7 +54,7 @@ pub(crate) fn render(registry: &Registry, args: &RenderArgs, streams: &mut Strea
 fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut Report) -> Vec<Desired> {
     let place = &resource.object;
     match resource.controller.build(registry.name(), &*resource.decoded, world) {
-        Ok(Built { children, lookups, .. }) => {
+        Ok(Built { children, lookups, retire, .. }) => {
             for lookup in &lookups {
                 if let Query::Get(key) = &lookup.query
                     && !world.has(lookup.type_id, key)
@@ -65,6 +66,9 @@ fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut R
             if !unserved.is_empty() {
                 let served = unserved.join(",");
                 report.note(place, format!("it asks what the cluster serves, and is told nothing of this: --served {served}"));
+            }
+            if let Some(Retire { reason, message }) = retire {
+                report.note(place, format!("it would be deleted: {message} ({reason})"));
             }
             children.unwrap_or_else(|invalid| {
                 report.problem(place, &Problem::error(&FieldPath::root(), format!("{} ({})", invalid.message, invalid.reason)));

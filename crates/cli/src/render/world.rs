@@ -8,7 +8,7 @@ use kubewright_core::index::AnyIndex;
 use kubewright_core::kind::{AnyObject, ReadKind};
 use kubewright_core::registry::Controller;
 use kubewright_core::view::{Fixed, Source};
-use kubewright_core::{KindInfo, ObjectKey, Registry, hash};
+use kubewright_core::{KindInfo, ObjectKey, Registry, Timestamp, hash};
 use kubewright_manifests::path::FieldPath;
 use kubewright_manifests::validate::{Problem, Severity, Validator, closest, validate_metadata};
 use serde_json::{Map, Value, json};
@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::input::Object;
 use super::report::Report;
 use super::served;
+use crate::args::RenderArgs;
 
 /// A custom resource that is as the API server would store it.
 #[derive(Debug)]
@@ -48,24 +49,28 @@ impl Source for World {
     fn serves(&self, kind: &KindInfo) -> bool {
         self.objects.serves(kind)
     }
+
+    fn now(&self) -> Timestamp {
+        self.objects.now()
+    }
 }
 
 impl World {
     /// Takes in what is of a kind that the registry reconciles or reads; the rest is noted and left out.
     pub(super) fn new(
         registry: &Registry,
-        namespace: &str,
+        args: &RenderArgs,
         served: Vec<KindInfo>,
         objects: Vec<Object>,
         report: &mut Report,
     ) -> Self {
         let mut making = Making {
             registry,
-            namespace,
+            namespace: &args.namespace,
             reads: reads(registry),
             validators: BTreeMap::new(),
             seen: BTreeSet::new(),
-            world: Self { resources: Vec::new(), objects: Fixed::empty() },
+            world: Self { resources: Vec::new(), objects: args.at.map_or_else(Fixed::empty, |now| Fixed::empty().at(now)) },
             report,
         };
         for kind in served {

@@ -33,6 +33,8 @@ pub struct Grant {
 const WATCH: &[&str] = &["list", "watch"];
 /// An apply needs `create` and `patch`; `get` is for an object that was in the way.
 const OWN: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+/// Looked at right before it is deleted.
+const RETIRE: &[&str] = &["get", "list", "watch", "delete"];
 const APPLY_STATUS: &[&str] = &["patch"];
 const BLOCK_DELETION: &[&str] = &["update"];
 const RECORD: &[&str] = &["create"];
@@ -43,6 +45,9 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
     let resource = controller.resource();
     let mut grants = Grants::default();
     grants.kind(&resource, "", WATCH, format!("{resource} (type Resource): watched"));
+    if controller.retires() {
+        grants.kind(&resource, "", RETIRE, format!("{resource} (RETIRES): deleted when it has had its time"));
+    }
     grants.kind(&resource, "/status", APPLY_STATUS, format!("{resource} (type Resource): its status is written"));
     grants.kind(
         &resource,

@@ -5,22 +5,38 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 use kubewright_core::kind::AnyObject;
-use kubewright_core::{ObjectKey, hash};
+use kubewright_core::{ObjectKey, Timestamp, hash};
 
 use super::{Epoch, key_hash};
+
+/// No second of any moment.
+const UNKNOWN: i64 = i64::MIN;
 
 /// One custom resource.
 #[derive(Debug)]
 pub(crate) struct Parent {
     pub(crate) object: Arc<dyn AnyObject>,
     pub(crate) version: u64,
+    /// When its spec was last changed, in seconds; [`UNKNOWN`] where nothing says so.
+    changed_at: i64,
     /// Hash of the report that its status tells already; 0 while that is not known.
     settled: AtomicU64,
 }
 
 impl Parent {
     pub(crate) fn new(object: Arc<dyn AnyObject>, version: u64) -> Self {
-        Self { object, version, settled: AtomicU64::new(0) }
+        Self { object, version, changed_at: UNKNOWN, settled: AtomicU64::new(0) }
+    }
+
+    /// The same, last changed then.
+    pub(crate) fn changed(self, at: Option<Timestamp>) -> Self {
+        Self { changed_at: at.map_or(UNKNOWN, Timestamp::as_second), ..self }
+    }
+
+    /// When its spec was last changed.
+    pub(crate) fn changed_at(&self) -> Option<Timestamp> {
+        // No moment is as long ago.
+        Timestamp::from_second(self.changed_at).ok()
     }
 
     /// Whether nothing but the status can be different in the other one. The generation counts changes of the spec.

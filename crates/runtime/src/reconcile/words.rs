@@ -10,6 +10,7 @@ use kubewright_core::{Children, Condition, Invalid, ObjectKey, Observed, Operato
 use serde_json::{Value, json};
 
 use super::{End, reconcile};
+use crate::brake::Brake;
 use crate::engine::Engine;
 use crate::events::Events;
 use crate::manager::running;
@@ -90,7 +91,8 @@ impl Written {
         let api = testing::api("test", move |request| written.clone().answer(request));
         let (events, send) = Events::new(api.clone());
         tokio::spawn(send);
-        let engine = Engine::new(api, None, running(&Registry::new("test").with(Hosts)).0, events, Metrics::new());
+        let engine =
+            Engine::new(api, None, running(&Registry::new("test").with(Hosts)).0, events, Metrics::new(), Brake::new(30));
         known(&engine, page);
         observed(&engine, &child("web", 1));
         engine

@@ -6,6 +6,7 @@ use kubewright_core::ObjectKey;
 use kubewright_core::kind::AnyObject;
 use kubewright_core::observed::{DecodeError, decode_identity};
 use kubewright_core::registry::Controller;
+use kubewright_core::time::changed_at;
 
 use super::{Source, Store};
 use crate::cache::parents::{Parent, Told};
@@ -50,7 +51,8 @@ impl Store for Parents {
         });
         // One that could not be read for a while is no former one.
         engine.is_back(object.meta().uid.as_deref().unwrap_or_default());
-        let effect = running.parents.observe(Parent::new(object, version), told, source.epoch);
+        let parent = Parent::new(object, version).changed(changed_at(json));
+        let effect = running.parents.observe(parent, told, source.epoch);
         if effect.set_back {
             tracing::warn!(resource = %key, version, "is older than before: the cluster was set back, and is believed");
             running.written.forget(&key);

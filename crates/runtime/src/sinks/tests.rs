@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{Api, Form};
+use crate::cache::reads::Times;
 use crate::queue::WorkKey;
 use crate::reconcile::{End, reconcile};
 use crate::testing::{self, Pages, child, known, next, observed, resource};
@@ -51,6 +52,21 @@ fn page(version: u64, spec: &Value, status: &Value) -> Vec<u8> {
     json!({ "apiVersion": "test.example.com/v1", "kind": "Page", "metadata": metadata, "spec": spec, "status": status })
         .to_string()
         .into_bytes()
+}
+
+#[tokio::test]
+async fn when_a_resource_was_changed_is_kept_without_the_fields_that_say_so() {
+    let (engine, mut feed) = pages();
+    let mut page = resource("Page", Some("ns"), 5);
+    page["metadata"]["managedFields"] =
+        json!([{ "manager": "m", "time": "2030-01-31T12:00:00Z", "fieldsV1": { "f:spec": { "f:a": {} } } }]);
+    feed.upsert(page.to_string().as_bytes());
+    let kept = engine.running(0).parents.get(&web().key).unwrap();
+    assert_eq!(kept.changed_at(), Some("2030-01-31T12:00:00Z".parse().unwrap()));
+    assert_eq!(kept.object.meta().managed_fields, None);
+    page["metadata"] = resource("Page", Some("ns"), 6)["metadata"].clone();
+    feed.upsert(page.to_string().as_bytes());
+    assert_eq!(engine.running(0).parents.get(&web().key).unwrap().changed_at(), None);
 }
 
 #[tokio::test]
@@ -181,7 +197,7 @@ async fn a_list_that_is_older_than_our_own_write_is_not_believed() {
 /// How many Namespaces are known.
 fn namespaces(engine: &Engine) -> usize {
     let type_id = <Pages as Operator>::Reads::read()[0].type_id;
-    engine.reads.snapshot().list(type_id, None, &[]).len()
+    engine.reads.snapshot(Times::default()).list(type_id, None, &[]).len()
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use kubewright_core::index::AnyIndex;
 use kubewright_core::kind::AnyObject;
 use kubewright_core::view::{Lookup, Source};
-use kubewright_core::{KindInfo, ObjectKey};
+use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 
 use self::objects::Objects;
 use self::readers::{Bys, Readers};
@@ -43,6 +43,16 @@ pub(crate) struct ReadCache {
 pub(crate) struct Snapshot<'a> {
     cache: &'a ReadCache,
     state: RwLockReadGuard<'a, State>,
+    times: Times,
+}
+
+/// The times that a build sees.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    /// What time it is.
+    pub(crate) now: Timestamp,
+    /// When the resource that is built was last changed.
+    pub(crate) changed_at: Option<Timestamp>,
 }
 
 impl Source for Snapshot<'_> {
@@ -61,12 +71,20 @@ impl Source for Snapshot<'_> {
     fn serves(&self, kind: &KindInfo) -> bool {
         self.state.served.contains(kind)
     }
+
+    fn now(&self) -> Timestamp {
+        self.times.now
+    }
+
+    fn changed_at(&self) -> Option<Timestamp> {
+        self.times.changed_at
+    }
 }
 
 impl Snapshot<'_> {
     /// Records what `who` asked for: whatever changes of that from now on wakes it.
     pub(crate) fn record(self, who: &WorkKey, lookups: Vec<Lookup>) {
-        let Self { cache, state } = self;
+        let Self { cache, state, .. } = self;
         let changed = {
             let mut readers = cache.readers();
             // Most operators read nothing.
@@ -81,8 +99,8 @@ impl Snapshot<'_> {
 }
 
 impl ReadCache {
-    pub(crate) fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot { cache: self, state: self.read() }
+    pub(crate) fn snapshot(&self, times: Times) -> Snapshot<'_> {
+        Snapshot { cache: self, state: self.read(), times }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -56,7 +56,7 @@ fn who(name: &str) -> WorkKey {
 
 /// One build of `reader`.
 fn look<T>(cache: &ReadCache, reader: &str, look: impl Fn(&View<'_, Reads>) -> T) -> T {
-    let state = cache.snapshot();
+    let state = cache.snapshot(Times::default());
     let view = View::<Reads>::new(&state);
     let seen = look(&view);
     let lookups = view.into_lookups();
@@ -193,7 +193,11 @@ fn of_many_who_list_by_a_label_of_their_own_only_one_is_looked_at_and_only_its_o
     assert!(looked_at <= 2, "{looked_at} lists were looked at");
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7"]);
     let own = [("kind".to_owned(), "preview".to_owned()), ("host".to_owned(), "h-7".to_owned())];
-    assert_eq!(cache.snapshot().list(TypeId::of::<ConfigMap>(), None, &own).len(), 1, "objects that were looked at");
+    assert_eq!(
+        cache.snapshot(Times::default()).list(TypeId::of::<ConfigMap>(), None, &own).len(),
+        1,
+        "objects that were looked at"
+    );
 }
 
 /// Gives the names of the objects.
@@ -235,12 +239,20 @@ fn of_many_who_ask_for_a_key_of_their_own_each_looks_at_its_own_objects_alone() 
     assert_eq!(cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object), 1);
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7", "r-8"]);
     let index = kubewright_core::index::AnyIndex::of::<ByValue>();
-    assert_eq!(cache.snapshot().indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(), 2, "objects that were looked at");
+    assert_eq!(
+        cache.snapshot(Times::default()).indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(),
+        2,
+        "objects that were looked at"
+    );
     for number in 0..ALL {
         cache.forget_reader(&who(&format!("r-{number}")));
     }
     assert_eq!(format!("{:?}", cache.readers().without_hashes()), format!("{:?}", Readers::default().without_hashes()));
-    assert_eq!(cache.snapshot().indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(), ALL, "nothing is kept for nobody");
+    assert_eq!(
+        cache.snapshot(Times::default()).indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(),
+        ALL,
+        "nothing is kept for nobody"
+    );
 }
 
 #[test]
@@ -297,7 +309,7 @@ fn no_change_is_taken_in_between_a_build_and_the_record_of_what_it_saw() {
     let cache = ReadCache::default();
     let object = (read_kind::<ConfigMap>().decode)(config("a", "one", &json!({}), "1").to_string().as_bytes()).unwrap();
     let woken = std::thread::scope(|scope| {
-        let state = cache.snapshot();
+        let state = cache.snapshot(Times::default());
         let view = View::<Reads>::new(&state);
         let event = scope.spawn(|| cache.observe(TypeId::of::<ConfigMap>(), &object));
         let seen = view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"));

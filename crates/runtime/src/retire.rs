@@ -1,0 +1,145 @@
+//! Deletes a resource that had its time, as its operator says: exactly the version that the operator saw, not before the API
+//! server's clock agrees, and not too many at once.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use kubewright_core::children::Retire;
+use kubewright_core::observed::decode_identity;
+use kubewright_core::time::Moments;
+use kubewright_core::{Class, Timestamp};
+use tokio::time::Instant;
+
+use crate::apply::Left;
+use crate::error::ApiError;
+use crate::events::Tone;
+use crate::reconcile::Run;
+
+/// What became of it.
+pub(crate) enum Retired {
+    /// It is gone, or goes.
+    Gone,
+    /// It stays for now.
+    Kept(Kept),
+}
+
+/// Why it stays for now.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// It changed meanwhile: look again soon.
+    pub(crate) changed: bool,
+    /// What the API server did not want.
+    pub(crate) failed: Option<Left>,
+}
+
+/// The API server's clock as it was last seen. It says whole seconds.
+#[derive(Debug, Default)]
+pub(crate) struct ServerClock(Mutex<Option<(Instant, Timestamp)>>);
+
+/// How long a look at the clock does: that of this machine may stand still meanwhile.
+const FRESH: Duration = Duration::from_mins(1);
+/// The server's clock says whole seconds, and an answer takes its time.
+const DOUBT: Duration = Duration::from_secs(3);
+/// The shortest and the longest wait for the server's clock.
+const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_mins(1));
+
+impl ServerClock {
+    fn saw(&self, at: Timestamp) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), at));
+    }
+
+    /// What it says at most now, where that was seen lately.
+    fn at_most(&self) -> Option<Timestamp> {
+        let (seen, at) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let passed = Some(seen.elapsed()).filter(|passed| *passed < FRESH)?;
+        Some(at + passed + DOUBT)
+    }
+}
+
+/// How long to wait until a clock that says `now` says `moment`; `None` where it does.
+fn until(moment: Timestamp, now: Timestamp) -> Option<Duration> {
+    (now < moment).then(|| Duration::try_from(moment.duration_since(now)).unwrap_or_default().clamp(WAITS.0, WAITS.1))
+}
+
+impl Run<'_> {
+    /// Deletes the resource, if it has had its time and may be deleted now.
+    pub(crate) async fn retire(&self, retire: Option<&Retire>, moments: Moments) -> Retired {
+        let Some(retire) = retire else {
+            self.engine.brake.forget(self.key);
+            return Retired::Kept(Kept::default());
+        };
+        let moment = moments.past;
+        if let Some(wait) = moment.zip(self.engine.server_clock.at_most()).and_then(|(moment, now)| until(moment, now)) {
+            return self.later(wait);
+        }
+        if let Err(held) = self.engine.brake.allows(self.key) {
+            if let Some(waiting) = held.tell {
+                tracing::warn!(waiting, "more resources have had their time than may be deleted in a minute; the others wait");
+            }
+            return self.later(held.wait);
+        }
+        let retired = self.retire_now(retire, moment).await;
+        if !matches!(retired, Retired::Gone) {
+            self.engine.brake.came_to_nothing();
+        }
+        retired
+    }
+
+    async fn retire_now(&self, retire: &Retire, moment: Option<Timestamp>) -> Retired {
+        let (kind, key) = (&self.owner.kind, &self.key.key);
+        let (answer, date) = match self.engine.api.look(kind, key).await {
+            Ok(answer) => answer,
+            Err(error) => return self.not_deleted(&error),
+        };
+        // An edit that no watch has shown yet wins.
+        if !decode_identity(&answer).is_ok_and(|(_, uid, version)| *uid == *self.owner.uid && version == self.parent.version) {
+            return Retired::Kept(Kept { changed: true, failed: None });
+        }
+        match (moment, date) {
+            (None, _) => {}
+            (Some(moment), Some(now)) => {
+                self.engine.server_clock.saw(now);
+                if let Some(wait) = until(moment, now) {
+                    tracing::info!(controller = self.running.name, resource = %key, %moment, server = %now, "not yet, by the API server's clock");
+                    return self.later(wait);
+                }
+            }
+            (Some(_), None) => return self.left(Class::Transient, "the API server does not say what time it is".to_owned()),
+        }
+        match self.engine.api.delete(kind, key, &self.owner.uid, self.parent.version).await {
+            Ok(()) => {
+                let Retire { reason, message } = retire;
+                tracing::info!(controller = self.running.name, resource = %key, reason, message, "deleted: it has had its time");
+                self.engine.metrics.wrote(self.running.name, &kind.kind, "delete");
+                // Only now is it true.
+                self.engine.events.tell(&self.owner, Tone::Normal, reason, message);
+                Retired::Gone
+            }
+            Err(error) => self.not_deleted(&error),
+        }
+    }
+
+    fn not_deleted(&self, error: &ApiError) -> Retired {
+        if error.is_not_found() {
+            return Retired::Gone;
+        }
+        if error.is_identity_conflict() {
+            return Retired::Kept(Kept { changed: true, failed: None });
+        }
+        self.heed(error);
+        self.left(error.class(), error.to_string())
+    }
+
+    fn left(&self, class: Class, message: String) -> Retired {
+        let name = format!("this {}", self.owner.kind);
+        Retired::Kept(Kept { changed: false, failed: Some(Left { name, class, message }) })
+    }
+
+    fn later(&self, wait: Duration) -> Retired {
+        self.engine.queue.add_after(self.key.clone(), wait);
+        Retired::Kept(Kept::default())
+    }
+}
+
+#[cfg(test)]
+mod tests;
