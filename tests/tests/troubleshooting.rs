@@ -1,0 +1,94 @@
+//! `docs/previews/troubleshooting.md` explains every reason that a PreviewEnvironment can show, and no other.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kubewright::core::reason;
+
+/// Words in CamelCase in the operator's source that are no reasons of its own.
+const WORDS: [&str; 10] = [
+    // What others say, and we read.
+    "False",
+    "True",
+    "Inactive",
+    "Running",
+    "NewReplicaSetAvailable",
+    "ResolvedRefs",
+    // Kinds, and values of fields.
+    "ClusterIP",
+    "Gateway",
+    "PathPrefix",
+    "Prefix",
+];
+
+/// Reasons of the framework for kinds that a preview does not own.
+const OF_OTHERS: [&str; 2] = [reason::JOB_FAILED, reason::NO_LOAD_BALANCER];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// The source of the operator without its tests and samples.
+fn sources(folder: &Path, into: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if !path.ends_with("samples.rs") {
+            let text = fs::read_to_string(path).unwrap();
+            into.push(text.split("#[cfg(test)]").next().unwrap().to_owned());
+        }
+    }
+}
+
+/// Texts in quotes that are one word of letters, beginning with a capital one and not all in capitals.
+fn words(source: &str) -> Vec<&str> {
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let quoted = code.flat_map(|line| line.split('"').skip(1).step_by(2));
+    let is_word = |text: &&str| {
+        text.starts_with(|c: char| c.is_ascii_uppercase())
+            && text.chars().all(|c| c.is_ascii_alphabetic())
+            && text.contains(|c: char| c.is_ascii_lowercase())
+    };
+    quoted.filter(is_word).collect()
+}
+
+#[test]
+fn every_reason_is_explained_and_nothing_else_is() {
+    let mut files = Vec::new();
+    sources(&root().join("crates/operator/src/preview"), &mut files);
+    files.push(fs::read_to_string(root().join("crates/operator/src/naming.rs")).unwrap());
+    let own = files.iter().flat_map(|source| words(source)).filter(|word| !WORDS.contains(word));
+    // The types of conditions have chapters.
+    let chapters = ["RouteAccepted", "Suspended"];
+    let of_framework = reason::ALL.iter().map(|(name, _)| *name).filter(|name| !OF_OTHERS.contains(name));
+    let reasons: BTreeSet<&str> = own.filter(|word| !chapters.contains(word)).chain(of_framework).collect();
+    assert!(reasons.len() > 15, "{reasons:?}");
+
+    let page = fs::read_to_string(root().join("docs/previews/troubleshooting.md")).unwrap();
+    let explained: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
+    let missing: Vec<_> = reasons.iter().filter(|reason| !explained.contains(reason)).collect();
+    assert!(
+        missing.is_empty(),
+        "{missing:?} have no entry: write `### `REASON`` in docs/previews/troubleshooting.md with what to do, or put what is no \
+         reason into WORDS here"
+    );
+    let unknown: Vec<_> = explained.iter().filter(|reason| !reasons.contains(*reason)).collect();
+    assert!(unknown.is_empty(), "{unknown:?} are explained in docs/previews/troubleshooting.md, and nothing says them");
+    for chapter in chapters {
+        assert!(page.contains(&format!("\n## {chapter}\n")), "the condition {chapter} has no chapter");
+    }
+}
+
+#[test]
+fn no_reason_is_explained_in_nothing_but_its_heading() {
+    let page = fs::read_to_string(root().join("docs/previews/troubleshooting.md")).unwrap();
+    for section in page.split("\n### ").skip(1) {
+        let (heading, rest) = section.split_once('\n').unwrap();
+        let words = rest.split("\n## ").next().unwrap().trim();
+        assert!(words.len() > 40, "{heading}: {words:?}");
+    }
+}
