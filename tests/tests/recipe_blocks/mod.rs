@@ -73,6 +73,11 @@ impl Block {
         documents.into_iter().map(|document| document.value).collect()
     }
 
+    /// The variables that the scripts of its first document have.
+    pub(crate) fn variables(&self) -> BTreeMap<String, String> {
+        fill::variables(&self.filled()[0])
+    }
+
     /// Every PreviewEnvironment that comes of it: a document, part of a template, or what a script applies.
     pub(crate) fn previews(&self) -> Vec<Value> {
         let mut previews = Vec::new();

@@ -1,0 +1,155 @@
+//! The scripts of the recipes for GitHub Actions and GitLab CI do what they say: they are run as they stand on the page, with a real
+//! `kubectl`, with the rights of the account that the page on previews gives them, while the operator is at work. Only what talks to the
+//! Git host is left out.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod recipe_blocks;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::api::{Patch, PatchParams};
+use kubewright::testing::assets::{Assets, Binary, Environment};
+use kubewright::testing::control_plane::Spec;
+use kubewright::testing::home::Home;
+use kubewright::testing::progress;
+use operator_api::preview::PreviewEnvironment;
+use recipe_blocks::{Block, blocks_of};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::cluster::{Sandbox, kubeconfig_of};
+
+/// Which account the page gives a CI.
+const ACCOUNT: &str = "preview-ci";
+
+/// A machine of a CI: a folder, `kubectl`, and a kubeconfig with the rights of the account.
+struct Runner {
+    folder: TempDir,
+    kubectl: PathBuf,
+    kubeconfig: PathBuf,
+}
+
+impl Runner {
+    async fn new(sandbox: &Sandbox) -> Self {
+        for document in blocks_of("README.md").iter().flat_map(Block::written) {
+            match document["kind"].as_str().unwrap() {
+                "ServiceAccount" => give::<ServiceAccount>(sandbox, document).await,
+                "Role" => give::<Role>(sandbox, document).await,
+                "RoleBinding" => give::<RoleBinding>(sandbox, document).await,
+                _ => {}
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = kubeconfig_of(sandbox.cluster(), sandbox.namespace(), ACCOUNT, folder.path()).await;
+        let environment = Environment::from_process();
+        let home = Home::from_environment(&environment).unwrap();
+        let progress = progress::detect();
+        let assets = Assets::locate(&environment, &home, &Spec::new("any").wanted(), progress.as_ref()).unwrap();
+        Self { folder, kubectl: assets.path(Binary::Kubectl).unwrap().to_owned(), kubeconfig }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs a script as a CI does: the first command that fails ends it.
+    async fn run(&self, script: String, variables: &BTreeMap<String, String>) {
+        let path = format!("{}:{}", self.kubectl.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("bash");
+        command.args(["-e", "-o", "pipefail", "-c", &script]).current_dir(self.folder.path());
+        command.env_clear().env("PATH", path).env("HOME", self.folder.path()).envs(variables);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{script}\n\nsays: {}", String::from_utf8_lossy(&said));
+    }
+}
+
+/// Applies an object of the page in the namespace of the test.
+async fn give<K: tests::cluster::Namespaced + DeserializeOwned>(sandbox: &Sandbox, mut object: Value) {
+    object["metadata"]["namespace"] = sandbox.namespace().into();
+    for subject in object["subjects"].as_array_mut().into_iter().flatten() {
+        subject["namespace"] = sandbox.namespace().into();
+    }
+    let object: K = serde_json::from_value(object).unwrap();
+    sandbox.create(&object).await;
+}
+
+/// Gives the Ingress of the preview an address, as its controller would.
+async fn serve(sandbox: &Sandbox, name: &str) {
+    sandbox.until(name, "is there", |_: &Ingress| true).await;
+    let status = json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } } });
+    sandbox.api::<Ingress>().patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+}
+
+fn lines(path: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(path).unwrap();
+    text.lines().map(|line| line.split_once('=').unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workflow_for_github_makes_a_preview_waits_for_its_url_and_deletes_it() {
+    let sandbox = Sandbox::new("github").await;
+    let _operator = sandbox.operate().await;
+    let runner = Runner::new(&sandbox).await;
+    let workflow = &blocks_of("github-actions.md")[0];
+    let mut variables = workflow.variables();
+    let (output, environment) = (runner.path("output"), runner.path("environment"));
+    for (name, value) in [
+        ("NAMESPACE", sandbox.namespace().to_owned()),
+        ("PREVIEW_KUBECONFIG", fs::read_to_string(&runner.kubeconfig).unwrap()),
+        ("RUNNER_TEMP", runner.folder.path().display().to_string()),
+        ("GITHUB_OUTPUT", output.display().to_string()),
+        ("GITHUB_ENV", environment.display().to_string()),
+    ] {
+        variables.insert(name.to_owned(), value);
+    }
+    let jobs = workflow.filled().remove(0)["jobs"].clone();
+    let step = |job: &str, name: &str| {
+        let steps = jobs[job]["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["name"] == name).unwrap()["run"].as_str().unwrap().to_owned()
+    };
+    runner.run(step("preview", "Log in to the cluster"), &variables).await;
+    variables.extend(lines(&environment));
+    runner.run(step("preview", "Apply the preview"), &variables).await;
+    serve(&sandbox, "pr-17").await;
+    runner.run(step("preview", "Wait until it shows this commit"), &variables).await;
+    assert_eq!(lines(&output)["url"], "https://pr-17.preview.example.com");
+    runner.run(step("preview", "Say why it does not"), &variables).await;
+    runner.run(step("remove", "Delete the preview"), &variables).await;
+    sandbox.gone::<PreviewEnvironment>("pr-17").await;
+    // A pull request that never had one is closed, too.
+    runner.run(step("remove", "Delete the preview"), &variables).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pipeline_for_gitlab_makes_a_preview_waits_for_its_url_and_deletes_it() {
+    let sandbox = Sandbox::new("gitlab").await;
+    let _operator = sandbox.operate().await;
+    let runner = Runner::new(&sandbox).await;
+    let pipeline = &blocks_of("gitlab-ci.md")[0];
+    let mut variables = pipeline.variables();
+    // GitLab gives a job a kubeconfig with a context for each agent.
+    let mut config: Value = serde_json::from_str(&fs::read_to_string(&runner.kubeconfig).unwrap()).unwrap();
+    config["contexts"][0]["name"] = variables["AGENT"].clone().into();
+    config["current-context"] = "".into();
+    fs::write(&runner.kubeconfig, config.to_string()).unwrap();
+    variables.insert("KUBECONFIG".into(), runner.kubeconfig.display().to_string());
+    variables.insert("NAMESPACE".into(), sandbox.namespace().into());
+    variables.insert("CI_JOB_STATUS".into(), "failed".into());
+    let written = pipeline.filled().remove(0);
+    let script = |job: &str, key: &str| {
+        written[job][key].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+    };
+    let (run, served) = (runner.run(script("preview", "script"), &variables), serve(&sandbox, "mr-17"));
+    tokio::join!(run, served);
+    assert_eq!(lines(&runner.path("preview.env"))["PREVIEW_URL"], "https://mr-17.preview.example.com");
+    runner.run(script("preview", "after_script"), &variables).await;
+    runner.run(script("remove", "script"), &variables).await;
+    sandbox.gone::<PreviewEnvironment>("mr-17").await;
+}
