@@ -18,7 +18,7 @@ use crate::{labels, names, shard};
 /// A hash of an object as the operator built it. It lasts as long as the process: another build of the program may
 /// serialise the same object in another order, and a `HashMap` in it is in another order each time. Two equal prints
 /// of one child mean the same object; two different ones mean nothing yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Print(u64);
 
 /// One object exactly as it should be applied.

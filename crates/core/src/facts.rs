@@ -25,6 +25,12 @@ impl Facts {
         self.0.push(Box::new(fact));
     }
 
+    /// Whether nothing was told.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value of this type, if one was told.
     #[must_use]
     pub fn get<T: 'static>(&self) -> Option<&T> {

@@ -29,6 +29,12 @@ pub fn of(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
 }
 
+/// Hashes what is put into it, one after the other.
+#[must_use]
+pub fn hasher() -> impl std::hash::Hasher {
+    xxhash_rust::xxh3::Xxh3::new()
+}
+
 /// The hash of `bytes` for those who know the seed.
 #[must_use]
 pub fn seeded(bytes: &[u8], seed: u64) -> u64 {

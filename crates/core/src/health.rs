@@ -3,7 +3,7 @@
 //! Only `.status`, the generation and what we want are looked at; nothing is asked of the cluster. [`of`] judges a child, for the
 //! conditions of its owner; [`of_object`] any object, for whoever shows it.
 
-use k8s_openapi::api::apps::v1::{DaemonSetStatus, DeploymentStatus, StatefulSetStatus};
+use k8s_openapi::api::apps::v1::{DaemonSetStatus, StatefulSetStatus};
 use k8s_openapi::api::batch::v1::JobStatus;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimStatus, PodStatus, ServiceStatus};
 use serde::Deserialize;
@@ -69,6 +69,16 @@ struct AnyCondition {
 struct AnyStatus {
     observed_generation: Option<i64>,
     conditions: Vec<AnyCondition>,
+}
+
+/// The pods of a Deployment.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Counted {
+    replicas: Option<i32>,
+    ready_replicas: Option<i32>,
+    updated_replicas: Option<i32>,
+    available_replicas: Option<i32>,
 }
 
 /// Whether a kind has a `.status` that anybody reads. Of the others only metadata is watched.
@@ -163,12 +173,12 @@ fn replicas(ready: i32, wanted: i32) -> String {
 }
 
 fn deployment(of: &Subject<'_>, any: &AnyStatus, behind: bool) -> Health {
-    let status: DeploymentStatus = of.status().unwrap_or_default();
+    let status: Counted = of.status().unwrap_or_default();
     let wanted = (of.wanted)().replicas.or(status.replicas).unwrap_or(1);
     let available = status.available_replicas.unwrap_or(0);
     let message = replicas(status.ready_replicas.unwrap_or(0).min(wanted), wanted);
     let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
-    if behind || status.observed_generation.is_none() {
+    if behind || any.observed_generation.is_none() {
         return Health::progressing(
             reason::PROGRESSING,
             format!("{message}: the Deployment controller has not seen the change yet"),

@@ -75,13 +75,13 @@ impl Run<'_> {
     /// What the resource asks for cannot work, and was told why.
     async fn refused(&self, invalid: Invalid, kept: Kept) -> End {
         let Invalid { reason, message, .. } = invalid;
-        self.engine.events.warn(&self.owner, reason, &message);
+        self.warn(reason, &message);
         let end = match kept {
             Kept { failed: Some(left), .. } => End::Failed(left.class),
             Kept { changed: true, .. } => End::Waits,
             Kept { .. } => End::Parked,
         };
-        let told = self.tell(Observation { children: &[], facts: Facts::NONE }, Verdict::Stalled(reason, message)).await;
+        let told = self.tell(Observation { children: &[], facts: Facts::NONE }, Verdict::Stalled(reason, message), None).await;
         told.unwrap_or(end)
     }
 
@@ -152,12 +152,18 @@ impl Run<'_> {
             .map(|((desired, observed), outcome)| ChildState { desired, observed: observed.as_deref(), outcome })
             .collect();
         let of = Observation { children: &states, facts };
+        let end = end_of(applied);
+        // Who fails or waits comes again for that, whatever is told.
+        let inputs = if end == End::Done { self.inputs(of) } else { None };
+        if inputs.is_some_and(|inputs| self.has_told(inputs)) {
+            return End::Done;
+        }
         let derived = with_left(verdict(&self.running.kind, &states), &applied.left);
-        let (verdict, end) = match self.judge(of, derived, end_of(applied)) {
+        let (verdict, end) = match self.judge(of, derived, end) {
             Ok(judged) => judged,
             Err(error) => return self.failed(&format!("there is no verdict: {error}")),
         };
-        match self.tell(of, verdict).await {
+        match self.tell(of, verdict, inputs.filter(|_| end == End::Done)).await {
             // Who has failed at more than the status comes again for that.
             None | Some(End::Waits) if end != End::Done => end,
             told => told.unwrap_or(end),
@@ -172,7 +178,7 @@ impl Run<'_> {
             && failed
         {
             tracing::warn!(controller = self.running.name, resource = %self.key.key, reason, message, "not reconciled");
-            self.engine.events.warn(&self.owner, reason, message);
+            self.warn(reason, message);
         }
         let stalled_by = if let Verdict::Stalled(reason, _) = derived { Some(reason) } else { None };
         let verdict = self.running.controller.verdict(&*self.parent.object, of, derived)?;
@@ -183,7 +189,7 @@ impl Run<'_> {
             }
             // What failed or waits comes again for that, whatever the operator says.
             Verdict::Stalled(reason, message) if end == End::Done && stalled_by != Some(*reason) => {
-                self.engine.events.warn(&self.owner, reason, message);
+                self.warn(reason, message);
                 End::Parked
             }
             _ => end,
@@ -192,12 +198,12 @@ impl Run<'_> {
     }
 
     /// Reports and writes the status; `None` when that worked.
-    pub(crate) async fn tell(&self, of: Observation<'_>, verdict: Verdict) -> Option<End> {
+    pub(crate) async fn tell(&self, of: Observation<'_>, verdict: Verdict, inputs: Option<Inputs>) -> Option<End> {
         let report = match self.running.controller.report(&*self.parent.object, of) {
             Ok(report) => report,
             Err(error) => return Some(self.failed(&format!("the status cannot be written as JSON: {error}"))),
         };
-        self.write_status(report, &verdict).await
+        self.write_status(report, &verdict, inputs).await
     }
 
     /// An API server that asks to be left alone for a while is: see when this resource comes again.
@@ -209,7 +215,7 @@ impl Run<'_> {
 
     fn failed(&self, defect: &str) -> End {
         tracing::error!(resource = %self.key.key, controller = self.running.name, defect, "a defect in the operator");
-        self.engine.events.warn(&self.owner, reason::INTERNAL, defect);
+        self.warn(reason::INTERNAL, defect);
         End::Failed(Class::Bug)
     }
 
@@ -220,7 +226,7 @@ impl Run<'_> {
             Ok(status) => Report { status: Arc::unwrap_or_clone(status), conditions: Vec::new() },
             Err(_) => return end,
         };
-        let _ = self.write_status(report, &Verdict::Progressing(reason::INTERNAL, defect.to_owned())).await;
+        let _ = self.write_status(report, &Verdict::Progressing(reason::INTERNAL, defect.to_owned()), None).await;
         end
     }
 }

@@ -1,11 +1,12 @@
 //! Writes the status of a resource: only when it changed, only from what was observed.
 
+use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use kubewright_core::condition::{Condition, STANDARD, Verdict, merge, warnings};
 use kubewright_core::observed::decode_identity;
-use kubewright_core::registry::Report;
+use kubewright_core::registry::{Observation, Report};
 use kubewright_core::{Class, hash};
 use serde_json::Value;
 
@@ -13,12 +14,41 @@ use crate::cache::parents::Parent;
 use crate::events::Tone;
 use crate::reconcile::{End, Run};
 
+/// Hash of all that a status is made from: while that is the same, so is the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inputs(u64);
+
 impl Run<'_> {
-    /// Writes the status if it says something new; `None` when all is well.
-    pub(crate) async fn write_status(&self, report: Report, verdict: &Verdict) -> Option<End> {
+    /// What the status is made from, where that can be told; what `build` told it cannot be hashed.
+    pub(crate) fn inputs(&self, of: Observation<'_>) -> Option<Inputs> {
+        let mut hasher = hash::hasher();
+        if !of.facts.is_empty() {
+            return None;
+        }
+        self.parent.add_to(&mut hasher)?;
+        of.children.iter().for_each(|child| child.add_to(&mut hasher));
+        Some(Inputs(hasher.finish().max(1)))
+    }
+
+    /// Whether the status is known to tell what it is made from.
+    pub(crate) fn has_told(&self, Inputs(inputs): Inputs) -> bool {
+        let (shown, ahead) = self.latest();
+        ahead.is_none() && shown.tells(inputs)
+    }
+
+    /// Warns of what went wrong. What the status was made from before that may come again, and end the warning: it is not taken
+    /// for known then.
+    pub(crate) fn warn(&self, reason: &str, message: &str) {
+        self.engine.events.warn(&self.owner, reason, message);
+        self.latest().0.settle(0);
+    }
+
+    /// Writes the status if it says something new; `None` when all is well. `inputs` is what it was made from, where the same
+    /// can only lead to the same again.
+    pub(crate) async fn write_status(&self, report: Report, verdict: &Verdict, inputs: Option<Inputs>) -> Option<End> {
         let key = &self.key.key;
         let (shown, ahead) = self.latest();
-        let told = told(&report, verdict, self.parent.generation());
+        let told = inputs.map_or_else(|| told(&report, verdict, self.parent.generation()), |Inputs(inputs)| inputs);
         if ahead.is_none() && shown.tells(told) {
             return None;
         }

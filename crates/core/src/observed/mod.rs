@@ -5,6 +5,7 @@
 
 mod decode;
 
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ pub struct ObservedChild {
 }
 
 /// The controller ownerReference of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ControllerRef {
     /// The owner's kind and API group as Kubernetes writes them: `Echo.example.com`, `ConfigMap`; see [`KindInfo::is`].
     pub kind: Box<str>,
@@ -125,18 +126,18 @@ impl ObservedChild {
     /// Whether a resource that owns both would decide or report differently: the predicate on watch events.
     #[must_use]
     pub fn differs(&self, before: &Self) -> bool {
-        self.uid != before.uid
-            || self.deleting != before.deleting
-            || self.generation != before.generation
-            || self.desired_hash != before.desired_hash
-            || self.entry.hash() != before.entry.hash()
-            || self.controller != before.controller
-            || self.status.as_deref().map(RawValue::get) != before.status.as_deref().map(RawValue::get)
+        self.shown() != before.shown()
+    }
+
+    /// All that decides what a resource that owns it does and reports.
+    fn shown(&self) -> impl PartialEq + Hash + '_ {
+        let status = self.status.as_deref().map(RawValue::get);
+        (&self.uid, self.deleting, self.generation, self.desired_hash, self.entry.hash(), &self.controller, status)
     }
 }
 
 /// What became of one desired child in a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It exists as we want it.
     InSync,
@@ -156,7 +157,7 @@ pub enum Outcome {
 }
 
 /// Who holds a name that we wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// The object is controlled by this owner.
     Controller(Arc<ControllerRef>),
@@ -176,6 +177,11 @@ pub struct ChildState<'a> {
 }
 
 impl ChildState<'_> {
+    /// Adds to `hasher` all that a status and a verdict can depend on.
+    pub fn add_to(&self, hasher: &mut impl Hasher) {
+        (self.desired.print(), self.observed.map(ObservedChild::shown), self.outcome).hash(hasher);
+    }
+
     /// `.status` as an `S`, when it exists and has that form.
     #[must_use]
     pub fn status<S: DeserializeOwned>(&self) -> Option<S> {

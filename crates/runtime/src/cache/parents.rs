@@ -1,5 +1,6 @@
 //! The custom resources of one controller, typed.
 
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +20,7 @@ pub(crate) struct Parent {
     pub(crate) version: u64,
     /// When its spec was last changed, in seconds; [`UNKNOWN`] where nothing says so.
     changed_at: i64,
-    /// Hash of the report that its status tells already; 0 while that is not known.
+    /// Hash of what its status tells already: of the report, or of all that it was made from; 0 while that is not known.
     settled: AtomicU64,
 }
 
@@ -64,14 +65,22 @@ impl Parent {
         self.object.meta().generation
     }
 
-    /// Whether its status is known to tell this report.
-    pub(crate) fn tells(&self, report: u64) -> bool {
-        self.settled.load(Ordering::Relaxed) == report
+    /// Whether its status is known to tell this.
+    pub(crate) fn tells(&self, told: u64) -> bool {
+        self.settled.load(Ordering::Relaxed) == told
     }
 
-    /// Its status tells this report.
-    pub(crate) fn settle(&self, report: u64) {
-        self.settled.store(report, Ordering::Relaxed);
+    /// Its status tells this; 0 for what is not known.
+    pub(crate) fn settle(&self, told: u64) {
+        self.settled.store(told, Ordering::Relaxed);
+    }
+
+    /// Adds to `hasher` all that a status can depend on. The generation stands for the spec; without one there is nothing that
+    /// does.
+    pub(crate) fn add_to(&self, hasher: &mut impl Hasher) -> Option<()> {
+        let meta = self.object.meta();
+        (meta.generation?, &meta.labels, &meta.annotations, &meta.finalizers).hash(hasher);
+        Some(())
     }
 
     fn key(&self) -> (&str, &str) {

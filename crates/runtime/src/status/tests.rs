@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_body_util::BodyExt;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -39,8 +40,9 @@ fn whatever_a_status_says_is_in_the_hash() {
     assert_eq!(hashes[0], told(&report(1, Vec::new()), &ready("a"), Some(1)));
 }
 
-/// Makes one Deployment for each Page.
-struct Servers;
+/// Makes one Deployment for each Page; counts how often it is asked for a status.
+#[derive(Clone, Default)]
+struct Servers(Arc<AtomicUsize>);
 
 impl Operator for Servers {
     const NAME: &'static str = "servers";
@@ -55,6 +57,7 @@ impl Operator for Servers {
     }
 
     fn status(&self, _: &Page, _: &Observed<'_, Self::Owns>) -> PageStatus {
+        self.0.fetch_add(1, Ordering::Relaxed);
         PageStatus::default()
     }
 
@@ -149,7 +152,7 @@ fn feed(engine: &Arc<Engine>) -> Feed<Parents> {
 #[tokio::test(start_paused = true)]
 async fn a_status_that_changes_back_while_the_event_of_the_last_one_comes_is_written() {
     let server = Shared::default();
-    let engine = testing::engine(&Registry::new("test").with(Servers), server.api());
+    let engine = testing::engine(&Registry::new("test").with(Servers::default()), server.api());
     let shows = Arc::new(Mutex::new(feed(&engine)));
     let show = move |shown: Value| {
         shows.lock().unwrap().upsert(shown.to_string().as_bytes());
@@ -179,6 +182,44 @@ async fn a_status_that_changes_back_while_the_event_of_the_last_one_comes_is_wri
     let (ready, since) = server.ready();
     assert_eq!(ready, "False", "the Deployment is not available");
     assert!(!since.starts_with("2020"), "it is not since {since}: it was ready in between");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_is_built_again_exactly_when_something_changed_that_it_may_depend_on() {
+    let (server, servers) = (Shared::default(), Servers::default());
+    let engine = testing::engine(&Registry::new("test").with(servers.clone()), server.api());
+    let mut watch = feed(&engine);
+    engine.running(0).children[0].serve(true);
+    engine.start(0);
+    server.next();
+    watch.upsert(server.shown().to_string().as_bytes());
+    server.available(&engine, 1);
+    let run = async || {
+        let before = servers.0.load(Ordering::Relaxed);
+        assert_eq!(reconcile(&engine, &page()).await, End::Done);
+        servers.0.load(Ordering::Relaxed) - before
+    };
+    assert_eq!((run().await, run().await), (1, 1), "until the watch shows what was written");
+    let mut shown = server.shown();
+    watch.upsert(shown.to_string().as_bytes());
+    assert_eq!((run().await, run().await), (1, 0), "it is another one than was written, and known from then on");
+
+    shown["metadata"]["labels"] = json!({ "team": "blue" });
+    shown["metadata"]["resourceVersion"] = server.next().to_string().into();
+    watch.upsert(shown.to_string().as_bytes());
+    assert_eq!((run().await, run().await), (1, 0), "a label");
+
+    server.available(&engine, 0);
+    assert_eq!(run().await, 1, "a child's status");
+    watch.upsert(server.shown().to_string().as_bytes());
+    assert_eq!((run().await, run().await), (1, 0), "and the status of that");
+
+    let key = page();
+    let parent = engine.running(0).parents.get(&key.key).unwrap();
+    let owner = kubewright_core::registry::owner_of(engine.running(0).kind.clone(), &*parent.object);
+    let other = Run { engine: &engine, running: engine.running(0), key: &key, parent, owner };
+    other.warn("Trouble", "in between");
+    assert_eq!((run().await, run().await), (1, 0), "a warning, which is over");
 }
 
 /// Workers for one Page whose status is not found `times` times; gives what asks how often it was.
