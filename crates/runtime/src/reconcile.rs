@@ -18,6 +18,7 @@ use crate::engine::{BACKOFF, Engine, Running};
 use crate::error::ApiError;
 use crate::queue::WorkKey;
 use crate::retire::{Kept, Retired};
+use crate::status::Inputs;
 
 /// How a run ended.
 #[derive(Debug, PartialEq, Eq)]
