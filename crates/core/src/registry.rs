@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube_core::CustomResourceExt;
 use kube_core::object::HasStatus;
 use serde_json::{Value, json};
 
@@ -14,9 +15,9 @@ use crate::children::{ChildError, Owner, Parts, Retire, Stamp};
 use crate::condition::{Condition, Verdict};
 use crate::desired::Desired;
 use crate::facts::Facts;
-use crate::kind::{self, AnyObject, KindInfo, Kinds, ObjectKey, OwnedKind, ReadKind, ReadKinds};
+use crate::kind::{self, AnyObject, KindInfo, Kinds, Object, ObjectKey, OwnedKind, ReadKind, ReadKinds};
 use crate::observed::{ChildState, Observed};
-use crate::operator::{CustomResource, Invalid, Operator};
+use crate::operator::{CustomResource, Invalid, Operator, Sample};
 use crate::time::Moments;
 use crate::view::{Lookup, Query, Source, View};
 
@@ -25,6 +26,8 @@ use crate::view::{Lookup, Query, Source, View};
 pub struct Registry {
     name: &'static str,
     controllers: Vec<Arc<dyn Controller>>,
+    /// Kinds that no operator reconciles.
+    settings: Vec<Definition>,
 }
 
 /// A registry that cannot work.
@@ -33,8 +36,8 @@ pub enum RegistryError {
     /// Two operators have one name.
     #[error("two operators are named {0:?}; give each `const NAME` a value of its own")]
     SameName(&'static str),
-    /// Two operators reconcile one kind.
-    #[error("two operators reconcile {0}; a resource can have only one, or they undo each other's status")]
+    /// Two operators reconcile one kind, or it is defined twice.
+    #[error("{0} is there twice; a resource has one operator, or several undo each other's status, and one definition")]
     SameResource(String),
     /// A name that Kubernetes would refuse.
     #[error("{0:?} is not a DNS label (a-z, 0-9 and -, at most 63 characters); it becomes part of names and labels")]
@@ -79,6 +82,9 @@ pub enum RegistryError {
         /// The same, as its definition is named.
         resource: String,
     },
+    /// A kind is defined, and nobody does anything with it.
+    #[error("{0} is defined, and no operator reads or reconciles it; add it to `type Reads` of the operator that heeds it")]
+    Unread(String),
     /// A controller that does not exist was asked for.
     #[error("there is no controller {asked:?}; there are: {known}")]
     Unknown {
@@ -94,7 +100,7 @@ impl Registry {
     /// A DNS label; never change it once released.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
-        Self { name, controllers: Vec::new() }
+        Self { name, controllers: Vec::new(), settings: Vec::new() }
     }
 
     /// Adds an operator.
@@ -102,6 +108,26 @@ impl Registry {
     pub fn with<O: Operator>(mut self, operator: O) -> Self {
         self.controllers.push(Arc::new(Erased { operator }));
         self
+    }
+
+    /// Adds a kind that the program defines and no operator reconciles: one that operators read, such as settings in the cluster. Its
+    /// definition, samples and reference are generated as those of the others are; rights follow from who reads it.
+    #[must_use]
+    pub fn with_definition<K: Object + CustomResourceExt>(mut self, samples: &[Sample<K>]) -> Self {
+        let samples = samples.iter().map(AnySample::of).collect();
+        self.settings.push(Definition { kind: KindInfo::of::<K>(), crd: K::crd(), samples });
+        self
+    }
+
+    /// All kinds that the program defines: those of its operators, and then the others.
+    #[must_use]
+    pub fn definitions(&self) -> Vec<Definition> {
+        let own = |controller: &Arc<dyn Controller>| Definition {
+            kind: controller.resource(),
+            crd: controller.crd(),
+            samples: controller.samples(),
+        };
+        self.controllers.iter().map(own).chain(self.settings.iter().cloned()).collect()
     }
 
     /// The program's name.
@@ -128,7 +154,8 @@ impl Registry {
             let found = found.ok_or_else(|| RegistryError::Unknown { asked: asked.clone(), known: known() })?;
             controllers.push(Arc::clone(found));
         }
-        Ok(Self { name: self.name, controllers })
+        let settings = self.settings.iter().filter(|definition| is_read(definition, &controllers)).cloned().collect();
+        Ok(Self { name: self.name, controllers, settings })
     }
 
     /// The controller of a kind.
@@ -160,8 +187,22 @@ impl Registry {
             check_status(&resource, &controller.crd())?;
             check_kinds(&**controller)?;
         }
+        let resources: Vec<String> = self.definitions().iter().map(|definition| definition.kind.resource()).collect();
+        for (definition, earlier) in self.settings.iter().zip(self.controllers.len()..) {
+            let resource = definition.kind.resource();
+            if resources[..earlier].contains(&resource) {
+                return Err(RegistryError::SameResource(resource));
+            }
+            if !is_read(definition, &self.controllers) {
+                return Err(RegistryError::Unread(resource));
+            }
+        }
         Ok(())
     }
+}
+
+fn is_read(definition: &Definition, by: &[Arc<dyn Controller>]) -> bool {
+    by.iter().any(|controller| controller.reads().iter().any(|read| read.info == definition.kind))
 }
 
 /// One kind in two versions may be owned by two controllers: each prunes what its own resources have.
@@ -199,6 +240,17 @@ fn check_status(resource: &str, crd: &CustomResourceDefinition) -> Result<(), Re
     Ok(())
 }
 
+/// A kind that the program defines.
+#[derive(Clone, Debug)]
+pub struct Definition {
+    /// Its names.
+    pub kind: KindInfo,
+    /// Its `CustomResourceDefinition`.
+    pub crd: CustomResourceDefinition,
+    /// Examples.
+    pub samples: Vec<AnySample>,
+}
+
 /// A sample whose type was forgotten.
 #[derive(Clone, Debug)]
 pub struct AnySample {
@@ -208,6 +260,16 @@ pub struct AnySample {
     pub about: &'static str,
     /// The resource as JSON, without a status.
     pub body: Value,
+}
+
+impl AnySample {
+    fn of<R: Object>(sample: &Sample<R>) -> Self {
+        let mut body = serde_json::to_value(&sample.resource).unwrap_or(Value::Null);
+        if let Some(object) = body.as_object_mut() {
+            object.remove("status");
+        }
+        Self { name: sample.name, about: sample.about, body }
+    }
 }
 
 /// What is the same for all children of a program.
@@ -376,14 +438,7 @@ impl<O: Operator> Controller for Erased<O> {
     }
 
     fn samples(&self) -> Vec<AnySample> {
-        let any = |sample: crate::operator::Sample<O::Resource>| {
-            let mut body = serde_json::to_value(&sample.resource).unwrap_or(Value::Null);
-            if let Some(object) = body.as_object_mut() {
-                object.remove("status");
-            }
-            AnySample { name: sample.name, about: sample.about, body }
-        };
-        O::samples().into_iter().map(any).collect()
+        O::samples().iter().map(AnySample::of).collect()
     }
 
     fn decode(&self, json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {

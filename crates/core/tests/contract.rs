@@ -224,6 +224,22 @@ fn a_child_of_an_optional_kind_is_a_question_whether_that_is_served() {
     assert_eq!(children("routed"), ["routes.other.example.com"]);
 }
 
+#[test]
+fn a_kind_that_is_defined_is_read_by_somebody_and_defined_once() {
+    let registry = || Registry::new("test").with(Declares::<(ConfigMap,), (Route,)>(PhantomData));
+    let defined = registry().with_definition::<Route>(&[]);
+    assert_eq!(defined.check(), Ok(()));
+    let names: Vec<String> = defined.definitions().iter().map(|definition| definition.kind.resource()).collect();
+    assert_eq!(names, ["pages.test.example.com", "routes.other.example.com"]);
+    let twice = |resource: &str| Err(RegistryError::SameResource(resource.to_owned()));
+    assert_eq!(defined.with_definition::<Route>(&[]).check(), twice("routes.other.example.com"));
+    assert_eq!(registry().with_definition::<Page>(&[]).check(), twice("pages.test.example.com"));
+    let unread = Registry::new("test").with(Pages).with_definition::<Route>(&[]);
+    assert_eq!(unread.check(), Err(RegistryError::Unread("routes.other.example.com".to_owned())));
+    let others = registry().with(Pages).with_definition::<Route>(&[]);
+    assert_eq!(others.only(&["pages".to_owned()]).unwrap().definitions().len(), 1, "nobody reads it who is left");
+}
+
 /// ConfigMaps that are ours.
 struct Ours;
 

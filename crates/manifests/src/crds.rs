@@ -2,6 +2,7 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kubewright_core::Registry;
+use kubewright_core::registry::Definition;
 use serde_json::{Map, Value};
 
 use crate::artifact::{Artifact, Error, Options, distinct, written};
@@ -16,13 +17,12 @@ pub const CLIENT_SIDE_APPLY_LIMIT: usize = 262_144;
 /// # Errors
 /// The first [`Error`].
 pub fn crds(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
-    let file = |controller: &std::sync::Arc<dyn kubewright_core::registry::Controller>| {
-        let info = controller.resource();
-        let path = format!("crds/{}_{}.yaml", info.group, info.plural);
-        let text = written(&path, &definition(&controller.crd())?)?;
+    let file = |Definition { kind, crd, .. }: &Definition| {
+        let path = format!("crds/{}_{}.yaml", kind.group, kind.plural);
+        let text = written(&path, &definition(crd)?)?;
         Ok(options.file(path, "", &[text]))
     };
-    distinct(registry.controllers().iter().map(file).collect::<Result<_, Error>>()?)
+    distinct(registry.definitions().iter().map(file).collect::<Result<_, Error>>()?)
 }
 
 /// A definition as JSON, without what says nothing.

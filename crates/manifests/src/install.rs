@@ -20,8 +20,8 @@ const TERMINATION_GRACE_SECONDS: u32 = 30;
 /// The first [`Error`].
 pub fn install(registry: &Registry, options: &Options) -> Result<Artifact, Error> {
     let mut documents = vec![written(PATH, &namespace(registry, options))?];
-    for controller in registry.controllers() {
-        documents.push(written(PATH, &crds::definition(&controller.crd())?)?);
+    for definition in registry.definitions() {
+        documents.push(written(PATH, &crds::definition(&definition.crd)?)?);
     }
     documents.extend(rbac::documents(registry, options)?);
     documents.push(

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`crds`](mod@crds) | `crds/<group>_<plural>.yaml` |
 //! | [`rbac`](mod@rbac) | `rbac/*.yaml`: a ServiceAccount, and for each controller the rights that its declaration needs |
-//! | [`samples`](mod@samples) | `samples/*.yaml` |
+//! | [`samples`](mod@samples) | `samples/*.yaml`, and `samples/settings/*.yaml` for kinds that no operator reconciles |
 //! | [`reference`](mod@reference) | `docs/api/*.md`: every field of every custom resource |
 //! | [`install`](mod@install) | `install.yaml`: all that a cluster needs to run the operator |
 //! | [`check`](mod@check) | what differs between these files and those on disk |

@@ -92,7 +92,7 @@ pub(super) fn up(spec: &Spec) -> ControlPlane {
 }
 
 fn our_definitions() -> Vec<CustomResourceDefinition> {
-    operator::registry().controllers().iter().map(|controller| controller.crd()).collect()
+    operator::registry().definitions().into_iter().map(|definition| definition.crd).collect()
 }
 
 /// What a process does once: choose a cryptography provider, and show logs where `RUST_LOG` asks for them.

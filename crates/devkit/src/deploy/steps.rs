@@ -84,7 +84,7 @@ impl Plan {
             images: sample_images::of(registry)?.into_iter().filter(|image| facts.images.contains(image)).collect(),
             deployment: registry.name().to_owned(),
             namespace: options.system_namespace_of(registry),
-            definitions: registry.controllers().iter().map(|controller| controller.resource().resource()).collect(),
+            definitions: registry.definitions().iter().map(|definition| definition.kind.resource()).collect(),
             timeout: arguments.timeout,
             manager: registry.name(),
         })

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use kubewright_manifests::Artifact;
+use kubewright_manifests::{Artifact, samples};
 use kubewright_testing::control_plane::{ControlPlane, Health, Spec};
 
 pub use error::DevError;
@@ -26,7 +26,7 @@ use self::turn::Turn;
 use crate::arguments::DevArguments;
 use crate::cluster;
 use crate::error::Error;
-use crate::generate::{self, Scope};
+use crate::generate::{self, GenerateError, Scope};
 use crate::interrupt::{EXIT_CODE, Interrupt};
 use crate::invocation::{ask, feed};
 use crate::project::Project;
@@ -110,7 +110,8 @@ impl Session<'_> {
     }
 
     fn with(&self, operator: &mut Operator) -> Result<ExitCode, Error> {
-        let samples = self.apply(&generate::wanted(self.project, Scope::Samples)?)?;
+        let samples = samples::of_resources(&self.project.registry, &self.project.options).map_err(GenerateError::from)?;
+        let samples = self.apply(&samples)?;
         let samples = readiness::Resource::all_in(&samples).map_err(|source| DevError::Json { source })?;
         let ready = readiness::wait(self.control_plane, samples, operator, self.interrupt, self.deadline())?;
         if !ready {
@@ -145,8 +146,8 @@ impl Session<'_> {
     fn apply_crds(&self) -> Result<(), Error> {
         let crds = generate::wanted(self.project, Scope::Crds)?;
         self.apply(&crds)?;
-        let kinds = self.project.registry.controllers().iter().map(|controller| controller.resource().resource());
-        let names: Vec<String> = kinds.map(|resource| format!("crd/{resource}")).collect();
+        let definitions = self.project.registry.definitions();
+        let names: Vec<String> = definitions.iter().map(|definition| format!("crd/{}", definition.kind.resource())).collect();
         let mut wait = self.control_plane.kubectl();
         ask(wait.args(["wait", "--for=condition=Established", "--timeout=60s"]).args(&names))?;
         terminal::done(format_args!("{} CustomResourceDefinitions are established", names.len()));

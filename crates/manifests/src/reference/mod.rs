@@ -18,9 +18,8 @@ mod markdown;
 mod page;
 mod tree;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kubewright_core::Registry;
-use kubewright_core::registry::{AnySample, Controller};
+use kubewright_core::registry::{AnySample, Controller, Definition};
 use serde_json::Value;
 
 use crate::artifact::{Artifact, Error, Options, distinct};
@@ -48,17 +47,16 @@ struct Reconciled {
 }
 
 impl Kind {
-    fn new(registry: &Registry, crd: &CustomResourceDefinition) -> Result<Self, Error> {
-        let names = (&crd.spec.group, &crd.spec.names.plural);
-        let same = |info: &kubewright_core::KindInfo| (&*info.group, &*info.plural) == (names.0.as_str(), names.1.as_str());
+    fn new(registry: &Registry, of: Definition) -> Result<Self, Error> {
+        let same = |info: &kubewright_core::KindInfo| info.resource() == of.kind.resource();
         let controllers = || registry.controllers().iter();
         let controller = controllers().find(|controller| same(&controller.resource()));
         let reads = |controller: &&std::sync::Arc<dyn Controller>| {
             !same(&controller.resource()) && controller.reads().iter().any(|read| same(&read.info))
         };
         Ok(Self {
-            definition: definition(crd)?,
-            samples: controller.map(|controller| controller.samples()).unwrap_or_default(),
+            definition: definition(&of.crd)?,
+            samples: of.samples,
             reconciled: controller.map(|controller| Reconciled {
                 by: controller.name(),
                 owns: controller.owns().iter().map(|owned| (owned.info.to_string(), owned.optional)).collect(),
@@ -111,7 +109,7 @@ impl Kind {
 /// The first [`Error`].
 pub fn reference(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
     let kinds: Vec<Kind> =
-        registry.controllers().iter().map(|controller| Kind::new(registry, &controller.crd())).collect::<Result<_, _>>()?;
+        registry.definitions().into_iter().map(|definition| Kind::new(registry, definition)).collect::<Result<_, _>>()?;
     let mut pages = vec![options.page(format!("{FOLDER}/README.md"), &index(&kinds))];
     for kind in &kinds {
         let path = format!("{FOLDER}/{}", kind.file());

@@ -82,7 +82,7 @@ fn example(kind: &Kind, path: &str) -> Result<String, Error> {
     let yaml = written(path, &samples::body(first))?;
     let up = "../".repeat(path.matches('/').count());
     let link = |sample| {
-        let file = samples::path_of(kind.name(), kind.group(), sample);
+        let file = samples::path_of(kind.reconciled.is_some(), kind.name(), kind.group(), sample);
         format!("[{}]({up}{file}): {}", sample.name, prose(sample.about))
     };
     let more = list(others.iter().map(link));
