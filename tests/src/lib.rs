@@ -2,3 +2,4 @@
 
 pub mod cluster;
 pub mod fixtures;
+pub mod route_apis;

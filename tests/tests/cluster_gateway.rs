@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams};
 use operator_api::gateway::HTTPRoute;
@@ -13,53 +12,10 @@ use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 use tests::cluster::{OwnCluster, Sandbox, condition, seen};
 use tests::fixtures::{Preview, preview};
+use tests::route_apis::http_routes;
 
 /// How long nothing is written about a route whose every list got defaults from the API server.
 const QUIET: Duration = Duration::from_secs(2);
-
-/// As that of the Gateway API, as far as we write or read it: with its defaults, which the API server fills in, and which are no
-/// fields of ours.
-fn http_routes() -> CustomResourceDefinition {
-    let text = |default: &str| json!({ "type": "string", "default": default });
-    let any = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
-    let list = |properties: Value| json!({ "type": "array", "x-kubernetes-list-type": "atomic", "items": { "type": "object", "properties": properties } });
-    let parents = list(json!({
-        "group": text("gateway.networking.k8s.io"), "kind": text("Gateway"),
-        "namespace": { "type": "string" }, "name": { "type": "string" }, "sectionName": { "type": "string" },
-    }));
-    let path = json!({ "type": "object", "properties": { "type": text("PathPrefix"), "value": text("/") } });
-    let everything = json!([{ "path": { "type": "PathPrefix", "value": "/" } }]);
-    let mut matches = list(json!({ "path": path }));
-    matches["default"] = everything;
-    let backends = list(json!({
-        "group": text(""), "kind": text("Service"), "name": { "type": "string" }, "port": { "type": "integer" },
-        "weight": { "type": "integer", "default": 1 },
-    }));
-    let spec = json!({
-        "type": "object",
-        "properties": {
-            "parentRefs": parents,
-            "hostnames": { "type": "array", "x-kubernetes-list-type": "atomic", "items": { "type": "string" } },
-            "rules": list(json!({ "matches": matches, "backendRefs": backends })),
-        },
-    });
-    serde_json::from_value(json!({
-        "metadata": {
-            "name": "httproutes.gateway.networking.k8s.io",
-            // The API server takes definitions in its own groups only with this.
-            "annotations": { "api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/gateway-api/pull/1" },
-        },
-        "spec": {
-            "group": "gateway.networking.k8s.io", "scope": "Namespaced",
-            "names": { "kind": "HTTPRoute", "plural": "httproutes", "singular": "httproute" },
-            "versions": [{
-                "name": "v1", "served": true, "storage": true, "subresources": { "status": {} },
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": spec, "status": any } } },
-            }],
-        },
-    }))
-    .unwrap()
-}
 
 /// Says, as the controller of `gateway`, whether it takes the route of the preview `web`.
 async fn answer(sandbox: &Sandbox, gateway: &str, accepted: bool) {

@@ -9,38 +9,18 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams};
 use operator_api::ambassador::Mapping;
 use operator_api::preview::PreviewEnvironment;
-use serde_json::json;
 use tests::cluster::{Audited, LONG, Metrics, Operator, OwnCluster, Sandbox, condition, eventually, seen, throughout};
 use tests::fixtures::preview;
+use tests::route_apis::{MAPPINGS, mappings};
 
-/// The definition that Ambassador brings.
-const DEFINITION: &str = "mappings.getambassador.io";
 /// How long the operator is watched while it has nothing to do. A loop asks several times in this time, also one that has
 /// learnt to wait: the first delays between two looks at an API are a fraction of a second.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// As Ambassador's, as far as it matters: it has a status, and takes any field.
-fn mappings() -> CustomResourceDefinition {
-    let any = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
-    serde_json::from_value(json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": { "name": DEFINITION },
-        "spec": {
-            "group": "getambassador.io", "scope": "Namespaced",
-            "names": { "kind": "Mapping", "plural": "mappings", "singular": "mapping" },
-            "versions": [{
-                "name": "v3alpha1", "served": true, "storage": true, "subresources": { "status": {} },
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": any, "status": any } } },
-            }],
-        },
-    }))
-    .unwrap()
-}
-
 async fn remove_mappings(sandbox: &Sandbox) {
     let definitions: Api<CustomResourceDefinition> = Api::all(sandbox.client());
-    definitions.delete(DEFINITION, &DeleteParams::background()).await.unwrap();
-    eventually(LONG, "the definition of Mapping is gone", async || match definitions.get_opt(DEFINITION).await.unwrap() {
+    definitions.delete(MAPPINGS, &DeleteParams::background()).await.unwrap();
+    eventually(LONG, "the definition of Mapping is gone", async || match definitions.get_opt(MAPPINGS).await.unwrap() {
         None => Ok(()),
         Some(definition) => Err(seen(&definition)),
     })

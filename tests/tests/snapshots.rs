@@ -12,6 +12,7 @@ use std::sync::Arc;
 use kubewright::core::registry::{AnySample, Controller};
 use kubewright::core::view::Fixed;
 use kubewright::{KindInfo, Object};
+use operator_api::ambassador::Mapping;
 use operator_api::echo::ServiceType;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
@@ -42,6 +43,11 @@ fn built(controller: &dyn Controller, mut resource: Value, world: &Fixed) -> Val
     }
 }
 
+/// A cluster in which Ambassador is what serves routes.
+fn with_ambassador() -> Fixed {
+    Fixed::empty().serving::<Mapping>()
+}
+
 /// Every case: its name, and what it gives.
 fn cases() -> Vec<(String, Value)> {
     [samples(), inputs(), echoes(), test_echoes(), previews()].concat()
@@ -54,7 +60,7 @@ fn case<K: Object>(name: &str, resource: &K, world: &Fixed) -> (String, Value) {
 
 fn samples() -> Vec<(String, Value)> {
     let of = |controller: &Arc<dyn Controller>, sample: AnySample| {
-        (format!("sample_{}_{}", controller.name(), sample.name), built(&**controller, sample.body, &Fixed::empty()))
+        (format!("sample_{}_{}", controller.name(), sample.name), built(&**controller, sample.body, &with_ambassador()))
     };
     operator::registry()
         .controllers()
@@ -70,7 +76,7 @@ fn inputs() -> Vec<(String, Value)> {
             let path = format!("{}/inputs/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
             let input: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
             let controller = registry.controller_of(input["apiVersion"].as_str().unwrap(), input["kind"].as_str().unwrap());
-            (format!("input_{name}"), built(&**controller.unwrap(), input, &Fixed::empty()))
+            (format!("input_{name}"), built(&**controller.unwrap(), input, &with_ambassador()))
         })
         .into()
 }
@@ -156,7 +162,7 @@ fn everything() -> Value {
 }
 
 fn previews() -> Vec<(String, Value)> {
-    let world = || Fixed::empty().with(restricted_namespace("locked")).with(namespace("open"));
+    let world = || with_ambassador().with(restricted_namespace("locked")).with(namespace("open"));
     let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &world());
     vec![
         case("minimal", preview("pr-17")),

@@ -6,17 +6,18 @@ use std::borrow::Cow;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kubewright::core::children::{Owner, Stamp};
+use kubewright::core::children::{Child, Owner, Stamp};
 use kubewright::core::desired::Desired;
 use kubewright::core::kind::Kinds;
 use kubewright::core::observed::{ChildState, ObservedChild, Outcome, decode};
 use kubewright::core::view::Fixed;
 use kubewright::{Children, Condition, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, StatusOf, View};
+use operator_api::ambassador::Mapping;
 use operator_api::echo::EchoService;
-use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec};
+use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec, RouteType};
 
 use crate::echo::Blueprint;
-use crate::preview::PreviewOperator;
+use crate::preview::{Findings, PreviewOperator};
 use crate::{echo, naming};
 
 /// In place of a child's status: its API is not served.
@@ -48,10 +49,17 @@ pub(crate) fn preview(name: &str) -> PreviewEnvironment {
     preview
 }
 
-/// What a preview asks for where the administrator chose nothing.
+/// What a preview asks for where the administrator chose nothing, and Ambassador is what serves routes.
 pub(crate) fn blueprint_of(preview: &PreviewEnvironment) -> crate::preview::Blueprint<'_> {
-    static SETTINGS: PreviewOperator = PreviewOperator { default_route: None, default_gateways: Vec::new() };
-    crate::preview::Blueprint::of(preview, &SETTINGS)
+    static SETTINGS: PreviewOperator =
+        PreviewOperator { default_route: None, default_gateways: Vec::new(), allowed_domains: Vec::new() };
+    let route_type = preview.spec.route.as_ref().and_then(|route| route.type_).unwrap_or(RouteType::Mapping);
+    crate::preview::Blueprint::of(preview, &SETTINGS, Findings::of(route_type))
+}
+
+/// A cluster in which Ambassador is what serves routes, and nothing else is of importance.
+pub(crate) fn with_ambassador() -> Fixed {
+    Fixed::empty().serving::<Mapping>()
 }
 
 /// What a preview whose children have these kinds and statuses says about its route: status, reason, message.
@@ -67,45 +75,53 @@ pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Metadata<Namespa
     Metadata { types: None, metadata, _phantom: std::marker::PhantomData }
 }
 
-fn stamped<O: Kinds>(children: Result<Children<O>, Invalid>) -> Vec<Desired> {
+fn stamped(children: Vec<Child>) -> Vec<Desired> {
     let owner = Owner { kind: KindInfo::of::<PreviewEnvironment>(), key: ObjectKey::new("shop", "owner"), uid: "u-1".into() };
-    Stamp { controller: "test", manager: "test", sharded: false }.all(&owner, children.unwrap().into_vec().unwrap()).unwrap()
+    Stamp { controller: "test", manager: "test", sharded: false }.all(&owner, children).unwrap()
 }
 
 /// `Deployment web`, `Service web`, ...
 pub(crate) fn kinds_and_names<O: Kinds>(children: Result<Children<O>, Invalid>) -> Vec<String> {
-    stamped(children).iter().map(|child| format!("{} {}", child.kind, child.key.name)).collect()
+    stamped(children.unwrap().into_vec().unwrap()).iter().map(|child| format!("{} {}", child.kind, child.key.name)).collect()
 }
 
-/// The same for an operator and a resource, where nothing else exists.
+/// The same for an operator and a resource, in a cluster with Ambassador.
 pub(crate) fn names_of<O: Operator>(operator: &O, resource: &O::Resource) -> Vec<String> {
-    kinds_and_names(operator.build(resource, &View::new(&Fixed::empty())))
+    names_in(operator, resource, &with_ambassador())
+}
+
+/// The same in a cluster with these objects.
+pub(crate) fn names_in<O: Operator>(operator: &O, resource: &O::Resource, world: &Fixed) -> Vec<String> {
+    kinds_and_names(operator.build(resource, &View::new(world)))
 }
 
 /// The status of a resource whose children have these kinds and statuses, and are as they should be.
 pub(crate) fn status_of<O: Operator>(operator: &O, resource: &O::Resource, children: &[(&str, &str)]) -> StatusOf<O> {
-    with_observed(operator, resource, children, |observed| operator.status(resource, observed))
+    observed_in(operator, resource, &with_ambassador(), children, |observed| operator.status(resource, observed))
 }
 
 /// The operator's own conditions in that case.
 pub(crate) fn conditions_of<O: Operator>(operator: &O, resource: &O::Resource, children: &[(&str, &str)]) -> Vec<Condition> {
-    with_observed(operator, resource, children, |observed| operator.conditions(resource, observed))
+    observed_in(operator, resource, &with_ambassador(), children, |observed| operator.conditions(resource, observed))
 }
 
-fn with_observed<O: Operator, T>(
+/// What `then` makes of a resource in a cluster with these objects, whose children have these kinds and statuses.
+pub(crate) fn observed_in<O: Operator, T>(
     operator: &O,
     resource: &O::Resource,
+    world: &Fixed,
     children: &[(&str, &str)],
     then: impl FnOnce(&Observed<'_, O::Owns>) -> T,
 ) -> T {
-    let desired = stamped(operator.build(resource, &View::new(&Fixed::empty())));
+    let (wanted, facts) = operator.build(resource, &View::new(world)).unwrap().into_parts().unwrap();
+    let desired = stamped(wanted);
     let found: Vec<(Option<ObservedChild>, Outcome)> = desired.iter().map(|want| observe(want, children)).collect();
     let states: Vec<ChildState<'_>> = desired
         .iter()
         .zip(&found)
         .map(|(desired, (observed, outcome))| ChildState { desired, observed: observed.as_ref(), outcome })
         .collect();
-    then(&Observed::new(&states))
+    then(&Observed::with(&states, &facts))
 }
 
 fn observe(want: &Desired, children: &[(&str, &str)]) -> (Option<ObservedChild>, Outcome) {

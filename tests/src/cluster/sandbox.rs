@@ -209,6 +209,13 @@ impl Sandbox {
         api.patch(&self.namespace, &PatchParams::default(), &patch).await.unwrap();
     }
 
+    /// Sets annotations of the namespace itself; null takes one away.
+    pub async fn annotate(&self, annotations: Value) {
+        let api: Api<Namespace> = Api::all(self.client());
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": annotations } }));
+        api.patch(&self.namespace, &PatchParams::default(), &patch).await.unwrap();
+    }
+
     /// Deletes the namespace now.
     pub async fn delete_namespace(&self) {
         let api: Api<Namespace> = Api::all(self.client());

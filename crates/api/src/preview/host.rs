@@ -13,7 +13,9 @@ const NOT_A_HOST: &str = r"[/:@?#\s]";
 /// Lower-case labels of 1 to 63 characters, joined by dots.
 const LABELS: &str = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$";
 /// What has a rule of its own, and is no concern of the rule about labels.
-const HAS_ITS_OWN_RULE: &str = r"^$|[/:@?#\s*A-Z]|\.$";
+const HAS_ITS_OWN_RULE: &str = r"^$|[/:@?#\s*A-Z]|\.$|[^\x01-\x7F]";
+/// Any character that DNS does not know.
+const NOT_ASCII: &str = r"[^\x01-\x7F]";
 /// Ends in a number, which makes it an IP address to whoever resolves it.
 const ADDRESS: &str = r"(^|\.)[0-9]+$";
 
@@ -27,6 +29,14 @@ pub(super) fn name_alone() -> Rule {
 pub(super) fn no_wildcard() -> Rule {
     Rule::new("!self.contains('*')")
         .message("write one host name without a *, like preview-1.example.com: each preview has a host of its own")
+}
+
+/// Refuses an internationalised name as people write it: certificates and routes have it in its ASCII form, and two ways to write
+/// one host would be two claims.
+pub(super) fn in_ascii() -> Rule {
+    Rule::new(format!("!self.matches({})", cel_string(NOT_ASCII))).message(
+        "write an internationalised name in its ASCII form, as DNS has it (Punycode): xn--bcher-kva.example.com for b\u{fc}cher.example.com",
+    )
 }
 
 /// Refuses capital letters and the dot of an absolute name: DNS takes both, routes take neither.

@@ -5,9 +5,11 @@
 //! - `route`: how the host name leads there
 //! - `source`: what it shows, for people to read
 //! - `expiry`: when it ends
+//! - `claim`: what others see of it: which host it claims
 //! - `host`: which host names it takes, and what it says about the others
 //! - `status`: what was observed
 
+mod claim;
 mod expiry;
 mod host;
 mod pod;
@@ -18,9 +20,10 @@ mod route;
 mod source;
 mod status;
 
+pub use claim::{ClaimedRoute, PreviewClaim, PreviewClaimSpec};
 pub use pod::{PodSecurity, PullPolicy};
 pub use probes::{Probe, Probes};
 pub use resource::{DEFAULT_PORT, DEFAULT_REPLICAS, PreviewEnvironment, PreviewEnvironmentSpec};
 pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspended};
 pub use source::Source;
-pub use status::{PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED};
+pub use status::{HOST_CONFLICT, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED};

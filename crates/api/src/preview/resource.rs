@@ -88,12 +88,14 @@ pub struct PreviewEnvironmentSpec {
     pub image: String,
 
     /// The host name at which the preview is reached, with its domain and in lower case: up to 253 characters, no scheme, no
-    /// port, no path, no wildcard. Its DNS has to lead to the gateway of the cluster; one wildcard record does for all
+    /// port, no path, no wildcard, an internationalised name in its ASCII form. It belongs to one preview at a time: where several
+    /// claim it, the oldest has it, and the next one takes over when that goes. Its DNS has to lead to the gateway of the cluster; one wildcard record does for all
     /// previews. Example: preview-1.example.com
     #[schemars(length(min = 1, max = host::HOST_LENGTH))]
     #[x_kube(
         validation = host::name_alone(),
         validation = host::no_wildcard(),
+        validation = host::in_ascii(),
         validation = host::as_routes_write_it(),
         validation = host::labels(),
         validation = host::with_domain(),

@@ -52,7 +52,8 @@ fn certificate_belongs_to_ingress() -> Rule {
 pub struct Route {
     /// What the route is. HTTPRoute: of the Gateway API. Ingress: of Kubernetes itself. Mapping: of Ambassador (Emissary-ingress).
     /// None: there is none, and the preview is reached inside the cluster only. By default what the administrator of the operator
-    /// chose, and Mapping where that is nothing. A change removes the old route and makes the new one. Example: Ingress
+    /// chose, or else the first that the cluster serves of HTTPRoute (where the administrator named a Gateway), Ingress (where there is a
+    /// default IngressClass, or only one) and Mapping. A change removes the old route and makes the new one. Example: Ingress
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub type_: Option<RouteType>,
 

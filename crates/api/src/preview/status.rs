@@ -8,6 +8,8 @@ use crate::{conditions, schema};
 
 /// The condition that says whether the host name leads to the preview, as far as the route's controller says anything.
 pub const ROUTE_ACCEPTED: &str = "RouteAccepted";
+/// The condition that says that another preview holds the host; there is none while none does.
+pub const HOST_CONFLICT: &str = "HostConflict";
 /// The condition that says that the preview sleeps; there is none while it does not.
 pub const SUSPENDED: &str = "Suspended";
 
@@ -59,8 +61,8 @@ pub struct PreviewEnvironmentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
 
-    /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted, and Suspended
-    /// while it sleeps.
+    /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted;
+    /// Suspended while it sleeps, and HostConflict while another preview holds the host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::conditions")]
     pub conditions: Vec<Condition>,

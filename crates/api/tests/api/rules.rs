@@ -22,6 +22,7 @@ const REQUEST: &str = "a request is higher than the limit of the same resource: 
 const HOST_ALONE: &str = "write the host name alone, like preview-1.example.com: no https://, no port, no path, no spaces";
 const WILDCARD: &str = "write one host name without a *, like preview-1.example.com: each preview has a host of its own";
 const LABELS: &str = "each part between the dots has 1 to 63 characters, a to z, 0 to 9 or hyphens, with no hyphen at its beginning or end: like preview-1.example.com";
+const ASCII: &str = "write an internationalised name in its ASCII form, as DNS has it (Punycode): xn--bcher-kva.example.com for bücher.example.com";
 const DOMAIN: &str = "write the full host name with its domain, like preview-1.example.com";
 const ADDRESS: &str = "write a host name like preview-1.example.com, not an IP address: the last part is not a number";
 
@@ -159,11 +160,17 @@ fn capital_letters_and_a_dot_at_the_end_get_the_right_name_in_answer() {
 #[test]
 fn every_part_of_a_host_name_is_a_dns_label() {
     let long = format!("{}.example.com", "a".repeat(64));
-    for host in
-        ["preview_1.example.com", "-a.example.com", "a-.example.com", "a..example.com", ".example.com", "ä.example.com", &long]
-    {
+    for host in ["preview_1.example.com", "-a.example.com", "a-.example.com", "a..example.com", ".example.com", &long] {
         assert_eq!(preview(host), [LABELS], "{host}");
     }
+}
+
+#[test]
+fn an_internationalised_name_is_written_as_dns_has_it() {
+    for host in ["bücher.example.com", "Ä.example.com", "例え.jp", "preview-1.example.com。"] {
+        assert!(preview(host).contains(&ASCII.to_owned()), "{host}: {:?}", preview(host));
+    }
+    assert_eq!(preview("bücher.example.com"), [ASCII]);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use kubewright::Operator;
 use kubewright::labels::Labels;
 use operator_api::preview::{
-    DEFAULT_PATH, GatewayRef, PreviewEnvironment, PreviewEnvironmentSpec, Route, RouteTls, RouteType, WhenSuspended,
+    DEFAULT_PATH, GatewayRef, PreviewEnvironment, PreviewEnvironmentSpec, Route, RouteTls, WhenSuspended,
 };
 
 use super::PreviewOperator;
+use super::findings::Findings;
 use crate::naming;
 
 /// What a `PreviewEnvironment` asks for, where it says nothing with the administrator's choice.
@@ -22,15 +23,15 @@ pub(crate) struct Blueprint<'a> {
     pub(super) labels: Labels,
     /// The fields, as they were written.
     pub(super) spec: &'a PreviewEnvironmentSpec,
-    /// What the route is.
-    pub(super) route_type: RouteType,
+    /// What was found out beside the spec: among it, what the route is.
+    pub(super) findings: Findings,
     /// Through which Gateways it leads, if it is an `HTTPRoute`.
     pub(super) gateways: &'a [GatewayRef],
 }
 
 impl<'a> Blueprint<'a> {
     /// What `preview` asks for.
-    pub(crate) fn of(preview: &'a PreviewEnvironment, settings: &'a PreviewOperator) -> Self {
+    pub(crate) fn of(preview: &'a PreviewEnvironment, settings: &'a PreviewOperator, findings: Findings) -> Self {
         let resource = preview.metadata.name.as_deref().unwrap_or_default();
         let route = preview.spec.route.as_ref();
         let gateways = route.map(|route| route.parent_refs.as_slice()).filter(|named| !named.is_empty());
@@ -40,7 +41,7 @@ impl<'a> Blueprint<'a> {
             name: naming::shared_name(&[resource]),
             labels: naming::selector(PreviewOperator::NAME, resource),
             spec: &preview.spec,
-            route_type: route.and_then(|route| route.type_).unwrap_or(settings.default_route()),
+            findings,
             gateways: gateways.unwrap_or(&settings.default_gateways),
         }
     }

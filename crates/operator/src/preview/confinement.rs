@@ -5,6 +5,7 @@ use kubewright::{Invalid, Metadata, ObjectKey, View};
 use operator_api::preview::PodSecurity;
 
 use super::blueprint::Blueprint;
+use super::operator::Reads;
 use crate::security::{self, ImageFiles, User};
 
 /// The label by which Pod Security admission knows what to enforce in a namespace.
@@ -20,7 +21,7 @@ const PORT_BORDER: &str = "net.ipv4.ip_unprivileged_port_start";
 ///
 /// # Errors
 /// [`Invalid`] for what the namespace would not let in: it says so here rather than in pods that never come up.
-pub(super) fn of_pods(of: &Blueprint<'_>, view: &View<'_, (Metadata<Namespace>,)>) -> Result<PodSecurityContext, Invalid> {
+pub(super) fn of_pods(of: &Blueprint<'_>, view: &View<'_, Reads>) -> Result<PodSecurityContext, Invalid> {
     let asked = of.spec.pod_security.clone().unwrap_or_default();
     let restricted = is_restricted(of, view);
     if restricted {
@@ -54,7 +55,7 @@ fn user(asked: &PodSecurity, restricted: bool) -> User {
     }
 }
 
-fn is_restricted(of: &Blueprint<'_>, view: &View<'_, (Metadata<Namespace>,)>) -> bool {
+fn is_restricted(of: &Blueprint<'_>, view: &View<'_, Reads>) -> bool {
     let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(of.namespace));
     namespace
         .is_some_and(|n| n.metadata.labels.as_ref().and_then(|l| l.get(ENFORCE)).is_some_and(|enforced| enforced == RESTRICTED))

@@ -4,13 +4,18 @@
 //! - `blueprint`: what a resource asks for, in one form
 //! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition RouteAccepted
 //! - `confinement`, `probes`: parts of the Deployment
+//! - `findings`: what is found out beside the spec, from `build` to `status`
+//! - `claims`: who holds a host that several claim; `domains`: which hosts a namespace may have
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `rollout`: whether all pods are of the spec
 //! - `status`: what is reported, and the condition Suspended
 
 mod blueprint;
+mod claims;
 mod confinement;
 mod deployment;
+mod domains;
+mod findings;
 mod host;
 mod operator;
 mod probes;
@@ -22,4 +27,7 @@ mod status;
 
 #[cfg(test)]
 pub(crate) use blueprint::Blueprint;
+pub use domains::ALLOWED_DOMAINS;
+#[cfg(test)]
+pub(crate) use findings::Findings;
 pub use operator::PreviewOperator;

@@ -2,34 +2,42 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service};
-use k8s_openapi::api::networking::v1::Ingress;
-use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, View};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, Served, Verdict, View};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
-use operator_api::preview::{GatewayRef, PreviewEnvironment, PreviewEnvironmentStatus, RouteType};
+use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentStatus, RouteType};
 
 use super::blueprint::Blueprint;
+use super::findings::Findings;
 use super::{confinement, deployment, host, route, samples, service, status};
 use crate::naming;
 
 /// The kinds that a preview owns.
 pub(super) type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>);
 
+/// What a preview is decided from beside its spec.
+pub(super) type Reads = (Metadata<Namespace>, PreviewClaim, Metadata<IngressClass>, Served<HTTPRoute>, Served<Mapping>);
+
 /// Runs the `PreviewEnvironment`s of `platform9.com/v1`.
 ///
 /// The fields are what the administrator chose for all of them; the default is to choose nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PreviewOperator {
-    /// What a route is where `spec.route.type` does not say; a Mapping without it.
+    /// What a route is where `spec.route.type` does not say; without it, the first that the cluster serves.
     pub default_route: Option<RouteType>,
     /// The Gateways of an `HTTPRoute` where `spec.route.parentRefs` names none; without any, such a route is refused.
     pub default_gateways: Vec<GatewayRef>,
+    /// Which hosts previews may have: `pr.example.com` is that host, `*.example.com` every host below `example.com`; without any,
+    /// every host. The annotation [`ALLOWED_DOMAINS`](super::ALLOWED_DOMAINS) of a Namespace narrows it down.
+    pub allowed_domains: Vec<String>,
 }
 
 impl PreviewOperator {
-    /// What a route is where the spec does not say: what the administrator chose, and otherwise what it has always been.
-    pub(super) fn default_route(&self) -> RouteType {
-        self.default_route.unwrap_or(RouteType::Mapping)
+    /// What `preview` asks for, and what `build` found out about it.
+    fn observed<'a>(&'a self, preview: &'a PreviewEnvironment, observed: &Observed<'_, Owns>) -> Blueprint<'a> {
+        let findings = observed.facts::<Findings>().cloned();
+        Blueprint::of(preview, self, findings.unwrap_or_else(Findings::nothing))
     }
 }
 
@@ -37,24 +45,31 @@ impl Operator for PreviewOperator {
     const NAME: &'static str = "preview";
     type Resource = PreviewEnvironment;
     type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>);
-    type Reads = (Metadata<Namespace>,);
+    type Reads = (Metadata<Namespace>, PreviewClaim, Metadata<IngressClass>, Served<HTTPRoute>, Served<Mapping>);
 
     fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
-        let of = Blueprint::of(preview, self);
+        host::check(&preview.spec.fqdn)?;
+        let findings = route::decide(preview, self, view);
+        let of = Blueprint::of(preview, self, findings.clone());
         naming::check_service_name(of.resource, &of.name)?;
-        host::check(of.host())?;
-        let children =
+        let mut children =
             Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view)?)).with(service::service(&of));
+        children.tell(findings);
         route::add_to(children, &of)
     }
 
     fn status(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> PreviewEnvironmentStatus {
-        status::status(&Blueprint::of(preview, self), observed)
+        status::status(&self.observed(preview, observed), observed)
     }
 
     fn conditions(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> Vec<Condition> {
-        let of = Blueprint::of(preview, self);
-        std::iter::once(route::verdict(&of, observed).condition()).chain(status::suspended(&of)).collect()
+        let of = self.observed(preview, observed);
+        let route = route::verdict(&of, observed).condition();
+        [Some(route), status::host_conflict(&of), status::suspended(&of)].into_iter().flatten().collect()
+    }
+
+    fn verdict(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {
+        status::verdict(&self.observed(preview, observed), verdict)
     }
 
     fn samples() -> Vec<Sample<PreviewEnvironment>> {
@@ -64,6 +79,7 @@ impl Operator for PreviewOperator {
 
 #[cfg(test)]
 mod tests {
+    use kubewright::core::kind::AnyObject;
     use kubewright::core::view::Fixed;
     use operator_api::preview::{Route, WhenSuspended};
 
@@ -83,9 +99,13 @@ mod tests {
     }
 
     #[test]
-    fn the_route_is_what_the_spec_says_and_otherwise_what_the_administrator_chose() {
+    fn the_route_is_what_the_spec_says_or_what_the_administrator_chose_or_what_is_served() {
         let gateway = GatewayRef { name: "public".into(), ..GatewayRef::default() };
-        let chosen = |type_| PreviewOperator { default_route: type_, default_gateways: vec![gateway.clone()] };
+        let chosen = |type_| PreviewOperator {
+            default_route: type_,
+            default_gateways: vec![gateway.clone()],
+            ..PreviewOperator::default()
+        };
         for (operator, spoken, expected) in [
             (chosen(None), None, &["Mapping web"][..]),
             (chosen(None), Some(RouteType::Ingress), &["Ingress web"]),
@@ -105,9 +125,10 @@ mod tests {
         let gateway = |name: &str| GatewayRef { name: name.to_owned(), ..GatewayRef::default() };
         let operator = PreviewOperator { default_gateways: vec![gateway("default")], ..PreviewOperator::default() };
         let mut preview = preview("web");
-        assert_eq!(Blueprint::of(&preview, &operator).gateways, [gateway("default")]);
+        let gateways = |preview: &_| Blueprint::of(preview, &operator, Findings::nothing()).gateways.to_vec();
+        assert_eq!(gateways(&preview), [gateway("default")]);
         preview.spec.route = Some(Route { parent_refs: vec![gateway("own")], ..Route::default() });
-        assert_eq!(Blueprint::of(&preview, &operator).gateways, [gateway("own")]);
+        assert_eq!(gateways(&preview), [gateway("own")]);
     }
 
     #[test]
@@ -122,15 +143,61 @@ mod tests {
     }
 
     #[test]
-    fn a_preview_wakes_up_when_its_own_namespace_changes_and_for_no_other() {
+    fn a_preview_with_a_route_of_its_own_looks_at_its_namespace_and_at_who_claims_its_host_and_at_nothing_else() {
         let source = Fixed::empty();
         let view = View::new(&source);
-        let _ = PreviewOperator::default().build(&preview("web"), &view);
+        let mut preview = preview("web");
+        preview.spec.route = Some(Route { type_: Some(RouteType::Ingress), ..Route::default() });
+        let _ = PreviewOperator::default().build(&preview, &view);
         let lookups = view.into_lookups();
         let asked: Vec<String> = lookups.iter().map(|l| format!("{} {:?}", l.kind.resource(), l.query)).collect();
-        assert_eq!(asked.len(), 1, "{asked:?}");
-        assert!(lookups[0].query.matches(&namespace("shop", &[])), "{asked:?}");
-        assert!(!lookups[0].query.matches(&namespace("other", &[])), "{asked:?}");
+        assert_eq!(asked.len(), 2, "{asked:?}");
+        let wakes = |object: &dyn AnyObject| lookups.iter().any(|lookup| lookup.query.matches(object));
+        assert!(wakes(&namespace("shop", &[])) && !wakes(&namespace("other", &[])), "{asked:?}");
+        assert!(wakes(&PreviewClaim::of(&preview)), "{asked:?}");
+        preview.spec.fqdn = "other.example.com".into();
+        assert!(!wakes(&PreviewClaim::of(&preview)), "{asked:?}");
+    }
+
+    /// A world in which `shop/older` holds the host of the preview `web`.
+    fn contested() -> Fixed {
+        let mut older = PreviewClaim::of(&preview("older"));
+        older.spec.fqdn = "web.example.com".into();
+        Fixed::empty().serving::<Mapping>().with(older)
+    }
+
+    #[test]
+    fn a_preview_whose_host_another_holds_has_its_pods_and_no_route_and_says_who() {
+        let mut web = preview("web");
+        web.metadata.uid = Some("u-1".into());
+        let names = testing::names_in(&PreviewOperator::default(), &web, &contested());
+        assert_eq!(names, ["Deployment web", "Service web"]);
+        let runs = (
+            "Deployment",
+            r#"{"replicas":1,"readyReplicas":1,"updatedReplicas":1,"availableReplicas":1,"observedGeneration":1}"#,
+        );
+        let operator = PreviewOperator::default();
+        let (conditions, verdict, status) = testing::observed_in(&operator, &web, &contested(), &[runs], |observed| {
+            let verdict = operator.verdict(&web, observed, Verdict::Ready(String::new()));
+            (operator.conditions(&web, observed), verdict, operator.status(&web, observed))
+        });
+        let said: Vec<_> = conditions.iter().map(|c| (c.type_, c.status, c.reason)).collect();
+        assert_eq!(said, [("RouteAccepted", Some(false), "HostConflict"), ("HostConflict", Some(true), "HeldByAnother")]);
+        assert!(conditions.iter().all(|c| c.message.contains("PreviewEnvironment shop/older")), "{conditions:?}");
+        assert_eq!(status.url, None);
+        let Verdict::Stalled("HostConflict", message) = verdict else { panic!("{verdict:?}") };
+        assert!(message.contains("shop/older"), "{message}");
+    }
+
+    #[test]
+    fn where_nothing_serves_a_route_the_preview_is_ready_nevertheless() {
+        let (operator, web) = (PreviewOperator::default(), preview("web"));
+        let ready = Verdict::Ready("all is well".into());
+        let (conditions, verdict) = testing::observed_in(&operator, &web, &Fixed::empty(), &[], |observed| {
+            (operator.conditions(&web, observed), operator.verdict(&web, observed, ready.clone()))
+        });
+        assert_eq!((conditions[0].status, conditions[0].reason, verdict), (Some(false), "RouteApiNotServed", ready));
+        assert!(conditions[0].message.contains("http://web.shop:80"), "{}", conditions[0].message);
     }
 
     #[test]

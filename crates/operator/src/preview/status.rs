@@ -4,8 +4,8 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use kubewright::core::health::{self, Health};
 use kubewright::core::observed::{ChildState, Outcome};
-use kubewright::{Condition, Observed, labels};
-use operator_api::preview::{DEFAULT_PATH, PreviewEnvironmentStatus, SUSPENDED};
+use kubewright::{Condition, Observed, Verdict, labels};
+use operator_api::preview::{DEFAULT_PATH, HOST_CONFLICT, PreviewEnvironmentStatus, SUSPENDED};
 
 use super::blueprint::Blueprint;
 use super::operator::Owns;
@@ -34,6 +34,22 @@ pub(super) fn suspended(of: &Blueprint<'_>) -> Option<Condition> {
     let replicas = of.spec.replicas();
     let wake = format!("no pod runs, because spec.suspend is true: set it to false, and {replicas} will");
     of.spec.is_suspended().then(|| Condition::new(SUSPENDED, Some(true), "SuspendedBySpec", wake))
+}
+
+/// The condition [`HOST_CONFLICT`], where it is so.
+pub(super) fn host_conflict(of: &Blueprint<'_>) -> Option<Condition> {
+    let lost = of.findings.no_route.as_ref().filter(|no_route| no_route.reason == HOST_CONFLICT)?;
+    Some(Condition::new(HOST_CONFLICT, Some(true), "HeldByAnother", lost.message.clone()))
+}
+
+/// What `Ready`, `Reconciling` and `Stalled` say: a preview that is to have a route and cannot is not ready, though its pods are.
+pub(super) fn verdict(of: &Blueprint<'_>, of_children: Verdict) -> Verdict {
+    match (&of.findings.no_route, of_children) {
+        (Some(no_route), Verdict::Ready(_) | Verdict::Progressing(..)) if no_route.stalls => {
+            Verdict::Stalled(no_route.reason, no_route.message.clone())
+        }
+        (_, of_children) => of_children,
+    }
 }
 
 fn works(deployment: &ChildState<'_>) -> bool {

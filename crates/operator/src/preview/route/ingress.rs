@@ -40,7 +40,7 @@ pub(super) fn ingress(of: &Blueprint<'_>) -> Ingress {
     Ingress {
         metadata,
         spec: Some(IngressSpec {
-            ingress_class_name: of.route().and_then(|route| route.ingress_class_name.clone()),
+            ingress_class_name: class(of).cloned(),
             rules: Some(vec![IngressRule {
                 host: Some(of.host().to_owned()),
                 http: Some(HTTPIngressRuleValue { paths: vec![path] }),
@@ -50,6 +50,12 @@ pub(super) fn ingress(of: &Blueprint<'_>) -> Ingress {
         }),
         status: None,
     }
+}
+
+/// The class that the spec names, or the only one that there is.
+fn class<'a>(of: &'a Blueprint<'_>) -> Option<&'a String> {
+    let spoken = of.route().and_then(|route| route.ingress_class_name.as_ref());
+    spoken.or(of.findings.ingress_class.as_ref())
 }
 
 fn issuer(tls: &RouteTls) -> Option<BTreeMap<String, String>> {

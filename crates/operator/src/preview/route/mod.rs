@@ -2,19 +2,26 @@
 //! takes it.
 //!
 //! - `http_route`, `ingress`, `mapping`: the object of each kind, and what its controller says about it
-//! - here: which of them, what all have in common, and the condition [`ROUTE_ACCEPTED`]
+//! - `choice`: which of them it is where nobody chose
+//! - here: which of them it is, what all have in common, and the condition [`ROUTE_ACCEPTED`]
 
+mod choice;
 mod http_route;
 mod ingress;
 mod mapping;
 
 use kubewright::core::observed::{ChildState, Outcome};
-use kubewright::{Children, Condition, Invalid, Observed};
-use operator_api::preview::{ROUTE_ACCEPTED, RouteType};
+use kubewright::{Children, Condition, Invalid, Observed, View};
+use operator_api::preview::{PreviewClaim, PreviewEnvironment, ROUTE_ACCEPTED, RouteType};
 
+use super::PreviewOperator;
 use super::blueprint::Blueprint;
-use super::operator::Owns;
-use super::service;
+use super::findings::Findings;
+use super::operator::{Owns, Reads};
+use super::{claims, service};
+
+/// Why there is no route: nothing in the cluster serves one.
+const NOT_SERVED: &str = "RouteApiNotServed";
 
 /// What is known about a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,12 +58,24 @@ impl Verdict {
     }
 }
 
+/// What the route of `preview` is, or why it has none.
+pub(super) fn decide(preview: &PreviewEnvironment, settings: &PreviewOperator, view: &View<'_, Reads>) -> Findings {
+    let chosen = preview.spec.route.as_ref().and_then(|route| route.type_).or(settings.default_route);
+    if PreviewClaim::of(preview).host().is_none() || chosen == Some(RouteType::None) {
+        return Findings::of(RouteType::None);
+    }
+    if let Some(no_route) = claims::lost(preview, settings, view) {
+        return Findings::without_route(no_route);
+    }
+    chosen.map_or_else(|| choice::first_served(&settings.default_gateways, view), Findings::of)
+}
+
 /// `children` with the route, if there is to be one.
 ///
 /// # Errors
 /// [`Invalid`] for an `HTTPRoute` without a Gateway.
 pub(super) fn add_to(children: Children<Owns>, of: &Blueprint<'_>) -> Result<Children<Owns>, Invalid> {
-    Ok(match of.route_type {
+    Ok(match of.findings.route_type {
         _ if of.route_sleeps() => children,
         RouteType::HttpRoute => children.with(http_route::http_route(of)?),
         RouteType::Ingress => children.with(ingress::ingress(of)),
@@ -72,7 +91,10 @@ pub(super) fn verdict(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Verd
         let why = "there is no route while spec.suspend is true, because spec.route.whenSuspended is Remove";
         return Verdict::refused("RemovedWhileSuspended", why.to_owned());
     }
-    let (child, says): (_, fn(&Blueprint<'_>, &ChildState<'_>) -> Verdict) = match of.route_type {
+    if let Some(no_route) = &of.findings.no_route {
+        return Verdict::refused(no_route.reason, format!("{}; until then {inside}", no_route.message));
+    }
+    let (child, says): (_, fn(&Blueprint<'_>, &ChildState<'_>) -> Verdict) = match of.findings.route_type {
         RouteType::None => {
             let message = format!("{inside}: the type of its route is None; write another spec.route.type for a URL");
             return Verdict::refused("NotRequested", message);
@@ -82,9 +104,9 @@ pub(super) fn verdict(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Verd
         RouteType::Mapping => (mapping::child(of, observed), mapping::verdict),
     };
     match child {
-        Some(child) if *child.outcome == Outcome::NotServed => not_served(of.route_type, &inside),
+        Some(child) if *child.outcome == Outcome::NotServed => not_served(of.findings.route_type, &inside),
         Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => says(of, child),
-        _ => Verdict::refused("RouteNotInPlace", format!("{} {} is not in place; see Ready", of.route_type, of.name)),
+        _ => Verdict::refused("RouteNotInPlace", format!("{} {} is not in place; see Ready", of.findings.route_type, of.name)),
     }
 }
 
@@ -95,7 +117,7 @@ fn not_served(route_type: RouteType, inside: &str) -> Verdict {
         RouteType::Ingress | RouteType::None => ("networking.k8s.io/v1", "a Kubernetes that serves it"),
     };
     Verdict::refused(
-        "RouteApiNotServed",
+        NOT_SERVED,
         format!(
             "this cluster has no {route_type} of {api}: install {install}, and the route is made by itself, or write another \
              spec.route.type; until then {inside}"

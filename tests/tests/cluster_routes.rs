@@ -1,0 +1,86 @@
+//! What the route of a preview is where nobody chose, on a real control plane of its own: classes and definitions are cluster-wide.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Api, DeleteParams, PostParams};
+use kubewright::Registry;
+use operator::preview::PreviewOperator;
+use operator_api::ambassador::Mapping;
+use operator_api::gateway::HTTPRoute;
+use operator_api::preview::{GatewayRef, PreviewEnvironment};
+use serde_json::json;
+use tests::cluster::{LONG, Operator, OwnCluster, Sandbox, condition, eventually};
+use tests::fixtures::{Preview, preview};
+use tests::route_apis::{http_routes, mappings};
+
+const HTTP_ROUTES: &str = "httproutes.gateway.networking.k8s.io";
+
+/// Waits until the preview is ready and says this about its route; gives the message.
+async fn says(sandbox: &Sandbox, name: &str, status: &str, reason: &str) -> String {
+    let holds =
+        |web: &PreviewEnvironment| condition(web, "RouteAccepted").says() == (status, reason) && condition(web, "Ready").holds();
+    let web = sandbox.until(name, format!("says {status}, {reason} about its route"), holds).await;
+    condition(&web, "RouteAccepted").message
+}
+
+async fn make_class(sandbox: &Sandbox, name: &str) {
+    let class: IngressClass =
+        serde_json::from_value(json!({ "metadata": { "name": name }, "spec": { "controller": "example.com/none" } })).unwrap();
+    Api::all(sandbox.client()).create(&PostParams::default(), &class).await.unwrap();
+}
+
+async fn remove_definition(sandbox: &Sandbox, name: &str) {
+    let api: Api<CustomResourceDefinition> = Api::all(sandbox.client());
+    api.delete(name, &DeleteParams::background()).await.unwrap();
+    eventually(LONG, format!("{name} is gone"), async || match api.get_opt(name).await.unwrap() {
+        None => Ok(()),
+        Some(_) => Err("it is there".to_owned()),
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_route_that_the_cluster_serves_is_that_of_who_chose_none_and_nobody_elses() {
+    let cluster = OwnCluster::up("routes");
+    let sandbox = Sandbox::in_cluster(&cluster, "routes", &[]).await;
+    let settings = PreviewOperator {
+        default_gateways: vec![GatewayRef { name: "public".into(), namespace: Some("gateways".into()), ..GatewayRef::default() }],
+        ..PreviewOperator::default()
+    };
+    let registry = Registry::new(operator::NAME).with(settings);
+    let operator = Operator::start(&registry, cluster.kubeconfig(), &[sandbox.namespace()]).await;
+    let path = format!("{}/inputs/preview-environment.yaml", env!("CARGO_MANIFEST_DIR"));
+    let input: PreviewEnvironment = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let web = &*input.metadata.name.clone().unwrap();
+    sandbox.create(&input).await;
+    sandbox.create(&preview("own").with(json!({ "route": { "type": "Ingress", "ingressClassName": "own" } }))).await;
+
+    let nothing = says(&sandbox, web, "False", "RouteApiNotServed").await;
+    assert!(nothing.contains("nothing in this cluster serves a route"), "{nothing}");
+    says(&sandbox, "own", "Unknown", "WaitingForController").await;
+
+    cluster.install(&[mappings()]).await;
+    says(&sandbox, web, "Unknown", "NotReported").await;
+    sandbox.get::<Mapping>(web).await;
+
+    let before = operator.at_rest().await.reconciles("preview");
+    make_class(&sandbox, "nginx").await;
+    says(&sandbox, web, "Unknown", "WaitingForController").await;
+    let ingress: Ingress = sandbox.get(web).await;
+    assert_eq!(ingress.spec.unwrap().ingress_class_name.as_deref(), Some("nginx"), "nobody would heed it without a class");
+    sandbox.gone::<Mapping>(web).await;
+    let after = operator.at_rest().await.reconciles("preview");
+    assert!((1..=3).contains(&(after - before)), "its own class, its own two events, and nobody else's: {}", after - before);
+
+    cluster.install(&[http_routes()]).await;
+    sandbox.until(web, "is there", |_: &HTTPRoute| true).await;
+    says(&sandbox, web, "Unknown", "WaitingForController").await;
+    sandbox.gone::<Ingress>(web).await;
+    sandbox.get::<Ingress>("own").await;
+
+    remove_definition(&sandbox, HTTP_ROUTES).await;
+    sandbox.until(web, "is there again", |_: &Ingress| true).await;
+    says(&sandbox, web, "Unknown", "WaitingForController").await;
+    assert!(operator.is_healthy().await);
+}
