@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kubewright::core::children::{Child, Owner, Stamp};
+use kubewright::core::children::{Child, Owner, Parts, Stamp};
 use kubewright::core::desired::Desired;
 use kubewright::core::kind::Kinds;
 use kubewright::core::observed::{ChildState, ObservedChild, Outcome, decode};
@@ -113,7 +113,7 @@ pub(crate) fn observed_in<O: Operator, T>(
     children: &[(&str, &str)],
     then: impl FnOnce(&Observed<'_, O::Owns>) -> T,
 ) -> T {
-    let (wanted, facts) = operator.build(resource, &View::new(world)).unwrap().into_parts().unwrap();
+    let Parts { children: wanted, facts, .. } = operator.build(resource, &View::new(world)).unwrap().into_parts().unwrap();
     let desired = stamped(wanted);
     let found: Vec<(Option<ObservedChild>, Outcome)> = desired.iter().map(|want| observe(want, children)).collect();
     let states: Vec<ChildState<'_>> = desired
