@@ -9,7 +9,7 @@ fn project() -> Project {
         .bench("kubewright-bench")
         .pure(["kubewright-core", "operator-api"])
         .alone(["kubewright", "kubewright-cli", "kubewright-core", "kubewright-devkit", "kubewright-manifests"])
-        .alone(["kubewright-runtime", "kubewright-testing", "operator-api"])
+        .alone(["kubewright-runtime", "kubewright-testing", "operator-api", "preview-cli"])
 }
 
 fn main() -> ExitCode {

@@ -8,5 +8,6 @@ fn main() -> ExitCode {
     Program::new(operator::registry())
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs Echo and PreviewEnvironment, two operators built on kubewright.")
+        .with(preview_cli::extension())
         .main()
 }

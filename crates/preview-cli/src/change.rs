@@ -1,0 +1,216 @@
+//! `extend`, `pin`, `unpin`, `sleep`, `wake`: each sets one field of the spec, and none where it is so already.
+
+use jiff::{SignedDuration, Timestamp};
+use kubewright::cli::Streams;
+use serde_json::{Value, json};
+
+use crate::args::{EndArgs, ExtendArgs, NamesArgs};
+use crate::cluster::Cluster;
+use crate::error::Error;
+use crate::preview::{End, Preview};
+use crate::time;
+
+/// A field that is either so or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Switch {
+    field: &'static str,
+    to: bool,
+    is: fn(&Preview) -> bool,
+    done: &'static str,
+    already: &'static str,
+}
+
+pub(crate) const PIN: Switch = Switch {
+    field: "pinned",
+    to: true,
+    is: |preview| preview.spec().is_pinned(),
+    done: "pinned: nothing deletes it by time",
+    already: "pinned already",
+};
+pub(crate) const UNPIN: Switch = Switch { to: false, done: "unpinned", already: "not pinned", ..PIN };
+pub(crate) const SLEEP: Switch = Switch {
+    field: "suspend",
+    to: true,
+    is: |preview| preview.spec().is_suspended(),
+    done: "goes to sleep",
+    already: "told to sleep already",
+};
+pub(crate) const WAKE: Switch = Switch { to: false, done: "wakes up", already: "awake already", ..SLEEP };
+
+/// Changes one after another; one that cannot be changed keeps nobody from changing the others, and the first such error is the
+/// program's.
+async fn each<Change>(cluster: &Cluster, names: &[String], streams: &mut Streams<'_>, change: Change) -> Result<(), Error>
+where
+    Change: AsyncFn(&Cluster, Preview) -> Result<String, Error>,
+{
+    let mut failed = None;
+    for name in names {
+        let done = match cluster.get(name).await {
+            Ok(preview) if preview.is_being_deleted() => Err(Error::Deleted { name: name.clone() }),
+            Ok(preview) => change(cluster, preview).await,
+            Err(error) => Err(error),
+        };
+        match (done, &failed) {
+            (Ok(line), _) => streams.print(&format!("{name}: {line}\n"))?,
+            (Err(error), None) => failed = Some(error),
+            (Err(error), Some(_)) => streams.complain(&error),
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Sets a field to what `switch` says.
+pub(crate) async fn set(cluster: &Cluster, args: &NamesArgs, switch: Switch, streams: &mut Streams<'_>) -> Result<(), Error> {
+    each(cluster, &args.names, streams, async |cluster, preview| {
+        if (switch.is)(&preview) == switch.to {
+            return Ok(switch.already.to_owned());
+        }
+        cluster.change(&preview, &field(switch.field, switch.to)).await?;
+        Ok(switch.done.to_owned())
+    })
+    .await
+}
+
+fn field(name: &str, value: impl Into<Value>) -> Value {
+    json!({ name: value.into() })
+}
+
+/// Sets when a preview ends, to something later.
+pub(crate) async fn extend(cluster: &Cluster, args: &ExtendArgs, now: Timestamp, streams: &mut Streams<'_>) -> Result<(), Error> {
+    let end = args.end;
+    each(cluster, &args.names.names, streams, async |cluster, preview| match later(&preview, end, now)? {
+        None => Ok(format!("kept longer already: {}", told(&preview, now))),
+        Some(moment) => {
+            let changed = cluster.change(&preview, &field("expiresAt", moment.to_string())).await?;
+            Ok(format!("kept until {}", told(&changed, now)))
+        }
+    })
+    .await
+}
+
+/// `2030-01-31T12:00:00Z (in 5h30m)`, and that it is pinned as well.
+fn told(preview: &Preview, now: Timestamp) -> String {
+    let asked = preview.spec().expires_at.as_ref().map(|time| time.0);
+    let (moment, pinned) = match preview.end() {
+        End::At(moment) => (Some(moment), ""),
+        End::Pinned => (asked, "; it is pinned, so that only counts after `unpin`"),
+        End::Never | End::Unknown => (asked, ""),
+    };
+    moment.map_or_else(String::new, |moment| format!("{moment} ({}){pinned}", time::relative(moment, now)))
+}
+
+/// The end to set; `None` where the present one is not earlier.
+fn later(preview: &Preview, asked: EndArgs, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    let name = || preview.name();
+    let spec = preview.spec().expires_at.as_ref().map(|time| time.0);
+    let present = match preview.end() {
+        End::At(moment) => Some(moment),
+        End::Pinned => spec,
+        End::Never | End::Unknown => None,
+    };
+    if let Some(until) = asked.until {
+        if until <= now {
+            return Err(Error::Passed { name: name(), moment: until.to_string() });
+        }
+        return Ok(Some(until).filter(|until| present.is_none_or(|present| present < *until)));
+    }
+    let Some(present) = present else {
+        return Err(match preview.end() {
+            End::Pinned => Error::Pinned { name: name() },
+            End::Unknown => Error::EndUnknown { name: name() },
+            End::Never | End::At(_) => Error::NoEnd { name: name() },
+        });
+    };
+    // Seconds are as exact as it is written.
+    let by = asked.by.and_then(|by| SignedDuration::try_from(by).ok()).unwrap_or_default();
+    let moment = present.max(now).checked_add(by).map_err(|_| Error::TooFar)?;
+    let seconds = moment.as_second() + i64::from(moment.subsec_nanosecond() > 0);
+    Timestamp::from_second(seconds).map(Some).map_err(|_| Error::TooFar)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::preview::tests::preview;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn now() -> Timestamp {
+        "2030-01-31T12:00:00Z".parse().unwrap()
+    }
+
+    fn by(spec: &Value, status: &Value, by: Duration) -> Result<Option<String>, String> {
+        asked(spec, status, EndArgs { by: Some(by), until: None })
+    }
+
+    fn until(spec: &Value, status: &Value, until: &str) -> Result<Option<String>, String> {
+        asked(spec, status, EndArgs { by: None, until: Some(until.parse().unwrap()) })
+    }
+
+    fn asked(spec: &Value, status: &Value, end: EndArgs) -> Result<Option<String>, String> {
+        later(&preview("web", spec, status), end, now()).map(|m| m.map(|m| m.to_string())).map_err(|e| e.to_string())
+    }
+
+    fn ends(moment: &str) -> Value {
+        json!({ "observedGeneration": 2, "expiresAt": moment })
+    }
+
+    #[test]
+    fn more_time_is_counted_from_the_present_end() {
+        assert_eq!(
+            by(&json!({ "ttl": "72h" }), &ends("2030-01-31T18:00:00Z"), 24 * HOUR),
+            Ok(Some("2030-02-01T18:00:00Z".to_owned()))
+        );
+        let asked_later = json!({ "expiresAt": "2030-01-31T18:00:00Z" });
+        assert_eq!(by(&asked_later, &json!({ "observedGeneration": 1 }), HOUR), Ok(Some("2030-01-31T19:00:00Z".to_owned())));
+    }
+
+    #[test]
+    fn more_time_is_counted_from_now_where_the_end_has_passed() {
+        assert_eq!(
+            by(&json!({ "ttl": "72h" }), &ends("2030-01-30T12:00:00Z"), HOUR),
+            Ok(Some("2030-01-31T13:00:00Z".to_owned()))
+        );
+    }
+
+    #[test]
+    fn less_than_a_second_more_is_still_more() {
+        let (spec, status) = (json!({ "ttl": "72h" }), ends("2030-01-31T18:00:00Z"));
+        assert_eq!(by(&spec, &status, Duration::from_millis(1)), Ok(Some("2030-01-31T18:00:01Z".to_owned())));
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_given_one_by_extending_it() {
+        let seen = json!({ "observedGeneration": 2 });
+        assert!(by(&json!({}), &seen, HOUR).unwrap_err().contains("has no end"));
+        assert!(by(&json!({ "ttl": "1h" }), &json!({}), HOUR).unwrap_err().contains("has not said yet"));
+        assert!(by(&json!({ "ttl": "1h", "pinned": true }), &seen, HOUR).unwrap_err().contains("is pinned"));
+        assert_eq!(until(&json!({}), &seen, "2030-02-01T00:00:00Z"), Ok(Some("2030-02-01T00:00:00Z".to_owned())));
+    }
+
+    #[test]
+    fn nothing_is_ever_shortened() {
+        assert_eq!(until(&json!({}), &ends("2030-02-02T00:00:00Z"), "2030-02-01T00:00:00Z"), Ok(None));
+        assert_eq!(until(&json!({}), &ends("2030-02-02T00:00:00Z"), "2030-02-02T00:00:00Z"), Ok(None));
+        assert_eq!(
+            until(&json!({}), &ends("2030-02-02T00:00:00Z"), "2030-02-03T00:00:00Z"),
+            Ok(Some("2030-02-03T00:00:00Z".to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_moment_that_has_passed_would_delete_and_is_refused() {
+        let refused = until(&json!({}), &json!({}), "2030-01-31T12:00:00Z").unwrap_err();
+        assert!(refused.contains("has passed: web would be deleted at once"), "{refused}");
+    }
+
+    #[test]
+    fn a_pinned_preview_says_that_its_time_counts_later() {
+        let pinned = preview("web", &json!({ "pinned": true, "expiresAt": "2030-01-31T18:00:00Z" }), &json!({}));
+        assert_eq!(told(&pinned, now()), "2030-01-31T18:00:00Z (in 6h); it is pinned, so that only counts after `unpin`");
+    }
+}
