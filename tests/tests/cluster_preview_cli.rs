@@ -152,7 +152,7 @@ async fn a_preview_lives_longer_by_one_field_and_nothing_is_shortened() {
 
     ask(&sandbox, &["wait", "web"]).await.ended_with(0);
     let sooner = ask(&sandbox, &["extend", "web", "--until", "2098-01-01T00:00Z"]).await.ended_with(0);
-    sooner.shows(&["web: kept longer already: 2098-12-31T11:00:00Z"]);
+    sooner.shows(&["web: no change: kept until 2098-12-31T11:00:00Z"]);
     assert_eq!(ends(&sandbox.get("web").await).as_deref(), Some("2098-12-31T11:00:00Z"));
     ask(&sandbox, &["extend", "web", "--by", "24h"]).await.ended_with(0);
     assert_eq!(ends(&sandbox.get("web").await).as_deref(), Some("2099-01-01T11:00:00Z"));

@@ -1,14 +1,20 @@
 //! `extend`, `pin`, `unpin`, `sleep`, `wake`: each sets one field of the spec, and none where it is so already.
 
+use std::time::Duration;
+
+use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use kubewright::cli::Streams;
 use serde_json::{Value, json};
 
 use crate::args::{EndArgs, ExtendArgs, NamesArgs};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Event};
 use crate::error::Error;
 use crate::preview::{End, Preview};
 use crate::time;
+
+/// How long the operator has to look at a change before it is told as a wish; it needs milliseconds.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// A field that is either so or not.
 #[derive(Clone, Copy, Debug)]
@@ -78,36 +84,65 @@ fn field(name: &str, value: impl Into<Value>) -> Value {
 /// Sets when a preview ends, to something later.
 pub(crate) async fn extend(cluster: &Cluster, args: &ExtendArgs, now: Timestamp, streams: &mut Streams<'_>) -> Result<(), Error> {
     let end = args.end;
-    each(cluster, &args.names.names, streams, async |cluster, preview| match later(&preview, end, now)? {
-        None => Ok(format!("kept longer already: {}", told(&preview, now))),
-        Some(moment) => {
-            let changed = cluster.change(&preview, &field("expiresAt", moment.to_string())).await?;
-            Ok(format!("kept until {}", told(&changed, now)))
+    each(cluster, &args.names.names, streams, async |cluster, preview| match (later(&preview, end, now)?, present(&preview)) {
+        (Some(asked), _) => {
+            let changed = cluster.change(&preview, &field("expiresAt", asked.to_string())).await?;
+            Ok(told(&seen(cluster, changed).await, asked, now))
         }
+        (None, Some(present)) => Ok(format!("no change: {}", told(&preview, present, now))),
+        (None, None) => Ok("no change".to_owned()),
     })
     .await
 }
 
-/// `2030-01-31T12:00:00Z (in 5h30m)`, and that it is pinned as well.
-fn told(preview: &Preview, now: Timestamp) -> String {
-    let asked = preview.spec().expires_at.as_ref().map(|time| time.0);
-    let (moment, pinned) = match preview.end() {
-        End::At(moment) => (Some(moment), ""),
-        End::Pinned => (asked, "; it is pinned, so that only counts after `unpin`"),
-        End::Never | End::Unknown => (asked, ""),
+/// The preview once the operator has looked at its change; as it is, where that takes long or may not be watched.
+async fn seen(cluster: &Cluster, changed: Preview) -> Preview {
+    let follow = async {
+        let mut events = cluster.watch(&changed).await.ok()?;
+        while let Some(Ok(Event::Is(preview))) = events.next().await {
+            if preview.is_current() {
+                return Some(*preview);
+            }
+        }
+        None
     };
-    moment.map_or_else(String::new, |moment| format!("{moment} ({}){pinned}", time::relative(moment, now)))
+    let followed = tokio::time::timeout(ANSWER, follow).await;
+    followed.ok().flatten().unwrap_or(changed)
+}
+
+/// What became of the wish to be kept until `asked`: an administrator may have set a limit to it.
+fn told(preview: &Preview, asked: Timestamp, now: Timestamp) -> String {
+    match preview.end() {
+        End::Pinned => format!("kept until {} once it is unpinned", at(asked, now)),
+        End::At(until) if until < asked => {
+            format!("kept until {}: that is the administrator's limit, which is earlier than {asked}", at(until, now))
+        }
+        _ if !preview.is_current() => {
+            format!("asked to be kept until {}; the operator has not looked at that yet", at(asked, now))
+        }
+        _ => format!("kept until {}", at(asked, now)),
+    }
+}
+
+/// `2030-01-31T12:00:00Z (in 5h30m)`.
+fn at(moment: Timestamp, now: Timestamp) -> String {
+    format!("{moment} ({})", time::relative(moment, now))
+}
+
+/// When a preview ends, or would if it were not pinned and nobody had set a limit.
+fn present(preview: &Preview) -> Option<Timestamp> {
+    let wish = preview.spec().expires_at.as_ref().map(|time| time.0);
+    match preview.end() {
+        End::At(moment) => wish.max(Some(moment)),
+        End::Pinned => wish,
+        End::Never | End::Unknown => None,
+    }
 }
 
 /// The end to set; `None` where the present one is not earlier.
 fn later(preview: &Preview, asked: EndArgs, now: Timestamp) -> Result<Option<Timestamp>, Error> {
     let name = || preview.name();
-    let spec = preview.spec().expires_at.as_ref().map(|time| time.0);
-    let present = match preview.end() {
-        End::At(moment) => Some(moment),
-        End::Pinned => spec,
-        End::Never | End::Unknown => None,
-    };
+    let present = present(preview);
     if let Some(until) = asked.until {
         if until <= now {
             return Err(Error::Passed { name: name(), moment: until.to_string() });
@@ -131,8 +166,7 @@ fn later(preview: &Preview, asked: EndArgs, now: Timestamp) -> Result<Option<Tim
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::time::Duration;
-
+    use crate::cluster::tests::cluster;
     use crate::preview::tests::preview;
 
     use super::*;
@@ -203,14 +237,65 @@ mod tests {
     }
 
     #[test]
+    fn a_wish_beyond_the_administrators_limit_is_not_shortened_either() {
+        let wish = json!({ "expiresAt": "2030-02-10T00:00:00Z" });
+        assert_eq!(by(&wish, &ends("2030-02-02T00:00:00Z"), HOUR), Ok(Some("2030-02-10T01:00:00Z".to_owned())));
+        assert_eq!(until(&wish, &ends("2030-02-02T00:00:00Z"), "2030-02-03T00:00:00Z"), Ok(None));
+    }
+
+    #[test]
     fn a_moment_that_has_passed_would_delete_and_is_refused() {
         let refused = until(&json!({}), &json!({}), "2030-01-31T12:00:00Z").unwrap_err();
         assert!(refused.contains("has passed: web would be deleted at once"), "{refused}");
     }
 
+    fn became(spec: &Value, status: &Value) -> String {
+        told(&preview("web", spec, status), "2030-02-01T12:00:00Z".parse().unwrap(), now())
+    }
+
     #[test]
-    fn a_pinned_preview_says_that_its_time_counts_later() {
-        let pinned = preview("web", &json!({ "pinned": true, "expiresAt": "2030-01-31T18:00:00Z" }), &json!({}));
-        assert_eq!(told(&pinned, now()), "2030-01-31T18:00:00Z (in 6h); it is pinned, so that only counts after `unpin`");
+    fn what_became_of_the_wish_is_told_and_not_the_wish() {
+        let spec = json!({ "expiresAt": "2030-02-01T12:00:00Z" });
+        assert_eq!(became(&spec, &ends("2030-02-01T12:00:00Z")), "kept until 2030-02-01T12:00:00Z (in 1d)");
+        assert_eq!(
+            became(&spec, &ends("2030-01-31T18:00:00Z")),
+            "kept until 2030-01-31T18:00:00Z (in 6h): that is the administrator's limit, which is earlier than 2030-02-01T12:00:00Z"
+        );
+        assert_eq!(
+            became(&spec, &json!({ "observedGeneration": 1 })),
+            "asked to be kept until 2030-02-01T12:00:00Z (in 1d); the operator has not looked at that yet"
+        );
+        let pinned = json!({ "expiresAt": "2030-02-01T12:00:00Z", "pinned": true });
+        assert_eq!(became(&pinned, &json!({})), "kept until 2030-02-01T12:00:00Z (in 1d) once it is unpinned");
+    }
+
+    /// Extends a preview until one day after now, where the watch tells `seen` after it; what is printed.
+    async fn extended(seen: &Value) -> (String, Vec<String>) {
+        let wish = json!({ "expiresAt": "2030-02-01T12:00:00Z" });
+        let before = preview("web", &json!({}), &json!({ "observedGeneration": 2 })).raw.to_string();
+        let after = preview("web", &wish, &json!({ "observedGeneration": 1 })).raw.to_string();
+        let event = json!({ "type": "MODIFIED", "object": preview("web", &wish, seen).raw }).to_string() + "\n";
+        let (cluster, asked) = cluster(move |asked| match asked {
+            asked if asked.starts_with("PATCH") => (200, after.clone()),
+            asked if asked.contains("watch=true") => (200, event.clone()),
+            _ => (200, before.clone()),
+        });
+        let mut output = Vec::new();
+        let mut streams =
+            Streams { input: &mut std::io::empty(), output: &mut output, errors: &mut std::io::sink(), colour: false };
+        let end = EndArgs { by: None, until: "2030-02-01T12:00:00Z".parse().ok() };
+        let args = ExtendArgs { names: NamesArgs { names: vec!["web".to_owned()] }, end };
+        extend(&cluster, &args, now(), &mut streams).await.unwrap();
+        let asked = asked.lock().unwrap().clone();
+        (String::from_utf8(output).unwrap(), asked)
+    }
+
+    #[tokio::test]
+    async fn the_operators_answer_is_awaited_and_told() {
+        let (told, asked) = extended(&ends("2030-01-31T18:00:00Z")).await;
+        assert!(told.starts_with("web: kept until 2030-01-31T18:00:00Z (in 6h): that is the administrator's limit"), "{told}");
+        assert!(asked[1].starts_with("PATCH ") && asked[1].contains("fieldManager=kubectl-preview"), "{asked:?}");
+        let (told, _) = extended(&json!({ "observedGeneration": 1 })).await;
+        assert!(told.starts_with("web: asked to be kept until 2030-02-01T12:00:00Z"), "{told}");
     }
 }

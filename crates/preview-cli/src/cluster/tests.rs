@@ -119,6 +119,25 @@ async fn what_is_not_allowed_is_told_in_the_servers_words() {
 }
 
 #[tokio::test]
+async fn a_preview_that_was_made_again_is_left_alone_and_one_that_is_gone_is_told() {
+    let preview = crate::preview::tests::preview("web", &json!({}), &json!({}));
+    // As an API server answers.
+    let immutable = json!({ "reason": "FieldValueInvalid", "message": "field is immutable", "field": "metadata.uid" });
+    let details = json!({ "name": "web", "kind": "PreviewEnvironment", "causes": [immutable] });
+    let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 422, "reason": "Invalid", "message": "x", "details": details });
+    let (one, _) = cluster(move |_| (422, status.to_string()));
+    let error = one.change(&preview, &json!({ "pinned": true })).await.unwrap_err();
+    assert!(error.to_string().starts_with("web was deleted and made again while this was done; nothing was changed"), "{error}");
+    assert_eq!(error.number(), 4);
+    let (other, _) = cluster(|_| failure(404, "NotFound", "not found", "web"));
+    let error = other.change(&preview, &json!({ "pinned": true })).await.unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.number()), ("the preview web was deleted meanwhile", 3));
+    let (third, _) = cluster(|_| failure(422, "Invalid", "spec.pinned: no", "web"));
+    let error = third.change(&preview, &json!({ "pinned": true })).await.unwrap_err();
+    assert_eq!((error.to_string().as_str(), error.number()), ("the API server did not take it: spec.pinned: no", 4));
+}
+
+#[tokio::test]
 async fn a_long_list_is_read_page_by_page() {
     let (cluster, asked) =
         cluster(
