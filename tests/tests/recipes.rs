@@ -5,7 +5,7 @@
 
 mod recipe_blocks;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -178,10 +178,17 @@ fn the_pipeline_for_gitlab_runs_for_its_own_project_alone_and_removes_what_it_ma
     assert_eq!(pipeline["preview"]["artifacts"]["reports"]["dotenv"], "preview.env", "where the URL comes from");
 }
 
-/// As GitHub makes it of a heading.
-fn anchor_of(heading: &str) -> String {
-    let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-    words.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+/// As GitHub makes them of headings: a number after those that are there already.
+fn anchors(page: &str) -> Vec<String> {
+    let mut anchors: Vec<String> = Vec::new();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for heading in page.lines().filter(|line| line.starts_with('#')) {
+        let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        let anchor: String = words.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect();
+        let count = seen.entry(anchor.clone()).and_modify(|count| *count += 1).or_insert(0);
+        anchors.push(if *count == 0 { anchor } else { format!("{anchor}-{count}") });
+    }
+    anchors
 }
 
 #[test]
@@ -193,8 +200,7 @@ fn every_link_between_the_pages_and_into_the_project_leads_somewhere() {
             let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
             let file = if path.is_empty() { folder().join(&page) } else { folder().join(Path::new(path)) };
             let target = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{page}: {link}: {e}"));
-            let headings = target.lines().filter(|line| line.starts_with('#'));
-            let found = anchor.is_none_or(|anchor| headings.map(anchor_of).any(|one| one == anchor));
+            let found = anchor.is_none_or(|anchor| anchors(&target).iter().any(|one| one == anchor));
             assert!(found, "{page}: {link} has no such heading");
             count += 1;
         }

@@ -10,6 +10,7 @@ use crate::children::{Children, Retire};
 use crate::condition::{Condition, Verdict};
 use crate::kind::{Kinds, Object, ReadKinds};
 use crate::observed::Observed;
+use crate::reason::Explained;
 use crate::view::View;
 
 /// A custom resource type: what `#[derive(kube::CustomResource)]` makes of a spec and a status.
@@ -92,6 +93,11 @@ pub trait Operator: Send + Sync + 'static {
     fn verdict(&self, resource: &Self::Resource, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {
         let _ = (resource, observed);
         verdict
+    }
+
+    /// The reasons that it gives itself, of its own conditions and of `Ready`, for the API reference. The framework's are there already.
+    fn reasons() -> Vec<Explained> {
+        Vec::new()
     }
 
     /// Example resources: generated as files, pinned by snapshots, admitted by a real API server in tests.

@@ -27,6 +27,25 @@ pub const DELETE_FAILED: &str = "DeleteFailed";
 /// The operator itself failed.
 pub const INTERNAL: &str = "InternalError";
 
+/// A reason that an operator gives itself, for whoever reads about it: see [`Operator::reasons`](crate::Operator::reasons).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// Of which condition: `Ready` for those with which it refuses a resource, or an own one.
+    pub condition: &'static str,
+    /// The reason, in CamelCase.
+    pub reason: &'static str,
+    /// What it means for a person, in one sentence without a dot at its end.
+    pub meaning: &'static str,
+}
+
+impl Explained {
+    /// A reason of a condition.
+    #[must_use]
+    pub const fn new(condition: &'static str, reason: &'static str, meaning: &'static str) -> Self {
+        Self { condition, reason, meaning }
+    }
+}
+
 /// All of them, each with what it means for a person.
 pub const ALL: [(&str, &str); 13] = [
     (READY, "everything is as the resource asks"),

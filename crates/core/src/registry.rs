@@ -18,6 +18,7 @@ use crate::facts::Facts;
 use crate::kind::{self, AnyObject, KindInfo, Kinds, Object, ObjectKey, OwnedKind, ReadKind, ReadKinds};
 use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Invalid, Operator, Sample};
+use crate::reason::Explained;
 use crate::time::Moments;
 use crate::view::{Lookup, Query, Source, View};
 
@@ -335,6 +336,8 @@ pub trait Controller: Send + Sync + fmt::Debug {
     fn retires(&self) -> bool;
     /// Its example resources.
     fn samples(&self) -> Vec<AnySample>;
+    /// The reasons that it gives itself.
+    fn reasons(&self) -> Vec<Explained>;
     /// A resource from JSON.
     ///
     /// # Errors
@@ -435,6 +438,10 @@ impl<O: Operator> Controller for Erased<O> {
 
     fn retires(&self) -> bool {
         O::RETIRES
+    }
+
+    fn reasons(&self) -> Vec<Explained> {
+        O::reasons()
     }
 
     fn samples(&self) -> Vec<AnySample> {

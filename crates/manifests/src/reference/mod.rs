@@ -3,7 +3,7 @@
 //! | module | what it makes |
 //! |---|---|
 //! | `page` | a page: what the resource is, its smallest sample, its names and columns, and its fields |
-//! | `conditions` | what the engine reports about every resource |
+//! | `conditions` | what the engine and the operator report about a resource, and why |
 //! | `tree` | the fields of a schema, each with its path: `spec.ports[].name` |
 //! | `field` | a field: its section, and its row in a table |
 //! | `facts` | what a schema says of a value beside words: type, bounds, rules |
@@ -19,6 +19,7 @@ mod page;
 mod tree;
 
 use kubewright_core::Registry;
+use kubewright_core::reason::Explained;
 use kubewright_core::registry::{AnySample, Controller, Definition};
 use serde_json::Value;
 
@@ -44,6 +45,8 @@ struct Reconciled {
     by: &'static str,
     /// The kinds that it owns; `true` where they may not be served.
     owns: Vec<(String, bool)>,
+    /// The reasons that it gives itself.
+    reasons: Vec<Explained>,
 }
 
 impl Kind {
@@ -60,6 +63,7 @@ impl Kind {
             reconciled: controller.map(|controller| Reconciled {
                 by: controller.name(),
                 owns: controller.owns().iter().map(|owned| (owned.info.to_string(), owned.optional)).collect(),
+                reasons: controller.reasons(),
             }),
             read_by: controllers().filter(reads).map(|controller| controller.name()).collect(),
         })

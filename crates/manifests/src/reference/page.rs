@@ -40,7 +40,8 @@ pub(super) fn page(kind: &Kind, path: &str) -> Result<String, Error> {
         section(&of_version(COLUMNS, version, &versions), columns(version));
     }
     let reports = versions.iter().any(|version| has_conditions(version));
-    section(CONDITIONS, if kind.reconciled.is_some() && reports { conditions::conditions() } else { String::new() });
+    let reconciled = kind.reconciled.as_ref().filter(|_| reports);
+    section(CONDITIONS, reconciled.map(|reconciled| conditions::conditions(&reconciled.reasons)).unwrap_or_default());
     for version in &versions {
         section(&of_version(RULES, version, &versions), rules(version));
     }
@@ -210,7 +211,7 @@ mod tests {
         let conditions = json!({ "properties": { "conditions": { "type": "array" } } });
         kind.definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"] = conditions;
         assert!(!page(&kind, "a").unwrap().contains("## Conditions"));
-        kind.reconciled = Some(Reconciled { by: "boxes", owns: Vec::new() });
+        kind.reconciled = Some(Reconciled { by: "boxes", owns: Vec::new(), reasons: Vec::new() });
         let page = page(&kind, "a").unwrap();
         assert!(page.contains("## Conditions") && page.contains("| reconciled by | `boxes` |"), "{page}");
     }

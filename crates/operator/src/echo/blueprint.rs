@@ -2,6 +2,8 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ResourceRequirements, Service};
+use kubewright::core::condition::READY;
+use kubewright::core::reason::Explained;
 use kubewright::labels::Labels;
 use kubewright::{Children, Invalid};
 use operator_api::echo::{EchoService, ServiceType};
@@ -47,6 +49,17 @@ impl Blueprint<'_> {
         }
         Ok(Children::new().with(deployment::deployment(self)).with(service::service(self)))
     }
+}
+
+/// With which an Echo is refused, for the API reference.
+pub(super) fn reasons() -> Vec<Explained> {
+    [
+        ("NameNotUsable", "refused: no Service can be named after the resource"),
+        ("NodePortWithoutType", "refused: `spec.service.nodePort` is set, and the Service's type has no port on the nodes"),
+        ("TextNotUsable", "refused: no server can be started with `spec.text`"),
+    ]
+    .map(|(reason, meaning)| Explained::new(READY, reason, meaning))
+    .into()
 }
 
 /// The schema says the same in CEL; this holds for resources that are older than the rule, and offline.

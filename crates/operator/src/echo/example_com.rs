@@ -3,10 +3,11 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ResourceRequirements, Service};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kubewright::core::reason::Explained;
 use kubewright::{Children, Invalid, Observed, Operator, Sample, View};
 use operator_api::echo::{Echo, EchoService, EchoSpec, EchoStatus, ServiceType};
 
-use super::blueprint::Blueprint;
+use super::blueprint::{self, Blueprint};
 use super::server::Server;
 use super::status;
 use crate::naming;
@@ -27,6 +28,10 @@ impl Operator for EchoOperator {
 
     fn status(&self, echo: &Echo, observed: &Observed<'_, Self::Owns>) -> EchoStatus {
         status::status(&blueprint(echo), observed)
+    }
+
+    fn reasons() -> Vec<Explained> {
+        blueprint::reasons()
     }
 
     fn samples() -> Vec<Sample<Echo>> {

@@ -2,11 +2,12 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
+use kubewright::core::reason::Explained;
 use kubewright::{Children, Invalid, Observed, Operator, Sample, View};
 use operator_api::echo::{EchoService, ServiceType};
 use operator_api::echo_test::{Echo, EchoSpec, EchoStatus};
 
-use super::blueprint::Blueprint;
+use super::blueprint::{self, Blueprint};
 use super::server::{Server, TEXT_PORT};
 use super::status;
 use crate::naming;
@@ -31,6 +32,10 @@ impl Operator for TestEchoOperator {
 
     fn status(&self, echo: &Echo, observed: &Observed<'_, Self::Owns>) -> EchoStatus {
         status::status(&blueprint(echo), observed)
+    }
+
+    fn reasons() -> Vec<Explained> {
+        blueprint::reasons()
     }
 
     fn samples() -> Vec<Sample<Echo>> {

@@ -7,6 +7,7 @@
 //! - `findings`: what is found out beside the spec, from `build` to `status`
 //! - `claims`: who holds a host that several claim; `domains`: which hosts a namespace may have
 //! - `host`: which host names are never routed, whatever the schema let pass
+//! - `reasons`: what is said about it, in one list, for the documentation
 //! - `rollout`: whether all pods are of the spec
 //! - `status`: what is reported, and the condition Suspended
 
@@ -19,6 +20,7 @@ mod findings;
 mod host;
 mod operator;
 mod probes;
+mod reasons;
 mod rollout;
 mod route;
 mod samples;

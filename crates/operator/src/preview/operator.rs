@@ -3,6 +3,7 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use kubewright::core::reason::Explained;
 use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, Served, Verdict, View};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
@@ -10,7 +11,7 @@ use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, Previe
 
 use super::blueprint::Blueprint;
 use super::findings::Findings;
-use super::{confinement, deployment, host, route, samples, service, status};
+use super::{confinement, deployment, host, reasons, route, samples, service, status};
 use crate::naming;
 
 /// The kinds that a preview owns.
@@ -70,6 +71,10 @@ impl Operator for PreviewOperator {
 
     fn verdict(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {
         status::verdict(&self.observed(preview, observed), verdict)
+    }
+
+    fn reasons() -> Vec<Explained> {
+        reasons::reasons()
     }
 
     fn samples() -> Vec<Sample<PreviewEnvironment>> {
