@@ -77,7 +77,7 @@ pub(crate) enum PreviewCommand {
     Pin(NamesArgs),
     /// Let a preview end when its time has come
     ///
-    /// Where its time has passed, the operator deletes it.
+    /// Where its spec.expiresAt has passed, the operator deletes it at once. A spec.ttl begins anew, as with every change of the spec.
     #[command(after_help = examples(&[("After it", "unpin pr-17")]))]
     Unpin(NamesArgs),
     /// Stop the pods of a preview, and keep the rest

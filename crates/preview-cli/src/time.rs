@@ -63,6 +63,7 @@ mod tests {
             (5 * HOUR + 30 * MINUTE + 59, "5h30m"),
             (DAY - 1, "23h59m"),
             (3 * DAY + 4 * HOUR, "3d4h"),
+            (10 * DAY - 1, "9d23h"),
             (10 * DAY + 23 * HOUR, "10d"),
             (400 * DAY, "400d"),
         ] {

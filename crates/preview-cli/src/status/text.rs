@@ -76,7 +76,7 @@ fn expires(preview: &Preview, now: Timestamp) -> String {
             let why = match (&spec.expires_at, &spec.ttl) {
                 (Some(asked), _) if asked.0 == moment => ", as spec.expiresAt says".to_owned(),
                 (Some(asked), _) => format!(", earlier than spec.expiresAt ({}) by the administrator's limit", asked.0),
-                (None, Some(ttl)) => format!(", by its ttl of {ttl}"),
+                (None, Some(ttl)) => format!(", its ttl is {ttl}"),
                 (None, None) => ", as the administrator chose".to_owned(),
             };
             format!("{} ({moment}{why})", time::relative(moment, now))
@@ -175,7 +175,7 @@ mod tests {
         Image:     app:1
         Revision:  3f2a9c1, live
         Pods:      1/1 ready
-        Expires:   in 5h30m (2030-01-31T17:30:00Z, by its ttl of 72h)
+        Expires:   in 5h30m (2030-01-31T17:30:00Z, its ttl is 72h)
         Source:    github team/app #17, branch feature/login, commit 3f2a9c1, by octocat
                    https://github.com/team/app/pull/17
         Age:       2h
@@ -237,7 +237,7 @@ mod tests {
         let (early, late) = ("2030-01-31T18:00:00Z", "2030-02-01T12:00:00Z");
         assert_eq!(says(&json!({}), &json!({ "observedGeneration": 2 })), "never");
         assert_eq!(says(&json!({ "pinned": true }), &json!({ "observedGeneration": 2 })), "never while it is pinned");
-        assert_eq!(says(&json!({ "ttl": "72h" }), &ends(early)), format!("in 6h ({early}, by its ttl of 72h)"));
+        assert_eq!(says(&json!({ "ttl": "72h" }), &ends(early)), format!("in 6h ({early}, its ttl is 72h)"));
         assert_eq!(says(&json!({ "expiresAt": late }), &ends(late)), format!("in 1d ({late}, as spec.expiresAt says)"));
         let capped = says(&json!({ "expiresAt": late }), &ends(early));
         assert_eq!(capped, format!("in 6h ({early}, earlier than spec.expiresAt ({late}) by the administrator's limit)"));
