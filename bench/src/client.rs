@@ -101,8 +101,22 @@ impl Api {
 
     /// Follows metadata of a collection from a version on: a stream of lines, one event each.
     pub(crate) async fn watch(&self, path: &str, from: u64) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
-        let path = format!("{path}?watch=true&allowWatchBookmarks=false&timeoutSeconds=3600&resourceVersion={from}");
-        let response = self.respond(Method::GET, &path, METADATA, None).await?;
+        self.lines(format!("{path}?watch=true&allowWatchBookmarks=false&resourceVersion={from}"), METADATA).await
+    }
+
+    /// The same of whole objects; `selector` is a part of the query.
+    pub(crate) async fn watch_whole(
+        &self,
+        path: &str,
+        selector: &str,
+        from: u64,
+    ) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
+        self.lines(format!("{path}?watch=true&allowWatchBookmarks=true&resourceVersion={from}{selector}"), JSON).await
+    }
+
+    async fn lines(&self, path: String, accept: &str) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
+        let path = format!("{path}&timeoutSeconds=3600");
+        let response = self.respond(Method::GET, &path, accept, None).await?;
         let body = response.into_body().into_data_stream().map_err(std::io::Error::other);
         Ok(StreamReader::new(Box::pin(body)))
     }

@@ -56,17 +56,17 @@ impl Plan {
     /// Within five minutes.
     pub(crate) fn quick() -> Self {
         Self {
-            large: 800,
+            large: 600,
             repeats: 2,
-            levels: vec![0, 800, 1600],
+            levels: vec![0, 600, 1200],
             climbs: 1,
-            latencies: 50,
+            latencies: 40,
             latency_repeats: 1,
             restarts: 3,
             sample: 100,
             coarser: Some(
-                "N=800 instead of 2000; 2 repeats instead of 5; p99 is the worst of 50; memory up to N=1600 once instead of 8000 \
-                 twice, so that row 10 compares N=1600 and N=500",
+                "N=600 instead of 2000; 2 repeats instead of 5; p99 is the worst of 40; memory up to N=1200 once instead of 8000 \
+                 twice, so that row 10 compares N=1200 and N=500",
             ),
             ..Self::full()
         }

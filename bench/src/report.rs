@@ -110,7 +110,7 @@ impl Report<'_> {
             }
         };
         for n in [small, large] {
-            for (who, name) in [("bare client", "bare"), ("operator", "operator")] {
+            for (who, name) in [("bare client", "bare"), ("bare client, watched", "watched"), ("operator", "operator")] {
                 let of = |field: &str| format!("create.{n}.{name}.{field}");
                 let fields =
                     [("resources/s", of("rate")), ("control-plane CPU ms", of("plane_cpu_ms")), ("own CPU ms", of("cpu_ms"))];

@@ -212,6 +212,46 @@ impl Eyes {
     }
 }
 
+/// Watches whole objects as the operator does, and throws away what comes: what the API server does for that is in its figures.
+#[derive(Debug)]
+pub(crate) struct Onlookers(JoinSet<()>);
+
+impl Onlookers {
+    /// Follows what happens from now on.
+    pub(crate) async fn open(api: &Api) -> Result<Self, Error> {
+        let mut watches = JoinSet::new();
+        for (index, kind) in kinds().iter().enumerate() {
+            let path = kind.path(None);
+            let selector = if index == ECHO { String::new() } else { ours() };
+            let from = api.position(&path).await?;
+            let mut lines = api.watch_whole(&path, &selector, from).await?;
+            watches.spawn(async move {
+                let mut line = Vec::new();
+                while matches!(lines.read_until(b'\n', &mut line).await, Ok(read) if read > 0) {
+                    line.clear();
+                }
+            });
+        }
+        Ok(Self(watches))
+    }
+
+    /// Ends the watches.
+    ///
+    /// # Errors
+    /// One of them had ended before.
+    pub(crate) fn close(mut self) -> Result<(), Error> {
+        match self.0.try_join_next() {
+            Some(_) => Err(Error::Unmeasurable("a watch of whole objects ended".to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Selects what the operator made.
+fn ours() -> String {
+    format!("&labelSelector={}%3D{}", kubewright::labels::MANAGED_BY, operator::NAME)
+}
+
 /// Watches for ever; what it gives is why that is not possible.
 async fn follow(api: &Api, path: &str, mut position: u64, kind: usize, shared: &Shared) -> String {
     let mut line = Vec::new();
