@@ -127,15 +127,21 @@ impl Run<'_> {
     async fn write(&self, want: &Desired, precondition: Precondition<'_>, action: &'static str) -> Result<(), ApiError> {
         // A child of a kind without a cache does not compile.
         let Some(cache) = self.running.child_cache(&want.kind) else { return Ok(()) };
-        let write = cache.writes(&want.key);
-        let answer = self.engine.api.apply(want, precondition).await?;
-        let child = observed::decode(&answer, self.engine.manager)?;
-        self.engine.metrics.wrote(self.running.name, &want.kind.kind, action);
-        if !write.taken(child, Covered::by(want)) {
-            // Its end was told before its beginning, and woke nobody.
+        let write = cache.writes(&want.key, &self.owner.uid);
+        let answer = self.engine.api.apply(want, precondition).await;
+        let child = answer.and_then(|answer| Ok(observed::decode(&answer, self.engine.manager)?));
+        let (is_last_word, written) = match child {
+            Ok(child) => {
+                self.engine.metrics.wrote(self.running.name, &want.kind.kind, action);
+                (write.taken(child, Covered::by(want)), Ok(()))
+            }
+            Err(error) => (write.failed(), Err(error)),
+        };
+        // What happened meanwhile woke nobody.
+        if !is_last_word {
             self.engine.enqueue(self.key.clone(), Priority::Change);
         }
-        Ok(())
+        written
     }
 
     /// The object as it is now, if it is.

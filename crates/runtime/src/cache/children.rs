@@ -47,13 +47,24 @@ struct Slot {
     epoch: Epoch,
 }
 
-/// A write whose answer may come later than the event of a deletion that followed it.
+/// A write whose answer may come later than its own event, or than the event of a deletion that followed it.
 #[derive(Debug, Default)]
 struct Writing {
     /// How many writes there are at once.
     count: usize,
+    /// The UID of the owner for whom the last of them is.
+    by: Box<str>,
     /// The object was gone as of this version.
     gone: u64,
+    /// The last version that an event showed and of which its owner, who writes, was not told yet.
+    untold: u64,
+}
+
+/// What events told while a write was under way: versions, 0 for none.
+#[derive(Default)]
+struct Meanwhile {
+    gone: u64,
+    untold: u64,
 }
 
 /// A write that is under way. Dropped, it came to nothing, for whatever reason.
@@ -65,11 +76,19 @@ pub(crate) struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// The answer: by definition as we want it. `false` when the object is gone again already.
+    /// The answer: by definition as we want it. `false` when it is not the last word: the object changed again already, or is
+    /// gone, and its owner was not told.
     #[must_use]
     pub(crate) fn taken(mut self, child: ObservedChild, of: Covered) -> bool {
         self.is_on = false;
         self.cache.written(child, of)
+    }
+
+    /// There is no answer. `false` when the object changed meanwhile, and its owner was not told.
+    #[must_use]
+    pub(crate) fn failed(mut self) -> bool {
+        self.is_on = false;
+        self.cache.state().end_write(self.key).untold == 0
     }
 }
 
@@ -116,15 +135,26 @@ impl State {
         Some(child)
     }
 
-    /// A write ended; gives the version as of which the object was gone meanwhile, 0 when it was not.
-    fn end_write(&mut self, key: &ObjectKey) -> u64 {
-        let Some(writing) = self.writing.get_mut(key) else { return 0 };
+    /// A write ended; gives what happened meanwhile.
+    fn end_write(&mut self, key: &ObjectKey) -> Meanwhile {
+        let Some(writing) = self.writing.get_mut(key) else { return Meanwhile::default() };
         writing.count -= 1;
-        let gone = writing.gone;
+        let meanwhile = Meanwhile { gone: writing.gone, untold: std::mem::take(&mut writing.untold) };
         if writing.count == 0 {
             self.writing.remove(key);
         }
-        gone
+        meanwhile
+    }
+
+    /// An event of a write comes while its answer is on its way: nothing new, unless the answer is of an older version.
+    /// Whether the only one whom it concerns will see to that.
+    fn is_seen_to(&mut self, child: &ObservedChild, owners: &Owners) -> bool {
+        let Some(writing) = self.writing.get_mut(&child.key) else { return false };
+        let is_writer = writing.count == 1 && matches!(&owners[..], [owner] if *owner == writing.by);
+        if is_writer {
+            writing.untold = writing.untold.max(child.resource_version);
+        }
+        is_writer
     }
 
     /// The object is gone as of this version; an answer to come may be older than that.
@@ -197,6 +227,9 @@ impl ChildCache {
         } else {
             owners.extend(owner(&child));
         }
+        if state.is_seen_to(&child, &owners) {
+            owners.clear();
+        }
         state.insert(child, epoch);
         Ok(owners)
     }
@@ -242,9 +275,14 @@ impl ChildCache {
         gone.iter().filter_map(|key| state.remove(key)).filter_map(|child| owner(&child)).collect()
     }
 
-    /// A write of this object begins.
-    pub(crate) fn writes<'a>(&'a self, key: &'a ObjectKey) -> Write<'a> {
-        self.state().writing.entry(key.clone()).or_default().count += 1;
+    /// A write of this object begins, for the owner with the UID `by`.
+    pub(crate) fn writes<'a>(&'a self, key: &'a ObjectKey, by: &str) -> Write<'a> {
+        {
+            let mut state = self.state();
+            let writing = state.writing.entry(key.clone()).or_default();
+            writing.count += 1;
+            writing.by = by.into();
+        }
         Write { cache: self, key, is_on: true }
     }
 
@@ -252,13 +290,15 @@ impl ChildCache {
         child.entry = child.entry.verified(of);
         self.pools.share(&mut child);
         let mut state = self.state();
-        if state.end_write(&child.key) >= child.resource_version {
+        let Meanwhile { gone, untold } = state.end_write(&child.key);
+        if gone >= child.resource_version {
             return false;
         }
+        let is_last_word = untold <= child.resource_version;
         let mut epoch = Epoch::default();
         if let Some(before) = state.children.find(hash_of(&child), |slot| slot.child.key == child.key) {
             if before.child.resource_version > child.resource_version {
-                return true;
+                return is_last_word;
             }
             epoch = before.epoch;
             // Answers carry metadata alone; the status is what the watch said last.
@@ -267,7 +307,7 @@ impl ChildCache {
             }
         }
         state.insert(child, epoch);
-        true
+        is_last_word
     }
 
     /// A comparison found that this version of an object is as we want it: its entry's bytes are not needed any more.
@@ -360,24 +400,59 @@ mod tests {
     #[test]
     fn an_answer_that_comes_after_the_end_of_its_object_is_not_believed() {
         let (cache, key) = (cache(), key());
-        let write = cache.writes(&key);
+        let write = cache.writes(&key, "o");
         cache.forget(&key, 8);
         assert!(!write.taken(child(7, "o", 1), covered()), "written, deleted, answered");
         assert!(cache.get(&key).is_none());
 
-        let write = cache.writes(&key);
+        let write = cache.writes(&key, "o");
         cache.listed(None, 2, 8);
         assert!(write.taken(child(9, "o", 1), covered()), "deleted, written, answered");
         assert!(cache.get(&key).is_some());
     }
 
     #[test]
+    fn the_event_of_a_write_that_comes_before_its_answer_wakes_nobody() {
+        let (cache, key) = (cache(), key());
+        let write = cache.writes(&key, "o");
+        assert!(cache.observe(child(7, "o", 1), 1).unwrap().is_empty(), "who writes will know");
+        assert!(write.taken(child(7, "o", 1), covered()), "it was that write");
+
+        let write = cache.writes(&key, "o");
+        assert!(cache.observe(child(8, "o", 2), 1).unwrap().is_empty());
+        assert!(write.taken(child(9, "o", 3), covered()), "the answer is newer");
+
+        let write = cache.writes(&key, "o");
+        assert!(cache.observe(child(10, "o", 4), 1).unwrap().is_empty());
+        assert!(cache.observe(child(11, "o", 5), 1).unwrap().is_empty());
+        assert!(!write.taken(child(10, "o", 4), covered()), "somebody wrote after us");
+        assert_eq!(cache.get(&key).unwrap().resource_version, 11);
+
+        let write = cache.writes(&key, "o");
+        assert!(cache.observe(child(12, "o", 6), 1).unwrap().is_empty());
+        assert!(!write.failed(), "it was not us");
+        assert!(cache.writes(&key, "o").failed(), "nothing happened");
+    }
+
+    #[test]
+    fn an_event_wakes_whoever_does_not_write() {
+        let (cache, key) = (cache(), key());
+        let write = cache.writes(&key, "other");
+        assert_eq!(cache.observe(child(7, "o", 1), 1).unwrap(), vec!["o".into()]);
+        assert_eq!(cache.observe(child(8, "other", 1), 1).unwrap(), vec!["o".into(), "other".into()], "it changed hands");
+        let another = cache.writes(&key, "o");
+        assert_eq!(cache.observe(child(9, "other", 2), 1).unwrap(), vec!["other".into()], "who of the two is not clear");
+        assert!(another.failed() && write.failed());
+        assert_eq!(cache.observe(child(10, "other", 3), 1).unwrap(), vec!["other".into()], "nobody writes");
+    }
+
+    #[test]
     fn nothing_is_left_of_a_write_that_came_to_nothing() {
         let (cache, key) = (cache(), key());
-        drop(cache.writes(&key));
+        drop(cache.writes(&key, "o"));
         assert!(cache.state().writing.is_empty());
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _write = cache.writes(&key);
+            let _write = cache.writes(&key, "o");
             panic!("in the middle of it");
         }));
         assert!(panicked.is_err() && cache.state().writing.is_empty());
