@@ -440,7 +440,7 @@ mod tests {
         let write = cache.writes(&key, "other");
         assert_eq!(cache.observe(child(7, "o", 1), 1).unwrap(), vec!["o".into()]);
         assert_eq!(cache.observe(child(8, "other", 1), 1).unwrap(), vec!["o".into(), "other".into()], "it changed hands");
-        let another = cache.writes(&key, "o");
+        let another = cache.writes(&key, "other");
         assert_eq!(cache.observe(child(9, "other", 2), 1).unwrap(), vec!["other".into()], "who of the two is not clear");
         assert!(another.failed() && write.failed());
         assert_eq!(cache.observe(child(10, "other", 3), 1).unwrap(), vec!["other".into()], "nobody writes");
