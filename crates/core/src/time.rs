@@ -29,9 +29,14 @@ impl Moments {
 /// When anybody last changed the spec of a resource, as the API server recorded it: the newest time in `metadata.managedFields`
 /// of an entry that has something of `.spec` and is not of the subresource `status`; without one, when it was created.
 ///
-/// An entry is one manager's, and has one time: that of its last change of any of its fields. So a manager that has fields of the
-/// spec and changes only a label moves it too (`kubectl apply` of a file with another label; not `kubectl label`, which is a
-/// manager of its own), and a field that is only removed by somebody else than its manager does not move it.
+/// An entry is one manager's, and has one time: that of its last change of any of its fields. So (as of Kubernetes 1.36, seen in
+/// `tests/tests/cluster_expiry.rs`):
+///
+/// - a value that is changed by apply, update or patch counts, whoever changes it; to apply the same again does not;
+/// - a label or annotation counts where its manager also has fields of the spec (`kubectl apply` of a file with another label),
+///   and not where it does not (`kubectl label`);
+/// - the scale of a custom resource is not recorded, and does not count;
+/// - nor is it recorded that a field was removed. Where its manager has no other field of the spec, its time is gone with it.
 #[must_use]
 pub fn changed_at(json: &[u8]) -> Option<Timestamp> {
     #[derive(Deserialize)]

@@ -26,4 +26,4 @@ pub use probes::{Probe, Probes};
 pub use resource::{DEFAULT_PORT, DEFAULT_REPLICAS, PreviewEnvironment, PreviewEnvironmentSpec};
 pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspended};
 pub use source::Source;
-pub use status::{HOST_CONFLICT, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED};
+pub use status::{EXPIRING, HOST_CONFLICT, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED};

@@ -12,6 +12,8 @@ pub const ROUTE_ACCEPTED: &str = "RouteAccepted";
 pub const HOST_CONFLICT: &str = "HostConflict";
 /// The condition that says that the preview sleeps; there is none while it does not.
 pub const SUSPENDED: &str = "Suspended";
+/// The condition that says that the preview is deleted soon; there is none before, and while it is pinned.
+pub const EXPIRING: &str = "Expiring";
 
 /// What was last observed. Written by the operator; nobody else needs to.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -61,8 +63,9 @@ pub struct PreviewEnvironmentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
 
-    /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted;
-    /// Suspended while it sleeps, and HostConflict while another preview holds the host.
+    /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted; Suspended while it sleeps,
+    /// HostConflict while another preview holds the host, and Expiring when it is deleted soon: for the last tenth of the time that
+    /// it is kept, an hour at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::conditions")]
     pub conditions: Vec<Condition>,

@@ -8,6 +8,7 @@
 //! - `claims`: who holds a host that several claim; `domains`: which hosts a namespace may have
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `reasons`: what is said about it, in one list, for the documentation
+//! - `expiry`: when it ends, and the condition Expiring
 //! - `rollout`: whether all pods are of the spec
 //! - `status`: what is reported, and the condition Suspended
 
@@ -16,6 +17,7 @@ mod claims;
 mod confinement;
 mod deployment;
 mod domains;
+mod expiry;
 mod findings;
 mod host;
 mod operator;

@@ -1,5 +1,7 @@
 //! The operator of `PreviewEnvironment`, `platform9.com/v1`.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -10,6 +12,7 @@ use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentStatus, RouteType};
 
 use super::blueprint::Blueprint;
+use super::expiry::Expiry;
 use super::findings::Findings;
 use super::{confinement, deployment, host, reasons, route, samples, service, status};
 use crate::naming;
@@ -32,6 +35,8 @@ pub struct PreviewOperator {
     /// Which hosts previews may have: `pr.example.com` is that host, `*.example.com` every host below `example.com`; without any,
     /// every host. The annotation [`ALLOWED_DOMAINS`](super::ALLOWED_DOMAINS) of a Namespace narrows it down.
     pub allowed_domains: Vec<String>,
+    /// How long any preview is kept after the last change of its spec, unless it is pinned; as long as its spec says without it.
+    pub maximum_ttl: Option<Duration>,
 }
 
 impl PreviewOperator {
@@ -40,15 +45,9 @@ impl PreviewOperator {
         let findings = observed.facts::<Findings>().cloned();
         Blueprint::of(preview, self, findings.unwrap_or_else(Findings::nothing))
     }
-}
 
-impl Operator for PreviewOperator {
-    const NAME: &'static str = "preview";
-    type Resource = PreviewEnvironment;
-    type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>);
-    type Reads = (Metadata<Namespace>, PreviewClaim, Metadata<IngressClass>, Served<HTTPRoute>, Served<Mapping>);
-
-    fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+    /// All objects of a preview.
+    fn objects(&self, preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
         host::check(&preview.spec.fqdn)?;
         let findings = route::decide(preview, self, view);
         let of = Blueprint::of(preview, self, findings.clone());
@@ -58,6 +57,33 @@ impl Operator for PreviewOperator {
         children.tell(findings);
         route::add_to(children, &of)
     }
+}
+
+impl Operator for PreviewOperator {
+    const NAME: &'static str = "preview";
+    const RETIRES: bool = true;
+    type Resource = PreviewEnvironment;
+    type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>);
+    type Reads = (Metadata<Namespace>, PreviewClaim, Metadata<IngressClass>, Served<HTTPRoute>, Served<Mapping>);
+
+    fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+        let expiry = Expiry::of(&preview.spec, self.maximum_ttl, view)?;
+        let over = expiry.and_then(|expiry| expiry.is_over());
+        match (self.objects(preview, view), over) {
+            (Ok(mut children), over) => {
+                if let Some(expiry) = expiry {
+                    children.tell(expiry);
+                }
+                if let Some((reason, message)) = over {
+                    children.retire(reason, message);
+                }
+                Ok(children)
+            }
+            // One that never worked is not kept for ever.
+            (Err(invalid), Some((reason, message))) => Err(invalid.retire(reason, message)),
+            (Err(invalid), None) => Err(invalid),
+        }
+    }
 
     fn status(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> PreviewEnvironmentStatus {
         status::status(&self.observed(preview, observed), observed)
@@ -66,7 +92,8 @@ impl Operator for PreviewOperator {
     fn conditions(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> Vec<Condition> {
         let of = self.observed(preview, observed);
         let route = route::verdict(&of, observed).condition();
-        [Some(route), status::host_conflict(&of), status::suspended(&of)].into_iter().flatten().collect()
+        let expiring = observed.facts::<Expiry>().and_then(Expiry::condition);
+        [Some(route), status::host_conflict(&of), status::suspended(&of), expiring].into_iter().flatten().collect()
     }
 
     fn verdict(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {

@@ -2,12 +2,14 @@
 //! `observedGeneration` and the other conditions are the framework's.
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kubewright::core::health::{self, Health};
 use kubewright::core::observed::{ChildState, Outcome};
 use kubewright::{Condition, Observed, Verdict, labels};
 use operator_api::preview::{DEFAULT_PATH, HOST_CONFLICT, PreviewEnvironmentStatus, SUSPENDED};
 
 use super::blueprint::Blueprint;
+use super::expiry::Expiry;
 use super::operator::Owns;
 use super::{rollout, route};
 
@@ -19,6 +21,7 @@ pub(super) fn status(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Previ
     let reached = runs && route::verdict(of, observed).leads;
     PreviewEnvironmentStatus {
         url: reached.then(|| url(of)),
+        expires_at: observed.facts::<Expiry>().map(|expiry| Time(expiry.at)),
         revision: of.spec.revision.clone().filter(|_| rollout::is_complete(of, observed)),
         selector: Some(labels::to_query(&of.labels)),
         // The API server leaves zeros out.
@@ -31,9 +34,7 @@ pub(super) fn status(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Previ
 
 /// The condition [`SUSPENDED`], where it is so.
 pub(super) fn suspended(of: &Blueprint<'_>) -> Option<Condition> {
-    let replicas = of.spec.replicas();
-    let wake = format!("no pod runs, because spec.suspend is true: set it to false, and {replicas} will");
-    of.spec.is_suspended().then(|| Condition::new(SUSPENDED, Some(true), "SuspendedBySpec", wake))
+    of.spec.is_suspended().then(|| Condition::new(SUSPENDED, Some(true), "SuspendedBySpec", wakes(of)))
 }
 
 /// The condition [`HOST_CONFLICT`], where it is so.
@@ -48,8 +49,14 @@ pub(super) fn verdict(of: &Blueprint<'_>, of_children: Verdict) -> Verdict {
         (Some(no_route), Verdict::Ready(_) | Verdict::Progressing(..)) if no_route.stalls => {
             Verdict::Stalled(no_route.reason, no_route.message.clone())
         }
+        (_, Verdict::Ready(_)) if of.spec.is_suspended() => Verdict::Ready(format!("it sleeps: {}", wakes(of))),
         (_, of_children) => of_children,
     }
+}
+
+fn wakes(of: &Blueprint<'_>) -> String {
+    let replicas = of.spec.replicas();
+    format!("no pod runs, because spec.suspend is true: set it to false, and {replicas} will")
 }
 
 fn works(deployment: &ChildState<'_>) -> bool {
