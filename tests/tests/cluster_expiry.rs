@@ -9,6 +9,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
+use kubewright::core::time::Changed;
 use kubewright::runtime::Settings;
 use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec};
 use serde_json::{Value, json};
@@ -185,10 +186,54 @@ async fn one_wrong_setting_deletes_a_few_and_leaves_the_others_as_they_are_until
     assert_eq!(left().await.len(), 3);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_which_the_api_server_tells_no_time_begins_the_ttl_anew_also_while_nobody_looks() {
+    let sandbox = Sandbox::new("expiry-edits").await;
+    let operator = sandbox.operate().await;
+    let source = json!({ "branch": "x" });
+    sandbox.create(&preview("web").with(json!({ "ttl": "60s", "source": source }))).await;
+    sandbox.ready::<PreviewEnvironment>("web").await;
+    let first = end_of(&sandbox, "web").await;
+    let ends_after = |moment: Timestamp| {
+        move |preview: &PreviewEnvironment| {
+            let status = preview.status.as_ref().unwrap();
+            status.observed_generation == preview.metadata.generation
+                && status.expires_at.as_ref().is_some_and(|at| at.0 > moment)
+        }
+    };
+    let a_second_later = async || until(Timestamp::now() + SignedDuration::from_millis(1_100)).await;
+
+    a_second_later().await;
+    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "source": null } })).await;
+    sandbox.until("web", "ends later", ends_after(first)).await;
+    let second = end_of(&sandbox, "web").await;
+    operator.at_rest().await;
+
+    a_second_later().await;
+    let scale = Patch::Merge(json!({ "spec": { "replicas": 2 } }));
+    sandbox.api::<PreviewEnvironment>().patch_scale("web", &PatchParams::default(), &scale).await.unwrap();
+    sandbox.until("web", "ends later still", ends_after(second)).await;
+    let third = end_of(&sandbox, "web").await;
+    operator.at_rest().await;
+    operator.stop().await.unwrap();
+
+    a_second_later().await;
+    let scale = Patch::Merge(json!({ "spec": { "replicas": 0 } }));
+    sandbox.api::<PreviewEnvironment>().patch_scale("web", &PatchParams::default(), &scale).await.unwrap();
+    let operator = sandbox.operate().await;
+    sandbox.until("web", "ends later again", ends_after(third)).await;
+    operator.at_rest().await;
+    let last = end_of(&sandbox, "web").await;
+    operator.stop().await.unwrap();
+    let operator = sandbox.operate().await;
+    operator.at_rest().await;
+    assert_eq!(end_of(&sandbox, "web").await, last, "a restart changes nothing");
+}
+
 /// When the spec was last changed, as the API server says.
 async fn changed_at(sandbox: &Sandbox) -> Timestamp {
     let preview: PreviewEnvironment = sandbox.get("web").await;
-    kubewright::core::time::changed_at(&serde_json::to_vec(&preview).unwrap()).unwrap()
+    Changed::of(&serde_json::to_vec(&preview).unwrap()).at.unwrap()
 }
 
 /// The preview as this manager applies it, with a label.

@@ -157,6 +157,16 @@ async fn told(sandbox: &Sandbox, name: &str) {
     .await;
 }
 
+/// A preview whose time is over, after an edit of which the API server tells no time.
+async fn edited_and_ended(sandbox: &Sandbox) {
+    let source = json!({ "branch": "x" });
+    sandbox.create(&preview("brief").with(json!({ "ttl": "5s", "source": source }))).await;
+    let told = |preview: &PreviewEnvironment| preview.status.as_ref().is_some_and(|status| status.expires_at.is_some());
+    sandbox.until("brief", "says when it ends", told).await;
+    sandbox.merge::<PreviewEnvironment>("brief", json!({ "spec": { "source": null } })).await;
+    sandbox.gone::<PreviewEnvironment>("brief").await;
+}
+
 async fn nothing_was_forbidden(operator: &Operator, echoes_left: u64) {
     operator.until("the deletions were seen", |metrics| metrics.resources("echo") == echoes_left).await;
     let metrics = operator.idle().await;
@@ -349,6 +359,7 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
         routes_made_pruned_and_refused(&sandbox, &route).await;
     }
     refused_and_deleted(&sandbox).await;
+    edited_and_ended(&sandbox).await;
     nothing_was_forbidden(&operator, 0).await;
 
     let used: BTreeSet<Right> = cluster.audited()[before..].iter().flat_map(needed).collect();

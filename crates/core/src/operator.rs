@@ -47,8 +47,9 @@ pub trait Operator: Send + Sync + 'static {
     /// `app.kubernetes.io/name`. Never change it once released.
     const NAME: &'static str;
 
-    /// Whether `build` may say that its resource has had its time ([`Children::retire`]): the right to delete such resources is
-    /// given only where this is `true`.
+    /// Whether `build` may say that its resource has had its time ([`Children::retire`]). The rights for that are given only where this
+    /// is `true`: to delete such resources, to look at one right before, and to annotate one that was edited without a trace of when
+    /// ([`Changed`](crate::time::Changed)).
     const RETIRES: bool = false;
 
     /// The custom resource.

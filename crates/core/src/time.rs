@@ -5,6 +5,9 @@ pub use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+#[cfg(doc)]
+use crate::labels::CHANGED_IN;
+
 /// The moments that one `build` asked about, as far as they decide when it has to be asked again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
@@ -35,40 +38,111 @@ impl Moments {
 /// - a value that is changed by apply, update or patch counts, whoever changes it; to apply the same again does not;
 /// - a label or annotation counts where its manager also has fields of the spec (`kubectl apply` of a file with another label),
 ///   and not where it does not (`kubectl label`);
-/// - the scale of a custom resource is not recorded, and does not count;
-/// - nor is it recorded that a field was removed. Where its manager has no other field of the spec, its time is gone with it.
-#[must_use]
-pub fn changed_at(json: &[u8]) -> Option<Timestamp> {
-    #[derive(Deserialize)]
-    struct Outer<'a> {
-        #[serde(borrow)]
-        metadata: Inner<'a>,
+/// - the scale of a custom resource is not recorded;
+/// - nor is it recorded that a field was removed: where its manager has no other field of the spec, its time is gone with it, and
+///   an older one would count.
+///
+/// The last two are edits too, for `metadata.generation` counts them. An edit that the status is not about yet, and that no time
+/// tells of which is newer than the status, is [`unrecorded`](Self::is_unrecorded). The engine then has the API server record it,
+/// by the annotation [`CHANGED_IN`] of its own: the time of that entry counts as well. That is done only for operators that
+/// delete what has had its time ([`RETIRES`](crate::Operator::RETIRES)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// When, as far as it is recorded.
+    pub at: Option<Timestamp>,
+    /// Whether there was an edit later than that.
+    pub is_unrecorded: bool,
+}
+
+#[derive(Deserialize)]
+struct Outer<'a> {
+    #[serde(borrow)]
+    metadata: Inner<'a>,
+    status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    observed_generation: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Inner<'a> {
+    creation_timestamp: Option<Time>,
+    generation: Option<i64>,
+    annotations: Option<Annotations>,
+    #[serde(borrow, default)]
+    managed_fields: Vec<Entry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Annotations {
+    #[serde(rename = "kubewright.dev/changed-in-generation")]
+    changed_in: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    subresource: Option<&'a str>,
+    time: Option<Time>,
+    fields_v1: Option<Fields>,
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    #[serde(rename = "f:spec")]
+    spec: Option<IgnoredAny>,
+    #[serde(rename = "f:metadata")]
+    metadata: Option<MetaFields>,
+}
+
+#[derive(Deserialize)]
+struct MetaFields {
+    #[serde(rename = "f:annotations")]
+    annotations: Option<AnnotationFields>,
+}
+
+#[derive(Deserialize)]
+struct AnnotationFields {
+    #[serde(rename = "f:kubewright.dev/changed-in-generation")]
+    changed_in: Option<IgnoredAny>,
+}
+
+impl Entry<'_> {
+    fn is_of_status(&self) -> bool {
+        self.subresource == Some("status")
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Inner<'a> {
-        creation_timestamp: Option<Time>,
-        #[serde(borrow, default)]
-        managed_fields: Vec<Entry<'a>>,
+
+    /// Whether it tells of a change of the spec.
+    fn tells(&self) -> bool {
+        let noted = |fields: &Fields| fields.metadata.as_ref()?.annotations.as_ref()?.changed_in.is_some().then_some(());
+        let of_spec = |fields: &Fields| fields.spec.is_some() || noted(fields).is_some();
+        !self.is_of_status() && self.fields_v1.as_ref().is_some_and(of_spec)
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Entry<'a> {
-        subresource: Option<&'a str>,
-        time: Option<Time>,
-        fields_v1: Option<Fields>,
+}
+
+/// The newest time of those entries for which this holds.
+fn newest<'a>(entries: &[Entry<'a>], holds: impl Fn(&Entry<'a>) -> bool) -> Option<Timestamp> {
+    entries.iter().filter(|entry| holds(entry)).filter_map(|entry| entry.time.as_ref()).max().map(|time| time.0)
+}
+
+impl Changed {
+    /// What the JSON of a resource says.
+    #[must_use]
+    pub fn of(json: &[u8]) -> Self {
+        let Ok(Outer { metadata, status }) = serde_json::from_slice::<Outer<'_>>(json) else { return Self::default() };
+        let entries = &metadata.managed_fields;
+        let at = newest(entries, Entry::tells).or(metadata.creation_timestamp.as_ref().map(|time| time.0));
+        let (told, is) = (status.and_then(|status| status.observed_generation), metadata.generation);
+        let is_news = told.is_some_and(|told| is.is_some_and(|is| told < is));
+        let is_noted = is.is_some_and(|is| metadata.annotations.and_then(|all| all.changed_in) == Some(is.to_string()));
+        // Within one second nobody knows: to record it once more does no harm.
+        let is_older = newest(entries, Entry::is_of_status).is_some_and(|status| at.is_none_or(|at| at <= status));
+        Self { at, is_unrecorded: is_news && !is_noted && is_older }
     }
-    #[derive(Deserialize)]
-    struct Fields {
-        #[serde(rename = "f:spec")]
-        spec: Option<IgnoredAny>,
-    }
-    let Outer { metadata } = serde_json::from_slice::<Outer<'_>>(json).ok()?;
-    let of_spec = |entry: &Entry<'_>| {
-        entry.subresource != Some("status") && entry.fields_v1.as_ref().is_some_and(|fields| fields.spec.is_some())
-    };
-    let times = metadata.managed_fields.iter().filter(|entry| of_spec(entry)).filter_map(|entry| entry.time.as_ref());
-    times.max().or(metadata.creation_timestamp.as_ref()).map(|time| time.0)
 }
 
 #[cfg(test)]
@@ -77,6 +151,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::labels::CHANGED_IN;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -93,7 +168,7 @@ mod tests {
         };
         let entries: Vec<Value> = entries.iter().map(entry).collect();
         let object = json!({ "metadata": { "creationTimestamp": at(1), "managedFields": entries }, "spec": {} });
-        changed_at(object.to_string().as_bytes()).map(Timestamp::as_second)
+        Changed::of(object.to_string().as_bytes()).at.map(Timestamp::as_second)
     }
 
     #[test]
@@ -108,8 +183,35 @@ mod tests {
 
     #[test]
     fn what_has_no_times_says_nothing() {
-        assert_eq!(changed_at(b"{\"metadata\":{\"name\":\"a\"}}"), None);
-        assert_eq!(changed_at(b"no object"), None);
+        assert_eq!(Changed::of(b"{\"metadata\":{\"name\":\"a\"}}"), Changed::default());
+        assert_eq!(Changed::of(b"no object"), Changed::default());
+    }
+
+    #[test]
+    fn an_edit_without_a_time_of_its_own_is_told_from_one_that_has_one() {
+        // The resource is of generation 3; its spec has a time of second 5.
+        let unrecorded = |observed: Option<i64>, status: i64, noted: Option<(i64, &str)>| {
+            let mut fields = vec![
+                json!({ "time": at(5), "fieldsV1": { "f:spec": {} } }),
+                json!({ "time": at(status), "subresource": "status", "fieldsV1": { "f:status": {} } }),
+            ];
+            let mut metadata = json!({ "generation": 3 });
+            if let Some((second, generation)) = noted {
+                fields.push(json!({ "time": at(second), "fieldsV1": { "f:metadata": { "f:annotations": { (format!("f:{CHANGED_IN}")): {} } } } }));
+                metadata["annotations"] = json!({ CHANGED_IN: generation });
+            }
+            metadata["managedFields"] = fields.into();
+            let object = json!({ "metadata": metadata, "status": { "observedGeneration": observed } });
+            let changed = Changed::of(object.to_string().as_bytes());
+            (changed.is_unrecorded, changed.at.map(Timestamp::as_second))
+        };
+        assert_eq!(unrecorded(Some(2), 8, None), (true, Some(5)));
+        assert_eq!(unrecorded(Some(2), 5, None), (true, Some(5)), "nobody knows which was first");
+        assert_eq!(unrecorded(Some(2), 4, None), (false, Some(5)), "an edit with a time, and the status is not about it yet");
+        assert_eq!(unrecorded(Some(3), 8, None), (false, Some(5)), "the status is about it");
+        assert_eq!(unrecorded(None, 8, None), (false, Some(5)), "it is new");
+        assert_eq!(unrecorded(Some(2), 8, Some((7, "2"))), (true, Some(7)), "there was one before, which was noted");
+        assert_eq!(unrecorded(Some(2), 8, Some((8, "3"))), (false, Some(8)));
     }
 
     #[test]

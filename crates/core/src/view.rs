@@ -148,7 +148,7 @@ impl<'a, R: ReadKinds> View<'a, R> {
     }
 
     /// When the spec of the resource was last changed by anybody, in whole seconds, as the API server recorded it in
-    /// `metadata.managedFields`; see [`changed_at`](crate::time::changed_at) for what counts. Where nothing is recorded, when the
+    /// `metadata.managedFields`; see [`Changed`](crate::time::Changed) for what counts. Where nothing is recorded, when the
     /// resource was created; offline that may be unknown.
     #[must_use]
     pub fn changed_at(&self) -> Option<Timestamp> {

@@ -133,6 +133,21 @@ impl Api {
         self.patch(Verb::ApplyStatus, object_path(kind, key, "/status"), &patch::Status { kind, key, status, uid }).await
     }
 
+    /// Applies one annotation of the object with this UID.
+    pub(crate) async fn annotate(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+        uid: &str,
+        (name, value): (&str, &str),
+    ) -> Result<(), ApiError> {
+        let object = json!({
+            "apiVersion": kind.api_version(), "kind": kind.kind,
+            "metadata": { "name": &*key.name, "namespace": key.namespace(), "uid": uid, "annotations": { name: value } },
+        });
+        self.patch(Verb::Apply, object_path(kind, key, ""), &object).await.map(|_| ())
+    }
+
     async fn patch(&self, verb: Verb, path: String, body: &impl serde::Serialize) -> Result<Bytes, ApiError> {
         let body = yaml::encode(body).map_err(|error| ApiError::Decode(error.into()))?;
         let query = Query::default().with("fieldManager", self.manager).with("force", "true").with("fieldValidation", "Strict");

@@ -56,6 +56,9 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> End {
 
 impl Run<'_> {
     async fn run(&self) -> End {
+        if let Some(end) = self.record_change().await {
+            return end;
+        }
         let Built { children, facts, moments, retire, .. } = match self.build() {
             Err(defect) => return self.defect(&defect).await,
             Ok(built) => built,

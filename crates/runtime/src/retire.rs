@@ -1,5 +1,5 @@
 //! Deletes a resource that had its time, as its operator says: exactly the version that the operator saw, not before the API
-//! server's clock agrees, and not too many at once.
+//! server's clock agrees, and not too many at once. And has every edit recorded that such a time may count from.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use kubewright_core::children::Retire;
 use kubewright_core::observed::decode_identity;
 use kubewright_core::time::Moments;
-use kubewright_core::{Class, Timestamp};
+use kubewright_core::{Class, Timestamp, labels};
 use tokio::time::Instant;
 
 use crate::apply::Left;
 use crate::error::ApiError;
 use crate::events::Tone;
-use crate::reconcile::Run;
+use crate::reconcile::{End, Run};
 
 /// What became of it.
 pub(crate) enum Retired {
@@ -62,6 +62,27 @@ fn until(moment: Timestamp, now: Timestamp) -> Option<Duration> {
 }
 
 impl Run<'_> {
+    /// Has the API server record an edit of which it records no time, before anything is decided from an older one: the end of a
+    /// resource would be earlier than whoever made the edit expects. `None` where there is none.
+    pub(crate) async fn record_change(&self) -> Option<End> {
+        let generation = self.parent.generation().filter(|_| self.parent.is_unrecorded() && self.running.controller.retires())?;
+        let (kind, key, noted) = (&self.owner.kind, &self.key.key, generation.to_string());
+        let answer = self.engine.api.annotate(kind, key, &self.owner.uid, (labels::CHANGED_IN, &noted)).await;
+        Some(match answer {
+            Ok(()) => {
+                self.engine.metrics.wrote(self.running.name, &kind.kind, "note");
+                // The event of this brings it back at once.
+                End::Waits
+            }
+            Err(error) if error.is_not_found() || error.is_identity_conflict() => End::Waits,
+            Err(error) => {
+                tracing::warn!(controller = self.running.name, resource = %key, %error, "when it was changed was not recorded");
+                self.heed(&error);
+                End::Failed(error.class())
+            }
+        })
+    }
+
     /// Deletes the resource, if it has had its time and may be deleted now.
     pub(crate) async fn retire(&self, retire: Option<&Retire>, moments: Moments) -> Retired {
         let Some(retire) = retire else {

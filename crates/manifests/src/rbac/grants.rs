@@ -33,8 +33,8 @@ pub struct Grant {
 const WATCH: &[&str] = &["list", "watch"];
 /// An apply needs `create` and `patch`; `get` is for an object that was in the way.
 const OWN: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
-/// Looked at right before it is deleted.
-const RETIRE: &[&str] = &["get", "list", "watch", "delete"];
+/// Looked at right before it is deleted; an annotation records an edit of which the API server tells no time.
+const RETIRE: &[&str] = &["get", "list", "watch", "patch", "delete"];
 const APPLY_STATUS: &[&str] = &["patch"];
 const BLOCK_DELETION: &[&str] = &["update"];
 const RECORD: &[&str] = &["create"];

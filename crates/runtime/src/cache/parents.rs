@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashTable;
 use kubewright_core::kind::AnyObject;
+use kubewright_core::time::Changed;
 use kubewright_core::{ObjectKey, Timestamp, hash};
 
 use super::{Epoch, key_hash};
 
-/// No second of any moment.
+/// Twice no second of any moment.
 const UNKNOWN: i64 = i64::MIN;
 
 /// One custom resource.
@@ -18,7 +19,7 @@ const UNKNOWN: i64 = i64::MIN;
 pub(crate) struct Parent {
     pub(crate) object: Arc<dyn AnyObject>,
     pub(crate) version: u64,
-    /// When its spec was last changed, in seconds; [`UNKNOWN`] where nothing says so.
+    /// When its spec was last changed: twice the second, and 1 for an edit after that; [`UNKNOWN`] where nothing says so.
     changed_at: i64,
     /// Hash of what its status tells already: of the report, or of all that it was made from; 0 while that is not known.
     settled: AtomicU64,
@@ -30,14 +31,20 @@ impl Parent {
     }
 
     /// The same, last changed then.
-    pub(crate) fn changed(self, at: Option<Timestamp>) -> Self {
-        Self { changed_at: at.map_or(UNKNOWN, Timestamp::as_second), ..self }
+    pub(crate) fn changed(self, changed: Changed) -> Self {
+        let at = changed.at.map_or(UNKNOWN, |at| at.as_second() << 1);
+        Self { changed_at: at | i64::from(changed.is_unrecorded), ..self }
+    }
+
+    /// Whether there was an edit that no time tells of.
+    pub(crate) fn is_unrecorded(&self) -> bool {
+        self.changed_at & 1 == 1
     }
 
     /// When its spec was last changed.
     pub(crate) fn changed_at(&self) -> Option<Timestamp> {
         // No moment is as long ago.
-        Timestamp::from_second(self.changed_at).ok()
+        Timestamp::from_second(self.changed_at >> 1).ok()
     }
 
     /// Whether nothing but the status can be different in the other one. The generation counts changes of the spec.

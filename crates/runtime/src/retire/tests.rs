@@ -7,11 +7,14 @@ use http::{HeaderValue, Method, header};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::client::Body;
+use kubewright_core::time::Changed;
 use kubewright_core::{Children, Invalid, ObjectKey, Observed, Operator, Registry, Sample, View};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::brake::Brake;
+use crate::cache::Epoch;
+use crate::cache::parents::Parent;
 use crate::engine::Engine;
 use crate::events::Events;
 use crate::manager::running;
@@ -80,6 +83,8 @@ struct State {
     asked: Vec<String>,
     events: Vec<String>,
     stalled: Vec<String>,
+    /// Annotations of the resource itself.
+    noted: Vec<Value>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,6 +100,7 @@ impl Server {
             asked: Vec::new(),
             events: Vec::new(),
             stalled: Vec::new(),
+            noted: Vec::new(),
         };
         Self(Arc::new(Mutex::new(state)))
     }
@@ -117,6 +123,9 @@ impl Server {
         if path.ends_with("/status") {
             let ready = &body["status"]["conditions"][0];
             state.stalled.push(format!("{} {}", ready["reason"], ready["message"]).replace('"', ""));
+        }
+        if body["kind"] == "Page" && body["metadata"]["annotations"].is_object() {
+            state.noted.push(body["metadata"]["annotations"].clone());
         }
         if method == Method::DELETE {
             let code = state.delete;
@@ -339,4 +348,35 @@ async fn a_moment_that_comes_wakes_who_asked() {
     let late = Timestamp::now().duration_since(ends);
     assert!(late.is_positive() && late.as_millis() < 200, "{late:?}");
     engine.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_has_no_time_is_recorded_before_anything_is_decided_from_an_older_one() {
+    let server = Server::new();
+    let engine = server.engine(&ending_in(-1));
+    let show = |page: &Value| {
+        let object = engine.running(0).controller.decode(page.to_string().as_bytes()).unwrap();
+        let version = page["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+        let parent = Parent::new(object, version).changed(Changed::of(page.to_string().as_bytes()));
+        engine.running(0).parents.observe(parent, None, Epoch::default());
+    };
+    let mut page = ending_in(-1);
+    page["metadata"]["resourceVersion"] = "2".into();
+    page["metadata"]["generation"] = 2.into();
+    page["metadata"]["managedFields"] = json!([
+        { "time": "2030-01-31T12:00:00Z", "fieldsV1": { "f:spec": {} } },
+        { "time": "2030-01-31T12:00:09Z", "subresource": "status", "fieldsV1": { "f:status": {} } },
+    ]);
+    page["status"] = json!({ "observedGeneration": 1 });
+    show(&page);
+    assert_eq!(reconcile(&engine, &key()).await, End::Waits);
+    assert_eq!(server.state().asked, ["PATCH web"]);
+    assert_eq!(server.state().noted, [json!({ "kubewright.dev/changed-in-generation": "2" })]);
+    // The event of that.
+    server.state().version = 3;
+    page["metadata"]["resourceVersion"] = "3".into();
+    page["metadata"]["annotations"]["kubewright.dev/changed-in-generation"] = "2".into();
+    show(&page);
+    assert_eq!(reconcile(&engine, &key()).await, End::Done);
+    assert_eq!(server.state().deleted.len(), 1);
 }

@@ -6,7 +6,7 @@ use kubewright_core::ObjectKey;
 use kubewright_core::kind::AnyObject;
 use kubewright_core::observed::{DecodeError, decode_identity};
 use kubewright_core::registry::Controller;
-use kubewright_core::time::changed_at;
+use kubewright_core::time::Changed;
 
 use super::{Source, Store};
 use crate::cache::parents::{Parent, Told};
@@ -51,7 +51,7 @@ impl Store for Parents {
         });
         // One that could not be read for a while is no former one.
         engine.is_back(object.meta().uid.as_deref().unwrap_or_default());
-        let parent = Parent::new(object, version).changed(changed_at(json));
+        let parent = Parent::new(object, version).changed(Changed::of(json));
         let effect = running.parents.observe(parent, told, source.epoch);
         if effect.set_back {
             tracing::warn!(resource = %key, version, "is older than before: the cluster was set back, and is believed");
