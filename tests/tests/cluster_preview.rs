@@ -109,6 +109,33 @@ async fn a_preview_sleeps_and_wakes_up_by_one_field() {
     sandbox.until("web", "is awake", awake).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn why_the_pods_do_not_run_is_what_a_person_reads_first() {
+    let sandbox = Sandbox::new("reasons").await;
+    let _operator = sandbox.operate().await;
+    let too_much = json!({ "requests": { "cpu": "5000" } });
+    sandbox.create(&preview("big").with(json!({ "resources": too_much }))).await;
+    let big: PreviewEnvironment = sandbox.not_ready("big", "Unschedulable").await;
+    let message = condition(&big, "Ready").message;
+    assert!(message.starts_with("pod big-") && message.contains("nodes are available"), "{message}");
+
+    sandbox.create(&preview("web")).await;
+    sandbox.ready::<PreviewEnvironment>("web").await;
+    let pods = sandbox.list::<Pod>().await.into_iter().map(|pod| pod.name_any());
+    let pod = pods.into_iter().find(|name| name.starts_with("web-")).unwrap();
+    let waiting = json!({ "reason": "ImagePullBackOff", "message": "no such image" });
+    let container =
+        json!({ "name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": { "waiting": waiting } });
+    let status = json!({ "status": {
+        "containerStatuses": [container],
+        "conditions": [{ "type": "Ready", "status": "False" }, { "type": "ContainersReady", "status": "False" }],
+    } });
+    sandbox.api::<Pod>().patch_status(&pod, &PatchParams::default(), &Patch::Strategic(status)).await.unwrap();
+    let web: PreviewEnvironment = sandbox.not_ready("web", "ImagePullBackOff").await;
+    let message = condition(&web, "Ready").message;
+    assert!(message.starts_with(&format!("pod {pod}: ImagePullBackOff: no such image; ")), "{message}");
+}
+
 /// The names of the routes that there are.
 async fn routes(sandbox: &Sandbox) -> Vec<String> {
     sandbox.list::<Ingress>().await.iter().map(ResourceExt::name_any).collect()

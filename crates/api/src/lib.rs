@@ -12,7 +12,7 @@
 //! | [`gateway::HTTPRoute`] | `gateway.networking.k8s.io/v1` | a route of the Gateway API; somebody else's, too |
 //! | [`ambassador::Mapping`] | `getambassador.io/v3alpha1` | a route of Ambassador; somebody else's API, for which there is no CRD here |
 //!
-//! [`duration`] reads the durations that resources write.
+//! [`duration`] reads the durations that resources write; [`pod::PodHealth`] is what a Pod says of its health.
 //!
 //! Fields with a default are `Option`s: `None` leaves the field to the API server, or to whoever owns it (an autoscaler
 //! for `replicas`), while `Some` claims it. Methods such as [`echo::EchoSpec::replicas`] give the value that counts.
@@ -35,5 +35,6 @@ pub mod duration;
 pub mod echo;
 pub mod echo_test;
 pub mod gateway;
+pub mod pod;
 pub mod preview;
 mod schema;

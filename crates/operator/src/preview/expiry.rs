@@ -226,12 +226,16 @@ mod tests {
     #[test]
     fn the_end_is_in_the_status_and_the_warning_says_how_to_keep_it() {
         let operator = PreviewOperator::default();
-        let shown =
-            |preview: &PreviewEnvironment, millis| observed_in(&operator, preview, &seen(millis), &[], |observed| operator.status(preview, observed)).expires_at.map(|time| time.0);
+        let shown = |preview: &PreviewEnvironment, millis| {
+            observed_in(&operator, preview, &seen(millis), &[], |observed| operator.status(preview, observed))
+                .expires_at
+                .map(|time| time.0)
+        };
         assert_eq!(shown(&with_ttl("100s"), 0), Some(at(100)));
         assert_eq!(shown(&preview("web"), 0), None);
         let told = |preview: &PreviewEnvironment, millis| {
-            let conditions = observed_in(&operator, preview, &seen(millis), &[], |observed| operator.conditions(preview, observed));
+            let conditions =
+                observed_in(&operator, preview, &seen(millis), &[], |observed| operator.conditions(preview, observed));
             conditions.into_iter().find(|condition| condition.type_ == EXPIRING)
         };
         assert_eq!(told(&with_ttl("100s"), 89_999), None);

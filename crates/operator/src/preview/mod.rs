@@ -9,6 +9,7 @@
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `reasons`: what is said about it, in one list, for the documentation
 //! - `expiry`: when it ends, and the condition Expiring
+//! - `pods`: why its pods do not run
 //! - `rollout`: whether all pods are of the spec
 //! - `status`: what is reported, and the condition Suspended
 
@@ -21,6 +22,7 @@ mod expiry;
 mod findings;
 mod host;
 mod operator;
+mod pods;
 mod probes;
 mod reasons;
 mod rollout;

@@ -7,21 +7,32 @@ use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kubewright::core::reason::Explained;
 use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, Served, Verdict, View};
+use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, Selected, Served, Verdict, View};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
+use operator_api::pod::PodHealth;
 use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentStatus, RouteType};
 
 use super::blueprint::Blueprint;
 use super::expiry::Expiry;
 use super::findings::Findings;
 use super::{confinement, deployment, host, reasons, route, samples, service, status};
+use super::pods::{PreviewPods, Trouble};
+use super::{confinement, deployment, host, route, samples, service, status};
 use crate::naming;
 
 /// The kinds that a preview owns.
 pub(super) type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>);
 
 /// What a preview is decided from beside its spec.
-pub(super) type Reads = (Metadata<Namespace>, PreviewClaim, Metadata<IngressClass>, Served<HTTPRoute>, Served<Mapping>);
+pub(super) type Reads = (
+    Metadata<Namespace>,
+    PreviewClaim,
+    Metadata<IngressClass>,
+    Served<HTTPRoute>,
+    Served<Mapping>,
+    Selected<PodHealth, PreviewPods>,
+);
 
 /// Runs the `PreviewEnvironment`s of `platform9.com/v1`.
 ///
@@ -55,6 +66,9 @@ impl PreviewOperator {
         let mut children =
             Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view)?)).with(service::service(&of));
         children.tell(findings);
+        if let Some(trouble) = Trouble::of(&of, view) {
+            children.tell(trouble);
+        }
         route::add_to(children, &of)
     }
 }
@@ -64,7 +78,14 @@ impl Operator for PreviewOperator {
     const RETIRES: bool = true;
     type Resource = PreviewEnvironment;
     type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>);
-    type Reads = (Metadata<Namespace>, PreviewClaim, Metadata<IngressClass>, Served<HTTPRoute>, Served<Mapping>);
+    type Reads = (
+        Metadata<Namespace>,
+        PreviewClaim,
+        Metadata<IngressClass>,
+        Served<HTTPRoute>,
+        Served<Mapping>,
+        Selected<PodHealth, PreviewPods>,
+    );
 
     fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
         let expiry = Expiry::of(&preview.spec, self.maximum_ttl, view)?;
@@ -97,6 +118,10 @@ impl Operator for PreviewOperator {
     }
 
     fn verdict(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {
+        let verdict = match observed.facts::<Trouble>() {
+            Some(trouble) => trouble.explain(verdict),
+            None => verdict,
+        };
         status::verdict(&self.observed(preview, observed), verdict)
     }
 
