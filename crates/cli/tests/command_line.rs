@@ -369,3 +369,29 @@ fn input_that_cannot_be_read_is_an_error() {
     assert_eq!(ended, ExitCode::from(1));
     assert!(String::from_utf8(errors).unwrap().starts_with("error: cannot read -: "));
 }
+
+/// A setting of a program.
+#[derive(clap::Args)]
+struct Chosen {
+    /// Reconcile nothing at all
+    #[arg(long)]
+    idle: bool,
+}
+
+fn configured() -> Program {
+    Program::new(fixture::registry())
+        .configured(|chosen: Chosen| if chosen.idle { Registry::new("mall") } else { fixture::registry() })
+}
+
+#[test]
+fn the_settings_of_a_program_are_arguments_of_what_builds_and_of_nothing_else() {
+    let plain = of(configured(), &["render", "-f", "-"], SHOP);
+    assert!(plain.ended_with(0) && plain.output == ask(&["render", "-f", "-"], SHOP).output, "{}", plain.errors);
+    let idle = of(configured(), &["render", "-f", "-", "--idle"], SHOP);
+    assert!(idle.ended_with(1) && idle.errors.contains("nothing"), "{}", idle.errors);
+    for command in ["run", "render"] {
+        assert!(of(configured(), &[command, "--help"], "").output.contains("Reconcile nothing at all"), "{command}");
+    }
+    assert!(of(configured(), &["crds", "--idle"], "").ended_with(2));
+    assert!(ask(&["render", "-f", "-", "--idle"], SHOP).ended_with(2), "where there is none");
+}

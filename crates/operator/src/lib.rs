@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`echo`] | the operators of both `Echo`s: a Deployment and a Service each |
 //! | [`preview`] | the operator of `PreviewEnvironment`: a Deployment, a Service and a route |
+//! | [`Settings`] | what an administrator chooses for all resources, as arguments |
 //! | `workload`, `security`, `naming` | what all of them share: the frame of a Deployment, how pods are confined, names |
 //!
 //! Nothing here does any I/O: the binary hands [`registry`] to the framework, which does.
@@ -13,8 +14,10 @@ mod naming;
 pub mod preview;
 mod registry;
 mod security;
+mod settings;
 #[cfg(test)]
 mod testing;
 mod workload;
 
 pub use registry::{NAME, registry};
+pub use settings::Settings;

@@ -6,6 +6,7 @@ use kubewright::cli::Program;
 
 fn main() -> ExitCode {
     Program::new(operator::registry())
+        .configured(operator::Settings::registry)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs Echo and PreviewEnvironment, two operators built on kubewright.")
         .with(preview_cli::extension())

@@ -8,10 +8,15 @@ use crate::preview::PreviewOperator;
 /// The program's name: its field manager, and `app.kubernetes.io/managed-by` of everything that it makes.
 pub const NAME: &str = "kubewright-operator";
 
-/// All operators of this program.
+/// All operators of this program, where the administrator chose nothing.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(NAME).with(EchoOperator).with(TestEchoOperator).with(PreviewOperator::default())
+    registry_with(PreviewOperator::default())
+}
+
+/// All operators of this program, with this one for previews.
+pub(crate) fn registry_with(previews: PreviewOperator) -> Registry {
+    Registry::new(NAME).with(EchoOperator).with(TestEchoOperator).with(previews)
 }
 
 #[cfg(test)]
