@@ -6,7 +6,6 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kubewright::core::reason::Explained;
-use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, Served, Verdict, View};
 use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, Selected, Served, Verdict, View};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
@@ -16,9 +15,8 @@ use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, Previe
 use super::blueprint::Blueprint;
 use super::expiry::Expiry;
 use super::findings::Findings;
-use super::{confinement, deployment, host, reasons, route, samples, service, status};
 use super::pods::{PreviewPods, Trouble};
-use super::{confinement, deployment, host, route, samples, service, status};
+use super::{confinement, deployment, host, reasons, route, samples, service, status};
 use crate::naming;
 
 /// The kinds that a preview owns.

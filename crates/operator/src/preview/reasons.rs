@@ -3,7 +3,7 @@
 
 use kubewright::core::condition::READY;
 use kubewright::core::reason::Explained;
-use operator_api::preview::{HOST_CONFLICT, ROUTE_ACCEPTED, SUSPENDED};
+use operator_api::preview::{EXPIRING, HOST_CONFLICT, ROUTE_ACCEPTED, SUSPENDED};
 
 /// All of them.
 pub(super) fn reasons() -> Vec<Explained> {
@@ -15,18 +15,35 @@ pub(super) fn reasons() -> Vec<Explained> {
         of(ROUTE_ACCEPTED, &ROUTE_ACCEPTED_REASONS),
         of(HOST_CONFLICT, &[("HeldByAnother", "another preview has the host; the message names it")]),
         of(SUSPENDED, &[("SuspendedBySpec", "no pod runs, because `spec.suspend` is true")]),
+        of(EXPIRING, &EXPIRING_REASONS),
     ]
     .concat()
 }
 
-/// With which a preview is refused, or waits for somebody.
-const READY_REASONS: [(&str, &str); 6] = [
+/// With which a preview is refused, waits for somebody, or has pods that do not run.
+const READY_REASONS: [(&str, &str); 17] = [
+    ("CrashLoopBackOff", "the program of a pod ends again and again; the message has its exit code"),
+    ("CreateContainerConfigError", "a Secret or ConfigMap that a pod needs is missing, or the image may not run as it is"),
+    ("CreateContainerError", "a node cannot make the container of a pod; the message has its words"),
+    ("ErrImageNeverPull", "`spec.pullPolicy` is `Never`, and a node does not have the image"),
     ("GatewayMissing", "refused: the route is an HTTPRoute, and no Gateway is named"),
     (HOST_CONFLICT, "another preview has the host; everything but the route is made"),
     ("HostNotAllowed", "the namespace is not allowed this host; everything but the route is made"),
     ("HostNotUsable", "refused: `spec.fqdn` is not the name of one host"),
+    ("ImageInspectError", "a node cannot read the image"),
+    ("ImagePullBackOff", "a node cannot get the image; the message has its words"),
+    ("InvalidImageName", "`spec.image` is no name of an image"),
     ("NameNotUsable", "refused: no Service can be named after the resource"),
+    ("PodFailed", "a pod has ended, and is not started again"),
     ("PodSecurityNotAllowed", "refused: the namespace enforces `restricted`, and `spec.podSecurity` asks for root"),
+    ("RunContainerError", "a node cannot start the container of a pod; the message has its words"),
+    ("TtlNotUsable", "refused: `spec.ttl` is no duration"),
+    ("Unschedulable", "no node takes a pod; the message says what they lack"),
+];
+
+const EXPIRING_REASONS: [(&str, &str); 2] = [
+    ("Expired", "its time is over; it is deleted as soon as the API server's clock and the limit of deletions allow"),
+    ("ExpiresSoon", "it is deleted at the moment in the message"),
 ];
 
 const ROUTE_ACCEPTED_REASONS: [(&str, &str); 10] = [
