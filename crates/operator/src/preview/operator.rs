@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preview_with_a_route_of_its_own_looks_at_its_namespace_and_at_who_claims_its_host_and_at_nothing_else() {
+    fn a_preview_with_a_route_of_its_own_looks_at_its_namespace_and_pods_and_at_who_claims_its_host_and_at_nothing_else() {
         let source = Fixed::empty();
         let view = View::new(&source);
         let mut preview = preview("web");
@@ -206,7 +206,7 @@ mod tests {
         let _ = PreviewOperator::default().build(&preview, &view);
         let lookups = view.into_lookups();
         let asked: Vec<String> = lookups.iter().map(|l| format!("{} {:?}", l.kind.resource(), l.query)).collect();
-        assert_eq!(asked.len(), 2, "{asked:?}");
+        assert_eq!(asked.len(), 3, "{asked:?}");
         let wakes = |object: &dyn AnyObject| lookups.iter().any(|lookup| lookup.query.matches(object));
         assert!(wakes(&namespace("shop", &[])) && !wakes(&namespace("other", &[])), "{asked:?}");
         assert!(wakes(&PreviewClaim::of(&preview)), "{asked:?}");
