@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
@@ -167,6 +168,24 @@ async fn a_preview_lives_longer_by_one_field_and_nothing_is_shortened() {
     ask(&sandbox, &["status", "web"]).await.shows(&["Expires: never while it is pinned"]);
     ask(&sandbox, &["unpin", "web"]).await.ended_with(0).shows(&["web: unpinned"]);
     assert!(!sandbox.get::<PreviewEnvironment>("web").await.spec.is_pinned());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_with_a_ttl_is_extended_from_the_end_that_the_operator_tells() {
+    let sandbox = Sandbox::new("cli-ttl").await;
+    let _operator = sandbox.operate().await;
+    sandbox.create(&preview("web").with(json!({ "ttl": "72h", "route": { "type": "None" } }))).await;
+    ask(&sandbox, &["wait", "web"]).await.ended_with(0);
+    let web: PreviewEnvironment = sandbox.get("web").await;
+    let end = web.status.unwrap().expires_at.expect("the operator tells it").0;
+    ask(&sandbox, &["list"]).await.shows(&["web Ready - in 2d23h"]);
+    ask(&sandbox, &["status", "web"]).await.shows(&[&format!("({end}, its ttl is 72h)")]);
+    let extended = ask(&sandbox, &["extend", "web", "--by", "24h"]).await.ended_with(0);
+    let later = end + Duration::from_hours(24);
+    extended.shows(&[&format!("web: kept until {later} (in 3d23h)")]);
+    let web: PreviewEnvironment = sandbox.get("web").await;
+    assert_eq!((ends(&web), web.spec.ttl.as_deref()), (Some(later.to_string()), Some("72h")), "one field and no other");
+    assert_eq!(web.status.unwrap().expires_at.unwrap().0, later, "what is told is what the operator said");
 }
 
 #[tokio::test(flavor = "multi_thread")]
