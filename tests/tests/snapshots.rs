@@ -14,7 +14,7 @@ use kubewright::core::view::Fixed;
 use kubewright::{KindInfo, Object};
 use operator_api::ambassador::Mapping;
 use operator_api::echo::ServiceType;
-use operator_api::preview::PreviewEnvironment;
+use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
 use serde_json::{Value, json};
 use tests::fixtures::{AnyEcho, ExampleEcho, Fixture, Preview, echo, namespace, preview, restricted_namespace, test_echo};
 
@@ -162,7 +162,14 @@ fn everything() -> Value {
 }
 
 fn previews() -> Vec<(String, Value)> {
-    let world = || with_ambassador().with(restricted_namespace("locked")).with(namespace("open"));
+    let guarded = || -> PreviewPolicy {
+        let selector = json!({ "matchLabels": { "guarded": "yes" } });
+        let spec = json!({ "namespaceSelector": selector, "networkPolicy": { "fromNamespaces": ["monitoring", "gateways"] } });
+        PreviewPolicy::new("guarded", serde_json::from_value(spec).expect("a policy"))
+    };
+    let guarded = || (guarded(), namespace("guarded").labelled("guarded", "yes"));
+    let with_policy = |world: Fixed| world.with(guarded().0).with(guarded().1);
+    let world = || with_policy(with_ambassador()).with(restricted_namespace("locked")).with(namespace("open"));
     let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &world());
     vec![
         case("minimal", preview("pr-17")),
@@ -203,6 +210,7 @@ fn previews() -> Vec<(String, Value)> {
             "behind_an_ingress_with_a_certificate",
             routed(json!({ "type": "Ingress", "tls": { "secretName": "previews-wildcard" } })),
         ),
+        case("with_a_network_policy", preview("pr-17").in_namespace("guarded").with(json!({ "port": 3000 }))),
         case("behind_a_mapping_with_a_path", routed(json!({ "type": "Mapping", "path": "/app" }))),
         case("without_a_route", routed(json!({ "type": "None" }))),
         case("invalid_http_route_without_a_gateway", routed(json!({ "type": "HTTPRoute" }))),

@@ -11,7 +11,7 @@ use kubewright::core::reason::{self, Explained};
 use operator_api::preview::HOST_CONFLICT;
 
 /// Words in CamelCase in the operator's source that are no reasons of its own.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 15] = [
     // What others say, and we read.
     "False",
     "True",
@@ -25,6 +25,8 @@ const WORDS: [&str; 13] = [
     // Kinds, and values of fields.
     "ClusterIP",
     "Gateway",
+    "In",
+    "Ingress",
     "PathPrefix",
     "Prefix",
 ];

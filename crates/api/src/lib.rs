@@ -9,6 +9,7 @@
 //! | [`echo::Echo`] | `example.com/v1` | an echo server, reached through a Service |
 //! | [`echo_test::Echo`] | `test.com/v1` | an echo server that answers one fixed text |
 //! | [`preview::PreviewEnvironment`] | `platform9.com/v1` | an image, running under a host name of its own |
+//! | [`preview::PreviewPolicy`] | `platform9.com/v1` | what the previews of some namespaces may do |
 //! | [`gateway::HTTPRoute`] | `gateway.networking.k8s.io/v1` | a route of the Gateway API; somebody else's, too |
 //! | [`ambassador::Mapping`] | `getambassador.io/v3alpha1` | a route of Ambassador; somebody else's API, for which there is no CRD here |
 //!

@@ -1,9 +1,10 @@
 //! The list of all operators of this program.
 
 use kubewright::Registry;
+use operator_api::preview::PreviewPolicy;
 
 use crate::echo::{EchoOperator, TestEchoOperator};
-use crate::preview::PreviewOperator;
+use crate::preview::{PreviewOperator, policy_samples};
 
 /// The program's name: its field manager, and `app.kubernetes.io/managed-by` of everything that it makes.
 pub const NAME: &str = "kubewright-operator";
@@ -16,7 +17,11 @@ pub fn registry() -> Registry {
 
 /// All operators of this program, with this one for previews.
 pub(crate) fn registry_with(previews: PreviewOperator) -> Registry {
-    Registry::new(NAME).with(EchoOperator).with(TestEchoOperator).with(previews)
+    Registry::new(NAME)
+        .with(EchoOperator)
+        .with(TestEchoOperator)
+        .with(previews)
+        .with_definition::<PreviewPolicy>(&policy_samples())
 }
 
 #[cfg(test)]

@@ -51,10 +51,8 @@ pub(crate) fn preview(name: &str) -> PreviewEnvironment {
 
 /// What a preview asks for where the administrator chose nothing, and Ambassador is what serves routes.
 pub(crate) fn blueprint_of(preview: &PreviewEnvironment) -> crate::preview::Blueprint<'_> {
-    static SETTINGS: PreviewOperator =
-        PreviewOperator { default_route: None, default_gateways: Vec::new(), allowed_domains: Vec::new(), maximum_ttl: None };
     let route_type = preview.spec.route.as_ref().and_then(|route| route.type_).unwrap_or(RouteType::Mapping);
-    crate::preview::Blueprint::of(preview, &SETTINGS, Findings::of(route_type))
+    crate::preview::Blueprint::of(preview, Findings::of(route_type))
 }
 
 /// A cluster in which Ambassador is what serves routes, and nothing else is of importance.

@@ -10,6 +10,8 @@ use crate::{conditions, schema};
 pub const ROUTE_ACCEPTED: &str = "RouteAccepted";
 /// The condition that says that another preview holds the host; there is none while none does.
 pub const HOST_CONFLICT: &str = "HostConflict";
+/// The condition that says that the preview asks for more than its policies allow; there is none while it does not.
+pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
 /// The condition that says that the preview sleeps; there is none while it does not.
 pub const SUSPENDED: &str = "Suspended";
 /// The condition that says that the preview is deleted soon; there is none before, and while it is pinned.
@@ -64,8 +66,8 @@ pub struct PreviewEnvironmentStatus {
     pub expires_at: Option<Time>,
 
     /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted; Suspended while it sleeps,
-    /// HostConflict while another preview holds the host, and Expiring when it is deleted soon: for the last tenth of the time that
-    /// it is kept, an hour at most.
+    /// HostConflict while another preview holds the host, LimitExceeded while it asks for more than a PreviewPolicy allows, and Expiring
+    /// when it is deleted soon: for the last tenth of the time that it is kept, an hour at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::conditions")]
     pub conditions: Vec<Condition>,

@@ -3,9 +3,10 @@
 //! - `wire`: how resources are read and written
 //! - `schemas`: names, columns, bounds, defaults, sizes
 //! - `rules`: what is refused beyond the bounds, and the message that says what to write instead; `preview_rules`: the same for the
-//!   fields that only a preview has
+//!   fields that only a preview has; `policy_rules`: for those of a policy
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod policy_rules;
 mod preview_rules;
 mod rules;
 mod schemas;

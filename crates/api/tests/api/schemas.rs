@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::core::cel::apply_defaults;
 use operator_api::echo::{Echo, EchoSpec, ServiceType};
 use operator_api::echo_test;
-use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec};
+use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec, PreviewPolicy};
 use serde_json::{Value, json};
 
 use crate::{crds, property, schema_of};
@@ -29,8 +29,13 @@ fn walk(schema: &Value, path: &str, check: &mut dyn FnMut(&str, &Value)) {
     }
 }
 
-fn schemas() -> [(&'static str, Value); 3] {
-    [("echo", schema_of::<Echo>()), ("echo_test", schema_of::<echo_test::Echo>()), ("preview", schema_of::<PreviewEnvironment>())]
+fn schemas() -> [(&'static str, Value); 4] {
+    [
+        ("echo", schema_of::<Echo>()),
+        ("echo_test", schema_of::<echo_test::Echo>()),
+        ("preview", schema_of::<PreviewEnvironment>()),
+        ("policy", schema_of::<PreviewPolicy>()),
+    ]
 }
 
 #[test]

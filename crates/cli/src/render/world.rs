@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use kubewright_core::index::AnyIndex;
 use kubewright_core::kind::{AnyObject, ReadKind};
-use kubewright_core::registry::Controller;
+use kubewright_core::registry::{Controller, Definition};
 use kubewright_core::view::{Fixed, Source};
 use kubewright_core::{KindInfo, ObjectKey, Registry, Timestamp, hash};
 use kubewright_manifests::path::FieldPath;
@@ -68,6 +68,7 @@ impl World {
             registry,
             namespace: &args.namespace,
             reads: reads(registry),
+            definitions: registry.definitions(),
             validators: BTreeMap::new(),
             seen: BTreeSet::new(),
             world: Self { resources: Vec::new(), objects: args.at.map_or_else(Fixed::empty, |now| Fixed::empty().at(now)) },
@@ -103,7 +104,8 @@ struct Making<'a> {
     registry: &'a Registry,
     namespace: &'a str,
     reads: Vec<ReadKind>,
-    validators: BTreeMap<&'static str, Validator>,
+    definitions: Vec<Definition>,
+    validators: BTreeMap<String, Validator>,
     seen: BTreeSet<(String, String, ObjectKey)>,
     world: World,
     report: &'a mut Report,
@@ -130,8 +132,8 @@ impl Making<'_> {
         if info.namespaced {
             default_namespace(&mut object.value, self.namespace);
         }
-        let valid = match &controller {
-            Some(controller) => self.valid(&**controller, &mut object),
+        let valid = match self.definitions.iter().find(|definition| definition.kind == info).cloned() {
+            Some(definition) => self.valid(&definition, &mut object),
             None => self.fits(&object, &validate_metadata(&object.value, info.namespaced)),
         };
         if !valid {
@@ -169,8 +171,9 @@ impl Making<'_> {
         }
     }
 
-    fn valid(&mut self, controller: &dyn Controller, object: &mut Object) -> bool {
-        let validator = self.validators.entry(controller.name()).or_insert_with(|| Validator::new(&controller.crd()));
+    fn valid(&mut self, definition: &Definition, object: &mut Object) -> bool {
+        let validator =
+            self.validators.entry(definition.kind.resource()).or_insert_with(|| Validator::new(&definition.crd));
         let problems = validator.validate(&mut object.value);
         self.fits(object, &problems)
     }
@@ -184,7 +187,7 @@ impl Making<'_> {
 
     /// An object of a kind that nobody here knows: left out, unless it looks like a slip.
     fn stranger(&mut self, object: &Object, api_version: &str, kind: &str) {
-        let own: Vec<KindInfo> = self.registry.controllers().iter().map(|c| c.resource()).collect();
+        let own: Vec<KindInfo> = self.definitions.iter().map(|definition| definition.kind.clone()).collect();
         let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
         let versions = |wanted: &dyn Fn(&KindInfo) -> bool| {
             own.iter().filter(|info| wanted(info)).map(KindInfo::api_version).collect::<Vec<_>>().join(" or ")

@@ -25,16 +25,12 @@ pub(crate) struct Blueprint<'a> {
     pub(super) spec: &'a PreviewEnvironmentSpec,
     /// What was found out beside the spec: among it, what the route is.
     pub(super) findings: Findings,
-    /// Through which Gateways it leads, if it is an `HTTPRoute`.
-    pub(super) gateways: &'a [GatewayRef],
 }
 
 impl<'a> Blueprint<'a> {
     /// What `preview` asks for.
-    pub(crate) fn of(preview: &'a PreviewEnvironment, settings: &'a PreviewOperator, findings: Findings) -> Self {
+    pub(crate) fn of(preview: &'a PreviewEnvironment, findings: Findings) -> Self {
         let resource = preview.metadata.name.as_deref().unwrap_or_default();
-        let route = preview.spec.route.as_ref();
-        let gateways = route.map(|route| route.parent_refs.as_slice()).filter(|named| !named.is_empty());
         Self {
             resource,
             namespace: preview.metadata.namespace.as_deref().unwrap_or_default(),
@@ -42,7 +38,6 @@ impl<'a> Blueprint<'a> {
             labels: naming::selector(PreviewOperator::NAME, resource),
             spec: &preview.spec,
             findings,
-            gateways: gateways.unwrap_or(&settings.default_gateways),
         }
     }
 
@@ -53,7 +48,16 @@ impl<'a> Blueprint<'a> {
 
     /// How many pods are to run.
     pub(super) fn replicas(&self) -> i32 {
-        if self.spec.is_suspended() { 0 } else { self.spec.replicas() }
+        if self.spec.is_suspended() || self.findings.is_held() {
+            return 0;
+        }
+        self.findings.most_replicas.unwrap_or(i32::MAX).min(self.spec.replicas())
+    }
+
+    /// Through which Gateways the route leads, if it is an `HTTPRoute`.
+    pub(super) fn gateways(&self) -> &[GatewayRef] {
+        let spoken = self.route().map(|route| route.parent_refs.as_slice()).filter(|named| !named.is_empty());
+        spoken.unwrap_or(&self.findings.gateways)
     }
 
     /// What the spec says about the route, if anything.

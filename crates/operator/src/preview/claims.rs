@@ -11,6 +11,7 @@ use operator_api::preview::{HOST_CONFLICT, PreviewClaim, PreviewEnvironment};
 
 use super::findings::NoRoute;
 use super::operator::Reads;
+use super::policy::Rules;
 use super::{PreviewOperator, domains};
 
 /// Previews by the host that they claim.
@@ -44,15 +45,15 @@ pub(super) fn lost(preview: &PreviewEnvironment, settings: &PreviewOperator, vie
 }
 
 /// Who is first. A UID is never given twice, so this is an order.
-fn rank(claim: &PreviewClaim) -> (Option<Timestamp>, Option<&str>) {
+pub(super) fn rank(claim: &PreviewClaim) -> (Option<Timestamp>, Option<&str>) {
     let made = claim.metadata.creation_timestamp.as_ref().map(|time| time.0);
     (made, claim.metadata.uid.as_deref())
 }
 
 fn refused(claim: &PreviewClaim, host: &str, settings: &PreviewOperator, view: &View<'_, Reads>) -> Option<String> {
-    let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
-    let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(namespace));
-    domains::refused_by(host, namespace.as_deref(), &settings.allowed_domains)
+    let name = claim.metadata.namespace.as_deref().unwrap_or_default();
+    let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(name));
+    domains::refused_by(host, namespace.as_deref(), &settings.allowed_domains, &Rules::of(name, view))
 }
 
 #[cfg(test)]

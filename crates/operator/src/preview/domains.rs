@@ -1,8 +1,10 @@
-//! Which hosts the previews of a namespace may have: what its annotation [`ALLOWED_DOMAINS`] says, and what the administrator of the
-//! operator says for all. Each of them that says anything has to allow a host.
+//! Which hosts the previews of a namespace may have: what its annotation [`ALLOWED_DOMAINS`] says, what each `PreviewPolicy` says that
+//! selects it, and what the administrator of the operator says for all. Each of them that says anything has to allow a host.
 
 use k8s_openapi::api::core::v1::Namespace;
 use kubewright::Metadata;
+
+use super::policy::Rules;
 
 /// The annotation of a Namespace that says which hosts its previews may have, separated by commas: `preview.example.com` is that host,
 /// `*.dev.example.com` every host below `dev.example.com`, `*` every host. Without the annotation, the namespace allows every host.
@@ -19,9 +21,18 @@ fn allows(domain: &str, host: &str) -> bool {
 }
 
 /// Who does not allow `host`, and what it allows instead, in words; `None` where it is allowed.
-pub(super) fn refused_by(host: &str, namespace: Option<&Metadata<Namespace>>, everywhere: &[String]) -> Option<String> {
-    if !everywhere.is_empty() && !everywhere.iter().any(|domain| allows(domain, host)) {
+pub(super) fn refused_by(
+    host: &str,
+    namespace: Option<&Metadata<Namespace>>,
+    everywhere: &[String],
+    rules: &Rules,
+) -> Option<String> {
+    let refused = |domains: &[String]| !domains.is_empty() && !domains.iter().any(|domain| allows(domain, host));
+    if refused(everywhere) {
         return Some(format!("the administrator of the operator allows {}", list(everywhere.iter().map(String::as_str))));
+    }
+    if let Some((policy, domains)) = rules.domains().find(|(_, domains)| refused(domains)) {
+        return Some(format!("PreviewPolicy {policy} allows {}", list(domains.iter().map(String::as_str))));
     }
     let namespace = namespace?;
     let domains = namespace.metadata.annotations.as_ref()?.get(ALLOWED_DOMAINS)?;
@@ -38,7 +49,11 @@ fn list<'a>(domains: impl IntoIterator<Item = &'a str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kubewright::View;
+    use kubewright::core::view::Fixed;
+
     use super::*;
+    use crate::preview::policy::tests::policy;
     use crate::testing::namespace;
 
     fn annotated(domains: &str) -> Metadata<Namespace> {
@@ -72,13 +87,13 @@ mod tests {
 
     #[test]
     fn where_nobody_says_anything_every_host_is_allowed() {
-        assert_eq!(refused_by("a.b", Some(&namespace("shop", &[])), &[]), None);
-        assert_eq!(refused_by("a.b", None, &[]), None);
+        assert_eq!(refused_by("a.b", Some(&namespace("shop", &[])), &[], &Rules::default()), None);
+        assert_eq!(refused_by("a.b", None, &[], &Rules::default()), None);
     }
 
     #[test]
     fn a_namespace_allows_what_its_annotation_says_and_nothing_when_that_is_empty() {
-        let refused = |domains, host| refused_by(host, Some(&annotated(domains)), &[]);
+        let refused = |domains, host| refused_by(host, Some(&annotated(domains)), &[], &Rules::default());
         assert_eq!(refused("one.example.com, *.dev.example.com", "pr.dev.example.com"), None);
         assert_eq!(
             refused("one.example.com,*.dev.example.com,", "two.example.com").as_deref(),
@@ -89,10 +104,14 @@ mod tests {
 
     #[test]
     fn all_who_say_anything_have_to_allow_a_host() {
-        let everywhere = ["*.example.com".to_owned()];
-        let refused = |host| refused_by(host, Some(&annotated("*.dev.example.com,*.org")), &everywhere);
+        let everywhere = ["*.example.com".to_owned(), "*.org".to_owned()];
+        let narrow = policy("narrow", serde_json::json!({ "domains": ["*.example.com"] }));
+        let world = Fixed::empty().with(narrow);
+        let rules = Rules::of("shop", &View::new(&world));
+        let refused = |host| refused_by(host, Some(&annotated("*.dev.example.com,*.org")), &everywhere, &rules);
         assert_eq!(refused("pr.dev.example.com"), None);
-        assert!(refused("pr.org").is_some_and(|who| who == "the administrator of the operator allows *.example.com"));
+        assert!(refused("pr.org").is_some_and(|who| who == "PreviewPolicy narrow allows *.example.com"));
+        assert!(refused("pr.net").is_some_and(|who| who == "the administrator of the operator allows *.example.com, *.org"));
         assert!(refused("pr.example.com").is_some_and(|who| who.contains("annotation")));
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Expiry {
 enum By {
     ExpiresAt,
     Ttl,
+    Default,
     Longest,
 }
 
@@ -41,12 +42,14 @@ enum Phase {
 }
 
 impl Expiry {
-    /// When the preview ends, if ever; `longest` is how long any may be kept after the last change of its spec.
+    /// When the preview ends, if ever; after the last change of its spec, one that does not say is kept for `default`, and any for
+    /// `longest` at most.
     ///
     /// # Errors
     /// [`Invalid`] for a ttl that is no duration.
     pub(super) fn of(
         spec: &PreviewEnvironmentSpec,
+        default: Option<Duration>,
         longest: Option<Duration>,
         view: &View<'_, Reads>,
     ) -> Result<Option<Self>, Invalid> {
@@ -60,7 +63,7 @@ impl Expiry {
         let chosen = match (&spec.expires_at, ttl) {
             (Some(at), _) => Some((at.0, By::ExpiresAt)),
             (None, Some(ttl)) => after(ttl).map(|at| (at, By::Ttl)),
-            (None, None) => None,
+            (None, None) => default.and_then(after).map(|at| (at, By::Default)),
         };
         let longest = longest.and_then(after).map(|at| (at, By::Longest));
         let Some((at, by)) = chosen.into_iter().chain(longest).min_by_key(|(at, _)| *at) else { return Ok(None) };
@@ -81,6 +84,7 @@ impl Expiry {
         let why = match self.by {
             By::ExpiresAt => "as spec.expiresAt says",
             By::Ttl => "its spec.ttl after the last change of its spec",
+            By::Default => "the time that a preview is kept here that names none, after the last change of its spec",
             By::Longest => "the longest time that a preview is kept here after the last change of its spec",
         };
         (self.phase == Phase::Over).then(|| (EXPIRED, format!("it was kept until {}, {why}", self.at)))
@@ -93,6 +97,7 @@ impl Expiry {
             By::Ttl => {
                 "to keep it longer, write a later moment as spec.expiresAt, or set spec.pinned to true; each change of its spec begins its spec.ttl anew"
             }
+            By::Default => "to keep it longer, write spec.ttl or spec.expiresAt, or set spec.pinned to true",
             By::Longest => {
                 "each change of its spec, a new revision for instance, begins the longest time that a preview is kept here anew; spec.pinned set to true keeps it"
             }
@@ -147,12 +152,12 @@ mod tests {
     /// At that time: how far the end is away, if there is one.
     fn phase(operator: &PreviewOperator, preview: &PreviewEnvironment, millis: i64) -> Option<Phase> {
         let source = seen(millis);
-        Expiry::of(&preview.spec, operator.maximum_ttl, &View::new(&source)).unwrap().map(|expiry| expiry.phase)
+        Expiry::of(&preview.spec, None, operator.maximum_ttl, &View::new(&source)).unwrap().map(|expiry| expiry.phase)
     }
 
     fn end(operator: &PreviewOperator, preview: &PreviewEnvironment) -> Option<i64> {
         let source = seen(0);
-        let expiry = Expiry::of(&preview.spec, operator.maximum_ttl, &View::new(&source)).unwrap();
+        let expiry = Expiry::of(&preview.spec, None, operator.maximum_ttl, &View::new(&source)).unwrap();
         expiry.map(|expiry| expiry.at.duration_since(at(0)).as_secs())
     }
 
@@ -202,9 +207,9 @@ mod tests {
         let operator = PreviewOperator { maximum_ttl: Some(Duration::from_secs(100)), ..PreviewOperator::default() };
         let source = Fixed::empty().at(at(1_000_000));
         let view = View::new(&source);
-        assert_eq!(Expiry::of(&with_ttl("1s").spec, operator.maximum_ttl, &view).unwrap(), None);
+        assert_eq!(Expiry::of(&with_ttl("1s").spec, None, operator.maximum_ttl, &view).unwrap(), None);
         assert_eq!(view.moments().next.or(view.moments().past), None);
-        let known = Expiry::of(&until(1_000_001).spec, operator.maximum_ttl, &view).unwrap().unwrap();
+        let known = Expiry::of(&until(1_000_001).spec, None, operator.maximum_ttl, &view).unwrap().unwrap();
         assert_eq!(known.phase, Phase::Near, "an hour before");
     }
 
@@ -269,5 +274,22 @@ mod tests {
         let source = seen(0);
         let refused = PreviewOperator::default().build(&with_ttl("3d"), &View::new(&source)).err().unwrap();
         assert!(refused.reason == "TtlNotUsable" && refused.message.contains("72h"), "{refused:?}");
+    }
+
+    #[test]
+    fn a_preview_that_does_not_say_is_kept_as_long_as_a_policy_has_it_by_default_and_none_longer_than_it_allows() {
+        let limits = serde_json::json!({ "limits": { "defaultTtl": "100s", "maxTtl": "1000s" } });
+        let policy = crate::preview::policy::tests::policy("p", limits);
+        let ends = |preview: &PreviewEnvironment| {
+            let status = status_at(&PreviewOperator::default(), preview, &seen(0).with(policy.clone()));
+            status.expires_at.map(|end| end.0)
+        };
+        assert_eq!(ends(&preview("web")), Some(at(100)));
+        assert_eq!(ends(&with_ttl("500s")), Some(at(500)));
+        assert_eq!(ends(&with_ttl("5000s")), Some(at(1000)));
+        assert_eq!(ends(&until(50)), Some(at(50)));
+        let mut pinned = preview("web");
+        pinned.spec.pinned = Some(true);
+        assert_eq!(ends(&pinned), None);
     }
 }

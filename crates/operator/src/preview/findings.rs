@@ -1,17 +1,30 @@
-//! What `build` finds out about a preview beside its spec: from what other resources, the namespace and the cluster say. It is told
-//! to `status`, which says it in conditions.
+//! What `build` finds out about a preview beside its spec: from what policies, other previews, the namespace and the cluster say. It
+//! is told to `status`, which says it in conditions.
 
-use operator_api::preview::RouteType;
+use kubewright::View;
+use operator_api::preview::{GatewayRef, PreviewEnvironment, RouteType};
+
+use super::operator::Reads;
+use super::policy::Rules;
+use super::{PreviewOperator, limits, route};
 
 /// What was found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Findings {
     /// What the route is.
     pub(super) route_type: RouteType,
+    /// The Gateways of an `HTTPRoute` where the spec names none.
+    pub(super) gateways: Vec<GatewayRef>,
     /// The class of an Ingress where the spec names none, and the cluster has no default but only one.
     pub(super) ingress_class: Option<String>,
     /// Why there is no route although the preview is to have one.
     pub(super) no_route: Option<NoRoute>,
+    /// More than this many pods are not run.
+    pub(super) most_replicas: Option<i32>,
+    /// What the preview asks for beyond its limits.
+    pub(super) exceeded: Option<Exceeded>,
+    /// The namespaces from which its pods are reached; from all without it.
+    pub(super) reached_from: Option<Vec<String>>,
 }
 
 /// Why there is no route.
@@ -25,10 +38,50 @@ pub(super) struct NoRoute {
     pub(super) stalls: bool,
 }
 
+/// Why a preview does not get all that it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Exceeded {
+    /// In CamelCase, from a closed set.
+    pub(super) reason: &'static str,
+    /// For a person.
+    pub(super) message: String,
+    /// Whether it gets no pods and no route at all.
+    pub(super) held: bool,
+}
+
 impl Findings {
+    /// What there is to find out about `preview`.
+    pub(super) fn gather(
+        preview: &PreviewEnvironment,
+        settings: &PreviewOperator,
+        rules: &Rules,
+        view: &View<'_, Reads>,
+    ) -> Self {
+        let exceeded = limits::exceeded(preview, rules, view);
+        let found = match exceeded.as_ref().filter(|exceeded| exceeded.held) {
+            Some(held) => Self::without_route(NoRoute { reason: held.reason, message: held.message.clone(), stalls: true }),
+            None => route::decide(preview, settings, rules, view),
+        };
+        Self {
+            most_replicas: rules.replicas().map(|limit| limit.value),
+            reached_from: rules.reached_from(),
+            gateways: rules.gateways().unwrap_or(&settings.default_gateways).to_vec(),
+            exceeded,
+            ..found
+        }
+    }
+
     /// Of a preview whose route needs nothing else to be known.
     pub(crate) fn of(route_type: RouteType) -> Self {
-        Self { route_type, ingress_class: None, no_route: None }
+        Self {
+            route_type,
+            gateways: Vec::new(),
+            ingress_class: None,
+            no_route: None,
+            most_replicas: None,
+            exceeded: None,
+            reached_from: None,
+        }
     }
 
     /// Of a preview that has no route for this reason.
@@ -40,5 +93,10 @@ impl Findings {
     pub(super) fn nothing() -> Self {
         let message = "there is no route; see Ready".to_owned();
         Self::without_route(NoRoute { reason: "RouteNotInPlace", message, stalls: false })
+    }
+
+    /// Whether it gets no pods.
+    pub(super) fn is_held(&self) -> bool {
+        self.exceeded.as_ref().is_some_and(|exceeded| exceeded.held)
     }
 }

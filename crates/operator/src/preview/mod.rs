@@ -1,10 +1,11 @@
 //! The operator of `PreviewEnvironment`: a Deployment of the image, a Service in front of it, and a route from the host name.
 //!
-//! - `operator`: [`PreviewOperator`]; `samples`: its examples
+//! - `operator`: [`PreviewOperator`]; `samples`: its examples; `policy_samples`: those of a `PreviewPolicy`
 //! - `blueprint`: what a resource asks for, in one form
 //! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition RouteAccepted
 //! - `confinement`, `probes`: parts of the Deployment
 //! - `findings`: what is found out beside the spec, from `build` to `status`
+//! - `policy`: what policies say about a namespace; `limits`: whether a preview asks for more; `network_policy`: the object
 //! - `claims`: who holds a host that several claim; `domains`: which hosts a namespace may have
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `reasons`: what is said about it, in one list, for the documentation
@@ -21,8 +22,12 @@ mod domains;
 mod expiry;
 mod findings;
 mod host;
+mod limits;
+mod network_policy;
 mod operator;
 mod pods;
+mod policy;
+mod policy_samples;
 mod probes;
 mod reasons;
 mod rollout;
@@ -37,3 +42,4 @@ pub use domains::ALLOWED_DOMAINS;
 #[cfg(test)]
 pub(crate) use findings::Findings;
 pub use operator::PreviewOperator;
+pub use policy_samples::policy_samples;

@@ -4,28 +4,30 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service};
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use kubewright::core::reason::Explained;
 use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, Selected, Served, Verdict, View};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::pod::PodHealth;
-use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentStatus, RouteType};
+use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentStatus, PreviewPolicy, RouteType};
 
 use super::blueprint::Blueprint;
 use super::expiry::Expiry;
 use super::findings::Findings;
 use super::pods::{PreviewPods, Trouble};
-use super::{confinement, deployment, host, reasons, route, samples, service, status};
+use super::policy::Rules;
+use super::{confinement, deployment, host, limits, network_policy, reasons, route, samples, service, status};
 use crate::naming;
 
 /// The kinds that a preview owns.
-pub(super) type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>);
+pub(super) type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>, NetworkPolicy);
 
 /// What a preview is decided from beside its spec.
 pub(super) type Reads = (
     Metadata<Namespace>,
     PreviewClaim,
+    PreviewPolicy,
     Metadata<IngressClass>,
     Served<HTTPRoute>,
     Served<Mapping>,
@@ -50,22 +52,25 @@ pub struct PreviewOperator {
 
 impl PreviewOperator {
     /// What `preview` asks for, and what `build` found out about it.
-    fn observed<'a>(&'a self, preview: &'a PreviewEnvironment, observed: &Observed<'_, Owns>) -> Blueprint<'a> {
+    fn observed<'a>(preview: &'a PreviewEnvironment, observed: &Observed<'_, Owns>) -> Blueprint<'a> {
         let findings = observed.facts::<Findings>().cloned();
-        Blueprint::of(preview, self, findings.unwrap_or_else(Findings::nothing))
+        Blueprint::of(preview, findings.unwrap_or_else(Findings::nothing))
     }
 
     /// All objects of a preview.
-    fn objects(&self, preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
+    fn objects(&self, preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
         host::check(&preview.spec.fqdn)?;
-        let findings = route::decide(preview, self, view);
-        let of = Blueprint::of(preview, self, findings.clone());
+        let findings = Findings::gather(preview, self, rules, view);
+        let of = Blueprint::of(preview, findings.clone());
         naming::check_service_name(of.resource, &of.name)?;
         let mut children =
             Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view)?)).with(service::service(&of));
         children.tell(findings);
         if let Some(trouble) = Trouble::of(&of, view) {
             children.tell(trouble);
+        }
+        if let Some(policy) = network_policy::network_policy(&of) {
+            children.add(policy);
         }
         route::add_to(children, &of)
     }
@@ -75,20 +80,15 @@ impl Operator for PreviewOperator {
     const NAME: &'static str = "preview";
     const RETIRES: bool = true;
     type Resource = PreviewEnvironment;
-    type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>);
-    type Reads = (
-        Metadata<Namespace>,
-        PreviewClaim,
-        Metadata<IngressClass>,
-        Served<HTTPRoute>,
-        Served<Mapping>,
-        Selected<PodHealth, PreviewPods>,
-    );
+    type Owns = Owns;
+    type Reads = Reads;
 
     fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
-        let expiry = Expiry::of(&preview.spec, self.maximum_ttl, view)?;
+        let rules = Rules::of(preview.metadata.namespace.as_deref().unwrap_or_default(), view);
+        let longest = [self.maximum_ttl, rules.max_ttl()].into_iter().flatten().min();
+        let expiry = Expiry::of(&preview.spec, rules.default_ttl(), longest, view)?;
         let over = expiry.and_then(|expiry| expiry.is_over());
-        match (self.objects(preview, view), over) {
+        match (self.objects(preview, &rules, view), over) {
             (Ok(mut children), over) => {
                 if let Some(expiry) = expiry {
                     children.tell(expiry);
@@ -105,14 +105,16 @@ impl Operator for PreviewOperator {
     }
 
     fn status(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> PreviewEnvironmentStatus {
-        status::status(&self.observed(preview, observed), observed)
+        status::status(&Self::observed(preview, observed), observed)
     }
 
     fn conditions(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> Vec<Condition> {
-        let of = self.observed(preview, observed);
+        let of = Self::observed(preview, observed);
         let route = route::verdict(&of, observed).condition();
+        let exceeded = of.findings.exceeded.as_ref().map(limits::condition);
         let expiring = observed.facts::<Expiry>().and_then(Expiry::condition);
-        [Some(route), status::host_conflict(&of), status::suspended(&of), expiring].into_iter().flatten().collect()
+        let others = [status::host_conflict(&of), exceeded, status::suspended(&of), expiring];
+        std::iter::once(route).chain(others.into_iter().flatten()).collect()
     }
 
     fn verdict(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {
@@ -120,7 +122,7 @@ impl Operator for PreviewOperator {
             Some(trouble) => trouble.explain(verdict),
             None => verdict,
         };
-        status::verdict(&self.observed(preview, observed), verdict)
+        status::verdict(&Self::observed(preview, observed), verdict)
     }
 
     fn reasons() -> Vec<Explained> {
@@ -137,8 +139,10 @@ mod tests {
     use kubewright::core::kind::AnyObject;
     use kubewright::core::view::Fixed;
     use operator_api::preview::{Route, WhenSuspended};
+    use serde_json::json;
 
     use super::*;
+    use crate::preview::policy::tests::policy;
     use crate::testing::{self, namespace, preview};
 
     #[test]
@@ -176,14 +180,28 @@ mod tests {
     }
 
     #[test]
-    fn the_gateways_of_the_spec_come_before_those_of_the_administrator() {
+    fn the_gateways_of_the_spec_come_before_those_of_a_policy_and_those_before_the_operators() {
         let gateway = |name: &str| GatewayRef { name: name.to_owned(), ..GatewayRef::default() };
-        let operator = PreviewOperator { default_gateways: vec![gateway("default")], ..PreviewOperator::default() };
+        let operator = PreviewOperator { default_gateways: vec![gateway("operator")], ..PreviewOperator::default() };
+        let with_policy = Fixed::empty().with(policy("p", json!({ "routes": { "parentRefs": [{ "name": "policy" }] } })));
+        let gateways = |preview: &PreviewEnvironment, world: &Fixed| {
+            let view = View::new(world);
+            let findings = Findings::gather(preview, &operator, &Rules::of("shop", &view), &view);
+            Blueprint::of(preview, findings).gateways().to_vec()
+        };
         let mut preview = preview("web");
-        let gateways = |preview: &_| Blueprint::of(preview, &operator, Findings::nothing()).gateways.to_vec();
-        assert_eq!(gateways(&preview), [gateway("default")]);
+        assert_eq!(gateways(&preview, &Fixed::empty()), [gateway("operator")]);
+        assert_eq!(gateways(&preview, &with_policy), [gateway("policy")]);
         preview.spec.route = Some(Route { parent_refs: vec![gateway("own")], ..Route::default() });
-        assert_eq!(gateways(&preview), [gateway("own")]);
+        assert_eq!(gateways(&preview, &with_policy), [gateway("own")]);
+    }
+
+    #[test]
+    fn a_network_policy_is_made_where_a_policy_asks_for_one_and_lets_in_whom_that_names() {
+        let from = json!({ "networkPolicy": { "fromNamespaces": ["gateways", "monitoring"] } });
+        let world = testing::with_ambassador().with(policy("p", from));
+        let names = testing::names_in(&PreviewOperator::default(), &preview("web"), &world);
+        assert_eq!(names, ["Deployment web", "Service web", "NetworkPolicy web", "Mapping web"]);
     }
 
     #[test]
@@ -206,7 +224,8 @@ mod tests {
         let _ = PreviewOperator::default().build(&preview, &view);
         let lookups = view.into_lookups();
         let asked: Vec<String> = lookups.iter().map(|l| format!("{} {:?}", l.kind.resource(), l.query)).collect();
-        assert_eq!(asked.len(), 3, "{asked:?}");
+        let policies = asked.iter().filter(|asked| asked.starts_with("previewpolicies.")).count();
+        assert_eq!((asked.len(), policies), (4, 1), "{asked:?}: of a namespace without labels only policies for all of them");
         let wakes = |object: &dyn AnyObject| lookups.iter().any(|lookup| lookup.query.matches(object));
         assert!(wakes(&namespace("shop", &[])) && !wakes(&namespace("other", &[])), "{asked:?}");
         assert!(wakes(&PreviewClaim::of(&preview)), "{asked:?}");

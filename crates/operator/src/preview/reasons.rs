@@ -3,7 +3,7 @@
 
 use kubewright::core::condition::READY;
 use kubewright::core::reason::Explained;
-use operator_api::preview::{EXPIRING, HOST_CONFLICT, ROUTE_ACCEPTED, SUSPENDED};
+use operator_api::preview::{EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, ROUTE_ACCEPTED, SUSPENDED};
 
 /// All of them.
 pub(super) fn reasons() -> Vec<Explained> {
@@ -14,6 +14,7 @@ pub(super) fn reasons() -> Vec<Explained> {
         of(READY, &READY_REASONS),
         of(ROUTE_ACCEPTED, &ROUTE_ACCEPTED_REASONS),
         of(HOST_CONFLICT, &[("HeldByAnother", "another preview has the host; the message names it")]),
+        of(LIMIT_EXCEEDED, &LIMIT_REASONS),
         of(SUSPENDED, &[("SuspendedBySpec", "no pod runs, because `spec.suspend` is true")]),
         of(EXPIRING, &EXPIRING_REASONS),
     ]
@@ -21,7 +22,7 @@ pub(super) fn reasons() -> Vec<Explained> {
 }
 
 /// With which a preview is refused, waits for somebody, or has pods that do not run.
-const READY_REASONS: [(&str, &str); 17] = [
+const READY_REASONS: [(&str, &str); 20] = [
     ("CrashLoopBackOff", "the program of a pod ends again and again; the message has its exit code"),
     ("CreateContainerConfigError", "a Secret or ConfigMap that a pod needs is missing, or the image may not run as it is"),
     ("CreateContainerError", "a node cannot make the container of a pod; the message has its words"),
@@ -30,15 +31,24 @@ const READY_REASONS: [(&str, &str); 17] = [
     (HOST_CONFLICT, "another preview has the host; everything but the route is made"),
     ("HostNotAllowed", "the namespace is not allowed this host; everything but the route is made"),
     ("HostNotUsable", "refused: `spec.fqdn` is not the name of one host"),
+    ("ImageNotAllowed", "a PreviewPolicy does not allow the image; there are no pods and no route"),
     ("ImageInspectError", "a node cannot read the image"),
     ("ImagePullBackOff", "a node cannot get the image; the message has its words"),
     ("InvalidImageName", "`spec.image` is no name of an image"),
     ("NameNotUsable", "refused: no Service can be named after the resource"),
     ("PodFailed", "a pod has ended, and is not started again"),
     ("PodSecurityNotAllowed", "refused: the namespace enforces `restricted`, and `spec.podSecurity` asks for root"),
+    ("RouteTypeNotAllowed", "a PreviewPolicy does not allow routes of this type; everything but the route is made"),
     ("RunContainerError", "a node cannot start the container of a pod; the message has its words"),
+    ("TooManyPreviews", "a PreviewPolicy allows fewer previews in the namespace, and others are older; there are no pods and no route"),
     ("TtlNotUsable", "refused: `spec.ttl` is no duration"),
     ("Unschedulable", "no node takes a pod; the message says what they lack"),
+];
+
+const LIMIT_REASONS: [(&str, &str); 3] = [
+    ("ImageNotAllowed", "a PreviewPolicy does not allow the image"),
+    ("TooManyPreviews", "a PreviewPolicy allows fewer previews in the namespace, and others are older"),
+    ("TooManyReplicas", "a PreviewPolicy allows fewer pods than `spec.replicas`; so many run"),
 ];
 
 const EXPIRING_REASONS: [(&str, &str); 2] = [
@@ -46,15 +56,18 @@ const EXPIRING_REASONS: [(&str, &str); 2] = [
     ("ExpiresSoon", "it is deleted at the moment in the message"),
 ];
 
-const ROUTE_ACCEPTED_REASONS: [(&str, &str); 10] = [
+const ROUTE_ACCEPTED_REASONS: [(&str, &str); 13] = [
     ("Accepted", "the route's controller takes it"),
     (HOST_CONFLICT, "there is no route, because another preview has the host"),
     ("HostNotAllowed", "there is no route, because the namespace is not allowed this host"),
+    ("ImageNotAllowed", "there is no route, because a PreviewPolicy does not allow the image"),
     ("NotAccepted", "the route's controller refuses it; the message has its words"),
     ("NotReported", "Unknown: Ambassador writes no status about Mappings"),
     ("NotRequested", "`spec.route.type` is `None`"),
     ("RemovedWhileSuspended", "the preview is suspended, and `spec.route.whenSuspended` is `Remove`"),
     ("RouteApiNotServed", "the cluster does not have that kind of route"),
     ("RouteNotInPlace", "the route could not be made; `Ready` says why"),
+    ("RouteTypeNotAllowed", "there is no route, because a PreviewPolicy does not allow this type"),
+    ("TooManyPreviews", "there is no route, because a PreviewPolicy allows fewer previews in the namespace"),
     ("WaitingForController", "Unknown: the route's controller has not said anything yet"),
 ];

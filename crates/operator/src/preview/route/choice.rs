@@ -1,5 +1,5 @@
-//! What the route of a preview is: what its spec says; or else what the administrator chose; or else the first that the cluster serves
-//! of HTTPRoute, Ingress and Mapping.
+//! What the route of a preview is where nobody chose: the first that the cluster serves of HTTPRoute, Ingress and Mapping, and that its
+//! policies allow.
 //!
 //! That the API of a kind is there does not mean that anybody serves it. An HTTPRoute needs a Gateway that somebody named; an
 //! Ingress, whose API is built in, needs a class, which comes with its controller.
@@ -12,21 +12,23 @@ use operator_api::preview::{GatewayRef, RouteType};
 
 use crate::preview::findings::{Findings, NoRoute};
 use crate::preview::operator::Reads;
+use crate::preview::policy::Rules;
 
 /// The annotation of the `IngressClass` that Kubernetes gives to an Ingress without one.
 const IS_DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// The first that the cluster serves. `gateways` are those that the administrator named.
-pub(super) fn first_served(gateways: &[GatewayRef], view: &View<'_, Reads>) -> Findings {
-    if !gateways.is_empty() && view.serves::<HTTPRoute, _>() {
+pub(super) fn first_served(gateways: &[GatewayRef], rules: &Rules, view: &View<'_, Reads>) -> Findings {
+    let allows = |type_| rules.refuses_route(type_).is_none();
+    if allows(RouteType::HttpRoute) && !gateways.is_empty() && view.serves::<HTTPRoute, _>() {
         return Findings::of(RouteType::HttpRoute);
     }
-    let class = ingress_class(view);
+    let class = if allows(RouteType::Ingress) { ingress_class(view) } else { Class::None };
     if let Class::Default | Class::Only(_) = class {
         let ingress_class = if let Class::Only(name) = class { Some(name) } else { None };
         return Findings { ingress_class, ..Findings::of(RouteType::Ingress) };
     }
-    if view.serves::<Mapping, _>() {
+    if allows(RouteType::Mapping) && view.serves::<Mapping, _>() {
         return Findings::of(RouteType::Mapping);
     }
     let mut missing =
@@ -35,8 +37,14 @@ pub(super) fn first_served(gateways: &[GatewayRef], view: &View<'_, Reads>) -> F
         Class::Several => "or mark one of the IngressClasses as the default one",
         _ => "or an ingress controller with its IngressClass",
     });
+    let limits = [RouteType::HttpRoute, RouteType::Ingress, RouteType::Mapping];
+    let limit = limits.into_iter().find_map(|type_| rules.refuses_route(type_)).map(|limit| {
+        let types: Vec<&str> = limit.value.iter().map(|type_| type_.as_str()).collect();
+        format!(" (PreviewPolicy {} allows routes of type {} alone)", limit.policy, types.join(" or "))
+    });
     let message = format!(
-        "nothing in this cluster serves a route: {}, or Ambassador (Emissary-ingress), and the route is made by itself",
+        "nothing in this cluster serves a route{}: {}, or Ambassador (Emissary-ingress), and the route is made by itself",
+        limit.unwrap_or_default(),
         missing.join(", ")
     );
     Findings::without_route(NoRoute { reason: super::NOT_SERVED, message, stalls: false })
@@ -87,7 +95,7 @@ mod tests {
     }
 
     fn chosen(gateways: &[GatewayRef], world: &Fixed) -> Findings {
-        first_served(gateways, &View::new(world))
+        first_served(gateways, &Rules::default(), &View::new(world))
     }
 
     #[test]
@@ -128,7 +136,7 @@ mod tests {
     fn only_that_is_looked_up_which_decides() {
         let asked = |gateways: &[GatewayRef], world: &Fixed| {
             let view = View::new(world);
-            let _ = first_served(gateways, &view);
+            let _ = first_served(gateways, &Rules::default(), &view);
             let name = |lookup: Lookup| (lookup.kind.kind.into_owned(), lookup.query == Query::Served);
             view.into_lookups().into_iter().map(name).collect::<Vec<_>>()
         };

@@ -23,7 +23,7 @@ const GATEWAY: &str = "Gateway";
 /// # Errors
 /// [`Invalid`] where neither the spec nor the administrator names a Gateway: nobody would ever heed the route.
 pub(super) fn http_route(of: &Blueprint<'_>) -> Result<HTTPRoute, Invalid> {
-    if of.gateways.is_empty() {
+    if of.gateways().is_empty() {
         return Err(Invalid::new(
             "GatewayMissing",
             "an HTTPRoute leads through a Gateway, and none is named: write spec.route.parentRefs, like \
@@ -39,7 +39,7 @@ pub(super) fn http_route(of: &Blueprint<'_>) -> Result<HTTPRoute, Invalid> {
     Ok(HTTPRoute::new(
         &of.name,
         HTTPRouteSpec {
-            parent_refs: of.gateways.iter().map(parent).collect(),
+            parent_refs: of.gateways().iter().map(parent).collect(),
             hostnames: vec![of.host().to_owned()],
             rules: vec![HTTPRouteRule { matches, backend_refs: vec![backend] }],
         },
@@ -75,7 +75,7 @@ enum Says {
 pub(super) fn verdict(of: &Blueprint<'_>, child: &ChildState<'_>) -> Verdict {
     let status = child.status::<HTTPRouteStatus>().unwrap_or_default();
     let generation = child.observed.and_then(|route| route.generation);
-    let worst = of.gateways.iter().map(|gateway| about(of, gateway, &status, generation)).min();
+    let worst = of.gateways().iter().map(|gateway| about(of, gateway, &status, generation)).min();
     match worst {
         Some(Says::No(why)) => Verdict::refused("NotAccepted", why),
         Some(Says::Nothing(what)) => Verdict::waiting(what),

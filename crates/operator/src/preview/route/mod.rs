@@ -16,8 +16,9 @@ use operator_api::preview::{PreviewClaim, PreviewEnvironment, ROUTE_ACCEPTED, Ro
 
 use super::PreviewOperator;
 use super::blueprint::Blueprint;
-use super::findings::Findings;
+use super::findings::{Findings, NoRoute};
 use super::operator::{Owns, Reads};
+use super::policy::{Limit, Rules};
 use super::{claims, service};
 
 /// Why there is no route: nothing in the cluster serves one.
@@ -59,15 +60,34 @@ impl Verdict {
 }
 
 /// What the route of `preview` is, or why it has none.
-pub(super) fn decide(preview: &PreviewEnvironment, settings: &PreviewOperator, view: &View<'_, Reads>) -> Findings {
-    let chosen = preview.spec.route.as_ref().and_then(|route| route.type_).or(settings.default_route);
+pub(super) fn decide(
+    preview: &PreviewEnvironment,
+    settings: &PreviewOperator,
+    rules: &Rules,
+    view: &View<'_, Reads>,
+) -> Findings {
+    let spoken = preview.spec.route.as_ref().and_then(|route| route.type_);
+    let chosen = spoken.or_else(|| rules.default_route()).or(settings.default_route);
     if PreviewClaim::of(preview).host().is_none() || chosen == Some(RouteType::None) {
         return Findings::of(RouteType::None);
     }
     if let Some(no_route) = claims::lost(preview, settings, view) {
         return Findings::without_route(no_route);
     }
-    chosen.map_or_else(|| choice::first_served(&settings.default_gateways, view), Findings::of)
+    match chosen {
+        None => choice::first_served(rules.gateways().unwrap_or(&settings.default_gateways), rules, view),
+        Some(type_) => rules.refuses_route(type_).map_or_else(|| Findings::of(type_), |limit| refused(type_, &limit)),
+    }
+}
+
+fn refused(type_: RouteType, limit: &Limit<'_, &[RouteType]>) -> Findings {
+    let allowed: Vec<&str> = limit.value.iter().map(|type_| type_.as_str()).collect();
+    let message = format!(
+        "PreviewPolicy {} allows routes of type {}, and none of type {type_}: write another spec.route.type",
+        limit.policy,
+        allowed.join(" or ")
+    );
+    Findings::without_route(NoRoute { reason: "RouteTypeNotAllowed", message, stalls: true })
 }
 
 /// `children` with the route, if there is to be one.
@@ -132,9 +152,12 @@ fn leads_to(of: &Blueprint<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kubewright::{Operator, Verdict};
     use operator_api::preview::{PreviewEnvironment, Route, RouteType, WhenSuspended};
+    use serde_json::json;
 
     use crate::preview::PreviewOperator;
+    use crate::preview::policy::tests::policy;
     use crate::testing::{self, conditions_of, preview, told};
 
     fn routed_by(type_: RouteType) -> PreviewEnvironment {
@@ -174,6 +197,30 @@ mod tests {
         let (status, reason, message) = told(&preview, &[]);
         assert_eq!((status, reason), (Some(false), "RemovedWhileSuspended"));
         assert!(message.contains("spec.route.whenSuspended"), "{message}");
+    }
+
+    #[test]
+    fn a_route_of_a_type_that_is_not_allowed_is_not_made_and_the_preview_says_by_whom() {
+        let only = |types: &[&str]| testing::with_ambassador().with(policy("p", json!({ "routes": { "types": types } })));
+        let said = |preview: &PreviewEnvironment, types: &[&str]| {
+            let operator = PreviewOperator::default();
+            testing::observed_in(&operator, preview, &only(types), &[], |observed| {
+                let told = operator.conditions(preview, observed).remove(0);
+                (told.reason, told.message, operator.verdict(preview, observed, Verdict::Ready(String::new())))
+            })
+        };
+        let (reason, message, verdict) = said(&routed_by(RouteType::Mapping), &["Ingress", "HTTPRoute"]);
+        assert_eq!(reason, "RouteTypeNotAllowed");
+        assert!(
+            message.starts_with("PreviewPolicy p allows routes of type Ingress or HTTPRoute, and none of type Mapping"),
+            "{message}"
+        );
+        assert!(matches!(verdict, Verdict::Stalled("RouteTypeNotAllowed", _)), "{verdict:?}");
+        assert_eq!(said(&routed_by(RouteType::None), &["Ingress"]).0, "NotRequested", "which is always allowed");
+        assert_eq!(said(&routed_by(RouteType::Ingress), &["Ingress"]).0, "RouteNotInPlace");
+        let (reason, message, _) = said(&preview("web"), &["Ingress"]);
+        assert_eq!(reason, "RouteApiNotServed", "a Mapping is served, and not allowed");
+        assert!(message.contains("PreviewPolicy p allows routes of type Ingress alone"), "{message}");
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! Whether a preview asks for more than its policies allow. What one limit takes away does not depend on when the policy or the
+//! preview came: of too many, those that were made first are taken.
+
+use kubewright::{Condition, View};
+use operator_api::preview::{LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment};
+
+use super::claims;
+use super::findings::Exceeded;
+use super::operator::Reads;
+use super::policy::Rules;
+
+/// What `preview` asks for beyond its limits; what holds all of it goes first.
+pub(super) fn exceeded(preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
+    image(preview, rules).or_else(|| number(preview, rules, view)).or_else(|| replicas(preview, rules))
+}
+
+fn image(preview: &PreviewEnvironment, rules: &Rules) -> Option<Exceeded> {
+    let image = &preview.spec.image;
+    let limit = rules.refuses_image(image)?;
+    let message = format!(
+        "spec.image is {image}, and PreviewPolicy {} allows only images that begin with {}",
+        limit.policy,
+        limit.value.join(" or ")
+    );
+    Some(Exceeded { reason: "ImageNotAllowed", message, held: true })
+}
+
+fn number(preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
+    let limit = rules.previews()?;
+    let own = PreviewClaim::of(preview);
+    let namespace = own.metadata.namespace.as_deref().unwrap_or_default();
+    let all = view.list::<PreviewClaim, _>(Some(namespace), &[]);
+    let older = all.iter().filter(|other| claims::rank(other) < claims::rank(&own)).count();
+    let message = || {
+        format!(
+            "PreviewPolicy {} allows {} previews in namespace {namespace}, and {older} older ones are there: this one starts when \
+             enough of them are gone, or when the limit is raised",
+            limit.policy, limit.value
+        )
+    };
+    (older >= limit.value).then(|| Exceeded { reason: "TooManyPreviews", message: message(), held: true })
+}
+
+fn replicas(preview: &PreviewEnvironment, rules: &Rules) -> Option<Exceeded> {
+    let (limit, asked) = (rules.replicas()?, preview.spec.replicas());
+    let message = || format!("spec.replicas is {asked}, and PreviewPolicy {} allows {}: so many run", limit.policy, limit.value);
+    (asked > limit.value).then(|| Exceeded { reason: "TooManyReplicas", message: message(), held: false })
+}
+
+/// The condition [`LIMIT_EXCEEDED`], where it is so.
+pub(super) fn condition(exceeded: &Exceeded) -> Condition {
+    Condition::new(LIMIT_EXCEEDED, Some(true), exceeded.reason, exceeded.message.clone()).warned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+    use kubewright::core::view::Fixed;
+    use kubewright::{Operator, Verdict};
+    use operator_api::preview::PreviewPolicy;
+    use serde_json::json;
+
+    use super::*;
+    use crate::preview::PreviewOperator;
+    use crate::preview::policy::tests::policy;
+    use crate::testing;
+
+    fn preview(name: &str, second: i64) -> PreviewEnvironment {
+        let mut preview = testing::preview(name);
+        preview.metadata.uid = Some(format!("uid-{name}"));
+        preview.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
+        preview
+    }
+
+    fn world(policies: &[PreviewPolicy], previews: &[PreviewEnvironment]) -> Fixed {
+        let world = policies.iter().fold(testing::with_ambassador(), |world, policy| world.with(policy.clone()));
+        previews.iter().fold(world, |world, preview| world.with(PreviewClaim::of(preview)))
+    }
+
+    /// Its objects, the number of its pods, and what is said: RouteAccepted, LimitExceeded, Ready.
+    fn outcome(preview: &PreviewEnvironment, world: &Fixed) -> (Vec<String>, String, Vec<&'static str>) {
+        let operator = PreviewOperator::default();
+        let names = testing::names_in(&operator, preview, world);
+        testing::observed_in(&operator, preview, world, &[], |observed| {
+            let conditions = operator.conditions(preview, observed);
+            let ready = match operator.verdict(preview, observed, Verdict::Ready(String::new())) {
+                Verdict::Stalled(reason, _) => reason,
+                Verdict::Ready(_) | Verdict::Progressing(..) => "Ready",
+            };
+            let said = conditions.iter().map(|condition| condition.reason).chain([ready]).collect();
+            (names.clone(), operator.status(preview, observed).ready.unwrap(), said)
+        })
+    }
+
+    #[test]
+    fn of_too_many_the_first_are_taken_and_the_others_are_held_without_pods_and_route() {
+        let all = [preview("c", 3), preview("a", 1), preview("b", 2), preview("b2", 2)];
+        let world = world(&[policy("two", json!({ "limits": { "previews": 2 } }))], &all);
+        for (preview, taken) in all.iter().zip([false, true, true, false]) {
+            let (names, ready, said) = outcome(preview, &world);
+            if taken {
+                assert_eq!((names.len(), ready.as_str(), said.contains(&"TooManyPreviews")), (3, "0/1", false), "{said:?}");
+            } else {
+                assert_eq!((names.len(), ready.as_str()), (2, "0/0"), "{names:?}");
+                assert_eq!(said, ["TooManyPreviews"; 3]);
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_held_is_told_by_whom_and_until_when() {
+        let world = world(&[policy("none", json!({ "limits": { "previews": 0 } }))], &[]);
+        let preview = preview("a", 1);
+        let view = View::new(&world);
+        let exceeded = exceeded(&preview, &Rules::of("shop", &view), &view).unwrap();
+        for part in ["PreviewPolicy none allows 0 previews in namespace shop", "0 older ones"] {
+            assert!(exceeded.message.contains(part), "{}", exceeded.message);
+        }
+    }
+
+    #[test]
+    fn an_image_that_is_not_allowed_does_not_run() {
+        let only = |prefix: &str| world(&[policy("p", json!({ "imagePrefixes": [prefix] }))], &[]);
+        let (names, ready, said) = outcome(&preview("a", 1), &only("registry.example.com/"));
+        assert_eq!((names.len(), ready.as_str(), said), (2, "0/0", vec!["ImageNotAllowed"; 3]));
+        assert_eq!(outcome(&preview("a", 1), &only("example.com/")).1, "0/1");
+    }
+
+    #[test]
+    fn more_pods_than_are_allowed_do_not_run_and_the_preview_works_nevertheless() {
+        let world = world(&[policy("p", json!({ "limits": { "replicas": 2 } }))], &[]);
+        let mut preview = preview("a", 1);
+        preview.spec.replicas = Some(5);
+        let (names, ready, said) = outcome(&preview, &world);
+        assert_eq!((names.len(), ready.as_str()), (3, "0/2"));
+        assert_eq!(said, ["RouteNotInPlace", "TooManyReplicas", "Ready"]);
+        preview.spec.replicas = Some(2);
+        assert_eq!(outcome(&preview, &world).2, ["RouteNotInPlace", "Ready"]);
+    }
+}
