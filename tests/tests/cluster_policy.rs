@@ -63,7 +63,8 @@ async fn taken(sandbox: &Sandbox, taken: usize) {
             .iter()
             .enumerate()
             .filter(|(place, preview)| {
-                let ready = condition(*preview, "Ready").says();
+                let ready = condition(*preview, "Ready");
+                let ready = ready.says();
                 let says = if *place < taken { ready.0 == "True" } else { ready == ("False", "TooManyPreviews") };
                 is_held(preview) == (*place < taken) || !says
             })

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::rules::{PASSES, messages};
 
-const HOSTS: &str = "write hosts like pr.example.com, or *.example.com for all below a domain: in lower case, no scheme, no port, no path";
+const HOSTS: &str =
+    "write hosts like pr.example.com, or *.example.com for all below a domain: in lower case, no scheme, no port, no path";
 const PREFIX: &str = "write the beginning of image references up to a /, : or @, like registry.example.com/team/: what ends elsewhere allows other repositories, too";
 const NAMESPACES: &str = "write names of namespaces, as kubectl get namespaces shows them";
 const DEFAULT: &str = "the default is a type that is allowed: add it to types, or write another one";
@@ -27,7 +28,9 @@ fn a_domain_is_a_host_or_all_below_a_domain() {
     for domain in ["pr.example.com", "*.example.com", "*", "localhost", "xn--bcher-kva.example.com"] {
         assert_eq!(policy(&json!({ "domains": [domain] })), PASSES, "{domain}");
     }
-    for domain in ["*example.com", "a.*.example.com", "https://example.com", "Example.com", "example.com.", "-a.com", "b\u{fc}cher.de"] {
+    for domain in
+        ["*example.com", "a.*.example.com", "https://example.com", "Example.com", "example.com.", "-a.com", "b\u{fc}cher.de"]
+    {
         assert_eq!(policy(&json!({ "domains": ["a.b", domain] })), [HOSTS], "{domain}");
     }
 }

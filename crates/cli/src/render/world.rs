@@ -172,8 +172,7 @@ impl Making<'_> {
     }
 
     fn valid(&mut self, definition: &Definition, object: &mut Object) -> bool {
-        let validator =
-            self.validators.entry(definition.kind.resource()).or_insert_with(|| Validator::new(&definition.crd));
+        let validator = self.validators.entry(definition.kind.resource()).or_insert_with(|| Validator::new(&definition.crd));
         let problems = validator.validate(&mut object.value);
         self.fits(object, &problems)
     }

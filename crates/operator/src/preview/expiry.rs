@@ -281,7 +281,8 @@ mod tests {
         let limits = serde_json::json!({ "limits": { "defaultTtl": "100s", "maxTtl": "1000s" } });
         let policy = crate::preview::policy::tests::policy("p", limits);
         let ends = |preview: &PreviewEnvironment| {
-            let status = status_at(&PreviewOperator::default(), preview, &seen(0).with(policy.clone()));
+            let (operator, source) = (PreviewOperator::default(), seen(0).with(policy.clone()));
+            let status = observed_in(&operator, preview, &source, &[], |observed| operator.status(preview, observed));
             status.expires_at.map(|end| end.0)
         };
         assert_eq!(ends(&preview("web")), Some(at(100)));
