@@ -40,7 +40,10 @@ const READY_REASONS: [(&str, &str); 20] = [
     ("PodSecurityNotAllowed", "refused: the namespace enforces `restricted`, and `spec.podSecurity` asks for root"),
     ("RouteTypeNotAllowed", "a PreviewPolicy does not allow routes of this type; everything but the route is made"),
     ("RunContainerError", "a node cannot start the container of a pod; the message has its words"),
-    ("TooManyPreviews", "a PreviewPolicy allows fewer previews in the namespace, and others are older; there are no pods and no route"),
+    (
+        "TooManyPreviews",
+        "a PreviewPolicy allows fewer previews in the namespace, and others are older; there are no pods and no route",
+    ),
     ("TtlNotUsable", "refused: `spec.ttl` is no duration"),
     ("Unschedulable", "no node takes a pod; the message says what they lack"),
 ];
