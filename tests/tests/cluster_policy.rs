@@ -30,7 +30,8 @@ impl<'a> Policy<'a> {
 
     async fn change(&self, mut spec: Value) {
         spec["namespaceSelector"] = json!({ "matchLabels": { "kubernetes.io/metadata.name": self.sandbox.namespace() } });
-        let policy = json!({ "apiVersion": "platform9.com/v1", "kind": "PreviewPolicy", "spec": spec });
+        let metadata = json!({ "name": self.name });
+        let policy = json!({ "apiVersion": "platform9.com/v1", "kind": "PreviewPolicy", "metadata": metadata, "spec": spec });
         let params = PatchParams::apply("tests").force();
         self.api().patch(&self.name, &params, &Patch::Apply(policy)).await.unwrap();
     }

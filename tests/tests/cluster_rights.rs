@@ -16,7 +16,7 @@ use kubewright::manifests::{self, Options};
 use kubewright::runtime::Settings;
 use operator_api::echo::Echo;
 use operator_api::echo_test;
-use operator_api::preview::PreviewEnvironment;
+use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
 use serde_json::{Value, json};
 use tests::cluster::{
     Audited, Cluster, Namespaced, Operator, OwnCluster, SOON, Sandbox, client_of, condition, eventually, kubeconfig_of, seen,
@@ -241,7 +241,7 @@ struct RouteKind {
 }
 
 impl RouteKind {
-    fn all() -> [Self; 3] {
+    fn all() -> [Self; 4] {
         let gateways = json!([{ "name": "public" }]);
         let rules = json!([{ "host": "a.example.com" }]);
         [
@@ -262,6 +262,13 @@ impl RouteKind {
                 kind: "Ingress",
                 asked: json!({ "type": "Ingress" }),
                 spec: json!({ "rules": rules }),
+            },
+            // No route, but made, kept and taken away as they are: a policy asks for one.
+            Self {
+                api_version: "networking.k8s.io/v1",
+                kind: "NetworkPolicy",
+                asked: json!({ "type": "None" }),
+                spec: json!({ "podSelector": {} }),
             },
         ]
     }
@@ -351,6 +358,9 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
     let kubeconfig = with_generated_rights(&cluster, &sandbox, &options, &folder).await;
     let before = cluster.audited().len();
 
+    let guarded = serde_json::from_value(json!({ "networkPolicy": { "fromNamespaces": ["gateways"] } })).unwrap();
+    let policies: Api<PreviewPolicy> = Api::all(sandbox.client());
+    policies.create(&PostParams::default(), &PreviewPolicy::new("guarded", guarded)).await.unwrap();
     let operator = Operator::start_with(&operator::registry(), &kubeconfig, Settings::default()).await;
     made_kept_and_pruned(&sandbox).await;
     let routed = condition(&sandbox.get::<PreviewEnvironment>("preview").await, "RouteAccepted");

@@ -15,7 +15,7 @@ use crate::schema;
 pub struct NamespaceSelector {
     /// Labels and the value that each has, up to 16. Example: {team: shop}
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(extend("maxProperties" = 16, "additionalProperties" = serde_json::json!({ "type": "string", "maxLength": 63 })))]
     pub match_labels: BTreeMap<String, String>,
 
     /// What else has to hold for the labels, up to 16. Example: [{key: team, operator: In, values: [shop, search]}]
