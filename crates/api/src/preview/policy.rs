@@ -73,7 +73,7 @@ pub struct PreviewPolicySpec {
     pub limits: Option<PreviewLimits>,
 
     /// Which routes. By default all types, and the first that the cluster serves where a preview names none.
-    /// Example: {types: [HTTPRoute], parentRefs: [{name: public, namespace: gateways}]}
+    /// Example: {types: [HTTPRoute, Ingress], parentRefs: [{name: public, namespace: gateways}]}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<PolicyRoutes>,
 
@@ -92,7 +92,7 @@ pub struct PreviewPolicySpec {
     pub image_prefixes: Vec<String>,
 
     /// A NetworkPolicy for each preview. By default there is none, and everybody in the cluster reaches it, unless another NetworkPolicy
-    /// says otherwise. Example: {fromNamespaces: [gateways]}
+    /// says otherwise. Example: {fromNamespaces: [gateways, monitoring]}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<PolicyNetwork>,
 }
