@@ -43,7 +43,8 @@ impl Moments {
 ///   an older one would count.
 ///
 /// The last two are edits too, for `metadata.generation` counts them. An edit that the status is not about yet, and that no time
-/// tells of which is newer than the status, is [`unrecorded`](Self::is_unrecorded). The engine then has the API server record it,
+/// tells of which is newer than the status, is [`unrecorded`](Self::is_unrecorded); so is what may hide behind another edit, or
+/// behind `managedFields` that somebody cleared. The engine then has the API server record it,
 /// by the annotation [`CHANGED_IN`] of its own: the time of that entry counts as well. That is done only for operators that
 /// delete what has had its time ([`RETIRES`](crate::Operator::RETIRES)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,13 +136,19 @@ impl Changed {
     pub fn of(json: &[u8]) -> Self {
         let Ok(Outer { metadata, status }) = serde_json::from_slice::<Outer<'_>>(json) else { return Self::default() };
         let entries = &metadata.managed_fields;
-        let at = newest(entries, Entry::tells).or(metadata.creation_timestamp.as_ref().map(|time| time.0));
+        let (told_at, created) = (newest(entries, Entry::tells), metadata.creation_timestamp.as_ref().map(|time| time.0));
+        // Who restores a resource from a backup may bring its entries along, with times of before it was made.
+        let at = told_at.max(created);
         let (told, is) = (status.and_then(|status| status.observed_generation), metadata.generation);
-        let is_news = told.is_some_and(|told| is.is_some_and(|is| told < is));
+        // A resource begins with 1; what nobody told of may have been edited since.
+        let edits = is.map_or(0, |is| is - told.unwrap_or(1));
         let is_noted = is.is_some_and(|is| metadata.annotations.and_then(|all| all.changed_in) == Some(is.to_string()));
         // Within one second nobody knows: to record it once more does no harm.
         let is_older = newest(entries, Entry::is_of_status).is_some_and(|status| at.is_none_or(|at| at <= status));
-        Self { at, is_unrecorded: is_news && !is_noted && is_older }
+        // Of several edits since the last status, one with a time hides another without; and where managedFields was cleared,
+        // nothing is known of any.
+        let is_hidden = edits > 1 || told.is_none() && edits > 0 || told_at.is_none() && is.is_some_and(|is| is > 1);
+        Self { at, is_unrecorded: !is_noted && (is_hidden || edits > 0 && is_older) }
     }
 }
 
@@ -209,9 +216,29 @@ mod tests {
         assert_eq!(unrecorded(Some(2), 5, None), (true, Some(5)), "nobody knows which was first");
         assert_eq!(unrecorded(Some(2), 4, None), (false, Some(5)), "an edit with a time, and the status is not about it yet");
         assert_eq!(unrecorded(Some(3), 8, None), (false, Some(5)), "the status is about it");
-        assert_eq!(unrecorded(None, 8, None), (false, Some(5)), "it is new");
+        assert_eq!(unrecorded(None, 8, None), (true, Some(5)), "it was edited before anybody told of it");
+        assert_eq!(unrecorded(Some(1), 4, None), (true, Some(5)), "two edits, and one may have come after the one with a time");
+        assert_eq!(unrecorded(Some(1), 4, Some((6, "3"))), (false, Some(6)));
         assert_eq!(unrecorded(Some(2), 8, Some((7, "2"))), (true, Some(7)), "there was one before, which was noted");
         assert_eq!(unrecorded(Some(2), 8, Some((8, "3"))), (false, Some(8)));
+    }
+
+    #[test]
+    fn where_no_entry_is_left_an_edit_is_recorded_anew() {
+        let cleared = |generation: i64| {
+            let metadata = json!({ "generation": generation, "creationTimestamp": at(1), "managedFields": [] });
+            let object = json!({ "metadata": metadata, "status": { "observedGeneration": generation } });
+            Changed::of(object.to_string().as_bytes()).is_unrecorded
+        };
+        assert_eq!((cleared(1), cleared(2)), (false, true));
+    }
+
+    #[test]
+    fn a_resource_was_not_changed_before_it_was_made() {
+        let restored = json!({ "metadata": { "generation": 1, "creationTimestamp": at(100),
+            "managedFields": [{ "time": at(5), "fieldsV1": { "f:spec": {} } }] } });
+        let changed = Changed::of(restored.to_string().as_bytes());
+        assert_eq!((changed.at, changed.is_unrecorded), (Some(at(100)), false));
     }
 
     #[test]

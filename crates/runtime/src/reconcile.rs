@@ -48,6 +48,7 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> End {
     let Some(parent) = running.parents.get(&key.key) else { return End::Done };
     // Garbage collection must win: nothing is applied for what is being deleted.
     if parent.is_deleting() {
+        engine.brake.forget(key);
         return End::Done;
     }
     let owner = owner_of(running.kind.clone(), &*parent.object);
