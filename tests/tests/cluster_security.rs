@@ -73,7 +73,9 @@ async fn a_namespace_that_becomes_restricted_changes_its_own_previews_and_no_oth
     let (sandbox, other) = (Sandbox::new("labelled").await, Sandbox::new("unlabelled").await);
     let operator = sandbox.operate_with(&[&other]).await;
     sandbox.create(&preview("web")).await;
-    other.create(&preview("web")).await;
+    let mut elsewhere = preview("web");
+    elsewhere.spec.fqdn = "elsewhere.example.com".to_owned();
+    other.create(&elsewhere).await;
     let before: PreviewEnvironment = sandbox.ready("web").await;
     other.ready::<PreviewEnvironment>("web").await;
     // The last word of the Deployment controller: it changes nothing by itself after that.
