@@ -56,17 +56,18 @@ impl Plan {
     /// Within five minutes.
     pub(crate) fn quick() -> Self {
         Self {
-            large: 600,
+            small: 300,
+            large: 500,
             repeats: 2,
-            levels: vec![0, 600, 1200],
+            levels: vec![0, 500, 1000],
             climbs: 1,
-            latencies: 40,
+            latencies: 30,
             latency_repeats: 1,
-            restarts: 3,
+            restarts: 2,
             sample: 100,
             coarser: Some(
-                "N=600 instead of 2000; 2 repeats instead of 5; p99 is the worst of 40; memory up to N=1200 once instead of 8000 \
-                 twice, so that row 10 compares N=1200 and N=500",
+                "N=300 and 500 instead of 500 and 2000; 2 repeats instead of 5; p99 is the worst of 30; memory up to N=1000 once instead of \
+                 8000 twice, so that row 10 compares N=1000 and N=300",
             ),
             ..Self::full()
         }

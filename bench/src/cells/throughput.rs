@@ -55,7 +55,7 @@ pub(crate) async fn run(bench: &mut Bench, n: usize) -> Result<(), Error> {
         for who in order {
             left.push(one(bench, n, who).await?);
         }
-        if n == bench.plan.large {
+        if n == bench.plan.large && repeat < bench.plan.repeats.div_ceil(2) {
             one(bench, n, Who::Watched).await?;
         }
         let figures = &mut bench.figures;
