@@ -232,8 +232,9 @@ impl Plan {
     fn samples(&self) -> Vec<Step> {
         let namespace = ["--namespace", SAMPLES_NAMESPACE];
         let files = format!("{}/samples", self.generated);
-        let wait =
-            self.kubectl().args(["wait", "--for=condition=Ready", "--filename", &files]).args(namespace).arg(self.timeout());
+        // Unlike apply, wait looks into the folders below, too: there are samples of kinds that nobody reconciles.
+        let ready = ["wait", "--for=condition=Ready", "--recursive=false", "--filename", &files];
+        let wait = self.kubectl().args(ready).args(namespace).arg(self.timeout());
         vec![
             self.step("Apply the samples", Stage::Apply, self.apply("samples").args(namespace)),
             self.step("Wait until they are ready", Stage::Samples, wait),
