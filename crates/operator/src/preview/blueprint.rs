@@ -1,13 +1,12 @@
 //! What a `PreviewEnvironment` asks for, and the names that follow from its own: what every file of an object starts from.
 
-use kubewright::Operator;
 use kubewright::labels::Labels;
 use operator_api::preview::{
     DEFAULT_PATH, GatewayRef, PreviewEnvironment, PreviewEnvironmentSpec, Route, RouteTls, WhenSuspended,
 };
 
-use super::PreviewOperator;
 use super::findings::Findings;
+use super::kinds::NAME;
 use crate::naming;
 
 /// What a `PreviewEnvironment` asks for, where it says nothing with the administrator's choice.
@@ -35,7 +34,7 @@ impl<'a> Blueprint<'a> {
             resource,
             namespace: preview.metadata.namespace.as_deref().unwrap_or_default(),
             name: naming::shared_name(&[resource]),
-            labels: naming::selector(PreviewOperator::NAME, resource),
+            labels: naming::selector(NAME, resource),
             spec: &preview.spec,
             findings,
         }

@@ -10,7 +10,7 @@ use kubewright::{Index, Metadata, ObjectKey, View};
 use operator_api::preview::{HOST_CONFLICT, PreviewClaim, PreviewEnvironment};
 
 use super::findings::NoRoute;
-use super::operator::Reads;
+use super::kinds::Reads;
 use super::policy::Rules;
 use super::{PreviewOperator, domains};
 

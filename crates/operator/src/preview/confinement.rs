@@ -5,7 +5,7 @@ use kubewright::{Invalid, Metadata, ObjectKey, View};
 use operator_api::preview::PodSecurity;
 
 use super::blueprint::Blueprint;
-use super::operator::Reads;
+use super::kinds::Reads;
 use crate::security::{self, ImageFiles, User};
 
 /// The label by which Pod Security admission knows what to enforce in a namespace.

@@ -7,7 +7,7 @@ use kubewright::core::time::SignedDuration;
 use kubewright::{Condition, Invalid, Timestamp, View};
 use operator_api::preview::{EXPIRING, PreviewEnvironmentSpec};
 
-use super::operator::Reads;
+use super::kinds::Reads;
 
 /// Why a preview is deleted, in the Event.
 const EXPIRED: &str = "Expired";

@@ -4,7 +4,7 @@
 use kubewright::View;
 use operator_api::preview::{GatewayRef, PreviewEnvironment, RouteType};
 
-use super::operator::Reads;
+use super::kinds::Reads;
 use super::policy::Rules;
 use super::{PreviewOperator, limits, route};
 

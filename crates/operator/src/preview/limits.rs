@@ -6,7 +6,7 @@ use operator_api::preview::{LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment};
 
 use super::claims;
 use super::findings::Exceeded;
-use super::operator::Reads;
+use super::kinds::Reads;
 use super::policy::Rules;
 
 /// What `preview` asks for beyond its limits; what holds all of it goes first.

@@ -1,6 +1,7 @@
 //! The operator of `PreviewEnvironment`: a Deployment of the image, a Service in front of it, and a route from the host name.
 //!
-//! - `operator`: [`PreviewOperator`]; `samples`: its examples; `policy_samples`: those of a `PreviewPolicy`
+//! - `settings`: [`PreviewOperator`], what the administrator chose; `kinds`: what it owns and reads, and its name
+//! - `operator`: how the parts make a whole; `samples`: its examples; `policy_samples`: those of a `PreviewPolicy`
 //! - `blueprint`: what a resource asks for, in one form
 //! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition RouteAccepted
 //! - `confinement`, `probes`: parts of the Deployment
@@ -22,6 +23,7 @@ mod domains;
 mod expiry;
 mod findings;
 mod host;
+mod kinds;
 mod limits;
 mod network_policy;
 mod operator;
@@ -34,6 +36,7 @@ mod rollout;
 mod route;
 mod samples;
 mod service;
+mod settings;
 mod status;
 
 #[cfg(test)]
@@ -41,5 +44,5 @@ pub(crate) use blueprint::Blueprint;
 pub use domains::ALLOWED_DOMAINS;
 #[cfg(test)]
 pub(crate) use findings::Findings;
-pub use operator::PreviewOperator;
 pub use policy_samples::policy_samples;
+pub use settings::PreviewOperator;

@@ -1,54 +1,17 @@
-//! The operator of `PreviewEnvironment`, `platform9.com/v1`.
+//! The operator of `PreviewEnvironment`, `platform9.com/v1`: from a preview to its objects, and to what is said about it.
 
-use std::time::Duration;
-
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Service};
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use kubewright::core::reason::Explained;
-use kubewright::{Children, Condition, Invalid, Metadata, Observed, Operator, Optional, Sample, Selected, Served, Verdict, View};
-use operator_api::ambassador::Mapping;
-use operator_api::gateway::HTTPRoute;
-use operator_api::pod::PodHealth;
-use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentStatus, PreviewPolicy, RouteType};
+use kubewright::{Children, Condition, Invalid, Observed, Operator, Sample, Verdict, View};
+use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus};
 
 use super::blueprint::Blueprint;
 use super::expiry::Expiry;
 use super::findings::Findings;
-use super::pods::{PreviewPods, Trouble};
+use super::kinds::{self, Owns, Reads};
+use super::pods::Trouble;
 use super::policy::Rules;
-use super::{confinement, deployment, host, limits, network_policy, reasons, route, samples, service, status};
+use super::{PreviewOperator, confinement, deployment, host, limits, network_policy, reasons, route, samples, service, status};
 use crate::naming;
-
-/// The kinds that a preview owns.
-pub(super) type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>, NetworkPolicy);
-
-/// What a preview is decided from beside its spec.
-pub(super) type Reads = (
-    Metadata<Namespace>,
-    PreviewClaim,
-    PreviewPolicy,
-    Metadata<IngressClass>,
-    Served<HTTPRoute>,
-    Served<Mapping>,
-    Selected<PodHealth, PreviewPods>,
-);
-
-/// Runs the `PreviewEnvironment`s of `platform9.com/v1`.
-///
-/// The fields are what the administrator chose for all of them; the default is to choose nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PreviewOperator {
-    /// What a route is where `spec.route.type` does not say; without it, the first that the cluster serves.
-    pub default_route: Option<RouteType>,
-    /// The Gateways of an `HTTPRoute` where `spec.route.parentRefs` names none; without any, such a route is refused.
-    pub default_gateways: Vec<GatewayRef>,
-    /// Which hosts previews may have: `pr.example.com` is that host, `*.example.com` every host below `example.com`; without any,
-    /// every host. The annotation [`ALLOWED_DOMAINS`](super::ALLOWED_DOMAINS) of a Namespace narrows it down.
-    pub allowed_domains: Vec<String>,
-    /// How long any preview is kept after the last change of its spec, unless it is pinned; as long as its spec says without it.
-    pub maximum_ttl: Option<Duration>,
-}
 
 impl PreviewOperator {
     /// What `preview` asks for, and what `build` found out about it.
@@ -77,7 +40,7 @@ impl PreviewOperator {
 }
 
 impl Operator for PreviewOperator {
-    const NAME: &'static str = "preview";
+    const NAME: &'static str = kinds::NAME;
     const RETIRES: bool = true;
     type Resource = PreviewEnvironment;
     type Owns = Owns;
@@ -138,7 +101,8 @@ impl Operator for PreviewOperator {
 mod tests {
     use kubewright::core::kind::AnyObject;
     use kubewright::core::view::Fixed;
-    use operator_api::preview::{Route, WhenSuspended};
+    use operator_api::ambassador::Mapping;
+    use operator_api::preview::{GatewayRef, PreviewClaim, Route, RouteType, WhenSuspended};
     use serde_json::json;
 
     use super::*;

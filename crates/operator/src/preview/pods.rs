@@ -1,21 +1,11 @@
 //! Why the pods of a preview do not run, in the words of their nodes: what a person sees first, before how many there are.
 
-use kubewright::core::kind::Labels;
 use kubewright::core::reason;
-use kubewright::{Operator, Selected, Selector, Verdict, View, labels};
+use kubewright::{Selected, Verdict, View, labels};
 use operator_api::pod::{ContainerHealth, PodHealth, SCHEDULED};
 
-use super::PreviewOperator;
 use super::blueprint::Blueprint;
-use super::operator::Reads;
-
-/// The pods of all previews.
-pub struct PreviewPods;
-
-impl Selector for PreviewPods {
-    // What the template of their Deployments has.
-    const LABELS: Labels = &[(labels::NAME, PreviewOperator::NAME)];
-}
+use super::kinds::{PreviewPods, Reads};
 
 /// Reasons of a container that waits for good, as the kubelet writes them; what is not among them comes and goes.
 const WAITS: [&str; 8] = [
@@ -111,6 +101,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::preview::PreviewOperator;
     use crate::testing::{observed_in, preview, with_ambassador};
 
     fn pod(name: &str, instance: &str, status: &Value) -> PodHealth {

@@ -9,7 +9,7 @@ use kubewright::{Index, Metadata, ObjectKey, View};
 use operator_api::duration;
 use operator_api::preview::{GatewayRef, LabelOperator, PreviewLimits, PreviewPolicy, RouteType};
 
-use super::operator::Reads;
+use super::kinds::Reads;
 
 /// Policies by one thing that they ask of a namespace's labels. So a policy that changes wakes the previews of those namespaces that
 /// have it, or had it, and no others.

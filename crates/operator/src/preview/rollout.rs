@@ -5,7 +5,7 @@ use kubewright::Observed;
 use kubewright::core::observed::Outcome;
 
 use super::blueprint::Blueprint;
-use super::operator::Owns;
+use super::kinds::Owns;
 
 /// What the Deployment controller says once a rollout has ended. It goes on saying so when a pod fails later.
 const COMPLETE: &str = "NewReplicaSetAvailable";

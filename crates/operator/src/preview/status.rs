@@ -10,7 +10,7 @@ use operator_api::preview::{DEFAULT_PATH, HOST_CONFLICT, PreviewEnvironmentStatu
 
 use super::blueprint::Blueprint;
 use super::expiry::Expiry;
-use super::operator::Owns;
+use super::kinds::Owns;
 use super::{rollout, route};
 
 /// What the Deployment says, and the URL once its pods are ready and there is a route.

@@ -11,7 +11,7 @@ use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{GatewayRef, RouteType};
 
 use crate::preview::findings::{Findings, NoRoute};
-use crate::preview::operator::Reads;
+use crate::preview::kinds::Reads;
 use crate::preview::policy::Rules;
 
 /// The annotation of the `IngressClass` that Kubernetes gives to an Ingress without one.

@@ -10,7 +10,7 @@ use operator_api::preview::{DEFAULT_PATH, GatewayRef};
 
 use super::{Verdict, leads_to};
 use crate::preview::blueprint::Blueprint;
-use crate::preview::operator::Owns;
+use crate::preview::kinds::Owns;
 use crate::preview::service;
 
 /// What the controller of a Gateway says about each route, and what it is about.

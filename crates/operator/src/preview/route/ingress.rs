@@ -13,7 +13,7 @@ use operator_api::preview::RouteTls;
 use super::{Verdict, leads_to};
 use crate::naming;
 use crate::preview::blueprint::Blueprint;
-use crate::preview::operator::Owns;
+use crate::preview::kinds::Owns;
 use crate::preview::service;
 use crate::workload;
 

@@ -7,7 +7,7 @@ use operator_api::preview::DEFAULT_PATH;
 
 use super::{Verdict, leads_to};
 use crate::preview::blueprint::Blueprint;
-use crate::preview::operator::Owns;
+use crate::preview::kinds::Owns;
 use crate::preview::service;
 
 /// What Ambassador's status says of a Mapping that it does not heed.

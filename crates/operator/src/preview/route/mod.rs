@@ -17,7 +17,7 @@ use operator_api::preview::{PreviewClaim, PreviewEnvironment, ROUTE_ACCEPTED, Ro
 use super::PreviewOperator;
 use super::blueprint::Blueprint;
 use super::findings::{Findings, NoRoute};
-use super::operator::{Owns, Reads};
+use super::kinds::{Owns, Reads};
 use super::policy::{Limit, Rules};
 use super::{claims, service};
 
