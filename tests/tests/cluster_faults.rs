@@ -12,10 +12,11 @@ use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
 use kubewright::runtime::Settings;
 use kubewright::{Children, Invalid, Observed, Registry, Sample, View};
 use operator_api::echo::Echo;
+use operator_api::preview::PreviewEnvironment;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tests::cluster::{Metrics, Namespaced, Operator, Sandbox, condition, seen, throughout};
-use tests::fixtures::{AnyEcho, echo};
+use tests::cluster::{Metrics, Namespaced, Operator, OwnCluster, Sandbox, condition, seen, throughout};
+use tests::fixtures::{AnyEcho, echo, preview};
 
 /// Where the operator has a defect.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,6 +210,40 @@ async fn a_namespace_goes_with_the_echoes_in_it_and_the_other_one_does_not_notic
     other.delete::<Deployment>("web").await;
     other.until("web", "is made again", |now: &Deployment| now.uid() != before.uid()).await;
     other.ready::<Echo>("web").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_namespaces_go_while_the_previews_in_them_are_made_and_the_operator_goes_on() {
+    const DOOMED: u64 = 50;
+    let cluster = OwnCluster::up("namespaces");
+    // Of all namespaces: those that go, too.
+    let operator = Operator::start(&operator::registry(), cluster.kubeconfig(), &[]).await;
+    let spared = Sandbox::in_cluster(&cluster, "spared", &[]).await;
+    spared.create(&preview("spared")).await;
+    let mut doomed = Vec::new();
+    for number in 0..DOOMED {
+        let sandbox = Sandbox::in_cluster(&cluster, "doomed", &[]).await;
+        for name in ["one", "two"] {
+            sandbox.create(&preview(&format!("{name}-{number}"))).await;
+        }
+        // Spread over the time that two reconciles take: deletions meet them before, in the middle and after.
+        tokio::time::sleep(Duration::from_millis(number * 7 % 60)).await;
+        sandbox.delete_namespace().await;
+        doomed.push(sandbox);
+    }
+    for sandbox in &doomed {
+        sandbox.namespace_gone().await;
+    }
+    operator.until("one preview is known", |metrics| metrics.resources("preview") == 1).await;
+    operator.at_rest().await;
+    let told = operator.metrics().await;
+    assert!(told.reconciles("preview") >= DOOMED, "there was work to interrupt: {told:?}");
+    assert_eq!(failures(&told), 0, "that a namespace goes is no failure: {told:?}");
+    assert!(operator.is_healthy().await);
+    spared.ready::<PreviewEnvironment>("spared").await;
+    spared.merge::<PreviewEnvironment>("spared", json!({ "spec": { "replicas": 2 } })).await;
+    let grown = |preview: &PreviewEnvironment| preview.status.as_ref().is_some_and(|status| status.ready_replicas == Some(2));
+    spared.until("spared", "has two pods", grown).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,7 +84,7 @@ async fn every_object_of_every_recipe_is_admitted_and_so_is_what_the_operator_ma
         "Host",
         "ClusterIssuer",
     ];
-    let ours = ["PreviewEnvironment", "Deployment", "Service", "HTTPRoute", "Ingress", "Mapping"];
+    let ours = ["PreviewEnvironment", "PreviewPolicy", "Deployment", "Service", "HTTPRoute", "Ingress", "Mapping"];
     for kind in foreign.iter().chain(&ours) {
         assert!(kinds.contains(*kind), "no {kind} was looked at: {kinds:?}");
     }

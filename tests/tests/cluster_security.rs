@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Pod, PodSecurityContext, ResourceQuota, Service};
+use k8s_openapi::api::core::v1::{Event, Pod, PodSecurityContext, ResourceQuota, Service};
 use kube::ResourceExt;
 use operator_api::echo::Echo;
 use operator_api::echo_test;
-use operator_api::preview::PreviewEnvironment;
+use operator_api::preview::{MAY_RUN_AS_ROOT, PodSecurity, PreviewEnvironment};
 use serde_json::json;
 use tests::cluster::{Namespaced, Sandbox, condition, seen};
 use tests::fixtures::{AnyEcho, echo, preview, test_echo};
@@ -66,6 +66,42 @@ async fn an_image_of_a_preview_may_run_as_root_where_the_namespace_lets_it() {
     sandbox.ready::<PreviewEnvironment>("web").await;
     let context = of_pods(&sandbox.get("web").await);
     assert_eq!((context.run_as_non_root, context.run_as_user), (None, None));
+}
+
+/// The Warnings that say that the program of a preview may be root.
+async fn warnings(sandbox: &Sandbox, preview: &str) -> usize {
+    let events: Vec<Event> = sandbox.list().await;
+    let about = |event: &&Event| event.involved_object.name.as_deref() == Some(preview);
+    let warns = |event: &&Event| event.type_.as_deref() == Some("Warning") && event.reason.as_deref() == Some("ImageDecides");
+    events.iter().filter(about).filter(warns).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_be_root_is_warned_of_it_once_and_for_as_long_as_it_is_so_the_status_says_it() {
+    let sandbox = Sandbox::new("warned").await;
+    let operator = sandbox.operate().await;
+    let mut strict = preview("strict");
+    strict.spec.pod_security = Some(PodSecurity { run_as_non_root: Some(true), ..PodSecurity::default() });
+    sandbox.create(&strict).await;
+    sandbox.create(&preview("web")).await;
+    let strict: PreviewEnvironment = sandbox.ready("strict").await;
+    let has = |preview: &PreviewEnvironment| {
+        let conditions = &preview.status.as_ref().unwrap().conditions;
+        conditions.iter().any(|condition| condition.type_ == MAY_RUN_AS_ROOT)
+    };
+    assert!(!has(&strict), "{}", seen(&strict));
+    let web: PreviewEnvironment = sandbox.ready("web").await;
+    assert_eq!(condition(&web, MAY_RUN_AS_ROOT).says(), ("True", "ImageDecides"));
+    assert!(condition(&web, MAY_RUN_AS_ROOT).message.contains(sandbox.namespace()));
+    // A change of the spec is told of in the status, and is no reason to warn again.
+    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "replicas": 2 } })).await;
+    let two = |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.ready_replicas == Some(2));
+    sandbox.until("web", "has two pods", two).await;
+    operator.at_rest().await;
+    assert_eq!((warnings(&sandbox, "web").await, warnings(&sandbox, "strict").await), (1, 0));
+
+    sandbox.label(json!({ (ENFORCE): "restricted" })).await;
+    sandbox.until("web", "may not be root any more", |web: &PreviewEnvironment| !has(web)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

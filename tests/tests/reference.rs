@@ -67,3 +67,62 @@ fn every_field_is_described() {
         }
     }
 }
+
+/// The section of a field: from its heading to the next one.
+fn section<'a>(page: &'a str, path: &str) -> &'a str {
+    let heading = format!("# `{path}`\n");
+    let from = page.find(&heading).unwrap_or_else(|| panic!("{path} has no section")) + heading.len();
+    page[from..].split("\n#").next().unwrap()
+}
+
+/// The words of a bound that the schema has: all of them have to be in the section.
+fn bounds(field: &Value) -> Vec<String> {
+    const BOUNDS: [&str; 8] =
+        ["minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "minProperties", "maxProperties"];
+    let numbers = BOUNDS.iter().filter_map(|bound| field[bound].as_f64()).filter(|bound| *bound != 0.0).map(|bound| bound.to_string());
+    let values = field["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|value| format!("`{value}`"));
+    numbers.chain(values).collect()
+}
+
+#[test]
+fn every_field_of_a_spec_has_its_type_default_bounds_and_an_example_of_its_own_type() {
+    let mut count = (0, 0, 0);
+    for (name, page, schemas) in pages() {
+        for schema in &schemas {
+            walk(&schema["properties"]["spec"], "spec", &mut |path, field| {
+                let section = section(&page, path);
+                let type_ = field["type"].as_str().unwrap_or("integer or string");
+                let told = section.lines().find(|line| line.starts_with('*') && line.ends_with('*')).unwrap_or_default();
+                let word = match type_ {
+                    "array" => "list",
+                    "object" if field["additionalProperties"].is_object() => "map",
+                    type_ => type_,
+                };
+                assert!(told.contains(word), "{name}: {path} is of type {type_}, and its section says {told}");
+                if !field["default"].is_null() {
+                    let default = field["default"].as_str().map_or_else(|| field["default"].to_string(), str::to_owned);
+                    assert!(section.contains(&format!("default `{default}`")), "{name}: {path} has a default: {section}");
+                    count.0 += 1;
+                }
+                for bound in bounds(field) {
+                    assert!(section.contains(&bound), "{name}: {path} is bounded by {bound}: {section}");
+                    count.1 += 1;
+                }
+                let example = section.lines().find_map(|line| line.strip_prefix("- Example: `")?.strip_suffix('`'));
+                let example = example.unwrap_or_else(|| panic!("{name}: {path} has no example: {section}"));
+                let value: Value = serde_saphyr::from_str(example).unwrap_or_else(|e| panic!("{name}: {path}: {example}: {e}"));
+                let fits = match type_ {
+                    "array" => value.is_array(),
+                    "object" => value.is_object(),
+                    "boolean" => value.is_boolean(),
+                    "integer" => value.is_i64(),
+                    // YAML reads 17 and 2030-01-31 as what they look like; an API server is told that it is a text.
+                    _ => !value.is_array() && !value.is_object(),
+                };
+                assert!(fits, "{name}: {path} is of type {type_}, and its example is {example}");
+                count.2 += 1;
+            });
+        }
+    }
+    assert!(count.0 > 5 && count.1 > 60 && count.2 > 90, "{count:?}");
+}

@@ -14,6 +14,9 @@ pub const HOST_CONFLICT: &str = "HostConflict";
 pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
 /// The condition that says that the preview sleeps; there is none while it does not.
 pub const SUSPENDED: &str = "Suspended";
+/// The condition that says that the preview's program may be root, which the Pod Security Standard *restricted* forbids; there is
+/// none where it may not.
+pub const MAY_RUN_AS_ROOT: &str = "MayRunAsRoot";
 /// The condition that says that the preview is deleted soon; there is none before, and while it is pinned.
 pub const EXPIRING: &str = "Expiring";
 
@@ -66,8 +69,9 @@ pub struct PreviewEnvironmentStatus {
     pub expires_at: Option<Time>,
 
     /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted; Suspended while it sleeps,
-    /// HostConflict while another preview holds the host, LimitExceeded while it asks for more than a PreviewPolicy allows, and Expiring
-    /// when it is deleted soon: for the last tenth of the time that it is kept, an hour at most.
+    /// HostConflict while another preview holds the host, LimitExceeded while it asks for more than a PreviewPolicy allows,
+    /// MayRunAsRoot where nothing forbids its program to be root, and Expiring when it is deleted soon: for the last tenth of the
+    /// time that it is kept, an hour at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::conditions")]
     pub conditions: Vec<Condition>,

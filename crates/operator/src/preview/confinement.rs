@@ -1,8 +1,9 @@
-//! Who the pods of a preview run as: what the spec says, within what the namespace enforces.
+//! Who the pods of a preview run as: what the spec says, within what the namespace enforces; and the condition MayRunAsRoot where that
+//! is less than the Pod Security Standard *restricted* asks for.
 
 use k8s_openapi::api::core::v1::{Namespace, PodSecurityContext, Sysctl};
-use kubewright::{Invalid, Metadata, ObjectKey, View};
-use operator_api::preview::PodSecurity;
+use kubewright::{Condition, Invalid, Metadata, ObjectKey, View};
+use operator_api::preview::{MAY_RUN_AS_ROOT, PodSecurity, PreviewEnvironment};
 
 use super::blueprint::Blueprint;
 use super::kinds::Reads;
@@ -23,7 +24,7 @@ const PORT_BORDER: &str = "net.ipv4.ip_unprivileged_port_start";
 /// [`Invalid`] for what the namespace would not let in: it says so here rather than in pods that never come up.
 pub(super) fn of_pods(of: &Blueprint<'_>, view: &View<'_, Reads>) -> Result<PodSecurityContext, Invalid> {
     let asked = of.spec.pod_security.clone().unwrap_or_default();
-    let restricted = is_restricted(of, view);
+    let restricted = enforced(of.namespace, view) == Some(true);
     if restricted {
         check(&asked, of.namespace)?;
     }
@@ -55,10 +56,50 @@ fn user(asked: &PodSecurity, restricted: bool) -> User {
     }
 }
 
-fn is_restricted(of: &Blueprint<'_>, view: &View<'_, Reads>) -> bool {
-    let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(of.namespace));
-    namespace
-        .is_some_and(|n| n.metadata.labels.as_ref().and_then(|l| l.get(ENFORCE)).is_some_and(|enforced| enforced == RESTRICTED))
+/// Whether a namespace enforces *restricted*; `None` where nothing is known of it.
+fn enforced(namespace: &str, view: &View<'_, Reads>) -> Option<bool> {
+    let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(namespace))?;
+    let label = namespace.metadata.labels.as_ref().and_then(|labels| labels.get(ENFORCE));
+    Some(label.is_some_and(|enforced| enforced == RESTRICTED))
+}
+
+/// Why the program of a preview may be root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Root {
+    /// The spec asks for it.
+    Asked,
+    /// The image decides.
+    OfImage,
+}
+
+impl Root {
+    /// Whether and why that is so for the pods that [`of_pods`] is for. Of a namespace that is not known nothing is said.
+    pub(super) fn of(preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Option<Self> {
+        let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
+        if enforced(namespace, view)? {
+            return None;
+        }
+        let asked = preview.spec.pod_security.clone().unwrap_or_default();
+        match user(&asked, false) {
+            User::Id(0) => Some(Self::Asked),
+            User::OfImage if asked.run_as_non_root == Some(false) => Some(Self::Asked),
+            User::OfImage => Some(Self::OfImage),
+            User::Id(_) | User::NotRoot => None,
+        }
+    }
+
+    /// The condition [`MAY_RUN_AS_ROOT`], which warns.
+    pub(super) fn condition(self, namespace: &str) -> Condition {
+        let (reason, because) = match self {
+            Self::Asked => ("AskedFor", "spec.podSecurity allows it"),
+            Self::OfImage => ("ImageDecides", "the image decides who it runs as"),
+        };
+        let message = format!(
+            "the pods are less confined than the Pod Security Standard restricted asks for: their program may be root, because {because}; \
+             write true to spec.podSecurity.runAsNonRoot, or label namespace {namespace} {ENFORCE}={RESTRICTED}"
+        );
+        Condition::new(MAY_RUN_AS_ROOT, Some(true), reason, message).warned()
+    }
 }
 
 fn check(asked: &PodSecurity, namespace: &str) -> Result<(), Invalid> {
@@ -153,6 +194,26 @@ mod tests {
         assert_eq!(files(&blueprint_of(&preview("web"))), ImageFiles::Writable);
         let writable = with(PodSecurity { read_only_root_filesystem: Some(false), ..PodSecurity::default() });
         assert_eq!(files(&blueprint_of(&writable)), ImageFiles::Writable);
+    }
+
+    #[test]
+    fn who_may_be_root_is_told_so_and_what_to_do_and_nobody_else_is() {
+        let said = |labels: &[(&str, &str)], preview: &PreviewEnvironment| {
+            let world = Fixed::empty().with(namespace("shop", labels));
+            Root::of(preview, &View::new(&world)).map(|root| root.condition("shop"))
+        };
+        let of_image = said(&[], &preview("web")).unwrap();
+        assert_eq!((of_image.type_, of_image.status, of_image.reason), ("MayRunAsRoot", Some(true), "ImageDecides"));
+        for part in ["spec.podSecurity.runAsNonRoot", "label namespace shop pod-security.kubernetes.io/enforce=restricted"] {
+            assert!(of_image.message.contains(part), "{}", of_image.message);
+        }
+        assert_eq!(said(&[(ENFORCE, "baseline")], &preview("web")).unwrap().reason, "ImageDecides");
+        assert_eq!(said(&[(ENFORCE, RESTRICTED)], &preview("web")), None);
+        let user = |id| with(PodSecurity { run_as_user: Some(id), ..PodSecurity::default() });
+        assert_eq!((said(&[], &user(0)).unwrap().reason, said(&[], &user(1000))), ("AskedFor", None));
+        let non_root = |value| with(PodSecurity { run_as_non_root: Some(value), ..PodSecurity::default() });
+        assert_eq!((said(&[], &non_root(false)).unwrap().reason, said(&[], &non_root(true))), ("AskedFor", None));
+        assert_eq!(Root::of(&preview("web"), &View::new(&Fixed::empty())), None, "nothing is known of the namespace");
     }
 
     #[test]

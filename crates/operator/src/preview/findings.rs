@@ -4,6 +4,7 @@
 use kubewright::View;
 use operator_api::preview::{GatewayRef, PreviewEnvironment, RouteType};
 
+use super::confinement::Root;
 use super::kinds::Reads;
 use super::policy::Rules;
 use super::{PreviewOperator, limits, route};
@@ -25,6 +26,8 @@ pub(crate) struct Findings {
     pub(super) exceeded: Option<Exceeded>,
     /// The namespaces from which its pods are reached; from all without it.
     pub(super) reached_from: Option<Vec<String>>,
+    /// Whether the program may be root.
+    pub(super) root: Option<Root>,
 }
 
 /// Why there is no route.
@@ -67,6 +70,7 @@ impl Findings {
             reached_from: rules.reached_from(),
             gateways: rules.gateways().unwrap_or(&settings.default_gateways).to_vec(),
             exceeded,
+            root: Root::of(preview, view),
             ..found
         }
     }
@@ -81,6 +85,7 @@ impl Findings {
             most_replicas: None,
             exceeded: None,
             reached_from: None,
+            root: None,
         }
     }
 

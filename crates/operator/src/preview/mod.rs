@@ -4,7 +4,7 @@
 //! - `operator`: how the parts make a whole; `samples`: its examples; `policy_samples`: those of a `PreviewPolicy`
 //! - `blueprint`: what a resource asks for, in one form
 //! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition RouteAccepted
-//! - `confinement`, `probes`: parts of the Deployment
+//! - `confinement`, `probes`: parts of the Deployment; and the condition MayRunAsRoot
 //! - `findings`: what is found out beside the spec, from `build` to `status`
 //! - `policy`: what policies say about a namespace; `limits`: whether a preview asks for more; `network_policy`: the object
 //! - `claims`: who holds a host that several claim; `domains`: which hosts a namespace may have

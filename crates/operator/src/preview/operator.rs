@@ -76,7 +76,8 @@ impl Operator for PreviewOperator {
         let route = route::verdict(&of, observed).condition();
         let exceeded = of.findings.exceeded.as_ref().map(limits::condition);
         let expiring = observed.facts::<Expiry>().and_then(Expiry::condition);
-        let others = [status::host_conflict(&of), exceeded, status::suspended(&of), expiring];
+        let root = of.findings.root.map(|root| root.condition(of.namespace));
+        let others = [status::host_conflict(&of), exceeded, status::suspended(&of), root, expiring];
         std::iter::once(route).chain(others.into_iter().flatten()).collect()
     }
 

@@ -3,7 +3,7 @@
 
 use kubewright::core::condition::READY;
 use kubewright::core::reason::Explained;
-use operator_api::preview::{EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, ROUTE_ACCEPTED, SUSPENDED};
+use operator_api::preview::{EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, ROUTE_ACCEPTED, SUSPENDED};
 
 /// All of them.
 pub(super) fn reasons() -> Vec<Explained> {
@@ -16,6 +16,7 @@ pub(super) fn reasons() -> Vec<Explained> {
         of(HOST_CONFLICT, &[("HeldByAnother", "another preview has the host; the message names it")]),
         of(LIMIT_EXCEEDED, &LIMIT_REASONS),
         of(SUSPENDED, &[("SuspendedBySpec", "no pod runs, because `spec.suspend` is true")]),
+        of(MAY_RUN_AS_ROOT, &ROOT_REASONS),
         of(EXPIRING, &EXPIRING_REASONS),
     ]
     .concat()
@@ -52,6 +53,11 @@ const LIMIT_REASONS: [(&str, &str); 3] = [
     ("ImageNotAllowed", "a PreviewPolicy does not allow the image"),
     ("TooManyPreviews", "a PreviewPolicy allows fewer previews in the namespace, and others are older"),
     ("TooManyReplicas", "a PreviewPolicy allows fewer pods than `spec.replicas`; so many run"),
+];
+
+const ROOT_REASONS: [(&str, &str); 2] = [
+    ("AskedFor", "`spec.podSecurity` allows it"),
+    ("ImageDecides", "neither the namespace nor `spec.podSecurity` forbids it, so it is as the image says"),
 ];
 
 const EXPIRING_REASONS: [(&str, &str); 2] = [
