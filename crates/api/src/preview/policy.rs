@@ -130,7 +130,7 @@ pub struct PreviewLimits {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
-#[x_kube(validation = Rule::new("!has(self.default) || !has(self.types) || self.default in self.types")
+#[x_kube(validation = Rule::new("!has(self.default) || self.default == 'None' || !has(self.types) || size(self.types) == 0 || self.default in self.types")
     .message("the default is a type that is allowed: add it to types, or write another one"))]
 pub struct PolicyRoutes {
     /// The types that are allowed; None is always allowed. By default all. Example: [HTTPRoute, Ingress]

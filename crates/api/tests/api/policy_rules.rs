@@ -58,6 +58,8 @@ fn a_route_by_default_is_one_that_is_allowed() {
     let routes = |types: &[&str], default: &str| json!({ "routes": { "types": types, "default": default } });
     assert_eq!(policy(&routes(&["Ingress", "Mapping"], "Mapping")), PASSES);
     assert_eq!(policy(&json!({ "routes": { "default": "Mapping" } })), PASSES);
+    assert_eq!(policy(&routes(&[], "Mapping")), PASSES, "no list allows all");
+    assert_eq!(policy(&routes(&["Ingress"], "None")), PASSES, "no route at all is always allowed");
     assert_eq!(policy(&routes(&["Ingress"], "Mapping")), [DEFAULT]);
 }
 
