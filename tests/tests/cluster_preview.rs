@@ -192,7 +192,7 @@ async fn a_url_is_shown_once_an_ingress_controller_gives_the_host_an_address() {
     sandbox.until("web", "is reached", reached).await;
     let ingress: Ingress = sandbox.get("web").await;
     assert_eq!(ingress.annotations().get("cert-manager.io/cluster-issuer").map(String::as_str), Some("letsencrypt"));
-    assert_eq!(ingress.spec.unwrap().tls.unwrap()[0].secret_name.as_deref(), Some("web-tls"));
+    assert_eq!(ingress.spec.unwrap().tls.unwrap()[0].secret_name.as_deref(), Some("web-preview-tls"));
 
     api.patch_status("web", &controller, &address(Value::Null)).await.unwrap();
     let lost = |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.url.is_none());
@@ -328,7 +328,14 @@ fn refusals() -> Vec<(Value, &'static str)> {
             json!({ "route": { "type": "Ingress", "tls": { "issuer": "a", "clusterIssuer": "b" } } }),
             "a certificate has one issuer",
         ),
-        (json!({ "route": { "path": "/a/../b" } }), "write a path from the root, like /app"),
+        (
+            json!({ "route": { "type": "Ingress", "tls": { "issuer": "a", "secretName": "b" } } }),
+            "leave secretName out, or name no issuer",
+        ),
+        (json!({ "route": { "path": "/a/../b" } }), "write a path from the root"),
+        (json!({ "route": { "path": "/a;b" } }), "like /app: no query"),
+        (json!({ "route": { "path": "/a'b" } }), "nothing that controllers read as more than text"),
+        (json!({ "route": { "path": "/${a}" } }), "of letters, digits, hyphens, underscores, dots and slashes"),
         (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),
     ]
 }

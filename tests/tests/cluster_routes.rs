@@ -3,14 +3,14 @@
 
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use kubewright::Registry;
 use operator::preview::PreviewOperator;
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{GatewayRef, PreviewEnvironment};
 use serde_json::json;
-use tests::cluster::{LONG, Operator, OwnCluster, Sandbox, condition, eventually};
+use tests::cluster::{LONG, Metrics, Operator, OwnCluster, Sandbox, condition, eventually};
 use tests::fixtures::{Preview, preview};
 use tests::route_apis::{http_routes, mappings};
 
@@ -22,6 +22,10 @@ async fn says(sandbox: &Sandbox, name: &str, status: &str, reason: &str) -> Stri
         |web: &PreviewEnvironment| condition(web, "RouteAccepted").says() == (status, reason) && condition(web, "Ready").holds();
     let web = sandbox.until(name, format!("says {status}, {reason} about its route"), holds).await;
     condition(&web, "RouteAccepted").message
+}
+
+fn class_of(ingress: &Ingress) -> Option<&str> {
+    ingress.spec.as_ref()?.ingress_class_name.as_deref()
 }
 
 async fn make_class(sandbox: &Sandbox, name: &str) {
@@ -56,9 +60,14 @@ async fn the_first_route_that_the_cluster_serves_is_that_of_who_chose_none_and_n
     sandbox.create(&input).await;
     sandbox.create(&preview("own").with(json!({ "route": { "type": "Ingress", "ingressClassName": "own" } }))).await;
 
+    sandbox.create(&preview("any").with(json!({ "route": { "type": "Ingress" } }))).await;
+
     let nothing = says(&sandbox, web, "False", "RouteApiNotServed").await;
     assert!(nothing.contains("nothing in this cluster serves a route"), "{nothing}");
     says(&sandbox, "own", "Unknown", "WaitingForController").await;
+    let without = says(&sandbox, "any", "Unknown", "WaitingForController").await;
+    assert!(without.contains("this cluster has no IngressClass"), "{without}");
+    assert_eq!(class_of(&sandbox.get("any").await), None, "which a controller may heed that knows no classes");
 
     cluster.install(&[mappings()]).await;
     says(&sandbox, web, "Unknown", "NotReported").await;
@@ -67,11 +76,30 @@ async fn the_first_route_that_the_cluster_serves_is_that_of_who_chose_none_and_n
     let before = operator.at_rest().await.reconciles("preview");
     make_class(&sandbox, "nginx").await;
     says(&sandbox, web, "Unknown", "WaitingForController").await;
-    let ingress: Ingress = sandbox.get(web).await;
-    assert_eq!(ingress.spec.unwrap().ingress_class_name.as_deref(), Some("nginx"), "nobody would heed it without a class");
+    assert_eq!(class_of(&sandbox.get(web).await), Some("nginx"), "nobody would heed it without a class");
     sandbox.gone::<Mapping>(web).await;
+    sandbox.until("any", "has the class", |ingress: &Ingress| class_of(ingress) == Some("nginx")).await;
+    let told = says(&sandbox, "any", "Unknown", "WaitingForController").await;
+    assert!(told.contains("heeds the class nginx"), "{told}");
     let after = operator.at_rest().await.reconciles("preview");
-    assert!((1..=3).contains(&(after - before)), "its own class, its own two events, and nobody else's: {}", after - before);
+    let runs = after - before;
+    assert!((2..=6).contains(&runs), "of two: the class, and what they made and lost; and of nobody else: {runs}");
+
+    // Neither a class that comes later nor a mark on the one that they have changes anything.
+    let before = operator.at_rest().await;
+    make_class(&sandbox, "traefik").await;
+    let two_more = |before: &Metrics| {
+        let enough = before.reconciles("preview") + 2;
+        move |now: &Metrics| now.reconciles("preview") >= enough
+    };
+    let looked = operator.until("both looked at the new class", two_more(&before)).await;
+    let mark = Patch::Merge(json!({ "metadata": { "annotations": { "ingressclass.kubernetes.io/is-default-class": "true" } } }));
+    Api::<IngressClass>::all(sandbox.client()).patch("nginx", &PatchParams::default(), &mark).await.unwrap();
+    operator.until("both looked at the mark", two_more(&looked)).await;
+    let after = operator.at_rest().await;
+    assert_eq!(after.requests("apply"), before.requests("apply"));
+    assert_eq!(after.requests("delete"), before.requests("delete"));
+    assert_eq!(class_of(&sandbox.get(web).await), Some("nginx"));
 
     cluster.install(&[http_routes()]).await;
     sandbox.until(web, "is there", |_: &HTTPRoute| true).await;

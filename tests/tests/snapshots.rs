@@ -132,7 +132,7 @@ fn routed(route: Value) -> PreviewEnvironment {
 /// Every field of a preview.
 fn everything() -> Value {
     json!({
-        "route": { "type": "Ingress", "ingressClassName": "nginx", "tls": { "issuer": "staging", "secretName": "own" }, "path": "/app" },
+        "route": { "type": "Ingress", "ingressClassName": "nginx", "tls": { "issuer": "staging" }, "path": "/app" },
         "port": 3000,
         "replicas": 3,
         "command": ["node", "--enable-source-maps"],

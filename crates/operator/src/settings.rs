@@ -17,7 +17,7 @@ use crate::registry::registry_with;
 #[command(next_help_heading = "PreviewEnvironment")]
 pub struct Settings {
     /// What the route is of a preview that does not say; by default the first that the cluster serves: an HTTPRoute where
-    /// --preview-gateway names a Gateway, an Ingress where there is a default class or only one, a Mapping
+    /// --preview-gateway names a Gateway, an Ingress where there is an IngressClass, a Mapping
     #[arg(long = "preview-route", value_name = "TYPE", value_parser = route_type())]
     route: Option<RouteType>,
 
@@ -25,6 +25,11 @@ pub struct Settings {
     /// with commas, for several
     #[arg(long = "preview-gateway", value_name = "[NAMESPACE/]NAME[:LISTENER]", value_delimiter = ',', value_parser = gateway)]
     gateways: Vec<GatewayRef>,
+
+    /// The class of the Ingresses of previews that name none; by default the class that the cluster has as its default, or else its
+    /// oldest
+    #[arg(long = "preview-ingress-class", value_name = "NAME", value_parser = class)]
+    ingress_class: Option<String>,
 
     /// A host that previews may have, or *.DOMAIN for every host below a domain; more than once, or with commas, for several; by
     /// default every host
@@ -44,6 +49,8 @@ enum SettingError {
         "write the name of a Gateway, with its namespace before it and a listener behind it where they are needed: public, gateways/public, gateways/public:https"
     )]
     Gateway,
+    #[error("write the name of an IngressClass as kubectl get ingressclasses shows it, like nginx")]
+    Class,
     #[error("write a host like pr.example.com, or *.example.com for every host below that domain, in lower case")]
     Domain,
     #[error(transparent)]
@@ -54,8 +61,14 @@ impl Settings {
     /// All operators of this program with these settings.
     #[must_use]
     pub fn registry(self) -> Registry {
-        let Self { route, gateways, domains, maximum_ttl } = self;
-        registry_with(PreviewOperator { default_route: route, default_gateways: gateways, allowed_domains: domains, maximum_ttl })
+        let Self { route, gateways, ingress_class, domains, maximum_ttl } = self;
+        registry_with(PreviewOperator {
+            default_route: route,
+            default_gateways: gateways,
+            default_ingress_class: ingress_class,
+            allowed_domains: domains,
+            maximum_ttl,
+        })
     }
 }
 
@@ -78,6 +91,10 @@ fn gateway(text: &str) -> Result<GatewayRef, SettingError> {
         return Err(SettingError::Gateway);
     }
     Ok(GatewayRef { name: name.to_owned(), namespace: namespace.map(str::to_owned), section_name: listener.map(str::to_owned) })
+}
+
+fn class(text: &str) -> Result<String, SettingError> {
+    if is_dns_subdomain(text) { Ok(text.to_owned()) } else { Err(SettingError::Class) }
 }
 
 fn domain(text: &str) -> Result<String, SettingError> {
@@ -107,6 +124,7 @@ mod tests {
         let settings = parsed(&[
             "--preview-route=Ingress",
             "--preview-gateway=gateways/public:https,inside",
+            "--preview-ingress-class=nginx",
             "--preview-domain=*.example.com",
             "--preview-maximum-ttl=168h",
         ]);
@@ -118,6 +136,7 @@ mod tests {
         let expected = Settings {
             route: Some(RouteType::Ingress),
             gateways: vec![gateway("public", Some("gateways"), Some("https")), gateway("inside", None, None)],
+            ingress_class: Some("nginx".into()),
             domains: vec!["*.example.com".into()],
             maximum_ttl: Some(Duration::from_hours(168)),
         };
@@ -143,6 +162,7 @@ mod tests {
             (["--preview-route", "ingress"], "[possible values: HTTPRoute, Ingress, Mapping, None]"),
             (["--preview-gateway", "a/b/c"], "gateways/public:https"),
             (["--preview-gateway", "Public"], "gateways/public:https"),
+            (["--preview-ingress-class", "Nginx"], "kubectl get ingressclasses"),
             (["--preview-domain", "https://a.b"], "*.example.com"),
             (["--preview-domain", "*example.com"], "*.example.com"),
             (["--preview-maximum-ttl", "7d"], "168h"),

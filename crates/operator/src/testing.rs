@@ -78,6 +78,11 @@ fn stamped(children: Vec<Child>) -> Vec<Desired> {
     Stamp { controller: "test", manager: "test", sharded: false }.all(&owner, children).unwrap()
 }
 
+/// The objects of a resource, in a cluster with these objects.
+pub(crate) fn desired_in<O: Operator>(operator: &O, resource: &O::Resource, world: &Fixed) -> Vec<Desired> {
+    stamped(operator.build(resource, &View::new(world)).unwrap().into_vec().unwrap())
+}
+
 /// `Deployment web`, `Service web`, ...
 pub(crate) fn kinds_and_names<O: Kinds>(children: Result<Children<O>, Invalid>) -> Vec<String> {
     stamped(children.unwrap().into_vec().unwrap()).iter().map(|child| format!("{} {}", child.kind, child.key.name)).collect()

@@ -148,6 +148,13 @@ pub struct PolicyRoutes {
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
     pub parent_refs: Vec<GatewayRef>,
+
+    /// The class of an Ingress that names none, up to 253 characters. By default the class that the cluster has as its default, or else
+    /// its oldest. Example: nginx
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
+    #[x_kube(validation = schema::object_name_rule())]
+    pub ingress_class_name: Option<String>,
 }
 
 /// Who reaches a preview.

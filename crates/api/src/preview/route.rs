@@ -12,15 +12,19 @@ use crate::schema::{self, cel_string};
 /// The path of a route when `spec.route.path` is left out: everything.
 pub const DEFAULT_PATH: &str = "/";
 
-/// What a path is made of, as RFC 3986 has it.
-const PATH: &str = r"^/([A-Za-z0-9/._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*$";
+/// What a path is made of: of what RFC 3986 lets be in a path, that which every controller takes for text.
+///
+/// Some write a path into a configuration file or a regular expression, where `;`, `'`, `$`, `(`, `*` and the like mean more than
+/// themselves, so that a path could do more than lead to its preview. What is escaped with `%` is compared before it is decoded by some, and
+/// after by others. ingress-nginx refuses all of these, and `~`, where it is not told otherwise.
+const PATH: &str = "^/[A-Za-z0-9/._-]*$";
 /// What gateways read in different ways, and none of them takes.
-const NO_PATH: &str = r"//|/\.\.?(/|$)|%2[Ff]";
+const NO_PATH: &str = r"//|/\.\.?(/|$)";
 
 /// Refuses paths that not all kinds of routes take.
 fn path_rule() -> Rule {
     Rule::new(format!("self.matches({}) && !self.matches({})", cel_string(PATH), cel_string(NO_PATH)))
-        .message("write a path from the root, like /app: no host, no query, no spaces, no // and no /../")
+        .message("write a path from the root of letters, digits, hyphens, underscores, dots and slashes, like /app: no query, no //, no /./ and no /../, and nothing that controllers read as more than text")
 }
 
 /// Refuses a field that the route's type knows nothing of. With type None it may stay, so that a route can be taken away for a
@@ -52,8 +56,8 @@ fn certificate_belongs_to_ingress() -> Rule {
 pub struct Route {
     /// What the route is. HTTPRoute: of the Gateway API. Ingress: of Kubernetes itself. Mapping: of Ambassador (Emissary-ingress).
     /// None: there is none, and the preview is reached inside the cluster only. By default what the administrator of the operator
-    /// chose, or else the first that the cluster serves of HTTPRoute (where the administrator named a Gateway), Ingress (where there is a
-    /// default IngressClass, or only one) and Mapping. A change removes the old route and makes the new one. Example: Ingress
+    /// chose, or else the first that the cluster serves of HTTPRoute (where the administrator named a Gateway), Ingress (where there is an
+    /// IngressClass) and Mapping. A change removes the old route and makes the new one. Example: Ingress
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub type_: Option<RouteType>,
 
@@ -63,8 +67,8 @@ pub struct Route {
     #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
     pub parent_refs: Vec<GatewayRef>,
 
-    /// The class of an Ingress, which says what controller heeds it; by default the class that the cluster has as its default.
-    /// Example: nginx
+    /// The class of an Ingress, which says what controller heeds it. By default the one that a PreviewPolicy or the administrator of the
+    /// operator names, else the class that the cluster has as its default, else its oldest. Example: nginx
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
@@ -76,7 +80,8 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<RouteTls>,
 
-    /// The beginning of the paths that lead to the preview, up to 1024 characters, by default / for all of them; the program gets
+    /// The beginning of the paths that lead to the preview, of letters, digits, hyphens, underscores, dots and slashes, up to 1024
+    /// characters, by default / for all of them; the program gets
     /// the whole path. HTTPRoute and Ingress compare parts between slashes, so that /app is not the beginning of /apple; a Mapping
     /// compares characters. Example: /app
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,22 +168,26 @@ pub struct GatewayRef {
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 #[x_kube(validation = Rule::new("!has(self.issuer) || !has(self.clusterIssuer)")
-    .message("a certificate has one issuer: write issuer for one of the namespace, or clusterIssuer, not both"))]
+    .message("a certificate has one issuer: write issuer for one of the namespace, or clusterIssuer, not both"),
+    validation = Rule::new("!has(self.secretName) || !(has(self.issuer) || has(self.clusterIssuer))")
+    .message("an issuer has its certificate put into a Secret of the preview's own, and whatever is in another one would be lost: leave secretName out, or name no issuer where that Secret has a certificate already"))]
 pub struct RouteTls {
-    /// The Secret with the certificate; with an issuer, where cert-manager puts it. By default NAME-tls with an issuer, and
-    /// otherwise the certificate that the ingress controller has as its default. Example: previews-wildcard
+    /// The Secret that has the certificate already, in the preview's namespace. It cannot be named beside an issuer: cert-manager would
+    /// overwrite what is in it, whoever it belongs to; the Secret is then NAME-preview-tls. By default the certificate that the ingress
+    /// controller has as its default. Example: previews-wildcard
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub secret_name: Option<String>,
 
-    /// The Issuer of cert-manager in the preview's namespace that makes the certificate; by default none does. Example: staging
+    /// The Issuer of cert-manager in the preview's namespace that makes the certificate, and puts it into the Secret NAME-preview-tls; by
+    /// default none does. Example: staging
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub issuer: Option<String>,
 
-    /// The ClusterIssuer of cert-manager that makes the certificate; by default none does. Example: letsencrypt
+    /// The ClusterIssuer of cert-manager that makes the certificate, and puts it into the Secret NAME-preview-tls; by default none does. Example: letsencrypt
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]

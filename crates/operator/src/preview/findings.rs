@@ -16,7 +16,7 @@ pub(crate) struct Findings {
     pub(super) route_type: RouteType,
     /// The Gateways of an `HTTPRoute` where the spec names none.
     pub(super) gateways: Vec<GatewayRef>,
-    /// The class of an Ingress where the spec names none, and the cluster has no default but only one.
+    /// The class of an Ingress where the spec names none; `None` where there is none.
     pub(super) ingress_class: Option<String>,
     /// Why there is no route although the preview is to have one.
     pub(super) no_route: Option<NoRoute>,

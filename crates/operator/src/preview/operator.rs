@@ -99,7 +99,13 @@ impl Operator for PreviewOperator {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use std::marker::PhantomData;
+
+    use k8s_openapi::api::networking::v1::IngressClass;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+    use kubewright::Metadata;
     use kubewright::core::kind::AnyObject;
     use kubewright::core::view::Fixed;
     use operator_api::ambassador::Mapping;
@@ -162,6 +168,33 @@ mod tests {
     }
 
     #[test]
+    fn the_class_of_the_spec_comes_before_that_of_a_policy_and_that_before_the_operators_and_the_clusters() {
+        let nginx: Metadata<IngressClass> = Metadata {
+            types: None,
+            metadata: ObjectMeta { name: Some("cluster".into()), ..ObjectMeta::default() },
+            _phantom: PhantomData,
+        };
+        let cluster = || Fixed::empty().with(nginx.clone());
+        let with_policy = || cluster().with(policy("p", json!({ "routes": { "ingressClassName": "policy" } })));
+        let default = PreviewOperator::default;
+        let chosen = PreviewOperator { default_ingress_class: Some("operator".into()), ..default() };
+        let class = |operator: &PreviewOperator, world: &Fixed, spoken: Option<&str>| {
+            let mut preview = preview("web");
+            let ingress_class_name = spoken.map(str::to_owned);
+            preview.spec.route = Some(Route { type_: Some(RouteType::Ingress), ingress_class_name, ..Route::default() });
+            let children = testing::desired_in(operator, &preview, world);
+            let ingress = children.iter().find(|child| child.kind.kind == "Ingress").unwrap();
+            ingress.body()["spec"]["ingressClassName"].as_str().map(str::to_owned)
+        };
+        let named = |name: &str| Some(name.to_owned());
+        assert_eq!(class(&default(), &Fixed::empty(), None), None, "which a controller may heed");
+        assert_eq!(class(&default(), &cluster(), None), named("cluster"));
+        assert_eq!(class(&chosen, &cluster(), None), named("operator"));
+        assert_eq!(class(&chosen, &with_policy(), None), named("policy"));
+        assert_eq!(class(&chosen, &with_policy(), Some("own")), named("own"));
+    }
+
+    #[test]
     fn a_network_policy_is_made_where_a_policy_asks_for_one_and_lets_in_whom_that_names() {
         let from = json!({ "networkPolicy": { "fromNamespaces": ["gateways", "monitoring"] } });
         let world = testing::with_ambassador().with(policy("p", from));
@@ -185,7 +218,8 @@ mod tests {
         let source = Fixed::empty();
         let view = View::new(&source);
         let mut preview = preview("web");
-        preview.spec.route = Some(Route { type_: Some(RouteType::Ingress), ..Route::default() });
+        let class = Some("nginx".to_owned());
+        preview.spec.route = Some(Route { type_: Some(RouteType::Ingress), ingress_class_name: class, ..Route::default() });
         let _ = PreviewOperator::default().build(&preview, &view);
         let lookups = view.into_lookups();
         let asked: Vec<String> = lookups.iter().map(|l| format!("{} {:?}", l.kind.resource(), l.query)).collect();

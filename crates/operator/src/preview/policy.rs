@@ -118,6 +118,11 @@ impl Rules {
         gateways.find(|gateways| !gateways.is_empty())
     }
 
+    /// The class of an Ingress that names none.
+    pub(super) fn ingress_class(&self) -> Option<&str> {
+        self.each().find_map(|(_, policy)| policy.spec.routes.as_ref()?.ingress_class_name.as_deref())
+    }
+
     /// The first policy that does not allow this image.
     pub(super) fn refuses_image(&self, image: &str) -> Option<Limit<'_, &[String]>> {
         self.each().find_map(|(policy, of)| {

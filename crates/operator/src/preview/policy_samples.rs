@@ -49,6 +49,7 @@ fn full() -> PreviewPolicySpec {
         routes: Some(PolicyRoutes {
             types: vec![RouteType::HttpRoute, RouteType::Ingress],
             default: Some(RouteType::HttpRoute),
+            ingress_class_name: Some("nginx".into()),
             parent_refs: vec![gateway],
         }),
         domains: vec!["*.search.previews.example.com".to_owned()],

@@ -13,6 +13,8 @@ pub struct PreviewOperator {
     pub default_route: Option<RouteType>,
     /// The Gateways of an `HTTPRoute` where `spec.route.parentRefs` names none; without any, such a route is refused.
     pub default_gateways: Vec<GatewayRef>,
+    /// The class of an Ingress where `spec.route.ingressClassName` names none; without it, the cluster's default, or else its oldest.
+    pub default_ingress_class: Option<String>,
     /// Which hosts previews may have: `pr.example.com` is that host, `*.example.com` every host below `example.com`; without any,
     /// every host. The annotation [`ALLOWED_DOMAINS`](super::ALLOWED_DOMAINS) of a Namespace narrows it down.
     pub allowed_domains: Vec<String>,

@@ -1,8 +1,10 @@
 //! What the route of a preview is where nobody chose: the first that the cluster serves of HTTPRoute, Ingress and Mapping, and that its
-//! policies allow.
+//! policies allow; and the class of an Ingress where nobody named one.
 //!
 //! That the API of a kind is there does not mean that anybody serves it. An HTTPRoute needs a Gateway that somebody named; an
 //! Ingress, whose API is built in, needs a class, which comes with its controller.
+
+use std::cmp::Reverse;
 
 use k8s_openapi::api::networking::v1::IngressClass;
 use kubewright::{Metadata, View};
@@ -17,77 +19,77 @@ use crate::preview::policy::Rules;
 /// The annotation of the `IngressClass` that Kubernetes gives to an Ingress without one.
 const IS_DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
 
-/// The first that the cluster serves. `gateways` are those that the administrator named.
-pub(super) fn first_served(gateways: &[GatewayRef], rules: &Rules, view: &View<'_, Reads>) -> Findings {
+/// The first that the cluster serves. `gateways` and `class` are those that the administrator named.
+pub(super) fn first_served(gateways: &[GatewayRef], class: Option<&str>, rules: &Rules, view: &View<'_, Reads>) -> Findings {
     let allows = |type_| rules.refuses_route(type_).is_none();
     if allows(RouteType::HttpRoute) && !gateways.is_empty() && view.serves::<HTTPRoute, _>() {
         return Findings::of(RouteType::HttpRoute);
     }
-    let class = if allows(RouteType::Ingress) { ingress_class(view) } else { Class::None };
-    if let Class::Default | Class::Only(_) = class {
-        let ingress_class = if let Class::Only(name) = class { Some(name) } else { None };
-        return Findings { ingress_class, ..Findings::of(RouteType::Ingress) };
+    if allows(RouteType::Ingress)
+        && let Some(class) = class.map(str::to_owned).or_else(|| ingress_class(view))
+    {
+        return Findings { ingress_class: Some(class), ..Findings::of(RouteType::Ingress) };
     }
     if allows(RouteType::Mapping) && view.serves::<Mapping, _>() {
         return Findings::of(RouteType::Mapping);
     }
-    let mut missing =
-        vec!["install a controller for the Gateway API and have the administrator of this operator name its Gateway"];
-    missing.push(match class {
-        Class::Several => "or mark one of the IngressClasses as the default one",
-        _ => "or an ingress controller with its IngressClass",
-    });
     let limits = [RouteType::HttpRoute, RouteType::Ingress, RouteType::Mapping];
     let limit = limits.into_iter().find_map(|type_| rules.refuses_route(type_)).map(|limit| {
         let types: Vec<&str> = limit.value.iter().map(|type_| type_.as_str()).collect();
         format!(" (PreviewPolicy {} allows routes of type {} alone)", limit.policy, types.join(" or "))
     });
     let message = format!(
-        "nothing in this cluster serves a route{}: {}, or Ambassador (Emissary-ingress), and the route is made by itself",
+        "nothing in this cluster serves a route{}: install a controller for the Gateway API and have the administrator of this operator \
+         name its Gateway, or an ingress controller with its IngressClass, or Ambassador (Emissary-ingress), and the route is made by \
+         itself",
         limit.unwrap_or_default(),
-        missing.join(", ")
     );
     Findings::without_route(NoRoute { reason: super::NOT_SERVED, message, stalls: false })
 }
 
-/// Which class an Ingress gets that names none.
-enum Class {
-    /// The one that the cluster has as its default.
-    Default,
-    /// There is no default, but only this one.
-    Only(String),
-    /// There are several, and none is the default.
-    Several,
-    /// There is none.
-    None,
-}
-
-fn ingress_class(view: &View<'_, Reads>) -> Class {
+/// The class of an Ingress that names none: what Kubernetes itself would give it, or else the oldest, so that none that comes later
+/// takes the Ingresses of all previews away from the controller that has them. `None` where the cluster has none.
+pub(super) fn ingress_class(view: &View<'_, Reads>) -> Option<String> {
     let classes = view.list::<Metadata<IngressClass>, _>(None, &[]);
+    let made = |class: &Metadata<IngressClass>| class.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let named = |class: &Metadata<IngressClass>| class.metadata.name.clone();
     let is_default = |class: &Metadata<IngressClass>| {
         let annotations = class.metadata.annotations.as_ref();
         annotations.and_then(|all| all.get(IS_DEFAULT)).is_some_and(|value| value == "true")
     };
-    match &*classes {
-        [] => Class::None,
-        all if all.iter().any(|class| is_default(class)) => Class::Default,
-        [only] => only.metadata.name.clone().map_or(Class::None, Class::Only),
-        _ => Class::Several,
-    }
+    // Of several, its admission plugin DefaultIngressClass takes the newest, and of those the first by name.
+    let default = classes.iter().filter(|class| is_default(class)).min_by_key(|class| (Reverse(made(class)), named(class)));
+    default.or_else(|| classes.iter().min_by_key(|class| (made(class), named(class)))).and_then(|class| named(class))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+    use k8s_openapi::jiff::Timestamp;
     use kubewright::core::view::{Fixed, Lookup, Query};
 
     use super::*;
 
-    fn class(name: &str, default: bool) -> Metadata<IngressClass> {
-        let annotations = default.then(|| [(IS_DEFAULT.to_owned(), "true".to_owned())].into());
-        let metadata = ObjectMeta { name: Some(name.into()), annotations, ..ObjectMeta::default() };
+    /// A class that was made in this second.
+    fn class(name: &str, second: i64) -> Metadata<IngressClass> {
+        let made = Time(Timestamp::from_second(second).unwrap());
+        let metadata = ObjectMeta { name: Some(name.into()), creation_timestamp: Some(made), ..ObjectMeta::default() };
         Metadata { types: None, metadata, _phantom: std::marker::PhantomData }
+    }
+
+    fn default(mut class: Metadata<IngressClass>) -> Metadata<IngressClass> {
+        class.metadata.annotations = Some([(IS_DEFAULT.to_owned(), "true".to_owned())].into());
+        class
+    }
+
+    fn with(classes: &[Metadata<IngressClass>]) -> Fixed {
+        classes.iter().fold(Fixed::empty(), |world, class| world.with(class.clone()))
+    }
+
+    /// An Ingress of this class.
+    fn ingress(class: &str) -> Findings {
+        Findings { ingress_class: Some(class.to_owned()), ..Findings::of(RouteType::Ingress) }
     }
 
     fn gateways() -> [GatewayRef; 1] {
@@ -95,29 +97,39 @@ mod tests {
     }
 
     fn chosen(gateways: &[GatewayRef], world: &Fixed) -> Findings {
-        first_served(gateways, &Rules::default(), &View::new(world))
+        first_served(gateways, None, &Rules::default(), &View::new(world))
     }
 
     #[test]
     fn the_first_of_http_route_ingress_and_mapping_that_is_served_is_chosen() {
-        let all = || Fixed::empty().serving::<HTTPRoute>().serving::<Mapping>().with(class("nginx", true));
+        let all = || Fixed::empty().serving::<HTTPRoute>().serving::<Mapping>().with(class("nginx", 1));
         assert_eq!(chosen(&gateways(), &all()), Findings::of(RouteType::HttpRoute));
-        assert_eq!(chosen(&[], &all()), Findings::of(RouteType::Ingress), "nobody named a Gateway");
+        assert_eq!(chosen(&[], &all()), ingress("nginx"), "nobody named a Gateway");
         let without_ingress = Fixed::empty().serving::<HTTPRoute>().serving::<Mapping>();
         assert_eq!(chosen(&[], &without_ingress), Findings::of(RouteType::Mapping));
         assert_eq!(chosen(&gateways(), &Fixed::empty().serving::<Mapping>()), Findings::of(RouteType::Mapping));
     }
 
     #[test]
-    fn an_ingress_gets_the_only_class_by_name_and_none_where_it_would_be_a_guess() {
-        let with = |classes: &[Metadata<IngressClass>]| {
-            let world = classes.iter().fold(Fixed::empty(), |world, class| world.with(class.clone()));
-            let found = chosen(&[], &world);
-            (found.route_type, found.ingress_class)
-        };
-        assert_eq!(with(&[class("nginx", false)]), (RouteType::Ingress, Some("nginx".to_owned())));
-        assert_eq!(with(&[class("nginx", false), class("traefik", true)]), (RouteType::Ingress, None));
-        assert_eq!(with(&[class("nginx", false), class("traefik", false)]), (RouteType::None, None));
+    fn an_ingress_gets_the_default_class_by_name_or_else_the_oldest_and_one_that_comes_later_changes_nothing() {
+        let chosen = |classes: &[Metadata<IngressClass>]| chosen(&[], &with(classes));
+        let (old, new) = (class("b", 1), class("a", 2));
+        assert_eq!(chosen(&[]).route_type, RouteType::None);
+        assert_eq!(chosen(std::slice::from_ref(&old)), ingress("b"));
+        assert_eq!(chosen(&[default(old.clone())]), ingress("b"), "to mark the only one changes nothing either");
+        assert_eq!(chosen(&[old.clone(), new.clone()]), ingress("b"));
+        assert_eq!(chosen(&[old.clone(), default(new.clone())]), ingress("a"));
+        assert_eq!(chosen(&[default(old), default(new.clone())]), ingress("a"), "as Kubernetes chooses");
+        assert_eq!(chosen(&[class("b", 2), new.clone()]), ingress("a"), "of one second the first by name");
+        assert_eq!(chosen(&[default(class("b", 2)), default(new)]), ingress("a"));
+    }
+
+    #[test]
+    fn the_class_that_the_administrator_named_is_that_of_an_ingress_and_needs_nothing_to_be_looked_up() {
+        let world = with(&[default(class("nginx", 1))]);
+        let view = View::new(&world);
+        assert_eq!(first_served(&[], Some("traefik"), &Rules::default(), &view), ingress("traefik"));
+        assert!(view.into_lookups().is_empty());
     }
 
     #[test]
@@ -128,21 +140,19 @@ mod tests {
         for word in ["Gateway API", "ingress controller", "Ambassador"] {
             assert!(nothing.message.contains(word), "{}", nothing.message);
         }
-        let several = told(&Fixed::empty().with(class("a", false)).with(class("b", false)));
-        assert!(several.message.contains("mark one of the IngressClasses"), "{}", several.message);
     }
 
     #[test]
     fn only_that_is_looked_up_which_decides() {
         let asked = |gateways: &[GatewayRef], world: &Fixed| {
             let view = View::new(world);
-            let _ = first_served(gateways, &Rules::default(), &view);
+            let _ = first_served(gateways, None, &Rules::default(), &view);
             let name = |lookup: Lookup| (lookup.kind.kind.into_owned(), lookup.query == Query::Served);
             view.into_lookups().into_iter().map(name).collect::<Vec<_>>()
         };
         let (route, ingress, mapping) = ("HTTPRoute".to_owned(), "IngressClass".to_owned(), "Mapping".to_owned());
         assert_eq!(asked(&gateways(), &Fixed::empty().serving::<HTTPRoute>()), [(route.clone(), true)]);
-        assert_eq!(asked(&[], &Fixed::empty().with(class("nginx", true))), [(ingress.clone(), false)]);
+        assert_eq!(asked(&[], &with(&[class("nginx", 1)])), [(ingress.clone(), false)]);
         assert_eq!(asked(&gateways(), &Fixed::empty()), [(route, true), (ingress, false), (mapping, true)]);
     }
 }

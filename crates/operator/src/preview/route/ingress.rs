@@ -52,7 +52,8 @@ pub(super) fn ingress(of: &Blueprint<'_>) -> Ingress {
     }
 }
 
-/// The class that the spec names, or the only one that there is.
+/// The class that the spec names, or what was found out. It is named always: were it left out, the API server would choose only where
+/// the Ingress is made, and who names none later takes it away.
 fn class<'a>(of: &'a Blueprint<'_>) -> Option<&'a String> {
     let spoken = of.route().and_then(|route| route.ingress_class_name.as_ref());
     spoken.or(of.findings.ingress_class.as_ref())
@@ -66,10 +67,11 @@ fn issuer(tls: &RouteTls) -> Option<BTreeMap<String, String>> {
 }
 
 fn certificate(of: &Blueprint<'_>, tls: &RouteTls) -> IngressTLS {
-    // cert-manager has to be told where to put what it makes.
+    // cert-manager has to be told where to put what it makes, and overwrites whatever is there: so nobody chooses that name, and it is
+    // none that a person would give to something else.
     let is_made = tls.issuer.is_some() || tls.cluster_issuer.is_some();
-    let made = is_made.then(|| naming::shared_name(&[of.resource, "tls"]));
-    IngressTLS { hosts: Some(vec![of.host().to_owned()]), secret_name: tls.secret_name.clone().or(made) }
+    let made = is_made.then(|| naming::shared_name(&[of.resource, "preview-tls"]));
+    IngressTLS { hosts: Some(vec![of.host().to_owned()]), secret_name: made.or_else(|| tls.secret_name.clone()) }
 }
 
 /// The Ingress as it was observed.
@@ -86,9 +88,11 @@ pub(super) fn verdict(of: &Blueprint<'_>, child: &ChildState<'_>) -> Verdict {
         None => Verdict::waiting(format!(
             "Ingress {} has no address yet: an ingress controller that heeds {} gives it one",
             of.name,
-            match of.route().and_then(|route| route.ingress_class_name.as_deref()) {
+            match class(of) {
                 Some(class) => format!("the class {class}"),
-                None => "the cluster's default class (or spec.route.ingressClassName, where you write one)".to_owned(),
+                None =>
+                    "an Ingress without a class (this cluster has no IngressClass, and spec.route.ingressClassName names none)"
+                        .to_owned(),
             }
         )),
     }
@@ -100,7 +104,8 @@ mod tests {
     use operator_api::preview::{PreviewEnvironment, Route, RouteType};
 
     use super::*;
-    use crate::testing::{blueprint_of, preview, told};
+    use crate::preview::PreviewOperator;
+    use crate::testing::{blueprint_of, conditions_of, preview, told};
 
     fn routed(route: Route) -> PreviewEnvironment {
         let mut preview = preview("web");
@@ -148,9 +153,13 @@ mod tests {
         assert_eq!(parts(with_tls(secret)), (text("wildcard"), vec![]));
         let annotation = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
         let cluster = RouteTls { cluster_issuer: text("letsencrypt"), ..RouteTls::default() };
-        assert_eq!(parts(with_tls(cluster)), (text("web-tls"), annotation("cert-manager.io/cluster-issuer", "letsencrypt")));
-        let both = RouteTls { issuer: text("staging"), secret_name: text("own"), ..RouteTls::default() };
-        assert_eq!(parts(with_tls(both)), (text("own"), annotation("cert-manager.io/issuer", "staging")));
+        assert_eq!(
+            parts(with_tls(cluster)),
+            (text("web-preview-tls"), annotation("cert-manager.io/cluster-issuer", "letsencrypt"))
+        );
+        let both = RouteTls { issuer: text("staging"), secret_name: text("theirs"), ..RouteTls::default() };
+        let issued = (text("web-preview-tls"), annotation("cert-manager.io/issuer", "staging"));
+        assert_eq!(parts(with_tls(both)), issued, "whatever the schema lets pass, theirs is not overwritten");
     }
 
     #[test]
@@ -172,6 +181,10 @@ mod tests {
             assert_eq!((accepted, reason), (None, "WaitingForController"), "{nothing}");
             assert!(message.ends_with("an ingress controller that heeds the class nginx gives it one"), "{message}");
         }
-        assert!(told(&routed(Route::default()), &[("Ingress", "{}")]).2.contains("default class"));
+        let without = told(&routed(Route::default()), &[("Ingress", "{}")]).2;
+        assert!(without.contains("no IngressClass"), "{without}");
+        let operator = PreviewOperator { default_ingress_class: Some("internal".into()), ..PreviewOperator::default() };
+        let chosen = conditions_of(&operator, &routed(Route::default()), &[("Ingress", "{}")]).remove(0).message;
+        assert!(chosen.ends_with("heeds the class internal gives it one"), "{chosen}");
     }
 }

@@ -2,7 +2,7 @@
 //! takes it.
 //!
 //! - `http_route`, `ingress`, `mapping`: the object of each kind, and what its controller says about it
-//! - `choice`: which of them it is where nobody chose
+//! - `choice`: which of them it is where nobody chose, and the class of an Ingress
 //! - here: which of them it is, what all have in common, and the condition [`ROUTE_ACCEPTED`]
 
 mod choice;
@@ -74,10 +74,19 @@ pub(super) fn decide(
     if let Some(no_route) = claims::lost(preview, settings, view) {
         return Findings::without_route(no_route);
     }
-    match chosen {
-        None => choice::first_served(rules.gateways().unwrap_or(&settings.default_gateways), rules, view),
-        Some(type_) => rules.refuses_route(type_).map_or_else(|| Findings::of(type_), |limit| refused(type_, &limit)),
+    let class = rules.ingress_class().or(settings.default_ingress_class.as_deref());
+    let Some(type_) = chosen else {
+        return choice::first_served(rules.gateways().unwrap_or(&settings.default_gateways), class, rules, view);
+    };
+    if let Some(limit) = rules.refuses_route(type_) {
+        return refused(type_, &limit);
     }
+    let names_one = preview.spec.route.as_ref().is_some_and(|route| route.ingress_class_name.is_some());
+    let ingress_class = match type_ {
+        RouteType::Ingress if !names_one => class.map(str::to_owned).or_else(|| choice::ingress_class(view)),
+        _ => None,
+    };
+    Findings { ingress_class, ..Findings::of(type_) }
 }
 
 fn refused(type_: RouteType, limit: &Limit<'_, &[RouteType]>) -> Findings {
