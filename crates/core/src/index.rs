@@ -28,7 +28,7 @@ use crate::kind::{AnyObject, Entry};
 /// }
 /// ```
 pub trait Index: 'static {
-    /// What is found: a kind in `type Reads`, or [`Selected`](crate::Selected) objects of one.
+    /// What is found: a kind in `type Reads`, a [`Part`](crate::Part) or [`Selected`](crate::Selected) objects of one.
     type Of: Entry;
 
     /// The keys of an object: those of which any finds it.

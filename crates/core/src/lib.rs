@@ -45,7 +45,7 @@ pub use children::Children;
 pub use condition::{Condition, Verdict};
 pub use error::Class;
 pub use index::Index;
-pub use kind::{KindInfo, Metadata, Object, ObjectKey, Optional, Selected, Selector, Served};
+pub use kind::{KindInfo, Metadata, Object, ObjectKey, Optional, Part, Selected, Selector, Served};
 pub use observed::Observed;
 pub use operator::{Invalid, Operator, Sample, StatusOf};
 pub use registry::Registry;

@@ -59,7 +59,7 @@ pub trait Operator: Send + Sync + 'static {
     type Owns: Kinds;
 
     /// What `build` looks up: `()` or `(Metadata<Namespace>,)`. Beside kinds, their [`Metadata`](crate::Metadata) and
-    /// [`Optional`](crate::Optional) ones: [`Selected`](crate::Selected) objects of a kind, and whether an optional kind that is owned is
+    /// [`Optional`](crate::Optional) ones: a [`Part`](crate::Part) of a kind, [`Selected`](crate::Selected) objects of one, and whether an optional kind that is owned is
     /// [`Served`](crate::Served). The operator's own kind may be among them.
     type Reads: ReadKinds;
 
@@ -72,7 +72,8 @@ pub trait Operator: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Invalid`] when the resource asks for something that cannot work although the schema let it pass. It is shown
-    /// as a condition, and nothing is tried again until the resource, or something that was looked up, changes.
+    /// as a condition, and nothing is tried again until the resource, or something that was looked up, changes. The objects that were
+    /// made before stay as they are, unless the operator has them [withdrawn](Invalid::withdraw).
     fn build(&self, resource: &Self::Resource, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid>;
 
     /// The status, from what was observed. `observedGeneration` and `conditions` are filled in by the engine.
@@ -118,6 +119,9 @@ pub struct Sample<R> {
 }
 
 /// A resource that asks for something that cannot work.
+///
+/// What was made for it while it did work is kept as it is: nothing is applied to it, and nothing deleted, so that a slip of the pen
+/// takes nothing down. Where that would let somebody keep what they may not have any more, say [`withdraw`](Self::withdraw).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Invalid {
@@ -127,12 +131,24 @@ pub struct Invalid {
     pub message: String,
     /// Whether the resource has had its time all the same.
     pub retire: Option<Retire>,
+    /// Whether what was made for it before is deleted.
+    pub withdraw: bool,
 }
 
 impl Invalid {
     /// `reason` in CamelCase; `message` says what to write instead.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), retire: None }
+        Self { reason, message: message.into(), retire: None, withdraw: false }
+    }
+
+    /// The same, and the objects that were made before are deleted, as garbage collection would: all that the resource controls.
+    ///
+    /// For who claims something that others wait for, such as a host, or is bound by limits: an edit that is refused must not be a
+    /// way to keep them. Say it only of what the resource itself asks for. What somebody else wrote and nobody understands is better
+    /// left to them, with everything running as it was.
+    #[must_use]
+    pub fn withdraw(self) -> Self {
+        Self { withdraw: true, ..self }
     }
 
     /// The same, of a resource that has had its time: see [`Children::retire`].

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::index::{AnyIndex, Index};
-use crate::kind::{self, AnyObject, Entry, KindInfo, Object, ObjectKey, ReadKinds, Reads, Serves, hide};
+use crate::kind::{self, AnyObject, Entry, KindInfo, Object, ObjectKey, ReadKinds, Reads, Serves};
 use crate::time::{Moments, Timestamp};
 
 /// Where a [`View`] finds objects: the engine's caches, or a fixed set of objects offline and in tests.
@@ -40,7 +40,8 @@ pub trait Source {
 /// One look-up, as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lookup {
-    /// The Rust type that was asked for, [`Selected`](crate::Selected) where that is what was declared.
+    /// The Rust type that was asked for, [`Part`](crate::Part) or [`Selected`](crate::Selected) where
+    /// that is what was declared.
     pub type_id: TypeId,
     /// Its names, for messages.
     pub kind: KindInfo,
@@ -94,7 +95,8 @@ fn carries(object: &dyn AnyObject, labels: &[(String, String)]) -> bool {
 /// What one run of `build` may look up, of the kinds that `R` declares.
 ///
 /// What it gives has no `managedFields` and no `resourceVersion`, and, as [`Metadata`](crate::Metadata), no `generation`: these
-/// change although nothing that can be seen here does, and such a change wakes nobody.
+/// change although nothing that can be seen here does, and such a change wakes nobody. A [`Part`](crate::Part) has of its metadata
+/// nothing but what tells which object it is.
 pub struct View<'a, R> {
     source: &'a dyn Source,
     lookups: RefCell<Vec<Lookup>>,
@@ -179,12 +181,14 @@ impl<'a, R: ReadKinds> View<'a, R> {
         self.source.get(TypeId::of::<E>(), key).and_then(downcast)
     }
 
-    /// The objects of one namespace (or of all, with `None`) that carry all of `labels`, ordered by key.
+    /// The objects of one namespace (or of all, with `None`) that carry all of `labels`, ordered by key. Without labels where it is a
+    /// [`Part`](crate::Part), which has none.
     #[must_use]
     pub fn list<E: Entry, At>(&self, namespace: Option<&str>, labels: &[(&str, &str)]) -> Vec<Arc<E::Kind>>
     where
         R: Reads<E, At>,
     {
+        debug_assert!(E::LABELLED || labels.is_empty(), "nothing of which a part is read carries a label: read it as a whole");
         let labels: Vec<_> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let found = self.source.list(TypeId::of::<E>(), namespace, &labels);
         let found = found.into_iter().filter(|o| carries(&**o, &labels)).filter_map(downcast).collect();
@@ -270,7 +274,7 @@ impl Fixed {
     /// is left out, as the API server leaves it out.
     #[must_use]
     pub fn with_as<E: Entry>(mut self, mut object: E::Kind) -> Self {
-        hide(&mut object);
+        E::hide(&mut object);
         if kind::carries(E::LABELS, &object) {
             self.objects.push((TypeId::of::<E>(), Arc::new(object)));
         }

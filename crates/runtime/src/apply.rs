@@ -3,6 +3,8 @@
 //! Every write carries a precondition on the object's identity. When one does not hold, the object is read and planned
 //! anew, with the same pure function.
 
+use std::fmt;
+
 use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::core::PartialObjectMeta;
@@ -31,6 +33,7 @@ const DELETED_TOO_OFTEN: &str = "it is made again and again by somebody; it is d
 type Executed = Option<Outcome>;
 
 /// What the steps of one run came to.
+#[derive(Default)]
 pub(crate) struct Applied {
     /// One for each desired child, in their order.
     pub(crate) outcomes: Vec<Outcome>,
@@ -46,6 +49,12 @@ pub(crate) struct Left {
     pub(crate) class: Class,
     /// What the API server said.
     pub(crate) message: String,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is no longer wanted and could not be deleted: {}", self.name, self.message)
+    }
 }
 
 impl Run<'_> {

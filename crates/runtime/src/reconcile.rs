@@ -77,16 +77,24 @@ impl Run<'_> {
         }
     }
 
-    /// What the resource asks for cannot work, and was told why.
+    /// What the resource asks for cannot work, and was told why. What was made before is kept, or withdrawn: then nothing is desired.
     async fn refused(&self, invalid: Invalid, kept: Kept) -> End {
-        let Invalid { reason, message, .. } = invalid;
-        self.warn(reason, &message);
-        let end = match kept {
-            Kept { failed: Some(left), .. } => End::Failed(left.class),
-            Kept { changed: true, .. } => End::Waits,
-            Kept { .. } => End::Parked,
+        let Invalid { reason, message, withdraw, .. } = invalid;
+        let withdrawn = if withdraw { self.apply(&[]).await } else { None };
+        let mut applied = withdrawn.unwrap_or_default();
+        applied.left.extend(kept.failed);
+        let end = match end_of(&applied) {
+            End::Done if kept.changed => End::Waits,
+            End::Done => End::Parked,
+            end => end,
         };
-        let told = self.tell(Observation { children: &[], facts: Facts::NONE }, Verdict::Stalled(reason, message), None).await;
+        let message = and_left(message, &applied.left);
+        if matches!(end, End::Failed(_)) {
+            tracing::warn!(controller = self.running.name, resource = %self.key.key, reason, message, "refused, and not reconciled");
+        }
+        self.warn(reason, &message);
+        let verdict = Verdict::Stalled(reason, message);
+        let told = self.tell(Observation { children: &[], facts: Facts::NONE }, verdict, None).await;
         told.unwrap_or(end)
     }
 
@@ -255,14 +263,23 @@ fn end_of(applied: &Applied) -> End {
 /// What is no longer wanted and still there keeps a resource from being ready.
 fn with_left(verdict: Verdict, left: &[Left]) -> Verdict {
     let Some(first) = left.first() else { return verdict };
-    let message = format!("{} is no longer wanted and could not be deleted: {}", first.name, first.message);
     match verdict {
         Verdict::Stalled(..) => verdict,
-        _ if first.class == Class::Invalid => Verdict::Stalled(reason::DELETE_FAILED, message),
-        _ => Verdict::Progressing(reason::DELETE_FAILED, message),
+        _ if first.class == Class::Invalid => Verdict::Stalled(reason::DELETE_FAILED, first.to_string()),
+        _ => Verdict::Progressing(reason::DELETE_FAILED, first.to_string()),
     }
 }
 
+/// Why a resource is refused, and what is still there although it is.
+fn and_left(why: String, left: &[Left]) -> String {
+    match left.first() {
+        Some(first) => format!("{why}; {first}"),
+        None => why,
+    }
+}
+
+#[cfg(test)]
+mod refused;
 #[cfg(test)]
 mod words;
 

@@ -71,6 +71,9 @@ fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut R
                 report.note(place, format!("it would be deleted: {message} ({reason})"));
             }
             children.unwrap_or_else(|invalid| {
+                if invalid.withdraw {
+                    report.note(place, "what was made for it before would be deleted");
+                }
                 report.problem(place, &Problem::error(&FieldPath::root(), format!("{} ({})", invalid.message, invalid.reason)));
                 Vec::new()
             })

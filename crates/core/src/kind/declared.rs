@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use kube_core::Resource as _;
 
-use super::{AnyObject, KindInfo, Object, decode_read};
+use super::{AnyObject, KindInfo, Object, decode_read, hide, hide_all_but_identity};
 
 /// Labels and their values.
 pub type Labels = &'static [(&'static str, &'static str)];
@@ -83,17 +83,58 @@ impl<K, S> fmt::Debug for Selected<K, S> {
     }
 }
 
-/// What is looked up under one name: a kind, or [`Selected`] objects of one.
+/// In `type Reads`: of a kind only what the type `K` has, and of the metadata only which object it is: name, namespace, UID, when it
+/// was created, and since when it is being deleted.
+///
+/// For a type that has only the fields that matter (what `kube::CustomResource` makes, with `schema = "disabled"`). Who looks
+/// one up is woken when one of those changes, and not by an edit of other fields, of labels or of annotations, which nobody can see.
+/// It is looked up under this name, `view.by::<ByHost, _>(..)` with `type Of = Part<Claim>`, and cannot be asked for by labels: of
+/// these there are none. For declarations only; no value of it exists.
+///
+/// ```
+/// # use kubewright_core::{Part, View};
+/// # use k8s_openapi::api::core::v1::ConfigMap as Claim; // Stands for a type with a few fields.
+/// fn claims(view: &View<'_, (Part<Claim>,)>, namespace: &str) -> usize {
+///     view.list::<Part<Claim>, _>(Some(namespace), &[]).len()
+/// }
+/// ```
+pub struct Part<K> {
+    _kind: PhantomData<fn() -> K>,
+    never: Infallible,
+}
+
+impl<K> fmt::Debug for Part<K> {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.never {}
+    }
+}
+
+/// What is looked up under one name: a kind, a [`Part`] of one, or [`Selected`] objects of one.
 pub trait Entry: 'static {
     /// What a look-up gives.
     type Kind: Object;
     /// What each object carries.
     const LABELS: Labels;
+    /// Whether objects have their labels, so that they can be asked for by these.
+    const LABELLED: bool = true;
+    /// Takes away what who looks an object up does not see; a change of it wakes nobody.
+    fn hide(object: &mut Self::Kind) {
+        hide(object);
+    }
 }
 
 impl<K: Object> Entry for K {
     type Kind = K;
     const LABELS: Labels = &[];
+}
+
+impl<K: Object> Entry for Part<K> {
+    type Kind = K;
+    const LABELS: Labels = &[];
+    const LABELLED: bool = false;
+    fn hide(object: &mut K) {
+        hide_all_but_identity(object);
+    }
 }
 
 impl<K: Object, S: Selector> Entry for Selected<K, S> {
@@ -126,7 +167,7 @@ pub struct ReadKind {
     pub metadata_only: bool,
     /// What every object carries, where it is declared as [`Selected`].
     pub labels: Labels,
-    /// Under which name it is looked up: the Rust type, or [`Selected`].
+    /// Under which name it is looked up: the Rust type, [`Part`] or [`Selected`].
     pub type_id: TypeId,
     /// Decodes one object, as a [`View`](crate::View) shows it.
     pub decode: Decode,
@@ -180,7 +221,7 @@ pub enum Reading {
     Served(KindInfo),
 }
 
-/// One entry of `type Reads`: a kind, [`Selected`] objects of one, either as [`Optional`]; or [`Served`].
+/// One entry of `type Reads`: a kind, a [`Part`] or [`Selected`] objects of one, each as [`Optional`]; or [`Served`].
 pub trait DeclaredRead: 'static {
     /// What it comes to.
     fn reading() -> Reading;
@@ -211,7 +252,7 @@ fn objects<E: Entry>(optional: bool) -> Reading {
         metadata_only: E::Kind::metadata_api(),
         labels: E::LABELS,
         type_id: TypeId::of::<E>(),
-        decode: decode_read::<E::Kind>,
+        decode: decode_read::<E>,
     })
 }
 

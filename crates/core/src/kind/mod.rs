@@ -23,8 +23,8 @@ use crate::hash;
 
 pub(crate) use declared::carries;
 pub use declared::{
-    Asks, At, Declared, DeclaredRead, Decode, Entry, Labels, Optional, OwnedKind, ReadKind, Reading, Selected, Selector, Served,
-    StandsFor,
+    Asks, At, Declared, DeclaredRead, Decode, Entry, Labels, Optional, OwnedKind, Part, ReadKind, Reading, Selected, Selector,
+    Served, StandsFor,
 };
 pub use tuples::{Kinds, Owns, ReadKinds, Reads, Serves};
 
@@ -100,10 +100,10 @@ fn without_managed_fields(json: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned([&json[..start], b"[]", &json[start + fields.len()..]].concat())
 }
 
-/// Decodes `json` as a `K` that is looked up: only what wakes those who look it up is in it.
-fn decode_read<K: Object>(json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
-    let mut object: K = serde_json::from_slice(&without_managed_fields(json))?;
-    hide(&mut object);
+/// Decodes `json` as an object that is looked up as an `E`: only what wakes those who look it up is in it.
+fn decode_read<E: Entry>(json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
+    let mut object: E::Kind = serde_json::from_slice(&without_managed_fields(json))?;
+    E::hide(&mut object);
     Ok(Arc::new(object))
 }
 
@@ -116,6 +116,12 @@ pub(crate) fn hide<K: Object>(object: &mut K) {
         // It counts changes of the spec, which is not there.
         meta.generation = None;
     }
+}
+
+/// Takes away all metadata but what tells which object it is.
+fn hide_all_but_identity<K: Object>(object: &mut K) {
+    let ObjectMeta { name, namespace, uid, creation_timestamp, deletion_timestamp, .. } = std::mem::take(object.meta_mut());
+    *object.meta_mut() = ObjectMeta { name, namespace, uid, creation_timestamp, deletion_timestamp, ..ObjectMeta::default() };
 }
 
 /// Only the metadata of a `K`: `type Reads = (Metadata<Namespace>,)` watches and keeps nothing else.

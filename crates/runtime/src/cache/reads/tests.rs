@@ -3,12 +3,12 @@
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kubewright_core::kind::{Entry, Labels, ReadKind, ReadKinds as _};
-use kubewright_core::{Index, KindInfo, Metadata, Selected, Selector, Served, View};
+use kubewright_core::{Index, KindInfo, Metadata, Part, Selected, Selector, Served, View};
 use serde_json::{Value, json};
 
 use super::*;
 
-type Reads = (ConfigMap, Metadata<Pod>, Pod, Selected<Pod, Ours>, Served<Secret>);
+type Reads = (ConfigMap, Metadata<Pod>, Part<ConfigMap>, Pod, Selected<Pod, Ours>, Served<Secret>);
 
 struct Ours;
 
@@ -271,6 +271,44 @@ fn that_a_kind_comes_or_goes_wakes_those_who_asked_and_nobody_else() {
     assert!(!serves("one"));
     cache.forget_reader(&who("one"));
     assert_eq!(names(cache.serve(&secret, true)), [""; 0]);
+}
+
+#[test]
+fn of_what_is_read_in_part_only_what_that_part_has_wakes_anybody() {
+    let cache = ReadCache::default();
+    look(&cache, "part", |view| view.list::<Part<ConfigMap>, _>(Some("a"), &[]));
+    look(&cache, "whole", |view| view.list::<ConfigMap, _>(Some("a"), &[]));
+    let object = |meta: &[(&str, Value)], data: &str| {
+        let mut object = config("a", "one", &json!({}), data);
+        object["metadata"]["uid"] = "u-1".into();
+        for (field, value) in meta {
+            object["metadata"][field] = value.clone();
+        }
+        object
+    };
+    // The kind as a whole, and the part of it.
+    let woken = |object: &Value| [event::<ConfigMap>(&cache, object), event::<Part<ConfigMap>>(&cache, object)].concat();
+    assert_eq!(woken(&object(&[], "1")), ["whole", "part"]);
+    let edits = [
+        ("generation", json!(2)),
+        ("annotations", json!({ "kubectl.kubernetes.io/last-applied-configuration": "{}" })),
+        ("labels", json!({ "a": "b" })),
+        ("finalizers", json!(["a.example.com/b"])),
+    ];
+    for (count, _) in edits.iter().enumerate() {
+        assert_eq!(woken(&object(&edits[..=count], "1")), ["whole"], "{:?}", edits[count]);
+    }
+    assert_eq!(woken(&object(&[("resourceVersion", json!("9"))], "1")), ["whole"], "the other fields are as at first");
+    for (meta, data) in [
+        (vec![], "2"),
+        (vec![("uid", json!("u-2"))], "2"),
+        (vec![("creationTimestamp", json!("2026-01-01T00:00:00Z"))], "2"),
+        (vec![("deletionTimestamp", json!("2026-01-01T00:00:00Z"))], "2"),
+    ] {
+        assert_eq!(woken(&object(&meta, data)), ["whole", "part"], "{meta:?} {data}");
+    }
+    let seen = look(&cache, "part", |view| view.list::<Part<ConfigMap>, _>(None, &[]).remove(0));
+    assert_eq!((seen.metadata.name.as_deref(), seen.metadata.labels.as_ref()), (Some("one"), None));
 }
 
 #[test]
