@@ -19,6 +19,11 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// Says, as the controller of `gateway`, whether it takes the route of the preview `web`.
 async fn answer(sandbox: &Sandbox, gateway: &str, accepted: bool) {
+    answers(sandbox, &[(gateway, accepted, true)]).await;
+}
+
+/// Says, as the controller of several Gateways, whether each takes the route of the preview `web`, and finds its Service.
+async fn answers(sandbox: &Sandbox, gateways: &[(&str, bool, bool)]) {
     let api: Api<HTTPRoute> = sandbox.api();
     let generation = api.get("web").await.unwrap().metadata.generation;
     let say = |type_: &str, holds: bool, reason: &str| {
@@ -27,12 +32,16 @@ async fn answer(sandbox: &Sandbox, gateway: &str, accepted: bool) {
             "observedGeneration": generation, "lastTransitionTime": "2030-01-01T00:00:00Z",
         })
     };
-    let reason = if accepted { "Accepted" } else { "NoMatchingListenerHostname" };
-    let status = json!({ "parents": [{
-        "parentRef": { "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways", "name": gateway },
-        "controllerName": "example.com/gateway",
-        "conditions": [say("Accepted", accepted, reason), say("ResolvedRefs", true, "ResolvedRefs")],
-    }] });
+    let parent = |(gateway, accepted, resolved): &(&str, bool, bool)| {
+        let reason = if *accepted { "Accepted" } else { "NoMatchingListenerHostname" };
+        let refs = if *resolved { "ResolvedRefs" } else { "BackendNotFound" };
+        json!({
+            "parentRef": { "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways", "name": gateway },
+            "controllerName": "example.com/gateway",
+            "conditions": [say("Accepted", *accepted, reason), say("ResolvedRefs", *resolved, refs)],
+        })
+    };
+    let status = json!({ "parents": gateways.iter().map(parent).collect::<Vec<_>>() });
     api.patch_status("web", &PatchParams::default(), &Patch::Merge(json!({ "status": status }))).await.unwrap();
 }
 
@@ -78,6 +87,45 @@ async fn a_preview_is_reached_through_a_gateway_once_that_takes_its_route() {
     answer(&sandbox, "other", true).await;
     assert_eq!(says(&sandbox, "True", "Accepted").await.as_deref(), Some("https://web.example.com"));
     operator.rests(QUIET).await;
+
+    // Through several, each has to take it and to find the Service.
+    let named = |name: &str| json!({ "name": name, "namespace": "gateways" });
+    let both = json!({ "type": "HTTPRoute", "parentRefs": [named("public"), named("other")], "tls": {} });
+    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": both } })).await;
+    assert_eq!(says(&sandbox, "Unknown", "WaitingForController").await, None);
+    for (answered, refused) in [
+        (
+            [("public", true, true), ("other", false, true)],
+            Some("Gateway gateways/other: Accepted is False, NoMatchingListenerHostname"),
+        ),
+        ([("public", true, true), ("other", true, true)], None),
+        (
+            [("public", false, true), ("other", true, true)],
+            Some("Gateway gateways/public: Accepted is False, NoMatchingListenerHostname"),
+        ),
+        (
+            [("public", true, true), ("other", true, false)],
+            Some("Gateway gateways/other: ResolvedRefs is False, BackendNotFound"),
+        ),
+        (
+            [("public", true, false), ("other", true, true)],
+            Some("Gateway gateways/public: ResolvedRefs is False, BackendNotFound"),
+        ),
+    ] {
+        answers(&sandbox, &answered).await;
+        let holds = |web: &PreviewEnvironment| {
+            let told = condition(web, "RouteAccepted");
+            let url = web.status.as_ref().and_then(|status| status.url.as_deref());
+            match refused {
+                None => told.says() == ("True", "Accepted") && url == Some("https://web.example.com"),
+                Some(why) => told.says() == ("False", "NotAccepted") && told.message.starts_with(why) && url.is_none(),
+            }
+        };
+        sandbox.until("web", format!("says {refused:?} of its route"), holds).await;
+    }
+    // One that says nothing is waited for, whatever the other one does.
+    answers(&sandbox, &[("public", true, true)]).await;
+    assert_eq!(says(&sandbox, "Unknown", "WaitingForController").await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

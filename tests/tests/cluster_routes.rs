@@ -9,8 +9,8 @@ use operator::preview::PreviewOperator;
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{GatewayRef, PreviewEnvironment};
-use serde_json::json;
-use tests::cluster::{LONG, Metrics, Operator, OwnCluster, Sandbox, condition, eventually};
+use serde_json::{Value, json};
+use tests::cluster::{LONG, Metrics, Namespaced, Operator, OwnCluster, Sandbox, condition, eventually};
 use tests::fixtures::{Preview, preview};
 use tests::route_apis::{http_routes, mappings};
 
@@ -22,6 +22,32 @@ async fn says(sandbox: &Sandbox, name: &str, status: &str, reason: &str) -> Stri
         |web: &PreviewEnvironment| condition(web, "RouteAccepted").says() == (status, reason) && condition(web, "Ready").holds();
     let web = sandbox.until(name, format!("says {status}, {reason} about its route"), holds).await;
     condition(&web, "RouteAccepted").message
+}
+
+/// Has the controller of a route say this in its status; waits until the preview's URL and what it says about its route are as they should
+/// be then.
+async fn answered<K: Namespaced>(sandbox: &Sandbox, name: &str, says: Value, (status, reason): (&str, &str), url: Option<&str>) {
+    let patch = Patch::Merge(json!({ "status": says }));
+    sandbox.api::<K>().patch_status(name, &PatchParams::default(), &patch).await.unwrap();
+    reached(sandbox, name, (status, reason), url).await;
+}
+
+/// Waits until the preview says this about its route, and has this URL.
+async fn reached(sandbox: &Sandbox, name: &str, (status, reason): (&str, &str), url: Option<&str>) {
+    let holds = |web: &PreviewEnvironment| {
+        let shown = web.status.as_ref().and_then(|status| status.url.as_deref());
+        condition(web, "RouteAccepted").says() == (status, reason) && shown == url && condition(web, "Ready").holds()
+    };
+    sandbox.until(name, format!("says {status}, {reason} about its route, and {url:?}"), holds).await;
+}
+
+/// What the controller of the Gateway says that takes the route.
+fn taken() -> Value {
+    let holds = |type_: &str| json!({ "type": type_, "status": "True", "reason": type_, "message": "", "lastTransitionTime": "2030-01-01T00:00:00Z" });
+    json!({ "parents": [{
+        "parentRef": { "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways", "name": "public" },
+        "controllerName": "example.com/gateway", "conditions": [holds("Accepted"), holds("ResolvedRefs")],
+    }] })
 }
 
 fn class_of(ingress: &Ingress) -> Option<&str> {
@@ -70,8 +96,11 @@ async fn the_first_route_that_the_cluster_serves_is_that_of_who_chose_none_and_n
     assert_eq!(class_of(&sandbox.get("any").await), None, "which a controller may heed that knows no classes");
 
     cluster.install(&[mappings()]).await;
-    says(&sandbox, web, "Unknown", "NotReported").await;
-    sandbox.get::<Mapping>(web).await;
+    let url = Some("http://preview-1.fqdn.com");
+    reached(&sandbox, web, ("Unknown", "NotReported"), url).await;
+    let (running, inactive) = (json!({ "state": "Running" }), json!({ "state": "Inactive", "reason": "no Host" }));
+    answered::<Mapping>(&sandbox, web, inactive, ("False", "NotAccepted"), None).await;
+    answered::<Mapping>(&sandbox, web, running, ("True", "Accepted"), url).await;
 
     let before = operator.at_rest().await.reconciles("preview");
     make_class(&sandbox, "nginx").await;
@@ -101,11 +130,17 @@ async fn the_first_route_that_the_cluster_serves_is_that_of_who_chose_none_and_n
     assert_eq!(after.requests("delete"), before.requests("delete"));
     assert_eq!(class_of(&sandbox.get(web).await), Some("nginx"));
 
+    let served = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } });
+    answered::<Ingress>(&sandbox, web, served, ("True", "Accepted"), url).await;
+
     cluster.install(&[http_routes()]).await;
     sandbox.until(web, "is there", |_: &HTTPRoute| true).await;
     says(&sandbox, web, "Unknown", "WaitingForController").await;
     sandbox.gone::<Ingress>(web).await;
     sandbox.get::<Ingress>("own").await;
+    answered::<HTTPRoute>(&sandbox, web, taken(), ("True", "Accepted"), url).await;
+    let as_ever: PreviewEnvironment = sandbox.get(web).await;
+    assert_eq!(as_ever.metadata.generation, Some(1), "nobody edited it");
 
     remove_definition(&sandbox, HTTP_ROUTES).await;
     sandbox.until(web, "is there again", |_: &Ingress| true).await;

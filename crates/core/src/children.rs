@@ -51,6 +51,8 @@ pub struct Child {
     name: Option<String>,
     /// The object as JSON, of its metadata only what an operator may set.
     json: Vec<u8>,
+    /// The kinds of which the resource has one object at a time, where it is of such a group.
+    alone_among: Vec<KindInfo>,
 }
 
 /// A defect in an operator's `build`.
@@ -83,6 +85,12 @@ pub enum ChildError {
         delete follows from it"
     )]
     Retires,
+    /// The resource is to have one object at a time of kinds that the operator does not own, and so never hears of.
+    #[error("build returned {0} as the only one among kinds of which {1} is not in `type Owns`; add it there, or leave it out")]
+    AloneAmong(Box<str>, String),
+    /// Two objects are wanted of kinds of which there is one at a time.
+    #[error("build returned {0} and {1}, of which it said that there is one at a time; return one of them")]
+    NotAlone(Box<str>, Box<str>),
     /// This child of a cluster-scoped resource does not say where it belongs.
     #[error("build returned {0} without a namespace for a cluster-scoped resource; set metadata.namespace")]
     NoNamespace(Box<str>),
@@ -141,7 +149,11 @@ impl<O: Kinds> Children<O> {
     where
         O: Owns<K, At>,
     {
-        match Child::new(child) {
+        self.take_in(Child::new(child))
+    }
+
+    fn take_in(&mut self, child: Result<Child, ChildError>) -> &mut Self {
+        match child {
             Ok(child) => self.items.push(child),
             Err(error) => self.failed = self.failed.take().or(Some(error)),
         }
@@ -155,6 +167,30 @@ impl<O: Kinds> Children<O> {
         O: Owns<K, At>,
     {
         self.add(child);
+        self
+    }
+
+    /// Adds one object of a group of kinds of which the resource never has two objects at a time: a route, say, that is an Ingress or an
+    /// `HTTPRoute`. `G` is the group, a tuple of kinds as in `type Owns`, and part of that.
+    ///
+    /// An object of the group that the resource has and that is no longer wanted is deleted first, as always; but that is only asked for,
+    /// and a finalizer or a refusal may keep it. Until it is gone, this one is not made, and the resource says what it waits for
+    /// ([`Outcome::Held`](crate::observed::Outcome::Held)). Where it goes at once, this one is made in the same run.
+    pub fn add_alone_among<G: Kinds, K: Object, At>(&mut self, child: K) -> &mut Self
+    where
+        O: Owns<K, At>,
+    {
+        let group = G::owned().into_iter().map(|owned| owned.info).collect();
+        self.take_in(Child::new(child).map(|child| Child { alone_among: group, ..child }))
+    }
+
+    /// The same for chains.
+    #[must_use]
+    pub fn with_alone_among<G: Kinds, K: Object, At>(mut self, child: K) -> Self
+    where
+        O: Owns<K, At>,
+    {
+        self.add_alone_among::<G, K, At>(child);
         self
     }
 
@@ -210,7 +246,8 @@ impl Child {
         if is_too_deep(&json) {
             return Err(ChildError::TooDeep((*kind.kind).into()));
         }
-        Ok(Self { kind, namespace: namespace.filter(|n| !n.is_empty()), name: name.filter(|n| !n.is_empty()), json })
+        let (namespace, name) = (namespace.filter(|n| !n.is_empty()), name.filter(|n| !n.is_empty()));
+        Ok(Self { kind, namespace, name, json, alone_among: Vec::new() })
     }
 
     /// What kind it is.
@@ -266,14 +303,25 @@ impl Stamp<'_> {
         let mut all = Vec::with_capacity(children.len());
         for child in children {
             let key = place(owner, &child)?;
-            all.push(Desired::new(child.kind, key, child.json, Arc::clone(&marks)));
+            all.push(Desired::new(child.kind, key, child.json, Arc::clone(&marks)).alone_among(child.alone_among));
         }
         let mut seen = HashSet::with_capacity(all.len());
         match all.iter().find(|desired| !seen.insert((&desired.kind, &desired.key))) {
             Some(twice) => Err(ChildError::Twice(named(&twice.kind, &twice.key))),
-            None => Ok(all),
+            None => check_alone(&all).map(|()| all),
         }
     }
+}
+
+/// Whether what is to be the only one of its group is that.
+fn check_alone(all: &[Desired]) -> Result<(), ChildError> {
+    for one in all.iter().filter(|one| !one.is_alone_among().is_empty()) {
+        let is_other = |other: &&Desired| (&other.kind, &other.key) != (&one.kind, &one.key);
+        if let Some(other) = all.iter().filter(is_other).find(|other| one.is_alone_among().contains(&other.kind)) {
+            return Err(ChildError::NotAlone(named(&one.kind, &one.key), named(&other.kind, &other.key)));
+        }
+    }
+    Ok(())
 }
 
 /// Where the child goes: beside a namespaced owner, or where a child of a cluster-scoped owner says.

@@ -120,6 +120,13 @@ fn judge(owner: &KindInfo, child: &ChildState<'_>) -> Verdict {
             reason::TERMINATING,
             format!("{} is being deleted; it is made again when that has ended", name()),
         ),
+        Outcome::Held(before) => Verdict::Progressing(
+            reason::TERMINATING,
+            format!(
+                "{before} is no longer wanted and still there; {} is made when it is gone, as there is one at a time",
+                name()
+            ),
+        ),
         Outcome::Refused(holder) => Verdict::Stalled(reason::NOT_OWNED, refusal(owner, &name(), holder)),
         Outcome::Failed { class: Class::Invalid, message } => {
             Verdict::Stalled(reason::APPLY_FAILED, format!("{} was not accepted: {message}", name()))

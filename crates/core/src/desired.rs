@@ -31,13 +31,26 @@ pub struct Desired {
     print: Print,
     built: Vec<u8>,
     marks: Arc<Marks>,
+    alone_among: Vec<KindInfo>,
     hash: OnceLock<DesiredHash>,
     body: OnceLock<Value>,
 }
 
 impl Desired {
     pub(crate) fn new(kind: KindInfo, key: ObjectKey, built: Vec<u8>, marks: Arc<Marks>) -> Self {
-        Self { print: Print(hash::of(&built)), kind, key, built, marks, hash: OnceLock::new(), body: OnceLock::new() }
+        let print = Print(hash::of(&built));
+        Self { print, kind, key, built, marks, alone_among: Vec::new(), hash: OnceLock::new(), body: OnceLock::new() }
+    }
+
+    pub(crate) fn alone_among(self, kinds: Vec<KindInfo>) -> Self {
+        Self { alone_among: kinds, ..self }
+    }
+
+    /// The kinds of which its owner has one object at a time, where it is one of those:
+    /// [`Children::add_alone_among`](crate::Children::add_alone_among).
+    #[must_use]
+    pub fn is_alone_among(&self) -> &[KindInfo] {
+        &self.alone_among
     }
 
     /// The complete object, without identity preconditions: to show, and to look into at leisure.

@@ -6,6 +6,7 @@
 //! - what is not ours is never applied to and never deleted
 //! - what is in sync is not written
 //! - deletes come first, so that a name, a port or a host is free before its successor asks for it
+//! - what is to be the only one of its group waits until those before it are gone, not only asked to go
 
 use std::collections::HashMap;
 use std::fmt;
@@ -62,6 +63,13 @@ pub enum Step {
         /// Which desired child.
         index: usize,
     },
+    /// It is the only one of its group ([`Desired::is_alone_among`]), and others of that are still there: wait until they are gone.
+    Hold {
+        /// Which desired child.
+        index: usize,
+        /// What is still there.
+        before: Vec<(KindInfo, ObjectKey)>,
+    },
     /// Its API is not served here, and it is optional.
     Skip {
         /// Which desired child.
@@ -107,6 +115,14 @@ impl Step {
     pub fn writes(&self) -> bool {
         matches!(self, Self::Create { .. } | Self::Apply { .. } | Self::Delete { .. })
     }
+
+    /// The same step now that these are known to be gone.
+    #[must_use]
+    pub fn without(self, gone: &[(&KindInfo, &ObjectKey)]) -> Self {
+        let Self::Hold { index, mut before } = self else { return self };
+        before.retain(|(kind, key)| !gone.contains(&(kind, key)));
+        if before.is_empty() { Self::Create { index } } else { Self::Hold { index, before } }
+    }
 }
 
 /// The steps for one resource with the UID `owner`.
@@ -131,7 +147,14 @@ pub fn plan(owner: &str, desired: &[Desired], existing: &[Existing<'_>], served:
         if !served(&want.kind) {
             return Step::Skip { index };
         }
-        by_name.get(&(&want.kind, &want.key)).map_or(Step::Create { index }, |have| one(owner, index, want, have))
+        if let Some(have) = by_name.get(&(&want.kind, &want.key)) {
+            return one(owner, index, want, have);
+        }
+        let is_before = |e: &&Existing<'_>| {
+            want.is_alone_among().contains(e.kind) && e.child.is_controlled_by(owner) && !wanted.contains(&(e.kind, &e.child.key))
+        };
+        let before = existing.iter().filter(is_before).map(|e| (e.kind.clone(), e.child.key.clone())).collect();
+        Step::Hold { index, before }.without(&[])
     });
     prune.chain(keep).collect()
 }

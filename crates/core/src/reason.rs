@@ -18,7 +18,7 @@ pub const CHILD_FAILED: &str = "ChildFailed";
 pub const NO_LOAD_BALANCER: &str = "WaitingForLoadBalancer";
 /// An object of a name that we want belongs to somebody else.
 pub const NOT_OWNED: &str = "NotOwned";
-/// An older object of that name is still being deleted.
+/// An older object of that name, or one in whose place another is to be made, is still being deleted.
 pub const TERMINATING: &str = "Terminating";
 /// The API server did not take a child.
 pub const APPLY_FAILED: &str = "ApplyFailed";
@@ -57,7 +57,7 @@ pub const ALL: [(&str, &str); 13] = [
     (CHILD_FAILED, "the controller of an object that was made says that it is stalled"),
     (NO_LOAD_BALANCER, "a Service waits for an address"),
     (NOT_OWNED, "an object of a name that is needed belongs to somebody else; it is left alone"),
-    (TERMINATING, "an older object of that name is still being deleted"),
+    (TERMINATING, "an older object of that name, or one in whose place another is to be made, is still being deleted"),
     (APPLY_FAILED, "the API server did not take an object"),
     (DELETE_FAILED, "the API server did not let an object go that is no longer wanted"),
     (INTERNAL, "the operator itself failed; it tries again"),

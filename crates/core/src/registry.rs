@@ -411,6 +411,16 @@ fn needed(children: &[Desired], owns: &[OwnedKind], asked: &[Lookup]) -> Vec<Loo
     owns.iter().filter(is_wanted).map(lookup).filter(|lookup| !asked.contains(lookup)).collect()
 }
 
+/// Whoever waits until an object is gone has to hear of that.
+fn check_groups(children: &[Desired], owns: &[OwnedKind]) -> Result<(), ChildError> {
+    for child in children {
+        if let Some(kind) = child.is_alone_among().iter().find(|kind| !owns.iter().any(|owned| owned.info == **kind)) {
+            return Err(ChildError::AloneAmong(format!("{} {}", child.kind, child.key).into(), kind.resource()));
+        }
+    }
+    Ok(())
+}
+
 impl<O: Operator> Controller for Erased<O> {
     fn name(&self) -> &'static str {
         O::NAME
@@ -475,6 +485,7 @@ impl<O: Operator> Controller for Erased<O> {
         if retire.is_some() && !O::RETIRES {
             return Err(ChildError::Retires);
         }
+        check_groups(children.as_deref().unwrap_or_default(), &self.owns())?;
         lookups.extend(needed(children.as_deref().unwrap_or_default(), &self.owns(), &lookups));
         Ok(Built { children, lookups, moments, facts, retire })
     }

@@ -113,6 +113,25 @@ fn an_invalid_resource_still_records_what_was_looked_up_before() {
 }
 
 #[test]
+fn an_object_that_there_is_one_of_at_a_time_is_returned_alone_and_of_kinds_that_are_owned() {
+    let mut children = Children::<(ConfigMap, Optional<Route>)>::new().with(config(Some("a"), None));
+    children.add_alone_among::<(ConfigMap, Route), _, _>(Route::new("web", RouteSpec::default()));
+    let beside = STAMP.all(&owner(), children.into_vec().unwrap()).unwrap_err();
+    assert!(
+        matches!(&beside, ChildError::NotAlone(one, other) if **one == *"Route ns/web" && **other == *"ConfigMap ns/a"),
+        "{beside}"
+    );
+
+    let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
+        "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": "alone" } });
+    let registry = Registry::new("test-manager").with(Pages);
+    let controller = &registry.controllers()[0];
+    let page = controller.decode(page.to_string().as_bytes()).unwrap();
+    let strange = controller.build("test-manager", &*page, &Fixed::empty()).unwrap_err();
+    assert!(matches!(&strange, ChildError::AloneAmong(_, kind) if kind == "namespaces"), "{strange}");
+}
+
+#[test]
 fn a_registry_that_cannot_work_says_why() {
     assert_eq!(Registry::new("Not A Label").check(), Err(RegistryError::Name("Not A Label")));
     assert_eq!(Registry::new("m").with(Pages).with(Pages).check(), Err(RegistryError::SameName("pages")));

@@ -3,13 +3,15 @@
 
 mod support;
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kubewright_core::desired::Desired;
 use kubewright_core::hash::DesiredHash;
 use kubewright_core::observed::{ControllerRef, Covered, Entry, Holder, ObservedChild};
 use kubewright_core::plan::{Existing, Step, Why, plan};
-use kubewright_core::{KindInfo, ObjectKey, labels};
+use kubewright_core::{Children, KindInfo, ObjectKey, labels};
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
-use support::{UID, applied, desired, entry};
+use support::{STAMP, UID, applied, desired, entry, owner};
 
 fn steps(names: &[&str], existing: &[ObservedChild]) -> Vec<Step> {
     let kind = desired(&["x"])[0].kind.clone();
@@ -112,6 +114,54 @@ fn a_kind_that_is_not_served_is_skipped() {
     assert_eq!(plan(UID, &desired(&["a"]), &[], |_| false), [Step::Skip { index: 0 }]);
 }
 
+/// A ConfigMap of this name, of which there is one at a time, whatever it is named.
+fn alone(name: &str) -> Vec<Desired> {
+    let mut config = ConfigMap::default();
+    config.metadata.name = Some(name.to_owned());
+    let children = Children::<(ConfigMap,)>::new().with_alone_among::<(ConfigMap,), _, _>(config);
+    STAMP.all(&owner(), children.into_vec().unwrap()).unwrap()
+}
+
+fn steps_alone(name: &str, existing: &[ObservedChild]) -> Vec<Step> {
+    let want = alone(name);
+    let existing: Vec<_> = existing.iter().map(|child| Existing { kind: &want[0].kind, child }).collect();
+    plan(UID, &want, &existing, |_| true)
+}
+
+#[test]
+fn what_there_is_one_of_at_a_time_is_made_when_the_one_before_it_is_gone_and_not_only_asked_to_go() {
+    let (kind, old) = (alone("x")[0].kind.clone(), ObjectKey::new("ns", "old"));
+    let hold = Step::Hold { index: 0, before: vec![(kind.clone(), old.clone())] };
+    let planned = steps_alone("new", &[have("old")]);
+    assert!(matches!(&planned[0], Step::Delete { key, .. } if *key == old), "{planned:?}");
+    assert_eq!(planned[1..], *std::slice::from_ref(&hold));
+    let mut leaving = have("old");
+    leaving.deleting = true;
+    assert_eq!(steps_alone("new", &[leaving.clone()]), std::slice::from_ref(&hold));
+    assert_eq!(steps_alone("new", &[]), [Step::Create { index: 0 }]);
+
+    let other = ObjectKey::new("ns", "other");
+    assert_eq!(hold.clone().without(&[(&kind, &other)]), hold);
+    assert_eq!(hold.clone().without(&[(&kind, &old)]), Step::Create { index: 0 }, "known to be gone in the same run");
+    assert!(!hold.writes());
+    assert_eq!(steps(&["new"], &[leaving]), [Step::Create { index: 0 }], "others need not wait");
+}
+
+#[test]
+fn what_there_is_one_of_at_a_time_waits_for_nothing_of_others_and_stays_where_it_is_there() {
+    let mut foreign = have("old");
+    foreign.controller = None;
+    assert_eq!(steps_alone("new", &[foreign]), [Step::Create { index: 0 }]);
+    let new = applied(&alone("new")[0]);
+    let planned = steps_alone("new", &[have("old"), new]);
+    assert!(matches!(planned[..], [Step::Delete { .. }, Step::Keep { index: 0, .. }]), "{planned:?}");
+    let page = KindInfo::of::<support::Page>();
+    let of_another_kind = have("old");
+    let existing = [Existing { kind: &page, child: &of_another_kind }];
+    let planned = plan(UID, &alone("new"), &existing, |_| true);
+    assert!(matches!(planned[..], [Step::Delete { .. }, Step::Create { index: 0 }]), "not of its group: {planned:?}");
+}
+
 /// What may be known of an object in the cluster.
 #[derive(Clone, Debug)]
 struct Known {
@@ -171,7 +221,7 @@ proptest! {
 
         let about: Vec<usize> = planned.iter().filter_map(|s| match s {
             Step::Create { index } | Step::Apply { index, .. } | Step::Keep { index, .. } | Step::Refuse { index, .. }
-            | Step::Wait { index } | Step::Skip { index } => Some(*index),
+            | Step::Wait { index } | Step::Hold { index, .. } | Step::Skip { index } => Some(*index),
             Step::Delete { .. } => None,
         }).collect();
         prop_assert_eq!(about, (0..wanted.len()).collect::<Vec<_>>(), "one step for each wish, in order");
@@ -189,6 +239,24 @@ proptest! {
         let last_delete = planned.iter().rposition(|s| matches!(s, Step::Delete { .. }));
         let first_other = planned.iter().position(|s| !matches!(s, Step::Delete { .. }));
         prop_assert!(last_delete.is_none() || first_other.is_none() || last_delete < first_other, "deletes come first");
+    }
+
+    #[test]
+    fn what_there_is_one_of_at_a_time_is_never_made_beside_another_and_made_when_that_is_gone(
+        cluster in proptest::collection::vec(known(), 0..6),
+    ) {
+        let mut cluster: Vec<ObservedChild> = cluster.iter().map(object).collect();
+        cluster.sort_by(|a, b| a.key.cmp(&b.key));
+        cluster.dedup_by(|a, b| a.key == b.key);
+        cluster.retain(|c| *c.key.name != *"a");
+        let ours = cluster.iter().filter(|c| c.is_controlled_by(UID)).count();
+        let planned = steps_alone("a", &cluster);
+        let last = planned.last().unwrap();
+        prop_assert_eq!(matches!(last, Step::Create { .. }), ours == 0, "{:?}", planned);
+        let held = matches!(last, Step::Hold { before, .. } if before.len() == ours);
+        prop_assert!(held || ours == 0, "{:?}", planned);
+        cluster.retain(|c| !c.is_controlled_by(UID));
+        prop_assert_eq!(steps_alone("a", &cluster), [Step::Create { index: 0 }]);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use jiff::fmt::rfc2822::DateTimeParser;
 use kube::client::Body;
+use kube::core::PartialObjectMeta;
 use kubewright_core::desired::Desired;
 use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 use serde_json::json;
@@ -154,14 +155,16 @@ impl Api {
         self.send(verb, format!("{path}?{query}"), METADATA, Some((APPLY, body))).await
     }
 
-    /// Deletes exactly this version of exactly this object; what it owns goes in the background.
-    pub(crate) async fn delete(&self, kind: &KindInfo, key: &ObjectKey, uid: &str, version: u64) -> Result<(), ApiError> {
+    /// Deletes exactly this version of exactly this object; what it owns goes in the background. Whether it is gone: a finalizer keeps it
+    /// until somebody takes that away, and then the event of its deletion tells.
+    pub(crate) async fn delete(&self, kind: &KindInfo, key: &ObjectKey, uid: &str, version: u64) -> Result<bool, ApiError> {
         let options = json!({
             "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
             "preconditions": { "uid": uid, "resourceVersion": version.to_string() },
         });
         let body = Some((JSON, options.to_string()));
-        self.send(Verb::Delete, object_path(kind, key, ""), METADATA, body).await.map(|_| ())
+        let answer = self.send(Verb::Delete, object_path(kind, key, ""), METADATA, body).await?;
+        Ok(is_gone(&answer))
     }
 
     /// Creates an object; used for Events alone, everything else is applied.
@@ -212,6 +215,13 @@ impl Api {
         }
         Err(ApiError::Status(Box::new(failure)))
     }
+}
+
+/// Whether what was to be deleted is gone by this answer: a Status, or the object as it was. One that stays has the time since when it is
+/// being deleted.
+fn is_gone(answer: &[u8]) -> bool {
+    let answered: Result<PartialObjectMeta, _> = serde_json::from_slice(answer);
+    answered.is_ok_and(|answered| answered.metadata.deletion_timestamp.is_none())
 }
 
 /// What a request is for, as a metric label.

@@ -57,13 +57,31 @@ impl fmt::Display for Left {
     }
 }
 
+/// What became of an object that is no longer wanted.
+enum Pruned {
+    /// It is not there any more.
+    Gone,
+    /// It goes when its finalizers are taken away; its event will tell.
+    Going,
+    /// It could not be deleted.
+    Left(Left),
+}
+
 impl Run<'_> {
     /// Deletes first, then all other steps side by side. `None` when the namespace is being deleted.
     pub(crate) async fn execute(&self, steps: Vec<Step>, desired: &[Desired]) -> Option<Applied> {
         let (deletes, others): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|s| matches!(s, Step::Delete { .. }));
-        let left = join_all(deletes.iter().map(|step| self.prune(step))).await.into_iter().flatten().collect();
+        let pruned = join_all(deletes.iter().map(|step| self.prune(step))).await;
+        let (mut gone, mut left) = (Vec::new(), Vec::new());
+        for (step, pruned) in deletes.iter().zip(pruned) {
+            match (pruned, step) {
+                (Pruned::Gone, Step::Delete { kind, key, .. }) => gone.push((kind, key)),
+                (Pruned::Left(it), _) => left.push(it),
+                _ => {}
+            }
+        }
         // One step for each desired child, in their order.
-        let outcomes = join_all(others.into_iter().zip(desired).map(|(step, want)| self.one(step, want))).await;
+        let outcomes = join_all(others.into_iter().zip(desired).map(|(step, want)| self.one(step.without(&gone), want))).await;
         Some(Applied { outcomes: outcomes.into_iter().collect::<Option<_>>()?, left })
     }
 
@@ -87,6 +105,8 @@ impl Run<'_> {
                 }
                 Step::Refuse { holder, .. } => return Some(Outcome::Refused(holder.clone())),
                 Step::Wait { .. } => return Some(Outcome::Terminating),
+                // The event of the deletion brings the resource back.
+                Step::Hold { before, .. } => return Some(Outcome::Held(names(before).into())),
                 Step::Skip { .. } => return Some(Outcome::NotServed),
                 Step::Keep { .. } | Step::Delete { .. } => return Some(Outcome::InSync),
             };
@@ -112,6 +132,10 @@ impl Run<'_> {
                 // No watch shows this one (it lost our label), so no event will tell when it is gone: look again later.
                 Ok(Some(found)) if self.is_about_to_go(&found) => {
                     return Some(transient("an older one is still being deleted"));
+                }
+                // Whether others of its group are there was not looked at: next time.
+                Ok(None) if !want.is_alone_among().is_empty() && !matches!(step, Step::Create { .. }) => {
+                    return Some(transient("it was deleted by somebody; it is made again"));
                 }
                 Ok(found) => (step, watched) = (self.plan_again(want, found.as_ref()), false),
                 Err(error) => return Some(self.outcome_of(&error)),
@@ -215,20 +239,20 @@ impl Run<'_> {
         steps.into_iter().find(|s| !matches!(s, Step::Delete { .. })).unwrap_or(Step::Keep { index: 0, learned: false })
     }
 
-    /// Deletes what is no longer wanted; gives what went wrong.
-    async fn prune(&self, step: &Step) -> Option<Left> {
-        let Step::Delete { kind, key, uid, resource_version } = step else { return None };
-        let left = |class, message| Some(Left { name: format!("{kind} {}", key.name), class, message });
+    /// Deletes what is no longer wanted.
+    async fn prune(&self, step: &Step) -> Pruned {
+        let Step::Delete { kind, key, uid, resource_version } = step else { return Pruned::Going };
+        let left = |class, message| Pruned::Left(Left { name: format!("{kind} {}", key.name), class, message });
         if !self.engine.pace.allows(kind, key) {
             return left(Class::Transient, DELETED_TOO_OFTEN.to_owned());
         }
         tracing::info!(controller = self.running.name, resource = %self.key.key, child = %format!("{kind} {key}"), "deleting");
         match self.engine.api.delete(kind, key, uid, *resource_version).await {
-            Ok(()) => {
+            Ok(is_gone) => {
                 self.engine.metrics.wrote(self.running.name, &kind.kind, "delete");
-                None
+                if is_gone { Pruned::Gone } else { Pruned::Going }
             }
-            Err(error) if error.is_not_found() => None,
+            Err(error) if error.is_not_found() => Pruned::Gone,
             Err(error) => {
                 self.heed(&error);
                 left(if error.is_identity_conflict() { Class::Transient } else { error.class() }, error.to_string())
@@ -245,6 +269,11 @@ fn transient(message: &str) -> Outcome {
 fn managers(json: &[u8]) -> Result<Vec<ManagedFieldsEntry>, ApiError> {
     let object: PartialObjectMeta = serde_json::from_slice(json).map_err(DecodeError::from)?;
     Ok(object.metadata.managed_fields.unwrap_or_default())
+}
+
+/// `Ingress web and Mapping web`.
+fn names(objects: &[(KindInfo, ObjectKey)]) -> String {
+    objects.iter().map(|(kind, key)| format!("{kind} {}", key.name)).collect::<Vec<_>>().join(" and ")
 }
 
 fn describe(want: &Desired) -> String {

@@ -249,7 +249,7 @@ fn end_of(applied: &Applied) -> End {
     let class = |outcome: &Outcome| match outcome {
         Outcome::Failed { class, .. } => Some(*class),
         Outcome::Refused(_) => Some(Class::Refused),
-        Outcome::InSync | Outcome::Terminating | Outcome::NotServed => None,
+        Outcome::InSync | Outcome::Terminating | Outcome::Held(_) | Outcome::NotServed => None,
     };
     let classes = applied.outcomes.iter().filter_map(class).chain(applied.left.iter().map(|left| left.class));
     // One that another try soon can help goes first.

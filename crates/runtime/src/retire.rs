@@ -128,7 +128,7 @@ impl Run<'_> {
             (Some(_), None) => return self.left(Class::Transient, "the API server does not say what time it is".to_owned()),
         }
         match self.engine.api.delete(kind, key, &self.owner.uid, self.parent.version).await {
-            Ok(()) => {
+            Ok(_) => {
                 let Retire { reason, message } = retire;
                 tracing::info!(controller = self.running.name, resource = %key, reason, message, "deleted: it has had its time");
                 self.engine.metrics.wrote(self.running.name, &kind.kind, "delete");

@@ -192,6 +192,30 @@ impl Operator for Pages {
     }
 }
 
+/// The same, and it is the only one at any time, however it is named.
+pub(crate) struct Singles;
+
+impl Operator for Singles {
+    const NAME: &'static str = "singles";
+    type Resource = Page;
+    type Owns = (ConfigMap,);
+    type Reads = ();
+
+    fn build(&self, page: &Page, _: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+        let mut config = ConfigMap::default();
+        config.metadata.name.clone_from(&page.metadata.name);
+        Ok(Children::new().with_alone_among::<(ConfigMap,), _, _>(config))
+    }
+
+    fn status(&self, _: &Page, _: &Observed<'_, Self::Owns>) -> PageStatus {
+        PageStatus::default()
+    }
+
+    fn samples() -> Vec<Sample<Page>> {
+        Vec::new()
+    }
+}
+
 /// Makes one ConfigMap in each of two namespaces for each Site.
 pub(crate) struct Sites;
 

@@ -145,6 +145,8 @@ pub enum Outcome {
     Refused(Holder),
     /// The old one is still being deleted; it is made again when that has ended.
     Terminating,
+    /// It is the only one of its group, and this one of that, no longer wanted, is still there; it is made when that is gone.
+    Held(Box<str>),
     /// Its kind is [`Optional`](crate::Optional) and its API is not served in this cluster.
     NotServed,
     /// The API server did not take it.

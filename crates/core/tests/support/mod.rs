@@ -63,6 +63,9 @@ impl Operator for Pages {
         if page.spec.text == "routed" {
             children.add(Route::new("page", RouteSpec { headers: HashMap::new(), rules: json!({}) }));
         }
+        if page.spec.text == "alone" {
+            children.add_alone_among::<(Optional<Route>, Namespace), _, _>(Route::new("page", RouteSpec::default()));
+        }
         Ok(children)
     }
 

@@ -17,6 +17,9 @@ pub(super) const NAME: &str = "preview";
 /// The kinds that a preview owns.
 pub(super) type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>, NetworkPolicy);
 
+/// The kinds of its route, of which it has one at a time: two of one host would both get its traffic.
+pub(super) type Routes = (Optional<HTTPRoute>, Ingress, Optional<Mapping>);
+
 /// What a preview is decided from beside its spec.
 pub(super) type Reads = (
     Metadata<Namespace>,

@@ -13,7 +13,7 @@ use crate::cache::parents::Parent;
 use crate::engine::Engine;
 use crate::queue::WorkKey;
 use crate::reconcile::{End, reconcile};
-use crate::testing::{self, Answer, Pages, Sites, child, known, observed, resource};
+use crate::testing::{self, Answer, Pages, Singles, Sites, child, known, observed, resource};
 
 /// What was asked for: methods and paths.
 type Asked = Arc<Mutex<Vec<String>>>;
@@ -69,7 +69,7 @@ async fn a_resource_of_the_whole_cluster_says_that_a_namespace_goes_and_makes_it
 }
 
 /// What an answer to a deletion comes to.
-async fn deleted(code: u16) -> Option<Left> {
+async fn deleted(code: u16) -> Pruned {
     let registry = Registry::new("test").with(Pages);
     let api = testing::api("test", move |_| std::future::ready(testing::refusal(code, "said the server", &json!([]))));
     let engine = testing::engine(&registry, api);
@@ -86,9 +86,9 @@ async fn deleted(code: u16) -> Option<Left> {
 
 #[tokio::test]
 async fn a_deletion_that_is_refused_is_told_and_its_class_says_whether_another_try_can_help() {
-    assert!(deleted(404).await.is_none(), "it is gone");
+    assert!(matches!(deleted(404).await, Pruned::Gone));
     for (code, class) in [(403, Class::Transient), (409, Class::Transient), (422, Class::Invalid), (500, Class::Transient)] {
-        let left = deleted(code).await.unwrap();
+        let Pruned::Left(left) = deleted(code).await else { panic!("{code}") };
         assert_eq!((left.class, &*left.name, &*left.message), (class, "ConfigMap old", "said the server"), "{code}");
     }
 }
@@ -226,4 +226,97 @@ async fn a_name_that_is_taken_is_told_as_such_however_often_it_is_looked_at() {
         let end = reconcile(&engine, &page()).await;
         assert_eq!(end, End::Failed(Class::Refused), "{round}: {}", told(&engine));
     }
+}
+
+/// An API server that takes everything and answers a deletion with this; tells what was asked for of children.
+fn that_deletes(
+    asked: &Asked,
+    (code, answer): (u16, Value),
+) -> impl Fn(http::Request<Body>) -> std::future::Ready<Answer> + Clone + Send + 'static {
+    let asked = Arc::clone(asked);
+    move |request| {
+        let path = request.uri().path();
+        let (mut asked, is_child) = (asked.lock().unwrap(), path.contains("/configmaps/"));
+        if is_child {
+            asked.push(format!("{} {}", request.method(), path.rsplit('/').next().unwrap()));
+        }
+        let mut body = child("web", 20 + asked.len() as u64);
+        if !is_child {
+            body["metadata"]["uid"] = "u-1".into();
+        }
+        let is_deletion = *request.method() == http::Method::DELETE;
+        std::future::ready(if is_deletion { testing::answer(code, &answer) } else { testing::answer(200, &body) })
+    }
+}
+
+/// Runs for a resource that has the object `old` and is to have `web` in its place, when the deletion is answered with this.
+async fn replaced(answer: (u16, Value)) -> (Arc<Engine>, Asked, End) {
+    let asked = Asked::default();
+    let engine = testing::engine(&Registry::new("test").with(Singles), testing::api("test", that_deletes(&asked, answer)));
+    known(&engine, &resource("Page", Some("ns"), 1));
+    observed(&engine, &child("old", 5));
+    let end = reconcile(&engine, &page()).await;
+    (engine, asked, end)
+}
+
+#[tokio::test]
+async fn what_goes_at_once_is_replaced_in_the_same_run() {
+    let as_it_was = child("old", 5);
+    for answer in [json!({ "kind": "Status", "status": "Success", "metadata": {} }), as_it_was] {
+        let (_, asked, end) = replaced((200, answer)).await;
+        assert_eq!((&*asked.lock().unwrap(), end), (&vec!["DELETE old".to_owned(), "PATCH web".to_owned()], End::Done));
+    }
+    let (_, asked, _) = replaced((404, json!({ "kind": "Status", "code": 404, "message": "gone" }))).await;
+    assert_eq!(*asked.lock().unwrap(), ["DELETE old", "PATCH web"], "it was gone already");
+}
+
+#[tokio::test]
+async fn what_a_finalizer_keeps_is_replaced_when_its_deletion_is_told_and_the_resource_says_what_it_waits_for() {
+    let mut leaving = child("old", 6);
+    leaving["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z".into();
+    let (engine, asked, end) = replaced((200, leaving.clone())).await;
+    assert_eq!((&*asked.lock().unwrap(), end), (&vec!["DELETE old".to_owned()], End::Done), "nothing is asked for until then");
+    let waits = "ConfigMap old is no longer wanted and still there; ConfigMap web is made when it is gone";
+    assert!(told(&engine).starts_with(waits), "{}", told(&engine));
+    observed(&engine, &leaving);
+    assert_eq!(reconcile(&engine, &page()).await, End::Done);
+    assert_eq!(*asked.lock().unwrap(), ["DELETE old"], "it is asked for once");
+
+    let woken = engine.running(0).children[0].forget(&ObjectKey::new("ns", "old"), 7);
+    assert_eq!(woken, ["u-1".into()], "the deletion wakes the resource");
+    assert_eq!(reconcile(&engine, &page()).await, End::Done);
+    assert_eq!(*asked.lock().unwrap(), ["DELETE old", "PATCH web"]);
+}
+
+#[tokio::test]
+async fn what_may_not_be_deleted_is_not_replaced_and_that_is_tried_again() {
+    let refused = json!({ "kind": "Status", "status": "Failure", "code": 403, "message": "not by you" });
+    let (engine, asked, end) = replaced((403, refused)).await;
+    assert_eq!((&*asked.lock().unwrap(), end), (&vec!["DELETE old".to_owned()], End::Failed(Class::Transient)));
+    assert!(told(&engine).contains("could not be deleted: not by you"), "{}", told(&engine));
+}
+
+#[tokio::test]
+async fn what_vanishes_while_it_is_written_is_not_made_again_before_it_is_known_whether_another_is_there() {
+    let asked = Asked::default();
+    let serve = {
+        let asked = Arc::clone(&asked);
+        move |request: http::Request<Body>| {
+            let is_child = request.uri().path().contains("/configmaps/");
+            let mut asked = asked.lock().unwrap();
+            if is_child {
+                asked.push(request.method().to_string());
+            }
+            std::future::ready(match *request.method() {
+                http::Method::GET => testing::refusal(404, "not found", &json!([])),
+                _ if is_child => testing::refusal(409, "another one is there, or none", &json!([])),
+                _ => testing::answer(200, &resource("Page", Some("ns"), 9)),
+            })
+        }
+    };
+    let engine = testing::engine(&Registry::new("test").with(Singles), testing::api("test", serve));
+    known(&engine, &resource("Page", Some("ns"), 1));
+    observed(&engine, &child("web", 5));
+    assert_eq!(reconcile(&engine, &page()).await, End::Failed(Class::Transient));
+    assert_eq!(*asked.lock().unwrap(), ["PATCH", "GET"], "and no second PATCH");
 }

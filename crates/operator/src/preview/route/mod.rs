@@ -17,7 +17,7 @@ use operator_api::preview::{PreviewClaim, PreviewEnvironment, ROUTE_ACCEPTED, Ro
 use super::PreviewOperator;
 use super::blueprint::Blueprint;
 use super::findings::{Findings, NoRoute};
-use super::kinds::{Owns, Reads};
+use super::kinds::{Owns, Reads, Routes};
 use super::policy::{Limit, Rules};
 use super::{claims, service};
 
@@ -106,9 +106,9 @@ fn refused(type_: RouteType, limit: &Limit<'_, &[RouteType]>) -> Findings {
 pub(super) fn add_to(children: Children<Owns>, of: &Blueprint<'_>) -> Result<Children<Owns>, Invalid> {
     Ok(match of.findings.route_type {
         _ if of.route_sleeps() => children,
-        RouteType::HttpRoute => children.with(http_route::http_route(of)?),
-        RouteType::Ingress => children.with(ingress::ingress(of)),
-        RouteType::Mapping => children.with(mapping::mapping(of)),
+        RouteType::HttpRoute => children.with_alone_among::<Routes, _, _>(http_route::http_route(of)?),
+        RouteType::Ingress => children.with_alone_among::<Routes, _, _>(ingress::ingress(of)),
+        RouteType::Mapping => children.with_alone_among::<Routes, _, _>(mapping::mapping(of)),
         RouteType::None => children,
     })
 }
@@ -135,6 +135,13 @@ pub(super) fn verdict(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Verd
     match child {
         Some(child) if *child.outcome == Outcome::NotServed => not_served(of.findings.route_type, &inside),
         Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => says(of, child),
+        Some(ChildState { outcome: Outcome::Held(before), .. }) => Verdict::refused(
+            "RouteNotInPlace",
+            format!(
+                "{} {} is made when {before} is gone: it is being deleted, and has a finalizer perhaps",
+                of.findings.route_type, of.name
+            ),
+        ),
         _ => Verdict::refused("RouteNotInPlace", format!("{} {} is not in place; see Ready", of.findings.route_type, of.name)),
     }
 }
