@@ -1,4 +1,4 @@
-//! A preview has one route at a time, whatever becomes of its type: every object of every kind of route is watched, and the revisions at
+//! A preview has one route at a time, whatever becomes of its type, and a host at most one where its holder goes in the foreground: every object of every kind of route is watched, and the revisions at
 //! which each came and went, which the API server counts for all kinds alike, tell whether two were there at once. On a real control plane
 //! of its own: definitions are cluster-wide.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, WatchEvent, WatchParams};
+use kube::api::{Api, DeleteParams, ListParams, WatchEvent, WatchParams};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::PreviewEnvironment;
@@ -30,7 +30,7 @@ struct Span {
     uid: String,
 }
 
-/// All routes that there were since it began to look.
+/// All routes that there were when it began to look, and since.
 #[derive(Clone, Default)]
 struct Witness(Arc<Mutex<Vec<Span>>>);
 
@@ -39,10 +39,12 @@ impl Witness {
     async fn watches<K: Namespaced>(&self, sandbox: &Sandbox) {
         let api: Api<K> = sandbox.api();
         let list = api.list(&ListParams::default()).await.unwrap();
-        assert!(list.items.is_empty(), "it has to see every one of them come");
-        let version = list.metadata.resource_version.unwrap();
+        let version = list.metadata.resource_version.clone().unwrap();
         let events = api.watch(&WatchParams::default(), &version).await.unwrap().boxed();
         let (spans, kind) = (Arc::clone(&self.0), K::kind(&()).into_owned());
+        for there in list {
+            note(&spans, &kind, WatchEvent::Added(there));
+        }
         tokio::spawn(events.try_for_each(move |event| {
             note(&spans, &kind, event);
             std::future::ready(Ok(()))
@@ -168,4 +170,49 @@ async fn a_route_of_another_type_is_made_when_the_old_one_is_gone_whatever_keeps
     sandbox.merge::<Ingress>("web", json!({ "metadata": { "finalizers": null } })).await;
     routed(&sandbox, "Mapping").await;
     assert_eq!(witness.one_at_a_time(8).await.last().map(String::as_str), Some("Mapping"));
+}
+
+/// A preview with an Ingress for the host of both.
+fn claims(sandbox: &Sandbox, name: &str) -> PreviewEnvironment {
+    let host = format!("{}.example.com", sandbox.namespace());
+    preview(name).with_host(&host).with(json!({ "route": { "type": "Ingress" } }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_is_handed_over_when_a_holder_that_is_deleted_in_the_foreground_has_no_route_any_more() {
+    let sandbox = Sandbox::new("handed-over").await;
+    let _operator = sandbox.operate().await;
+    sandbox.create(&claims(&sandbox, "first")).await;
+    sandbox.until("first", "is there", |_: &Ingress| true).await;
+    sandbox.merge::<Ingress>("first", json!({ "metadata": { "finalizers": ["example.com/hold"] } })).await;
+    // Of two of one second the lower UID is first.
+    eventually(SOON, "a later second has begun", async || {
+        sandbox.try_create(&claims(&sandbox, "second")).await.unwrap();
+        let made = async |name: &str| sandbox.get::<PreviewEnvironment>(name).await.creation_timestamp().unwrap();
+        if made("second").await > made("first").await {
+            return Ok(());
+        }
+        sandbox.delete::<PreviewEnvironment>("second").await;
+        sandbox.gone::<PreviewEnvironment>("second").await;
+        Err("it is still the same".to_owned())
+    })
+    .await;
+    let waits = |web: &PreviewEnvironment| condition(web, "Ready").says() == ("False", "HostConflict");
+    sandbox.until("second", "waits for the first", waits).await;
+
+    sandbox.delete_with::<PreviewEnvironment>("first", &DeleteParams::foreground()).await;
+    let goes = |route: &Ingress| route.metadata.deletion_timestamp.is_some();
+    sandbox.until("first", "is to be deleted, and kept", goes).await;
+    throughout(QUIET, "the second has no route", async || match sandbox.find::<Ingress>("second").await {
+        None => Ok(()),
+        Some(route) => Err(seen(&route)),
+    })
+    .await;
+    sandbox.until("second", "waits still", waits).await;
+
+    let witness = Witness::default();
+    witness.watches::<Ingress>(&sandbox).await;
+    sandbox.merge::<Ingress>("first", json!({ "metadata": { "finalizers": null } })).await;
+    sandbox.until("second", "is there", |_: &Ingress| true).await;
+    assert_eq!(witness.one_at_a_time(2).await, ["Ingress", "Ingress"]);
 }
