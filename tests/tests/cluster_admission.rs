@@ -119,6 +119,8 @@ async fn previews_that_cannot_work_are_refused_with_what_to_write_instead() {
             ("web", with_host("a.example.com/path"), "write the host name alone"),
             ("web", with_host("a.example.com:80"), "write the host name alone"),
             ("web", with_host("*.example.com"), "without a *"),
+            ("web", with_host("*"), "without a *"),
+            ("web", with_host("b\u{fc}cher.example.com"), "xn--bcher-kva.example.com for b\u{fc}cher.example.com"),
             ("web", with_host("A.example.com"), "write it in lower case and without a dot at the end: a.example.com"),
             ("web", with_host("a.example.com."), "write it in lower case and without a dot at the end: a.example.com"),
             ("web", with_host("preview"), "write the full host name with its domain"),

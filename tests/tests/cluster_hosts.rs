@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
-use tests::cluster::{Sandbox, condition, seen};
+use tests::cluster::{SOON, Sandbox, condition, eventually, seen};
 use tests::fixtures::{Preview, preview};
 
 /// Claims at a time.
@@ -102,6 +103,118 @@ async fn what_was_claimed_before_the_operator_runs_is_decided_alike_and_who_come
     holds(&sandbox, &order[0]).await;
     waits(&sandbox, &order[1], &name(&sandbox, &order[0])).await;
     operator.at_rest().await;
+}
+
+/// How two who claim one host were made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    /// In one second, and the one that was made first has the lower UID.
+    FirstIsLower,
+    /// In one second, and the one that was made later has the lower UID.
+    LaterIsLower,
+    /// In different seconds, and the one that was made later has the lower UID.
+    Apart,
+}
+
+impl Made {
+    fn is_so(self, first: &PreviewEnvironment, later: &PreviewEnvironment) -> bool {
+        let ((first, one), (later, other)) = (rank(first), rank(later));
+        match self {
+            Self::FirstIsLower => first == later && one < other,
+            Self::LaterIsLower => first == later && other < one,
+            Self::Apart => first < later && other < one,
+        }
+    }
+}
+
+/// A claim in each, of one host, that were made like this. The API server gives times and UIDs, so it is tried until they are.
+async fn made(made: Made, first: &Sandbox, later: &Sandbox, name: &str) -> [PreviewEnvironment; 2] {
+    let claim = claim(name, &format!("{name}.{}.example.com", first.namespace()));
+    let mut one: Option<PreviewEnvironment> = None;
+    eventually(SOON, format!("two are made {made:?}"), async || {
+        let mine = match one.take() {
+            Some(mine) => mine,
+            None => first.create(&claim).await,
+        };
+        let other = later.create(&claim).await;
+        if made.is_so(&mine, &other) {
+            return Ok([mine, other]);
+        }
+        later.delete::<PreviewEnvironment>(name).await;
+        if made == Made::Apart {
+            one = Some(mine);
+        } else {
+            first.delete::<PreviewEnvironment>(name).await;
+        }
+        Err("the API server made them otherwise".to_owned())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_older_has_the_host_whichever_is_seen_first() {
+    let (one, two) = (Sandbox::new("hosts-first").await, Sandbox::new("hosts-later").await);
+    for (seen_first, round) in [(&one, "a"), (&two, "b")] {
+        let mut pairs = Vec::new();
+        for (number, how) in [Made::FirstIsLower, Made::LaterIsLower, Made::Apart].into_iter().enumerate() {
+            let name = format!("web-{round}-{number}");
+            let [first, later] = made(how, &one, &two, &name).await;
+            assert_eq!(rank(&first) < rank(&later), how != Made::LaterIsLower);
+            pairs.push((name, if rank(&first) < rank(&later) { (&one, &two) } else { (&two, &one) }));
+        }
+        // Whoever is alone has its host and a route for it, by an operator that knows nothing of the other one.
+        let alone = seen_first.operate().await;
+        for (name, _) in &pairs {
+            holds(seen_first, name).await;
+        }
+        alone.stop().await.unwrap();
+        let both = one.operate_with(&[&two]).await;
+        for (own, (holder, other)) in &pairs {
+            holds(holder, own).await;
+            waits(other, own, &name(holder, own)).await;
+        }
+        both.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_edited_into_something_that_is_refused_runs_nothing_and_its_host_is_free() {
+    let strict = [("pod-security.kubernetes.io/enforce", "restricted")];
+    let (one, two) = (Sandbox::with_labels("hosts-refused", &strict).await, Sandbox::new("hosts-heir").await);
+    let operator = one.operate_with(&[&two]).await;
+    let host = format!("{}.example.com", one.namespace());
+    one.create(&claim("web", &host)).await;
+    holds(&one, "web").await;
+    // Were both made in one second, the heir might come first.
+    let heir = two.create(&claim("web", &host)).await;
+    let web: PreviewEnvironment = one.get("web").await;
+    let (holder, other) = if rank(&web) < rank(&heir) { (&one, &two) } else { (&two, &one) };
+    holds(holder, "web").await;
+    waits(other, "web", &name(holder, "web")).await;
+
+    let user = |id: Value| json!({ "spec": { "podSecurity": { "runAsUser": id } } });
+    one.merge::<PreviewEnvironment>("web", user(json!(0))).await;
+    one.not_ready::<PreviewEnvironment>("web", "PodSecurityNotAllowed").await;
+    one.gone::<Ingress>("web").await;
+    one.gone::<Deployment>("web").await;
+    one.gone::<Service>("web").await;
+    holds(&two, "web").await;
+    operator.at_rest().await;
+    one.not_ready::<PreviewEnvironment>("web", "PodSecurityNotAllowed").await;
+
+    one.merge::<PreviewEnvironment>("web", user(json!(1000))).await;
+    holds(holder, "web").await;
+    waits(other, "web", &name(holder, "web")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_internationalised_host_is_taken_in_its_ascii_form_and_routed_as_it_is() {
+    let sandbox = Sandbox::new("hosts-idn").await;
+    let _operator = sandbox.operate().await;
+    let host = format!("xn--bcher-kva.{}.example.com", sandbox.namespace());
+    sandbox.create(&claim("web", &host)).await;
+    let ingress = sandbox.until("web", "is there", |_: &Ingress| true).await;
+    assert_eq!(ingress.spec.unwrap().rules.unwrap()[0].host.as_deref(), Some(&*host));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -112,6 +112,35 @@ async fn a_policy_that_is_tightened_under_many_takes_the_first_and_wakes_nobody_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edit_of_one_preview_wakes_no_other_one_that_is_counted_with_it() {
+    const COUNTED: u32 = 20;
+    let sandbox = Sandbox::new("policy-edits").await;
+    let operator = sandbox.operate().await;
+    for number in 0..COUNTED {
+        sandbox.create(&preview(&format!("p-{number}")).with(json!({ "replicas": 0, "route": { "type": "None" } }))).await;
+    }
+    let policy = Policy::set(&sandbox, json!({ "limits": { "previews": 10 } })).await;
+    taken(&sandbox, 10).await;
+    let before = operator.at_rest().await.reconciles("preview");
+    for edit in [
+        json!({ "spec": { "image": "example.com/app:pr-2" } }),
+        json!({ "metadata": { "labels": { "a": "b" }, "annotations": { "a": "b" } } }),
+        json!({ "spec": { "source": { "branch": "main" } } }),
+    ] {
+        sandbox.merge::<PreviewEnvironment>("p-0", edit).await;
+        operator.at_rest().await;
+    }
+    let after = operator.at_rest().await.reconciles("preview");
+    assert!(
+        (2..u64::from(COUNTED)).contains(&(after - before)),
+        "one preview is concerned, and {} runs were made",
+        after - before
+    );
+    policy.remove().await;
+    taken(&sandbox, COUNTED as usize).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_policy_asks_for_is_done_and_undone_with_it() {
     let sandbox = Sandbox::new("policy-one").await;
     let _operator = sandbox.operate().await;

@@ -206,6 +206,8 @@ async fn an_http_route_without_a_gateway_waits_for_an_edit_and_one_without_its_a
     sandbox.create(&preview("web").with(json!({ "route": { "type": "HTTPRoute" } }))).await;
     let web: PreviewEnvironment = sandbox.not_ready("web", "GatewayMissing").await;
     assert!(condition(&web, "Stalled").message.contains("write spec.route.parentRefs"), "{}", seen(&web));
+    assert_eq!(condition(&web, "RouteAccepted").says(), ("False", "GatewayMissing"));
+    sandbox.until("web", "is there without a route", |_: &Deployment| true).await;
     let named = json!({ "spec": { "route": { "parentRefs": [{ "name": "public", "namespace": "gateways" }] } } });
     sandbox.merge::<PreviewEnvironment>("web", named).await;
     let web: PreviewEnvironment = sandbox.ready("web").await;

@@ -33,7 +33,13 @@ fn complaints(mut preview: Value) -> Vec<String> {
     let resource = controller.decode(preview.to_string().as_bytes()).unwrap();
     let world = Fixed::empty().with(restricted_namespace("previews"));
     let built = controller.build(operator::NAME, &*resource, &world).unwrap();
-    built.children.err().map(|invalid| invalid.to_string()).into_iter().collect()
+    let children = match built.children {
+        Ok(children) => children,
+        Err(invalid) => return vec![invalid.to_string()],
+    };
+    let type_ = preview["spec"]["route"]["type"].as_str().filter(|type_| *type_ != "None");
+    let missing = type_.filter(|type_| !children.iter().any(|child| child.kind.kind == **type_));
+    missing.map(|type_| format!("there is no {type_}: is a Gateway named?")).into_iter().collect()
 }
 
 #[test]

@@ -169,6 +169,11 @@ fn previews() -> Vec<(String, Value)> {
     };
     let guarded = || (guarded(), namespace("guarded").labelled("guarded", "yes"));
     let with_policy = |world: Fixed| world.with(guarded().0).with(guarded().1);
+    let none = || -> PreviewPolicy {
+        let spec = json!({ "namespaceSelector": { "matchLabels": { "full": "yes" } }, "limits": { "previews": 0 } });
+        PreviewPolicy::new("none", serde_json::from_value(spec).expect("a policy"))
+    };
+    let with_policy = move |world: Fixed| with_policy(world).with(none()).with(namespace("full").labelled("full", "yes"));
     let world = || with_policy(with_ambassador()).with(restricted_namespace("locked")).with(namespace("open"));
     let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &world());
     vec![
@@ -213,7 +218,8 @@ fn previews() -> Vec<(String, Value)> {
         case("with_a_network_policy", preview("pr-17").in_namespace("guarded").with(json!({ "port": 3000 }))),
         case("behind_a_mapping_with_a_path", routed(json!({ "type": "Mapping", "path": "/app" }))),
         case("without_a_route", routed(json!({ "type": "None" }))),
-        case("invalid_http_route_without_a_gateway", routed(json!({ "type": "HTTPRoute" }))),
+        case("behind_no_gateway", routed(json!({ "type": "HTTPRoute" }))),
+        case("held_by_a_policy", preview("pr-17").in_namespace("full").with(json!({ "replicas": 3 }))),
         case("suspended", preview("pr-17").with(json!({ "suspend": true, "replicas": 3 }))),
         case(
             "suspended_without_a_route",

@@ -11,10 +11,10 @@ use kubewright::core::desired::Desired;
 use kubewright::core::kind::Kinds;
 use kubewright::core::observed::{ChildState, ObservedChild, Outcome, decode};
 use kubewright::core::view::Fixed;
-use kubewright::{Children, Condition, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, StatusOf, View};
+use kubewright::{Children, Condition, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Part, StatusOf, View};
 use operator_api::ambassador::Mapping;
 use operator_api::echo::EchoService;
-use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec, RouteType};
+use operator_api::preview::{PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewPlace, RouteType};
 
 use crate::echo::Blueprint;
 use crate::preview::{Findings, PreviewOperator};
@@ -58,6 +58,11 @@ pub(crate) fn blueprint_of(preview: &PreviewEnvironment) -> crate::preview::Blue
 /// A cluster in which Ambassador is what serves routes, and nothing else is of importance.
 pub(crate) fn with_ambassador() -> Fixed {
     Fixed::empty().serving::<Mapping>()
+}
+
+/// The same cluster with this preview in it, as other previews see it.
+pub(crate) fn beside(world: Fixed, preview: &PreviewEnvironment) -> Fixed {
+    world.with_as::<Part<PreviewClaim>>(PreviewClaim::of(preview)).with_as::<Part<PreviewPlace>>(PreviewPlace::of(preview))
 }
 
 /// What a preview whose children have these kinds and statuses says about its route: status, reason, message.

@@ -1,12 +1,13 @@
-//! A `PreviewEnvironment` as others see it: which host it claims, and since when. A small part of the same resource, for who
-//! compares many of them; no CRD is made from it.
+//! A `PreviewEnvironment` as others see it: what decides whether it has its host, and since when it is there. Small parts of the same
+//! resource, for who compares many of them; no CRD is made from them.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::{PreviewEnvironment, RouteType, WhenSuspended};
+use super::{GatewayRef, PodSecurity, PreviewEnvironment, RouteType, WhenSuspended};
+use crate::schema;
 
-/// What a preview claims. The names of the fields are those of the resource.
+/// What a preview claims, and what decides whether it may have that. The names of the fields are those of the resource.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[kube(
     group = "platform9.com",
@@ -23,9 +24,24 @@ pub struct PreviewClaimSpec {
     /// The host.
     pub fqdn: String,
 
+    /// The image, which a policy may not allow.
+    pub image: String,
+
     /// Whether the preview sleeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
+
+    /// How long it is kept, where that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<String>,
+
+    /// Whether it is kept whatever that says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<bool>,
+
+    /// Who the program runs as, which its namespace may not allow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_security: Option<PodSecurity>,
 
     /// What decides about the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,23 +59,62 @@ pub struct ClaimedRoute {
     /// What becomes of it while the preview sleeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when_suspended: Option<WhenSuspended>,
+
+    /// The Gateways of an HTTPRoute.
+    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    pub parent_refs: Vec<GatewayRef>,
 }
+
+/// That a preview is there, and since when: for who counts them.
+#[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[kube(
+    group = "platform9.com",
+    version = "v1",
+    kind = "PreviewEnvironment",
+    plural = "previewenvironments",
+    root = "PreviewPlace",
+    namespaced,
+    derive = "PartialEq",
+    schema = "disabled"
+)]
+pub struct PreviewPlaceSpec {}
 
 impl PreviewClaim {
     /// What `preview` claims.
     #[must_use]
     pub fn of(preview: &PreviewEnvironment) -> Self {
-        let route = preview.spec.route.as_ref();
-        let route = route.map(|route| ClaimedRoute { type_: route.type_, when_suspended: route.when_suspended });
-        let spec = PreviewClaimSpec { fqdn: preview.spec.fqdn.clone(), suspend: preview.spec.suspend, route };
+        let route = preview.spec.route.as_ref().map(|route| ClaimedRoute {
+            type_: route.type_,
+            when_suspended: route.when_suspended,
+            parent_refs: route.parent_refs.clone(),
+        });
+        let spec = PreviewClaimSpec {
+            fqdn: preview.spec.fqdn.clone(),
+            image: preview.spec.image.clone(),
+            suspend: preview.spec.suspend,
+            ttl: preview.spec.ttl.clone(),
+            pinned: preview.spec.pinned,
+            pod_security: preview.spec.pod_security.clone(),
+            route,
+        };
         Self { metadata: preview.metadata.clone(), spec }
     }
 
     /// The host that is claimed: none where the spec says that there is no route, and while the route sleeps.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        let route = self.spec.route.clone().unwrap_or_default();
-        let sleeps = self.spec.suspend == Some(true) && route.when_suspended == Some(WhenSuspended::Remove);
-        (route.type_ != Some(RouteType::None) && !sleeps).then_some(&self.spec.fqdn)
+        let route = self.spec.route.as_ref();
+        let when_suspended = route.and_then(|route| route.when_suspended);
+        let sleeps = self.spec.suspend == Some(true) && when_suspended == Some(WhenSuspended::Remove);
+        let wanted = route.and_then(|route| route.type_) != Some(RouteType::None);
+        (wanted && !sleeps).then_some(&self.spec.fqdn)
+    }
+}
+
+impl PreviewPlace {
+    /// Where `preview` stands.
+    #[must_use]
+    pub fn of(preview: &PreviewEnvironment) -> Self {
+        Self { metadata: preview.metadata.clone(), spec: PreviewPlaceSpec {} }
     }
 }

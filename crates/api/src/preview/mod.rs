@@ -23,7 +23,7 @@ mod selector;
 mod source;
 mod status;
 
-pub use claim::{ClaimedRoute, PreviewClaim, PreviewClaimSpec};
+pub use claim::{ClaimedRoute, PreviewClaim, PreviewClaimSpec, PreviewPlace, PreviewPlaceSpec};
 pub use pod::{PodSecurity, PullPolicy};
 pub use policy::{PolicyNetwork, PolicyRoutes, PreviewLimits, PreviewPolicy, PreviewPolicySpec};
 pub use probes::{Probe, Probes};

@@ -84,8 +84,9 @@ pub struct PreviewPolicySpec {
     #[x_kube(validation = each(DOMAIN, "write hosts like pr.example.com, or *.example.com for all below a domain: in lower case, no scheme, no port, no path"))]
     pub domains: Vec<String>,
 
-    /// What the reference of an image has to begin with, as it is written in the preview; each ends with /, : or @, so that it ends
-    /// where a part of a reference does; up to 32 of up to 255 characters. By default any image. Example: [registry.example.com/team/]
+    /// What the reference of an image has to begin with, as it is written in the preview. One that ends with / allows all images below
+    /// it; one that ends with : or @ the tags or the digests of that one repository, and not what follows the port of a registry. Up to
+    /// 32 of up to 255 characters. By default any image. Example: [registry.example.com/team/]
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = LIST), inner(length(min = 1, max = 255)), extend("x-kubernetes-list-type" = "atomic"))]
     #[x_kube(validation = each(PREFIX, "write the beginning of image references up to a /, : or @, like registry.example.com/team/: what ends elsewhere allows other repositories, too"))]
@@ -143,7 +144,7 @@ pub struct PolicyRoutes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<RouteType>,
 
-    /// The Gateways of an HTTPRoute that names none, up to 4. By default none, and such an HTTPRoute is refused.
+    /// The Gateways of an HTTPRoute that names none, up to 4. By default none, and such an HTTPRoute is not made.
     /// Example: [{name: public, namespace: gateways}]
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]

@@ -62,7 +62,7 @@ pub struct Route {
     pub type_: Option<RouteType>,
 
     /// The Gateways of an HTTPRoute, up to 4; one that is named twice needs a sectionName each time. By default those that the
-    /// administrator of the operator chose; without any, an HTTPRoute is refused. Example: [{name: public, namespace: gateways}]
+    /// administrator of the operator chose; without any, an HTTPRoute is not made. Example: [{name: public, namespace: gateways}]
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
     pub parent_refs: Vec<GatewayRef>,

@@ -127,7 +127,9 @@ impl Grants {
                 if covers(&new, old) {
                     old.verbs = new.verbs;
                 }
-                old.reasons.extend(new.reasons);
+                // Two parts of one kind are read for one reason.
+                let news: Vec<String> = new.reasons.into_iter().filter(|reason| !old.reasons.contains(reason)).collect();
+                old.reasons.extend(news);
             }
             None => self.0.push(new),
         }

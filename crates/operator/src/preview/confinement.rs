@@ -3,7 +3,7 @@
 
 use k8s_openapi::api::core::v1::{Namespace, PodSecurityContext, Sysctl};
 use kubewright::{Condition, Invalid, Metadata, ObjectKey, View};
-use operator_api::preview::{MAY_RUN_AS_ROOT, PodSecurity, PreviewEnvironment};
+use operator_api::preview::{MAY_RUN_AS_ROOT, PodSecurity, PreviewClaim, PreviewEnvironment};
 
 use super::blueprint::Blueprint;
 use super::kinds::Reads;
@@ -19,23 +19,17 @@ const FIRST_UNPRIVILEGED_PORT: i32 = 1024;
 const PORT_BORDER: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// The security context of the pods.
-///
-/// # Errors
-/// [`Invalid`] for what the namespace would not let in: it says so here rather than in pods that never come up.
-pub(super) fn of_pods(of: &Blueprint<'_>, view: &View<'_, Reads>) -> Result<PodSecurityContext, Invalid> {
+pub(super) fn of_pods(of: &Blueprint<'_>, view: &View<'_, Reads>) -> PodSecurityContext {
     let asked = of.spec.pod_security.clone().unwrap_or_default();
     let restricted = enforced(of.namespace, view) == Some(true);
-    if restricted {
-        check(&asked, of.namespace)?;
-    }
     // No container here has a capability, not even root: without this, nobody could listen at such a port.
     let border = || vec![Sysctl { name: PORT_BORDER.into(), value: of.spec.port().to_string() }];
-    Ok(PodSecurityContext {
+    PodSecurityContext {
         run_as_group: asked.run_as_group,
         fs_group: asked.fs_group,
         sysctls: (of.spec.port() < FIRST_UNPRIVILEGED_PORT).then(border),
         ..security::of_pod(user(&asked, restricted))
-    })
+    }
 }
 
 /// What the program may do to the files of its image.
@@ -102,7 +96,16 @@ impl Root {
     }
 }
 
-fn check(asked: &PodSecurity, namespace: &str) -> Result<(), Invalid> {
+/// Whether the namespace lets in what the spec asks for.
+///
+/// # Errors
+/// [`Invalid`] where it would not: it says so here rather than in pods that never come up.
+pub(super) fn check(claim: &PreviewClaim, view: &View<'_, Reads>) -> Result<(), Invalid> {
+    let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
+    let Some(asked) = &claim.spec.pod_security else { return Ok(()) };
+    if enforced(namespace, view) != Some(true) {
+        return Ok(());
+    }
     let refuse = |what: &str, instead: &str| {
         Err(Invalid::new(
             "PodSecurityNotAllowed",
@@ -138,7 +141,9 @@ mod tests {
 
     fn pods_in(labels: &[(&str, &str)], preview: &PreviewEnvironment) -> Result<PodSecurityContext, Invalid> {
         let source = Fixed::empty().with(namespace("shop", labels)).with(namespace("other", &[(ENFORCE, RESTRICTED)]));
-        of_pods(&blueprint_of(preview), &View::new(&source))
+        let view = View::new(&source);
+        check(&PreviewClaim::of(preview), &view)?;
+        Ok(of_pods(&blueprint_of(preview), &view))
     }
 
     fn user_in(labels: &[(&str, &str)]) -> (Option<bool>, Option<i64>) {
@@ -156,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_namespace_that_nobody_knows_is_taken_for_an_unrestricted_one() {
-        let context = of_pods(&blueprint_of(&preview("web")), &View::new(&Fixed::empty())).unwrap();
+        let context = of_pods(&blueprint_of(&preview("web")), &View::new(&Fixed::empty()));
         assert_eq!((context.run_as_non_root, context.run_as_user), (None, None));
     }
 

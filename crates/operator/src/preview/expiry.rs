@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kubewright::core::time::SignedDuration;
 use kubewright::{Condition, Invalid, Timestamp, View};
+use operator_api::duration;
 use operator_api::preview::{EXPIRING, PreviewEnvironmentSpec};
 
 use super::kinds::Reads;
@@ -41,6 +42,15 @@ enum Phase {
     Over,
 }
 
+/// How long a preview is to be kept after the last change of its spec, where it says so.
+///
+/// # Errors
+/// [`Invalid`] for what is no duration.
+pub(super) fn ttl(text: Option<&str>) -> Result<Option<Duration>, Invalid> {
+    let unusable = |error| Invalid::new("TtlNotUsable", format!("spec.ttl cannot be read: {error}"));
+    text.map(duration::parse).transpose().map_err(unusable)
+}
+
 impl Expiry {
     /// When the preview ends, if ever; after the last change of its spec, one that does not say is kept for `default`, and any for
     /// `longest` at most.
@@ -56,7 +66,7 @@ impl Expiry {
         if spec.is_pinned() {
             return Ok(None);
         }
-        let ttl = spec.ttl().map_err(|error| Invalid::new("TtlNotUsable", format!("spec.ttl cannot be read: {error}")))?;
+        let ttl = ttl(spec.ttl.as_deref())?;
         // Where nobody says when it was changed (offline), nothing follows from that.
         let changed_at = view.changed_at();
         let after = |time: Duration| changed_at?.checked_add(SignedDuration::try_from(time).ok()?).ok();

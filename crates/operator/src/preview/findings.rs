@@ -1,13 +1,13 @@
 //! What `build` finds out about a preview beside its spec: from what policies, other previews, the namespace and the cluster say. It
 //! is told to `status`, which says it in conditions.
 
-use kubewright::View;
-use operator_api::preview::{GatewayRef, PreviewEnvironment, RouteType};
+use kubewright::{Invalid, View};
+use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, RouteType};
 
 use super::confinement::Root;
 use super::kinds::Reads;
 use super::policy::Rules;
-use super::{PreviewOperator, limits, route};
+use super::{PreviewOperator, claims, limits, route, standing};
 
 /// What was found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,25 +54,32 @@ pub(super) struct Exceeded {
 
 impl Findings {
     /// What there is to find out about `preview`.
+    ///
+    /// # Errors
+    /// [`Invalid`] where nothing of it can run.
     pub(super) fn gather(
         preview: &PreviewEnvironment,
         settings: &PreviewOperator,
         rules: &Rules,
         view: &View<'_, Reads>,
-    ) -> Self {
-        let exceeded = limits::exceeded(preview, rules, view);
-        let found = match exceeded.as_ref().filter(|exceeded| exceeded.held) {
-            Some(held) => Self::without_route(NoRoute { reason: held.reason, message: held.message.clone(), stalls: true }),
-            None => route::decide(preview, settings, rules, view),
-        };
-        Self {
+    ) -> Result<Self, Invalid> {
+        let claim = PreviewClaim::of(preview);
+        let mut found = standing::of(&claim, settings, rules, view)?;
+        // Where its API is not served, the host is nobody's matter.
+        if route::is_served(found.route_type, view)
+            && let Some(lost) = claims::lost(&claim, settings, view)
+        {
+            found = Self::without_route(lost);
+        }
+        Ok(Self {
             most_replicas: rules.replicas().map(|limit| limit.value),
             reached_from: rules.reached_from(),
             gateways: rules.gateways().unwrap_or(&settings.default_gateways).to_vec(),
-            exceeded,
+            ingress_class: route::ingress_class(preview, &found, settings, rules, view),
+            exceeded: found.exceeded.take().or_else(|| limits::replicas(preview, rules)),
             root: Root::of(preview, view),
             ..found
-        }
+        })
     }
 
     /// Of a preview whose route needs nothing else to be known.
@@ -92,6 +99,12 @@ impl Findings {
     /// Of a preview that has no route for this reason.
     pub(super) fn without_route(no_route: NoRoute) -> Self {
         Self { no_route: Some(no_route), ..Self::of(RouteType::None) }
+    }
+
+    /// Of a preview that gets neither pods nor a route.
+    pub(super) fn held(exceeded: Exceeded) -> Self {
+        let no_route = NoRoute { reason: exceeded.reason, message: exceeded.message.clone(), stalls: true };
+        Self { exceeded: Some(exceeded), ..Self::without_route(no_route) }
     }
 
     /// Of a preview that was refused before anything was found out.

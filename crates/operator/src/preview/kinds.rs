@@ -5,11 +5,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use kubewright::core::kind::Labels;
-use kubewright::{Metadata, Optional, Selected, Selector, Served, labels};
+use kubewright::{Metadata, Optional, Part, Selected, Selector, Served, labels};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::pod::PodHealth;
-use operator_api::preview::{PreviewClaim, PreviewPolicy};
+use operator_api::preview::{PreviewClaim, PreviewPlace, PreviewPolicy};
 
 /// Names its controller, its rights and its children's `app.kubernetes.io/name`.
 pub(super) const NAME: &str = "preview";
@@ -23,7 +23,8 @@ pub(super) type Routes = (Optional<HTTPRoute>, Ingress, Optional<Mapping>);
 /// What a preview is decided from beside its spec.
 pub(super) type Reads = (
     Metadata<Namespace>,
-    PreviewClaim,
+    Part<PreviewClaim>,
+    Part<PreviewPlace>,
     PreviewPolicy,
     Metadata<IngressClass>,
     Served<HTTPRoute>,

@@ -1,21 +1,21 @@
 //! Whether a preview asks for more than its policies allow. What one limit takes away does not depend on when the policy or the
 //! preview came: of too many, those that were made first are taken.
 
-use kubewright::{Condition, View};
-use operator_api::preview::{LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment};
+use kubewright::{Condition, Part, View};
+use operator_api::preview::{LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment, PreviewPlace};
 
 use super::claims;
 use super::findings::Exceeded;
 use super::kinds::Reads;
 use super::policy::Rules;
 
-/// What `preview` asks for beyond its limits; what holds all of it goes first.
-pub(super) fn exceeded(preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
-    image(preview, rules).or_else(|| number(preview, rules, view)).or_else(|| replicas(preview, rules))
+/// What a preview asks for beyond its limits that keeps all of it from running.
+pub(super) fn held(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
+    image(claim, rules).or_else(|| number(claim, rules, view))
 }
 
-fn image(preview: &PreviewEnvironment, rules: &Rules) -> Option<Exceeded> {
-    let image = &preview.spec.image;
+fn image(claim: &PreviewClaim, rules: &Rules) -> Option<Exceeded> {
+    let image = &claim.spec.image;
     let limit = rules.refuses_image(image)?;
     let message = format!(
         "spec.image is {image}, and PreviewPolicy {} allows only images that begin with {}",
@@ -25,12 +25,13 @@ fn image(preview: &PreviewEnvironment, rules: &Rules) -> Option<Exceeded> {
     Some(Exceeded { reason: "ImageNotAllowed", message, held: true })
 }
 
-fn number(preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
-    let limit = rules.previews()?;
-    let own = PreviewClaim::of(preview);
-    let namespace = own.metadata.namespace.as_deref().unwrap_or_default();
-    let all = view.list::<PreviewClaim, _>(Some(namespace), &[]);
-    let older = all.iter().filter(|other| claims::rank(other) < claims::rank(&own)).count();
+/// All that are there count, whatever becomes of them: so it does not depend on who holds a host, and an edit of one is no matter of
+/// the others.
+fn number(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
+    let (limit, own) = (rules.previews()?, &claim.metadata);
+    let namespace = own.namespace.as_deref().unwrap_or_default();
+    let all = view.list::<Part<PreviewPlace>, _>(Some(namespace), &[]);
+    let older = all.iter().filter(|other| claims::rank(&other.metadata) < claims::rank(own)).count();
     let message = || {
         format!(
             "PreviewPolicy {} allows {} previews in namespace {namespace}, and {older} older ones are there: this one starts when \
@@ -41,7 +42,8 @@ fn number(preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -
     (older >= limit.value).then(|| Exceeded { reason: "TooManyPreviews", message: message(), held: true })
 }
 
-fn replicas(preview: &PreviewEnvironment, rules: &Rules) -> Option<Exceeded> {
+/// What it asks for beyond its limits and gets a part of.
+pub(super) fn replicas(preview: &PreviewEnvironment, rules: &Rules) -> Option<Exceeded> {
     let (limit, asked) = (rules.replicas()?, preview.spec.replicas());
     let message = || format!("spec.replicas is {asked}, and PreviewPolicy {} allows {}: so many run", limit.policy, limit.value);
     (asked > limit.value).then(|| Exceeded { reason: "TooManyReplicas", message: message(), held: false })
@@ -76,7 +78,7 @@ mod tests {
 
     fn world(policies: &[PreviewPolicy], previews: &[PreviewEnvironment]) -> Fixed {
         let world = policies.iter().fold(testing::with_ambassador(), |world, policy| world.with(policy.clone()));
-        previews.iter().fold(world, |world, preview| world.with(PreviewClaim::of(preview)))
+        previews.iter().fold(world, testing::beside)
     }
 
     /// Its objects, the number of its pods, and what is said: RouteAccepted, LimitExceeded, Ready.
@@ -114,7 +116,7 @@ mod tests {
         let world = world(&[policy("none", json!({ "limits": { "previews": 0 } }))], &[]);
         let preview = preview("a", 1);
         let view = View::new(&world);
-        let exceeded = exceeded(&preview, &Rules::of("shop", &view), &view).unwrap();
+        let exceeded = held(&PreviewClaim::of(&preview), &Rules::of("shop", &view), &view).unwrap();
         for part in ["PreviewPolicy none allows 0 previews in namespace shop", "0 older ones"] {
             assert!(exceeded.message.contains(part), "{}", exceeded.message);
         }

@@ -7,7 +7,8 @@
 //! - `confinement`, `probes`: parts of the Deployment; and the condition MayRunAsRoot
 //! - `findings`: what is found out beside the spec, from `build` to `status`
 //! - `policy`: what policies say about a namespace; `limits`: whether a preview asks for more; `network_policy`: the object
-//! - `claims`: who holds a host that several claim; `domains`: which hosts a namespace may have
+//! - `standing`: what a preview may have by itself; `claims`: who holds a host that several claim; `domains`: which hosts a namespace may
+//!   have
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `reasons`: what is said about it, in one list, for the documentation
 //! - `expiry`: when it ends, and the condition Expiring
@@ -37,6 +38,7 @@ mod route;
 mod samples;
 mod service;
 mod settings;
+mod standing;
 mod status;
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use super::findings::Findings;
 use super::kinds::{self, Owns, Reads};
 use super::pods::Trouble;
 use super::policy::Rules;
-use super::{PreviewOperator, confinement, deployment, host, limits, network_policy, reasons, route, samples, service, status};
-use crate::naming;
+use super::{PreviewOperator, confinement, deployment, limits, network_policy, reasons, route, samples, service, status};
 
 impl PreviewOperator {
     /// What `preview` asks for, and what `build` found out about it.
@@ -22,12 +21,10 @@ impl PreviewOperator {
 
     /// All objects of a preview.
     fn objects(&self, preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
-        host::check(&preview.spec.fqdn)?;
-        let findings = Findings::gather(preview, self, rules, view);
+        let findings = Findings::gather(preview, self, rules, view)?;
         let of = Blueprint::of(preview, findings.clone());
-        naming::check_service_name(of.resource, &of.name)?;
         let mut children =
-            Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view)?)).with(service::service(&of));
+            Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view))).with(service::service(&of));
         children.tell(findings);
         if let Some(trouble) = Trouble::of(&of, view) {
             children.tell(trouble);
@@ -35,18 +32,11 @@ impl PreviewOperator {
         if let Some(policy) = network_policy::network_policy(&of) {
             children.add(policy);
         }
-        route::add_to(children, &of)
+        Ok(route::add_to(children, &of))
     }
-}
 
-impl Operator for PreviewOperator {
-    const NAME: &'static str = kinds::NAME;
-    const RETIRES: bool = true;
-    type Resource = PreviewEnvironment;
-    type Owns = Owns;
-    type Reads = Reads;
-
-    fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+    /// The objects, and whether the preview has had its time.
+    fn decide(&self, preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
         let rules = Rules::of(preview.metadata.namespace.as_deref().unwrap_or_default(), view);
         let longest = [self.maximum_ttl, rules.max_ttl()].into_iter().flatten().min();
         let expiry = Expiry::of(&preview.spec, rules.default_ttl(), longest, view)?;
@@ -65,6 +55,22 @@ impl Operator for PreviewOperator {
             (Err(invalid), Some((reason, message))) => Err(invalid.retire(reason, message)),
             (Err(invalid), None) => Err(invalid),
         }
+    }
+}
+
+impl Operator for PreviewOperator {
+    const NAME: &'static str = kinds::NAME;
+    const RETIRES: bool = true;
+    type Resource = PreviewEnvironment;
+    type Owns = Owns;
+    type Reads = Reads;
+
+    fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+        // What is refused is the preview's own doing, each time: a host that is none, a name, a ttl, or a user that its namespace does not
+        // let in. It runs nothing: kept as they were, its pods would be beyond every limit, and its route would take the traffic of a
+        // host that another preview may have by now. What an administrator wrote, a setting or a policy, refuses no preview, even
+        // where nobody can understand it: that tears nothing down.
+        self.decide(preview, view).map_err(Invalid::withdraw)
     }
 
     fn status(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> PreviewEnvironmentStatus {
@@ -108,7 +114,6 @@ mod tests {
     use kubewright::Metadata;
     use kubewright::core::kind::AnyObject;
     use kubewright::core::view::Fixed;
-    use operator_api::ambassador::Mapping;
     use operator_api::preview::{GatewayRef, PreviewClaim, Route, RouteType, WhenSuspended};
     use serde_json::json;
 
@@ -157,7 +162,7 @@ mod tests {
         let with_policy = Fixed::empty().with(policy("p", json!({ "routes": { "parentRefs": [{ "name": "policy" }] } })));
         let gateways = |preview: &PreviewEnvironment, world: &Fixed| {
             let view = View::new(world);
-            let findings = Findings::gather(preview, &operator, &Rules::of("shop", &view), &view);
+            let findings = Findings::gather(preview, &operator, &Rules::of("shop", &view), &view).unwrap();
             Blueprint::of(preview, findings).gateways().to_vec()
         };
         let mut preview = preview("web");
@@ -234,9 +239,9 @@ mod tests {
 
     /// A world in which `shop/older` holds the host of the preview `web`.
     fn contested() -> Fixed {
-        let mut older = PreviewClaim::of(&preview("older"));
+        let mut older = preview("older");
         older.spec.fqdn = "web.example.com".into();
-        Fixed::empty().serving::<Mapping>().with(older)
+        testing::beside(testing::with_ambassador(), &older)
     }
 
     #[test]

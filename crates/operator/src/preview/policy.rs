@@ -127,7 +127,7 @@ impl Rules {
     pub(super) fn refuses_image(&self, image: &str) -> Option<Limit<'_, &[String]>> {
         self.each().find_map(|(policy, of)| {
             let prefixes = &*of.spec.image_prefixes;
-            let refused = !prefixes.is_empty() && !prefixes.iter().any(|prefix| image.starts_with(prefix));
+            let refused = !prefixes.is_empty() && !prefixes.iter().any(|prefix| begins(image, prefix));
             refused.then_some(Limit { value: prefixes, policy })
         })
     }
@@ -147,6 +147,12 @@ impl Rules {
         all.dedup();
         Some(all)
     }
+}
+
+/// Whether `image` is one of those that a prefix is for. What ends with a slash is for all below it; with a colon or an at sign for the
+/// tags or the digests of one repository, and these have no slash: what has one is a registry's port, and another image.
+fn begins(image: &str, prefix: &str) -> bool {
+    image.strip_prefix(prefix).is_some_and(|rest| prefix.ends_with('/') || !rest.contains('/'))
 }
 
 /// A duration that the schema let pass.
@@ -258,6 +264,30 @@ pub(super) mod tests {
         assert_eq!(rules.refuses_image("b.example.com/xy:1").map(|limit| limit.policy), Some("a"));
         assert_eq!(rules.default_route(), Some(RouteType::Ingress));
         assert_eq!(rules.gateways().map(|gateways| &*gateways[0].name), Some("public"));
+    }
+
+    #[test]
+    fn a_prefix_ends_where_a_part_of_a_reference_does_and_a_port_is_no_tag() {
+        for (image, prefix) in [
+            ("registry.example.com/team/app:1", "registry.example.com/team/"),
+            ("registry:5000/team/app", "registry:5000/"),
+            ("registry:5000/team/app:1", "registry:5000/team/app:"),
+            ("registry:5000/app@sha256:00", "registry:5000/app@"),
+            ("registry:5000/app:1@sha256:00", "registry:5000/app:"),
+            ("registry:1", "registry:"),
+        ] {
+            assert!(begins(image, prefix), "{image} {prefix}");
+        }
+        for (image, prefix) in [
+            ("registry:5000/team/app", "registry:"),
+            ("registry:5000/x:1", "registry:"),
+            ("app@sha256:00", "app:"),
+            ("app", "app:"),
+            ("user@host/app:1", "user@"),
+            ("registry.example.com.evil.com/app", "registry.example.com/"),
+        ] {
+            assert!(!begins(image, prefix), "{image} {prefix}");
+        }
     }
 
     #[test]

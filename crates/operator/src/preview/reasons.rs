@@ -28,7 +28,7 @@ const READY_REASONS: [(&str, &str); 20] = [
     ("CreateContainerConfigError", "a Secret or ConfigMap that a pod needs is missing, or the image may not run as it is"),
     ("CreateContainerError", "a node cannot make the container of a pod; the message has its words"),
     ("ErrImageNeverPull", "`spec.pullPolicy` is `Never`, and a node does not have the image"),
-    ("GatewayMissing", "refused: the route is an HTTPRoute, and no Gateway is named"),
+    ("GatewayMissing", "the route is an HTTPRoute, and no Gateway is named; everything but the route is made"),
     (HOST_CONFLICT, "another preview has the host; everything but the route is made"),
     ("HostNotAllowed", "the namespace is not allowed this host; everything but the route is made"),
     ("HostNotUsable", "refused: `spec.fqdn` is not the name of one host"),
@@ -65,8 +65,9 @@ const EXPIRING_REASONS: [(&str, &str); 2] = [
     ("ExpiresSoon", "it is deleted at the moment in the message"),
 ];
 
-const ROUTE_ACCEPTED_REASONS: [(&str, &str); 13] = [
+const ROUTE_ACCEPTED_REASONS: [(&str, &str); 14] = [
     ("Accepted", "the route's controller takes it"),
+    ("GatewayMissing", "there is no route, because it is an HTTPRoute, and no Gateway is named"),
     (HOST_CONFLICT, "there is no route, because another preview has the host"),
     ("HostNotAllowed", "there is no route, because the namespace is not allowed this host"),
     ("ImageNotAllowed", "there is no route, because a PreviewPolicy does not allow the image"),

@@ -11,7 +11,7 @@ use operator_api::preview::{GatewayRef, RouteType};
 pub struct PreviewOperator {
     /// What a route is where `spec.route.type` does not say; without it, the first that the cluster serves.
     pub default_route: Option<RouteType>,
-    /// The Gateways of an `HTTPRoute` where `spec.route.parentRefs` names none; without any, such a route is refused.
+    /// The Gateways of an `HTTPRoute` where `spec.route.parentRefs` names none; without any, such a route is not made.
     pub default_gateways: Vec<GatewayRef>,
     /// The class of an Ingress where `spec.route.ingressClassName` names none; without it, the cluster's default, or else its oldest.
     pub default_ingress_class: Option<String>,

@@ -1,7 +1,7 @@
 //! The route of a preview as an `HTTPRoute` of the Gateway API: from its host name to its Service, through one or more Gateways.
 
+use kubewright::Observed;
 use kubewright::core::observed::ChildState;
-use kubewright::{Invalid, Observed};
 use operator_api::gateway::{
     HTTPBackendRef, HTTPPathMatch, HTTPRoute, HTTPRouteMatch, HTTPRouteRule, HTTPRouteSpec, HTTPRouteStatus, ParentReference,
     RouteParentStatus,
@@ -19,31 +19,21 @@ const CONDITIONS: [&str; 2] = ["Accepted", "ResolvedRefs"];
 const GATEWAY: &str = "Gateway";
 
 /// The `HTTPRoute`.
-///
-/// # Errors
-/// [`Invalid`] where neither the spec nor the administrator names a Gateway: nobody would ever heed the route.
-pub(super) fn http_route(of: &Blueprint<'_>) -> Result<HTTPRoute, Invalid> {
-    if of.gateways().is_empty() {
-        return Err(Invalid::new(
-            "GatewayMissing",
-            "an HTTPRoute leads through a Gateway, and none is named: write spec.route.parentRefs, like \
-             [{name: public, namespace: gateways}], or another spec.route.type",
-        ));
-    }
+pub(super) fn http_route(of: &Blueprint<'_>) -> HTTPRoute {
     let matches = match of.path() {
         // What the Gateway API takes by default.
         DEFAULT_PATH => Vec::new(),
         path => vec![HTTPRouteMatch { path: Some(HTTPPathMatch { type_: "PathPrefix".into(), value: path.to_owned() }) }],
     };
     let backend = HTTPBackendRef { name: of.name.clone(), port: service::PORT };
-    Ok(HTTPRoute::new(
+    HTTPRoute::new(
         &of.name,
         HTTPRouteSpec {
             parent_refs: of.gateways().iter().map(parent).collect(),
             hostnames: vec![of.host().to_owned()],
             rules: vec![HTTPRouteRule { matches, backend_refs: vec![backend] }],
         },
-    ))
+    )
 }
 
 fn parent(gateway: &GatewayRef) -> ParentReference {
@@ -135,7 +125,8 @@ mod tests {
     use operator_api::preview::{PreviewEnvironment, Route, RouteType};
 
     use super::*;
-    use crate::testing::{blueprint_of, preview, told};
+    use crate::preview::PreviewOperator;
+    use crate::testing::{blueprint_of, names_of, preview, told};
 
     fn gateway(name: &str, namespace: Option<&str>, section_name: Option<&str>) -> GatewayRef {
         let text = |text: Option<&str>| text.map(str::to_owned);
@@ -174,7 +165,7 @@ mod tests {
     #[test]
     fn every_path_of_the_host_leads_to_the_service_through_the_gateways() {
         let preview = through(vec![gateway("public", Some("gateways"), None), gateway("own", None, Some("https"))]);
-        let route = http_route(&blueprint_of(&preview)).unwrap();
+        let route = http_route(&blueprint_of(&preview));
         assert_eq!(route.metadata.name.as_deref(), Some("web"));
         assert_eq!(
             serde_json::to_value(&route.spec).unwrap(),
@@ -190,16 +181,18 @@ mod tests {
     fn a_path_is_the_beginning_of_those_that_lead_there() {
         let mut preview = public();
         preview.spec.route.as_mut().unwrap().path = Some("/app".into());
-        let matches = &http_route(&blueprint_of(&preview)).unwrap().spec.rules[0].matches;
+        let matches = &http_route(&blueprint_of(&preview)).spec.rules[0].matches;
         let path = matches[0].path.clone().unwrap();
         assert_eq!((matches.len(), path.type_.as_str(), path.value.as_str()), (1, "PathPrefix", "/app"));
     }
 
     #[test]
-    fn a_route_through_no_gateway_is_refused() {
-        let refused = http_route(&blueprint_of(&through(Vec::new()))).unwrap_err();
-        assert_eq!(refused.reason, "GatewayMissing");
-        assert!(refused.message.contains("write spec.route.parentRefs"), "{refused}");
+    fn a_route_through_no_gateway_is_not_made_and_the_pods_are() {
+        let preview = through(Vec::new());
+        assert_eq!(names_of(&PreviewOperator::default(), &preview), ["Deployment web", "Service web"]);
+        let (accepted, reason, message) = told(&preview, &[]);
+        assert_eq!((accepted, reason), (Some(false), "GatewayMissing"));
+        assert!(message.contains("write spec.route.parentRefs"), "{message}");
     }
 
     #[test]

@@ -10,8 +10,11 @@ mod http_route;
 mod ingress;
 mod mapping;
 
+use k8s_openapi::api::core::v1::Namespace;
 use kubewright::core::observed::{ChildState, Outcome};
-use kubewright::{Children, Condition, Invalid, Observed, View};
+use kubewright::{Children, Condition, Metadata, ObjectKey, Observed, View};
+use operator_api::ambassador::Mapping;
+use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{PreviewClaim, PreviewEnvironment, ROUTE_ACCEPTED, RouteType};
 
 use super::PreviewOperator;
@@ -19,7 +22,7 @@ use super::blueprint::Blueprint;
 use super::findings::{Findings, NoRoute};
 use super::kinds::{Owns, Reads, Routes};
 use super::policy::{Limit, Rules};
-use super::{claims, service};
+use super::{domains, service};
 
 /// Why there is no route: nothing in the cluster serves one.
 const NOT_SERVED: &str = "RouteApiNotServed";
@@ -59,34 +62,65 @@ impl Verdict {
     }
 }
 
-/// What the route of `preview` is, or why it has none.
-pub(super) fn decide(
-    preview: &PreviewEnvironment,
-    settings: &PreviewOperator,
-    rules: &Rules,
-    view: &View<'_, Reads>,
-) -> Findings {
-    let spoken = preview.spec.route.as_ref().and_then(|route| route.type_);
-    let chosen = spoken.or_else(|| rules.default_route()).or(settings.default_route);
-    if PreviewClaim::of(preview).host().is_none() || chosen == Some(RouteType::None) {
+/// What the route of a preview is, or why it has none, whoever else claims its host.
+pub(super) fn choose(claim: &PreviewClaim, settings: &PreviewOperator, rules: &Rules, view: &View<'_, Reads>) -> Findings {
+    let spoken = claim.spec.route.clone().unwrap_or_default();
+    let chosen = spoken.type_.or_else(|| rules.default_route()).or(settings.default_route);
+    let Some(host) = claim.host().filter(|_| chosen != Some(RouteType::None)) else {
         return Findings::of(RouteType::None);
+    };
+    let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
+    let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(namespace));
+    if let Some(who) = domains::refused_by(host, namespace.as_deref(), &settings.allowed_domains, rules) {
+        let message = format!("spec.fqdn is {host}, which previews of this namespace may not have: {who}");
+        return Findings::without_route(NoRoute { reason: "HostNotAllowed", message, stalls: true });
     }
-    if let Some(no_route) = claims::lost(preview, settings, view) {
-        return Findings::without_route(no_route);
-    }
-    let class = rules.ingress_class().or(settings.default_ingress_class.as_deref());
+    let gateways = rules.gateways().unwrap_or(&settings.default_gateways);
     let Some(type_) = chosen else {
-        return choice::first_served(rules.gateways().unwrap_or(&settings.default_gateways), class, rules, view);
+        return choice::first_served(gateways, named_class(settings, rules), rules, view);
     };
     if let Some(limit) = rules.refuses_route(type_) {
         return refused(type_, &limit);
     }
+    // Nobody would ever heed it.
+    if type_ == RouteType::HttpRoute && spoken.parent_refs.is_empty() && gateways.is_empty() {
+        let message = "an HTTPRoute leads through a Gateway, and none is named: write spec.route.parentRefs, like \
+             [{name: public, namespace: gateways}], or another spec.route.type";
+        return Findings::without_route(NoRoute { reason: "GatewayMissing", message: message.to_owned(), stalls: true });
+    }
+    Findings::of(type_)
+}
+
+/// Whether a route of this type can be made in this cluster.
+pub(super) fn is_served(type_: RouteType, view: &View<'_, Reads>) -> bool {
+    match type_ {
+        RouteType::HttpRoute => view.serves::<HTTPRoute, _>(),
+        RouteType::Mapping => view.serves::<Mapping, _>(),
+        // Its API is built in.
+        RouteType::Ingress => true,
+        RouteType::None => false,
+    }
+}
+
+/// The class of an Ingress that the administrator named for previews that name none.
+fn named_class<'a>(settings: &'a PreviewOperator, rules: &'a Rules) -> Option<&'a str> {
+    rules.ingress_class().or(settings.default_ingress_class.as_deref())
+}
+
+/// The class of an Ingress where the spec names none.
+pub(super) fn ingress_class(
+    preview: &PreviewEnvironment,
+    found: &Findings,
+    settings: &PreviewOperator,
+    rules: &Rules,
+    view: &View<'_, Reads>,
+) -> Option<String> {
     let names_one = preview.spec.route.as_ref().is_some_and(|route| route.ingress_class_name.is_some());
-    let ingress_class = match type_ {
-        RouteType::Ingress if !names_one => class.map(str::to_owned).or_else(|| choice::ingress_class(view)),
-        _ => None,
-    };
-    Findings { ingress_class, ..Findings::of(type_) }
+    if found.route_type != RouteType::Ingress || names_one {
+        return None;
+    }
+    let named = || named_class(settings, rules).map(str::to_owned);
+    found.ingress_class.clone().or_else(named).or_else(|| choice::ingress_class(view))
 }
 
 fn refused(type_: RouteType, limit: &Limit<'_, &[RouteType]>) -> Findings {
@@ -100,17 +134,14 @@ fn refused(type_: RouteType, limit: &Limit<'_, &[RouteType]>) -> Findings {
 }
 
 /// `children` with the route, if there is to be one.
-///
-/// # Errors
-/// [`Invalid`] for an `HTTPRoute` without a Gateway.
-pub(super) fn add_to(children: Children<Owns>, of: &Blueprint<'_>) -> Result<Children<Owns>, Invalid> {
-    Ok(match of.findings.route_type {
+pub(super) fn add_to(children: Children<Owns>, of: &Blueprint<'_>) -> Children<Owns> {
+    match of.findings.route_type {
         _ if of.route_sleeps() => children,
-        RouteType::HttpRoute => children.with_alone_among::<Routes, _, _>(http_route::http_route(of)?),
+        RouteType::HttpRoute => children.with_alone_among::<Routes, _, _>(http_route::http_route(of)),
         RouteType::Ingress => children.with_alone_among::<Routes, _, _>(ingress::ingress(of)),
         RouteType::Mapping => children.with_alone_among::<Routes, _, _>(mapping::mapping(of)),
         RouteType::None => children,
-    })
+    }
 }
 
 /// What is known about the route.
