@@ -111,7 +111,9 @@ async fn what_ended_while_nobody_looked_is_deleted_at_the_start_and_what_was_ext
 async fn an_extension_that_was_taken_is_never_lost_however_late_it_comes() {
     const EACH: i64 = 24;
     let sandbox = Sandbox::new("expiry-race").await;
-    let _operator = sandbox.operate().await;
+    // What holds deletions back would leave nothing to race against.
+    let settings = Settings { namespaces: vec![sandbox.namespace().to_owned()], deletions_per_minute: 60_000, ..Settings::default() };
+    let _operator = Operator::start_with(&operator::registry(), sandbox.cluster().kubeconfig(), settings).await;
     let ends = Timestamp::from_second(Timestamp::now().as_second() + 5).unwrap();
     let names: Vec<String> = (0..EACH).map(|number| format!("web-{number}")).collect();
     for name in &names {

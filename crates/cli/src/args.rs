@@ -102,7 +102,7 @@ pub(crate) struct RunArgs {
     pub(crate) shard_index: Option<u16>,
 
     /// How many resources may be deleted in a minute because they had their time; the others wait for their turn, in order, and
-    /// metrics and the log say how many. 0 deletes none
+    /// metrics and the log say how many. In its first minute a process spreads them over that minute. 0 deletes none
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub(crate) deletions_per_minute: u32,
 

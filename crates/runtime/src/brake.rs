@@ -1,5 +1,8 @@
 //! How many resources may be deleted because they had their time: so many a minute, the rest one after the other, in the order in
 //! which they asked. One wrong setting must not wipe a cluster before somebody sees what happens.
+//!
+//! Nothing is remembered of it elsewhere, so a process does not know what the one before it did. In its first minute it therefore spreads
+//! what it may do over that minute: one that is started again and again deletes no more than one that runs.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +19,9 @@ const WINDOW: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Brake {
     /// In one window.
-    most: usize,
+    most: u32,
+    /// Since when it counts.
+    since: Instant,
     state: Mutex<State>,
 }
 
@@ -51,9 +56,28 @@ impl State {
 }
 
 impl Brake {
-    /// At most so many in a minute.
+    /// At most so many in a minute, from now on.
     pub(crate) fn new(most: u32) -> Self {
-        Self { most: usize::try_from(most).unwrap_or(usize::MAX), state: Mutex::default() }
+        Self { most, since: Instant::now(), state: Mutex::default() }
+    }
+
+    /// One that has counted for longer than its window.
+    #[cfg(test)]
+    pub(crate) fn running(most: u32) -> Self {
+        Self { since: Instant::now() - WINDOW, ..Self::new(most) }
+    }
+
+    /// How many of the last window there may be: in the first one as many as its part that has passed.
+    fn allowance(&self, now: Instant) -> usize {
+        let passed = now.duration_since(self.since).min(WINDOW);
+        usize::try_from(u128::from(self.most) * passed.as_nanos() / WINDOW.as_nanos()).unwrap_or(usize::MAX)
+    }
+
+    /// When the first window allows so many; `None` where no window ever does.
+    fn allows_at(&self, number: usize) -> Option<Instant> {
+        let number = u32::try_from(number).ok().filter(|number| *number <= self.most)?;
+        let nanos = (WINDOW.as_nanos() * u128::from(number)).div_ceil(u128::from(self.most));
+        Some(self.since + Duration::from_nanos(u64::try_from(nanos).ok()?))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -67,10 +91,11 @@ impl Brake {
             state.recent.pop_front();
         }
         let turn = state.turns.get(who).copied().unwrap_or(state.next);
-        let free = self.most.saturating_sub(state.recent.len());
         // Those who are so far back that even a whole window does not reach them need not be counted.
-        let before = state.held.range(..turn).take(self.most).count();
-        if before < free {
+        let most = usize::try_from(self.most).unwrap_or(usize::MAX);
+        let before = state.held.range(..turn).take(most).count();
+        let wanted = state.recent.len() + before + 1;
+        if wanted <= self.allowance(now) {
             state.let_go(who);
             state.recent.push_back(now);
             return Ok(());
@@ -80,13 +105,14 @@ impl Brake {
             state.held.insert(turn, who.clone());
             state.turns.insert(who.clone(), turn);
         }
-        // Its turn comes when as many of the last ones no longer count as there are before it.
-        let until = state.recent.get(before - free).map(|at| (*at + WINDOW).duration_since(now));
+        // Its turn comes when so many are allowed, or when as many of the last ones no longer count as are too many.
+        let counts_no_more = || Some(*state.recent.get(wanted.checked_sub(most + 1)?)? + WINDOW);
+        let until = self.allows_at(wanted).or_else(counts_no_more).map(|at| at.duration_since(now));
         let is_news = state.told.is_none_or(|at| now.duration_since(at) >= WINDOW);
         if is_news {
             state.told = Some(now);
         }
-        Err(Held { wait: until.unwrap_or(WINDOW), tell: is_news.then_some(state.held.len()) })
+        Err(Held { wait: until.unwrap_or(WINDOW).min(WINDOW), tell: is_news.then_some(state.held.len()) })
     }
 
     /// The last one that was allowed came to nothing: it does not count.
@@ -140,7 +166,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn so_many_go_in_a_minute_and_the_rest_in_the_order_in_which_they_asked() {
-        let brake = Brake::new(3);
+        let brake = Brake::running(3);
         let allowed = run(&brake, 0..10, 200).await;
         let expected: Vec<(u64, usize)> = (0..10).map(|number| (60 * (number as u64 / 3), number)).collect();
         assert_eq!(allowed, expected);
@@ -149,8 +175,27 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_a_process_may_do_in_its_first_minute_is_spread_over_it() {
+        let brake = Brake::new(3);
+        let allowed = run(&brake, 0..8, 200).await;
+        let expected: Vec<(u64, usize)> = (0..8).map(|number| (20 * (number as u64 + 1), number)).collect();
+        assert_eq!(allowed, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_is_started_again_and_again_deletes_no_more_than_one_that_runs() {
+        let mut allowed = 0;
+        for _ in 0..60 {
+            allowed += run(&Brake::new(30), 0..100, 9).await.len();
+        }
+        // They ran for ten minutes.
+        assert_eq!(allowed, 60 * 4);
+        assert_eq!(run(&Brake::new(u32::MAX), 0..100, 0).await.len(), 0, "not even where nearly everything is allowed");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn one_that_is_kept_after_all_makes_room_for_the_next() {
-        let brake = Brake::new(1);
+        let brake = Brake::running(1);
         assert_eq!(brake.allows(&key(0)), Ok(()));
         for number in 1..=3 {
             assert!(brake.allows(&key(number)).is_err());

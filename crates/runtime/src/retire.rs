@@ -95,7 +95,7 @@ impl Run<'_> {
         }
         if let Err(held) = self.engine.brake.allows(self.key) {
             if let Some(waiting) = held.tell {
-                tracing::warn!(waiting, "more resources have had their time than may be deleted in a minute; the others wait");
+                tracing::warn!(waiting, "more resources have had their time than may be deleted yet; they wait for their turn");
             }
             return self.later(held.wait);
         }

@@ -66,7 +66,8 @@ pub struct Settings {
     /// [`SHARD`](kubewright_core::labels::SHARD).
     pub shard: Option<Shard>,
     /// How many resources may be deleted in a minute because they had their time
-    /// ([`Children::retire`](kubewright_core::Children::retire)); the others wait. Zero deletes none.
+    /// ([`Children::retire`](kubewright_core::Children::retire)); the others wait. In the first minute they are spread over
+    /// that minute. Zero deletes none.
     pub deletions_per_minute: u32,
 }
 

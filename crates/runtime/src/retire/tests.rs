@@ -157,7 +157,7 @@ impl Server {
     }
 
     fn engine(&self, page: &Value) -> Arc<Engine> {
-        self.engine_of(Mortals, page, Brake::new(30))
+        self.engine_of(Mortals, page, Brake::running(30))
     }
 
     /// All Events that are on their way have come.
@@ -291,7 +291,7 @@ async fn what_cannot_work_ends_too() {
 #[tokio::test(start_paused = true)]
 async fn what_an_operator_does_not_declare_it_does_not_do() {
     let server = Server::new();
-    let engine = server.engine_of(Undeclared, &ending_in(-1), Brake::new(30));
+    let engine = server.engine_of(Undeclared, &ending_in(-1), Brake::running(30));
     assert_eq!(reconcile(&engine, &key()).await, End::Failed(Class::Bug));
     assert!(server.state().stalled[0].contains("const RETIRES: bool = true"), "{:?}", server.state().stalled);
     assert!(server.state().deleted.is_empty());
@@ -300,7 +300,7 @@ async fn what_an_operator_does_not_declare_it_does_not_do() {
 #[tokio::test(start_paused = true)]
 async fn of_many_so_many_go_in_a_minute_and_the_others_are_kept_as_they_are() {
     let server = Server::new();
-    let engine = server.engine_of(Mortals, &named("web", -1), Brake::new(1));
+    let engine = server.engine_of(Mortals, &named("web", -1), Brake::running(1));
     let other = WorkKey { controller: 0, key: ObjectKey::new("ns", "other") };
     known(&engine, &named("other", -1));
     assert_eq!(reconcile(&engine, &key()).await, End::Done);
