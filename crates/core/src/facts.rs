@@ -4,10 +4,19 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
-/// Values that `build` told, one of each type.
-#[derive(Default)]
-pub struct Facts(Vec<Box<dyn Any + Send + Sync>>);
+/// Values that `build` told, one of each type. Clones have the very same values; those alone are equal.
+#[derive(Clone, Default)]
+pub struct Facts(Vec<Arc<dyn Any + Send + Sync>>);
+
+impl PartialEq for Facts {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+}
+
+impl Eq for Facts {}
 
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,7 +31,7 @@ impl Facts {
     /// Adds a value, in place of an earlier one of its type.
     pub fn tell<T: Send + Sync + 'static>(&mut self, fact: T) {
         self.0.retain(|known| !known.is::<T>());
-        self.0.push(Box::new(fact));
+        self.0.push(Arc::new(fact));
     }
 
     /// Whether nothing was told.

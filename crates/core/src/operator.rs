@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::children::{Children, Retire};
 use crate::condition::{Condition, Verdict};
+use crate::facts::Facts;
 use crate::kind::{Kinds, Object, ReadKinds};
 use crate::observed::Observed;
 use crate::reason::Explained;
@@ -68,7 +69,8 @@ pub trait Operator: Send + Sync + 'static {
     /// # Assumptions
     /// `.status` of `resource` is no input. It says what was reported of an earlier run, or of none, and that it changed is no
     /// reason to run `build` again: who decides from it decides from something old. What an earlier object came to is for
-    /// [`status`](Self::status) to tell.
+    /// [`status`](Self::status) to tell. One thing may be taken from there: what was promised to a person, such as a moment, and must be
+    /// kept although what it was derived from has changed. Nobody who may only write the resource can write it.
     ///
     /// # Errors
     /// [`Invalid`] when the resource asks for something that cannot work although the schema let it pass. It is shown
@@ -133,12 +135,14 @@ pub struct Invalid {
     pub retire: Option<Retire>,
     /// Whether what was made for it before is deleted.
     pub withdraw: bool,
+    /// What was told.
+    pub facts: Facts,
 }
 
 impl Invalid {
     /// `reason` in CamelCase; `message` says what to write instead.
     pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), retire: None, withdraw: false }
+        Self { reason, message: message.into(), retire: None, withdraw: false, facts: Facts::default() }
     }
 
     /// The same, and the objects that were made before are deleted, as garbage collection would: all that the resource controls.
@@ -149,6 +153,13 @@ impl Invalid {
     #[must_use]
     pub fn withdraw(self) -> Self {
         Self { withdraw: true, ..self }
+    }
+
+    /// The same, and this is told to [`status`](Operator::status) and [`conditions`](Operator::conditions): see [`Children::tell`].
+    #[must_use]
+    pub fn tell<T: Send + Sync + 'static>(mut self, fact: T) -> Self {
+        self.facts.tell(fact);
+        self
     }
 
     /// The same, of a resource that has had its time: see [`Children::retire`].

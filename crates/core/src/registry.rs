@@ -289,7 +289,7 @@ pub struct Built {
     pub children: Result<Vec<Desired>, Invalid>,
     /// What was looked up; to be watched in either case. Of an optional kind of which there is a child, whether it is served.
     pub lookups: Vec<Lookup>,
-    /// The moments that it asked about; to be waited for in either case.
+    /// What it asked about time; its moments are to be waited for in either case.
     pub moments: Moments,
     /// What it told, for the report.
     pub facts: Facts,
@@ -478,8 +478,8 @@ impl<O: Operator> Controller for Erased<O> {
         let (children, Parts { facts, retire, .. }) = match built {
             Ok(mut parts) => (Ok(stamp.all(&owner, std::mem::take(&mut parts.children))?), parts),
             Err(mut invalid) => {
-                let retire = invalid.retire.take();
-                (Err(invalid), Parts { retire, ..Parts::default() })
+                let (retire, facts) = (invalid.retire.take(), std::mem::take(&mut invalid.facts));
+                (Err(invalid), Parts { facts, retire, ..Parts::default() })
             }
         };
         if retire.is_some() && !O::RETIRES {

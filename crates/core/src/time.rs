@@ -8,13 +8,15 @@ use serde::de::IgnoredAny;
 #[cfg(doc)]
 use crate::labels::CHANGED_IN;
 
-/// The moments that one `build` asked about, as far as they decide when it has to be asked again.
+/// What one `build` asked about time: the moments, as far as they decide when it has to be asked again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
     /// The latest of those that were past.
     pub past: Option<Timestamp>,
     /// The earliest of those that were not.
     pub next: Option<Timestamp>,
+    /// Whether it asked when the resource was changed.
+    pub since_change: bool,
 }
 
 impl Moments {
@@ -46,7 +48,12 @@ impl Moments {
 /// tells of which is newer than the status, is [`unrecorded`](Self::is_unrecorded); so is what may hide behind another edit, or
 /// behind `managedFields` that somebody cleared. The engine then has the API server record it,
 /// by the annotation [`CHANGED_IN`] of its own: the time of that entry counts as well. That is done only for operators that
-/// delete what has had its time ([`RETIRES`](crate::Operator::RETIRES)).
+/// delete what has had its time ([`RETIRES`](crate::Operator::RETIRES)), and only where `build` asked for it
+/// ([`View::changed_at`](crate::View::changed_at)). Until it is done, `status.observedGeneration` stays as it was, and nothing is
+/// deleted.
+///
+/// Whoever may write a resource may write its `managedFields`, too. A time that the API server's clock has not come to counts as now.
+/// To have that now stand still is the operator's part: it tells the time in its status, which counts while the generation is the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
     /// When, as far as it is recorded.
@@ -244,6 +251,6 @@ mod tests {
     #[test]
     fn of_what_was_asked_about_what_decides_is_kept() {
         let moments = Moments::default().and(at(5), true).and(at(9), false).and(at(3), true).and(at(7), false).and(at(8), false);
-        assert_eq!(moments, Moments { past: Some(at(5)), next: Some(at(7)) });
+        assert_eq!(moments, Moments { past: Some(at(5)), next: Some(at(7)), since_change: false });
     }
 }

@@ -149,15 +149,25 @@ impl<'a, R: ReadKinds> View<'a, R> {
         is_past
     }
 
+    /// What time it is, in whole seconds: for a time that begins when something is first seen, such as a grace. The resource is not woken
+    /// by it, so what is to happen at a moment is asked with [`is_past`](Self::is_past), and what was decided from this is told in the
+    /// status, where the next `build` finds it. Offline nobody may know.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
+        let now = *self.now.get_or_init(|| self.source.now());
+        if now == Timestamp::MIN { None } else { Timestamp::from_second(now.as_second()).ok() }
+    }
+
     /// When the spec of the resource was last changed by anybody, in whole seconds, as the API server recorded it in
     /// `metadata.managedFields`; see [`Changed`](crate::time::Changed) for what counts. Where nothing is recorded, when the
-    /// resource was created; offline that may be unknown.
+    /// resource was created; offline that may be unknown. Never later than the API server's clock says.
     #[must_use]
     pub fn changed_at(&self) -> Option<Timestamp> {
+        self.moments.set(Moments { since_change: true, ..self.moments.get() });
         self.source.changed_at().or(self.created)
     }
 
-    /// The moments that were asked about.
+    /// What was asked about time.
     #[must_use]
     pub fn moments(&self) -> Moments {
         self.moments.get()

@@ -12,7 +12,7 @@ use kubewright_core::desired::Desired;
 use kubewright_core::observed::{self, Covered, DecodeError, Holder, ObservedChild, Outcome};
 use kubewright_core::ownership::{self, Missing, Taker};
 use kubewright_core::plan::{Existing, Step, Why, plan};
-use kubewright_core::{Class, KindInfo, ObjectKey};
+use kubewright_core::{Class, KindInfo, ObjectKey, labels, reason};
 
 use crate::api::{Form, Precondition};
 use crate::error::ApiError;
@@ -37,12 +37,23 @@ type Executed = Option<Outcome>;
 pub(crate) struct Applied {
     /// One for each desired child, in their order.
     pub(crate) outcomes: Vec<Outcome>,
-    /// What is no longer wanted and could not be deleted.
+    /// What could not be done beside that.
     pub(crate) left: Vec<Left>,
 }
 
-/// An object that is no longer wanted and still there.
+/// What is left to do of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undone {
+    /// It is no longer wanted, and is to be deleted.
+    Deletion,
+    /// When it was changed is to be known, before it is deleted for that.
+    Recording,
+}
+
+/// Something that could not be done.
+#[derive(Debug)]
 pub(crate) struct Left {
+    pub(crate) what: Undone,
     /// Which one, for messages.
     pub(crate) name: String,
     /// Whether another try can help.
@@ -51,9 +62,27 @@ pub(crate) struct Left {
     pub(crate) message: String,
 }
 
+impl Left {
+    /// For the conditions.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self.what {
+            Undone::Deletion => reason::DELETE_FAILED,
+            Undone::Recording => reason::APPLY_FAILED,
+        }
+    }
+}
+
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is no longer wanted and could not be deleted: {}", self.name, self.message)
+        let Self { name, message, .. } = self;
+        match self.what {
+            Undone::Deletion => write!(f, "{name} is no longer wanted and could not be deleted: {message}"),
+            Undone::Recording => write!(
+                f,
+                "when {name} was changed could not be recorded in its annotation {}, and until it is, no time ends it: {message}",
+                labels::CHANGED_IN
+            ),
+        }
     }
 }
 
@@ -242,7 +271,8 @@ impl Run<'_> {
     /// Deletes what is no longer wanted.
     async fn prune(&self, step: &Step) -> Pruned {
         let Step::Delete { kind, key, uid, resource_version } = step else { return Pruned::Going };
-        let left = |class, message| Pruned::Left(Left { name: format!("{kind} {}", key.name), class, message });
+        let left =
+            |class, message| Pruned::Left(Left { what: Undone::Deletion, name: format!("{kind} {}", key.name), class, message });
         if !self.engine.pace.allows(kind, key) {
             return left(Class::Transient, DELETED_TOO_OFTEN.to_owned());
         }

@@ -9,7 +9,7 @@ use kubewright_core::facts::Facts;
 use kubewright_core::observed::{ChildState, Covered, ObservedChild, Outcome};
 use kubewright_core::plan::{Existing, Step, plan};
 use kubewright_core::registry::{Built, Observation, Report, owner_of};
-use kubewright_core::{Class, Invalid, reason};
+use kubewright_core::{Class, Invalid, Timestamp, reason};
 
 use crate::apply::{Applied, Left};
 use crate::cache::parents::Parent;
@@ -40,6 +40,9 @@ pub(crate) struct Run<'a> {
     pub(crate) key: &'a WorkKey,
     pub(crate) parent: Arc<Parent>,
     pub(crate) owner: Owner,
+    /// Whether it is known when the resource was last changed, or nobody asks. Where not, its status is not about that change yet:
+    /// that is what a later run, and a later process, know it by.
+    pub(crate) recorded: bool,
 }
 
 /// Reconciles one resource.
@@ -51,20 +54,33 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> End {
         engine.brake.forget(key);
         return End::Done;
     }
-    let owner = owner_of(running.kind.clone(), &*parent.object);
-    Run { engine, running, key, parent, owner }.run().await
+    Run::new(engine, running, key, parent).run().await
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(engine: &'a Engine, running: &'a Running, key: &'a WorkKey, parent: Arc<Parent>) -> Self {
+        let owner = owner_of(running.kind.clone(), &*parent.object);
+        let recorded = !(running.controller.retires() && parent.is_unrecorded());
+        Self { engine, running, key, parent, owner, recorded }
+    }
 }
 
 impl Run<'_> {
-    async fn run(&self) -> End {
-        if let Some(end) = self.record_change().await {
-            return end;
-        }
-        let Built { children, facts, moments, retire, .. } = match self.build() {
+    async fn run(mut self) -> End {
+        let changed = self.changed_at().await;
+        let Built { children, facts, moments, retire, .. } = match self.build(changed.at) {
             Err(defect) => return self.defect(&defect).await,
             Ok(built) => built,
         };
-        let Retired::Kept(kept) = self.retire(retire.as_ref(), moments).await else { return End::Done };
+        let unsure = match self.record_change(changed, moments).await {
+            Err(end) => return end,
+            Ok(unsure) => unsure,
+        };
+        self.recorded = unsure.is_none();
+        // Nothing is deleted from a time that is not known.
+        let retire = retire.filter(|_| self.recorded);
+        let Retired::Kept(mut kept) = self.retire(retire.as_ref(), moments).await else { return End::Done };
+        kept.failed = kept.failed.or(unsure);
         match children {
             Ok(desired) => {
                 // The namespace is going away, and everything in it: there is nobody to tell.
@@ -73,12 +89,12 @@ impl Run<'_> {
                 let end = self.status(&desired, &applied, &facts).await;
                 if kept.changed && end == End::Done { End::Waits } else { end }
             }
-            Err(invalid) => self.refused(invalid, kept).await,
+            Err(invalid) => self.refused(invalid, &facts, kept).await,
         }
     }
 
     /// What the resource asks for cannot work, and was told why. What was made before is kept, or withdrawn: then nothing is desired.
-    async fn refused(&self, invalid: Invalid, kept: Kept) -> End {
+    async fn refused(&self, invalid: Invalid, facts: &Facts, kept: Kept) -> End {
         let Invalid { reason, message, withdraw, .. } = invalid;
         let withdrawn = if withdraw { self.apply(&[]).await } else { None };
         let mut applied = withdrawn.unwrap_or_default();
@@ -94,13 +110,13 @@ impl Run<'_> {
         }
         self.warn(reason, &message);
         let verdict = Verdict::Stalled(reason, message);
-        let told = self.tell(Observation { children: &[], facts: Facts::NONE }, verdict, None).await;
+        let told = self.tell(Observation { children: &[], facts }, verdict, None).await;
         told.unwrap_or(end)
     }
 
     /// What the operator says; whatever changes from now on of what it says that from wakes the resource.
-    fn build(&self) -> Result<Built, String> {
-        let times = Times { now: self.engine.deadlines.now(), changed_at: self.parent.changed_at() };
+    fn build(&self, changed_at: Option<Timestamp>) -> Result<Built, String> {
+        let times = Times { now: self.engine.deadlines.now(), changed_at };
         let reads = self.engine.reads.snapshot(times);
         let built = self.running.controller.build_for(self.engine.program(), &*self.parent.object, &reads);
         let mut built = built.map_err(|e| e.to_string())?;
@@ -260,13 +276,13 @@ fn end_of(applied: &Applied) -> End {
     }
 }
 
-/// What is no longer wanted and still there keeps a resource from being ready.
+/// What is left to do keeps a resource from being ready.
 fn with_left(verdict: Verdict, left: &[Left]) -> Verdict {
     let Some(first) = left.first() else { return verdict };
     match verdict {
         Verdict::Stalled(..) => verdict,
-        _ if first.class == Class::Invalid => Verdict::Stalled(reason::DELETE_FAILED, first.to_string()),
-        _ => Verdict::Progressing(reason::DELETE_FAILED, first.to_string()),
+        _ if first.class == Class::Invalid => Verdict::Stalled(first.reason(), first.to_string()),
+        _ => Verdict::Progressing(first.reason(), first.to_string()),
     }
 }
 
@@ -288,6 +304,7 @@ mod tests {
     use kubewright_core::observed::Holder;
 
     use super::*;
+    use crate::apply::Undone;
 
     fn applied(outcomes: Vec<Outcome>) -> Applied {
         Applied { outcomes, left: Vec::new() }
@@ -310,7 +327,8 @@ mod tests {
 
     #[test]
     fn what_could_not_be_deleted_is_told_and_tried_again_even_when_nothing_else_is_wanted() {
-        let left = Left { name: "ConfigMap old".into(), class: Class::Transient, message: "denied".into() };
+        let left =
+            Left { what: Undone::Deletion, name: "ConfigMap old".into(), class: Class::Transient, message: "denied".into() };
         let verdict = with_left(Verdict::Ready("all is well".into()), std::slice::from_ref(&left));
         let Verdict::Progressing(reason::DELETE_FAILED, message) = verdict else { panic!("{verdict:?}") };
         assert!(message.contains("ConfigMap old") && message.contains("denied"), "{message}");

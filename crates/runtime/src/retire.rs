@@ -10,7 +10,7 @@ use kubewright_core::time::Moments;
 use kubewright_core::{Class, Timestamp, labels};
 use tokio::time::Instant;
 
-use crate::apply::Left;
+use crate::apply::{Left, Undone};
 use crate::error::ApiError;
 use crate::events::Tone;
 use crate::reconcile::{End, Run};
@@ -32,6 +32,13 @@ pub(crate) struct Kept {
     pub(crate) failed: Option<Left>,
 }
 
+/// When a resource was last changed, as far as that is known.
+pub(crate) struct ChangedAt {
+    pub(crate) at: Option<Timestamp>,
+    /// Why that is not sure.
+    unsure: Option<Left>,
+}
+
 /// The API server's clock as it was last seen. It says whole seconds.
 #[derive(Debug, Default)]
 pub(crate) struct ServerClock(Mutex<Option<(Instant, Timestamp)>>);
@@ -40,6 +47,8 @@ pub(crate) struct ServerClock(Mutex<Option<(Instant, Timestamp)>>);
 const FRESH: Duration = Duration::from_mins(1);
 /// The server's clock says whole seconds, and an answer takes its time.
 const DOUBT: Duration = Duration::from_secs(3);
+/// Of an API server, or of something before it.
+const NO_TIME: &str = "the API server does not say what time it is";
 /// The shortest and the longest wait for the server's clock.
 const WAITS: (Duration, Duration) = (Duration::from_millis(250), Duration::from_mins(1));
 
@@ -62,25 +71,64 @@ fn until(moment: Timestamp, now: Timestamp) -> Option<Duration> {
 }
 
 impl Run<'_> {
+    /// When the spec was last changed, and no later than now: a time that is yet to come was written by somebody into `managedFields`.
+    /// It is the API server that wrote the others, so its clock is asked where that of this machine has not come to the time.
+    pub(crate) async fn changed_at(&self) -> ChangedAt {
+        let (at, now) = (self.parent.changed_at(), self.engine.deadlines.now());
+        let known = |at| ChangedAt { at, unsure: None };
+        let Some(later) = at.filter(|at| *at > now && self.running.controller.retires()) else { return known(at) };
+        if self.engine.server_clock.at_most().is_some_and(|server| later <= server) {
+            return known(at);
+        }
+        let (kind, key) = (&self.owner.kind, &self.key.key);
+        let unsure = match self.engine.api.look(kind, key).await {
+            Ok((_, Some(server))) => {
+                self.engine.server_clock.saw(server);
+                let latest = now.max(server + DOUBT);
+                return known(Some(later.min(Timestamp::from_second(latest.as_second()).unwrap_or(latest))));
+            }
+            Ok((_, None)) => self.not_recorded(Class::Transient, NO_TIME.to_owned()),
+            Err(error) => {
+                self.heed(&error);
+                self.not_recorded(error.class(), error.to_string())
+            }
+        };
+        ChangedAt { at: Some(now), unsure: Some(unsure) }
+    }
+
     /// Has the API server record an edit of which it records no time, before anything is decided from an older one: the end of a
-    /// resource would be earlier than whoever made the edit expects. `None` where there is none.
-    pub(crate) async fn record_change(&self) -> Option<End> {
-        let generation = self.parent.generation().filter(|_| self.parent.is_unrecorded() && self.running.controller.retires())?;
+    /// resource would be earlier than whoever made the edit expects. Only where `build` asked for the time; gives why it is still not
+    /// known, if so.
+    ///
+    /// # Errors
+    /// How the run ends that another one follows at once.
+    pub(crate) async fn record_change(&self, changed: ChangedAt, asked: Moments) -> Result<Option<Left>, End> {
+        if !asked.since_change {
+            return Ok(None);
+        }
+        let Some(generation) = self.parent.generation().filter(|_| !self.recorded) else { return Ok(changed.unsure) };
         let (kind, key, noted) = (&self.owner.kind, &self.key.key, generation.to_string());
-        let answer = self.engine.api.annotate(kind, key, &self.owner.uid, (labels::CHANGED_IN, &noted)).await;
-        Some(match answer {
+        match self.engine.api.annotate(kind, key, &self.owner.uid, (labels::CHANGED_IN, &noted)).await {
             Ok(()) => {
                 self.engine.metrics.wrote(self.running.name, &kind.kind, "note");
                 // The event of this brings it back at once.
-                End::Waits
+                Err(End::Waits)
             }
-            Err(error) if error.is_not_found() || error.is_identity_conflict() => End::Waits,
+            Err(error) if error.is_not_found() || error.is_identity_conflict() => Err(End::Waits),
             Err(error) => {
-                tracing::warn!(controller = self.running.name, resource = %key, %error, "when it was changed was not recorded");
                 self.heed(&error);
-                End::Failed(error.class())
+                Ok(Some(self.not_recorded(error.class(), error.to_string())))
             }
-        })
+        }
+    }
+
+    fn not_recorded(&self, class: Class, message: String) -> Left {
+        tracing::warn!(controller = self.running.name, resource = %self.key.key, message, "when it was changed is not known for sure");
+        Left { what: Undone::Recording, name: self.itself(), class, message }
+    }
+
+    fn itself(&self) -> String {
+        format!("this {}", self.owner.kind)
     }
 
     /// Deletes the resource, if it has had its time and may be deleted now.
@@ -125,7 +173,7 @@ impl Run<'_> {
                     return self.later(wait);
                 }
             }
-            (Some(_), None) => return self.left(Class::Transient, "the API server does not say what time it is".to_owned()),
+            (Some(_), None) => return self.left(Class::Transient, NO_TIME.to_owned()),
         }
         match self.engine.api.delete(kind, key, &self.owner.uid, self.parent.version).await {
             Ok(_) => {
@@ -152,8 +200,8 @@ impl Run<'_> {
     }
 
     fn left(&self, class: Class, message: String) -> Retired {
-        let name = format!("this {}", self.owner.kind);
-        Retired::Kept(Kept { changed: false, failed: Some(Left { name, class, message }) })
+        let left = Left { what: Undone::Deletion, name: self.itself(), class, message };
+        Retired::Kept(Kept { changed: false, failed: Some(left) })
     }
 
     fn later(&self, wait: Duration) -> Retired {

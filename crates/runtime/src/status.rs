@@ -48,7 +48,8 @@ impl Run<'_> {
     pub(crate) async fn write_status(&self, report: Report, verdict: &Verdict, inputs: Option<Inputs>) -> Option<End> {
         let key = &self.key.key;
         let (shown, ahead) = self.latest();
-        let told = inputs.map_or_else(|| told(&report, verdict, self.parent.generation()), |Inputs(inputs)| inputs);
+        let told = inputs
+            .map_or_else(|| told(&report, verdict, self.parent.generation().filter(|_| self.recorded)), |Inputs(inputs)| inputs);
         if ahead.is_none() && shown.tells(told) {
             return None;
         }
@@ -139,8 +140,9 @@ impl Run<'_> {
         // The API server keeps whole seconds.
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
         status["conditions"] = serde_json::to_value(merge(&before, &wanted, generation, now))?;
-        if let Some(generation) = generation {
-            status["observedGeneration"] = generation.into();
+        let about = if self.recorded { generation } else { current.get("observedGeneration").and_then(Value::as_i64) };
+        if let Some(about) = about {
+            status["observedGeneration"] = about.into();
         }
         let warnings = warnings(&before, &wanted).cloned().collect();
         Ok(Change { current, status, warnings })

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use kubewright_core::Class;
-use kubewright_core::registry::owner_of;
 
 use crate::engine::{BACKOFF, Engine};
 use crate::queue::{Given, WorkKey};
@@ -41,8 +40,7 @@ impl Engine {
         let defect = format!("the operator panicked: {story}");
         let running = self.running(key.controller);
         let Some(parent) = running.parents.get(&key.key) else { return End::Done };
-        let owner = owner_of(running.kind.clone(), &*parent.object);
-        let run = Run { engine: self, running, key, parent, owner };
+        let run = Run::new(self, running, key, parent);
         AssertUnwindSafe(run.defect(&defect)).catch_unwind().await.unwrap_or(End::Failed(Class::Bug))
     }
 

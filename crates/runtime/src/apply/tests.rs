@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 
 use kube::client::Body;
 use kubewright_core::Registry;
-use kubewright_core::registry::owner_of;
 use serde_json::{Value, json};
 
 use super::*;
@@ -75,10 +74,9 @@ async fn deleted(code: u16) -> Pruned {
     let engine = testing::engine(&registry, api);
     let (running, key) = (engine.running(0), WorkKey { controller: 0, key: ObjectKey::new("ns", "web") });
     let object = running.controller.decode(resource("Page", Some("ns"), 1).to_string().as_bytes()).unwrap();
-    let owner = owner_of(running.kind.clone(), &*object);
     running.parents.observe(Parent::new(object, 1), None, crate::cache::Epoch::default());
     let parent = running.parents.get(&key.key).unwrap();
-    let run = Run { engine: &engine, running, key: &key, parent, owner };
+    let run = Run::new(&engine, running, &key, parent);
     let kind = running.children[0].kind.clone();
     let old = ObjectKey::new("ns", "old");
     run.prune(&Step::Delete { kind, key: old, uid: "u-2".into(), resource_version: 7 }).await

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, header};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::client::Body;
-use kubewright_core::time::Changed;
+use kubewright_core::time::{Changed, SignedDuration};
 use kubewright_core::{Children, Invalid, ObjectKey, Observed, Operator, Registry, Sample, View};
 use serde_json::{Value, json};
 
@@ -23,14 +23,17 @@ use crate::queue::WorkKey;
 use crate::reconcile::{End, reconcile};
 use crate::testing::{self, Answer, Page, PageStatus, child, known, resource};
 
-/// Makes one ConfigMap for each Page, and ends the page at the moment that its annotation `ends` names; one that is `broken` too.
+/// Makes one ConfigMap for each Page, and ends the page at the moment that its annotation `ends` names, or as many seconds after its
+/// last change as `lives` says; one that is `broken` too.
 struct Mortals;
 /// The same, without the declaration.
 struct Undeclared;
 
 fn mortal(page: &Page, view: &View<'_, ()>) -> Result<Children<(ConfigMap,)>, Invalid> {
     let annotation = |name: &str| page.metadata.annotations.as_ref().and_then(|all| all.get(name));
-    let over = annotation("ends").is_some_and(|at| view.is_past(at.parse().unwrap()));
+    let lives = |seconds: &String| view.changed_at().map(|at| at + SignedDuration::from_secs(seconds.parse().unwrap()));
+    let ends = annotation("ends").map(|at| at.parse().unwrap()).or_else(|| annotation("lives").and_then(lives));
+    let over = ends.is_some_and(|at| view.is_past(at));
     if annotation("broken").is_some() {
         let invalid = Invalid::new("Broken", "it is");
         return Err(if over { invalid.retire("Expired", "it was time") } else { invalid });
@@ -79,6 +82,12 @@ struct State {
     version: u64,
     /// What it answers to a delete.
     delete: u16,
+    /// What it answers to an annotation of the resource itself.
+    note: u16,
+    /// What it answers to a look at it.
+    look: u16,
+    /// The generations that statuses were about.
+    about: Vec<Value>,
     deleted: Vec<Value>,
     asked: Vec<String>,
     events: Vec<String>,
@@ -96,6 +105,9 @@ impl Server {
             clock: Some(Timestamp::now().as_second()),
             version: 1,
             delete: 200,
+            note: 200,
+            look: 200,
+            about: Vec::new(),
             deleted: Vec::new(),
             asked: Vec::new(),
             events: Vec::new(),
@@ -121,11 +133,18 @@ impl Server {
             state.asked.push(format!("{method} {name}"));
         }
         if path.ends_with("/status") {
+            state.about.push(body["status"]["observedGeneration"].clone());
             let ready = &body["status"]["conditions"][0];
             state.stalled.push(format!("{} {}", ready["reason"], ready["message"]).replace('"', ""));
         }
         if body["kind"] == "Page" && body["metadata"]["annotations"].is_object() {
             state.noted.push(body["metadata"]["annotations"].clone());
+            if state.note != 200 {
+                return testing::answer(state.note, &json!({ "message": "no notes here" }));
+            }
+        }
+        if method == Method::GET && state.look != 200 {
+            return testing::answer(state.look, &json!({ "message": "nothing to see" }));
         }
         if method == Method::DELETE {
             let code = state.delete;
@@ -352,25 +371,44 @@ async fn a_moment_that_comes_wakes_who_asked() {
     engine.close();
 }
 
+/// A page that lives so many seconds after its last change: that of its entry in `managedFields`, so many seconds from now.
+fn changed_in(seconds: i64, lives: i64) -> Value {
+    let at = |second| Timestamp::from_second(Timestamp::now().as_second() + second).unwrap();
+    let mut page = resource("Page", Some("ns"), 1);
+    let metadata = &mut page["metadata"];
+    metadata["name"] = "web".into();
+    metadata["generation"] = 1.into();
+    metadata["annotations"] = json!({ "lives": lives.to_string() });
+    metadata["managedFields"] = json!([
+        { "time": at(seconds), "fieldsV1": { "f:spec": {} } },
+        { "time": at(seconds + 9), "subresource": "status", "fieldsV1": { "f:status": {} } },
+    ]);
+    page["status"] = json!({ "observedGeneration": 1 });
+    page
+}
+
+/// The same after an edit of which no time tells.
+fn edited(lives: i64) -> Value {
+    let mut page = changed_in(-100, lives);
+    page["metadata"]["resourceVersion"] = "2".into();
+    page["metadata"]["generation"] = 2.into();
+    page
+}
+
+/// An event shows it.
+fn show(engine: &Engine, page: &Value) {
+    let object = engine.running(0).controller.decode(page.to_string().as_bytes()).unwrap();
+    let version = page["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+    let parent = Parent::new(object, version).changed(Changed::of(page.to_string().as_bytes()));
+    engine.running(0).parents.observe(parent, None, Epoch::default());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_edit_that_has_no_time_is_recorded_before_anything_is_decided_from_an_older_one() {
     let server = Server::new();
-    let engine = server.engine(&ending_in(-1));
-    let show = |page: &Value| {
-        let object = engine.running(0).controller.decode(page.to_string().as_bytes()).unwrap();
-        let version = page["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
-        let parent = Parent::new(object, version).changed(Changed::of(page.to_string().as_bytes()));
-        engine.running(0).parents.observe(parent, None, Epoch::default());
-    };
-    let mut page = ending_in(-1);
-    page["metadata"]["resourceVersion"] = "2".into();
-    page["metadata"]["generation"] = 2.into();
-    page["metadata"]["managedFields"] = json!([
-        { "time": "2030-01-31T12:00:00Z", "fieldsV1": { "f:spec": {} } },
-        { "time": "2030-01-31T12:00:09Z", "subresource": "status", "fieldsV1": { "f:status": {} } },
-    ]);
-    page["status"] = json!({ "observedGeneration": 1 });
-    show(&page);
+    let engine = server.engine(&changed_in(-100, 50));
+    let mut page = edited(50);
+    show(&engine, &page);
     assert_eq!(reconcile(&engine, &key()).await, End::Waits);
     assert_eq!(server.state().asked, ["PATCH web"]);
     assert_eq!(server.state().noted, [json!({ "kubewright.dev/changed-in-generation": "2" })]);
@@ -378,7 +416,83 @@ async fn an_edit_that_has_no_time_is_recorded_before_anything_is_decided_from_an
     server.state().version = 3;
     page["metadata"]["resourceVersion"] = "3".into();
     page["metadata"]["annotations"]["kubewright.dev/changed-in-generation"] = "2".into();
-    show(&page);
+    show(&engine, &page);
     assert_eq!(reconcile(&engine, &key()).await, End::Done);
     assert_eq!(server.state().deleted.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_an_edit_cannot_be_recorded_nothing_ends_and_all_else_goes_on_and_it_is_told() {
+    let server = Server::new();
+    let engine = server.engine(&changed_in(-100, 50));
+    show(&engine, &edited(50));
+    server.state().note = 403;
+    for _ in 0..2 {
+        assert_eq!(reconcile(&engine, &key()).await, End::Failed(Class::Transient));
+    }
+    assert_eq!(server.state().asked[..3], ["PATCH web", "PATCH web", "PATCH status"], "the note, the child, the status");
+    assert!(server.state().deleted.is_empty());
+    let told = server.state().stalled.last().unwrap().clone();
+    assert!(told.starts_with("ApplyFailed when this Page was changed could not be recorded"), "{told}");
+    assert!(told.ends_with("no notes here"), "{told}");
+    assert_eq!(server.events().await.len(), 1, "a warning");
+    // A later process would not know of the edit otherwise.
+    assert!(server.state().about.iter().all(|about| *about == 1), "the status is not about it yet");
+    server.state().note = 200;
+    assert_eq!(reconcile(&engine, &key()).await, End::Waits);
+    assert_eq!(server.state().noted.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_recorded_is_not_recorded_either_for_who_does_not_ask_for_it() {
+    let server = Server::new();
+    let engine = server.engine(&changed_in(-100, 50));
+    let mut page = edited(50);
+    page["metadata"]["annotations"] = json!({ "ends": "2099-01-01T00:00:00Z" });
+    show(&engine, &page);
+    assert_eq!(reconcile(&engine, &key()).await, End::Done);
+    let state = server.state();
+    assert_eq!((state.noted.len(), &*state.about), (0, &[json!(2)][..]), "{:?}", state.asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_is_yet_to_come_counts_as_now() {
+    const DAY: i64 = 86_400;
+    let server = Server::new();
+    let engine = server.engine(&changed_in(-100, 50));
+    let mut page = changed_in(10_000 * DAY, -10);
+    page["metadata"]["resourceVersion"] = "2".into();
+    show(&engine, &page);
+    server.state().version = 2;
+    assert_eq!(reconcile(&engine, &key()).await, End::Done);
+    assert_eq!(server.state().asked, ["GET web", "GET web", "DELETE web"], "the server's clock is asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_of_this_machine_that_runs_behind_makes_no_edit_older_than_it_is() {
+    let server = Server::new();
+    server.state().clock = Some(Timestamp::now().as_second() + 3600);
+    let engine = server.engine(&changed_in(-100, 50));
+    let mut page = changed_in(1800, -10);
+    page["metadata"]["resourceVersion"] = "2".into();
+    show(&engine, &page);
+    assert_eq!(reconcile(&engine, &key()).await, End::Done);
+    assert_eq!(server.state().asked, ["GET web", "PATCH web", "PATCH status"], "it is as any other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_clock_can_be_asked_whether_a_time_is_yet_to_come_nothing_ends() {
+    let server = Server::new();
+    let engine = server.engine(&changed_in(-100, 50));
+    let mut page = changed_in(1800, -10);
+    page["metadata"]["resourceVersion"] = "2".into();
+    show(&engine, &page);
+    server.state().look = 403;
+    assert_eq!(reconcile(&engine, &key()).await, End::Failed(Class::Transient));
+    server.state().look = 200;
+    server.state().clock = None;
+    assert_eq!(reconcile(&engine, &key()).await, End::Failed(Class::Transient));
+    let state = server.state();
+    assert!(state.deleted.is_empty() && state.asked.contains(&"PATCH web".to_owned()), "{:?}", state.asked);
+    assert!(state.stalled.iter().all(|told| told.starts_with("ApplyFailed when this Page was changed")), "{:?}", state.stalled);
 }

@@ -216,8 +216,7 @@ async fn a_status_is_built_again_exactly_when_something_changed_that_it_may_depe
 
     let key = page();
     let parent = engine.running(0).parents.get(&key.key).unwrap();
-    let owner = kubewright_core::registry::owner_of(engine.running(0).kind.clone(), &*parent.object);
-    let other = Run { engine: &engine, running: engine.running(0), key: &key, parent, owner };
+    let other = Run::new(&engine, engine.running(0), &key, parent);
     other.warn("Trouble", "in between");
     assert_eq!((run().await, run().await), (1, 0), "a warning, which is over");
 }
