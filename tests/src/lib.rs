@@ -2,4 +2,5 @@
 
 pub mod cluster;
 pub mod fixtures;
+pub mod policy;
 pub mod route_apis;

@@ -64,7 +64,9 @@ async fn extend(sandbox: &Sandbox, name: &str) -> Result<PreviewEnvironment, kub
 async fn a_preview_warns_and_is_deleted_to_the_second() {
     let sandbox = Sandbox::new("expiry").await;
     let _operator = sandbox.operate().await;
-    let created = kept(&sandbox, "web", "20s").await.metadata.creation_timestamp.unwrap().0;
+    // One whose image may be anybody would warn of that, too.
+    let web = preview("web").with(json!({ "ttl": "20s", "podSecurity": { "runAsUser": 1000 } }));
+    let created = sandbox.create(&web).await.metadata.creation_timestamp.unwrap().0;
     let end = end_of(&sandbox, "web").await;
     assert_eq!(end, created + SignedDuration::from_secs(20));
     let web: PreviewEnvironment =
@@ -112,7 +114,8 @@ async fn an_extension_that_was_taken_is_never_lost_however_late_it_comes() {
     const EACH: i64 = 24;
     let sandbox = Sandbox::new("expiry-race").await;
     // What holds deletions back would leave nothing to race against.
-    let settings = Settings { namespaces: vec![sandbox.namespace().to_owned()], deletions_per_minute: 60_000, ..Settings::default() };
+    let settings =
+        Settings { namespaces: vec![sandbox.namespace().to_owned()], deletions_per_minute: 60_000, ..Settings::default() };
     let _operator = Operator::start_with(&operator::registry(), sandbox.cluster().kubeconfig(), settings).await;
     let ends = Timestamp::from_second(Timestamp::now().as_second() + 5).unwrap();
     let names: Vec<String> = (0..EACH).map(|number| format!("web-{number}")).collect();
@@ -160,7 +163,7 @@ async fn futures_of<T>(all: Vec<impl Future<Output = T>>) -> Vec<T> {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_wrong_setting_deletes_a_few_and_leaves_the_others_as_they_are_until_it_is_mended() {
     let sandbox = Sandbox::new("expiry-brake").await;
-    let settings = Settings { namespaces: vec![sandbox.namespace().to_owned()], deletions_per_minute: 2, ..Settings::default() };
+    let settings = Settings { namespaces: vec![sandbox.namespace().to_owned()], deletions_per_minute: 6, ..Settings::default() };
     let operator = Operator::start_with(&operator::registry(), sandbox.cluster().kubeconfig(), settings).await;
     let names: Vec<String> = (0..5).map(|number| format!("web-{number}")).collect();
     for name in &names {

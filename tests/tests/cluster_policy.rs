@@ -6,44 +6,15 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, PostParams};
 use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::cluster::{LONG, Sandbox, condition, eventually};
 use tests::fixtures::{Preview, preview};
+use tests::policy::Policy;
 
 /// Previews in one namespace.
 const ALL: usize = 100;
-
-/// A policy for one namespace. It goes with the test.
-struct Policy<'a> {
-    sandbox: &'a Sandbox,
-    name: String,
-}
-
-impl<'a> Policy<'a> {
-    async fn set(sandbox: &'a Sandbox, spec: Value) -> Self {
-        let policy = Self { sandbox, name: sandbox.namespace().to_owned() };
-        policy.change(spec).await;
-        policy
-    }
-
-    async fn change(&self, mut spec: Value) {
-        spec["namespaceSelector"] = json!({ "matchLabels": { "kubernetes.io/metadata.name": self.sandbox.namespace() } });
-        let metadata = json!({ "name": self.name });
-        let policy = json!({ "apiVersion": "platform9.com/v1", "kind": "PreviewPolicy", "metadata": metadata, "spec": spec });
-        let params = PatchParams::apply("tests").force();
-        self.api().patch(&self.name, &params, &Patch::Apply(policy)).await.unwrap();
-    }
-
-    async fn remove(self) {
-        self.api().delete(&self.name, &DeleteParams::background()).await.unwrap();
-    }
-
-    fn api(&self) -> Api<PreviewPolicy> {
-        Api::all(self.sandbox.client())
-    }
-}
 
 /// The order in which previews are taken.
 fn rank(preview: &PreviewEnvironment) -> (String, String) {

@@ -37,7 +37,8 @@ pub struct Settings {
     domains: Vec<String>,
 
     /// How long a preview is kept at most after the last change of its spec, unless it is pinned (72h, 1h30m); by default as long
-    /// as it says itself. Those that are older are deleted at once: see --deletions-per-minute
+    /// as it says itself. Those that are older already are warned first, for a tenth of the time that they were told, an hour at most,
+    /// and then deleted: see --deletions-per-minute
     #[arg(long = "preview-maximum-ttl", value_name = "TIME", value_parser = time)]
     maximum_ttl: Option<Duration>,
 }

@@ -31,4 +31,7 @@ pub use resource::{DEFAULT_PORT, DEFAULT_REPLICAS, PreviewEnvironment, PreviewEn
 pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspended};
 pub use selector::{LabelOperator, LabelRequirement, NamespaceSelector};
 pub use source::Source;
-pub use status::{EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED};
+pub use status::{
+    EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED,
+    TOO_MANY_PREVIEWS,
+};

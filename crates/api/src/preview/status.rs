@@ -10,6 +10,8 @@ use crate::{conditions, schema};
 pub const ROUTE_ACCEPTED: &str = "RouteAccepted";
 /// The condition that says that another preview holds the host; there is none while none does.
 pub const HOST_CONFLICT: &str = "HostConflict";
+/// The reason of a preview that waits until others of its namespace are gone: a policy allows no more of them.
+pub const TOO_MANY_PREVIEWS: &str = "TooManyPreviews";
 /// The condition that says that the preview asks for more than its policies allow; there is none while it does not.
 pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
 /// The condition that says that the preview sleeps; there is none while it does not.
@@ -68,10 +70,15 @@ pub struct PreviewEnvironmentStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
 
+    /// When the spec was last changed, in UTC, in RFC 3339, as its time is counted from: absent where nothing ends the preview, and while
+    /// it is pinned. Example: 2030-01-28T12:00:00Z
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Time>,
+
     /// What is so at present, one entry for each type: Ready, Reconciling, Stalled, RouteAccepted; Suspended while it sleeps,
     /// HostConflict while another preview holds the host, LimitExceeded while it asks for more than a PreviewPolicy allows,
     /// MayRunAsRoot where nothing forbids its program to be root, and Expiring when it is deleted soon: for the last tenth of the
-    /// time that it is kept, an hour at most.
+    /// time that it is kept, an hour at most, and at once where an administrator's limit became shorter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::conditions")]
     pub conditions: Vec<Condition>,

@@ -2,7 +2,7 @@
 //! preview came: of too many, those that were made first are taken.
 
 use kubewright::{Condition, Part, View};
-use operator_api::preview::{LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment, PreviewPlace};
+use operator_api::preview::{LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment, PreviewPlace, TOO_MANY_PREVIEWS};
 
 use super::claims;
 use super::findings::Exceeded;
@@ -39,7 +39,7 @@ fn number(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option
             limit.policy, limit.value
         )
     };
-    (older >= limit.value).then(|| Exceeded { reason: "TooManyPreviews", message: message(), held: true })
+    (older >= limit.value).then(|| Exceeded { reason: TOO_MANY_PREVIEWS, message: message(), held: true })
 }
 
 /// What it asks for beyond its limits and gets a part of.

@@ -5,7 +5,7 @@ use kubewright::{Children, Condition, Invalid, Observed, Operator, Sample, Verdi
 use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus};
 
 use super::blueprint::Blueprint;
-use super::expiry::Expiry;
+use super::expiry::{Bounds, Expiry};
 use super::findings::Findings;
 use super::kinds::{self, Owns, Reads};
 use super::pods::Trouble;
@@ -38,11 +38,10 @@ impl PreviewOperator {
     /// The objects, and whether the preview has had its time.
     fn decide(&self, preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
         let rules = Rules::of(preview.metadata.namespace.as_deref().unwrap_or_default(), view);
-        let longest = [self.maximum_ttl, rules.max_ttl()].into_iter().flatten().min();
-        let expiry = Expiry::of(&preview.spec, rules.default_ttl(), longest, view)?;
-        let over = expiry.and_then(|expiry| expiry.is_over());
-        match (self.objects(preview, &rules, view), over) {
-            (Ok(mut children), over) => {
+        let expiry = Expiry::of(preview, &Bounds::of(self.maximum_ttl, &rules), view)?;
+        let over = expiry.as_ref().and_then(Expiry::is_over);
+        match self.objects(preview, &rules, view) {
+            Ok(mut children) => {
                 if let Some(expiry) = expiry {
                     children.tell(expiry);
                 }
@@ -51,9 +50,16 @@ impl PreviewOperator {
                 }
                 Ok(children)
             }
-            // One that never worked is not kept for ever.
-            (Err(invalid), Some((reason, message))) => Err(invalid.retire(reason, message)),
-            (Err(invalid), None) => Err(invalid),
+            // One that never worked is not kept for ever, and warns as well.
+            Err(mut invalid) => {
+                if let Some(expiry) = expiry {
+                    invalid = invalid.tell(expiry);
+                }
+                Err(match over {
+                    Some((reason, message)) => invalid.retire(reason, message),
+                    None => invalid,
+                })
+            }
         }
     }
 }

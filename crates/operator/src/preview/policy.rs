@@ -88,14 +88,16 @@ impl Rules {
     }
 
     /// How long a preview may be kept.
-    pub(super) fn max_ttl(&self) -> Option<Duration> {
-        self.lowest(|limits| read(limits.max_ttl.as_deref())).map(|limit| limit.value)
+    pub(super) fn max_ttl(&self) -> Option<Limit<'_, Duration>> {
+        self.lowest(|limits| read(limits.max_ttl.as_deref()))
     }
 
-    /// How long a preview is kept that does not say; never longer than it may be.
-    pub(super) fn default_ttl(&self) -> Option<Duration> {
-        let default = self.each().find_map(|(_, policy)| read(policy.spec.limits.as_ref()?.default_ttl.as_deref()));
-        [default, self.max_ttl()].into_iter().flatten().min()
+    /// How long a preview is kept that does not say, also where that is longer than it may be.
+    pub(super) fn default_ttl(&self) -> Option<Limit<'_, Duration>> {
+        self.each().find_map(|(policy, of)| {
+            let value = read(of.spec.limits.as_ref()?.default_ttl.as_deref())?;
+            Some(Limit { value, policy })
+        })
     }
 
     /// The first policy that does not allow routes of this type.
@@ -237,8 +239,8 @@ pub(super) mod tests {
         );
         assert_eq!(rules.previews(), Some(Limit { value: 3, policy: "b" }));
         assert_eq!(rules.replicas(), Some(Limit { value: 1, policy: "b" }));
-        let hours = |hours| Some(Duration::from_hours(hours));
-        assert_eq!((rules.max_ttl(), rules.default_ttl()), (hours(24), hours(24)), "36h is longer than may be");
+        let hours = |hours| Some(Limit { value: Duration::from_hours(hours), policy: "a" });
+        assert_eq!((rules.max_ttl(), rules.default_ttl()), (hours(24), hours(36)));
         assert_eq!(Rules::default().default_ttl(), None);
     }
 

@@ -3,7 +3,9 @@
 
 use kubewright::core::condition::READY;
 use kubewright::core::reason::Explained;
-use operator_api::preview::{EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, ROUTE_ACCEPTED, SUSPENDED};
+use operator_api::preview::{
+    EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, ROUTE_ACCEPTED, SUSPENDED, TOO_MANY_PREVIEWS,
+};
 
 /// All of them.
 pub(super) fn reasons() -> Vec<Explained> {
@@ -42,7 +44,7 @@ const READY_REASONS: [(&str, &str); 20] = [
     ("RouteTypeNotAllowed", "a PreviewPolicy does not allow routes of this type; everything but the route is made"),
     ("RunContainerError", "a node cannot start the container of a pod; the message has its words"),
     (
-        "TooManyPreviews",
+        TOO_MANY_PREVIEWS,
         "a PreviewPolicy allows fewer previews in the namespace, and others are older; there are no pods and no route",
     ),
     ("TtlNotUsable", "refused: `spec.ttl` is no duration"),
@@ -51,7 +53,7 @@ const READY_REASONS: [(&str, &str); 20] = [
 
 const LIMIT_REASONS: [(&str, &str); 3] = [
     ("ImageNotAllowed", "a PreviewPolicy does not allow the image"),
-    ("TooManyPreviews", "a PreviewPolicy allows fewer previews in the namespace, and others are older"),
+    (TOO_MANY_PREVIEWS, "a PreviewPolicy allows fewer previews in the namespace, and others are older"),
     ("TooManyReplicas", "a PreviewPolicy allows fewer pods than `spec.replicas`; so many run"),
 ];
 
@@ -78,6 +80,6 @@ const ROUTE_ACCEPTED_REASONS: [(&str, &str); 14] = [
     ("RouteApiNotServed", "the cluster does not have that kind of route"),
     ("RouteNotInPlace", "the route could not be made; `Ready` says why"),
     ("RouteTypeNotAllowed", "there is no route, because a PreviewPolicy does not allow this type"),
-    ("TooManyPreviews", "there is no route, because a PreviewPolicy allows fewer previews in the namespace"),
+    (TOO_MANY_PREVIEWS, "there is no route, because a PreviewPolicy allows fewer previews in the namespace"),
     ("WaitingForController", "Unknown: the route's controller has not said anything yet"),
 ];

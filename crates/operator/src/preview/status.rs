@@ -22,6 +22,7 @@ pub(super) fn status(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Previ
     PreviewEnvironmentStatus {
         url: reached.then(|| url(of)),
         expires_at: observed.facts::<Expiry>().map(|expiry| Time(expiry.at)),
+        changed_at: observed.facts::<Expiry>().and_then(|expiry| expiry.changed_at).map(Time),
         revision: of.spec.revision.clone().filter(|_| rollout::is_complete(of, observed)),
         selector: Some(labels::to_query(&of.labels)),
         // The API server leaves zeros out.
