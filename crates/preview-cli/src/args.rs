@@ -55,7 +55,7 @@ pub(crate) enum PreviewCommand {
     ///
     /// It is ready when the operator says so about the spec as it is now, so it can follow an apply at once. What changes on the way
     /// is told on standard error; standard output has the URL alone. It fails early where the operator says that only an edit
-    /// can help.
+    /// can help; where another preview has to go first (HostConflict, TooManyPreviews), it waits for that.
     #[command(after_help = examples(&[
         ("In a CI job", "wait pr-17 --timeout 10m"),
         ("Its address, once there is one", "wait pr-17 --quiet"),
@@ -66,7 +66,9 @@ pub(crate) enum PreviewCommand {
     Open(OpenArgs),
     /// Keep a preview longer
     ///
-    /// Sets spec.expiresAt, which wins over spec.ttl. Nothing is ever shortened: a preview that is kept longer already stays as it is.
+    /// Sets spec.expiresAt, which wins over spec.ttl: from then on the preview ends at that moment, and a change of its spec, such as a
+    /// new revision, no longer begins its time anew. It is never set to an earlier moment than the present end: a preview that is kept
+    /// longer already stays as it is. To go back to its spec.ttl, remove spec.expiresAt.
     #[command(after_help = examples(&[
         ("A day more than it would have", "extend pr-17 --by 24h"),
         ("Until a certain moment", "extend pr-17 --until 2030-01-31T12:00Z"),

@@ -87,7 +87,13 @@ pub(crate) async fn extend(cluster: &Cluster, args: &ExtendArgs, now: Timestamp,
     each(cluster, &args.names.names, streams, async |cluster, preview| match (later(&preview, end, now)?, present(&preview)) {
         (Some(asked), _) => {
             let changed = cluster.change(&preview, &field("expiresAt", asked.to_string())).await?;
-            Ok(told(&seen(cluster, changed).await, asked, now))
+            let slid = slides(&preview);
+            let preview = seen(cluster, changed).await;
+            let line = told(&preview, asked, now);
+            // A limit goes on as before.
+            let fixed = slid && !limited(&preview, asked);
+            let note = if fixed { "; that moment is fixed: a change of its spec no longer begins its time anew" } else { "" };
+            Ok(line + note)
         }
         (None, Some(present)) => Ok(format!("no change: {}", told(&preview, present, now))),
         (None, None) => Ok("no change".to_owned()),
@@ -110,11 +116,22 @@ async fn seen(cluster: &Cluster, changed: Preview) -> Preview {
     followed.ok().flatten().unwrap_or(changed)
 }
 
+/// Whether an administrator's limit ends it before `asked`.
+fn limited(preview: &Preview, asked: Timestamp) -> bool {
+    matches!(preview.end(), End::At(until) if until < asked)
+}
+
+/// Whether each change of its spec begins the time anew that it is kept.
+fn slides(preview: &Preview) -> bool {
+    let spec = preview.spec();
+    spec.expires_at.is_none() && (spec.ttl.is_some() || matches!(preview.end(), End::At(_)))
+}
+
 /// What became of the wish to be kept until `asked`: an administrator may have set a limit to it.
 fn told(preview: &Preview, asked: Timestamp, now: Timestamp) -> String {
     match preview.end() {
         End::Pinned => format!("kept until {} once it is unpinned", at(asked, now)),
-        End::At(until) if until < asked => {
+        End::At(until) if limited(preview, asked) => {
             format!("kept until {}: that is the administrator's limit, which is earlier than {asked}", at(until, now))
         }
         _ if !preview.is_current() => {
@@ -249,6 +266,14 @@ mod tests {
         assert!(refused.contains("has passed: web would be deleted at once"), "{refused}");
     }
 
+    #[test]
+    fn only_a_time_that_begins_anew_is_fixed_by_a_moment() {
+        let slid = |spec: &Value, status: &Value| slides(&preview("web", spec, status));
+        assert!(slid(&json!({ "ttl": "72h" }), &json!({})) && slid(&json!({}), &ends("2030-02-01T00:00:00Z")), "by a limit");
+        assert!(!slid(&json!({}), &json!({ "observedGeneration": 2 })));
+        assert!(!slid(&json!({ "ttl": "72h", "expiresAt": "2030-02-01T00:00:00Z" }), &ends("2030-02-01T00:00:00Z")));
+    }
+
     fn became(spec: &Value, status: &Value) -> String {
         told(&preview("web", spec, status), "2030-02-01T12:00:00Z".parse().unwrap(), now())
     }
@@ -271,8 +296,13 @@ mod tests {
 
     /// Extends a preview until one day after now, where the watch tells `seen` after it; what is printed.
     async fn extended(seen: &Value) -> (String, Vec<String>) {
+        extended_with(&json!({}), seen).await
+    }
+
+    /// The same of one that asks for this.
+    async fn extended_with(spec: &Value, seen: &Value) -> (String, Vec<String>) {
         let wish = json!({ "expiresAt": "2030-02-01T12:00:00Z" });
-        let before = preview("web", &json!({}), &json!({ "observedGeneration": 2 })).raw.to_string();
+        let before = preview("web", spec, &json!({ "observedGeneration": 2 })).raw.to_string();
         let after = preview("web", &wish, &json!({ "observedGeneration": 1 })).raw.to_string();
         let event = json!({ "type": "MODIFIED", "object": preview("web", &wish, seen).raw }).to_string() + "\n";
         let (cluster, asked) = cluster(move |asked| match asked {
@@ -297,5 +327,15 @@ mod tests {
         assert!(asked[1].starts_with("PATCH ") && asked[1].contains("fieldManager=kubectl-preview"), "{asked:?}");
         let (told, _) = extended(&json!({ "observedGeneration": 1 })).await;
         assert!(told.starts_with("web: asked to be kept until 2030-02-01T12:00:00Z"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_a_time_that_begins_anew_is_told_so() {
+        const FIXED: &str = "; that moment is fixed: a change of its spec no longer begins its time anew\n";
+        let end = ends("2030-02-01T12:00:00Z");
+        assert!(extended_with(&json!({ "ttl": "72h" }), &end).await.0.ends_with(FIXED));
+        assert!(!extended(&end).await.0.ends_with(FIXED), "it had no end");
+        let limited = extended_with(&json!({ "ttl": "72h" }), &ends("2030-01-31T18:00:00Z")).await.0;
+        assert!(!limited.ends_with(FIXED) && limited.contains("the administrator's limit"), "{limited}");
     }
 }

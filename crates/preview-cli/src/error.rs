@@ -8,7 +8,7 @@ use kubewright::runtime::RunError;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  it is so
-  1  it did not come true: not ready in time, no URL, nothing to extend
+  1  it did not come true: not ready in time or not without an edit, no URL, nothing to extend
   2  the arguments cannot be used
   3  there is no such preview, or the cluster does not know previews
   4  the cluster did not do it: it cannot be reached, or does not allow or accept it";

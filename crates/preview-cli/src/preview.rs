@@ -5,10 +5,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kubewright::core::condition::{READY, STALLED};
-use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED};
+use operator_api::preview::{
+    HOST_CONFLICT, PreviewEnvironment, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED, TOO_MANY_PREVIEWS,
+};
 use serde_json::Value;
 
 use crate::error::Error;
+
+/// Why a preview stalls that needs no edit: it goes on by itself when another one goes.
+const UNTIL_ANOTHER_GOES: [&str; 2] = [HOST_CONFLICT, TOO_MANY_PREVIEWS];
 
 /// How names of previews are written for other programs.
 pub(crate) const TYPED: &str = "previewenvironment.platform9.com";
@@ -133,7 +138,7 @@ impl Preview {
 
     /// Why only an edit can help, where that is so.
     pub(crate) fn stalled(&self) -> Option<&Condition> {
-        self.holds(STALLED)
+        self.holds(STALLED).filter(|stalled| !UNTIL_ANOTHER_GOES.contains(&&*stalled.reason))
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -180,7 +185,10 @@ impl Preview {
     pub(crate) fn told(&self) -> String {
         match self.condition(READY) {
             None => "the operator has not said anything about it; is it running?".to_owned(),
-            Some(_) if !self.is_current() => "the operator has not looked at the last change yet; is it running?".to_owned(),
+            // The status may not be about the last change yet, and tell why.
+            Some(ready) if !self.is_current() && ready.observed_generation != self.of.metadata.generation => {
+                "the operator has not looked at the last change yet; is it running?".to_owned()
+            }
             Some(ready) => said(ready),
         }
     }
@@ -266,7 +274,11 @@ pub(crate) mod tests {
         assert_eq!(of(2, &[old]).state(), State::NotReady);
         assert_eq!(of(2, &[condition("Ready", "False", "Progressing", "")]).state(), State::NotReady);
         assert_eq!(of(2, &[ready.clone(), condition("Suspended", "True", "SuspendedBySpec", "")]).state(), State::Sleeping);
-        assert_eq!(of(2, &[condition("Stalled", "True", "Invalid", ""), ready]).state(), State::Stalled);
+        let stalled = |reason: &str| of(2, &[condition("Stalled", "True", reason, ""), condition("Ready", "False", reason, "")]);
+        assert_eq!(stalled("GatewayMissing").state(), State::Stalled);
+        for reason in ["HostConflict", "TooManyPreviews"] {
+            assert_eq!(stalled(reason).state(), State::NotReady, "it waits for another one");
+        }
     }
 
     #[test]

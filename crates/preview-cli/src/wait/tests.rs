@@ -108,11 +108,28 @@ async fn what_was_ready_before_the_last_edit_is_not_ready() {
 
 #[tokio::test]
 async fn what_only_an_edit_can_help_ends_at_once() {
-    let stalled = object(&status(2, &[condition("Stalled", "True", "HostConflict", "held by team-a/web")], None));
-    let ended = waited(progressing("0/1"), vec![event("MODIFIED", &stalled)], args()).await;
+    let ended = waited(progressing("0/1"), vec![event("MODIFIED", &stalled("HostNotUsable", "no host"))], args()).await;
     let error = ended.result.unwrap_err();
-    assert_eq!(error.to_string(), "web will not become ready as it is: HostConflict: held by team-a/web");
+    assert_eq!(error.to_string(), "web will not become ready as it is: HostNotUsable: no host");
     assert_eq!((error.number(), ended.output.as_str()), (1, ""));
+}
+
+fn stalled(reason: &str, message: &str) -> Value {
+    object(&status(2, &[condition("Ready", "False", reason, message), condition("Stalled", "True", reason, message)], None))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_when_another_preview_goes_is_waited_for_and_told() {
+    for reason in ["HostConflict", "TooManyPreviews"] {
+        let watch = event("MODIFIED", &stalled(reason, "there is team-a/web")) + &event("MODIFIED", &ready());
+        let ended = waited(progressing("0/1"), vec![watch], args()).await;
+        assert!(ended.result.is_ok() && ended.output == "http://web.example.com\n", "{:?}", ended.result);
+        assert_eq!(ended.told[1], format!("Ready is False: there is team-a/web ({reason})"));
+        let forever = event("MODIFIED", &stalled(reason, "there is team-a/web"));
+        let error = waited(stalled(reason, "there is team-a/web"), vec![forever], args()).await.result.unwrap_err();
+        assert_eq!(error.to_string(), format!("web was not ready within 1m: there is team-a/web ({reason})"));
+        assert_eq!(error.number(), 1);
+    }
 }
 
 #[tokio::test]
