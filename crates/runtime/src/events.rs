@@ -20,6 +20,9 @@ const CAPACITY: usize = 256;
 /// Longest note (events.k8s.io/v1), in bytes.
 const MAX_NOTE: usize = 1024;
 
+/// Why there is an Event about an object that is looked up: it cannot be read.
+pub(crate) const UNREADABLE: &str = "Unreadable";
+
 /// Between two Events about one resource for one reason, whatever their words.
 const PAUSE: Duration = Duration::from_mins(1);
 

@@ -1,6 +1,10 @@
 //! Objects that are not as they should be, on their way into the caches.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Mutex;
+
+use http_body_util::BodyExt;
+use kube::client::Body;
 use kubewright_core::kind::ReadKinds as _;
 use kubewright_core::observed::Entry;
 use kubewright_core::view::Source as _;
@@ -9,7 +13,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::{Api, Form};
+use crate::brake::Brake;
 use crate::cache::reads::Times;
+use crate::events::Events;
+use crate::manager::running;
+use crate::metrics::Metrics;
 use crate::queue::WorkKey;
 use crate::reconcile::{End, reconcile};
 use crate::testing::{self, Pages, child, known, next, observed, resource};
@@ -224,4 +232,53 @@ async fn an_api_server_that_does_not_know_an_optional_kind_for_a_moment_empties_
     list(&mut reads, &[namespace], 1);
     reads.failed(&ApiError::NotServed);
     assert_eq!(namespaces(&engine), 0, "its definition is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_up_and_cannot_be_read_counts_as_it_was_and_is_told_about_where_it_is() {
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let events = Arc::clone(&told);
+    let api = testing::api("test", move |request: http::Request<Body>| {
+        let events = Arc::clone(&events);
+        async move {
+            let event: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
+            let told = format!("{} {} {}: {}", event["regarding"]["name"], event["type"], event["reason"], event["note"]);
+            events.lock().unwrap().push(told.replace('"', ""));
+            testing::answer(201, &json!({}))
+        }
+    });
+    let (events, send) = Events::new(api.clone());
+    tokio::spawn(send);
+    let engine = Engine::new(api, None, running(&Registry::new("test").with(Pages)).0, events, Metrics::new(), Brake::new(30));
+    let read = <Pages as Operator>::Reads::read().remove(0);
+    let mut reads = feed(&engine, &read.info.clone(), true, Reads::new(read));
+    let namespace = |name: &str, labels: Value| {
+        let metadata = json!({ "name": name, "uid": name, "resourceVersion": "1", "labels": labels });
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata })
+    };
+    let (good, bad) = (|name| namespace(name, json!({ "a": "b" })), |name| namespace(name, json!(5)));
+    let all = async || {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        std::mem::take(&mut *told.lock().unwrap())
+    };
+
+    list(&mut reads, &[good("known"), bad("never-known")], 1);
+    assert_eq!(namespaces(&engine), 1);
+    let told = all().await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("never-known Warning Unreadable: this operator cannot read it: "), "{told:?}");
+    assert!(told[0].contains("nothing of it counts until it can be"), "{told:?}");
+
+    reads.upsert(bad("known").to_string().as_bytes());
+    list(&mut reads, &[bad("known"), bad("never-known")], 2);
+    assert_eq!(namespaces(&engine), 1, "what was known of it is kept, and is not taken for deleted");
+    let told = all().await;
+    assert_eq!(told.len(), 1, "each once: {told:?}");
+    assert!(told[0].starts_with("known Warning") && told[0].contains("what it said before counts"), "{told:?}");
+
+    reads.upsert(good("never-known").to_string().as_bytes());
+    reads.upsert(bad("never-known").to_string().as_bytes());
+    assert_eq!((namespaces(&engine), all().await.len()), (2, 1), "it could be read meanwhile, so it is news");
+    reads.delete(bad("known").to_string().as_bytes());
+    assert_eq!(namespaces(&engine), 1);
 }

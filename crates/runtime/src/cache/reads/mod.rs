@@ -146,6 +146,11 @@ impl ReadCache {
         self.readers().concerned(type_id, &key, &states)
     }
 
+    /// Whether an object is known.
+    pub(crate) fn knows(&self, type_id: TypeId, key: &ObjectKey) -> bool {
+        self.read().objects.get(&type_id).is_some_and(|objects| objects.get(key).is_some())
+    }
+
     /// An event says that an object is gone; gives whom that concerns.
     pub(crate) fn forget(&self, type_id: TypeId, key: &ObjectKey) -> HashSet<WorkKey> {
         let mut state = self.write();
