@@ -116,15 +116,18 @@ async fn an_extension_that_was_taken_is_never_lost_however_late_it_comes() {
     // What holds deletions back would leave nothing to race against.
     let settings =
         Settings { namespaces: vec![sandbox.namespace().to_owned()], deletions_per_minute: 60_000, ..Settings::default() };
-    let _operator = Operator::start_with(&operator::registry(), sandbox.cluster().kubeconfig(), settings).await;
-    let ends = Timestamp::from_second(Timestamp::now().as_second() + 5).unwrap();
+    let operator = Operator::start_with(&operator::registry(), sandbox.cluster().kubeconfig(), settings).await;
     let names: Vec<String> = (0..EACH).map(|number| format!("web-{number}")).collect();
     for name in &names {
-        sandbox.create(&preview(name).with(json!({ "expiresAt": ends.to_string() }))).await;
+        sandbox.create(&preview(name).with(json!({ "replicas": 0, "route": { "type": "None" } }))).await;
     }
+    operator.at_rest().await;
+    let ends = Timestamp::from_second(Timestamp::now().as_second() + 5).unwrap();
+    let end = json!({ "spec": { "expiresAt": ends.to_string() } });
+    let _ = futures_of(names.iter().map(|name| sandbox.merge::<PreviewEnvironment>(name, end.clone())).collect()).await;
     // From a little before the end until long after it.
     let race = async |number: i64, name: &str| {
-        until(ends + SignedDuration::from_millis((number - 4) * 40)).await;
+        until(ends + SignedDuration::from_millis((number - 4) * 80)).await;
         extend(&sandbox, name).await.is_ok()
     };
     let races: Vec<_> = names.iter().zip(0..).map(|(name, number)| race(number, name)).collect();
