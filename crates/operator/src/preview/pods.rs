@@ -193,6 +193,8 @@ mod tests {
         let bad = [pod("web-1", "web", &waiting("ImagePullBackOff", "no such image"))];
         let refused = Verdict::Stalled(reason::NOT_OWNED, "Service web exists".into());
         assert_eq!(verdict_of(&preview("web"), &bad, &refused), refused);
+        let left = Verdict::Progressing(reason::DELETE_FAILED, "Mapping web is no longer wanted".into());
+        assert_eq!(verdict_of(&preview("web"), &bad, &left), left);
         let ready = Verdict::Ready("1/1 replicas ready".into());
         assert_eq!(verdict_of(&preview("web"), &bad, &ready), ready);
         let given_up = Verdict::Stalled(reason::PROGRESS_DEADLINE, "0/1 replicas ready: too late".into());
