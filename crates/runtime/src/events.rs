@@ -1,5 +1,5 @@
 //! Kubernetes Events (events.k8s.io/v1) about what a person must know: warnings, each told once while it lasts,
-//! and what became of a resource that is gone. Whether what a condition warns of was told before, the status itself knows.
+//! and what became of a resource that is gone. What was told by a process before this one, the status itself knows.
 //!
 //! They are sent in the background; a failure to tell never holds up the work.
 

@@ -4,11 +4,11 @@ use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kubewright_core::condition::{Condition, STANDARD, Verdict, merge, warnings};
+use kubewright_core::condition::{Condition, READY, STANDARD, Verdict, merge, warnings};
 use kubewright_core::observed::decode_identity;
 use kubewright_core::registry::{Observation, Report};
 use kubewright_core::{Class, hash};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cache::parents::Parent;
 use crate::events::Tone;
@@ -36,11 +36,23 @@ impl Run<'_> {
         ahead.is_none() && shown.tells(inputs)
     }
 
-    /// Warns of what went wrong. What the status was made from before that may come again, and end the warning: it is not taken
-    /// for known then.
+    /// Warns of what went wrong, unless the status says it already: then this process did so before, or one before it.
+    ///
+    /// What the status was made from before that may come again, and end the warning: it is not taken for known then.
     pub(crate) fn warn(&self, reason: &str, message: &str) {
-        self.engine.events.warn(&self.owner, reason, message);
+        if !self.says(reason, message) {
+            self.engine.events.warn(&self.owner, reason, message);
+        }
         self.latest().0.settle(0);
+    }
+
+    /// Whether that is why the resource is not ready, as its status has it.
+    fn says(&self, reason: &str, message: &str) -> bool {
+        let Ok(status) = self.current() else { return false };
+        let told = json!({ "type": READY, "status": "False", "reason": reason, "message": message });
+        let is_told =
+            |condition: &Value| told.as_object().is_some_and(|told| told.iter().all(|(field, said)| condition[field] == *said));
+        status["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(is_told))
     }
 
     /// Writes the status if it says something new; `None` when all is well. `inputs` is what it was made from, where the same

@@ -134,6 +134,19 @@ async fn a_resource_with_all_its_children_is_not_ready_where_the_operator_says_s
     assert_eq!(written.last(), ("False".into(), "True".into(), "HostConflict".into()));
     assert_eq!(written.events().await, ["HostConflict: web-2 has it"], "once");
     assert_eq!(written.statuses.lock().unwrap().len(), 1);
+    // The next process knows the status alone.
+    let with_status = |holder: &str, status: &Value| {
+        let mut page = page(&json!({ "holder": holder }));
+        page["status"] = status.clone();
+        page
+    };
+    let told = written.statuses.lock().unwrap()[0].clone();
+    let engine = written.engine(&with_status("web-2", &told));
+    assert_eq!(reconcile(&engine, &key()).await, End::Parked);
+    assert_eq!(written.events().await.len(), 1, "nor by the one after it");
+    let engine = written.engine(&with_status("web-3", &told));
+    assert_eq!(reconcile(&engine, &key()).await, End::Parked);
+    assert_eq!(written.events().await[1..], ["HostConflict: web-3 has it"], "which is news");
 
     let written = Written::default();
     let engine = written.engine(&page(&json!({})));
