@@ -9,9 +9,9 @@ use kubewright_core::registry::Controller;
 
 use crate::args::Cli;
 
-/// The command line of a program.
-pub(crate) fn command(registry: &Registry, version: &'static str, about: Option<&'static str>) -> Command {
-    let name = registry.name();
+/// The command line of a program, which is `called` so by whoever runs it: examples are there to be copied.
+pub(crate) fn command(registry: &Registry, called: Option<&str>, version: &'static str, about: Option<&'static str>) -> Command {
+    let name = called.unwrap_or(registry.name());
     let kinds = kinds(registry);
     let about = about.map_or_else(|| format!("A Kubernetes operator. It reconciles {kinds}."), str::to_owned);
     let controllers: Vec<&'static str> = registry.controllers().iter().map(|c| c.name()).collect();
@@ -20,7 +20,7 @@ pub(crate) fn command(registry: &Registry, version: &'static str, about: Option<
         command.after_help(examples)
     };
     Cli::command()
-        .name(name)
+        .name(registry.name())
         .bin_name(name)
         .version(version)
         .about(about.clone())
@@ -120,14 +120,14 @@ mod tests {
 
     #[test]
     fn the_command_line_passes_the_checks_of_its_parser() {
-        command(&Registry::new("empty"), "1", None).debug_assert();
+        command(&Registry::new("empty"), Some("called"), "1", None).debug_assert();
     }
 
     #[test]
     fn every_subcommand_has_an_example() {
-        for subcommand in command(&Registry::new("empty"), "1", None).get_subcommands() {
+        for subcommand in command(&Registry::new("empty"), Some("called"), "1", None).get_subcommands() {
             let help = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("\n  empty "), "{}", subcommand.get_name());
+            assert!(help.contains("\n  called "), "{}", subcommand.get_name());
         }
     }
 }

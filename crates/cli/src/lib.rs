@@ -20,6 +20,7 @@ mod settings;
 mod streams;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, FromArgMatches};
@@ -106,7 +107,8 @@ impl Program {
         if let Some(plugin) = args.first().and_then(|program| self.extensions.iter().find(|e| e.is_called_by(program))) {
             return plugin.run_as_plugin(&self.registry, self.version, args, streams);
         }
-        let command = help::command(&self.registry, self.version, self.about);
+        let called = args.first().and_then(|program| Path::new(program).file_stem()?.to_str());
+        let command = help::command(&self.registry, called, self.version, self.about);
         let command = self.extensions.iter().fold(command, |command, extension| command.subcommand(extension.command().clone()));
         let command = self.settings.iter().fold(command, |command, settings| settings.add_to(command));
         let matches = match command.try_get_matches_from(args) {

@@ -12,7 +12,7 @@ use operator_api::preview::{GatewayRef, RouteType};
 use crate::preview::PreviewOperator;
 use crate::registry::registry_with;
 
-/// What is chosen for all `PreviewEnvironment`s. The comments here are what `--help` says.
+/// What is chosen for all `PreviewEnvironment`s. The comments at the fields are what `--help` says.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "PreviewEnvironment")]
 pub struct Settings {

@@ -202,7 +202,7 @@ pub(crate) enum ArgumentError {
     Name,
     #[error("that is a time and no moment: write --by {0}")]
     Duration(String),
-    #[error("write a moment with its offset from UTC, like 2030-01-31T12:00Z or 2030-01-31T13:00+01:00")]
+    #[error("write a moment before the year 9999 with its offset from UTC, like 2030-01-31T12:00Z or 2030-01-31T13:00+01:00")]
     Moment,
 }
 
@@ -260,9 +260,9 @@ mod tests {
         assert_eq!(second("2030-01-31T12:00Z"), "2030-01-31T12:00:00Z");
         assert_eq!(second("2030-01-31T13:00+01:00"), "2030-01-31T12:00:00Z");
         assert_eq!(second("2030-01-31T12:00:01.9Z"), "2030-01-31T12:00:01Z");
-        for text in ["", "2030-01-31", "2030-01-31T12:00", "tomorrow", "2030-02-30T12:00Z"] {
+        for text in ["", "2030-01-31", "2030-01-31T12:00", "tomorrow", "2030-02-30T12:00Z", "9999-12-31T23:59:59Z"] {
             let said = moment(text).unwrap_err().to_string();
-            assert!(said.starts_with("write a moment with its offset"), "{text}: {said}");
+            assert!(said.starts_with("write a moment before the year 9999 with its offset"), "{text}: {said}");
         }
     }
 

@@ -11,8 +11,8 @@ pub(super) const MOMENT_LENGTH: u32 = 35;
 /// format; it would also let fractions and offsets pass that not everybody can read.
 const MOMENT: &str = concat!(
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])",
-    r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?",
-    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
+    r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?",
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
 );
 
 /// Refuses what is no moment.
@@ -22,9 +22,9 @@ pub(super) fn moment_rule() -> Rule {
     )
 }
 
-/// Refuses days that there are not. Whether a text is a moment can only be tried: the rule fails where it is none, which refuses
-/// as much as a rule that says no.
+/// Refuses days that there are not, and a year that not everybody can read. Whether a text is a moment can only be tried: the rule
+/// fails where it is none, which refuses as much as a rule that says no.
 pub(super) fn day_rule() -> Rule {
-    Rule::new(format!("!self.matches({}) || timestamp(self) <= timestamp('9999-12-31T23:59:59Z')", cel_string(MOMENT)))
-        .message("there is no such day: write one that the calendar has, like 2030-01-31T12:00:00Z")
+    Rule::new(format!("!self.matches({}) || timestamp(self) < timestamp('9999-01-01T00:00:00Z')", cel_string(MOMENT)))
+        .message("there is no such day, or it is too far ahead: write one that the calendar has before the year 9999, like 2030-01-31T12:00:00Z; pinned keeps a preview without an end")
 }

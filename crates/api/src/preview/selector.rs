@@ -6,7 +6,22 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema;
+use crate::schema::{self, cel_string};
+
+/// The name of a label, with or without a domain before it.
+const KEY: &str =
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+/// The value of a label.
+const VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
+/// A requirement that no namespace can meet, or each, is a policy that is off, or for all, and nobody is told.
+const KEY_MESSAGE: &str = "write the name of a label as namespaces have it, like team or example.com/team";
+const VALUE_MESSAGE: &str =
+    "write the value of a label as namespaces have it: letters, digits, -, _ and dots, with a letter or digit at both ends";
+
+/// That `what` is of this form for each item of a list, or for each key of a map.
+fn each(what: &str, pattern: &str) -> String {
+    format!("self.all(key, {what}.matches({}))", cel_string(pattern))
+}
 
 /// Namespaces by their labels: those for which all of it holds.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +31,7 @@ pub struct NamespaceSelector {
     /// Labels and the value that each has, up to 16. Example: {team: shop}
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16, "additionalProperties" = serde_json::json!({ "type": "string", "maxLength": 63 })))]
+    #[x_kube(validation = Rule::new(each("key", KEY)).message(KEY_MESSAGE), validation = Rule::new(each("self[key]", VALUE)).message(VALUE_MESSAGE))]
     pub match_labels: BTreeMap<String, String>,
 
     /// What else has to hold for the labels, up to 16. Example: [{key: team, operator: In, values: [shop, search]}]
@@ -33,6 +49,7 @@ pub struct NamespaceSelector {
 pub struct LabelRequirement {
     /// The label, up to 317 characters. Example: team
     #[schemars(length(min = 1, max = 317))]
+    #[x_kube(validation = Rule::new(format!("self.matches({})", cel_string(KEY))).message(KEY_MESSAGE))]
     pub key: String,
 
     /// In: its value is one of the values. NotIn: it is not, or there is no such label. Exists and DoesNotExist: whether there is such a
@@ -42,6 +59,7 @@ pub struct LabelRequirement {
     /// The values of In and NotIn, up to 32 of up to 63 characters. Example: [shop, search]
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 63)), extend("x-kubernetes-list-type" = "atomic"))]
+    #[x_kube(validation = Rule::new(each("key", VALUE)).message(VALUE_MESSAGE))]
     pub values: Vec<String>,
 }
 

@@ -64,6 +64,28 @@ fn a_route_by_default_is_one_that_is_allowed() {
 }
 
 #[test]
+fn namespaces_are_selected_by_labels_that_they_can_have() {
+    const KEY: &str = "write the name of a label as namespaces have it, like team or example.com/team";
+    const VALUE: &str =
+        "write the value of a label as namespaces have it: letters, digits, -, _ and dots, with a letter or digit at both ends";
+    let label = |key: &str, value: &str| policy(&json!({ "namespaceSelector": { "matchLabels": { key: value } } }));
+    let among = |key: &str, value: &str| {
+        let expression = json!({ "key": key, "operator": "In", "values": ["a", value] });
+        policy(&json!({ "namespaceSelector": { "matchExpressions": [expression] } }))
+    };
+    for (key, value) in [("team", "shop"), ("example.com/team", "Shop_1.a-b"), ("kubernetes.io/metadata.name", "x"), ("a", "")] {
+        assert_eq!((label(key, value), among(key, value)), (Vec::new(), Vec::new()), "{key}={value}");
+    }
+    let long = "a".repeat(64);
+    for key in ["a b", "-team", "Example.com/team", "a/b/c", "/a", &long] {
+        assert_eq!((label(key, "x"), among(key, "x")), (vec![KEY.to_owned()], vec![KEY.to_owned()]), "{key}");
+    }
+    for value in ["bad value!", "-a", "a."] {
+        assert_eq!((label("a", value), among("a", value)), (vec![VALUE.to_owned()], vec![VALUE.to_owned()]), "{value}");
+    }
+}
+
+#[test]
 fn a_requirement_has_values_where_it_compares_with_some() {
     let requirement = |operator: &str, values: Value| {
         let expression = json!({ "key": "team", "operator": operator, "values": values });

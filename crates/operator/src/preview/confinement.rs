@@ -85,12 +85,17 @@ impl Root {
     /// The condition [`MAY_RUN_AS_ROOT`], which warns.
     pub(super) fn condition(self, namespace: &str) -> Condition {
         let (reason, because) = match self {
-            Self::Asked => ("AskedFor", "spec.podSecurity allows it"),
-            Self::OfImage => ("ImageDecides", "the image decides who it runs as"),
+            Self::Asked => ("AskedFor", "spec.podSecurity allows it; leave that out where the image does not need it".to_owned()),
+            Self::OfImage => (
+                "ImageDecides",
+                format!(
+                    "the image decides who it runs as; write true to spec.podSecurity.runAsNonRoot, or label namespace {namespace} \
+                     {ENFORCE}={RESTRICTED}"
+                ),
+            ),
         };
         let message = format!(
-            "the pods are less confined than the Pod Security Standard restricted asks for: their program may be root, because {because}; \
-             write true to spec.podSecurity.runAsNonRoot, or label namespace {namespace} {ENFORCE}={RESTRICTED}"
+            "the pods are less confined than the Pod Security Standard restricted asks for: their program may be root, because {because}"
         );
         Condition::new(MAY_RUN_AS_ROOT, Some(true), reason, message).warned()
     }
@@ -215,7 +220,9 @@ mod tests {
         assert_eq!(said(&[(ENFORCE, "baseline")], &preview("web")).unwrap().reason, "ImageDecides");
         assert_eq!(said(&[(ENFORCE, RESTRICTED)], &preview("web")), None);
         let user = |id| with(PodSecurity { run_as_user: Some(id), ..PodSecurity::default() });
-        assert_eq!((said(&[], &user(0)).unwrap().reason, said(&[], &user(1000))), ("AskedFor", None));
+        let asked = said(&[], &user(0)).unwrap();
+        assert_eq!((asked.reason, said(&[], &user(1000))), ("AskedFor", None));
+        assert!(asked.message.contains("leave that out") && !asked.message.contains("label namespace"), "{}", asked.message);
         let non_root = |value| with(PodSecurity { run_as_non_root: Some(value), ..PodSecurity::default() });
         assert_eq!((said(&[], &non_root(false)).unwrap().reason, said(&[], &non_root(true))), ("AskedFor", None));
         assert_eq!(Root::of(&preview("web"), &View::new(&Fixed::empty())), None, "nothing is known of the namespace");
