@@ -370,7 +370,7 @@ fn input_that_cannot_be_read_is_an_error() {
     assert!(String::from_utf8(errors).unwrap().starts_with("error: cannot read -: "));
 }
 
-/// A setting of a program.
+/// A setting of a program, and a word about it that is none about `run`.
 #[derive(clap::Args)]
 struct Chosen {
     /// Reconcile nothing at all
@@ -390,7 +390,9 @@ fn the_settings_of_a_program_are_arguments_of_what_builds_and_of_nothing_else() 
     let idle = of(configured(), &["render", "-f", "-", "--idle"], SHOP);
     assert!(idle.ended_with(1) && idle.errors.contains("nothing"), "{}", idle.errors);
     for command in ["run", "render"] {
-        assert!(of(configured(), &[command, "--help"], "").output.contains("Reconcile nothing at all"), "{command}");
+        let (help, without) = (of(configured(), &[command, "--help"], "").output, ask(&[command, "--help"], "").output);
+        assert!(help.contains("Reconcile nothing at all"), "{command}");
+        assert_eq!(help.split("Usage:").next(), without.split("Usage:").next(), "what it is for stays as it is");
     }
     assert!(of(configured(), &["crds", "--idle"], "").ended_with(2));
     assert!(ask(&["render", "-f", "-", "--idle"], SHOP).ended_with(2), "where there is none");

@@ -100,7 +100,7 @@ fn what_cannot_be_understood_ends_with_2_and_says_what_to_write() {
         (&["extend", "--by", "1h"], "<NAME>..."),
         (&["extend", "web", "--by", "1d"], "there is no unit d: write 24h"),
         (&["extend", "web", "--by", "1h", "--until", "2030-01-31T12:00Z"], "cannot be used with"),
-        (&["extend", "web", "--until", "2030-01-31"], "with its offset from UTC, like from UTC"),
+        (&["extend", "web", "--until", "2030-01-31"], "with its offset from UTC"),
         (&["extend", "web", "--until", "24h"], "that is a time and no moment: write --by 24h"),
     ] {
         let outcome = ask(args);

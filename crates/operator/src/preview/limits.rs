@@ -32,12 +32,18 @@ fn number(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option
     let namespace = own.namespace.as_deref().unwrap_or_default();
     let all = view.list::<Part<PreviewPlace>, _>(Some(namespace), &[]);
     let older = all.iter().filter(|other| claims::rank(&other.metadata) < claims::rank(own)).count();
-    let message = || {
-        format!(
-            "PreviewPolicy {} allows {} previews in namespace {namespace}, and {older} older ones are there: this one starts when \
-             enough of them are gone, or when the limit is raised",
-            limit.policy, limit.value
-        )
+    let message = || match limit.value {
+        0 => format!(
+            "PreviewPolicy {} allows no preview in namespace {namespace}: this one starts when the limit is raised",
+            limit.policy
+        ),
+        most => format!(
+            "PreviewPolicy {} allows {most} preview{} in namespace {namespace}, and {older} older than this one {} there: it starts \
+             when enough of them are gone, or when the limit is raised",
+            limit.policy,
+            if most == 1 { "" } else { "s" },
+            if older == 1 { "is" } else { "are" },
+        ),
     };
     (older >= limit.value).then(|| Exceeded { reason: TOO_MANY_PREVIEWS, message: message(), held: true })
 }
@@ -49,9 +55,10 @@ pub(super) fn replicas(preview: &PreviewEnvironment, rules: &Rules) -> Option<Ex
     (asked > limit.value).then(|| Exceeded { reason: "TooManyReplicas", message: message(), held: false })
 }
 
-/// The condition [`LIMIT_EXCEEDED`], where it is so.
+/// The condition [`LIMIT_EXCEEDED`], where it is so. Of what keeps all of it from running, the verdict warns.
 pub(super) fn condition(exceeded: &Exceeded) -> Condition {
-    Condition::new(LIMIT_EXCEEDED, Some(true), exceeded.reason, exceeded.message.clone()).warned()
+    let condition = Condition::new(LIMIT_EXCEEDED, Some(true), exceeded.reason, exceeded.message.clone());
+    if exceeded.held { condition } else { condition.warned() }
 }
 
 #[cfg(test)]
@@ -113,12 +120,16 @@ mod tests {
 
     #[test]
     fn who_is_held_is_told_by_whom_and_until_when() {
-        let world = world(&[policy("none", json!({ "limits": { "previews": 0 } }))], &[]);
-        let preview = preview("a", 1);
-        let view = View::new(&world);
-        let exceeded = held(&PreviewClaim::of(&preview), &Rules::of("shop", &view), &view).unwrap();
-        for part in ["PreviewPolicy none allows 0 previews in namespace shop", "0 older ones"] {
-            assert!(exceeded.message.contains(part), "{}", exceeded.message);
+        let all = [preview("a", 1), preview("b", 2), preview("c", 3)];
+        for (most, told) in [
+            (0, "PreviewPolicy p allows no preview in namespace shop: this one starts when the limit is raised"),
+            (1, "PreviewPolicy p allows 1 preview in namespace shop, and 2 older than this one are there: it starts when "),
+            (2, "PreviewPolicy p allows 2 previews in namespace shop, and 2 older than this one are there: it starts when "),
+        ] {
+            let world = world(&[policy("p", json!({ "limits": { "previews": most } }))], &all);
+            let view = View::new(&world);
+            let exceeded = held(&PreviewClaim::of(&all[2]), &Rules::of("shop", &view), &view).unwrap();
+            assert!(exceeded.message.starts_with(told), "{}", exceeded.message);
         }
     }
 
@@ -127,6 +138,13 @@ mod tests {
         let only = |prefix: &str| world(&[policy("p", json!({ "imagePrefixes": [prefix] }))], &[]);
         let (names, ready, said) = outcome(&preview("a", 1), &only("registry.example.com/"));
         assert_eq!((names.len(), ready.as_str(), said), (2, "0/0", vec!["ImageNotAllowed"; 3]));
+        let (operator, world) = (PreviewOperator::default(), only("registry.example.com/"));
+        let warned = testing::observed_in(&operator, &preview("a", 1), &world, &[], |observed| {
+            let conditions = operator.conditions(&preview("a", 1), observed);
+            assert!(!conditions[0].message.contains("reached inside"), "{}: nothing runs", conditions[0].message);
+            conditions.iter().any(|condition| condition.warns)
+        });
+        assert!(!warned, "the verdict warns of it, and once is enough");
         assert_eq!(outcome(&preview("a", 1), &only("example.com/")).1, "0/1");
     }
 

@@ -11,6 +11,7 @@ mod ingress;
 mod mapping;
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::Service;
 use kubewright::core::observed::{ChildState, Outcome};
 use kubewright::{Children, Condition, Metadata, ObjectKey, Observed, View};
 use operator_api::ambassador::Mapping;
@@ -152,7 +153,10 @@ pub(super) fn verdict(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Verd
         return Verdict::refused("RemovedWhileSuspended", why.to_owned());
     }
     if let Some(no_route) = &of.findings.no_route {
-        return Verdict::refused(no_route.reason, format!("{}; until then {inside}", no_route.message));
+        // Of one that is refused nothing is there, and of one that is held no pod.
+        let runs = of.replicas() > 0 && observed.child::<Service, _>(&of.name).is_some();
+        let until_then = if runs { format!("; until then {inside}") } else { String::new() };
+        return Verdict::refused(no_route.reason, no_route.message.clone() + &until_then);
     }
     let (child, says): (_, fn(&Blueprint<'_>, &ChildState<'_>) -> Verdict) = match of.findings.route_type {
         RouteType::None => {
