@@ -27,6 +27,11 @@ fn each(pattern: &str, message: &'static str) -> Rule {
     Rule::new(format!("self.all(item, item.matches({}))", cel_string(pattern))).message(message)
 }
 
+/// Refuses a list that says nothing: whoever takes the last item away would allow all, and hardly means that.
+fn not_empty() -> Rule {
+    Rule::new("size(self) > 0").message("an empty list would allow everything: leave the field out where that is meant")
+}
+
 /// What the previews of some namespaces may do. Several policies may select one namespace: then each of their limits counts, of those
 /// of one kind the strictest, and of what they give by default that of the first by name.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
@@ -81,7 +86,7 @@ pub struct PreviewPolicySpec {
     /// characters. By default all. Example: [pr.example.com]
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = LIST), inner(length(min = 1, max = 255)), extend("x-kubernetes-list-type" = "atomic"))]
-    #[x_kube(validation = each(DOMAIN, "write hosts like pr.example.com, or *.example.com for all below a domain: in lower case, no scheme, no port, no path"))]
+    #[x_kube(validation = not_empty(), validation = each(DOMAIN, "write hosts like pr.example.com, or *.example.com for all below a domain: in lower case, no scheme, no port, no path"))]
     pub domains: Vec<String>,
 
     /// What the reference of an image has to begin with, as it is written in the preview. One that ends with / allows all images below
@@ -89,7 +94,7 @@ pub struct PreviewPolicySpec {
     /// 32 of up to 255 characters. By default any image. Example: [registry.example.com/team/]
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = LIST), inner(length(min = 1, max = 255)), extend("x-kubernetes-list-type" = "atomic"))]
-    #[x_kube(validation = each(PREFIX, "write the beginning of image references up to a /, : or @, like registry.example.com/team/: what ends elsewhere allows other repositories, too"))]
+    #[x_kube(validation = not_empty(), validation = each(PREFIX, "write the beginning of image references up to a /, : or @, like registry.example.com/team/: what ends elsewhere allows other repositories, too"))]
     pub image_prefixes: Vec<String>,
 
     /// A NetworkPolicy for each preview. By default there is none, and everybody in the cluster reaches it, unless another NetworkPolicy
@@ -131,12 +136,13 @@ pub struct PreviewLimits {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
-#[x_kube(validation = Rule::new("!has(self.default) || self.default == 'None' || !has(self.types) || size(self.types) == 0 || self.default in self.types")
+#[x_kube(validation = Rule::new("!has(self.default) || self.default == 'None' || !has(self.types) || self.default in self.types")
     .message("the default is a type that is allowed: add it to types, or write another one"))]
 pub struct PolicyRoutes {
     /// The types that are allowed; None is always allowed. By default all. Example: [HTTPRoute, Ingress]
     #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "set"))]
+    #[x_kube(validation = not_empty())]
     pub types: Vec<RouteType>,
 
     /// What the route of a preview is that does not say. By default the first that is allowed and that the cluster serves of HTTPRoute,

@@ -58,7 +58,6 @@ fn a_route_by_default_is_one_that_is_allowed() {
     let routes = |types: &[&str], default: &str| json!({ "routes": { "types": types, "default": default } });
     assert_eq!(policy(&routes(&["Ingress", "Mapping"], "Mapping")), PASSES);
     assert_eq!(policy(&json!({ "routes": { "default": "Mapping" } })), PASSES);
-    assert_eq!(policy(&routes(&[], "Mapping")), PASSES, "no list allows all");
     assert_eq!(policy(&routes(&["Ingress"], "None")), PASSES, "no route at all is always allowed");
     assert_eq!(policy(&routes(&["Ingress"], "Mapping")), [DEFAULT]);
 }
@@ -82,6 +81,14 @@ fn namespaces_are_selected_by_labels_that_they_can_have() {
     }
     for value in ["bad value!", "-a", "a."] {
         assert_eq!((label("a", value), among("a", value)), (vec![VALUE.to_owned()], vec![VALUE.to_owned()]), "{value}");
+    }
+}
+
+#[test]
+fn a_list_that_allows_nothing_by_its_looks_and_everything_in_truth_is_refused() {
+    const EMPTY: &str = "an empty list would allow everything: leave the field out where that is meant";
+    for spec in [json!({ "domains": [] }), json!({ "imagePrefixes": [] }), json!({ "routes": { "types": [] } })] {
+        assert_eq!(policy(&spec), [EMPTY], "{spec}");
     }
 }
 
