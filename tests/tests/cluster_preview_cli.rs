@@ -96,12 +96,15 @@ async fn a_preview_is_waited_for_and_shown_and_opened() {
     in_time.complains("pr-17 was not ready within 1s: the operator has not said anything about it; is it running?");
     ask(&sandbox, &["open", "pr-17", "--print"]).await.ended_with(1).complains("has not looked at its last change yet");
 
-    let waiting = ask(&sandbox, &["wait", "pr-17", "--timeout", "60s"]);
+    let waiting = ask(&sandbox, &["wait", "pr-18", "--timeout", "60s"]);
     let (operator, waited) = tokio::join!(sandbox.operate(), waiting);
     let waited = waited.ended_with(0);
     waited.complains("  Ready is True: ");
-    waited.complains("pr-17 is ready, and has no URL: ");
+    waited.complains("pr-18 is ready, and has no URL: ");
     assert_eq!(waited.output, "", "the output is the URL and nothing else");
+    sandbox.ready::<PreviewEnvironment>("pr-17").await;
+    let waited = ask(&sandbox, &["wait", "pr-17", "--timeout", "1s"]).await.ended_with(1);
+    waited.complains("pr-17 was not ready within 1s: Ingress pr-17 has no address yet");
     let nowhere = ask(&sandbox, &["open", "pr-17", "--print"]).await.ended_with(1);
     nowhere.complains("(WaitingForController)");
     ask(&sandbox, &["wait", "pr-18"]).await.ended_with(0);

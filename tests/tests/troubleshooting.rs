@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kubewright::core::reason::{self, Explained};
-use operator_api::preview::{HOST_CONFLICT, TOO_MANY_PREVIEWS};
+use operator_api::preview::{HOST_CONFLICT, NOT_ACCEPTED, TOO_MANY_PREVIEWS};
 
 /// Words in CamelCase in the operator's source that are no reasons of its own.
 const WORDS: [&str; 15] = [
@@ -78,7 +78,7 @@ fn every_reason_in_the_source_of_an_operator_is_declared_and_nothing_else_is() {
     let declared = declared("PreviewEnvironment");
     let known = |word: &str| declared.iter().any(|explained| [explained.reason, explained.condition].contains(&word));
     // Some have their names where clients find them, too.
-    let said = files.iter().flat_map(|source| words(source)).chain([HOST_CONFLICT, TOO_MANY_PREVIEWS]);
+    let said = files.iter().flat_map(|source| words(source)).chain([HOST_CONFLICT, NOT_ACCEPTED, TOO_MANY_PREVIEWS]);
     let said: BTreeSet<&str> = said.filter(|word| !WORDS.contains(word)).collect();
     let missing: Vec<_> = said.iter().filter(|word| !known(word) && reason::ALL.iter().all(|(name, _)| name != *word)).collect();
     assert!(

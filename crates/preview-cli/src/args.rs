@@ -53,7 +53,8 @@ pub(crate) enum PreviewCommand {
     Status(StatusArgs),
     /// Wait until a preview is ready, and print its URL
     ///
-    /// It is ready when the operator says so about the spec as it is now, so it can follow an apply at once. What changes on the way
+    /// It is ready when the operator says so about the spec as it is now, so it can follow an apply at once, and when whoever serves
+    /// its route takes that, where it is to have one. What changes on the way
     /// is told on standard error; standard output has the URL alone. It fails early where the operator says that only an edit
     /// can help; where another preview has to go first (HostConflict, TooManyPreviews), it waits for that.
     #[command(after_help = examples(&[

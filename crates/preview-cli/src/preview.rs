@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kubewright::core::condition::{READY, STALLED};
 use operator_api::preview::{
-    HOST_CONFLICT, PreviewEnvironment, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED, TOO_MANY_PREVIEWS,
+    HOST_CONFLICT, NOT_ACCEPTED, PreviewEnvironment, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED, TOO_MANY_PREVIEWS,
 };
 use serde_json::Value;
 
@@ -145,8 +145,17 @@ impl Preview {
         self.holds(READY).is_some()
     }
 
+    /// Whether no pod is to run: it is suspended, or asks for none, or may have none.
     pub(crate) fn sleeps(&self) -> bool {
-        self.holds(SUSPENDED).is_some()
+        let of_none = || self.is_current() && self.status().ready.as_deref().is_some_and(|ready| ready.ends_with("/0"));
+        self.holds(SUSPENDED).is_some() || of_none()
+    }
+
+    /// Whether it works, and its route's controller has not taken the route yet: it has not answered, or what it waits for can
+    /// change. That an API is not served, or that no route is asked for, stays so.
+    pub(crate) fn waits_for_its_route(&self) -> bool {
+        let open = |route: &Condition| route.status == "Unknown" || route.reason == NOT_ACCEPTED;
+        self.is_ready() && !self.sleeps() && self.url().is_none() && self.condition(ROUTE_ACCEPTED).is_some_and(open)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -173,8 +182,11 @@ impl Preview {
         if !self.is_current() {
             return "the operator has not looked at its last change yet; `wait` waits for that".to_owned();
         }
-        if self.sleeps() {
+        if self.holds(SUSPENDED).is_some() {
             return format!("it sleeps; `wake {}` starts it", self.name());
+        }
+        if self.is_ready() && self.sleeps() {
+            return "no pod is to run: spec.replicas is 0, or a PreviewPolicy allows none".to_owned();
         }
         let route = self.condition(ROUTE_ACCEPTED).filter(|c| c.status == "False");
         let open = route.or_else(|| self.condition(READY).filter(|c| c.status != "True"));
@@ -301,6 +313,27 @@ pub(crate) mod tests {
         assert_eq!(why(&[ready("True"), route("Unknown", "nothing said")]), "nothing said (NotAccepted)");
         assert_eq!(why(&[ready("True"), condition("Suspended", "True", "S", "")]), "it sleeps; `wake web` starts it");
         assert!(of(1, &[ready("True")]).why_no_url().contains("has not looked at its last change"));
+    }
+
+    #[test]
+    fn who_asks_for_no_pods_sleeps_and_is_told_why_there_is_no_url() {
+        let conditions =
+            [condition("Ready", "True", "Ready", ""), condition("RouteAccepted", "Unknown", "NotReported", "leads to it")];
+        let status = json!({ "observedGeneration": 2, "conditions": conditions, "ready": "0/0" });
+        let asleep = preview("web", &json!({}), &status);
+        assert_eq!(asleep.state(), State::Sleeping);
+        assert!(asleep.why_no_url().starts_with("no pod is to run: spec.replicas is 0"), "{}", asleep.why_no_url());
+        assert!(!asleep.waits_for_its_route());
+    }
+
+    #[test]
+    fn a_route_is_waited_for_that_its_controller_may_still_take() {
+        let waits = |status: &str, reason: &str| {
+            let route = condition("RouteAccepted", status, reason, "");
+            of(2, &[condition("Ready", "True", "Ready", ""), route]).waits_for_its_route()
+        };
+        assert!(waits("Unknown", "WaitingForController") && waits("False", "NotAccepted"));
+        assert!(!waits("False", "NotRequested") && !waits("False", "RouteApiNotServed"));
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! `wait`: follows a preview until it is ready, and tells what changes on the way. From a watch: nothing is asked twice.
+//! `wait`: follows a preview until it is ready and its route, where it is to have one, is taken, and tells what changes on the way.
+//! From a watch: nothing is asked twice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
 use kubewright::cli::Streams;
+use kubewright::core::condition::READY;
+use operator_api::preview::ROUTE_ACCEPTED;
 use tokio::time::Instant;
 
 use crate::args::WaitArgs;
@@ -16,6 +19,8 @@ use crate::time;
 
 /// Before it is looked again after a watch broke: an API server that starts needs a moment.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The conditions that are told: whether it works, and whether it is reached. All others are why, which the former say.
+const TOLD: [&str; 2] = [READY, ROUTE_ACCEPTED];
 
 pub(crate) async fn wait(cluster: &Cluster, args: &WaitArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
     let mut progress = Progress::new(args.quiet);
@@ -117,6 +122,10 @@ impl Progress {
             let (reason, message) = (stalled.reason.clone(), stalled.message.clone());
             return Err(Error::Stalled { name: preview.name(), reason, message });
         }
+        if preview.waits_for_its_route() {
+            self.last = preview.why_no_url();
+            return Ok(None);
+        }
         Ok(Some(&*preview).filter(|preview| preview.is_ready()))
     }
 
@@ -126,7 +135,7 @@ impl Progress {
             return self.new_line("", "the operator has not looked at the last change yet".to_owned());
         }
         let mut lines = Vec::new();
-        for condition in preview.conditions() {
+        for condition in preview.conditions().iter().filter(|condition| TOLD.contains(&&*condition.type_)) {
             let line = format!("{} is {}: {}", condition.type_, condition.status, shown(&crate::preview::said(condition)));
             lines.extend(self.new_line(&condition.type_, line));
         }

@@ -32,6 +32,6 @@ pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspen
 pub use selector::{LabelOperator, LabelRequirement, NamespaceSelector};
 pub use source::Source;
 pub use status::{
-    EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED,
+    EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, NOT_ACCEPTED, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED,
     TOO_MANY_PREVIEWS,
 };

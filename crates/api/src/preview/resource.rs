@@ -42,7 +42,7 @@ pub const DEFAULT_REPLICAS: i32 = 1;
     printcolumn(
         name = "Ready",
         type_ = "string",
-        description = "Whether the preview can be looked at",
+        description = "Whether its objects are as the spec asks, and its pods work; URL says where it is reached",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#
     ),
     printcolumn(

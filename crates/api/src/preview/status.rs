@@ -8,6 +8,8 @@ use crate::{conditions, schema};
 
 /// The condition that says whether the host name leads to the preview, as far as the route's controller says anything.
 pub const ROUTE_ACCEPTED: &str = "RouteAccepted";
+/// Its reason where the route's controller refuses the route. It may take it later: what it is attached to can change, too.
+pub const NOT_ACCEPTED: &str = "NotAccepted";
 /// The condition that says that another preview holds the host; there is none while none does.
 pub const HOST_CONFLICT: &str = "HostConflict";
 /// The reason of a preview that waits until others of its namespace are gone: a policy allows no more of them.

@@ -4,7 +4,7 @@
 use kubewright::core::condition::READY;
 use kubewright::core::reason::Explained;
 use operator_api::preview::{
-    EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, ROUTE_ACCEPTED, SUSPENDED, TOO_MANY_PREVIEWS,
+    EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, NOT_ACCEPTED, ROUTE_ACCEPTED, SUSPENDED, TOO_MANY_PREVIEWS,
 };
 
 /// All of them.
@@ -73,7 +73,7 @@ const ROUTE_ACCEPTED_REASONS: [(&str, &str); 14] = [
     (HOST_CONFLICT, "there is no route, because another preview has the host"),
     ("HostNotAllowed", "there is no route, because the namespace is not allowed this host"),
     ("ImageNotAllowed", "there is no route, because a PreviewPolicy does not allow the image"),
-    ("NotAccepted", "the route's controller refuses it; the message has its words"),
+    (NOT_ACCEPTED, "the route's controller refuses it; the message has its words"),
     ("NotReported", "Unknown: Ambassador writes no status about Mappings"),
     ("NotRequested", "`spec.route.type` is `None`"),
     ("RemovedWhileSuspended", "the preview is suspended, and `spec.route.whenSuspended` is `Remove`"),

@@ -160,6 +160,31 @@ async fn a_preview_that_is_not_there_is_told_at_once() {
 }
 
 #[tokio::test]
+async fn a_route_that_its_controller_has_not_taken_is_waited_for() {
+    let ready = condition("Ready", "True", "Ready", "1/1");
+    let with = |route: &[&str; 4], url| {
+        let [type_, status_, reason, message] = route;
+        object(&status(2, &[ready.clone(), condition(type_, status_, reason, message)], url))
+    };
+    let silent = with(&["RouteAccepted", "Unknown", "WaitingForController", "no address yet"], None);
+    let refused = with(&["RouteAccepted", "False", "NotAccepted", "no such listener"], None);
+    let taken = with(&["RouteAccepted", "True", "Accepted", "leads to it"], Some("http://web.example.com"));
+    let watch = [&refused, &taken].map(|object| event("MODIFIED", object)).concat();
+    let ended = waited(silent.clone(), vec![watch], args()).await;
+    assert!(ended.result.is_ok() && ended.output == "http://web.example.com\n", "{:?}", ended.result);
+    let told = [
+        "Ready is True: 1/1 (Ready)",
+        "RouteAccepted is Unknown: no address yet (WaitingForController)",
+        "RouteAccepted is False: no such listener (NotAccepted)",
+        "RouteAccepted is True: leads to it (Accepted)",
+    ];
+    assert_eq!(ended.told, told);
+    let ended = waited(silent, Vec::new(), WaitArgs { timeout: Duration::from_millis(50), ..args() }).await;
+    let Err(Error::NotInTime { last, .. }) = ended.result else { panic!("{:?}", ended.result) };
+    assert_eq!(last, "no address yet (WaitingForController)");
+}
+
+#[tokio::test]
 async fn one_that_is_ready_without_a_url_says_why() {
     let conditions =
         [condition("Ready", "True", "Ready", ""), condition("RouteAccepted", "False", "NoRoute", "spec.route.type is None")];

@@ -6,7 +6,7 @@ use operator_api::gateway::{
     HTTPBackendRef, HTTPPathMatch, HTTPRoute, HTTPRouteMatch, HTTPRouteRule, HTTPRouteSpec, HTTPRouteStatus, ParentReference,
     RouteParentStatus,
 };
-use operator_api::preview::{DEFAULT_PATH, GatewayRef};
+use operator_api::preview::{DEFAULT_PATH, GatewayRef, NOT_ACCEPTED};
 
 use super::{Verdict, leads_to};
 use crate::preview::blueprint::Blueprint;
@@ -67,7 +67,7 @@ pub(super) fn verdict(of: &Blueprint<'_>, child: &ChildState<'_>) -> Verdict {
     let generation = child.observed.and_then(|route| route.generation);
     let worst = of.gateways().iter().map(|gateway| about(of, gateway, &status, generation)).min();
     match worst {
-        Some(Says::No(why)) => Verdict::refused("NotAccepted", why),
+        Some(Says::No(why)) => Verdict::refused(NOT_ACCEPTED, why),
         Some(Says::Nothing(what)) => Verdict::waiting(what),
         Some(Says::Yes) | None => Verdict::accepted(leads_to(of)),
     }

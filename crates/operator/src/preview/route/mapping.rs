@@ -3,7 +3,7 @@
 use kubewright::Observed;
 use kubewright::core::observed::ChildState;
 use operator_api::ambassador::{Mapping, MappingSpec, MappingStatus};
-use operator_api::preview::DEFAULT_PATH;
+use operator_api::preview::{DEFAULT_PATH, NOT_ACCEPTED};
 
 use super::{Verdict, leads_to};
 use crate::preview::blueprint::Blueprint;
@@ -42,7 +42,7 @@ pub(super) fn verdict(of: &Blueprint<'_>, child: &ChildState<'_>) -> Verdict {
     match says.state.as_deref() {
         Some(INACTIVE) => {
             let why = says.reason.unwrap_or_default();
-            Verdict::refused("NotAccepted", format!("Ambassador does not heed Mapping {}: {why}", of.name))
+            Verdict::refused(NOT_ACCEPTED, format!("Ambassador does not heed Mapping {}: {why}", of.name))
         }
         Some(RUNNING) => Verdict::accepted(leads_to(of)),
         _ => Verdict {
