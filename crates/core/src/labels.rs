@@ -15,7 +15,7 @@ pub const SHARD: &str = "kubewright.dev/shard";
 /// Annotation on every child: the [`DesiredHash`](crate::hash::DesiredHash) of what was last applied.
 pub const DESIRED_HASH: &str = "kubewright.dev/desired-hash";
 
-/// Annotation on a resource: the generation of an edit whose time nothing else tells; see [`Changed`](crate::time::Changed).
+/// Annotation on a resource: its UID, and the generation of an edit whose time nothing else tells; see [`Changed`](crate::time::Changed).
 pub const CHANGED_IN: &str = "kubewright.dev/changed-in-generation";
 
 /// Labels by key.

@@ -79,6 +79,7 @@ struct Status {
 #[serde(rename_all = "camelCase")]
 struct Inner<'a> {
     creation_timestamp: Option<Time>,
+    uid: Option<&'a str>,
     generation: Option<i64>,
     annotations: Option<Annotations>,
     #[serde(borrow, default)]
@@ -137,6 +138,12 @@ fn newest<'a>(entries: &[Entry<'a>], holds: impl Fn(&Entry<'a>) -> bool) -> Opti
     entries.iter().filter(|entry| holds(entry)).filter_map(|entry| entry.time.as_ref()).max().map(|time| time.0)
 }
 
+/// What [`CHANGED_IN`] says: the generation, and of which resource, for an annotation comes along where somebody restores or copies one.
+#[must_use]
+pub fn note(generation: i64, uid: &str) -> String {
+    format!("{generation} of {uid}")
+}
+
 impl Changed {
     /// What the JSON of a resource says.
     #[must_use]
@@ -149,7 +156,8 @@ impl Changed {
         let (told, is) = (status.and_then(|status| status.observed_generation), metadata.generation);
         // A resource begins with 1; what nobody told of may have been edited since.
         let edits = is.map_or(0, |is| is - told.unwrap_or(1));
-        let is_noted = is.is_some_and(|is| metadata.annotations.and_then(|all| all.changed_in) == Some(is.to_string()));
+        let noted = metadata.annotations.and_then(|all| all.changed_in);
+        let is_noted = is.is_some_and(|is| noted == Some(note(is, metadata.uid.unwrap_or_default())));
         // Within one second nobody knows: to record it once more does no harm.
         let is_older = newest(entries, Entry::is_of_status).is_some_and(|status| at.is_none_or(|at| at <= status));
         // Of several edits since the last status, one with a time hides another without; and where managedFields was cleared,
@@ -209,7 +217,7 @@ mod tests {
                 json!({ "time": at(5), "fieldsV1": { "f:spec": {} } }),
                 json!({ "time": at(status), "subresource": "status", "fieldsV1": { "f:status": {} } }),
             ];
-            let mut metadata = json!({ "generation": 3 });
+            let mut metadata = json!({ "generation": 3, "uid": "u-1" });
             if let Some((second, generation)) = noted {
                 fields.push(json!({ "time": at(second), "fieldsV1": { "f:metadata": { "f:annotations": { (format!("f:{CHANGED_IN}")): {} } } } }));
                 metadata["annotations"] = json!({ CHANGED_IN: generation });
@@ -225,9 +233,10 @@ mod tests {
         assert_eq!(unrecorded(Some(3), 8, None), (false, Some(5)), "the status is about it");
         assert_eq!(unrecorded(None, 8, None), (true, Some(5)), "it was edited before anybody told of it");
         assert_eq!(unrecorded(Some(1), 4, None), (true, Some(5)), "two edits, and one may have come after the one with a time");
-        assert_eq!(unrecorded(Some(1), 4, Some((6, "3"))), (false, Some(6)));
-        assert_eq!(unrecorded(Some(2), 8, Some((7, "2"))), (true, Some(7)), "there was one before, which was noted");
-        assert_eq!(unrecorded(Some(2), 8, Some((8, "3"))), (false, Some(8)));
+        assert_eq!(unrecorded(Some(1), 4, Some((6, "3 of u-1"))), (false, Some(6)));
+        assert_eq!(unrecorded(Some(2), 8, Some((7, "2 of u-1"))), (true, Some(7)), "there was one before, which was noted");
+        assert_eq!(unrecorded(Some(2), 8, Some((8, "3 of u-1"))), (false, Some(8)));
+        assert_eq!(unrecorded(Some(2), 8, Some((7, "3 of u-0"))), (true, Some(7)), "it was noted of the one that this is a copy of");
     }
 
     #[test]

@@ -33,8 +33,8 @@ struct State {
     held: BTreeMap<u64, WorkKey>,
     turns: HashMap<WorkKey, u64>,
     next: u64,
-    /// When somebody was last told that some are held back.
-    told: Option<Instant>,
+    /// When somebody was last told that some are held back, and how many.
+    told: Option<(Instant, usize)>,
 }
 
 /// Not now.
@@ -42,7 +42,7 @@ struct State {
 pub(crate) struct Held {
     /// When to ask again.
     pub(crate) wait: Duration,
-    /// How many are held back, where that was not told in the last window.
+    /// How many are held back, where in the last window that was not told, or of half as many only.
     pub(crate) tell: Option<usize>,
 }
 
@@ -108,11 +108,12 @@ impl Brake {
         // Its turn comes when so many are allowed, or when as many of the last ones no longer count as are too many.
         let counts_no_more = || Some(*state.recent.get(wanted.checked_sub(most + 1)?)? + WINDOW);
         let until = self.allows_at(wanted).or_else(counts_no_more).map(|at| at.duration_since(now));
-        let is_news = state.told.is_none_or(|at| now.duration_since(at) >= WINDOW);
+        let held = state.held.len();
+        let is_news = state.told.is_none_or(|(at, before)| now.duration_since(at) >= WINDOW || held >= 2 * before);
         if is_news {
-            state.told = Some(now);
+            state.told = Some((now, held));
         }
-        Err(Held { wait: until.unwrap_or(WINDOW).min(WINDOW), tell: is_news.then_some(state.held.len()) })
+        Err(Held { wait: until.unwrap_or(WINDOW).min(WINDOW), tell: is_news.then_some(held) })
     }
 
     /// The last one that was allowed came to nothing: it does not count.
@@ -211,12 +212,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn that_some_are_held_back_is_told_once_a_minute() {
+    async fn that_some_are_held_back_is_told_once_a_minute_and_when_they_are_twice_as_many() {
         let brake = Brake::new(0);
         let tell = |number| brake.allows(&key(number)).unwrap_err().tell;
-        assert_eq!((tell(0), tell(1), tell(0)), (Some(1), None, None));
+        assert_eq!((tell(0), tell(1), tell(0)), (Some(1), Some(2), None));
+        assert_eq!((tell(2), tell(3), tell(4), tell(3)), (None, Some(4), None, None));
         tokio::time::advance(Duration::from_mins(1)).await;
-        assert_eq!((tell(1), tell(0)), (Some(2), None));
+        assert_eq!((tell(1), tell(0)), (Some(5), None));
         assert_eq!(brake.allows(&key(0)).unwrap_err().wait, WINDOW);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kubewright_core::children::Retire;
 use kubewright_core::observed::decode_identity;
-use kubewright_core::time::Moments;
+use kubewright_core::time::{Moments, note};
 use kubewright_core::{Class, Timestamp, labels};
 use tokio::time::Instant;
 
@@ -107,7 +107,7 @@ impl Run<'_> {
             return Ok(None);
         }
         let Some(generation) = self.parent.generation().filter(|_| !self.recorded) else { return Ok(changed.unsure) };
-        let (kind, key, noted) = (&self.owner.kind, &self.key.key, generation.to_string());
+        let (kind, key, noted) = (&self.owner.kind, &self.key.key, note(generation, &self.owner.uid));
         match self.engine.api.annotate(kind, key, &self.owner.uid, (labels::CHANGED_IN, &noted)).await {
             Ok(()) => {
                 self.engine.metrics.wrote(self.running.name, &kind.kind, "note");

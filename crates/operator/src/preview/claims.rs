@@ -5,13 +5,12 @@
 //! A claim is a host's name. A wildcard is none: a preview has one host, and a route of somebody else for `*.example.com` is
 //! less specific than it, whoever serves both.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use k8s_openapi::jiff::Timestamp;
 use kubewright::{Index, ObjectKey, Part, View};
 use operator_api::preview::{HOST_CONFLICT, PreviewClaim};
 
 use super::findings::NoRoute;
 use super::kinds::Reads;
+use super::rank::rank;
 use super::{PreviewOperator, standing};
 
 /// Previews by the host that they claim.
@@ -41,15 +40,11 @@ pub(super) fn lost(own: &PreviewClaim, settings: &PreviewOperator, view: &View<'
     Some(NoRoute { reason: HOST_CONFLICT, message, stalls: true })
 }
 
-/// Who is first. A UID is never given twice, so this is an order.
-pub(super) fn rank(meta: &ObjectMeta) -> (Option<Timestamp>, Option<&str>) {
-    (meta.creation_timestamp.as_ref().map(|time| time.0), meta.uid.as_deref())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
     use kubewright::Operator;
     use kubewright::core::view::Fixed;
     use operator_api::ambassador::Mapping;

@@ -6,6 +6,7 @@ use kubewright::{Condition, Invalid, Metadata, ObjectKey, View};
 use operator_api::preview::{MAY_RUN_AS_ROOT, PodSecurity, PreviewClaim, PreviewEnvironment};
 
 use super::blueprint::Blueprint;
+use super::findings::Root;
 use super::kinds::Reads;
 use crate::security::{self, ImageFiles, User};
 
@@ -57,48 +58,37 @@ fn enforced(namespace: &str, view: &View<'_, Reads>) -> Option<bool> {
     Some(label.is_some_and(|enforced| enforced == RESTRICTED))
 }
 
-/// Why the program of a preview may be root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Root {
-    /// The spec asks for it.
-    Asked,
-    /// The image decides.
-    OfImage,
+/// Whether and why that is so for the pods that [`of_pods`] is for. Of a namespace that is not known nothing is said.
+pub(super) fn root(preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Option<Root> {
+    let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
+    if enforced(namespace, view)? {
+        return None;
+    }
+    let asked = preview.spec.pod_security.clone().unwrap_or_default();
+    match user(&asked, false) {
+        User::Id(0) => Some(Root::Asked),
+        User::OfImage if asked.run_as_non_root == Some(false) => Some(Root::Asked),
+        User::OfImage => Some(Root::OfImage),
+        User::Id(_) | User::NotRoot => None,
+    }
 }
 
-impl Root {
-    /// Whether and why that is so for the pods that [`of_pods`] is for. Of a namespace that is not known nothing is said.
-    pub(super) fn of(preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Option<Self> {
-        let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
-        if enforced(namespace, view)? {
-            return None;
-        }
-        let asked = preview.spec.pod_security.clone().unwrap_or_default();
-        match user(&asked, false) {
-            User::Id(0) => Some(Self::Asked),
-            User::OfImage if asked.run_as_non_root == Some(false) => Some(Self::Asked),
-            User::OfImage => Some(Self::OfImage),
-            User::Id(_) | User::NotRoot => None,
-        }
-    }
-
-    /// The condition [`MAY_RUN_AS_ROOT`], which warns.
-    pub(super) fn condition(self, namespace: &str) -> Condition {
-        let (reason, because) = match self {
-            Self::Asked => ("AskedFor", "spec.podSecurity allows it; leave that out where the image does not need it".to_owned()),
-            Self::OfImage => (
-                "ImageDecides",
-                format!(
-                    "the image decides who it runs as; write true to spec.podSecurity.runAsNonRoot, or label namespace {namespace} \
-                     {ENFORCE}={RESTRICTED}"
-                ),
+/// The condition [`MAY_RUN_AS_ROOT`], which warns.
+pub(super) fn condition(root: Root, namespace: &str) -> Condition {
+    let (reason, because) = match root {
+        Root::Asked => ("AskedFor", "spec.podSecurity allows it; leave that out where the image does not need it".to_owned()),
+        Root::OfImage => (
+            "ImageDecides",
+            format!(
+                "the image decides who it runs as; write true to spec.podSecurity.runAsNonRoot, or label namespace {namespace} \
+                 {ENFORCE}={RESTRICTED}"
             ),
-        };
-        let message = format!(
-            "the pods are less confined than the Pod Security Standard restricted asks for: their program may be root, because {because}"
-        );
-        Condition::new(MAY_RUN_AS_ROOT, Some(true), reason, message).warned()
-    }
+        ),
+    };
+    let message = format!(
+        "the pods are less confined than the Pod Security Standard restricted asks for: their program may be root, because {because}"
+    );
+    Condition::new(MAY_RUN_AS_ROOT, Some(true), reason, message).warned()
 }
 
 /// Whether the namespace lets in what the spec asks for.
@@ -210,7 +200,7 @@ mod tests {
     fn who_may_be_root_is_told_so_and_what_to_do_and_nobody_else_is() {
         let said = |labels: &[(&str, &str)], preview: &PreviewEnvironment| {
             let world = Fixed::empty().with(namespace("shop", labels));
-            Root::of(preview, &View::new(&world)).map(|root| root.condition("shop"))
+            root(preview, &View::new(&world)).map(|root| condition(root, "shop"))
         };
         let of_image = said(&[], &preview("web")).unwrap();
         assert_eq!((of_image.type_, of_image.status, of_image.reason), ("MayRunAsRoot", Some(true), "ImageDecides"));
@@ -225,7 +215,7 @@ mod tests {
         assert!(asked.message.contains("leave that out") && !asked.message.contains("label namespace"), "{}", asked.message);
         let non_root = |value| with(PodSecurity { run_as_non_root: Some(value), ..PodSecurity::default() });
         assert_eq!((said(&[], &non_root(false)).unwrap().reason, said(&[], &non_root(true))), ("AskedFor", None));
-        assert_eq!(Root::of(&preview("web"), &View::new(&Fixed::empty())), None, "nothing is known of the namespace");
+        assert_eq!(root(&preview("web"), &View::new(&Fixed::empty())), None, "nothing is known of the namespace");
     }
 
     #[test]

@@ -1,13 +1,7 @@
 //! What `build` finds out about a preview beside its spec: from what policies, other previews, the namespace and the cluster say. It
 //! is told to `status`, which says it in conditions.
 
-use kubewright::{Invalid, View};
-use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, RouteType};
-
-use super::confinement::Root;
-use super::kinds::Reads;
-use super::policy::Rules;
-use super::{PreviewOperator, claims, limits, route, standing};
+use operator_api::preview::{GatewayRef, RouteType};
 
 /// What was found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,36 +46,16 @@ pub(super) struct Exceeded {
     pub(super) held: bool,
 }
 
-impl Findings {
-    /// What there is to find out about `preview`.
-    ///
-    /// # Errors
-    /// [`Invalid`] where nothing of it can run.
-    pub(super) fn gather(
-        preview: &PreviewEnvironment,
-        settings: &PreviewOperator,
-        rules: &Rules,
-        view: &View<'_, Reads>,
-    ) -> Result<Self, Invalid> {
-        let claim = PreviewClaim::of(preview);
-        let mut found = standing::of(&claim, settings, rules, view)?;
-        // Where its API is not served, the host is nobody's matter.
-        if route::is_served(found.route_type, view)
-            && let Some(lost) = claims::lost(&claim, settings, view)
-        {
-            found = Self::without_route(lost);
-        }
-        Ok(Self {
-            most_replicas: rules.replicas().map(|limit| limit.value),
-            reached_from: rules.reached_from(),
-            gateways: rules.gateways().unwrap_or(&settings.default_gateways).to_vec(),
-            ingress_class: route::ingress_class(preview, &found, settings, rules, view),
-            exceeded: found.exceeded.take().or_else(|| limits::replicas(preview, rules)),
-            root: Root::of(preview, view),
-            ..found
-        })
-    }
+/// Why the program of a preview may be root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Root {
+    /// The spec asks for it.
+    Asked,
+    /// The image decides.
+    OfImage,
+}
 
+impl Findings {
     /// Of a preview whose route needs nothing else to be known.
     pub(crate) fn of(route_type: RouteType) -> Self {
         Self {

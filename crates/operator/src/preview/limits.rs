@@ -4,10 +4,10 @@
 use kubewright::{Condition, Part, View};
 use operator_api::preview::{LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment, PreviewPlace, TOO_MANY_PREVIEWS};
 
-use super::claims;
 use super::findings::Exceeded;
 use super::kinds::Reads;
 use super::policy::Rules;
+use super::rank::rank;
 
 /// What a preview asks for beyond its limits that keeps all of it from running.
 pub(super) fn held(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
@@ -31,7 +31,7 @@ fn number(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option
     let (limit, own) = (rules.previews()?, &claim.metadata);
     let namespace = own.namespace.as_deref().unwrap_or_default();
     let all = view.list::<Part<PreviewPlace>, _>(Some(namespace), &[]);
-    let older = all.iter().filter(|other| claims::rank(&other.metadata) < claims::rank(own)).count();
+    let older = all.iter().filter(|other| rank(&other.metadata) < rank(own)).count();
     let message = || match limit.value {
         0 => format!(
             "PreviewPolicy {} allows no preview in namespace {namespace}: this one starts when the limit is raised",

@@ -5,7 +5,8 @@
 //! - `blueprint`: what a resource asks for, in one form
 //! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition RouteAccepted
 //! - `confinement`, `probes`: parts of the Deployment; and the condition MayRunAsRoot
-//! - `findings`: what is found out beside the spec, from `build` to `status`
+//! - `findings`: what is found out beside the spec, from `build` to `status`; `gather`: finds it out
+//! - `rank`: which of several previews comes first
 //! - `policy`: what policies say about a namespace; `limits`: whether a preview asks for more; `network_policy`: the object
 //! - `standing`: what a preview may have by itself; `claims`: who holds a host that several claim; `domains`: which hosts a namespace may
 //!   have
@@ -23,6 +24,7 @@ mod deployment;
 mod domains;
 mod expiry;
 mod findings;
+mod gather;
 mod host;
 mod kinds;
 mod limits;
@@ -32,6 +34,7 @@ mod pods;
 mod policy;
 mod policy_samples;
 mod probes;
+mod rank;
 mod reasons;
 mod rollout;
 mod route;

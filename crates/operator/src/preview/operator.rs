@@ -10,7 +10,7 @@ use super::findings::Findings;
 use super::kinds::{self, Owns, Reads};
 use super::pods::Trouble;
 use super::policy::Rules;
-use super::{PreviewOperator, confinement, deployment, limits, network_policy, reasons, route, samples, service, status};
+use super::{PreviewOperator, confinement, deployment, gather, limits, network_policy, reasons, route, samples, service, status};
 
 impl PreviewOperator {
     /// What `preview` asks for, and what `build` found out about it.
@@ -21,7 +21,7 @@ impl PreviewOperator {
 
     /// All objects of a preview.
     fn objects(&self, preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
-        let findings = Findings::gather(preview, self, rules, view)?;
+        let findings = gather::findings(preview, self, rules, view)?;
         let of = Blueprint::of(preview, findings.clone());
         let mut children =
             Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view))).with(service::service(&of));
@@ -88,7 +88,7 @@ impl Operator for PreviewOperator {
         let route = route::verdict(&of, observed).condition();
         let exceeded = of.findings.exceeded.as_ref().map(limits::condition);
         let expiring = observed.facts::<Expiry>().and_then(Expiry::condition);
-        let root = of.findings.root.map(|root| root.condition(of.namespace));
+        let root = of.findings.root.map(|root| confinement::condition(root, of.namespace));
         let others = [status::host_conflict(&of), exceeded, status::suspended(&of), root, expiring];
         std::iter::once(route).chain(others.into_iter().flatten()).collect()
     }
@@ -168,7 +168,7 @@ mod tests {
         let with_policy = Fixed::empty().with(policy("p", json!({ "routes": { "parentRefs": [{ "name": "policy" }] } })));
         let gateways = |preview: &PreviewEnvironment, world: &Fixed| {
             let view = View::new(world);
-            let findings = Findings::gather(preview, &operator, &Rules::of("shop", &view), &view).unwrap();
+            let findings = gather::findings(preview, &operator, &Rules::of("shop", &view), &view).unwrap();
             Blueprint::of(preview, findings).gateways().to_vec()
         };
         let mut preview = preview("web");

@@ -411,11 +411,12 @@ async fn an_edit_that_has_no_time_is_recorded_before_anything_is_decided_from_an
     show(&engine, &page);
     assert_eq!(reconcile(&engine, &key()).await, End::Waits);
     assert_eq!(server.state().asked, ["PATCH web"]);
-    assert_eq!(server.state().noted, [json!({ "kubewright.dev/changed-in-generation": "2" })]);
+    let noted = format!("2 of {}", page["metadata"]["uid"].as_str().unwrap());
+    assert_eq!(server.state().noted, [json!({ "kubewright.dev/changed-in-generation": noted })]);
     // The event of that.
     server.state().version = 3;
     page["metadata"]["resourceVersion"] = "3".into();
-    page["metadata"]["annotations"]["kubewright.dev/changed-in-generation"] = "2".into();
+    page["metadata"]["annotations"]["kubewright.dev/changed-in-generation"] = noted.into();
     show(&engine, &page);
     assert_eq!(reconcile(&engine, &key()).await, End::Done);
     assert_eq!(server.state().deleted.len(), 1);

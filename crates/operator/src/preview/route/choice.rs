@@ -12,6 +12,7 @@ use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{GatewayRef, RouteType};
 
+use super::verdict::NOT_SERVED;
 use crate::preview::findings::{Findings, NoRoute};
 use crate::preview::kinds::Reads;
 use crate::preview::policy::Rules;
@@ -44,7 +45,7 @@ pub(super) fn first_served(gateways: &[GatewayRef], class: Option<&str>, rules: 
          itself",
         limit.unwrap_or_default(),
     );
-    Findings::without_route(NoRoute { reason: super::NOT_SERVED, message, stalls: false })
+    Findings::without_route(NoRoute { reason: NOT_SERVED, message, stalls: false })
 }
 
 /// The class of an Ingress that names none: what Kubernetes itself would give it, or else the oldest, so that none that comes later

@@ -8,7 +8,7 @@ use operator_api::gateway::{
 };
 use operator_api::preview::{DEFAULT_PATH, GatewayRef, NOT_ACCEPTED};
 
-use super::{Verdict, leads_to};
+use super::verdict::{Verdict, leads_to};
 use crate::preview::blueprint::Blueprint;
 use crate::preview::kinds::Owns;
 use crate::preview::service;

@@ -10,7 +10,7 @@ use kubewright::Observed;
 use kubewright::core::observed::ChildState;
 use operator_api::preview::RouteTls;
 
-use super::{Verdict, leads_to};
+use super::verdict::{Verdict, leads_to};
 use crate::naming;
 use crate::preview::blueprint::Blueprint;
 use crate::preview::kinds::Owns;

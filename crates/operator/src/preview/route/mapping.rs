@@ -5,7 +5,7 @@ use kubewright::core::observed::ChildState;
 use operator_api::ambassador::{Mapping, MappingSpec, MappingStatus};
 use operator_api::preview::{DEFAULT_PATH, NOT_ACCEPTED};
 
-use super::{Verdict, leads_to};
+use super::verdict::{Verdict, leads_to};
 use crate::preview::blueprint::Blueprint;
 use crate::preview::kinds::Owns;
 use crate::preview::service;

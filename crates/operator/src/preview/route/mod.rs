@@ -3,20 +3,21 @@
 //!
 //! - `http_route`, `ingress`, `mapping`: the object of each kind, and what its controller says about it
 //! - `choice`: which of them it is where nobody chose, and the class of an Ingress
-//! - here: which of them it is, what all have in common, and the condition [`ROUTE_ACCEPTED`]
+//! - `verdict`: what is known about a route, as the condition RouteAccepted has it
+//! - here: which of them it is, and what all have in common
 
 mod choice;
 mod http_route;
 mod ingress;
 mod mapping;
+mod verdict;
 
-use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Namespace, Service};
 use kubewright::core::observed::{ChildState, Outcome};
-use kubewright::{Children, Condition, Metadata, ObjectKey, Observed, View};
+use kubewright::{Children, Metadata, ObjectKey, Observed, View};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
-use operator_api::preview::{PreviewClaim, PreviewEnvironment, ROUTE_ACCEPTED, RouteType};
+use operator_api::preview::{PreviewClaim, PreviewEnvironment, RouteType};
 
 use super::PreviewOperator;
 use super::blueprint::Blueprint;
@@ -24,44 +25,7 @@ use super::findings::{Findings, NoRoute};
 use super::kinds::{Owns, Reads, Routes};
 use super::policy::{Limit, Rules};
 use super::{domains, service};
-
-/// Why there is no route: nothing in the cluster serves one.
-const NOT_SERVED: &str = "RouteApiNotServed";
-
-/// What is known about a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
-    /// Whether its controller takes it; `None` where nothing is known.
-    accepted: Option<bool>,
-    /// In CamelCase, from a closed set.
-    reason: &'static str,
-    /// For a person.
-    message: String,
-    /// Whether requests for the host arrive, as far as can be known.
-    pub(super) leads: bool,
-}
-
-impl Verdict {
-    /// The controller takes it.
-    fn accepted(message: String) -> Self {
-        Self { accepted: Some(true), reason: "Accepted", message, leads: true }
-    }
-
-    /// It leads nowhere, for a reason that is known.
-    fn refused(reason: &'static str, message: String) -> Self {
-        Self { accepted: Some(false), reason, message, leads: false }
-    }
-
-    /// The controller has not said anything, and should.
-    fn waiting(message: String) -> Self {
-        Self { accepted: None, reason: "WaitingForController", message, leads: false }
-    }
-
-    /// The condition [`ROUTE_ACCEPTED`].
-    pub(super) fn condition(self) -> Condition {
-        Condition::new(ROUTE_ACCEPTED, self.accepted, self.reason, self.message)
-    }
-}
+use verdict::{NOT_SERVED, Verdict};
 
 /// What the route of a preview is, or why it has none, whoever else claims its host.
 pub(super) fn choose(claim: &PreviewClaim, settings: &PreviewOperator, rules: &Rules, view: &View<'_, Reads>) -> Findings {
@@ -194,11 +158,6 @@ fn not_served(route_type: RouteType, inside: &str) -> Verdict {
              spec.route.type; until then {inside}"
         ),
     )
-}
-
-/// What a route that works says.
-fn leads_to(of: &Blueprint<'_>) -> String {
-    format!("{} leads to Service {}", of.host(), service::address(of))
 }
 
 #[cfg(test)]
