@@ -88,6 +88,9 @@ pub enum ChildError {
     /// The resource is to have one object at a time of kinds that the operator does not own, and so never hears of.
     #[error("build returned {0} as the only one among kinds of which {1} is not in `type Owns`; add it there, or leave it out")]
     AloneAmong(Box<str>, String),
+    /// It is to be the only object of a group of kinds that its own is not one of, so that the others would not wait for it.
+    #[error("build returned {0} as the only one among kinds that its own is not one of; add that to the group")]
+    NotOfItsGroup(Box<str>),
     /// Two objects are wanted of kinds of which there is one at a time.
     #[error("build returned {0} and {1}, of which it said that there is one at a time; return one of them")]
     NotAlone(Box<str>, Box<str>),

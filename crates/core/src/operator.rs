@@ -69,8 +69,8 @@ pub trait Operator: Send + Sync + 'static {
     /// # Assumptions
     /// `.status` of `resource` is no input. It says what was reported of an earlier run, or of none, and that it changed is no
     /// reason to run `build` again: who decides from it decides from something old. What an earlier object came to is for
-    /// [`status`](Self::status) to tell. One thing may be taken from there: what was promised to a person, such as a moment, and must be
-    /// kept although what it was derived from has changed. Nobody who may only write the resource can write it.
+    /// [`status`](Self::status) to tell. Only moments may be taken from there: what was promised to a person and must be kept although what
+    /// it was derived from has changed, and what was seen once and is recorded nowhere else. Nobody who may only write the resource can write it.
     ///
     /// # Errors
     /// [`Invalid`] when the resource asks for something that cannot work although the schema let it pass. It is shown

@@ -403,17 +403,22 @@ pub fn owner_of(kind: KindInfo, resource: &dyn AnyObject) -> Owner {
     Owner { kind, key: ObjectKey::of(meta), uid: meta.uid.clone().unwrap_or_default() }
 }
 
-/// The optional kinds that the children are of: whether they can be made depends on whether these are served.
+/// The optional kinds that the children are of, or that one of them must not have another object of beside it: whether they can be
+/// made depends on whether these are served. With its API, an object that is waited for is gone, and no event of its own tells.
 fn needed(children: &[Desired], owns: &[OwnedKind], asked: &[Lookup]) -> Vec<Lookup> {
-    let is_wanted = |owned: &&OwnedKind| owned.optional && children.iter().any(|child| child.kind == owned.info);
+    let needs = |child: &Desired, kind: &KindInfo| child.kind == *kind || child.is_alone_among().contains(kind);
+    let is_wanted = |owned: &&OwnedKind| owned.optional && children.iter().any(|child| needs(child, &owned.info));
     let lookup =
         |OwnedKind { info, type_id, .. }: &OwnedKind| Lookup { type_id: *type_id, kind: info.clone(), query: Query::Served };
     owns.iter().filter(is_wanted).map(lookup).filter(|lookup| !asked.contains(lookup)).collect()
 }
 
-/// Whoever waits until an object is gone has to hear of that.
+/// Whoever waits until an object is gone has to hear of that; and those who wait for each other are all of the group.
 fn check_groups(children: &[Desired], owns: &[OwnedKind]) -> Result<(), ChildError> {
-    for child in children {
+    for child in children.iter().filter(|child| !child.is_alone_among().is_empty()) {
+        if !child.is_alone_among().contains(&child.kind) {
+            return Err(ChildError::NotOfItsGroup(format!("{} {}", child.kind, child.key).into()));
+        }
         if let Some(kind) = child.is_alone_among().iter().find(|kind| !owns.iter().any(|owned| owned.info == **kind)) {
             return Err(ChildError::AloneAmong(format!("{} {}", child.kind, child.key).into(), kind.resource()));
         }

@@ -236,7 +236,11 @@ mod tests {
         assert_eq!(unrecorded(Some(1), 4, Some((6, "3 of u-1"))), (false, Some(6)));
         assert_eq!(unrecorded(Some(2), 8, Some((7, "2 of u-1"))), (true, Some(7)), "there was one before, which was noted");
         assert_eq!(unrecorded(Some(2), 8, Some((8, "3 of u-1"))), (false, Some(8)));
-        assert_eq!(unrecorded(Some(2), 8, Some((7, "3 of u-0"))), (true, Some(7)), "it was noted of the one that this is a copy of");
+        assert_eq!(
+            unrecorded(Some(2), 8, Some((7, "3 of u-0"))),
+            (true, Some(7)),
+            "it was noted of the one that this is a copy of"
+        );
     }
 
     #[test]

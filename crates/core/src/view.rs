@@ -161,6 +161,9 @@ impl<'a, R: ReadKinds> View<'a, R> {
     /// When the spec of the resource was last changed by anybody, in whole seconds, as the API server recorded it in
     /// `metadata.managedFields`; see [`Changed`](crate::time::Changed) for what counts. Where nothing is recorded, when the
     /// resource was created; offline that may be unknown. Never later than the API server's clock says.
+    ///
+    /// Ask in each `build` of a resource whose time may ever count, or never: an edit of which the API server tells no time is recorded
+    /// only while somebody asks.
     #[must_use]
     pub fn changed_at(&self) -> Option<Timestamp> {
         self.moments.set(Moments { since_change: true, ..self.moments.get() });

@@ -122,13 +122,20 @@ fn an_object_that_there_is_one_of_at_a_time_is_returned_alone_and_of_kinds_that_
         "{beside}"
     );
 
-    let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
-        "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": "alone" } });
-    let registry = Registry::new("test-manager").with(Pages);
-    let controller = &registry.controllers()[0];
-    let page = controller.decode(page.to_string().as_bytes()).unwrap();
-    let strange = controller.build("test-manager", &*page, &Fixed::empty()).unwrap_err();
+    let built = |text: &str| {
+        let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
+            "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": text } });
+        let registry = Registry::new("test-manager").with(Pages);
+        let controller = &registry.controllers()[0];
+        controller.build("test-manager", &*controller.decode(page.to_string().as_bytes()).unwrap(), &Fixed::empty())
+    };
+    let strange = built("alone").unwrap_err();
     assert!(matches!(&strange, ChildError::AloneAmong(_, kind) if kind == "namespaces"), "{strange}");
+    let misplaced = built("misplaced").unwrap_err();
+    assert!(matches!(&misplaced, ChildError::NotOfItsGroup(child) if **child == *"Route ns/page"), "{misplaced}");
+    // What it waits for may go with its whole kind, and then no event of its own tells.
+    let lookups = built("chosen").unwrap().lookups;
+    assert!(lookups.iter().any(|asked| asked.kind.kind == "Route" && asked.query == Query::Served), "{lookups:?}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use kube::client::Body;
 use kube::core::PartialObjectMeta;
 use kubewright_core::desired::Desired;
+use kubewright_core::observed::DecodeError;
 use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 use serde_json::json;
 use tokio::io::AsyncBufRead;
@@ -134,19 +135,21 @@ impl Api {
         self.patch(Verb::ApplyStatus, object_path(kind, key, "/status"), &patch::Status { kind, key, status, uid }).await
     }
 
-    /// Applies one annotation of the object with this UID.
+    /// Applies one annotation of the object with this UID; whether it has it then: what changes requests on their way may drop it.
     pub(crate) async fn annotate(
         &self,
         kind: &KindInfo,
         key: &ObjectKey,
         uid: &str,
         (name, value): (&str, &str),
-    ) -> Result<(), ApiError> {
+    ) -> Result<bool, ApiError> {
         let object = json!({
             "apiVersion": kind.api_version(), "kind": kind.kind,
             "metadata": { "name": &*key.name, "namespace": key.namespace(), "uid": uid, "annotations": { name: value } },
         });
-        self.patch(Verb::Apply, object_path(kind, key, ""), &object).await.map(|_| ())
+        let answer = self.patch(Verb::Apply, object_path(kind, key, ""), &object).await?;
+        let taken: PartialObjectMeta = serde_json::from_slice(&answer).map_err(DecodeError::from)?;
+        Ok(taken.metadata.annotations.is_some_and(|all| all.get(name).is_some_and(|taken| taken == value)))
     }
 
     async fn patch(&self, verb: Verb, path: String, body: &impl serde::Serialize) -> Result<Bytes, ApiError> {

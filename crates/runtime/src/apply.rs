@@ -134,7 +134,7 @@ impl Run<'_> {
                 }
                 Step::Refuse { holder, .. } => return Some(Outcome::Refused(holder.clone())),
                 Step::Wait { .. } => return Some(Outcome::Terminating),
-                // The event of the deletion brings the resource back.
+                // The event of the deletion brings the resource back, or that the API of its kind is gone.
                 Step::Hold { before, .. } => return Some(Outcome::Held(names(before).into())),
                 Step::Skip { .. } => return Some(Outcome::NotServed),
                 Step::Keep { .. } | Step::Delete { .. } => return Some(Outcome::InSync),

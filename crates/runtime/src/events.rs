@@ -76,13 +76,14 @@ impl Events {
         if known.is_some_and(|before| before.note == now.note || before.at.elapsed() < PAUSE) {
             return;
         }
-        told.insert(about.uid.clone().into(), now);
-        drop(told);
-        self.tell(about, Tone::Warning, reason, note);
+        // One that is dropped was not told.
+        if self.tell(about, Tone::Warning, reason, note) {
+            told.insert(about.uid.clone().into(), now);
+        }
     }
 
-    /// Tells something about a resource, whatever was told about it before.
-    pub(crate) fn tell(&self, about: &Owner, tone: Tone, reason: &str, note: &str) {
+    /// Tells something about a resource, whatever was told about it before; whether there was room for it.
+    pub(crate) fn tell(&self, about: &Owner, tone: Tone, reason: &str, note: &str) -> bool {
         let tone = match tone {
             Tone::Normal => "Normal",
             Tone::Warning => "Warning",
@@ -102,9 +103,11 @@ impl Events {
                 "name": &*about.key.name, "namespace": about.key.namespace(),
             },
         });
-        if self.queue.try_send((namespace, event)).is_err() {
+        let has_room = self.queue.try_send((namespace, event)).is_ok();
+        if !has_room {
             tracing::warn!(resource = %about.key, reason, note, "too many Events wait; this one is only logged");
         }
+        has_room
     }
 
     /// All is well: the same trouble is news again.

@@ -250,6 +250,8 @@ impl Run<'_> {
 
     /// A defect is told in the status too: the resource's owner should know that it is not their fault.
     pub(crate) async fn defect(&self, defect: &str) -> End {
+        // Whoever waits behind it to be deleted must not wait for a defect to be mended.
+        self.engine.brake.forget(self.key);
         let end = self.failed(defect);
         let report = match self.current() {
             Ok(status) => Report { status: Arc::unwrap_or_clone(status), conditions: Vec::new() },

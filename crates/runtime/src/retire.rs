@@ -47,6 +47,9 @@ pub(crate) struct ServerClock(Mutex<Option<(Instant, Timestamp)>>);
 const FRESH: Duration = Duration::from_mins(1);
 /// The server's clock says whole seconds, and an answer takes its time.
 const DOUBT: Duration = Duration::from_secs(3);
+/// What changes requests on their way to the API server took the annotation away again.
+const NOT_KEPT: &str = "the API server took it, and it is not there: an admission webhook or a mutating policy removes it; have that leave \
+    annotations of kubewright.dev alone";
 /// Of an API server, or of something before it.
 const NO_TIME: &str = "the API server does not say what time it is";
 /// The shortest and the longest wait for the server's clock.
@@ -109,7 +112,8 @@ impl Run<'_> {
         let Some(generation) = self.parent.generation().filter(|_| !self.recorded) else { return Ok(changed.unsure) };
         let (kind, key, noted) = (&self.owner.kind, &self.key.key, note(generation, &self.owner.uid));
         match self.engine.api.annotate(kind, key, &self.owner.uid, (labels::CHANGED_IN, &noted)).await {
-            Ok(()) => {
+            Ok(false) => Ok(Some(self.not_recorded(Class::Invalid, NOT_KEPT.to_owned()))),
+            Ok(true) => {
                 self.engine.metrics.wrote(self.running.name, &kind.kind, "note");
                 // The event of this brings it back at once.
                 Err(End::Waits)

@@ -66,6 +66,16 @@ impl Operator for Pages {
         if page.spec.text == "alone" {
             children.add_alone_among::<(Optional<Route>, Namespace), _, _>(Route::new("page", RouteSpec::default()));
         }
+        if page.spec.text == "misplaced" {
+            children = Children::new();
+            children.add_alone_among::<(ConfigMap,), _, _>(Route::new("page", RouteSpec::default()));
+        }
+        if page.spec.text == "chosen" {
+            children = Children::new();
+            let mut config = ConfigMap::default();
+            config.metadata.name.clone_from(&page.metadata.name);
+            children.add_alone_among::<(ConfigMap, Optional<Route>), _, _>(config);
+        }
         Ok(children)
     }
 

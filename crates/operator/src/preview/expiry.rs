@@ -21,6 +21,8 @@ const EXPIRED: &str = "Expired";
 const WARNED_PART: i32 = 10;
 /// No longer than that: whoever sees it should still be there when it ends.
 const LONGEST_WARNING: SignedDuration = SignedDuration::from_hours(1);
+/// By how much the clocks of this machine and of the one that told a time before may differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(5);
 
 /// When a preview ends, and how far that is away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,8 +120,9 @@ impl Told {
         let (relied_on, until) = match self.promise {
             Promise::Nothing => (due, Timestamp::MAX),
             Promise::Until(end) => (end, end),
-            // To shorten it further would be without a warning.
-            Promise::Ends(end) => return due.max(end),
+            // To shorten it further would be without a warning. It is never further ahead than that: what is was told by a clock that was
+            // wrong, or written by somebody else.
+            Promise::Ends(end) => return due.max(end.min(now + LONGEST_WARNING + SignedDuration::from_secs(1))),
             Promise::Forever => (Timestamp::MAX, Timestamp::MAX),
         };
         // A status has whole seconds.
@@ -164,7 +167,8 @@ impl Expiry {
         let ttl = ttl(spec.ttl.as_deref())?;
         let told = Told::of(preview);
         // Where nobody says when it was changed (offline), nothing follows from that.
-        let changed_at = told.changed_at.or_else(|| view.changed_at());
+        let is_over = |at: &Timestamp| view.now().is_none_or(|now| *at <= now + CLOCKS_DIFFER);
+        let changed_at = told.changed_at.filter(is_over).or_else(|| view.changed_at());
         let after = |time: Duration| changed_at?.checked_add(SignedDuration::try_from(time).ok()?).ok();
         let chosen = match (&spec.expires_at, ttl, bounds.default) {
             (Some(at), ..) => Some((at.0, By::ExpiresAt)),
@@ -172,11 +176,14 @@ impl Expiry {
             (None, None, Some(limit)) => after(limit.value).map(|at| (at, By::Default(limit.policy.into()))),
             (None, None, None) => None,
         };
+        let own = chosen.as_ref().filter(|(_, by)| !by.is_limit()).map(|(at, _)| *at);
         let maximum = bounds.maximum.and_then(after).map(|at| (at, By::Longest(None)));
         let longest = bounds.longest.and_then(|limit| Some((after(limit.value)?, By::Longest(Some(limit.policy.into())))));
         let all = [chosen, longest, maximum].into_iter().flatten();
         let Some((due, by)) = all.min_by_key(|(at, _)| *at) else { return Ok(None) };
-        let at = if by.is_limit() { told.due(due, changed_at, view) } else { due };
+        // What the preview asks for itself is not put off by the warning of a limit.
+        let own = own.unwrap_or(Timestamp::MAX);
+        let at = if by.is_limit() { told.due(due, changed_at, view).min(own) } else { due };
         let warns_at = at.checked_sub(warning(at, changed_at)).unwrap_or(at);
         let phase = if view.is_past(at) {
             Phase::Over
@@ -486,11 +493,22 @@ mod tests {
         let shortened = told(&with_ttl("10s"), Some(100));
         assert_eq!(end_and_phase(&shortened, 50), (10, Phase::Over));
         assert_eq!(end_and_phase(&told(&until(20), Some(100)), 50), (20, Phase::Over));
+        assert_eq!(ends(&warned(&until(20), 3_600), 10, 5), (20, Phase::Near), "nor does a grace put off its own end");
     }
 
     fn end_and_phase(preview: &PreviewEnvironment, second: i64) -> (i64, Phase) {
         let expiry = expiry(&PreviewOperator::default(), preview, &seen(second * 1_000)).unwrap();
         (expiry.at.duration_since(at(0)).as_secs(), expiry.phase)
+    }
+
+    #[test]
+    fn what_no_right_clock_can_have_told_puts_nothing_off() {
+        assert_eq!(ends(&warned(&preview("web"), 9_999_999), 10, 50), (3_651, Phase::Near), "an hour is the longest warning");
+        let mut preview = told(&preview("web"), None);
+        preview.status.as_mut().unwrap().changed_at = Some(Time(at(9_999_999)));
+        assert_eq!(ends(&warned(&preview, 60), 60, 50).0, 60);
+        preview.status.as_mut().unwrap().expires_at = Some(Time(at(90)));
+        assert_eq!(ends(&preview, 100, 50), (100, Phase::Far), "it counts from what was recorded");
     }
 
     #[test]

@@ -74,8 +74,9 @@ impl Operator for PreviewOperator {
     fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
         // What is refused is the preview's own doing, each time: a host that is none, a name, a ttl, or a user that its namespace does not
         // let in. It runs nothing: kept as they were, its pods would be beyond every limit, and its route would take the traffic of a
-        // host that another preview may have by now. What an administrator wrote, a setting or a policy, refuses no preview, even
-        // where nobody can understand it: that tears nothing down.
+        // host that another preview may have by now. What an administrator wrote for the operator, a setting or a
+        // policy, refuses no preview, even where nobody can understand it: that tears nothing down. A namespace that begins to enforce
+        // `restricted` does, for previews that ask for root.
         self.decide(preview, view).map_err(Invalid::withdraw)
     }
 

@@ -20,7 +20,7 @@ use crate::events::Events;
 use crate::manager::running;
 use crate::metrics::Metrics;
 use crate::queue::WorkKey;
-use crate::reconcile::{End, reconcile};
+use crate::reconcile::{End, Run, reconcile};
 use crate::testing::{self, Answer, Page, PageStatus, child, known, resource};
 
 /// Makes one ConfigMap for each Page, and ends the page at the moment that its annotation `ends` names, or as many seconds after its
@@ -84,6 +84,8 @@ struct State {
     delete: u16,
     /// What it answers to an annotation of the resource itself.
     note: u16,
+    /// Whether somebody takes that away before it is kept.
+    drops: bool,
     /// What it answers to a look at it.
     look: u16,
     /// The generations that statuses were about.
@@ -106,6 +108,7 @@ impl Server {
             version: 1,
             delete: 200,
             note: 200,
+            drops: false,
             look: 200,
             about: Vec::new(),
             deleted: Vec::new(),
@@ -156,6 +159,9 @@ impl Server {
         let mut object = child("web", state.version);
         object["metadata"]["uid"] = "u-1".into();
         object["metadata"]["namespace"] = "ns".into();
+        if !state.drops {
+            object["metadata"]["annotations"] = body["metadata"]["annotations"].clone();
+        }
         let mut answer = testing::answer(200, &object);
         if let Some(second) = state.clock {
             let date = Timestamp::from_second(second).unwrap().strftime("%a, %d %b %Y %T GMT").to_string();
@@ -440,8 +446,26 @@ async fn where_an_edit_cannot_be_recorded_nothing_ends_and_all_else_goes_on_and_
     // A later process would not know of the edit otherwise.
     assert!(server.state().about.iter().all(|about| *about == 1), "the status is not about it yet");
     server.state().note = 200;
+    server.state().drops = true;
+    assert!(matches!(reconcile(&engine, &key()).await, End::Failed(_)), "it was taken, and is not there");
+    let told = server.state().stalled.last().unwrap().clone();
+    assert!(told.contains("an admission webhook or a mutating policy removes it"), "{told}");
+    server.state().drops = false;
     assert_eq!(reconcile(&engine, &key()).await, End::Waits);
-    assert_eq!(server.state().noted.len(), 3);
+    assert_eq!(server.state().noted.len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_its_deletion_and_has_a_defect_gives_its_place_up() {
+    let server = Server::new();
+    let engine = server.engine_of(Mortals, &ending_in(-10), Brake::running(0));
+    reconcile(&engine, &key()).await;
+    assert_eq!(engine.brake.held(), 1);
+    let parent = engine.running(0).parents.get(&key().key).unwrap();
+    let owner = kubewright_core::registry::owner_of(engine.running(0).kind.clone(), &*parent.object);
+    let (key, running) = (key(), engine.running(0));
+    Run { engine: &engine, running, key: &key, parent, owner, recorded: false }.defect("build gives up").await;
+    assert_eq!(engine.brake.held(), 0);
 }
 
 #[tokio::test(start_paused = true)]

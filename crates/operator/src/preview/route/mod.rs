@@ -136,10 +136,7 @@ pub(super) fn verdict(of: &Blueprint<'_>, observed: &Observed<'_, Owns>) -> Verd
         Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => says(of, child),
         Some(ChildState { outcome: Outcome::Held(before), .. }) => Verdict::refused(
             "RouteNotInPlace",
-            format!(
-                "{} {} is made when {before} is gone: it is being deleted, and has a finalizer perhaps",
-                of.findings.route_type, of.name
-            ),
+            format!("{} {} is made when {before} is gone; see Ready", of.findings.route_type, of.name),
         ),
         _ => Verdict::refused("RouteNotInPlace", format!("{} {} is not in place; see Ready", of.findings.route_type, of.name)),
     }
