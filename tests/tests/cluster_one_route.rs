@@ -1,6 +1,6 @@
-//! A preview has one route at a time, whatever becomes of its type, and a host at most one where its holder goes in the foreground: every object of every kind of route is watched, and the revisions at
-//! which each came and went, which the API server counts for all kinds alike, tell whether two were there at once. On a real control plane
-//! of its own: definitions are cluster-wide.
+//! A preview has one route at a time, whatever becomes of its type, and a host at most one where its holder goes in the foreground:
+//! every object of every kind of route is watched, and the revisions at which each came and went, which the API server counts for all
+//! kinds alike, tell whether two were there at once. On a real control plane of its own: definitions are cluster-wide.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Arc, Mutex};
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, WatchEvent, WatchParams};
 use operator_api::ambassador::Mapping;
@@ -16,7 +17,7 @@ use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 use tests::cluster::{Namespaced, OwnCluster, SOON, Sandbox, condition, eventually, seen, throughout};
 use tests::fixtures::{Preview, preview};
-use tests::route_apis::{http_routes, mappings};
+use tests::route_apis::{MAPPINGS, http_routes, mappings};
 
 /// How long a preview is watched that waits for somebody else.
 const QUIET: Duration = Duration::from_secs(2);
@@ -170,6 +171,20 @@ async fn a_route_of_another_type_is_made_when_the_old_one_is_gone_whatever_keeps
     sandbox.merge::<Ingress>("web", json!({ "metadata": { "finalizers": null } })).await;
     routed(&sandbox, "Mapping").await;
     assert_eq!(witness.one_at_a_time(8).await.last().map(String::as_str), Some("Mapping"));
+    goes_with_its_definition(&sandbox).await;
+}
+
+/// What the preview waits for has a finalizer and goes with its whole kind: no event of its own tells, and it is waited for no longer.
+async fn goes_with_its_definition(sandbox: &Sandbox) {
+    sandbox.merge::<Mapping>("web", json!({ "metadata": { "finalizers": ["example.com/hold"] } })).await;
+    change(sandbox, "Ingress").await;
+    let waits =
+        |web: &PreviewEnvironment| condition(web, "RouteAccepted").message.starts_with("Ingress web is made when Mapping web");
+    sandbox.until("web", "waits for its Mapping", waits).await;
+    let definitions: Api<CustomResourceDefinition> = Api::all(sandbox.client());
+    definitions.delete(MAPPINGS, &DeleteParams::default()).await.unwrap();
+    routed(sandbox, "Ingress").await;
+    sandbox.merge::<Mapping>("web", json!({ "metadata": { "finalizers": null } })).await;
 }
 
 /// A preview with an Ingress for the host of both.
