@@ -33,10 +33,10 @@ pub(super) fn of(
 /// Whether a preview may have a route, which can be made in this cluster.
 pub(super) fn may_have_route(claim: &PreviewClaim, settings: &PreviewOperator, view: &View<'_, Reads>) -> bool {
     let rules = Rules::of(claim.metadata.namespace.as_deref().unwrap_or_default(), view);
-    // The route first: what counts the previews of a namespace costs most.
-    route::is_served(route::choose(claim, settings, &rules, view).route_type, view)
-        && check(claim, view).is_ok()
-        && limits::held(claim, &rules, view).is_none()
+    let has_route = |found: &Findings| route::is_served(found.route_type, view);
+    // The route alone first: to count the previews of a namespace costs most, and most of those who may have none need no count.
+    has_route(&route::choose(claim, settings, &rules, view))
+        && of(claim, settings, &rules, view).is_ok_and(|found| has_route(&found))
 }
 
 /// What the schema lets pass, or an older one, and nobody can run.
