@@ -1,8 +1,9 @@
-//! The parts of one run, each alone: build, plan, the ownership check, decoding. `cargo bench -p kubewright-bench`.
-//! The queue has a bench of its own: `cargo bench -p kubewright-runtime`.
+//! The parts of one run, each alone: build, plan, the ownership check, decoding. `cargo bench -p
+//! kubewright-bench`. The queue has a bench of its own: `cargo bench -p kubewright-runtime`.
 //!
-//! What is measured is an Echo with a Deployment and a Service. `deployment.json` is that Deployment as an API server served
-//! it: applied by this operator, ready, with the status of its controller and all managedFields.
+//! What is measured is an Echo with a Deployment and a Service. `deployment.json` is that
+//! Deployment as an API server served it: applied by this operator, ready, with the status of its
+//! controller and all managedFields.
 
 #![allow(missing_docs, clippy::expect_used)] // what a bench cannot set up, it cannot measure
 
@@ -28,16 +29,22 @@ fn registry() -> Registry {
 }
 
 fn echo_controller(registry: &Registry) -> &dyn Controller {
-    &**registry.controller_of("example.com/v1", "Echo").expect("the Echo operator is part of the registry")
+    &**registry
+        .controller_of("example.com/v1", "Echo")
+        .expect("the Echo operator is part of the registry")
 }
 
 fn echo_json() -> String {
-    let conditions: Vec<_> = [("Ready", "True", "2/2 replicas ready"), ("Reconciling", "False", ""), ("Stalled", "False", "")]
-        .map(|(type_, status, message)| {
-            serde_json::json!({ "type": type_, "status": status, "reason": "Ready", "message": message,
+    let conditions: Vec<_> = [
+        ("Ready", "True", "2/2 replicas ready"),
+        ("Reconciling", "False", ""),
+        ("Stalled", "False", ""),
+    ]
+    .map(|(type_, status, message)| {
+        serde_json::json!({ "type": type_, "status": status, "reason": "Ready", "message": message,
                 "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z" })
-        })
-        .into();
+    })
+    .into();
     let status = serde_json::json!({ "replicas": 2, "readyReplicas": 2, "updatedReplicas": 2, "availableReplicas": 2, "ready": "2/2",
         "selector": "app.kubernetes.io/instance=web,app.kubernetes.io/name=echo", "observedGeneration": 1, "conditions": conditions });
     let metadata = serde_json::json!({ "name": "web", "namespace": "default", "uid": OWNER, "resourceVersion": "42", "generation": 1,
@@ -73,7 +80,11 @@ fn building(c: &mut Criterion) {
         b.iter(|| controller.build(registry.name(), black_box(&*echo), &Fixed::empty()));
     });
     c.bench_function("complete: a Deployment that is to be written", |b| {
-        b.iter_batched(|| desired(&registry).remove(0), |want| serde_json::to_string(&want.tree()), BatchSize::SmallInput);
+        b.iter_batched(
+            || desired(&registry).remove(0),
+            |want| serde_json::to_string(&want.tree()),
+            BatchSize::SmallInput,
+        );
     });
 }
 
@@ -81,30 +92,46 @@ fn planning(c: &mut Criterion) {
     let registry = registry();
     let want = &desired(&registry)[..1];
     let first_seen = observed(&registry);
-    assert_eq!(steps(want, &first_seen), [Step::Keep { index: 0, learned: true }], "deployment.json is not what is built");
+    assert_eq!(
+        steps(want, &first_seen),
+        [Step::Keep { index: 0, learned: true }],
+        "deployment.json is not what is built"
+    );
     let mut known = first_seen.clone();
     known.entry = known.entry.verified(Covered::by(&want[0]));
     assert_eq!(steps(want, &known), [Step::Keep { index: 0, learned: false }]);
-    c.bench_function("plan: a Deployment that is known to be in sync", |b| b.iter(|| steps(want, black_box(&known))));
-    c.bench_function("plan: a Deployment that is seen first", |b| b.iter(|| steps(want, black_box(&first_seen))));
-    let Entry::Unverified { fields, .. } = &first_seen.entry else { panic!("it was verified above") };
+    c.bench_function("plan: a Deployment that is known to be in sync", |b| {
+        b.iter(|| steps(want, black_box(&known)))
+    });
+    c.bench_function("plan: a Deployment that is seen first", |b| {
+        b.iter(|| steps(want, black_box(&first_seen)))
+    });
+    let Entry::Unverified { fields, .. } = &first_seen.entry else {
+        panic!("it was verified above")
+    };
     let fields = serde_json::from_str(fields.get()).expect("fieldsV1");
     let tree = want[0].tree();
     assert_eq!(covers(&fields, &tree), Ok(()));
-    c.bench_function("ownership: all paths of a Deployment", |b| b.iter(|| covers(black_box(&fields), &tree)));
+    c.bench_function("ownership: all paths of a Deployment", |b| {
+        b.iter(|| covers(black_box(&fields), &tree))
+    });
 }
 
 fn decoding(c: &mut Criterion) {
     let registry = registry();
     let controller = echo_controller(&registry);
     let json = echo_json();
-    c.bench_function("decode: an Echo, typed", |b| b.iter(|| controller.decode(black_box(json.as_bytes()))));
+    c.bench_function("decode: an Echo, typed", |b| {
+        b.iter(|| controller.decode(black_box(json.as_bytes())))
+    });
     c.bench_function("decode: a Deployment, as far as needed", |b| b.iter(|| observed(&registry)));
     c.bench_function("decode: a Deployment as a tree, for comparison", |b| {
         b.iter(|| serde_json::from_str::<serde_json::Value>(black_box(DEPLOYMENT)));
     });
     c.bench_function("decode: a Deployment, typed, for comparison", |b| {
-        b.iter(|| serde_json::from_str::<k8s_openapi::api::apps::v1::Deployment>(black_box(DEPLOYMENT)));
+        b.iter(|| {
+            serde_json::from_str::<k8s_openapi::api::apps::v1::Deployment>(black_box(DEPLOYMENT))
+        });
     });
 }
 

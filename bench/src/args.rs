@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 
 use crate::plan::{Plan, ROWS};
 
-/// Measures the operator against a bare client that sends the same writes, on control planes of its own.
+/// Measures the operator against a bare client that sends the same writes, on control planes of its
+/// own.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask bench", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
@@ -40,7 +41,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Starts, lists and decodes what the operator watches, and ends: what a restart is compared with
+    /// Starts, lists and decodes what the operator watches, and ends: what a restart is compared
+    /// with
     #[command(hide = true)]
     List {
         #[arg(long)]
@@ -56,7 +58,8 @@ impl Arguments {
             (_, true) => Plan::smoke(),
             _ => Plan::full(),
         };
-        let rows = if self.rows.is_empty() { plan.rows } else { self.rows.iter().copied().collect() };
+        let rows =
+            if self.rows.is_empty() { plan.rows } else { self.rows.iter().copied().collect() };
         Plan { rows, repeats: self.repeats.unwrap_or(plan.repeats).max(1), ..plan }
     }
 }

@@ -1,6 +1,8 @@
-//! The bare client, the limit: it creates a resource and sends the writes that the operator would send, and does nothing else.
+//! The bare client, the limit: it creates a resource and sends the writes that the operator would
+//! send, and does nothing else.
 //!
-//! Nothing is watched, decided or built while the clock runs; of the answers only the new resource's UID is read.
+//! Nothing is watched, decided or built while the clock runs; of the answers only the new
+//! resource's UID is read.
 
 use std::sync::Arc;
 
@@ -36,8 +38,14 @@ impl Bare {
     pub(crate) fn prepare(api: &Api, numbers: std::ops::Range<usize>) -> Result<Arc<Self>, Error> {
         let scribe = Scribe::new()?;
         let first = numbers.start;
-        let writes = numbers.map(|number| scribe.writes(&name(number))).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Self { api: api.clone(), collection: kinds()[0].path(Some(NAMESPACE)), first, writes }))
+        let writes =
+            numbers.map(|number| scribe.writes(&name(number))).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self {
+            api: api.clone(),
+            collection: kinds()[0].path(Some(NAMESPACE)),
+            first,
+            writes,
+        }))
     }
 
     /// Writes all of them, [`load::IN_FLIGHT`] at a time.

@@ -1,4 +1,5 @@
-//! Requests to the API server as bytes, over the engine's own connections: both pay the same for TLS and HTTP.
+//! Requests to the API server as bytes, over the engine's own connections: both pay the same for
+//! TLS and HTTP.
 
 use std::path::Path;
 use std::sync::Once;
@@ -46,11 +47,14 @@ impl Api {
     /// Connects as this kubeconfig says.
     pub(crate) async fn connect(kubeconfig: &Path) -> Result<Self, Error> {
         static ONCE: Once = Once::new();
-        // Without one provider chosen, the first connection would panic; one that was chosen before does as well.
+        // Without one provider chosen, the first connection would panic; one that was chosen before
+        // does as well.
         ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
         let file = Kubeconfig::read_from(kubeconfig).map_err(Error::connection)?;
         let options = KubeConfigOptions::default();
-        let config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(Error::connection)?;
+        let config = kube::Config::from_custom_kubeconfig(file, &options)
+            .await
+            .map_err(Error::connection)?;
         Ok(Self(transport(config).map_err(Error::connection)?))
     }
 
@@ -66,11 +70,22 @@ impl Api {
 
     /// Creates an object in the collection at `path`; the answer is its metadata.
     pub(crate) async fn create(&self, path: &str, body: String) -> Result<Bytes, Error> {
-        self.send(Method::POST, &format!("{path}?fieldManager={MANAGER}"), METADATA, Some((JSON, body))).await
+        self.send(
+            Method::POST,
+            &format!("{path}?fieldManager={MANAGER}"),
+            METADATA,
+            Some((JSON, body)),
+        )
+        .await
     }
 
     /// Applies as the engine does; the answer is the object's metadata.
-    pub(crate) async fn apply(&self, path: &str, manager: &str, body: String) -> Result<Bytes, Error> {
+    pub(crate) async fn apply(
+        &self,
+        path: &str,
+        manager: &str,
+        body: String,
+    ) -> Result<Bytes, Error> {
         let path = format!("{path}?fieldManager={manager}&force=true&fieldValidation=Strict");
         self.send(Method::PATCH, &path, METADATA, Some((APPLY, body))).await
     }
@@ -78,7 +93,8 @@ impl Api {
     /// Changes the object at `path` by a merge patch; gives its new version.
     pub(crate) async fn merge(&self, path: &str, change: &Value) -> Result<u64, Error> {
         let path = format!("{path}?fieldManager={MANAGER}");
-        let answer = self.send(Method::PATCH, &path, METADATA, Some((MERGE, change.to_string()))).await?;
+        let answer =
+            self.send(Method::PATCH, &path, METADATA, Some((MERGE, change.to_string()))).await?;
         version(&path, &answer)
     }
 
@@ -100,8 +116,16 @@ impl Api {
     }
 
     /// Follows metadata of a collection from a version on: a stream of lines, one event each.
-    pub(crate) async fn watch(&self, path: &str, from: u64) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
-        self.lines(format!("{path}?watch=true&allowWatchBookmarks=false&resourceVersion={from}"), METADATA).await
+    pub(crate) async fn watch(
+        &self,
+        path: &str,
+        from: u64,
+    ) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
+        self.lines(
+            format!("{path}?watch=true&allowWatchBookmarks=false&resourceVersion={from}"),
+            METADATA,
+        )
+        .await
     }
 
     /// The same of whole objects; `selector` is a part of the query.
@@ -111,17 +135,31 @@ impl Api {
         selector: &str,
         from: u64,
     ) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
-        self.lines(format!("{path}?watch=true&allowWatchBookmarks=true&resourceVersion={from}{selector}"), JSON).await
+        self.lines(
+            format!("{path}?watch=true&allowWatchBookmarks=true&resourceVersion={from}{selector}"),
+            JSON,
+        )
+        .await
     }
 
-    async fn lines(&self, path: String, accept: &str) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
+    async fn lines(
+        &self,
+        path: String,
+        accept: &str,
+    ) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
         let path = format!("{path}&timeoutSeconds=3600");
         let response = self.respond(Method::GET, &path, accept, None).await?;
         let body = response.into_body().into_data_stream().map_err(std::io::Error::other);
         Ok(StreamReader::new(Box::pin(body)))
     }
 
-    async fn send(&self, method: Method, path: &str, accept: &str, body: Option<(&str, String)>) -> Result<Bytes, Error> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<Bytes, Error> {
         let response = self.respond(method, path, accept, body).await?;
         let body = response.into_body().collect().await.map_err(Error::connection)?;
         Ok(body.to_bytes())
@@ -134,7 +172,8 @@ impl Api {
         accept: &str,
         body: Option<(&str, String)>,
     ) -> Result<Response<Answer>, Error> {
-        let mut request = Request::builder().method(method.clone()).uri(path).header(header::ACCEPT, accept);
+        let mut request =
+            Request::builder().method(method.clone()).uri(path).header(header::ACCEPT, accept);
         if let Some((content_type, _)) = &body {
             request = request.header(header::CONTENT_TYPE, *content_type);
         }
@@ -147,7 +186,10 @@ impl Api {
         let status = response.status();
         let body = response.into_body().collect().await.map_err(Error::connection)?.to_bytes();
         let what = format!("{method} {path}");
-        Err(Error::Request { what, message: format!("{status}: {}", String::from_utf8_lossy(&body)) })
+        Err(Error::Request {
+            what,
+            message: format!("{status}: {}", String::from_utf8_lossy(&body)),
+        })
     }
 }
 
@@ -161,5 +203,6 @@ fn version(path: &str, json: &[u8]) -> Result<u64, Error> {
 
 /// An answer in its own form.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T, Error> {
-    serde_json::from_slice(json).map_err(|error| Error::Request { what: what.to_owned(), message: error.to_string() })
+    serde_json::from_slice(json)
+        .map_err(|error| Error::Request { what: what.to_owned(), message: error.to_string() })
 }

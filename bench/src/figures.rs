@@ -1,4 +1,5 @@
-//! Every value that was measured, by name, one for each repeat. What they prove is `rows`' business.
+//! Every value that was measured, by name, one for each repeat. What they prove is `rows`'
+//! business.
 
 use std::collections::BTreeMap;
 

@@ -11,7 +11,8 @@ use crate::client::Api;
 use crate::error::Error;
 use crate::workload::{self, kinds};
 
-/// Resources in flight, of the bare client and of the loader: as many as the operator works on at once.
+/// Resources in flight, of the bare client and of the loader: as many as the operator works on at
+/// once.
 pub(crate) const IN_FLIGHT: usize = 16;
 
 /// Runs `work` for every number in the range, [`IN_FLIGHT`] at a time; the first error ends it.
@@ -42,7 +43,8 @@ where
     Ok(())
 }
 
-/// Starts `work` for every number in the range at this rate, whether the ones before have ended or not; then waits for all.
+/// Starts `work` for every number in the range at this rate, whether the ones before have ended or
+/// not; then waits for all.
 pub(crate) async fn paced<F>(
     numbers: std::ops::Range<usize>,
     per_second: u32,
@@ -107,7 +109,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_of_one_is_the_error_of_all() {
-        let failed = all(0..50, |number| async move { if number == 20 { Err(Error::Interrupted) } else { Ok(()) } }).await;
+        let failed = all(0..50, |number| async move {
+            if number == 20 { Err(Error::Interrupted) } else { Ok(()) }
+        })
+        .await;
         assert!(matches!(failed, Err(Error::Interrupted)));
     }
 }

@@ -9,7 +9,8 @@
 //! | `cells` | the questions |
 //! | `figures`, `rows`, `stats`, `table`, `report` | the answers |
 //!
-//! The limit is a bare client: it sends the writes that the operator sends, over the same client library, and nothing else.
+//! The limit is a bare client: it sends the writes that the operator sends, over the same client
+//! library, and nothing else.
 
 mod args;
 mod bare;
@@ -93,14 +94,19 @@ async fn bench(arguments: &Arguments) -> Result<bool, Error> {
 
 /// Resolves at Ctrl-C and its relatives; then everything that was started goes.
 async fn interrupted() -> Error {
-    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-    let waiting = signals.into_iter().filter_map(Result::ok).map(|mut signal| Box::pin(async move { signal.recv().await }));
+    let signals =
+        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let waiting = signals
+        .into_iter()
+        .filter_map(Result::ok)
+        .map(|mut signal| Box::pin(async move { signal.recv().await }));
     futures::future::select_all(waiting).await;
     Error::Interrupted
 }
 
 /// The program of this name in our own folder.
 fn beside(name: &str) -> Result<PathBuf, Error> {
-    let here = std::env::current_exe().map_err(|source| Error::File { path: "/proc/self/exe".into(), source })?;
+    let here = std::env::current_exe()
+        .map_err(|source| Error::File { path: "/proc/self/exe".into(), source })?;
     Ok(here.with_file_name(name))
 }

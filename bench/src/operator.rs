@@ -1,4 +1,5 @@
-//! The operator as a process of its own, as it is released, and what it says about itself over HTTP.
+//! The operator as a process of its own, as it is released, and what it says about itself over
+//! HTTP.
 
 use std::fs::{self, File};
 use std::io;
@@ -39,13 +40,16 @@ impl Operator {
     pub(crate) fn start(binary: &Path, kubeconfig: &Path, more: &[&str]) -> Result<Self, Error> {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let log = std::env::temp_dir().join(format!("kubewright-bench-{}-{number}.log", std::process::id()));
+        let log = std::env::temp_dir()
+            .join(format!("kubewright-bench-{}-{number}.log", std::process::id()));
         let at = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::File { path, source }
         };
         let output = File::create(&log).map_err(at(&log))?;
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).map_err(at(&log))?;
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .and_then(|listener| listener.local_addr())
+            .map_err(at(&log))?;
         let mut command = Command::new(binary);
         command.args(["run", "--controllers", "echo", "--kubeconfig"]).arg(kubeconfig);
         command.args(["--listen", &address.to_string()]).args(more);
@@ -81,8 +85,8 @@ impl Operator {
         }
     }
 
-    /// Waits until its caches are filled, its queue is empty and it has reconciled at least so many times; gives the time since
-    /// it was started.
+    /// Waits until its caches are filled, its queue is empty and it has reconciled at least so many
+    /// times; gives the time since it was started.
     pub(crate) async fn steady(&mut self, reconciles: usize) -> Result<Duration, Error> {
         let mut seen = "no answer".to_owned();
         while self.started.elapsed() < LONGEST_WAIT {
@@ -91,14 +95,21 @@ impl Operator {
             if let Ok(text) = self.scrape().await {
                 let took = self.started.elapsed();
                 let said = Said(Samples::parse(&text, &["kubewright_"]));
-                if said.is_ready() && said.in_work() == 0.0 && said.reconciles() >= count(reconciles) {
+                if said.is_ready()
+                    && said.in_work() == 0.0
+                    && said.reconciles() >= count(reconciles)
+                {
                     return Ok(took);
                 }
                 seen = format!("{} reconciles, {} in work", said.reconciles(), said.in_work());
             }
             tokio::time::sleep(POLL).await;
         }
-        Err(Error::Late { what: format!("the operator is steady after {reconciles} reconciles"), within: LONGEST_WAIT, seen })
+        Err(Error::Late {
+            what: format!("the operator is steady after {reconciles} reconciles"),
+            within: LONGEST_WAIT,
+            seen,
+        })
     }
 
     /// Waits until it did nothing for a while; what it counted then.
@@ -121,12 +132,17 @@ impl Operator {
     pub(crate) async fn stop(mut self) -> Result<(), Error> {
         self.check()?;
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            kill_process(pid, Signal::TERM).map_err(|error| self.broken(&format!("cannot be stopped ({error})")))?;
+            kill_process(pid, Signal::TERM)
+                .map_err(|error| self.broken(&format!("cannot be stopped ({error})")))?;
         }
         let deadline = Instant::now() + STOP_LIMIT;
         while Instant::now() < deadline {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return if status.success() { Ok(()) } else { Err(self.broken(&format!("ended with {status}"))) };
+                return if status.success() {
+                    Ok(())
+                } else {
+                    Err(self.broken(&format!("ended with {status}")))
+                };
             }
             tokio::time::sleep(POLL).await;
         }
@@ -144,12 +160,16 @@ impl Operator {
     fn broken(&self, what: &str) -> Error {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().rev().take(15).collect();
-        Error::Operator { what: what.to_owned(), log: lines.into_iter().rev().collect::<Vec<_>>().join("\n") }
+        Error::Operator {
+            what: what.to_owned(),
+            log: lines.into_iter().rev().collect::<Vec<_>>().join("\n"),
+        }
     }
 
     async fn scrape(&self) -> io::Result<String> {
         let mut stream = TcpStream::connect(self.address).await?;
-        let request = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
@@ -185,10 +205,14 @@ impl Said {
         self.0.sum("kubewright_reconciles_total", &[]).unwrap_or(0.0)
     }
 
-    /// Requests that it sent, but for watches: they are opened once and again every few minutes, however many resources there
-    /// are.
+    /// Requests that it sent, but for watches: they are opened once and again every few minutes,
+    /// however many resources there are.
     pub(crate) fn requests(&self) -> f64 {
-        self.by_verb().into_iter().filter(|(verb, _)| verb != "watch").map(|(_, count)| count).fold(0.0, std::ops::Add::add)
+        self.by_verb()
+            .into_iter()
+            .filter(|(verb, _)| verb != "watch")
+            .map(|(_, count)| count)
+            .fold(0.0, std::ops::Add::add)
     }
 
     /// Requests that change something.
@@ -202,7 +226,10 @@ impl Said {
     }
 
     fn by_verb(&self) -> Vec<(String, f64)> {
-        self.0.rows("kubewright_api_requests_total", ["verb"]).map(|([verb], count)| (verb.to_owned(), count)).collect()
+        self.0
+            .rows("kubewright_api_requests_total", ["verb"])
+            .map(|([verb], count)| (verb.to_owned(), count))
+            .collect()
     }
 
     fn activity(&self) -> (u64, u64) {

@@ -1,4 +1,5 @@
-//! How much is measured: all of it, what fits in five minutes, or next to nothing to see that everything works.
+//! How much is measured: all of it, what fits in five minutes, or next to nothing to see that
+//! everything works.
 
 use std::collections::BTreeSet;
 
@@ -85,7 +86,9 @@ impl Plan {
             latency_repeats: 1,
             restarts: 1,
             sample: 5,
-            coarser: Some("20 resources: this only shows that everything works, the figures mean nothing"),
+            coarser: Some(
+                "20 resources: this only shows that everything works, the figures mean nothing",
+            ),
             ..Self::full()
         }
     }

@@ -1,8 +1,10 @@
-//! A control plane for one measured run: etcd on memory without fsync, and an API server; the controller manager where the
-//! whole life of a resource is looked at. It has a name of its own and is taken down when its value goes.
+//! A control plane for one measured run: etcd on memory without fsync, and an API server; the
+//! controller manager where the whole life of a resource is looked at. It has a name of its own and
+//! is taken down when its value goes.
 //!
-//! Whatever writes or computes by itself is turned off or waited for, so that revisions are exact and CPU time is the
-//! workload's: leases of API servers, compaction of etcd (it writes, too), and the API server's work after its start.
+//! Whatever writes or computes by itself is turned off or waited for, so that revisions are exact
+//! and CPU time is the workload's: leases of API servers, compaction of etcd (it writes, too), and
+//! the API server's work after its start.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,7 +26,8 @@ use crate::workload::{NAMESPACE, kinds};
 const PREFIX: &str = "bench-";
 /// A tmpfs on every Linux. Where it is missing, etcd writes to the disk.
 const MEMORY: &str = "/dev/shm";
-/// Objects that are written before anything is measured, so that the API server's caches, heap and connections are warm.
+/// Objects that are written before anything is measured, so that the API server's caches, heap and
+/// connections are warm.
 const WARM_UP: usize = 400;
 /// At rest a control plane uses less CPU than this share of one core.
 const AT_REST: f64 = 0.08;
@@ -53,17 +56,27 @@ impl Plane {
         let server = Component::KubeApiserver;
         let mut spec = spec
             .arg(server, "service-cluster-ip-range", "10.96.0.0/12")
-            .arg(server, "feature-gates", "APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false")
+            .arg(
+                server,
+                "feature-gates",
+                "APIServerIdentity=false,UnknownVersionInteroperabilityProxy=false",
+            )
             .arg(server, "etcd-compaction-interval", "0");
         spec.etcd_data = Some(Path::new(MEMORY).to_owned()).filter(|folder| folder.is_dir());
         let running = tokio::task::block_in_place(|| start(&spec))?;
         let api = Api::connect(running.kubeconfig()).await?;
         let status = tokio::task::block_in_place(|| running.status());
         let measured = [Component::Etcd, Component::KubeApiserver];
-        let processes: Vec<u32> =
-            status.components.iter().filter(|c| measured.contains(&c.component)).filter_map(|c| c.pid).collect();
+        let processes: Vec<u32> = status
+            .components
+            .iter()
+            .filter(|c| measured.contains(&c.component))
+            .filter_map(|c| c.pid)
+            .collect();
         if processes.len() != measured.len() {
-            return Err(Error::Unmeasurable(format!("the processes of the control plane are not found: {status}")));
+            return Err(Error::Unmeasurable(format!(
+                "the processes of the control plane are not found: {status}"
+            )));
         }
         let plane = Self { running, api, processes };
         plane.prepare().await?;
@@ -109,7 +122,11 @@ impl Plane {
             }
             if tokio::time::Instant::now() > deadline {
                 let seen = format!("{:.0} % of a core", share * 100.0);
-                return Err(Error::Late { what: "the control plane is at rest".into(), within: LONGEST_WAIT, seen });
+                return Err(Error::Late {
+                    what: "the control plane is at rest".into(),
+                    within: LONGEST_WAIT,
+                    seen,
+                });
             }
         }
     }
@@ -119,8 +136,11 @@ impl Plane {
         let echo = &kinds()[0];
         let registry = operator::registry();
         let controller = registry.controller_of(&echo.api_version(), &echo.kind);
-        let crd = controller.map(|controller| controller.crd()).ok_or_else(|| Error::Workload("no definition".into()))?;
-        let body = serde_json::to_string(&crd).map_err(|error| Error::Workload(error.to_string()))?;
+        let crd = controller
+            .map(|controller| controller.crd())
+            .ok_or_else(|| Error::Workload("no definition".into()))?;
+        let body =
+            serde_json::to_string(&crd).map_err(|error| Error::Workload(error.to_string()))?;
         self.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body).await?;
         for namespace in [NAMESPACE, "warm"] {
             let body = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } });
@@ -147,7 +167,11 @@ impl Plane {
             match self.api.get(path).await {
                 Ok(_) => return Ok(()),
                 Err(error) if tokio::time::Instant::now() > deadline => {
-                    return Err(Error::Late { what: format!("{path} is served"), within: LONGEST_WAIT, seen: error.to_string() });
+                    return Err(Error::Late {
+                        what: format!("{path} is served"),
+                        within: LONGEST_WAIT,
+                        seen: error.to_string(),
+                    });
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
@@ -157,7 +181,8 @@ impl Plane {
 
 /// About as large as a child of the workload.
 fn warm_up(number: usize) -> Value {
-    let data: Value = (0..8).map(|key| (format!("key-{key}"), Value::from("x".repeat(120)))).collect();
+    let data: Value =
+        (0..8).map(|key| (format!("key-{key}"), Value::from("x".repeat(120)))).collect();
     json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": format!("warm-{number}") }, "data": data })
 }
 
@@ -183,7 +208,10 @@ fn start(spec: &Spec) -> Result<Disposable, Error> {
 pub(crate) fn remove_left_behind() -> Result<(), Error> {
     let home = Home::from_environment(&Environment::from_process())?;
     for name in ControlPlane::list(&home) {
-        let process = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()).and_then(|id| id.parse::<u32>().ok());
+        let process = name
+            .strip_prefix(PREFIX)
+            .and_then(|rest| rest.split('-').next())
+            .and_then(|id| id.parse::<u32>().ok());
         if process.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists()) {
             ControlPlane::remove(&home, &name)?;
         }

@@ -1,8 +1,8 @@
 //! What the kernel says about a process: CPU time and memory.
 //!
-//! CPU time is the sum over the threads that live (`task/*/schedstat`, nanoseconds). A thread that ended takes its time with it,
-//! which `stat` keeps (in ticks of 10 ms): where both differ by more than the ticks can explain, a thread has ended, and the
-//! coarser figure counts.
+//! CPU time is the sum over the threads that live (`task/*/schedstat`, nanoseconds). A thread that
+//! ended takes its time with it, which `stat` keeps (in ticks of 10 ms): where both differ by more
+//! than the ticks can explain, a thread has ended, and the coarser figure counts.
 
 use std::fs;
 use std::ops::AddAssign;
@@ -12,7 +12,8 @@ use crate::error::Error;
 
 /// Nanoseconds of a tick: `USER_HZ` is 100 on every Linux that a program can see.
 const TICK: u64 = 10_000_000;
-/// What rounding of user and system time at both ends can come to, and a thread's scheduling between two reads.
+/// What rounding of user and system time at both ends can come to, and a thread's scheduling
+/// between two reads.
 const ROUNDING: u64 = 4 * TICK;
 
 /// The CPU time of a process so far.
@@ -32,13 +33,17 @@ impl Cpu {
         let stat = read(pid, "stat")?;
         let ticks = ticks(&stat).ok_or_else(|| unreadable(pid, "stat"))? * TICK;
         let folder = format!("/proc/{pid}/task");
-        let tasks = fs::read_dir(&folder).map_err(|source| Error::File { path: folder.into(), source })?;
+        let tasks =
+            fs::read_dir(&folder).map_err(|source| Error::File { path: folder.into(), source })?;
         let mut threads = 0;
         for task in tasks.flatten() {
             // A thread may end between the two.
             if let Ok(text) = fs::read_to_string(task.path().join("schedstat")) {
-                threads +=
-                    text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).ok_or_else(|| unreadable(pid, "schedstat"))?;
+                threads += text
+                    .split(' ')
+                    .next()
+                    .and_then(|ns| ns.parse::<u64>().ok())
+                    .ok_or_else(|| unreadable(pid, "schedstat"))?;
             }
         }
         Ok(Self { threads, ticks })
@@ -46,7 +51,8 @@ impl Cpu {
 
     /// How much was used since `before`.
     pub(crate) fn since(self, before: Self) -> CpuTime {
-        let (threads, ticks) = (self.threads.saturating_sub(before.threads), self.ticks.saturating_sub(before.ticks));
+        let (threads, ticks) =
+            (self.threads.saturating_sub(before.threads), self.ticks.saturating_sub(before.ticks));
         CpuTime(if ticks > threads + ROUNDING { ticks } else { threads })
     }
 }
@@ -91,7 +97,8 @@ fn unreadable(pid: u32, file: &str) -> Error {
     Error::Unmeasurable(format!("/proc/{pid}/{file} does not have the form that it has on Linux"))
 }
 
-/// utime + stime: the 12th and 13th field after the name, which is in parentheses and may contain anything.
+/// utime + stime: the 12th and 13th field after the name, which is in parentheses and may contain
+/// anything.
 fn ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
@@ -117,7 +124,10 @@ mod tests {
 
     #[test]
     fn memory_is_in_bytes() {
-        assert_eq!(kibibytes("VmHWM:\t    20 kB\nVmRSS:\t   12 kB\n", "VmRSS:"), Some(12.0 * 1024.0));
+        assert_eq!(
+            kibibytes("VmHWM:\t    20 kB\nVmRSS:\t   12 kB\n", "VmRSS:"),
+            Some(12.0 * 1024.0)
+        );
         assert_eq!(kibibytes("VmHWM:\t 20 kB\n", "VmRSS:"), None);
     }
 

@@ -12,7 +12,8 @@ struct Sample {
 }
 
 impl Samples {
-    /// Reads the samples of `text` whose name begins with one of `names`: an API server has tens of thousands of others.
+    /// Reads the samples of `text` whose name begins with one of `names`: an API server has tens of
+    /// thousands of others.
     pub(crate) fn parse(text: &str, names: &[&str]) -> Self {
         let wanted = |line: &&str| names.iter().any(|name| line.starts_with(name));
         Self(text.lines().filter(wanted).filter_map(sample).collect())
@@ -20,7 +21,10 @@ impl Samples {
 
     /// The sum of all samples of this name that have all these labels; `None` where there is none.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let fits = |sample: &&Sample| sample.name == name && labels.iter().all(|(key, value)| sample.label(key) == Some(value));
+        let fits = |sample: &&Sample| {
+            sample.name == name
+                && labels.iter().all(|(key, value)| sample.label(key) == Some(value))
+        };
         let found: Vec<f64> = self.0.iter().filter(fits).map(|sample| sample.value).collect();
         (!found.is_empty()).then(|| found.iter().fold(0.0, |sum, value| sum + value))
     }
@@ -32,7 +36,9 @@ impl Samples {
         labels: [&'a str; N],
     ) -> impl Iterator<Item = ([&'a str; N], f64)> {
         let of_name = self.0.iter().filter(move |sample| sample.name == name);
-        of_name.map(move |sample| (labels.map(|label| sample.label(label).unwrap_or_default()), sample.value))
+        of_name.map(move |sample| {
+            (labels.map(|label| sample.label(label).unwrap_or_default()), sample.value)
+        })
     }
 }
 

@@ -66,9 +66,16 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn add(&mut self, number: u8, title: impl Into<String>, bound: Bound, repeats: Result<Vec<f64>, String>) {
+    fn add(
+        &mut self,
+        number: u8,
+        title: impl Into<String>,
+        bound: Bound,
+        repeats: Result<Vec<f64>, String>,
+    ) {
         if self.wanted.contains(&number) {
-            let value = repeats.and_then(|repeats| Value::of(&repeats).ok_or_else(|| "no repeat".to_owned()));
+            let value = repeats
+                .and_then(|repeats| Value::of(&repeats).ok_or_else(|| "no repeat".to_owned()));
             self.built.push(Row { number, title: title.into(), bound, value });
         }
     }
@@ -78,12 +85,26 @@ impl Rows<'_> {
         self.add(number, title, bound, values);
     }
 
-    fn ratio(&mut self, number: u8, title: impl Into<String>, bound: Bound, above: &str, below: &str) {
+    fn ratio(
+        &mut self,
+        number: u8,
+        title: impl Into<String>,
+        bound: Bound,
+        above: &str,
+        below: &str,
+    ) {
         let values = self.figures.ratios(above, below);
         self.add(number, title, bound, values);
     }
 
-    fn worse(&mut self, number: u8, title: impl Into<String>, bound: Bound, one: &str, other: &str) {
+    fn worse(
+        &mut self,
+        number: u8,
+        title: impl Into<String>,
+        bound: Bound,
+        one: &str,
+        other: &str,
+    ) {
         let values = self.figures.worse(one, other);
         self.add(number, title, bound, values);
     }
@@ -97,30 +118,93 @@ pub(crate) fn rows(figures: &Figures, plan: &Plan) -> Vec<Row> {
     let writes = f64::from(CHILDREN) + 1.0;
     for n in [small, large] {
         let title = format!("converged resources per second / bare client's, N={n}");
-        rows.ratio(1, title, AtLeast(0.95), &format!("create.{n}.operator.rate"), &format!("create.{n}.bare.rate"));
+        rows.ratio(
+            1,
+            title,
+            AtLeast(0.95),
+            &format!("create.{n}.operator.rate"),
+            &format!("create.{n}.bare.rate"),
+        );
     }
     let [cpu, bare] = ["operator", "bare"].map(|who| format!("create.{large}.{who}.plane_cpu_ms"));
     rows.ratio(2, "control-plane CPU per resource / bare client's", AtMost(1.05), &cpu, &bare);
-    rows.ratio(3, "create to all children, p50 / raw writes'", AtMost(1.5), "latency.operator.p50_ms", "latency.bare.p50_ms");
-    rows.ratio(3, "create to all children, p99 / raw writes'", AtMost(3.0), "latency.operator.p99_ms", "latency.bare.p99_ms");
-    rows.single(4, "requests per resource: create (k+1)", AtMost(writes), &format!("create.{large}.operator.requests"));
-    rows.single(4, "requests per resource: change of one child", AtMost(2.0), "rest.change.requests");
+    rows.ratio(
+        3,
+        "create to all children, p50 / raw writes'",
+        AtMost(1.5),
+        "latency.operator.p50_ms",
+        "latency.bare.p50_ms",
+    );
+    rows.ratio(
+        3,
+        "create to all children, p99 / raw writes'",
+        AtMost(3.0),
+        "latency.operator.p99_ms",
+        "latency.bare.p99_ms",
+    );
+    rows.single(
+        4,
+        "requests per resource: create (k+1)",
+        AtMost(writes),
+        &format!("create.{large}.operator.requests"),
+    );
+    rows.single(
+        4,
+        "requests per resource: change of one child",
+        AtMost(2.0),
+        "rest.change.requests",
+    );
     rows.single(4, "requests per resource: delete", AtMost(0.0), "lifecycle.delete.requests");
     rows.single(5, "requests in a forced resync of all", AtMost(0.0), "rest.resync.requests");
     rows.single(5, "revisions in a forced resync of all", AtMost(0.0), "rest.resync.revisions");
-    rows.single(5, "requests after a metadata-only edit of each", AtMost(0.0), "rest.annotate.requests");
-    rows.single(5, "revisions after a metadata-only edit of each", AtMost(0.0), "rest.annotate.revisions");
+    rows.single(
+        5,
+        "requests after a metadata-only edit of each",
+        AtMost(0.0),
+        "rest.annotate.requests",
+    );
+    rows.single(
+        5,
+        "revisions after a metadata-only edit of each",
+        AtMost(0.0),
+        "rest.annotate.revisions",
+    );
     rows.single(6, "writes of a restart", AtMost(0.0), "restart.writes");
-    rows.ratio(6, "restart: exec to steady / list and decode", AtMost(1.5), "restart.operator_ms", "restart.lister_ms");
-    rows.worse(7, "memory per resource set / its JSON", AtMost(1.0), "memory.lived.slope_ratio", "memory.restarted.slope_ratio");
-    rows.worse(8, "memory: peak / steady", AtMost(1.3), "memory.lived.peak_ratio", "memory.restarted.peak_ratio");
-    rows.single(9, "operator CPU per resource created, ms", AtMost(0.8), &format!("create.{large}.operator.cpu_ms"));
+    rows.ratio(
+        6,
+        "restart: exec to steady / list and decode",
+        AtMost(1.5),
+        "restart.operator_ms",
+        "restart.lister_ms",
+    );
+    rows.worse(
+        7,
+        "memory per resource set / its JSON",
+        AtMost(1.0),
+        "memory.lived.slope_ratio",
+        "memory.restarted.slope_ratio",
+    );
+    rows.worse(
+        8,
+        "memory: peak / steady",
+        AtMost(1.3),
+        "memory.lived.peak_ratio",
+        "memory.restarted.peak_ratio",
+    );
+    rows.single(
+        9,
+        "operator CPU per resource created, ms",
+        AtMost(0.8),
+        &format!("create.{large}.operator.cpu_ms"),
+    );
     rows.single(9, "operator CPU per reconcile at rest, ms", AtMost(0.02), "rest.resync.cpu_ms");
     let title = format!("operator CPU per resource, N={most} / N={small}");
     let below = figures.get(&format!("create.{small}.operator.cpu_ms")).ok().and_then(median);
     let above = figures.get("memory.cpu_ms");
     let ratios = match (above, below) {
-        (Ok(above), Some(below)) if below > 0.0 => Ok(above.iter().map(|above| above / below).collect()),
+        (Ok(above), Some(below)) if below > 0.0 => {
+            Ok(above.iter().map(|above| above / below).collect())
+        }
         (Err(error), _) => Err(error),
         _ => Err(format!("create.{small}.operator.cpu_ms was not measured")),
     };
@@ -144,7 +228,12 @@ mod tests {
 
     #[test]
     fn the_median_decides_and_a_bound_includes_itself() {
-        let row = |repeats: &[f64], bound| Row { number: 1, title: String::new(), bound, value: Ok(Value::of(repeats).unwrap()) };
+        let row = |repeats: &[f64], bound| Row {
+            number: 1,
+            title: String::new(),
+            bound,
+            value: Ok(Value::of(repeats).unwrap()),
+        };
         assert!(row(&[0.9, 0.95, 1.2], Bound::AtLeast(0.95)).holds());
         assert!(!row(&[0.9, 0.94, 1.2], Bound::AtLeast(0.95)).holds());
         assert!(row(&[1.05], Bound::AtMost(1.05)).holds());

@@ -11,7 +11,8 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// The smallest value that at least `percent` of all values do not exceed (nearest rank): one that was measured.
+/// The smallest value that at least `percent` of all values do not exceed (nearest rank): one that
+/// was measured.
 pub(crate) fn percentile(values: &[f64], percent: usize) -> Option<f64> {
     let sorted = sorted(values);
     let rank = (sorted.len() * percent).div_ceil(100).max(1);

@@ -6,10 +6,13 @@ use crate::rows::{Bound, Row, Value};
 
 /// Rows with their values, bounds and verdicts.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let mut lines = vec![["row", "what", "measured", "min..max", "bound", "verdict"].map(str::to_owned)];
+    let mut lines =
+        vec![["row", "what", "measured", "min..max", "bound", "verdict"].map(str::to_owned)];
     for row in rows {
         let (measured, spread) = match &row.value {
-            Ok(Value { median, min, max }) => (number(*median), format!("{}..{}", number(*min), number(*max))),
+            Ok(Value { median, min, max }) => {
+                (number(*median), format!("{}..{}", number(*min), number(*max)))
+            }
             Err(_) => ("-".to_owned(), "-".to_owned()),
         };
         let verdict = match &row.value {
@@ -17,9 +20,17 @@ pub(crate) fn table(rows: &[Row]) -> String {
             Ok(_) if row.holds() => "ok",
             Ok(_) => "MISSED",
         };
-        lines.push([row.number.to_string(), row.title.clone(), measured, spread, bound(row.bound), verdict.to_owned()]);
+        lines.push([
+            row.number.to_string(),
+            row.title.clone(),
+            measured,
+            spread,
+            bound(row.bound),
+            verdict.to_owned(),
+        ]);
     }
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let width =
+        |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..6).map(width).collect();
     let mut text = String::new();
     for line in &lines {

@@ -1,7 +1,9 @@
-//! The bench's own eyes: a watch of metadata for each kind, the same in every run, for bare client and operator alike.
+//! The bench's own eyes: a watch of metadata for each kind, the same in every run, for bare client
+//! and operator alike.
 //!
-//! Counting costs the API server one small message for each change, and no request. Where the machine is so busy that a watch
-//! does not keep up, the API server ends it: then it goes on from the last version, and nothing is missed.
+//! Counting costs the API server one small message for each change, and no request. Where the
+//! machine is so busy that a watch does not keep up, the API server ends it: then it goes on from
+//! the last version, and nothing is missed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -76,23 +78,29 @@ impl Sight {
 
     /// When the last child of a resource appeared, once all have.
     pub(crate) fn children(&self, name: &str) -> Option<Instant> {
-        let appeared = self.objects[1..].iter().map(|objects| objects.get(name).map(|seen| seen.appeared));
+        let appeared =
+            self.objects[1..].iter().map(|objects| objects.get(name).map(|seen| seen.appeared));
         appeared.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     fn is_complete(&self, name: &str) -> bool {
-        self.objects[ECHO].get(name).is_some_and(|echo| echo.has_status) && self.children(name).is_some()
+        self.objects[ECHO].get(name).is_some_and(|echo| echo.has_status)
+            && self.children(name).is_some()
     }
 
     /// Notes an event; gives the version that it is about.
     fn take(&mut self, kind: usize, line: &[u8], now: Instant) -> Result<u64, String> {
         let event: Event<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let Meta { name, resource_version, generation, managed_fields } = event.object.metadata;
-        let version = resource_version.parse().map_err(|_| format!("a watch tells of version {resource_version:?}"))?;
+        let version = resource_version
+            .parse()
+            .map_err(|_| format!("a watch tells of version {resource_version:?}"))?;
         let was_complete = self.is_complete(&name);
         match &*event.type_ {
             "ADDED" | "MODIFIED" => {
-                let has_status = managed_fields.iter().any(|entry| entry.subresource.as_deref() == Some("status"));
+                let has_status = managed_fields
+                    .iter()
+                    .any(|entry| entry.subresource.as_deref() == Some("status"));
                 let appeared = self.objects[kind].get(&*name).map_or(now, |seen| seen.appeared);
                 let seen = Seen { appeared, changed: now, generation, has_status };
                 self.objects[kind].insert(name.clone().into_owned(), seen);
@@ -212,7 +220,8 @@ impl Eyes {
     }
 }
 
-/// Watches whole objects as the operator does, and throws away what comes: what the API server does for that is in its figures.
+/// Watches whole objects as the operator does, and throws away what comes: what the API server does
+/// for that is in its figures.
 #[derive(Debug)]
 pub(crate) struct Onlookers(JoinSet<()>);
 
@@ -285,7 +294,11 @@ mod tests {
     use super::*;
 
     fn event(type_: &str, status: bool) -> Vec<u8> {
-        let fields = if status { r#"[{"manager":"a"},{"manager":"b","subresource":"status"}]"# } else { r#"[{"manager":"a"}]"# };
+        let fields = if status {
+            r#"[{"manager":"a"},{"manager":"b","subresource":"status"}]"#
+        } else {
+            r#"[{"manager":"a"}]"#
+        };
         format!(r#"{{"type":"{type_}","object":{{"metadata":{{"name":"a","resourceVersion":"7","generation":1,"managedFields":{fields}}}}}}}"#).into()
     }
 
@@ -294,9 +307,17 @@ mod tests {
         let (mut sight, now) = (Sight::default(), Instant::now());
         sight.take(ECHO, &event("ADDED", false), now).unwrap();
         sight.take(DEPLOYMENT, &event("ADDED", false), now).unwrap();
-        assert_eq!((sight.complete(), sight.children("a").is_some()), (0, false), "the Service is missing");
+        assert_eq!(
+            (sight.complete(), sight.children("a").is_some()),
+            (0, false),
+            "the Service is missing"
+        );
         sight.take(2, &event("ADDED", false), now).unwrap();
-        assert_eq!((sight.complete(), sight.children("a").is_some()), (0, true), "the status is missing");
+        assert_eq!(
+            (sight.complete(), sight.children("a").is_some()),
+            (0, true),
+            "the status is missing"
+        );
         sight.take(ECHO, &event("MODIFIED", true), now).unwrap();
         assert_eq!((sight.complete(), sight.completed()), (1, Some(now)));
         sight.take(2, &event("MODIFIED", false), now).unwrap();

@@ -1,8 +1,10 @@
-//! What is written for one resource: an Echo of `example.com/v1` with its Deployment and its Service.
+//! What is written for one resource: an Echo of `example.com/v1` with its Deployment and its
+//! Service.
 //!
-//! [`Writes`] are the requests that the operator sends for it, made before the clock starts by the operator's own functions:
-//! `build` for the children, the framework's verdict and the operator's `status` for the status. Only the UID is unknown then;
-//! another one of the same length stands for it. That both leave the same objects behind is checked by `cells::throughput`.
+//! [`Writes`] are the requests that the operator sends for it, made before the clock starts by the
+//! operator's own functions: `build` for the children, the framework's verdict and the operator's
+//! `status` for the status. Only the UID is unknown then; another one of the same length stands for
+//! it. That both leave the same objects behind is checked by `cells::throughput`.
 
 use std::sync::Arc;
 
@@ -43,7 +45,10 @@ pub(crate) fn path(kind: &KindInfo, name: &str) -> String {
 
 /// What its creator writes.
 pub(crate) fn echo(name: &str) -> Echo {
-    let mut echo = Echo::new(name, EchoSpec { replicas: Some(2), text: Some("hello".into()), ..EchoSpec::default() });
+    let mut echo = Echo::new(
+        name,
+        EchoSpec { replicas: Some(2), text: Some("hello".into()), ..EchoSpec::default() },
+    );
     echo.metadata.namespace = Some(NAMESPACE.into());
     echo
 }
@@ -66,8 +71,11 @@ impl Scribe {
     /// With the operator of Echo.
     pub(crate) fn new() -> Result<Self, Error> {
         let kind = KindInfo::of::<Echo>();
-        let controller = operator::registry().controller_of(&kind.api_version(), &kind.kind).cloned();
-        controller.map(Self).ok_or_else(|| Error::Workload(format!("no operator for {}", kind.resource())))
+        let controller =
+            operator::registry().controller_of(&kind.api_version(), &kind.kind).cloned();
+        controller
+            .map(Self)
+            .ok_or_else(|| Error::Workload(format!("no operator for {}", kind.resource())))
     }
 
     /// The requests for the resource of this name.
@@ -78,31 +86,46 @@ impl Scribe {
         let mut stored = created;
         stored.metadata.uid = Some(UID.into());
         stored.metadata.generation = Some(1);
-        let stored = self.0.decode(&serde_json::to_vec(&stored).map_err(|e| failed(&e))?).map_err(|e| failed(&e))?;
-        let built = self.0.build(operator::NAME, &*stored, &Fixed::empty()).map_err(|e| failed(&e))?;
+        let stored = self
+            .0
+            .decode(&serde_json::to_vec(&stored).map_err(|e| failed(&e))?)
+            .map_err(|e| failed(&e))?;
+        let built =
+            self.0.build(operator::NAME, &*stored, &Fixed::empty()).map_err(|e| failed(&e))?;
         let desired = built.children.map_err(|invalid| failed(&invalid.message))?;
         // As the answer to a create tells of it: there, and without a status yet.
-        let answer =
-            json!({ "metadata": { "name": name, "namespace": NAMESPACE, "uid": UID, "resourceVersion": "1", "generation": 1 } });
-        let observed = decode(answer.to_string().as_bytes(), operator::NAME).map_err(|e| failed(&e))?;
+        let answer = json!({ "metadata": { "name": name, "namespace": NAMESPACE, "uid": UID, "resourceVersion": "1", "generation": 1 } });
+        let observed =
+            decode(answer.to_string().as_bytes(), operator::NAME).map_err(|e| failed(&e))?;
         let outcome = Outcome::InSync;
-        let states: Vec<ChildState<'_>> =
-            desired.iter().map(|desired| ChildState { desired, observed: Some(&observed), outcome: &outcome }).collect();
+        let states: Vec<ChildState<'_>> = desired
+            .iter()
+            .map(|desired| ChildState { desired, observed: Some(&observed), outcome: &outcome })
+            .collect();
         let observation = Observation { children: &states, facts: &built.facts };
         let report = self.0.report(&*stored, observation).map_err(|e| failed(&e))?;
         let kind = self.0.resource();
-        let conditions: Vec<_> = verdict(&kind, &states).conditions().into_iter().chain(report.conditions).collect();
+        let conditions: Vec<_> =
+            verdict(&kind, &states).conditions().into_iter().chain(report.conditions).collect();
         let mut told = report.status;
         let now = Timestamp::from_second(Timestamp::now().as_second()).map_err(|e| failed(&e))?;
-        told["conditions"] = serde_json::to_value(merge(&[], &conditions, Some(1), now)).map_err(|e| failed(&e))?;
+        told["conditions"] =
+            serde_json::to_value(merge(&[], &conditions, Some(1), now)).map_err(|e| failed(&e))?;
         told["observedGeneration"] = 1.into();
         let body = json!({
             "apiVersion": kind.api_version(), "kind": kind.kind,
             "metadata": { "name": name, "namespace": NAMESPACE, "uid": UID },
             "status": told,
         });
-        let children = desired.iter().map(|want| (path(&want.kind, name), must_be_absent(want.body()))).collect();
-        Ok(Writes { echo: text, children, status: (format!("{}/status", path(&kind, name)), body.to_string()) })
+        let children = desired
+            .iter()
+            .map(|want| (path(&want.kind, name), must_be_absent(want.body())))
+            .collect();
+        Ok(Writes {
+            echo: text,
+            children,
+            status: (format!("{}/status", path(&kind, name)), body.to_string()),
+        })
     }
 }
 
@@ -124,7 +147,10 @@ mod tests {
         assert_eq!(writes.children.len(), usize::try_from(CHILDREN).unwrap());
         assert_eq!(writes.children[0].0, "/apis/apps/v1/namespaces/bench/deployments/echo-00001");
         let child: Value = serde_json::from_str(&writes.children[1].1).unwrap();
-        assert_eq!((&child["kind"], &child["metadata"]["resourceVersion"]), (&json!("Service"), &json!("1")));
+        assert_eq!(
+            (&child["kind"], &child["metadata"]["resourceVersion"]),
+            (&json!("Service"), &json!("1"))
+        );
         assert_eq!(child["metadata"]["ownerReferences"][0]["uid"], UID);
         let status: Value = serde_json::from_str(&writes.status.1).unwrap();
         assert_eq!(status["status"]["ready"], "0/2");

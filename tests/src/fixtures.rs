@@ -31,7 +31,11 @@ pub fn test_echo(name: &str) -> echo_test::Echo {
 #[must_use]
 pub fn preview(name: &str) -> PreviewEnvironment {
     let image = "inanimate/echo-server:latest".into();
-    let spec = PreviewEnvironmentSpec { image, fqdn: format!("{name}.example.com"), ..PreviewEnvironmentSpec::default() };
+    let spec = PreviewEnvironmentSpec {
+        image,
+        fqdn: format!("{name}.example.com"),
+        ..PreviewEnvironmentSpec::default()
+    };
     PreviewEnvironment::new(name, spec)
 }
 
@@ -69,7 +73,10 @@ pub trait Fixture: Object {
     /// With this annotation.
     #[must_use]
     fn annotated(mut self, key: &str, value: &str) -> Self {
-        self.meta_mut().annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
+        self.meta_mut()
+            .annotations
+            .get_or_insert_default()
+            .insert(key.to_owned(), value.to_owned());
         self
     }
 
@@ -166,11 +173,16 @@ impl ExampleEcho for echo::Echo {
 
     fn with_resources(mut self, requests: &[(&str, &str)], limits: &[(&str, &str)]) -> Self {
         let quantities = |amounts: &[(&str, &str)]| -> Option<BTreeMap<String, Quantity>> {
-            let amounts = amounts.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned())));
+            let amounts = amounts
+                .iter()
+                .map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned())));
             Some(amounts.collect())
         };
-        self.spec.resources =
-            Some(ResourceRequirements { requests: quantities(requests), limits: quantities(limits), claims: None });
+        self.spec.resources = Some(ResourceRequirements {
+            requests: quantities(requests),
+            limits: quantities(limits),
+            claims: None,
+        });
         self
     }
 }
@@ -199,7 +211,10 @@ impl Preview for PreviewEnvironment {
         self.spec = serde_json::from_value(spec).expect("the fields have the form of the spec");
         let written = serde_json::to_value(&self.spec).expect("a spec is JSON");
         for (name, value) in asked {
-            assert_eq!(written[&name], value, "{name} is not a field of the spec, or not all of it is");
+            assert_eq!(
+                written[&name], value,
+                "{name} is not a field of the spec, or not all of it is"
+            );
         }
         self
     }

@@ -24,7 +24,8 @@ impl<'a> Policy<'a> {
 
     /// Has it say this instead.
     pub async fn change(&self, mut spec: Value) {
-        spec["namespaceSelector"] = json!({ "matchLabels": { "kubernetes.io/metadata.name": self.sandbox.namespace() } });
+        spec["namespaceSelector"] =
+            json!({ "matchLabels": { "kubernetes.io/metadata.name": self.sandbox.namespace() } });
         let metadata = json!({ "name": self.name });
         let policy = json!({ "apiVersion": "platform9.com/v1", "kind": "PreviewPolicy", "metadata": metadata, "spec": spec });
         let params = PatchParams::apply("tests").force();

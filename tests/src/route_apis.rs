@@ -1,4 +1,5 @@
-//! Definitions of the APIs by which routes are made, which others install: as far as we write or read their objects.
+//! Definitions of the APIs by which routes are made, which others install: as far as we write or
+//! read their objects.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -26,8 +27,8 @@ pub fn mappings() -> CustomResourceDefinition {
     .unwrap()
 }
 
-/// As that of the Gateway API, as far as we write or read it: with its defaults, which the API server fills in, and which are no
-/// fields of ours.
+/// As that of the Gateway API, as far as we write or read it: with its defaults, which the API
+/// server fills in, and which are no fields of ours.
 #[must_use]
 pub fn http_routes() -> CustomResourceDefinition {
     let text = |default: &str| json!({ "type": "string", "default": default });

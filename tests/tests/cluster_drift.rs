@@ -1,7 +1,8 @@
-//! What others do to the children of an Echo, on a real control plane: what is ours comes back within a second and with one
-//! request, what they added beside it stays.
+//! What others do to the children of an Echo, on a real control plane: what is ours comes back
+//! within a second and with one request, what they added beside it stays.
 //!
-//! The rows are those of server-side apply: what somebody's change takes out of our entry in `managedFields`.
+//! The rows are those of server-side apply: what somebody's change takes out of our entry in
+//! `managedFields`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::{Duration, Instant};
@@ -88,13 +89,21 @@ fn changes_of_ours() -> Vec<Row> {
             Merge(json!({ "spec": { "selector": { "a": "b" } } })),
             Repaired(&["/spec/selector"]),
         ),
-        service("the selector removed", Merge(json!({ "spec": { "selector": null } })), Repaired(&["/spec/selector"])),
+        service(
+            "the selector removed",
+            Merge(json!({ "spec": { "selector": null } })),
+            Repaired(&["/spec/selector"]),
+        ),
         service(
             "the target port changed",
             Strategic(json!({ "spec": { "ports": [{ "port": 80, "targetPort": 9 }] } })),
             Repaired(&["/spec/ports/http"]),
         ),
-        service("the type changed", Merge(json!({ "spec": { "type": "NodePort" } })), Repaired(&["/spec/type"])),
+        service(
+            "the type changed",
+            Merge(json!({ "spec": { "type": "NodePort" } })),
+            Repaired(&["/spec/type"]),
+        ),
         deployment("scaled by the subresource", Scale(5), Repaired(&["/spec/replicas"])),
         deployment(
             "the image changed",
@@ -124,7 +133,9 @@ fn changes_of_ours() -> Vec<Row> {
         deployment(
             "our container replaced by another",
             // A merge patch knows no keys of lists: it replaces them.
-            Merge(json!({ "spec": { "template": { "spec": { "containers": [{ "name": "theirs", "image": "nginx" }] } } } })),
+            Merge(
+                json!({ "spec": { "template": { "spec": { "containers": [{ "name": "theirs", "image": "nginx" }] } } } }),
+            ),
             Repaired(&["/spec/template/spec/containers/echo"]),
         ),
         deployment(
@@ -139,7 +150,9 @@ fn changes_of_ours() -> Vec<Row> {
         ),
         deployment(
             "the hash of what we want removed",
-            Merge(json!({ "metadata": { "annotations": { "kubewright.dev/desired-hash": null } } })),
+            Merge(
+                json!({ "metadata": { "annotations": { "kubewright.dev/desired-hash": null } } }),
+            ),
             Repaired(&["/metadata/annotations/kubewright.dev~1desired-hash"]),
         ),
         deployment(
@@ -148,7 +161,11 @@ fn changes_of_ours() -> Vec<Row> {
             Repaired(&["/spec/replicas"]),
         ),
         deployment("updated under our own name", AsUs(replica(7)), Repaired(&["/spec/replicas"])),
-        deployment("applied by force under another name", Apply(replica(6)), Repaired(&["/spec/replicas"])),
+        deployment(
+            "applied by force under another name",
+            Apply(replica(6)),
+            Repaired(&["/spec/replicas"]),
+        ),
     ]
 }
 
@@ -159,7 +176,11 @@ fn additions_of_others() -> Vec<Row> {
     let theirs = |name: &str| json!({ "name": name, "value": "2" });
     let template = json!({ "annotations": { "kubectl.kubernetes.io/restartedAt": "now" } });
     vec![
-        service("a port added beside ours", Strategic(json!({ "spec": { "ports": [port] } })), stays("/spec/ports/more", port)),
+        service(
+            "a port added beside ours",
+            Strategic(json!({ "spec": { "ports": [port] } })),
+            stays("/spec/ports/more", port),
+        ),
         service(
             "an annotation added",
             Merge(json!({ "metadata": { "annotations": { "theirs": "x" } } })),
@@ -193,7 +214,10 @@ fn additions_of_others() -> Vec<Row> {
         deployment(
             "restarted by an annotation of the template",
             Merge(json!({ "spec": { "template": { "metadata": template } } })),
-            stays("/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt", json!("now")),
+            stays(
+                "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt",
+                json!("now"),
+            ),
         ),
         deployment(
             "the same amount written in another way",
@@ -211,7 +235,9 @@ fn additions_of_others() -> Vec<Row> {
 /// Like a JSON pointer, but items of a list go by their names.
 fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
     let step = |value: &'a Value, name: &str| match value {
-        Value::Array(items) => items.iter().find(|item| item["name"] == name).unwrap_or(&Value::Null),
+        Value::Array(items) => {
+            items.iter().find(|item| item["name"] == name).unwrap_or(&Value::Null)
+        }
         other => &other[name.replace("~1", "/")],
     };
     path.split('/').skip(1).fold(object, step)
@@ -220,13 +246,17 @@ fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
 /// Our entry in `managedFields`: which paths are ours.
 fn entry(object: &Value) -> &Value {
     let mut entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
-    let ours = entries.find(|e| e["manager"] == operator::NAME && e["operation"] == "Apply" && e["subresource"].is_null());
+    let ours = entries.find(|e| {
+        e["manager"] == operator::NAME && e["operation"] == "Apply" && e["subresource"].is_null()
+    });
     ours.map_or(&Value::Null, |entry| &entry["fieldsV1"])
 }
 
 fn children(sandbox: &Sandbox, kind: &str) -> Api<DynamicObject> {
-    let (group, plural) = if kind == "Service" { ("", "services") } else { ("apps", "deployments") };
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1", kind), plural);
+    let (group, plural) =
+        if kind == "Service" { ("", "services") } else { ("apps", "deployments") };
+    let resource =
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1", kind), plural);
     Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource)
 }
 
@@ -246,9 +276,19 @@ async fn tamper(sandbox: &Sandbox, api: &Api<DynamicObject>, kind: &str, change:
     match change {
         Change::Merge(patch) => drop(api.patch(NAME, &them, &Patch::Merge(patch)).await.unwrap()),
         Change::AsUs(patch) => drop(api.patch(NAME, &us, &Patch::Merge(patch)).await.unwrap()),
-        Change::Strategic(patch) => drop(api.patch(NAME, &them, &Patch::Strategic(patch)).await.unwrap()),
+        Change::Strategic(patch) => {
+            drop(api.patch(NAME, &them, &Patch::Strategic(patch)).await.unwrap())
+        }
         Change::Apply(patch) => {
-            drop(api.patch(NAME, &PatchParams::apply("tests").force(), &Patch::Apply(identified(patch))).await.unwrap());
+            drop(
+                api.patch(
+                    NAME,
+                    &PatchParams::apply("tests").force(),
+                    &Patch::Apply(identified(patch)),
+                )
+                .await
+                .unwrap(),
+            );
         }
         Change::Scale(replicas) => {
             let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
@@ -257,15 +297,19 @@ async fn tamper(sandbox: &Sandbox, api: &Api<DynamicObject>, kind: &str, change:
     }
 }
 
-/// Tampers with the other Echo's child of the same kind, and waits until that is undone: then all that came before it in
-/// the same watch was acted upon. Gives what was counted.
+/// Tampers with the other Echo's child of the same kind, and waits until that is undone: then all
+/// that came before it in the same watch was acted upon. Gives what was counted.
 async fn a_round_later(sandbox: &Sandbox, operator: &Operator, kind: &str) -> Metrics {
     let api = children(sandbox, kind);
     let patch = json!({ "metadata": { "labels": { "app.kubernetes.io/instance": null } } });
     api.patch(MARKER, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     eventually(SOON, "the marker is repaired", async || {
         let marker = api.get(MARKER).await.unwrap();
-        if marker.labels().contains_key("app.kubernetes.io/instance") { Ok(()) } else { Err(seen(&marker)) }
+        if marker.labels().contains_key("app.kubernetes.io/instance") {
+            Ok(())
+        } else {
+            Err(seen(&marker))
+        }
     })
     .await;
     operator.idle().await
@@ -274,7 +318,14 @@ async fn a_round_later(sandbox: &Sandbox, operator: &Operator, kind: &str) -> Me
 async fn two_echoes(about: &str) -> (Sandbox, Operator) {
     let sandbox = Sandbox::new(about).await;
     let operator = sandbox.operate().await;
-    sandbox.create(&echo(NAME).with_replicas(2).with_text("hello").with_resources(&[], &[("cpu", "1000m")])).await;
+    sandbox
+        .create(
+            &echo(NAME)
+                .with_replicas(2)
+                .with_text("hello")
+                .with_resources(&[], &[("cpu", "1000m")]),
+        )
+        .await;
     sandbox.create(&echo(MARKER).with_replicas(0)).await;
     sandbox.ready::<Echo>(NAME).await;
     sandbox.ready::<Echo>(MARKER).await;
@@ -290,7 +341,8 @@ async fn play(sandbox: &Sandbox, operator: &Operator, row: &Row) -> Duration {
     if let Then::Repaired(paths) = &row.then {
         eventually(SOON, format!("{} ({}) is undone", row.about, row.kind), async || {
             let now = read(&api, NAME).await;
-            let restored = paths.iter().all(|path| at(&now, path) == at(&before, path)) && entry(&now) == entry(&before);
+            let restored = paths.iter().all(|path| at(&now, path) == at(&before, path))
+                && entry(&now) == entry(&before);
             if restored { Ok(()) } else { Err(seen(&now)) }
         })
         .await;
@@ -302,13 +354,28 @@ async fn play(sandbox: &Sandbox, operator: &Operator, row: &Row) -> Duration {
         Then::Repaired(_) => 1,
         Then::Stays(path, value) => {
             let now = read(&api, NAME).await;
-            assert_eq!(at(&now, path), value, "{} ({}) was taken back:\n{}", row.about, row.kind, seen(&now));
+            assert_eq!(
+                at(&now, path),
+                value,
+                "{} ({}) was taken back:\n{}",
+                row.about,
+                row.kind,
+                seen(&now)
+            );
             0
         }
     };
     assert_eq!(wrote, expected, "requests because of: {} ({})", row.about, row.kind);
-    let others = |metrics: &Metrics| metrics.requests("create") + metrics.requests("delete") + metrics.requests("get");
-    assert_eq!(others(&after), others(&counted), "other requests because of: {} ({})", row.about, row.kind);
+    let others = |metrics: &Metrics| {
+        metrics.requests("create") + metrics.requests("delete") + metrics.requests("get")
+    };
+    assert_eq!(
+        others(&after),
+        others(&counted),
+        "other requests because of: {} ({})",
+        row.about,
+        row.kind
+    );
     took
 }
 
@@ -337,7 +404,13 @@ async fn what_others_add_beside_ours_stays_and_costs_no_request() {
     for row in &additions_of_others() {
         let now = read(&children(&sandbox, row.kind), NAME).await;
         let Then::Stays(path, value) = &row.then else { continue };
-        assert_eq!(at(&now, path), value, "{} ({}) was taken back by an edit of ours", row.about, row.kind);
+        assert_eq!(
+            at(&now, path),
+            value,
+            "{} ({}) was taken back by an edit of ours",
+            row.about,
+            row.kind
+        );
     }
 }
 
@@ -350,14 +423,20 @@ async fn a_child_that_is_deleted_is_back_within_a_second() {
         let (before, counted) = (api.get(NAME).await.unwrap(), operator.idle().await);
         api.delete(NAME, &kube::api::DeleteParams::background()).await.unwrap();
         let start = Instant::now();
-        eventually(SOON, format!("the {kind} is there again"), async || match api.get_opt(NAME).await.unwrap() {
-            Some(now) if now.uid() != before.uid() => Ok(()),
-            other => Err(seen(&other)),
+        eventually(SOON, format!("the {kind} is there again"), async || {
+            match api.get_opt(NAME).await.unwrap() {
+                Some(now) if now.uid() != before.uid() => Ok(()),
+                other => Err(seen(&other)),
+            }
         })
         .await;
         took.push(start.elapsed());
         let after = a_round_later(&sandbox, &operator, kind).await;
-        assert_eq!(after.requests("apply") - counted.requests("apply") - 1, 1, "requests to make a {kind} again");
+        assert_eq!(
+            after.requests("apply") - counted.requests("apply") - 1,
+            1,
+            "requests to make a {kind} again"
+        );
     }
     took.sort();
     assert!(took[took.len() / 2] < REPAIR, "{took:?}");
@@ -375,11 +454,19 @@ async fn a_child_without_the_label_that_it_is_watched_by_gets_it_back() {
         let start = Instant::now();
         eventually(SOON, format!("the {kind} has all its labels"), async || {
             let now = read(&api, NAME).await;
-            if now["metadata"]["labels"] == before["metadata"]["labels"] { Ok(()) } else { Err(seen(&now)) }
+            if now["metadata"]["labels"] == before["metadata"]["labels"] {
+                Ok(())
+            } else {
+                Err(seen(&now))
+            }
         })
         .await;
         assert!(start.elapsed() < 5 * REPAIR, "{:?}", start.elapsed());
-        assert_eq!(read(&api, NAME).await["metadata"]["uid"], before["metadata"]["uid"], "it is the same {kind}");
+        assert_eq!(
+            read(&api, NAME).await["metadata"]["uid"],
+            before["metadata"]["uid"],
+            "it is the same {kind}"
+        );
     }
     sandbox.ready::<Echo>(NAME).await;
     // And it is watched again.
@@ -393,33 +480,56 @@ async fn drift_while_the_operator_was_away_is_repaired_when_it_comes_back() {
     let (deployments, services) = (children(&sandbox, "Deployment"), children(&sandbox, "Service"));
     let before = (read(&deployments, NAME).await, read(&services, NAME).await);
     tamper(&sandbox, &deployments, "Deployment", &of_container(&json!({ "image": "nginx" }))).await;
-    tamper(&sandbox, &deployments, "Deployment", &of_container(&json!({ "env": [{ "name": "E", "value": "2" }] }))).await;
-    tamper(&sandbox, &services, "Service", &Change::Merge(json!({ "spec": { "selector": { "a": "b" } } }))).await;
+    tamper(
+        &sandbox,
+        &deployments,
+        "Deployment",
+        &of_container(&json!({ "env": [{ "name": "E", "value": "2" }] })),
+    )
+    .await;
+    tamper(
+        &sandbox,
+        &services,
+        "Service",
+        &Change::Merge(json!({ "spec": { "selector": { "a": "b" } } })),
+    )
+    .await;
 
     let operator = sandbox.operate().await;
     eventually(SOON, "all drift is repaired", async || {
         let (deployment, service) = (read(&deployments, NAME).await, read(&services, NAME).await);
         let image = format!("{POD}/containers/echo/image");
-        let restored =
-            at(&deployment, &image) == at(&before.0, &image) && service["spec"]["selector"] == before.1["spec"]["selector"];
+        let restored = at(&deployment, &image) == at(&before.0, &image)
+            && service["spec"]["selector"] == before.1["spec"]["selector"];
         if restored { Ok(()) } else { Err(format!("{}\n{}", seen(&deployment), seen(&service))) }
     })
     .await;
-    let env = at(&read(&deployments, NAME).await, &format!("{POD}/containers/echo/env/E/value")).clone();
+    let env =
+        at(&read(&deployments, NAME).await, &format!("{POD}/containers/echo/env/E/value")).clone();
     assert_eq!(env, "2", "what others added stays");
     let ready: Echo = sandbox.ready(NAME).await;
     assert!(condition(&ready, "Ready").holds());
-    assert_eq!(operator.idle().await.requests("apply"), 2, "one request for each of the two that had drifted");
+    assert_eq!(
+        operator.idle().await.requests("apply"),
+        2,
+        "one request for each of the two that had drifted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_elses_hold_on_an_object_lasts_while_ours_is_repaired() {
     let (sandbox, _operator) = two_echoes("finalizer").await;
     // A finalizer of somebody else on a child: it is theirs, and the child is theirs to let go.
-    sandbox.merge::<Service>(NAME, json!({ "metadata": { "finalizers": ["tests.example.com/hold"] } })).await;
+    sandbox
+        .merge::<Service>(NAME, json!({ "metadata": { "finalizers": ["tests.example.com/hold"] } }))
+        .await;
     sandbox.delete::<Service>(NAME).await;
     let waiting: Echo = sandbox.not_ready(NAME, "Terminating").await;
-    assert!(condition(&waiting, "Ready").message.contains("Service web is being deleted"), "{}", seen(&waiting));
+    assert!(
+        condition(&waiting, "Ready").message.contains("Service web is being deleted"),
+        "{}",
+        seen(&waiting)
+    );
     let held: Service = sandbox.get(NAME).await;
     assert_eq!(held.finalizers(), ["tests.example.com/hold"]);
     sandbox.merge::<Service>(NAME, json!({ "metadata": { "finalizers": null } })).await;

@@ -1,5 +1,5 @@
-//! What goes wrong beside the usual, on a real control plane: an operator that panics, one that is stopped at work,
-//! resources and namespaces that go while they are worked on.
+//! What goes wrong beside the usual, on a real control plane: an operator that panics, one that is
+//! stopped at work, resources and namespaces that go while they are worked on.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -15,11 +15,15 @@ use operator_api::echo::Echo;
 use operator_api::preview::PreviewEnvironment;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tests::cluster::{Metrics, Namespaced, Operator, OwnCluster, Sandbox, condition, seen, throughout};
+use tests::cluster::{
+    Metrics, Namespaced, Operator, OwnCluster, Sandbox, condition, seen, throughout,
+};
 use tests::fixtures::{AnyEcho, echo, preview};
 
 /// Where the operator has a defect.
-#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(
+    Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq,
+)]
 enum Defect {
     #[default]
     None,
@@ -29,7 +33,14 @@ enum Defect {
 
 /// A resource that its operator cannot always cope with.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug)]
-#[kube(group = "faults.example.com", version = "v1", kind = "Brittle", plural = "brittles", namespaced, status = "BrittleStatus")]
+#[kube(
+    group = "faults.example.com",
+    version = "v1",
+    kind = "Brittle",
+    plural = "brittles",
+    namespaced,
+    status = "BrittleStatus"
+)]
 struct BrittleSpec {
     /// Where the operator panics.
     defect: Defect,
@@ -52,7 +63,11 @@ impl kubewright::Operator for BrittleOperator {
     type Reads = ();
 
     fn build(&self, brittle: &Brittle, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
-        assert!(brittle.spec.defect != Defect::Build, "{} is more than build can take", brittle.name_any());
+        assert!(
+            brittle.spec.defect != Defect::Build,
+            "{} is more than build can take",
+            brittle.name_any()
+        );
         let mut config = ConfigMap::default();
         config.metadata.name.clone_from(&brittle.metadata.name);
         Ok(Children::new().with(config))
@@ -77,7 +92,8 @@ async fn a_panic_stays_with_its_own_resource_and_an_edit_ends_it() {
     let sandbox = Sandbox::new("panic").await;
     sandbox.cluster().install(&[Brittle::crd()]).await;
     let registry = Registry::new("brittle-operator").with(BrittleOperator);
-    let operator = Operator::start(&registry, sandbox.cluster().kubeconfig(), &[sandbox.namespace()]).await;
+    let operator =
+        Operator::start(&registry, sandbox.cluster().kubeconfig(), &[sandbox.namespace()]).await;
     sandbox.create(&brittle("build", Defect::Build)).await;
     sandbox.create(&brittle("status", Defect::Status)).await;
     // More than there are workers: none of them is lost to a panic.
@@ -122,16 +138,25 @@ async fn an_operator_that_is_stopped_at_work_ends_what_it_began_and_the_next_one
         sandbox.create(&echo(&format!("web-{number}")).with_replicas(0)).await;
     }
     let deadline = Duration::from_secs(15);
-    let settings =
-        Settings { namespaces: vec![sandbox.namespace().to_owned()], shutdown_deadline: deadline, ..Settings::default() };
-    let operator = Operator::start_with(&operator::registry(), sandbox.cluster().kubeconfig(), settings).await;
+    let settings = Settings {
+        namespaces: vec![sandbox.namespace().to_owned()],
+        shutdown_deadline: deadline,
+        ..Settings::default()
+    };
+    let operator =
+        Operator::start_with(&operator::registry(), sandbox.cluster().kubeconfig(), settings).await;
     operator.until("some of the work is done", |metrics| metrics.reconciles("echo") >= 5).await;
     let asked = Instant::now();
     operator.stop().await.unwrap();
     assert!(asked.elapsed() < deadline, "{:?}", asked.elapsed());
 
-    let (deployments, services) = (names::<Deployment>(&sandbox).await, names::<Service>(&sandbox).await);
-    assert!((5..ALL).contains(&deployments.len()), "it was in the middle of it: {}", deployments.len());
+    let (deployments, services) =
+        (names::<Deployment>(&sandbox).await, names::<Service>(&sandbox).await);
+    assert!(
+        (5..ALL).contains(&deployments.len()),
+        "it was in the middle of it: {}",
+        deployments.len()
+    );
     assert_eq!(deployments, services, "no Echo was left half done");
     for name in &deployments {
         let web: Echo = sandbox.get(name).await;
@@ -153,11 +178,16 @@ fn failures(metrics: &Metrics) -> u64 {
 /// Sees that nothing fails, is tried again, or waits.
 async fn at_rest(operator: &Operator) {
     let before = operator.idle().await;
-    let counts = |metrics: &Metrics| (failures(metrics), metrics.reconciles("echo"), metrics.writes());
+    let counts =
+        |metrics: &Metrics| (failures(metrics), metrics.reconciles("echo"), metrics.writes());
     // Longer than it takes until the first failure is tried again.
     throughout(Duration::from_secs(3), "the operator rests", async || {
         let now = operator.metrics().await;
-        if counts(&now) == counts(&before) && now.in_work() == 0 { Ok(()) } else { Err(format!("{now:?}")) }
+        if counts(&now) == counts(&before) && now.in_work() == 0 {
+            Ok(())
+        } else {
+            Err(format!("{now:?}"))
+        }
     })
     .await;
 }
@@ -169,7 +199,8 @@ async fn nothing_is_left_of_resources_that_are_deleted_while_they_are_worked_on(
     for number in 0..50_u64 {
         let name = format!("web-{number}");
         sandbox.create(&echo(&name)).await;
-        // Spread over the time that one reconcile takes: deletions meet it before, in the middle and after.
+        // Spread over the time that one reconcile takes: deletions meet it before, in the middle
+        // and after.
         tokio::time::sleep(Duration::from_millis(number * 7 % 40)).await;
         sandbox.delete::<Echo>(&name).await;
     }
@@ -226,7 +257,8 @@ async fn fifty_namespaces_go_while_the_previews_in_them_are_made_and_the_operato
         for name in ["one", "two"] {
             sandbox.create(&preview(&format!("{name}-{number}"))).await;
         }
-        // Spread over the time that two reconciles take: deletions meet them before, in the middle and after.
+        // Spread over the time that two reconciles take: deletions meet them before, in the middle
+        // and after.
         tokio::time::sleep(Duration::from_millis(number * 7 % 60)).await;
         sandbox.delete_namespace().await;
         doomed.push(sandbox);
@@ -242,7 +274,9 @@ async fn fifty_namespaces_go_while_the_previews_in_them_are_made_and_the_operato
     assert!(operator.is_healthy().await);
     spared.ready::<PreviewEnvironment>("spared").await;
     spared.merge::<PreviewEnvironment>("spared", json!({ "spec": { "replicas": 2 } })).await;
-    let grown = |preview: &PreviewEnvironment| preview.status.as_ref().is_some_and(|status| status.ready_replicas == Some(2));
+    let grown = |preview: &PreviewEnvironment| {
+        preview.status.as_ref().is_some_and(|status| status.ready_replicas == Some(2))
+    };
     spared.until("spared", "has two pods", grown).await;
 }
 
@@ -257,13 +291,22 @@ async fn an_echo_that_is_replaced_at_once_leaves_its_children_to_its_successor()
         let made = sandbox.create(&echo("web").with_text(&round.to_string())).await;
         let web: Echo = sandbox.ready("web").await;
         assert_eq!(web.uid(), made.uid());
-        let owner = |metadata: &ObjectMeta| metadata.owner_references.as_ref().unwrap()[0].uid.clone();
-        let (deployment, service): (Deployment, Service) = (sandbox.get("web").await, sandbox.get("web").await);
-        assert_eq!((Some(owner(&deployment.metadata)), Some(owner(&service.metadata))), (web.uid(), web.uid()));
+        let owner =
+            |metadata: &ObjectMeta| metadata.owner_references.as_ref().unwrap()[0].uid.clone();
+        let (deployment, service): (Deployment, Service) =
+            (sandbox.get("web").await, sandbox.get("web").await);
+        assert_eq!(
+            (Some(owner(&deployment.metadata)), Some(owner(&service.metadata))),
+            (web.uid(), web.uid())
+        );
         let container = &deployment.spec.unwrap().template.spec.unwrap().containers[0];
         assert_eq!(container.args, Some(vec![format!("-text={round}")]));
     }
-    assert_eq!(operator.idle().await.errors("refused"), 0, "to wait for garbage collection is no failure");
+    assert_eq!(
+        operator.idle().await.errors("refused"),
+        0,
+        "to wait for garbage collection is no failure"
+    );
     let told = operator.metrics().await.requests("create");
     assert_eq!(told, 0, "Events: nobody has to do anything");
     at_rest(&operator).await;

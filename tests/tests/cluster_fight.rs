@@ -1,5 +1,6 @@
-//! Somebody who answers each repair at once, on a real control plane: repairs become few, the resource and an Event say who it
-//! is and which field it is about, and when they give in all is well without an edit.
+//! Somebody who answers each repair at once, on a real control plane: repairs become few, the
+//! resource and an Event say who it is and which field it is about, and when they give in all is
+//! well without an edit.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -53,7 +54,11 @@ async fn is_slowed_down_and_told(manager: &str, told: &str) {
             let now = operator.metrics().await;
             let repairs = now.requests("apply") - before.requests("apply");
             let asked = now.requests("get") - counted.requests("get");
-            if repairs <= 5 && asked <= 1 { Ok(()) } else { Err(format!("{repairs} repairs, asked {asked} times who it is")) }
+            if repairs <= 5 && asked <= 1 {
+                Ok(())
+            } else {
+                Err(format!("{repairs} repairs, asked {asked} times who it is"))
+            }
         })
         .await;
         before.requests("apply") - counted.requests("apply")
@@ -84,11 +89,16 @@ async fn is_slowed_down_and_told(manager: &str, told: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_changes_a_field_again_and_again_is_named_with_the_field() {
-    is_slowed_down_and_told("kubectl-edit", r#"spec.replicas is changed again and again by "kubectl-edit" (Update)"#).await;
+    is_slowed_down_and_told(
+        "kubectl-edit",
+        r#"spec.replicas is changed again and again by "kubectl-edit" (Update)"#,
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_under_our_own_name_is_told_as_such() {
-    let told = "spec.replicas is changed again and again by an Update under this operator's own name";
+    let told =
+        "spec.replicas is changed again and again by an Update under this operator's own name";
     is_slowed_down_and_told(operator::NAME, told).await;
 }

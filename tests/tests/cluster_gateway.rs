@@ -1,5 +1,6 @@
-//! A preview behind a Gateway, on a real control plane of its own: definitions are cluster-wide, and other tests count on there
-//! being no HTTPRoute. The controller of the Gateway is this test: it says what controllers say.
+//! A preview behind a Gateway, on a real control plane of its own: definitions are cluster-wide,
+//! and other tests count on there being no HTTPRoute. The controller of the Gateway is this test:
+//! it says what controllers say.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
@@ -22,7 +23,8 @@ async fn answer(sandbox: &Sandbox, gateway: &str, accepted: bool) {
     answers(sandbox, &[(gateway, accepted, true)]).await;
 }
 
-/// Says, as the controller of several Gateways, whether each takes the route of the preview `web`, and finds its Service.
+/// Says, as the controller of several Gateways, whether each takes the route of the preview `web`,
+/// and finds its Service.
 async fn answers(sandbox: &Sandbox, gateways: &[(&str, bool, bool)]) {
     let api: Api<HTTPRoute> = sandbox.api();
     let generation = api.get("web").await.unwrap().metadata.generation;
@@ -42,13 +44,17 @@ async fn answers(sandbox: &Sandbox, gateways: &[(&str, bool, bool)]) {
         })
     };
     let status = json!({ "parents": gateways.iter().map(parent).collect::<Vec<_>>() });
-    api.patch_status("web", &PatchParams::default(), &Patch::Merge(json!({ "status": status }))).await.unwrap();
+    api.patch_status("web", &PatchParams::default(), &Patch::Merge(json!({ "status": status })))
+        .await
+        .unwrap();
 }
 
 /// Waits until the preview is ready and says this about its route; gives its URL.
 async fn says(sandbox: &Sandbox, status: &str, reason: &str) -> Option<String> {
-    let holds =
-        |web: &PreviewEnvironment| condition(web, "RouteAccepted").says() == (status, reason) && condition(web, "Ready").holds();
+    let holds = |web: &PreviewEnvironment| {
+        condition(web, "RouteAccepted").says() == (status, reason)
+            && condition(web, "Ready").holds()
+    };
     let web = sandbox.until("web", format!("says {status}, {reason} about its route"), holds).await;
     web.status.unwrap().url
 }
@@ -76,21 +82,33 @@ async fn a_preview_is_reached_through_a_gateway_once_that_takes_its_route() {
     assert_eq!(says(&sandbox, "False", "NotAccepted").await, None);
     let web: PreviewEnvironment = sandbox.get("web").await;
     let told = condition(&web, "RouteAccepted").message;
-    assert_eq!(told, "Gateway gateways/public: Accepted is False, NoMatchingListenerHostname: says the controller");
+    assert_eq!(
+        told,
+        "Gateway gateways/public: Accepted is False, NoMatchingListenerHostname: says the controller"
+    );
 
     answer(&sandbox, "public", true).await;
-    assert_eq!(says(&sandbox, "True", "Accepted").await.as_deref(), Some("https://web.example.com"));
+    assert_eq!(
+        says(&sandbox, "True", "Accepted").await.as_deref(),
+        Some("https://web.example.com")
+    );
 
     // Another Gateway has not said anything, whatever the first one did.
-    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": through("other") } })).await;
+    sandbox
+        .merge::<PreviewEnvironment>("web", json!({ "spec": { "route": through("other") } }))
+        .await;
     assert_eq!(says(&sandbox, "Unknown", "WaitingForController").await, None);
     answer(&sandbox, "other", true).await;
-    assert_eq!(says(&sandbox, "True", "Accepted").await.as_deref(), Some("https://web.example.com"));
+    assert_eq!(
+        says(&sandbox, "True", "Accepted").await.as_deref(),
+        Some("https://web.example.com")
+    );
     operator.rests(QUIET).await;
 
     // Through several, each has to take it and to find the Service.
     let named = |name: &str| json!({ "name": name, "namespace": "gateways" });
-    let both = json!({ "type": "HTTPRoute", "parentRefs": [named("public"), named("other")], "tls": {} });
+    let both =
+        json!({ "type": "HTTPRoute", "parentRefs": [named("public"), named("other")], "tls": {} });
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": both } })).await;
     assert_eq!(says(&sandbox, "Unknown", "WaitingForController").await, None);
     for (answered, refused) in [
@@ -117,8 +135,14 @@ async fn a_preview_is_reached_through_a_gateway_once_that_takes_its_route() {
             let told = condition(web, "RouteAccepted");
             let url = web.status.as_ref().and_then(|status| status.url.as_deref());
             match refused {
-                None => told.says() == ("True", "Accepted") && url == Some("https://web.example.com"),
-                Some(why) => told.says() == ("False", "NotAccepted") && told.message.starts_with(why) && url.is_none(),
+                None => {
+                    told.says() == ("True", "Accepted") && url == Some("https://web.example.com")
+                }
+                Some(why) => {
+                    told.says() == ("False", "NotAccepted")
+                        && told.message.starts_with(why)
+                        && url.is_none()
+                }
             }
         };
         sandbox.until("web", format!("says {refused:?} of its route"), holds).await;
@@ -136,10 +160,13 @@ async fn a_route_of_another_type_takes_the_place_of_the_old_one() {
     let _operator = sandbox.operate().await;
     sandbox.create(&preview("web").with(json!({ "route": through("public") }))).await;
     let routes = async || {
-        let names =
-            |kind: &str, objects: Vec<String>| objects.into_iter().map(|name| format!("{kind} {name}")).collect::<Vec<_>>();
-        let of_gateway = sandbox.list::<HTTPRoute>().await.iter().map(ResourceExt::name_any).collect();
-        let of_kubernetes = sandbox.list::<Ingress>().await.iter().map(ResourceExt::name_any).collect();
+        let names = |kind: &str, objects: Vec<String>| {
+            objects.into_iter().map(|name| format!("{kind} {name}")).collect::<Vec<_>>()
+        };
+        let of_gateway =
+            sandbox.list::<HTTPRoute>().await.iter().map(ResourceExt::name_any).collect();
+        let of_kubernetes =
+            sandbox.list::<Ingress>().await.iter().map(ResourceExt::name_any).collect();
         [names("HTTPRoute", of_gateway), names("Ingress", of_kubernetes)].concat()
     };
     for _ in 0..2 {
@@ -151,6 +178,8 @@ async fn a_route_of_another_type_takes_the_place_of_the_old_one() {
         sandbox.until("web", "is there", |_: &Ingress| true).await;
         says(&sandbox, "Unknown", "WaitingForController").await;
         assert_eq!(routes().await, ["Ingress web"]);
-        sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": through("public") } })).await;
+        sandbox
+            .merge::<PreviewEnvironment>("web", json!({ "spec": { "route": through("public") } }))
+            .await;
     }
 }

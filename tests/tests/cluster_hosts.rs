@@ -1,4 +1,5 @@
-//! Who has a host that several previews claim, and which hosts a namespace may have, on a real control plane.
+//! Who has a host that several previews claim, and which hosts a namespace may have, on a real
+//! control plane.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -27,10 +28,15 @@ fn rank(preview: &PreviewEnvironment) -> (String, String) {
 /// Waits until a preview has its host, and a route for it.
 async fn holds(sandbox: &Sandbox, name: &str) {
     let has = |web: &PreviewEnvironment| {
-        condition(web, "Ready").holds() && condition(web, "RouteAccepted").says() == ("Unknown", "WaitingForController")
+        condition(web, "Ready").holds()
+            && condition(web, "RouteAccepted").says() == ("Unknown", "WaitingForController")
     };
     let web = sandbox.until(name, "has its host", has).await;
-    assert!(web.status.as_ref().unwrap().conditions.iter().all(|c| c.type_ != "HostConflict"), "{}", seen(&web));
+    assert!(
+        web.status.as_ref().unwrap().conditions.iter().all(|c| c.type_ != "HostConflict"),
+        "{}",
+        seen(&web)
+    );
     sandbox.get::<Ingress>(name).await;
 }
 
@@ -63,10 +69,12 @@ async fn of_two_who_claim_a_host_at_once_the_older_holds_it_and_the_other_takes_
     let _operator = one.operate_with(&[&two]).await;
     // Which of both is first in the order is up to the API server: several pairs see both.
     for pair in 0..PAIRS {
-        let (own, host) = (format!("web-{pair}"), format!("{}-{pair}.example.com", one.namespace()));
+        let (own, host) =
+            (format!("web-{pair}"), format!("{}-{pair}.example.com", one.namespace()));
         let (mine, theirs) = (claim(&own, &host), claim(&own, &host));
         let (first, second) = tokio::join!(one.create(&mine), two.create(&theirs));
-        let (holder, other) = if rank(&first) < rank(&second) { (&one, &two) } else { (&two, &one) };
+        let (holder, other) =
+            if rank(&first) < rank(&second) { (&one, &two) } else { (&two, &one) };
         holds(holder, &own).await;
         waits(other, &own, &name(holder, &own)).await;
         if pair % 2 == 0 {
@@ -94,8 +102,7 @@ async fn what_was_claimed_before_the_operator_runs_is_decided_alike_and_who_come
     for other in &order[1..] {
         waits(&sandbox, other, &name(&sandbox, &order[0])).await;
     }
-    let sleep =
-        |asleep: bool| json!({ "spec": { "suspend": asleep, "route": { "type": "Ingress", "whenSuspended": "Remove" } } });
+    let sleep = |asleep: bool| json!({ "spec": { "suspend": asleep, "route": { "type": "Ingress", "whenSuspended": "Remove" } } });
     sandbox.merge::<PreviewEnvironment>(&order[0], sleep(true)).await;
     holds(&sandbox, &order[1]).await;
     waits(&sandbox, &order[2], &name(&sandbox, &order[1])).await;
@@ -127,7 +134,8 @@ impl Made {
     }
 }
 
-/// A claim in each, of one host, that were made like this. The API server gives times and UIDs, so it is tried until they are.
+/// A claim in each, of one host, that were made like this. The API server gives times and UIDs, so
+/// it is tried until they are.
 async fn made(made: Made, first: &Sandbox, later: &Sandbox, name: &str) -> [PreviewEnvironment; 2] {
     let claim = claim(name, &format!("{name}.{}.example.com", first.namespace()));
     let mut one: Option<PreviewEnvironment> = None;
@@ -156,13 +164,19 @@ async fn the_older_has_the_host_whichever_is_seen_first() {
     let (one, two) = (Sandbox::new("hosts-first").await, Sandbox::new("hosts-later").await);
     for (seen_first, round) in [(&one, "a"), (&two, "b")] {
         let mut pairs = Vec::new();
-        for (number, how) in [Made::FirstIsLower, Made::LaterIsLower, Made::Apart].into_iter().enumerate() {
+        for (number, how) in
+            [Made::FirstIsLower, Made::LaterIsLower, Made::Apart].into_iter().enumerate()
+        {
             let name = format!("web-{round}-{number}");
             let [first, later] = made(how, &one, &two, &name).await;
             assert_eq!(rank(&first) < rank(&later), how != Made::LaterIsLower);
-            pairs.push((name, if rank(&first) < rank(&later) { (&one, &two) } else { (&two, &one) }));
+            pairs.push((
+                name,
+                if rank(&first) < rank(&later) { (&one, &two) } else { (&two, &one) },
+            ));
         }
-        // Whoever is alone has its host and a route for it, by an operator that knows nothing of the other one.
+        // Whoever is alone has its host and a route for it, by an operator that knows nothing of
+        // the other one.
         let alone = seen_first.operate().await;
         for (name, _) in &pairs {
             holds(seen_first, name).await;
@@ -180,7 +194,8 @@ async fn the_older_has_the_host_whichever_is_seen_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_edited_into_something_that_is_refused_runs_nothing_and_its_host_is_free() {
     let strict = [("pod-security.kubernetes.io/enforce", "restricted")];
-    let (one, two) = (Sandbox::with_labels("hosts-refused", &strict).await, Sandbox::new("hosts-heir").await);
+    let (one, two) =
+        (Sandbox::with_labels("hosts-refused", &strict).await, Sandbox::new("hosts-heir").await);
     let operator = one.operate_with(&[&two]).await;
     let host = format!("{}.example.com", one.namespace());
     one.create(&claim("web", &host)).await;
@@ -220,7 +235,8 @@ async fn an_internationalised_host_is_taken_in_its_ascii_form_and_routed_as_it_i
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespace_has_the_hosts_that_its_annotation_allows_and_holds_no_others() {
     let (open, closed) = (Sandbox::new("hosts-open").await, Sandbox::new("hosts-closed").await);
-    let allow = |domains: Value| closed.annotate(json!({ "platform9.com/allowed-domains": domains }));
+    let allow =
+        |domains: Value| closed.annotate(json!({ "platform9.com/allowed-domains": domains }));
     allow(json!("*.closed.example.com")).await;
     let _operator = open.operate_with(&[&closed]).await;
     let host = format!("{}.example.com", open.namespace());

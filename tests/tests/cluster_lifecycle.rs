@@ -1,5 +1,5 @@
-//! An Echo from its creation to its end, on a real control plane: it becomes ready, edits are followed, scaling works, and
-//! nothing is left when it goes.
+//! An Echo from its creation to its end, on a real control plane: it becomes ready, edits are
+//! followed, scaling works, and nothing is left when it goes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
@@ -26,7 +26,12 @@ async fn an_echo_becomes_ready_once_its_servers_are_and_says_how_many_they_are()
 
     let status = web.status.clone().unwrap();
     assert_eq!(status.observed_generation, web.metadata.generation);
-    let counts = (status.replicas, status.ready_replicas, status.updated_replicas, status.available_replicas);
+    let counts = (
+        status.replicas,
+        status.ready_replicas,
+        status.updated_replicas,
+        status.available_replicas,
+    );
     assert_eq!(counts, (Some(2), Some(2), Some(2), Some(2)), "{}", seen(&status));
     assert_eq!(status.ready.as_deref(), Some("2/2"));
     assert_eq!(condition(&web, "Ready").message, "2/2 replicas ready");
@@ -68,7 +73,8 @@ async fn a_node_port_that_is_asked_for_is_opened_and_so_is_one_that_the_cluster_
     assert!(picked[0].node_port.is_some_and(|port| port >= 30_000), "{picked:?}");
 }
 
-/// Creates `echo` with a port of the nodes that no other test has: the cluster is asked for one first.
+/// Creates `echo` with a port of the nodes that no other test has: the cluster is asked for one
+/// first.
 async fn free_node_port(sandbox: &Sandbox, echo: &Echo) -> i32 {
     let probe: Service = serde_json::from_value(json!({
         "metadata": { "name": "probe" }, "spec": { "type": "NodePort", "ports": [{ "port": 1 }] },
@@ -106,23 +112,37 @@ async fn edits_of_text_image_replicas_resources_and_service_are_followed() {
     let web: Echo = sandbox.ready("web").await;
     let deployment: Deployment = sandbox.get("web").await;
     assert_eq!(container(&deployment)["args"], json!(["-text=two"]));
-    assert_eq!((deployment.spec.unwrap().replicas, web.status.unwrap().ready_replicas), (Some(3), Some(3)));
+    assert_eq!(
+        (deployment.spec.unwrap().replicas, web.status.unwrap().ready_replicas),
+        (Some(3), Some(3))
+    );
 
     let resources = json!({ "requests": { "cpu": "5m" }, "limits": { "memory": "64Mi" } });
-    let edit =
-        json!({ "spec": { "image": "mirror.example.com/http-echo:9", "resources": resources, "service": { "port": 8080 } } });
+    let edit = json!({ "spec": { "image": "mirror.example.com/http-echo:9", "resources": resources, "service": { "port": 8080 } } });
     sandbox.merge::<Echo>("web", edit).await;
     sandbox.ready::<Echo>("web").await;
     let now = container(&sandbox.get("web").await);
     assert_eq!(now["image"], "mirror.example.com/http-echo:9");
-    assert_eq!(now["resources"], json!({ "requests": { "cpu": "5m" }, "limits": { "memory": "64Mi" } }));
+    assert_eq!(
+        now["resources"],
+        json!({ "requests": { "cpu": "5m" }, "limits": { "memory": "64Mi" } })
+    );
     assert_eq!(sandbox.get::<Service>("web").await.spec.unwrap().ports.unwrap()[0].port, 8080);
 
-    sandbox.merge::<Echo>("web", json!({ "spec": { "text": null, "image": null, "resources": null } })).await;
+    sandbox
+        .merge::<Echo>("web", json!({ "spec": { "text": null, "image": null, "resources": null } }))
+        .await;
     sandbox.ready::<Echo>("web").await;
     let now = container(&sandbox.get("web").await);
-    assert_eq!((&now["image"], &now["args"]), (&json!("inanimate/echo-server:latest"), &Value::Null));
-    assert_eq!(now["resources"]["limits"], Value::Null, "what is no longer asked for is taken back");
+    assert_eq!(
+        (&now["image"], &now["args"]),
+        (&json!("inanimate/echo-server:latest"), &Value::Null)
+    );
+    assert_eq!(
+        now["resources"]["limits"],
+        Value::Null,
+        "what is no longer asked for is taken back"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +153,8 @@ async fn the_service_changes_its_type_back_and_forth() {
     sandbox.ready::<Echo>("web").await;
     for type_ in ["NodePort", "ClusterIP", "LoadBalancer", "ClusterIP"] {
         sandbox.merge::<Echo>("web", json!({ "spec": { "service": { "type": type_ } } })).await;
-        let of_type = |service: &Service| service.spec.as_ref().unwrap().type_.as_deref() == Some(type_);
+        let of_type =
+            |service: &Service| service.spec.as_ref().unwrap().type_.as_deref() == Some(type_);
         sandbox.until("web", &format!("is of type {type_}"), of_type).await;
     }
     sandbox.ready::<Echo>("web").await;
@@ -154,7 +175,10 @@ async fn the_scale_subresource_sets_and_tells_the_number_of_servers() {
     theirs.patch_scale("web", &PatchParams::default(), &patch).await.unwrap();
     sandbox.ready::<Echo>("web").await;
     sandbox.ready::<echo_test::Echo>("web").await;
-    for (scale, name) in [(ours.get_scale("web").await.unwrap(), "echo"), (theirs.get_scale("web").await.unwrap(), "echo-test")] {
+    for (scale, name) in [
+        (ours.get_scale("web").await.unwrap(), "echo"),
+        (theirs.get_scale("web").await.unwrap(), "echo-test"),
+    ] {
         let status = scale.status.unwrap();
         assert_eq!((scale.spec.unwrap().replicas, status.replicas), (Some(4), 4));
         let selector = status.selector.unwrap();
@@ -184,12 +208,20 @@ async fn nothing_is_left_of_an_echo_that_was_deleted_and_nothing_comes_back() {
     sandbox.gone::<Service>("web").await;
     sandbox.none::<ReplicaSet>().await;
     sandbox.none::<Pod>().await;
-    // Whatever the operator makes of the events of the deletion, it makes of those that come after them, too.
+    // Whatever the operator makes of the events of the deletion, it makes of those that come after
+    // them, too.
     sandbox.create(&echo("marker").with_replicas(0)).await;
     sandbox.ready::<Echo>("marker").await;
     let after = operator.idle().await;
-    assert!(sandbox.find::<Deployment>("web").await.is_none() && sandbox.find::<Service>("web").await.is_none());
-    assert_eq!(after.requests("apply") - before.requests("apply"), 2, "only the marker's children were applied");
+    assert!(
+        sandbox.find::<Deployment>("web").await.is_none()
+            && sandbox.find::<Service>("web").await.is_none()
+    );
+    assert_eq!(
+        after.requests("apply") - before.requests("apply"),
+        2,
+        "only the marker's children were applied"
+    );
     assert_eq!(after.requests("delete"), 0, "garbage collection does it, not the operator");
 }
 
@@ -203,7 +235,10 @@ async fn a_deletion_in_the_foreground_waits_for_the_children_and_they_stay_gone(
 
     sandbox.delete_with::<Echo>("web", &DeleteParams::foreground()).await;
     sandbox.gone::<Echo>("web").await;
-    assert!(sandbox.find::<Deployment>("web").await.is_none(), "the Echo went before its Deployment");
+    assert!(
+        sandbox.find::<Deployment>("web").await.is_none(),
+        "the Echo went before its Deployment"
+    );
     assert!(sandbox.find::<Service>("web").await.is_none(), "the Echo went before its Service");
     sandbox.create(&echo("marker").with_replicas(0)).await;
     sandbox.ready::<Echo>("marker").await;
@@ -222,7 +257,9 @@ async fn nothing_is_made_for_an_echo_that_is_being_deleted() {
     sandbox.ready::<Echo>("marker").await;
 
     sandbox.delete::<Echo>("held").await;
-    sandbox.until("held", "is being deleted", |echo: &Echo| echo.metadata.deletion_timestamp.is_some()).await;
+    sandbox
+        .until("held", "is being deleted", |echo: &Echo| echo.metadata.deletion_timestamp.is_some())
+        .await;
     sandbox.delete::<Deployment>("held").await;
     let marker: Deployment = sandbox.get("marker").await;
     sandbox.delete::<Deployment>("marker").await;
@@ -257,10 +294,14 @@ async fn an_echo_that_is_made_again_gets_children_of_its_own() {
 async fn labels_and_annotations_of_a_resource_are_not_copied_to_its_children() {
     let sandbox = Sandbox::new("labels").await;
     let _operator = sandbox.operate().await;
-    sandbox.create(&echo("web").with_replicas(0).labelled("team", "shop").annotated("note", "mine")).await;
+    sandbox
+        .create(&echo("web").with_replicas(0).labelled("team", "shop").annotated("note", "mine"))
+        .await;
     sandbox.ready::<Echo>("web").await;
     let deployment: Deployment = sandbox.get("web").await;
-    assert!(!deployment.labels().contains_key("team") && !deployment.annotations().contains_key("note"));
+    assert!(
+        !deployment.labels().contains_key("team") && !deployment.annotations().contains_key("note")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
-//! How long administrators have previews kept, on a real control plane: by a policy and by the operator's setting, with a warning where a
-//! limit becomes shorter, and whatever somebody writes into `managedFields`.
+//! How long administrators have previews kept, on a real control plane: by a policy and by the
+//! operator's setting, with a warning where a limit becomes shorter, and whatever somebody writes
+//! into `managedFields`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
@@ -16,7 +17,11 @@ use tests::fixtures::{Preview, preview};
 use tests::policy::Policy;
 
 async fn create(sandbox: &Sandbox, name: &str, spec: Value) -> Timestamp {
-    let created = sandbox.create(&preview(name).with(json!({ "replicas": 0, "route": { "type": "None" } })).with(spec)).await;
+    let created = sandbox
+        .create(
+            &preview(name).with(json!({ "replicas": 0, "route": { "type": "None" } })).with(spec),
+        )
+        .await;
     created.metadata.creation_timestamp.unwrap().0
 }
 
@@ -27,7 +32,9 @@ fn status(preview: &PreviewEnvironment) -> PreviewEnvironmentStatus {
 /// When it ends, once that is so many seconds after it was made.
 async fn ends_after(sandbox: &Sandbox, name: &str, created: Timestamp, seconds: i64) {
     let end = created + SignedDuration::from_secs(seconds);
-    let is = move |preview: &PreviewEnvironment| status(preview).expires_at.is_some_and(|at| at.0 == end);
+    let is = move |preview: &PreviewEnvironment| {
+        status(preview).expires_at.is_some_and(|at| at.0 == end)
+    };
     sandbox.until(name, &format!("ends {seconds} s after it was made"), is).await;
 }
 
@@ -35,7 +42,8 @@ async fn ends_after(sandbox: &Sandbox, name: &str, created: Timestamp, seconds: 
 async fn a_policy_says_how_long_previews_are_kept_and_the_operators_setting_does_too() {
     const HOUR: i64 = 3_600;
     let sandbox = Sandbox::new("limits").await;
-    let policy = Policy::set(&sandbox, json!({ "limits": { "defaultTtl": "1h", "maxTtl": "2h" } })).await;
+    let policy =
+        Policy::set(&sandbox, json!({ "limits": { "defaultTtl": "1h", "maxTtl": "2h" } })).await;
     let operator = sandbox.operate().await;
     let silent = create(&sandbox, "silent", json!({})).await;
     let short = create(&sandbox, "short", json!({ "ttl": "30m" })).await;
@@ -54,9 +62,14 @@ async fn a_policy_says_how_long_previews_are_kept_and_the_operators_setting_does
     ends_after(&sandbox, "long", long, 72 * HOUR).await;
     operator.stop().await.unwrap();
 
-    let setting = PreviewOperator { maximum_ttl: Some(Duration::from_hours(4)), ..PreviewOperator::default() };
-    let registry = Registry::new(operator::NAME).with(setting).with_definition::<PreviewPolicy>(&[]);
-    let settings = Settings { namespaces: vec![sandbox.namespace().to_owned()], ..Settings::default() };
+    let setting = PreviewOperator {
+        maximum_ttl: Some(Duration::from_hours(4)),
+        ..PreviewOperator::default()
+    };
+    let registry =
+        Registry::new(operator::NAME).with(setting).with_definition::<PreviewPolicy>(&[]);
+    let settings =
+        Settings { namespaces: vec![sandbox.namespace().to_owned()], ..Settings::default() };
     let _operator = Operator::start_with(&registry, sandbox.cluster().kubeconfig(), settings).await;
     ends_after(&sandbox, "silent", silent, 4 * HOUR).await;
     ends_after(&sandbox, "short", short, HOUR / 2).await;
@@ -69,9 +82,12 @@ async fn a_policy_says_how_long_previews_are_kept_and_the_operators_setting_does
 
 /// What Events say about the previews: type, reason.
 async fn events(sandbox: &Sandbox) -> Vec<(String, String)> {
-    let of_previews = |event: &Event| event.regarding.as_ref().and_then(|it| it.kind.as_deref()) == Some("PreviewEnvironment");
+    let of_previews = |event: &Event| {
+        event.regarding.as_ref().and_then(|it| it.kind.as_deref()) == Some("PreviewEnvironment")
+    };
     let events = sandbox.list::<Event>().await.into_iter().filter(of_previews);
-    let mut said: Vec<_> = events.map(|e| (e.type_.unwrap_or_default(), e.reason.unwrap_or_default())).collect();
+    let mut said: Vec<_> =
+        events.map(|e| (e.type_.unwrap_or_default(), e.reason.unwrap_or_default())).collect();
     said.sort();
     said
 }
@@ -129,8 +145,17 @@ async fn no_time_that_somebody_makes_up_keeps_a_preview_longer_than_the_maximum(
         }])
     };
     let fields = forged(json!({ "f:fqdn": {} }));
-    let web: PreviewEnvironment = sandbox.merge("web", json!({ "metadata": { "managedFields": fields } })).await;
-    let newest = web.metadata.managed_fields.unwrap().into_iter().filter_map(|entry| entry.time).max().unwrap().0;
+    let web: PreviewEnvironment =
+        sandbox.merge("web", json!({ "metadata": { "managedFields": fields } })).await;
+    let newest = web
+        .metadata
+        .managed_fields
+        .unwrap()
+        .into_iter()
+        .filter_map(|entry| entry.time)
+        .max()
+        .unwrap()
+        .0;
     assert_eq!(newest.to_string(), "2098-12-31T12:00:00Z", "an API server takes that");
     operator.at_rest().await;
     ends_after(&sandbox, "web", created, HOURS).await;
@@ -139,7 +164,8 @@ async fn no_time_that_somebody_makes_up_keeps_a_preview_longer_than_the_maximum(
     let fields = forged(json!({ "f:fqdn": {} }));
     let edit = json!({ "metadata": { "managedFields": fields }, "spec": { "revision": "two" } });
     sandbox.merge::<PreviewEnvironment>("web", edit).await;
-    let looked_at = |web: &PreviewEnvironment| status(web).observed_generation == web.metadata.generation;
+    let looked_at =
+        |web: &PreviewEnvironment| status(web).observed_generation == web.metadata.generation;
     sandbox.until("web", "is looked at", looked_at).await;
     operator.at_rest().await;
     let web = status(&sandbox.get("web").await);

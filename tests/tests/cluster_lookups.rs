@@ -1,5 +1,6 @@
-//! What `build` may look up beside objects and lists, on a real control plane: whether a kind is served, what has a key in an
-//! index, the operator's own kind, and what labels select. Exactly those run who asked.
+//! What `build` may look up beside objects and lists, on a real control plane: whether a kind is
+//! served, what has a key in an index, the operator's own kind, and what labels select. Exactly
+//! those run who asked.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -11,7 +12,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::api::{Api, DeleteParams};
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
 use kubewright::core::kind::Labels;
-use kubewright::{Children, Index, Invalid, Observed, Optional, Registry, Sample, Selected, Selector, Served, View};
+use kubewright::{
+    Children, Index, Invalid, Observed, Optional, Registry, Sample, Selected, Selector, Served,
+    View,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tests::cluster::{Operator, Sandbox, eventually, seen};
@@ -21,7 +25,14 @@ const ALL: usize = 30;
 
 /// A resource that asks.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(group = "lookups.example.com", version = "v1", kind = "Seeker", plural = "seekers", namespaced, status = "SeekerStatus")]
+#[kube(
+    group = "lookups.example.com",
+    version = "v1",
+    kind = "Seeker",
+    plural = "seekers",
+    namespaced,
+    status = "SeekerStatus"
+)]
 #[serde(rename_all = "camelCase")]
 struct SeekerSpec {
     /// Who else has this host.
@@ -71,7 +82,15 @@ impl Index for ByHost {
 
 /// A Service, without nearly all of it.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(group = "", version = "v1", kind = "Service", plural = "services", namespaced, root = "Shop", schema = "disabled")]
+#[kube(
+    group = "",
+    version = "v1",
+    kind = "Service",
+    plural = "services",
+    namespaced,
+    root = "Shop",
+    schema = "disabled"
+)]
 struct ShopSpec {
     #[serde(default)]
     selector: BTreeMap<String, String>,
@@ -87,7 +106,13 @@ type OpenShops = Selected<Shop, Open>;
 
 /// Somebody else's kind, which comes and goes.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(group = "lookups.example.com", version = "v1", kind = "Gadget", plural = "gadgets", namespaced)]
+#[kube(
+    group = "lookups.example.com",
+    version = "v1",
+    kind = "Gadget",
+    plural = "gadgets",
+    namespaced
+)]
 struct GadgetSpec {}
 
 /// How often `build` ran, and what it saw last, by resource.
@@ -101,14 +126,22 @@ impl kubewright::Operator for SeekerOperator {
     type Owns = (Optional<Gadget>,);
     type Reads = (Claim, OpenShops, Served<Gadget>);
 
-    fn build(&self, seeker: &Seeker, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(
+        &self,
+        seeker: &Seeker,
+        view: &View<'_, Self::Reads>,
+    ) -> Result<Children<Self::Owns>, Invalid> {
         let (name, namespace) = (seeker.name_any(), seeker.namespace());
         let mut saw = Vec::new();
         if let Some(host) = &seeker.spec.host {
             saw.extend(view.by::<ByHost, _>(host).iter().map(|claim| claim.name_any()));
         }
         if seeker.spec.counts {
-            saw.extend(view.list::<OpenShops, _>(namespace.as_deref(), &[]).iter().map(|shop| shop.name_any()));
+            saw.extend(
+                view.list::<OpenShops, _>(namespace.as_deref(), &[])
+                    .iter()
+                    .map(|shop| shop.name_any()),
+            );
         }
         if seeker.spec.asks {
             saw.push(view.serves::<Gadget, _>().to_string());
@@ -118,7 +151,11 @@ impl kubewright::Operator for SeekerOperator {
         *count += 1;
         *last = saw.join(" ");
         let children = Children::new();
-        Ok(if seeker.spec.wants { children.with(Gadget::new(&name, GadgetSpec {})) } else { children })
+        Ok(if seeker.spec.wants {
+            children.with(Gadget::new(&name, GadgetSpec {}))
+        } else {
+            children
+        })
     }
 
     fn status(&self, _: &Seeker, _: &Observed<'_, Self::Owns>) -> SeekerStatus {
@@ -147,7 +184,10 @@ fn host(host: &str) -> SeekerSpec {
 
 fn service(name: &str, labels: &Value) -> Service {
     let port = json!({ "port": 80 });
-    serde_json::from_value(json!({ "metadata": { "name": name, "labels": labels }, "spec": { "ports": [port] } })).unwrap()
+    serde_json::from_value(
+        json!({ "metadata": { "name": name, "labels": labels }, "spec": { "ports": [port] } }),
+    )
+    .unwrap()
 }
 
 impl Seekers {
@@ -157,7 +197,9 @@ impl Seekers {
         let builds = Arc::<Mutex<Builds>>::default();
         let registry = Registry::new("seeker-operator").with(SeekerOperator(Arc::clone(&builds)));
         registry.check().unwrap();
-        let operator = Operator::start(&registry, sandbox.cluster().kubeconfig(), &[sandbox.namespace()]).await;
+        let operator =
+            Operator::start(&registry, sandbox.cluster().kubeconfig(), &[sandbox.namespace()])
+                .await;
         for (name, spec) in specs {
             sandbox.create(&Seeker::new(&name, spec)).await;
             sandbox.ready::<Seeker>(&name).await;
@@ -176,7 +218,9 @@ impl Seekers {
         change.await;
         self.operator.at_rest().await;
         let now = self.builds.lock().unwrap().clone();
-        let runs = |(name, (count, _)): (String, (u64, String))| (name.clone(), count - before.get(&name).map_or(0, |b| b.0));
+        let runs = |(name, (count, _)): (String, (u64, String))| {
+            (name.clone(), count - before.get(&name).map_or(0, |b| b.0))
+        };
         now.into_iter().map(runs).filter(|(_, runs)| *runs > 0).collect()
     }
 
@@ -188,7 +232,11 @@ impl Seekers {
             result => drop(result.unwrap()),
         }
         eventually(tests::cluster::LONG, "the definition of Gadget is gone", async || {
-            definitions.get_opt(name).await.unwrap().map_or(Ok(()), |definition| Err(seen(&definition)))
+            definitions
+                .get_opt(name)
+                .await
+                .unwrap()
+                .map_or(Ok(()), |definition| Err(seen(&definition)))
         })
         .await;
     }
@@ -201,7 +249,12 @@ fn once(names: &[&str]) -> BTreeMap<String, u64> {
 #[tokio::test(flavor = "multi_thread")]
 async fn that_a_kind_comes_or_goes_wakes_those_who_asked_or_want_one_and_nobody_else() {
     let wants = SeekerSpec { wants: true, ..SeekerSpec::default() };
-    let all = [("asks", asks()), ("asks-too", asks()), ("wants", wants), ("neither", SeekerSpec::default())];
+    let all = [
+        ("asks", asks()),
+        ("asks-too", asks()),
+        ("wants", wants),
+        ("neither", SeekerSpec::default()),
+    ];
     let seekers = Seekers::new("served", all.map(|(name, spec)| (name.to_owned(), spec))).await;
     assert_eq!(seekers.saw("asks"), "false");
 
@@ -210,7 +263,8 @@ async fn that_a_kind_comes_or_goes_wakes_those_who_asked_or_want_one_and_nobody_
     assert_eq!((woken, seekers.saw("asks")), (once(&["asks", "asks-too"]), "true".to_owned()));
     seekers.sandbox.get::<Gadget>("wants").await;
 
-    let no_longer = seekers.sandbox.merge::<Seeker>("asks-too", json!({ "spec": { "asks": false } }));
+    let no_longer =
+        seekers.sandbox.merge::<Seeker>("asks-too", json!({ "spec": { "asks": false } }));
     assert_eq!(seekers.woken(no_longer).await.into_keys().collect::<Vec<_>>(), ["asks-too"]);
     let mut woken = seekers.woken(seekers.remove_gadgets()).await;
     assert!(woken.remove("wants").is_some());
@@ -225,7 +279,8 @@ async fn of_many_who_look_at_each_other_those_run_who_asked_for_the_key_that_cha
     let to = |host: &str| json!({ "spec": { "host": host } });
 
     let mut woken = seekers.woken(seekers.sandbox.merge::<Seeker>("s-3", to("host-4"))).await;
-    // Its own event is one reason, that it has the key that it asks for another: one run may do for both.
+    // Its own event is one reason, that it has the key that it asks for another: one run may do for
+    // both.
     assert!(woken.remove("s-3").is_some_and(|runs| runs <= 2));
     assert_eq!((woken, seekers.saw("s-4")), (once(&["s-4"]), "s-3 s-4".to_owned()));
 
@@ -241,17 +296,24 @@ async fn of_many_who_look_at_each_other_those_run_who_asked_for_the_key_that_cha
 #[tokio::test(flavor = "multi_thread")]
 async fn of_what_labels_select_nothing_else_is_seen_and_nothing_else_wakes_anybody() {
     let counts = SeekerSpec { counts: true, ..SeekerSpec::default() };
-    let seekers = Seekers::new("selected", [("counts".to_owned(), counts), ("neither".to_owned(), asks())]).await;
+    let seekers =
+        Seekers::new("selected", [("counts".to_owned(), counts), ("neither".to_owned(), asks())])
+            .await;
     let sandbox = &seekers.sandbox;
     let open = |open: &str| json!({ "lookups.example.com/open": open });
 
     assert_eq!(seekers.woken(sandbox.create(&service("closed", &open("no")))).await, once(&[]));
-    assert_eq!(seekers.woken(sandbox.create(&service("corner", &open("yes")))).await, once(&["counts"]), "it is made");
+    assert_eq!(
+        seekers.woken(sandbox.create(&service("corner", &open("yes")))).await,
+        once(&["counts"]),
+        "it is made"
+    );
     assert_eq!(seekers.saw("counts"), "corner");
     let port = sandbox.merge::<Service>("corner", json!({ "spec": { "ports": [{ "port": 81 }] } }));
     assert_eq!(seekers.woken(port).await, once(&[]), "the type has no such field");
-    let relabel =
-        |name: &'static str, value: &str| sandbox.merge::<Service>(name, json!({ "metadata": { "labels": open(value) } }));
+    let relabel = |name: &'static str, value: &str| {
+        sandbox.merge::<Service>(name, json!({ "metadata": { "labels": open(value) } }))
+    };
     assert_eq!(seekers.woken(relabel("closed", "yes")).await, once(&["counts"]), "it enters");
     assert_eq!(seekers.saw("counts"), "closed corner");
     assert_eq!(seekers.woken(relabel("corner", "no")).await, once(&["counts"]), "it leaves");

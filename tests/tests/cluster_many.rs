@@ -1,5 +1,6 @@
-//! 200 Echoes at once, on a control plane of their own, whose API server writes down every request of the operator: all become
-//! ready, a restart writes nothing, and rest costs no request but the watches.
+//! 200 Echoes at once, on a control plane of their own, whose API server writes down every request
+//! of the operator: all become ready, a restart writes nothing, and rest costs no request but the
+//! watches.
 //!
 //! `KUBEWRIGHT_TEST_REST` is how many seconds of rest are watched, 15 by default.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -12,18 +13,24 @@ use std::time::Duration;
 use kube::api::PostParams;
 use operator_api::echo::Echo;
 use serde_json::json;
-use tests::cluster::{Audited, LONG, Operator, OwnCluster, SOON, Sandbox, condition, eventually, seen, throughout};
+use tests::cluster::{
+    Audited, LONG, Operator, OwnCluster, SOON, Sandbox, condition, eventually, seen, throughout,
+};
 use tests::fixtures::{AnyEcho, echo};
 use tokio::task::JoinSet;
 
 const MANY: usize = 200;
 /// The kinds that the operator writes. Nobody else writes them once they are settled.
-const WRITTEN: [(&str, &str); 3] = [("example.com", "echoes"), ("apps", "deployments"), ("", "services")];
+const WRITTEN: [(&str, &str); 3] =
+    [("example.com", "echoes"), ("apps", "deployments"), ("", "services")];
 /// Verbs of `apiserver_request_total` that change something.
-const WRITES: [&str; 7] = ["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION", "CONNECT"];
+const WRITES: [&str; 7] =
+    ["POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION", "CONNECT"];
 
 fn rest() -> Duration {
-    let seconds = env::var("KUBEWRIGHT_TEST_REST").ok().map(|text| text.parse().expect("KUBEWRIGHT_TEST_REST is seconds"));
+    let seconds = env::var("KUBEWRIGHT_TEST_REST")
+        .ok()
+        .map(|text| text.parse().expect("KUBEWRIGHT_TEST_REST is seconds"));
     Duration::from_secs(seconds.unwrap_or(15))
 }
 
@@ -31,7 +38,9 @@ async fn create_all(sandbox: &Sandbox) {
     let mut creating = JoinSet::new();
     for number in 0..MANY {
         let replicas = 1 + i32::from(number % 4 == 0);
-        let one = echo(&format!("web-{number}")).with_replicas(replicas).with_text(&format!("echo {number}"));
+        let one = echo(&format!("web-{number}"))
+            .with_replicas(replicas)
+            .with_text(&format!("echo {number}"));
         let api = sandbox.api::<Echo>();
         creating.spawn(async move { api.create(&PostParams::default(), &one).await.unwrap() });
     }
@@ -41,11 +50,14 @@ async fn create_all(sandbox: &Sandbox) {
 async fn all_ready(sandbox: &Sandbox) -> Vec<Echo> {
     eventually(LONG, "all Echoes are ready", async || {
         let echoes: Vec<Echo> = sandbox.list().await;
-        let waiting: Vec<&Echo> = echoes.iter().filter(|echo| !condition(*echo, "Ready").holds()).collect();
+        let waiting: Vec<&Echo> =
+            echoes.iter().filter(|echo| !condition(*echo, "Ready").holds()).collect();
         match waiting.first() {
             None if echoes.len() == MANY => Ok(echoes),
             None => Err(format!("{} Echoes", echoes.len())),
-            Some(one) => Err(format!("{} are not ready, one of them is\n{}", waiting.len(), seen(one))),
+            Some(one) => {
+                Err(format!("{} are not ready, one of them is\n{}", waiting.len(), seen(one)))
+            }
         }
     })
     .await
@@ -57,7 +69,10 @@ async fn writes_of_anybody(cluster: &OwnCluster) -> u64 {
     let mut total = 0;
     for (group, resource) in WRITTEN {
         for verb in WRITES {
-            total += metrics.sum("apiserver_request_total", &[("verb", verb), ("group", group), ("resource", resource)]);
+            total += metrics.sum(
+                "apiserver_request_total",
+                &[("verb", verb), ("group", group), ("resource", resource)],
+            );
         }
     }
     assert!(total > 0, "the API server's metrics are not understood");
@@ -106,32 +121,48 @@ async fn two_hundred_echoes_at_once_become_ready_a_restart_writes_nothing_and_re
     let requests = cluster.audited();
     println!("until all were ready: {:?}", by_verb(&requests));
     // A watch of a kind that is new may be: the API server is not ready for it yet.
-    let refused: Vec<&Audited> = requests.iter().filter(|request| request.is_write() && request.code >= 400).collect();
+    let refused: Vec<&Audited> =
+        requests.iter().filter(|request| request.is_write() && request.code >= 400).collect();
     assert_eq!(refused, Vec::<&Audited>::new(), "none of its writes is refused");
-    let applied = requests.iter().filter(|r| r.verb == "patch" && !r.uri.contains("/status")).count();
+    let applied =
+        requests.iter().filter(|r| r.verb == "patch" && !r.uri.contains("/status")).count();
     assert_eq!(applied, 2 * MANY, "each Deployment and each Service is written once");
 
     let before = writes_of_anybody(&cluster).await;
     operator.stop().await.unwrap();
     let asked = cluster.audited().len();
     let operator = start(&kubeconfig).await;
-    operator.until("every Echo was looked at", |metrics| metrics.reconciles("echo") >= MANY as u64).await;
+    operator
+        .until("every Echo was looked at", |metrics| metrics.reconciles("echo") >= MANY as u64)
+        .await;
     settled(&cluster, &operator).await;
     let since = cluster.audited().split_off(asked);
     let writes: Vec<&Audited> = since.iter().filter(|request| request.is_write()).collect();
     assert_eq!(writes, Vec::<&Audited>::new(), "a restart writes nothing");
-    assert!(since.iter().any(|request| request.verb == "watch"), "nothing was written down: {since:?}");
-    assert_eq!(writes_of_anybody(&cluster).await, before, "and the API server has counted no write of anybody");
+    assert!(
+        since.iter().any(|request| request.verb == "watch"),
+        "nothing was written down: {since:?}"
+    );
+    assert_eq!(
+        writes_of_anybody(&cluster).await,
+        before,
+        "and the API server has counted no write of anybody"
+    );
 
     let asked = cluster.audited().len();
     let reconciles = operator.metrics().await.reconciles("echo");
     throughout(rest(), "rest costs no request but watches", async || {
-        let others: Vec<Audited> = cluster.audited().split_off(asked).into_iter().filter(|r| r.verb != "watch").collect();
+        let others: Vec<Audited> =
+            cluster.audited().split_off(asked).into_iter().filter(|r| r.verb != "watch").collect();
         if others.is_empty() { Ok(()) } else { Err(format!("{others:#?}")) }
     })
     .await;
     assert_eq!(writes_of_anybody(&cluster).await, before);
-    assert_eq!(operator.metrics().await.reconciles("echo"), reconciles, "nothing was reconciled either");
+    assert_eq!(
+        operator.metrics().await.reconciles("echo"),
+        reconciles,
+        "nothing was reconciled either"
+    );
 
     // All is still as it was, and still looked after.
     assert_eq!(all_ready(&sandbox).await.len(), echoes.len());

@@ -1,6 +1,8 @@
-//! A preview has one route at a time, whatever becomes of its type, and a host at most one where its holder goes in the foreground:
-//! every object of every kind of route is watched, and the revisions at which each came and went, which the API server counts for all
-//! kinds alike, tell whether two were there at once. On a real control plane of its own: definitions are cluster-wide.
+//! A preview has one route at a time, whatever becomes of its type, and a host at most one where
+//! its holder goes in the foreground: every object of every kind of route is watched, and the
+//! revisions at which each came and went, which the API server counts for all kinds alike, tell
+//! whether two were there at once. On a real control plane of its own: definitions are
+//! cluster-wide.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Arc, Mutex};
@@ -15,7 +17,9 @@ use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
-use tests::cluster::{Namespaced, OwnCluster, SOON, Sandbox, condition, eventually, seen, throughout};
+use tests::cluster::{
+    Namespaced, OwnCluster, SOON, Sandbox, condition, eventually, seen, throughout,
+};
 use tests::fixtures::{Preview, preview};
 use tests::route_apis::{MAPPINGS, http_routes, mappings};
 
@@ -58,13 +62,22 @@ impl Witness {
         spans
     }
 
-    /// Waits until so many came and all but the last have gone; gives their kinds, in their order. No two were there at once.
+    /// Waits until so many came and all but the last have gone; gives their kinds, in their order.
+    /// No two were there at once.
     async fn one_at_a_time(&self, count: usize) -> Vec<String> {
-        let spans = eventually(SOON, format!("{count} routes have been seen, and all but one go"), async || {
-            let spans = self.seen();
-            let gone = spans.iter().filter(|span| span.to.is_some()).count();
-            if (spans.len(), gone + 1) == (count, count) { Ok(spans) } else { Err(format!("{spans:#?}")) }
-        })
+        let spans = eventually(
+            SOON,
+            format!("{count} routes have been seen, and all but one go"),
+            async || {
+                let spans = self.seen();
+                let gone = spans.iter().filter(|span| span.to.is_some()).count();
+                if (spans.len(), gone + 1) == (count, count) {
+                    Ok(spans)
+                } else {
+                    Err(format!("{spans:#?}"))
+                }
+            },
+        )
         .await;
         for pair in spans.windows(2) {
             assert!(pair[0].to.is_some_and(|gone| gone < pair[1].from), "two at once: {pair:#?}");
@@ -78,7 +91,12 @@ fn note<K: Namespaced>(spans: &Mutex<Vec<Span>>, kind: &str, event: WatchEvent<K
     let version = |object: &K| object.resource_version().unwrap().parse().unwrap();
     match event {
         WatchEvent::Added(it) => {
-            spans.push(Span { from: version(&it), to: None, kind: kind.to_owned(), uid: it.uid().unwrap() });
+            spans.push(Span {
+                from: version(&it),
+                to: None,
+                kind: kind.to_owned(),
+                uid: it.uid().unwrap(),
+            });
         }
         WatchEvent::Deleted(it) => {
             let uid = it.uid().unwrap();
@@ -90,12 +108,18 @@ fn note<K: Namespaced>(spans: &Mutex<Vec<Span>>, kind: &str, event: WatchEvent<K
 }
 
 fn of_type(type_: &str) -> Value {
-    let gateways = if type_ == "HTTPRoute" { json!([{ "name": "public", "namespace": "gateways" }]) } else { Value::Null };
+    let gateways = if type_ == "HTTPRoute" {
+        json!([{ "name": "public", "namespace": "gateways" }])
+    } else {
+        Value::Null
+    };
     json!({ "type": type_, "parentRefs": gateways })
 }
 
 async fn change(sandbox: &Sandbox, type_: &str) {
-    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": of_type(type_) } })).await;
+    sandbox
+        .merge::<PreviewEnvironment>("web", json!({ "spec": { "route": of_type(type_) } }))
+        .await;
 }
 
 /// Waits until the preview has its route, of this type, and is ready.
@@ -107,7 +131,8 @@ async fn routed(sandbox: &Sandbox, type_: &str) {
     }
     let reason = if type_ == "Mapping" { "NotReported" } else { "WaitingForController" };
     let told = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").says() == ("Unknown", reason) && condition(web, "Ready").holds()
+        condition(web, "RouteAccepted").says() == ("Unknown", reason)
+            && condition(web, "Ready").holds()
     };
     sandbox.until("web", format!("has its {type_}"), told).await;
 }
@@ -136,10 +161,16 @@ async fn a_route_of_another_type_is_made_when_the_old_one_is_gone_whatever_keeps
         routed(&sandbox, type_).await;
     }
     let kinds = witness.one_at_a_time(7).await;
-    assert_eq!(kinds, ["Ingress", "HTTPRoute", "Mapping", "Ingress", "Mapping", "HTTPRoute", "Ingress"]);
+    assert_eq!(
+        kinds,
+        ["Ingress", "HTTPRoute", "Mapping", "Ingress", "Mapping", "HTTPRoute", "Ingress"]
+    );
 
-    // A finalizer of somebody else keeps the old one: the preview says what it waits for, and asks for nothing meanwhile.
-    sandbox.merge::<Ingress>("web", json!({ "metadata": { "finalizers": ["example.com/hold"] } })).await;
+    // A finalizer of somebody else keeps the old one: the preview says what it waits for, and asks
+    // for nothing meanwhile.
+    sandbox
+        .merge::<Ingress>("web", json!({ "metadata": { "finalizers": ["example.com/hold"] } }))
+        .await;
     change(&sandbox, "HTTPRoute").await;
     let waits = |web: &PreviewEnvironment| {
         condition(web, "Ready").says() == ("False", "Terminating")
@@ -148,25 +179,33 @@ async fn a_route_of_another_type_is_made_when_the_old_one_is_gone_whatever_keeps
     let web: PreviewEnvironment = sandbox.until("web", "waits for its old route", waits).await;
     let ready = condition(&web, "Ready").message;
     assert!(
-        ready.starts_with("Ingress web is no longer wanted and still there; HTTPRoute web is made when it is gone"),
+        ready.starts_with(
+            "Ingress web is no longer wanted and still there; HTTPRoute web is made when it is gone"
+        ),
         "{ready}"
     );
     let route = condition(&web, "RouteAccepted").message;
     assert!(route.starts_with("HTTPRoute web is made when Ingress web is gone"), "{route}");
     assert_eq!(web.status.as_ref().unwrap().url, None, "{}", seen(&web));
     operator.rests(QUIET).await;
-    throughout(QUIET, "the new one is not made", async || match sandbox.find::<HTTPRoute>("web").await {
-        None => Ok(()),
-        Some(route) => Err(seen(&route)),
+    throughout(QUIET, "the new one is not made", async || {
+        match sandbox.find::<HTTPRoute>("web").await {
+            None => Ok(()),
+            Some(route) => Err(seen(&route)),
+        }
     })
     .await;
 
     // Back and forth meanwhile changes nothing of that.
     change(&sandbox, "Ingress").await;
-    let again = |web: &PreviewEnvironment| condition(web, "Ready").message.starts_with("Ingress web is being deleted");
+    let again = |web: &PreviewEnvironment| {
+        condition(web, "Ready").message.starts_with("Ingress web is being deleted")
+    };
     sandbox.until("web", "waits to make it again", again).await;
     change(&sandbox, "Mapping").await;
-    let third = |web: &PreviewEnvironment| condition(web, "Ready").message.contains("; Mapping web is made when it is gone");
+    let third = |web: &PreviewEnvironment| {
+        condition(web, "Ready").message.contains("; Mapping web is made when it is gone")
+    };
     sandbox.until("web", "waits for it again", third).await;
     sandbox.merge::<Ingress>("web", json!({ "metadata": { "finalizers": null } })).await;
     routed(&sandbox, "Mapping").await;
@@ -174,12 +213,16 @@ async fn a_route_of_another_type_is_made_when_the_old_one_is_gone_whatever_keeps
     goes_with_its_definition(&sandbox).await;
 }
 
-/// What the preview waits for has a finalizer and goes with its whole kind: no event of its own tells, and it is waited for no longer.
+/// What the preview waits for has a finalizer and goes with its whole kind: no event of its own
+/// tells, and it is waited for no longer.
 async fn goes_with_its_definition(sandbox: &Sandbox) {
-    sandbox.merge::<Mapping>("web", json!({ "metadata": { "finalizers": ["example.com/hold"] } })).await;
+    sandbox
+        .merge::<Mapping>("web", json!({ "metadata": { "finalizers": ["example.com/hold"] } }))
+        .await;
     change(sandbox, "Ingress").await;
-    let waits =
-        |web: &PreviewEnvironment| condition(web, "RouteAccepted").message.starts_with("Ingress web is made when Mapping web");
+    let waits = |web: &PreviewEnvironment| {
+        condition(web, "RouteAccepted").message.starts_with("Ingress web is made when Mapping web")
+    };
     sandbox.until("web", "waits for its Mapping", waits).await;
     let definitions: Api<CustomResourceDefinition> = Api::all(sandbox.client());
     definitions.delete(MAPPINGS, &DeleteParams::default()).await.unwrap();
@@ -194,16 +237,21 @@ fn claims(sandbox: &Sandbox, name: &str) -> PreviewEnvironment {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_is_handed_over_when_a_holder_that_is_deleted_in_the_foreground_has_no_route_any_more() {
+async fn a_host_is_handed_over_when_a_holder_that_is_deleted_in_the_foreground_has_no_route_any_more()
+ {
     let sandbox = Sandbox::new("handed-over").await;
     let _operator = sandbox.operate().await;
     sandbox.create(&claims(&sandbox, "first")).await;
     sandbox.until("first", "is there", |_: &Ingress| true).await;
-    sandbox.merge::<Ingress>("first", json!({ "metadata": { "finalizers": ["example.com/hold"] } })).await;
+    sandbox
+        .merge::<Ingress>("first", json!({ "metadata": { "finalizers": ["example.com/hold"] } }))
+        .await;
     // Of two of one second the lower UID is first.
     eventually(SOON, "a later second has begun", async || {
         sandbox.try_create(&claims(&sandbox, "second")).await.unwrap();
-        let made = async |name: &str| sandbox.get::<PreviewEnvironment>(name).await.creation_timestamp().unwrap();
+        let made = async |name: &str| {
+            sandbox.get::<PreviewEnvironment>(name).await.creation_timestamp().unwrap()
+        };
         if made("second").await > made("first").await {
             return Ok(());
         }
@@ -212,15 +260,18 @@ async fn a_host_is_handed_over_when_a_holder_that_is_deleted_in_the_foreground_h
         Err("it is still the same".to_owned())
     })
     .await;
-    let waits = |web: &PreviewEnvironment| condition(web, "Ready").says() == ("False", "HostConflict");
+    let waits =
+        |web: &PreviewEnvironment| condition(web, "Ready").says() == ("False", "HostConflict");
     sandbox.until("second", "waits for the first", waits).await;
 
     sandbox.delete_with::<PreviewEnvironment>("first", &DeleteParams::foreground()).await;
     let goes = |route: &Ingress| route.metadata.deletion_timestamp.is_some();
     sandbox.until("first", "is to be deleted, and kept", goes).await;
-    throughout(QUIET, "the second has no route", async || match sandbox.find::<Ingress>("second").await {
-        None => Ok(()),
-        Some(route) => Err(seen(&route)),
+    throughout(QUIET, "the second has no route", async || {
+        match sandbox.find::<Ingress>("second").await {
+            None => Ok(()),
+            Some(route) => Err(seen(&route)),
+        }
     })
     .await;
     sandbox.until("second", "waits still", waits).await;

@@ -1,5 +1,5 @@
-//! A kind whose API comes and goes while the operator runs, on a real control plane of its own: definitions are cluster-wide,
-//! and other tests count on there being no Mapping.
+//! A kind whose API comes and goes while the operator runs, on a real control plane of its own:
+//! definitions are cluster-wide, and other tests count on there being no Mapping.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
@@ -9,20 +9,25 @@ use kube::ResourceExt;
 use kube::api::{Api, DeleteParams};
 use operator_api::ambassador::Mapping;
 use operator_api::preview::PreviewEnvironment;
-use tests::cluster::{Audited, LONG, Metrics, Operator, OwnCluster, Sandbox, condition, eventually, seen, throughout};
+use tests::cluster::{
+    Audited, LONG, Metrics, Operator, OwnCluster, Sandbox, condition, eventually, seen, throughout,
+};
 use tests::fixtures::preview;
 use tests::route_apis::{MAPPINGS, mappings};
 
-/// How long the operator is watched while it has nothing to do. A loop asks several times in this time, also one that has
-/// learnt to wait: the first delays between two looks at an API are a fraction of a second.
+/// How long the operator is watched while it has nothing to do. A loop asks several times in this
+/// time, also one that has learnt to wait: the first delays between two looks at an API are a
+/// fraction of a second.
 const QUIET: Duration = Duration::from_secs(3);
 
 async fn remove_mappings(sandbox: &Sandbox) {
     let definitions: Api<CustomResourceDefinition> = Api::all(sandbox.client());
     definitions.delete(MAPPINGS, &DeleteParams::background()).await.unwrap();
-    eventually(LONG, "the definition of Mapping is gone", async || match definitions.get_opt(MAPPINGS).await.unwrap() {
-        None => Ok(()),
-        Some(definition) => Err(seen(&definition)),
+    eventually(LONG, "the definition of Mapping is gone", async || {
+        match definitions.get_opt(MAPPINGS).await.unwrap() {
+            None => Ok(()),
+            Some(definition) => Err(seen(&definition)),
+        }
     })
     .await;
 }
@@ -30,7 +35,8 @@ async fn remove_mappings(sandbox: &Sandbox) {
 /// Waits until the preview works without a route.
 async fn unrouted(sandbox: &Sandbox) -> PreviewEnvironment {
     let without_api = |preview: &PreviewEnvironment| {
-        condition(preview, "Ready").holds() && condition(preview, "RouteAccepted").says() == ("False", "RouteApiNotServed")
+        condition(preview, "Ready").holds()
+            && condition(preview, "RouteAccepted").says() == ("False", "RouteApiNotServed")
     };
     sandbox.until("web", "is ready without a route", without_api).await
 }
@@ -39,7 +45,8 @@ async fn unrouted(sandbox: &Sandbox) -> PreviewEnvironment {
 async fn routed(sandbox: &Sandbox) -> Mapping {
     let with_url = |preview: &PreviewEnvironment| {
         let url = preview.status.as_ref().and_then(|status| status.url.as_deref());
-        condition(preview, "RouteAccepted").says() == ("Unknown", "NotReported") && url == Some("http://web.example.com")
+        condition(preview, "RouteAccepted").says() == ("Unknown", "NotReported")
+            && url == Some("http://web.example.com")
     };
     let web: PreviewEnvironment = sandbox.until("web", "has a route and a URL", with_url).await;
     assert!(condition(&web, "Ready").holds());
@@ -56,7 +63,11 @@ async fn silent(cluster: &OwnCluster, operator: &Operator) {
     let watching = |metrics: &Metrics| metrics.sum("kubewright_api_requests_total", &[]);
     throughout(QUIET, "the operator asks for nothing", async || {
         let now = operator.metrics().await;
-        if watching(&now) == watching(&before) { Ok(()) } else { Err(format!("{:?}", &cluster.audited()[written_down..])) }
+        if watching(&now) == watching(&before) {
+            Ok(())
+        } else {
+            Err(format!("{:?}", &cluster.audited()[written_down..]))
+        }
     })
     .await;
 }
@@ -66,7 +77,8 @@ async fn a_route_comes_and_goes_with_its_api_and_the_operator_goes_on_all_the_ti
     let cluster = OwnCluster::up("optional");
     let kubeconfig = cluster.operator_kubeconfig().await;
     let sandbox = Sandbox::in_cluster(&cluster, "optional", &[]).await;
-    let operator = Operator::start(&operator::registry(), &kubeconfig, &[sandbox.namespace()]).await;
+    let operator =
+        Operator::start(&operator::registry(), &kubeconfig, &[sandbox.namespace()]).await;
 
     sandbox.create(&preview("web")).await;
     let web = unrouted(&sandbox).await;
@@ -93,6 +105,7 @@ async fn a_route_comes_and_goes_with_its_api_and_the_operator_goes_on_all_the_ti
     sandbox.until("web", "is made again", |mapping: &Mapping| mapping.uid() != second.uid()).await;
     assert!(operator.is_healthy().await);
     let counted = operator.idle().await;
-    let failures: u64 = ["transient", "invalid", "refused", "bug"].iter().map(|class| counted.errors(class)).sum();
+    let failures: u64 =
+        ["transient", "invalid", "refused", "bug"].iter().map(|class| counted.errors(class)).sum();
     assert_eq!(failures, 0, "that an API goes is no failure: {:?}", cluster.audited());
 }

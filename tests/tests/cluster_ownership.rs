@@ -1,5 +1,5 @@
-//! Objects that have the name of what an Echo wants and are somebody else's, on a real control plane: they stay as they are,
-//! to the byte, and the Echo says so once.
+//! Objects that have the name of what an Echo wants and are somebody else's, on a real control
+//! plane: they stay as they are, to the byte, and the Echo says so once.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -33,7 +33,9 @@ fn their_deployment() -> Deployment {
 }
 
 fn their_service() -> Service {
-    from(json!({ "metadata": { "name": "web" }, "spec": { "selector": { "app": "theirs" }, "ports": [{ "port": 80 }] } }))
+    from(
+        json!({ "metadata": { "name": "web" }, "spec": { "selector": { "app": "theirs" }, "ports": [{ "port": 80 }] } }),
+    )
 }
 
 /// Creates a Deployment, and waits until its controller has had its say.
@@ -49,7 +51,12 @@ async fn settled(sandbox: &Sandbox, deployment: &Deployment) -> Deployment {
 /// Touches the Echo, and waits until the operator has tried again and was refused again.
 async fn is_refused_again(sandbox: &Sandbox, operator: &Operator) {
     let before = operator.metrics().await.errors("refused");
-    sandbox.merge::<Echo>("web", json!({ "metadata": { "annotations": { "touched": before.to_string() } } })).await;
+    sandbox
+        .merge::<Echo>(
+            "web",
+            json!({ "metadata": { "annotations": { "touched": before.to_string() } } }),
+        )
+        .await;
     operator.until("the operator tries again", |metrics| metrics.errors("refused") > before).await;
     operator.idle().await;
 }
@@ -58,11 +65,15 @@ async fn is_refused_again(sandbox: &Sandbox, operator: &Operator) {
 async fn events(sandbox: &Sandbox, about: &impl ResourceExt, reason: &str) -> Vec<Event> {
     let uid = about.uid();
     let mut events: Vec<Event> = sandbox.list().await;
-    events.retain(|event| event.regarding.as_ref().is_some_and(|r| r.uid == uid) && event.reason.as_deref() == Some(reason));
+    events.retain(|event| {
+        event.regarding.as_ref().is_some_and(|r| r.uid == uid)
+            && event.reason.as_deref() == Some(reason)
+    });
     events
 }
 
-/// Waits until there are so many Events about an object that say `NotOwned`: they are sent in the background.
+/// Waits until there are so many Events about an object that say `NotOwned`: they are sent in the
+/// background.
 async fn told_times(sandbox: &Sandbox, about: &impl ResourceExt, times: usize) -> Vec<Event> {
     eventually(SOON, format!("there are {times} Events"), async || {
         let told = events(sandbox, about, "NotOwned").await;
@@ -86,13 +97,25 @@ async fn is_left_alone_until_it_goes<K: Namespaced>(sandbox: &Sandbox, theirs: &
     is_refused_again(sandbox, &operator).await;
     let writes = operator.metrics().await.requests("apply_status");
     is_refused_again(sandbox, &operator).await;
-    assert_eq!(operator.metrics().await.requests("apply_status"), writes, "the status was written again though it says the same");
+    assert_eq!(
+        operator.metrics().await.requests("apply_status"),
+        writes,
+        "the status was written again though it says the same"
+    );
     let now: K = sandbox.get("web").await;
-    assert_eq!(serde_json::to_string(&now).unwrap(), serde_json::to_string(theirs).unwrap(), "it was touched");
+    assert_eq!(
+        serde_json::to_string(&now).unwrap(),
+        serde_json::to_string(theirs).unwrap(),
+        "it was touched"
+    );
     let told = told_times(sandbox, &refused, 1).await;
-    assert_eq!((told[0].type_.as_deref(), &told[0].note), (Some("Warning"), &Some(stalled.message)));
+    assert_eq!(
+        (told[0].type_.as_deref(), &told[0].note),
+        (Some("Warning"), &Some(stalled.message))
+    );
 
-    // Nobody watches what is somebody else's: the operator looks again by itself, less and less often.
+    // Nobody watches what is somebody else's: the operator looks again by itself, less and less
+    // often.
     sandbox.delete::<K>("web").await;
     sandbox.ready::<Echo>("web").await;
     let ours: K = sandbox.get("web").await;
@@ -105,20 +128,31 @@ async fn is_left_alone_until_it_goes<K: Namespaced>(sandbox: &Sandbox, theirs: &
 async fn a_foreign_deployment_with_the_same_name_is_left_alone_until_it_goes() {
     let sandbox = Sandbox::new("their-deployment").await;
     let theirs = settled(&sandbox, &their_deployment()).await;
-    is_left_alone_until_it_goes(&sandbox, &theirs, &["Deployment web exists", "untouched", "rename this Echo"]).await;
+    is_left_alone_until_it_goes(
+        &sandbox,
+        &theirs,
+        &["Deployment web exists", "untouched", "rename this Echo"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_service_with_the_same_name_is_left_alone_until_it_goes() {
     let sandbox = Sandbox::new("their-service").await;
     let theirs = sandbox.create(&their_service()).await;
-    is_left_alone_until_it_goes(&sandbox, &theirs, &["Service web exists", "untouched", "rename this Echo"]).await;
+    is_left_alone_until_it_goes(
+        &sandbox,
+        &theirs,
+        &["Service web exists", "untouched", "rename this Echo"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn labels_prove_nothing_about_whose_an_object_is() {
     let sandbox = Sandbox::new("labels").await;
-    // It looks in every way like one of ours, and is watched like one; only the owner reference is not there.
+    // It looks in every way like one of ours, and is watched like one; only the owner reference is
+    // not there.
     let theirs = their_service()
         .labelled("app.kubernetes.io/managed-by", operator::NAME)
         .labelled("app.kubernetes.io/name", "echo")
@@ -131,13 +165,19 @@ async fn labels_prove_nothing_about_whose_an_object_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_owner_of_an_object_that_is_in_the_way_is_named() {
     let sandbox = Sandbox::new("their-owner").await;
-    let owner: ConfigMap = sandbox.create(&from(json!({ "metadata": { "name": "their-release" } }))).await;
+    let owner: ConfigMap =
+        sandbox.create(&from(json!({ "metadata": { "name": "their-release" } }))).await;
     let mut theirs = their_service();
     theirs.metadata.owner_references = from(json!([{
         "apiVersion": "v1", "kind": "ConfigMap", "name": "their-release", "uid": owner.uid(), "controller": true,
     }]));
     let theirs = sandbox.create(&theirs).await;
-    is_left_alone_until_it_goes(&sandbox, &theirs, &["controlled by ConfigMap their-release", "delete that ConfigMap"]).await;
+    is_left_alone_until_it_goes(
+        &sandbox,
+        &theirs,
+        &["controlled by ConfigMap their-release", "delete that ConfigMap"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,7 +190,8 @@ async fn what_can_be_made_is_made_beside_what_is_refused() {
     let deployment: Deployment = sandbox.get("web").await;
     assert_eq!(deployment.metadata.owner_references.unwrap()[0].uid, refused.uid().unwrap());
     // And it is looked after: the status counts its servers.
-    let counts = |echo: &Echo| echo.status.as_ref().is_some_and(|status| status.ready_replicas == Some(1));
+    let counts =
+        |echo: &Echo| echo.status.as_ref().is_some_and(|status| status.ready_replicas == Some(1));
     sandbox.until("web", "counts its servers", counts).await;
 }
 
@@ -160,7 +201,8 @@ async fn a_child_whose_owner_reference_was_taken_away_is_not_taken_back() {
     let operator = sandbox.operate().await;
     sandbox.create(&echo("web").with_replicas(0)).await;
     sandbox.ready::<Echo>("web").await;
-    let freed: Service = sandbox.merge("web", json!({ "metadata": { "ownerReferences": null } })).await;
+    let freed: Service =
+        sandbox.merge("web", json!({ "metadata": { "ownerReferences": null } })).await;
     sandbox.not_ready::<Echo>("web", "NotOwned").await;
     is_refused_again(&sandbox, &operator).await;
     assert_eq!(sandbox.get::<Service>("web").await.resource_version(), freed.resource_version());
@@ -172,7 +214,10 @@ async fn children_that_were_left_behind_on_purpose_are_not_taken_over_by_the_nex
     let _operator = sandbox.operate().await;
     sandbox.create(&echo("web").with_replicas(0)).await;
     sandbox.ready::<Echo>("web").await;
-    let orphan = DeleteParams { propagation_policy: Some(PropagationPolicy::Orphan), ..DeleteParams::default() };
+    let orphan = DeleteParams {
+        propagation_policy: Some(PropagationPolicy::Orphan),
+        ..DeleteParams::default()
+    };
     sandbox.delete_with::<Echo>("web", &orphan).await;
     sandbox.gone::<Echo>("web").await;
     let orphan: Deployment = sandbox.get("web").await;

@@ -1,4 +1,5 @@
-//! What a `PreviewPolicy` does to the previews of the namespaces that it selects, and to no others, on a real control plane.
+//! What a `PreviewPolicy` does to the previews of the namespaces that it selects, and to no others,
+//! on a real control plane.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -23,7 +24,9 @@ fn rank(preview: &PreviewEnvironment) -> (String, String) {
 
 fn is_held(preview: &PreviewEnvironment) -> bool {
     let conditions = preview.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_ == "LimitExceeded" && condition.status == "True")
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == "LimitExceeded" && condition.status == "True")
 }
 
 /// Waits until the first `taken` of all are taken, and all others are held.
@@ -37,7 +40,11 @@ async fn taken(sandbox: &Sandbox, taken: usize) {
             .filter(|(place, preview)| {
                 let ready = condition(*preview, "Ready");
                 let ready = ready.says();
-                let says = if *place < taken { ready.0 == "True" } else { ready == ("False", "TooManyPreviews") };
+                let says = if *place < taken {
+                    ready.0 == "True"
+                } else {
+                    ready == ("False", "TooManyPreviews")
+                };
                 is_held(preview) == (*place < taken) || !says
             })
             .map(|(place, preview)| format!("{place}: {}", preview.name_any()))
@@ -51,7 +58,8 @@ async fn taken(sandbox: &Sandbox, taken: usize) {
 async fn a_policy_that_is_tightened_under_many_takes_the_first_and_wakes_nobody_else() {
     let (many, few) = (Sandbox::new("policy-many").await, Sandbox::new("policy-few").await);
     let operator = many.operate_with(&[&few]).await;
-    let small = |name: String| preview(&name).with(json!({ "replicas": 0, "route": { "type": "None" } }));
+    let small =
+        |name: String| preview(&name).with(json!({ "replicas": 0, "route": { "type": "None" } }));
     for number in 0..ALL {
         many.create(&small(format!("p-{number}"))).await;
     }
@@ -74,7 +82,11 @@ async fn a_policy_that_is_tightened_under_many_takes_the_first_and_wakes_nobody_
     other.change(json!({ "limits": { "previews": 2 } })).await;
     taken(&few, 2).await;
     let after = operator.at_rest().await.reconciles("preview");
-    assert!((3..=12).contains(&(after - before)), "three previews are concerned, and {} runs were made", after - before);
+    assert!(
+        (3..=12).contains(&(after - before)),
+        "three previews are concerned, and {} runs were made",
+        after - before
+    );
 
     policy.remove().await;
     taken(&many, ALL).await;
@@ -88,7 +100,12 @@ async fn an_edit_of_one_preview_wakes_no_other_one_that_is_counted_with_it() {
     let sandbox = Sandbox::new("policy-edits").await;
     let operator = sandbox.operate().await;
     for number in 0..COUNTED {
-        sandbox.create(&preview(&format!("p-{number}")).with(json!({ "replicas": 0, "route": { "type": "None" } }))).await;
+        sandbox
+            .create(
+                &preview(&format!("p-{number}"))
+                    .with(json!({ "replicas": 0, "route": { "type": "None" } })),
+            )
+            .await;
     }
     let policy = Policy::set(&sandbox, json!({ "limits": { "previews": 10 } })).await;
     taken(&sandbox, 10).await;
@@ -115,23 +132,33 @@ async fn an_edit_of_one_preview_wakes_no_other_one_that_is_counted_with_it() {
 async fn what_a_policy_asks_for_is_done_and_undone_with_it() {
     let sandbox = Sandbox::new("policy-one").await;
     let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "replicas": 3, "route": { "type": "Ingress" } }))).await;
+    sandbox
+        .create(&preview("web").with(json!({ "replicas": 3, "route": { "type": "Ingress" } })))
+        .await;
     sandbox.ready::<PreviewEnvironment>("web").await;
     assert!(sandbox.find::<NetworkPolicy>("web").await.is_none());
 
-    let policy = Policy::set(&sandbox, json!({ "networkPolicy": { "fromNamespaces": ["gateways"] } })).await;
+    let policy =
+        Policy::set(&sandbox, json!({ "networkPolicy": { "fromNamespaces": ["gateways"] } })).await;
     let guard = sandbox.until("web", "is there", |_: &NetworkPolicy| true).await;
     let spec = serde_json::to_value(guard.spec.unwrap()).unwrap();
-    let labels = json!({ "app.kubernetes.io/name": "preview", "app.kubernetes.io/instance": "web" });
+    let labels =
+        json!({ "app.kubernetes.io/name": "preview", "app.kubernetes.io/instance": "web" });
     assert_eq!(spec["podSelector"]["matchLabels"], labels);
-    assert_eq!(spec["ingress"][0]["from"][0]["namespaceSelector"]["matchExpressions"][0]["values"], json!(["gateways"]));
+    assert_eq!(
+        spec["ingress"][0]["from"][0]["namespaceSelector"]["matchExpressions"][0]["values"],
+        json!(["gateways"])
+    );
 
     policy.change(json!({ "limits": { "replicas": 1 } })).await;
     sandbox.gone::<NetworkPolicy>("web").await;
-    let has = |replicas: i32| move |deployment: &Deployment| deployment.spec.as_ref().unwrap().replicas == Some(replicas);
+    let has = |replicas: i32| {
+        move |deployment: &Deployment| deployment.spec.as_ref().unwrap().replicas == Some(replicas)
+    };
     sandbox.until("web", "has one pod", has(1)).await;
     let capped = |web: &PreviewEnvironment| {
-        condition(web, "LimitExceeded").says() == ("True", "TooManyReplicas") && condition(web, "Ready").holds()
+        condition(web, "LimitExceeded").says() == ("True", "TooManyReplicas")
+            && condition(web, "Ready").holds()
     };
     sandbox.until("web", "works with fewer pods", capped).await;
 
@@ -161,15 +188,23 @@ async fn every_sample_of_what_nobody_reconciles_is_admitted_as_it_is() {
     let settings: Vec<_> = registry
         .definitions()
         .into_iter()
-        .filter(|definition| registry.controller_of(&definition.kind.api_version(), &definition.kind.kind).is_none())
+        .filter(|definition| {
+            registry.controller_of(&definition.kind.api_version(), &definition.kind.kind).is_none()
+        })
         .collect();
-    let kinds: BTreeSet<String> = settings.iter().map(|definition| definition.kind.kind.to_string()).collect();
+    let kinds: BTreeSet<String> =
+        settings.iter().map(|definition| definition.kind.kind.to_string()).collect();
     assert_eq!(kinds, BTreeSet::from(["PreviewPolicy".to_owned()]));
     let api: Api<PreviewPolicy> = Api::all(sandbox.client());
     let params = PostParams { dry_run: true, ..PostParams::default() };
     for sample in settings.iter().flat_map(|definition| &definition.samples) {
         let policy: PreviewPolicy = serde_json::from_value(sample.body.clone()).unwrap();
         let admitted = api.create(&params, &policy).await.unwrap();
-        assert_eq!(serde_json::to_value(&admitted.spec).unwrap(), sample.body["spec"], "{} was changed on its way", sample.name);
+        assert_eq!(
+            serde_json::to_value(&admitted.spec).unwrap(),
+            sample.body["spec"],
+            "{} was changed on its way",
+            sample.name
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What a preview does for its users, on a real control plane: new pods for a new revision, a scale, sleep, a route of each type, and
-//! a refusal that says what to write instead for every field that can be wrong.
+//! What a preview does for its users, on a real control plane: new pods for a new revision, a
+//! scale, sleep, a route of each type, and a refusal that says what to write instead for every
+//! field that can be wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -26,16 +27,23 @@ async fn an_image_and_a_host_are_enough_as_they_have_always_been() {
     let sandbox = Sandbox::new("minimal").await;
     let _operator = sandbox.operate().await;
     let path = format!("{}/inputs/preview-environment.yaml", env!("CARGO_MANIFEST_DIR"));
-    let input: PreviewEnvironment = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let input: PreviewEnvironment =
+        serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     sandbox.create(&input).await;
     let name = input.name_any();
     let ready: PreviewEnvironment = sandbox.ready(&name).await;
     assert_eq!((&ready.spec.image, &ready.spec.fqdn), (&input.spec.image, &input.spec.fqdn));
     let status = ready.status.as_ref().unwrap();
-    assert_eq!((status.ready.as_deref(), status.url.as_deref(), revision(&ready)), (Some("1/1"), None, None));
+    assert_eq!(
+        (status.ready.as_deref(), status.url.as_deref(), revision(&ready)),
+        (Some("1/1"), None, None)
+    );
     let spec = deployed(&sandbox.get(&name).await);
     let container = &spec["template"]["spec"]["containers"][0];
-    assert_eq!((&container["image"], &container["ports"][0]["containerPort"]), (&json!(input.spec.image), &json!(8080)));
+    assert_eq!(
+        (&container["image"], &container["ports"][0]["containerPort"]),
+        (&json!(input.spec.image), &json!(8080))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,17 +51,26 @@ async fn a_new_revision_replaces_the_pods_and_is_shown_when_it_has() {
     let sandbox = Sandbox::new("revision").await;
     let _operator = sandbox.operate().await;
     sandbox.create(&preview("web").with(json!({ "revision": "one", "replicas": 2 }))).await;
-    let shows = |wanted: &'static str| move |preview: &PreviewEnvironment| revision(preview) == Some(wanted);
+    let shows = |wanted: &'static str| {
+        move |preview: &PreviewEnvironment| revision(preview) == Some(wanted)
+    };
     sandbox.until("web", "shows the first revision", shows("one")).await;
-    let before: Vec<String> = sandbox.list::<Pod>().await.iter().map(ResourceExt::name_any).collect();
+    let before: Vec<String> =
+        sandbox.list::<Pod>().await.iter().map(ResourceExt::name_any).collect();
     assert_eq!(before.len(), 2);
 
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "revision": "two" } })).await;
-    let web: PreviewEnvironment = sandbox.until("web", "shows the second revision", shows("two")).await;
+    let web: PreviewEnvironment =
+        sandbox.until("web", "shows the second revision", shows("two")).await;
     assert!(condition(&web, "Ready").holds(), "{}", seen(&web));
-    for pod in sandbox.list::<Pod>().await.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()) {
+    for pod in
+        sandbox.list::<Pod>().await.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none())
+    {
         assert!(!before.contains(&pod.name_any()), "{} is left over", pod.name_any());
-        assert_eq!(pod.annotations().get("platform9.com/revision").map(String::as_str), Some("two"));
+        assert_eq!(
+            pod.annotations().get("platform9.com/revision").map(String::as_str),
+            Some("two")
+        );
     }
 }
 
@@ -67,18 +84,24 @@ async fn a_preview_has_a_scale_like_a_deployment() {
     let patch = Patch::Merge(json!({ "spec": { "replicas": 3 } }));
     api.patch_scale("web", &PatchParams::default(), &patch).await.unwrap();
     let has = |ready: &'static str| {
-        move |preview: &PreviewEnvironment| preview.status.as_ref().and_then(|status| status.ready.as_deref()) == Some(ready)
+        move |preview: &PreviewEnvironment| {
+            preview.status.as_ref().and_then(|status| status.ready.as_deref()) == Some(ready)
+        }
     };
     sandbox.until("web", "has three pods", has("3/3")).await;
     let scale = api.get_scale("web").await.unwrap();
     let status = scale.status.unwrap();
     assert_eq!((scale.spec.unwrap().replicas, status.replicas), (Some(3), 3));
     let pods = Api::<Pod>::namespaced(sandbox.client(), sandbox.namespace());
-    let selected = pods.list(&kube::api::ListParams::default().labels(&status.selector.unwrap())).await.unwrap();
+    let selected = pods
+        .list(&kube::api::ListParams::default().labels(&status.selector.unwrap()))
+        .await
+        .unwrap();
     assert_eq!(selected.items.len(), 3);
 
     let too_many = Patch::Merge(json!({ "spec": { "replicas": 6 } }));
-    let refused = api.patch_scale("web", &PatchParams::default(), &too_many).await.unwrap_err().to_string();
+    let refused =
+        api.patch_scale("web", &PatchParams::default(), &too_many).await.unwrap_err().to_string();
     assert!(refused.contains("should be less than or equal to 5"), "{refused}");
 }
 
@@ -88,13 +111,16 @@ async fn a_preview_sleeps_and_wakes_up_by_one_field() {
     let _operator = sandbox.operate().await;
     sandbox.create(&preview("web").with(json!({ "replicas": 2 }))).await;
     sandbox.ready::<PreviewEnvironment>("web").await;
-    let suspend =
-        async |suspend: bool| sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": suspend } })).await;
+    let suspend = async |suspend: bool| {
+        sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": suspend } })).await
+    };
 
     suspend(true).await;
     let sleeps = |web: &PreviewEnvironment| {
         let ready = web.status.as_ref().and_then(|status| status.ready.as_deref());
-        condition(web, "Suspended").holds() && condition(web, "Ready").holds() && ready == Some("0/0")
+        condition(web, "Suspended").holds()
+            && condition(web, "Ready").holds()
+            && ready == Some("0/0")
     };
     let web: PreviewEnvironment = sandbox.until("web", "sleeps", sleeps).await;
     assert_eq!((web.spec.replicas, web.status.unwrap().url), (Some(2), None));
@@ -104,7 +130,9 @@ async fn a_preview_sleeps_and_wakes_up_by_one_field() {
     suspend(false).await;
     let awake = |web: &PreviewEnvironment| {
         let ready = web.status.as_ref().and_then(|status| status.ready.as_deref());
-        condition(web, "Suspended").status.is_empty() && condition(web, "Ready").holds() && ready == Some("2/2")
+        condition(web, "Suspended").status.is_empty()
+            && condition(web, "Ready").holds()
+            && ready == Some("2/2")
     };
     sandbox.until("web", "is awake", awake).await;
 }
@@ -117,23 +145,32 @@ async fn why_the_pods_do_not_run_is_what_a_person_reads_first() {
     sandbox.create(&preview("big").with(json!({ "resources": too_much }))).await;
     let big: PreviewEnvironment = sandbox.not_ready("big", "Unschedulable").await;
     let message = condition(&big, "Ready").message;
-    assert!(message.starts_with("pod big-") && message.contains("nodes are available"), "{message}");
+    assert!(
+        message.starts_with("pod big-") && message.contains("nodes are available"),
+        "{message}"
+    );
 
     sandbox.create(&preview("web")).await;
     sandbox.ready::<PreviewEnvironment>("web").await;
     let pods = sandbox.list::<Pod>().await.into_iter().map(|pod| pod.name_any());
     let pod = pods.into_iter().find(|name| name.starts_with("web-")).unwrap();
     let waiting = json!({ "reason": "ImagePullBackOff", "message": "no such image" });
-    let container =
-        json!({ "name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": { "waiting": waiting } });
+    let container = json!({ "name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": { "waiting": waiting } });
     let status = json!({ "status": {
         "containerStatuses": [container],
         "conditions": [{ "type": "Ready", "status": "False" }, { "type": "ContainersReady", "status": "False" }],
     } });
-    sandbox.api::<Pod>().patch_status(&pod, &PatchParams::default(), &Patch::Strategic(status)).await.unwrap();
+    sandbox
+        .api::<Pod>()
+        .patch_status(&pod, &PatchParams::default(), &Patch::Strategic(status))
+        .await
+        .unwrap();
     let web: PreviewEnvironment = sandbox.not_ready("web", "ImagePullBackOff").await;
     let message = condition(&web, "Ready").message;
-    assert!(message.starts_with(&format!("pod {pod}: ImagePullBackOff: no such image; ")), "{message}");
+    assert!(
+        message.starts_with(&format!("pod {pod}: ImagePullBackOff: no such image; ")),
+        "{message}"
+    );
 }
 
 /// The names of the routes that there are.
@@ -146,18 +183,27 @@ async fn a_route_comes_and_goes_with_its_type_and_there_is_never_a_second_one() 
     let sandbox = Sandbox::new("route").await;
     let _operator = sandbox.operate().await;
     let by = async |type_: &str| {
-        sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": { "type": type_ } } })).await;
+        sandbox
+            .merge::<PreviewEnvironment>("web", json!({ "spec": { "route": { "type": type_ } } }))
+            .await;
     };
     let says = |status: &'static str, reason: &'static str| {
         move |web: &PreviewEnvironment| {
-            condition(web, "RouteAccepted").says() == (status, reason) && condition(web, "Ready").holds()
+            condition(web, "RouteAccepted").says() == (status, reason)
+                && condition(web, "Ready").holds()
         }
     };
     let ingress = json!({ "type": "Ingress", "path": "/app", "tls": {} });
     sandbox.create(&preview("web").with(json!({ "route": ingress }))).await;
     let mut uid = None;
     for _ in 0..2 {
-        let web = sandbox.until("web", "waits for the controller of its Ingress", says("Unknown", "WaitingForController")).await;
+        let web = sandbox
+            .until(
+                "web",
+                "waits for the controller of its Ingress",
+                says("Unknown", "WaitingForController"),
+            )
+            .await;
         assert_eq!(web.status.unwrap().url, None);
         assert_eq!(routes(&sandbox).await, ["web"]);
         let route: Ingress = sandbox.get("web").await;
@@ -168,7 +214,9 @@ async fn a_route_comes_and_goes_with_its_type_and_there_is_never_a_second_one() 
         sandbox.until("web", "has no route", says("False", "NotRequested")).await;
         assert!(routes(&sandbox).await.is_empty());
         by("Mapping").await;
-        sandbox.until("web", "waits for the API of Mappings", says("False", "RouteApiNotServed")).await;
+        sandbox
+            .until("web", "waits for the API of Mappings", says("False", "RouteApiNotServed"))
+            .await;
         assert!(routes(&sandbox).await.is_empty());
         by("Ingress").await;
     }
@@ -178,11 +226,13 @@ async fn a_route_comes_and_goes_with_its_type_and_there_is_never_a_second_one() 
 async fn a_url_is_shown_once_an_ingress_controller_gives_the_host_an_address() {
     let sandbox = Sandbox::new("address").await;
     let _operator = sandbox.operate().await;
-    let ingress = json!({ "type": "Ingress", "path": "/app", "tls": { "clusterIssuer": "letsencrypt" } });
+    let ingress =
+        json!({ "type": "Ingress", "path": "/app", "tls": { "clusterIssuer": "letsencrypt" } });
     sandbox.create(&preview("web").with(json!({ "route": ingress }))).await;
     sandbox.ready::<PreviewEnvironment>("web").await;
     let api: Api<Ingress> = sandbox.api();
-    let address = |ip: Value| Patch::Merge(json!({ "status": { "loadBalancer": { "ingress": ip } } }));
+    let address =
+        |ip: Value| Patch::Merge(json!({ "status": { "loadBalancer": { "ingress": ip } } }));
     let controller = PatchParams::default();
     api.patch_status("web", &controller, &address(json!([{ "ip": "192.0.2.1" }]))).await.unwrap();
     let reached = |web: &PreviewEnvironment| {
@@ -191,11 +241,18 @@ async fn a_url_is_shown_once_an_ingress_controller_gives_the_host_an_address() {
     };
     sandbox.until("web", "is reached", reached).await;
     let ingress: Ingress = sandbox.get("web").await;
-    assert_eq!(ingress.annotations().get("cert-manager.io/cluster-issuer").map(String::as_str), Some("letsencrypt"));
-    assert_eq!(ingress.spec.unwrap().tls.unwrap()[0].secret_name.as_deref(), Some("web-preview-tls"));
+    assert_eq!(
+        ingress.annotations().get("cert-manager.io/cluster-issuer").map(String::as_str),
+        Some("letsencrypt")
+    );
+    assert_eq!(
+        ingress.spec.unwrap().tls.unwrap()[0].secret_name.as_deref(),
+        Some("web-preview-tls")
+    );
 
     api.patch_status("web", &controller, &address(Value::Null)).await.unwrap();
-    let lost = |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.url.is_none());
+    let lost =
+        |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.url.is_none());
     sandbox.until("web", "is no longer reached", lost).await;
 }
 
@@ -205,7 +262,11 @@ async fn an_http_route_without_a_gateway_waits_for_an_edit_and_one_without_its_a
     let _operator = sandbox.operate().await;
     sandbox.create(&preview("web").with(json!({ "route": { "type": "HTTPRoute" } }))).await;
     let web: PreviewEnvironment = sandbox.not_ready("web", "GatewayMissing").await;
-    assert!(condition(&web, "Stalled").message.contains("write spec.route.parentRefs"), "{}", seen(&web));
+    assert!(
+        condition(&web, "Stalled").message.contains("write spec.route.parentRefs"),
+        "{}",
+        seen(&web)
+    );
     assert_eq!(condition(&web, "RouteAccepted").says(), ("False", "GatewayMissing"));
     sandbox.until("web", "is there without a route", |_: &Deployment| true).await;
     let named = json!({ "spec": { "route": { "parentRefs": [{ "name": "public", "namespace": "gateways" }] } } });
@@ -224,7 +285,8 @@ async fn a_preview_that_sleeps_without_its_route_makes_the_host_free() {
     assert_eq!(routes(&sandbox).await, ["web"]);
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": true } })).await;
     let sleeps = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").says() == ("False", "RemovedWhileSuspended") && condition(web, "Ready").holds()
+        condition(web, "RouteAccepted").says() == ("False", "RemovedWhileSuspended")
+            && condition(web, "Ready").holds()
     };
     sandbox.until("web", "sleeps without its route", sleeps).await;
     assert!(routes(&sandbox).await.is_empty());
@@ -252,8 +314,14 @@ async fn what_the_spec_says_about_the_program_is_what_the_api_server_keeps_of_th
     let pod = sandbox.list::<Pod>().await.remove(0);
     let spec = serde_json::to_value(pod.spec.unwrap()).unwrap();
     let container = &spec["containers"][0];
-    assert_eq!((&container["command"], &container["args"]), (&json!(["node"]), &json!(["server.js"])));
-    assert_eq!((&container["ports"][0]["containerPort"], &container["env"][0]["value"]), (&json!(80), &json!("80")));
+    assert_eq!(
+        (&container["command"], &container["args"]),
+        (&json!(["node"]), &json!(["server.js"]))
+    );
+    assert_eq!(
+        (&container["ports"][0]["containerPort"], &container["env"][0]["value"]),
+        (&json!(80), &json!("80"))
+    );
     assert_eq!(container["readinessProbe"]["httpGet"]["path"], json!("/ready"));
     assert_eq!(container["livenessProbe"]["tcpSocket"]["port"], json!("http"));
     assert_eq!(spec["securityContext"]["sysctls"][0]["value"], json!("80"));
@@ -261,19 +329,26 @@ async fn what_the_spec_says_about_the_program_is_what_the_api_server_keeps_of_th
     assert_eq!(service.spec.unwrap().ports.unwrap()[0].port, 80);
     // Quantities, probes and sources have defaults of their own: none of them is a difference.
     let counted = operator.at_rest().await;
-    sandbox.merge::<PreviewEnvironment>("web", json!({ "metadata": { "annotations": { "a": "b" } } })).await;
+    sandbox
+        .merge::<PreviewEnvironment>("web", json!({ "metadata": { "annotations": { "a": "b" } } }))
+        .await;
     let again = operator.at_rest().await;
     assert_eq!(again.requests("apply"), counted.requests("apply"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restricted_namespace_refuses_root_in_words_and_not_in_pods_that_never_come() {
-    let sandbox = Sandbox::with_labels("root", &[("pod-security.kubernetes.io/enforce", "restricted")]).await;
+    let sandbox =
+        Sandbox::with_labels("root", &[("pod-security.kubernetes.io/enforce", "restricted")]).await;
     let _operator = sandbox.operate().await;
     sandbox.create(&preview("web").with(json!({ "podSecurity": { "runAsUser": 0 } }))).await;
     let web: PreviewEnvironment = sandbox.not_ready("web", "PodSecurityNotAllowed").await;
     let stalled = condition(&web, "Stalled");
-    assert!(stalled.holds() && stalled.message.contains("write another user id such as 1000"), "{}", seen(&web));
+    assert!(
+        stalled.holds() && stalled.message.contains("write another user id such as 1000"),
+        "{}",
+        seen(&web)
+    );
     assert!(sandbox.find::<Deployment>("web").await.is_none());
     let user = json!({ "spec": { "port": 80, "podSecurity": { "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000 } } });
     sandbox.merge::<PreviewEnvironment>("web", user).await;
@@ -293,13 +368,18 @@ fn refusals() -> Vec<(Value, &'static str)> {
         (env(json!({ "name": "1A" })), "write a name like LOG_LEVEL"),
         (env(json!({ "name": "A", "value": 1 })), "must be of type string"),
         (
-            env(json!({ "name": "A", "value": "a", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } })),
+            env(
+                json!({ "name": "A", "value": "a", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }),
+            ),
             "write value or valueFrom",
         ),
         (json!({ "env": [{ "name": "A" }, { "name": "A" }] }), "Duplicate value"),
         (from(json!({})), "write exactly one of secretKeyRef"),
         (from(json!({ "secretKeyRef": { "name": "a" } })), "key: Required value"),
-        (from(json!({ "secretKeyRef": { "name": "A", "key": "a" } })), "write the name as kubectl get shows it"),
+        (
+            from(json!({ "secretKeyRef": { "name": "A", "key": "a" } })),
+            "write the name as kubectl get shows it",
+        ),
         (from(json!({ "configMapKeyRef": { "name": "a", "key": "a b" } })), "write a key"),
         (from(json!({ "fieldRef": { "fieldPath": "spec" } })), "write the path of a field"),
         (from(json!({ "resourceFieldRef": { "resource": "cpu" } })), "write limits or requests"),
@@ -308,24 +388,48 @@ fn refusals() -> Vec<(Value, &'static str)> {
             "supported values: \"1m\", \"1\"",
         ),
         (json!({ "envFrom": [{}] }), "write exactly one of secretRef and configMapRef"),
-        (json!({ "envFrom": [{ "prefix": "1", "secretRef": { "name": "a" } }] }), "write a prefix like DB_"),
+        (
+            json!({ "envFrom": [{ "prefix": "1", "secretRef": { "name": "a" } }] }),
+            "write a prefix like DB_",
+        ),
         (json!({ "resources": { "limits": { "cpu": "much" } } }), "write a quantity like 500m"),
         (json!({ "imagePullSecrets": [{ "name": "a" }, { "name": "a" }] }), "Duplicate value"),
-        (json!({ "pullPolicy": "Sometimes" }), "supported values: \"Always\", \"IfNotPresent\", \"Never\""),
+        (
+            json!({ "pullPolicy": "Sometimes" }),
+            "supported values: \"Always\", \"IfNotPresent\", \"Never\"",
+        ),
         (json!({ "revision": "" }), "should be at least 1 chars long"),
         (json!({ "probes": { "readiness": { "path": "healthz" } } }), "write a path from the root"),
-        (json!({ "probes": { "liveness": { "periodSeconds": 0 } } }), "should be greater than or equal to 1"),
+        (
+            json!({ "probes": { "liveness": { "periodSeconds": 0 } } }),
+            "should be greater than or equal to 1",
+        ),
         (json!({ "podSecurity": { "runAsUser": 0, "runAsNonRoot": true } }), "user 0 is root"),
         (json!({ "source": { "pullRequest": 0 } }), "should be greater than or equal to 1"),
         (json!({ "source": { "branch": "a\nb" } }), "write one line of text"),
         (json!({ "source": { "url": "javascript:alert(1)" } }), "write a whole address"),
         (json!({ "suspend": "yes" }), "must be of type boolean"),
         (json!({ "route": { "whenSuspended": "Hide" } }), "supported values: \"Keep\", \"Remove\""),
-        (json!({ "route": { "type": "Route" } }), "supported values: \"HTTPRoute\", \"Ingress\", \"Mapping\", \"None\""),
-        (json!({ "route": { "parentRefs": [{ "name": "a" }] } }), "write type: HTTPRoute beside them"),
-        (json!({ "route": { "type": "HTTPRoute", "parentRefs": [{ "name": "A" }] } }), "write the name as kubectl get shows it"),
-        (json!({ "route": { "type": "Mapping", "ingressClassName": "a" } }), "write type: Ingress beside ingressClassName"),
-        (json!({ "route": { "type": "HTTPRoute", "tls": { "secretName": "a" } } }), "only an Ingress names its certificate"),
+        (
+            json!({ "route": { "type": "Route" } }),
+            "supported values: \"HTTPRoute\", \"Ingress\", \"Mapping\", \"None\"",
+        ),
+        (
+            json!({ "route": { "parentRefs": [{ "name": "a" }] } }),
+            "write type: HTTPRoute beside them",
+        ),
+        (
+            json!({ "route": { "type": "HTTPRoute", "parentRefs": [{ "name": "A" }] } }),
+            "write the name as kubectl get shows it",
+        ),
+        (
+            json!({ "route": { "type": "Mapping", "ingressClassName": "a" } }),
+            "write type: Ingress beside ingressClassName",
+        ),
+        (
+            json!({ "route": { "type": "HTTPRoute", "tls": { "secretName": "a" } } }),
+            "only an Ingress names its certificate",
+        ),
         (
             json!({ "route": { "type": "Ingress", "tls": { "issuer": "a", "clusterIssuer": "b" } } }),
             "a certificate has one issuer",
@@ -337,7 +441,10 @@ fn refusals() -> Vec<(Value, &'static str)> {
         (json!({ "route": { "path": "/a/../b" } }), "write a path from the root"),
         (json!({ "route": { "path": "/a;b" } }), "like /app: no query"),
         (json!({ "route": { "path": "/a'b" } }), "nothing that controllers read as more than text"),
-        (json!({ "route": { "path": "/${a}" } }), "of letters, digits, hyphens, underscores, dots and slashes"),
+        (
+            json!({ "route": { "path": "/${a}" } }),
+            "of letters, digits, hyphens, underscores, dots and slashes",
+        ),
         (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),
     ]
 }
@@ -346,7 +453,8 @@ fn refusals() -> Vec<(Value, &'static str)> {
 async fn a_field_that_cannot_work_is_refused_with_what_to_write_instead() {
     let sandbox = Sandbox::new("fields").await;
     let resource = ApiResource::erase::<PreviewEnvironment>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
     for (fields, says) in refusals() {
         let mut spec = json!({ "image": "app:1", "fqdn": "web.example.com" });
         spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -354,7 +462,11 @@ async fn a_field_that_cannot_work_is_refused_with_what_to_write_instead() {
         object.data = json!({ "spec": spec });
         match api.create(&PostParams::default(), &object).await {
             Err(kube::Error::Api(status)) => {
-                assert!(status.message.contains(says), "{fields}: {says:?} is not in: {}", status.message);
+                assert!(
+                    status.message.contains(says),
+                    "{fields}: {says:?} is not in: {}",
+                    status.message
+                );
             }
             other => panic!("{fields}: {other:?}"),
         }
@@ -365,10 +477,13 @@ async fn a_field_that_cannot_work_is_refused_with_what_to_write_instead() {
 async fn what_nobody_may_ask_for_is_no_field_at_all() {
     let sandbox = Sandbox::new("privileges").await;
     let api: Api<PreviewEnvironment> = sandbox.api();
-    for (field, value) in
-        [("privileged", json!(true)), ("hostNetwork", json!(true)), ("capabilities", json!({ "add": ["SYS_ADMIN"] }))]
-    {
-        let spec = json!({ "image": "app:1", "fqdn": "web.example.com", "podSecurity": { field: value } });
+    for (field, value) in [
+        ("privileged", json!(true)),
+        ("hostNetwork", json!(true)),
+        ("capabilities", json!({ "add": ["SYS_ADMIN"] })),
+    ] {
+        let spec =
+            json!({ "image": "app:1", "fqdn": "web.example.com", "podSecurity": { field: value } });
         let body = json!({ "apiVersion": "platform9.com/v1", "kind": "PreviewEnvironment", "metadata": { "name": "web" }, "spec": spec });
         let params = PatchParams::apply("tests").validation_strict();
         let refused = api.patch("web", &params, &Patch::Apply(body)).await.unwrap_err().to_string();

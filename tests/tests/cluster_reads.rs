@@ -1,4 +1,5 @@
-//! Who is woken when something changes that operators look up, on a real control plane: exactly those who looked, each once.
+//! Who is woken when something changes that operators look up, on a real control plane: exactly
+//! those who looked, each once.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -20,7 +21,14 @@ const MARKER: &str = "marker";
 
 /// A resource that makes nothing, and looks things up.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(group = "reads.example.com", version = "v1", kind = "Reader", plural = "readers", namespaced, status = "ReaderStatus")]
+#[kube(
+    group = "reads.example.com",
+    version = "v1",
+    kind = "Reader",
+    plural = "readers",
+    namespaced,
+    status = "ReaderStatus"
+)]
 struct ReaderSpec {
     /// The name of a ConfigMap.
     config: Option<String>,
@@ -49,13 +57,25 @@ impl kubewright::Operator for ReaderOperator {
     type Owns = ();
     type Reads = (ConfigMap, Metadata<Deployment>);
 
-    fn build(&self, reader: &Reader, view: &View<'_, Self::Reads>) -> Result<Children<()>, Invalid> {
+    fn build(
+        &self,
+        reader: &Reader,
+        view: &View<'_, Self::Reads>,
+    ) -> Result<Children<()>, Invalid> {
         *self.0.lock().unwrap().entry(reader.name_any()).or_default() += 1;
         let namespace = reader.namespace().unwrap_or_default();
         let key = |name: &String| ObjectKey::new(&*namespace, &**name);
         let _ = reader.spec.config.as_ref().map(|name| view.get::<ConfigMap, _>(&key(name)));
-        let _ = reader.spec.deployment.as_ref().map(|name| view.get::<Metadata<Deployment>, _>(&key(name)));
-        let _ = reader.spec.host.as_ref().map(|host| view.list::<ConfigMap, _>(Some(&namespace), &[("host", host)]));
+        let _ = reader
+            .spec
+            .deployment
+            .as_ref()
+            .map(|name| view.get::<Metadata<Deployment>, _>(&key(name)));
+        let _ = reader
+            .spec
+            .host
+            .as_ref()
+            .map(|host| view.list::<ConfigMap, _>(Some(&namespace), &[("host", host)]));
         Ok(Children::new())
     }
 
@@ -76,7 +96,10 @@ struct Readers {
 }
 
 fn config(name: &str, labels: &Value) -> ConfigMap {
-    serde_json::from_value(json!({ "metadata": { "name": name, "labels": labels }, "data": { "key": "1" } })).unwrap()
+    serde_json::from_value(
+        json!({ "metadata": { "name": name, "labels": labels }, "data": { "key": "1" } }),
+    )
+    .unwrap()
 }
 
 fn deployment(name: &str) -> Deployment {
@@ -100,10 +123,13 @@ impl Readers {
         sandbox.cluster().install(&[Reader::crd()]).await;
         let builds = Arc::<Mutex<Builds>>::default();
         let registry = Registry::new("reader-operator").with(ReaderOperator(Arc::clone(&builds)));
-        let operator = Operator::start(&registry, sandbox.cluster().kubeconfig(), &[sandbox.namespace()]).await;
+        let operator =
+            Operator::start(&registry, sandbox.cluster().kubeconfig(), &[sandbox.namespace()])
+                .await;
         sandbox.create(&config(MARKER, &json!({}))).await;
         sandbox.create(&deployment(MARKER)).await;
-        let marker = ReaderSpec { config: Some(MARKER.into()), deployment: Some(MARKER.into()), host: None };
+        let marker =
+            ReaderSpec { config: Some(MARKER.into()), deployment: Some(MARKER.into()), host: None };
         let names: Vec<String> = specs.iter().map(|(name, _)| name.clone()).collect();
         for (name, spec) in specs.into_iter().chain([(MARKER.to_owned(), marker)]) {
             sandbox.create(&Reader::new(&name, spec)).await;
@@ -124,7 +150,13 @@ impl Readers {
     async fn marked(&self, change: impl Future) {
         let before = self.builds()[MARKER];
         change.await;
-        let ran = async || if self.builds()[MARKER] > before { Ok(()) } else { Err(format!("{:?}", self.builds())) };
+        let ran = async || {
+            if self.builds()[MARKER] > before {
+                Ok(())
+            } else {
+                Err(format!("{:?}", self.builds()))
+            }
+        };
         eventually(SOON, "the marker's reader ran", ran).await;
     }
 
@@ -133,11 +165,13 @@ impl Readers {
         let (counted, before) = (self.operator.idle().await.reconciles("reader"), self.builds());
         change.await;
         // Events of one kind come in order; the two kinds have a watch each.
-        let touch = json!({ "metadata": { "annotations": { "touched": before[MARKER].to_string() } } });
+        let touch =
+            json!({ "metadata": { "annotations": { "touched": before[MARKER].to_string() } } });
         self.marked(self.sandbox.merge::<ConfigMap>(MARKER, touch.clone())).await;
         self.marked(self.sandbox.merge::<Deployment>(MARKER, touch)).await;
         let (after, now) = (self.operator.idle().await.reconciles("reader"), self.builds());
-        let mut woken: Builds = now.into_iter().map(|(name, builds)| (name.clone(), builds - before[&name])).collect();
+        let mut woken: Builds =
+            now.into_iter().map(|(name, builds)| (name.clone(), builds - before[&name])).collect();
         assert_eq!(after - counted, woken.values().sum::<u64>(), "every run is a build: {woken:?}");
         assert_eq!(woken.remove(MARKER), Some(2));
         woken.retain(|_, builds| *builds > 0);
@@ -150,7 +184,9 @@ async fn settled(sandbox: &Sandbox, name: &str) {
     let is_seen = |now: &Deployment| {
         let status = now.status.clone().unwrap_or_default();
         let annotated = now.annotations().contains_key("deployment.kubernetes.io/revision");
-        annotated && status.observed_generation == now.metadata.generation && condition(now, "Available").holds()
+        annotated
+            && status.observed_generation == now.metadata.generation
+            && condition(now, "Available").holds()
     };
     sandbox.until(name, "was seen by its controller", is_seen).await;
 }
@@ -166,30 +202,72 @@ async fn of_many_who_look_things_up_exactly_those_run_who_looked_at_what_changed
         host: Some(format!("host-{number}")),
         deployment: None,
     };
-    let readers = Readers::new("reads", (0..ALL).map(|number| (format!("reader-{number}"), own(number))).collect()).await;
+    let readers = Readers::new(
+        "reads",
+        (0..ALL).map(|number| (format!("reader-{number}"), own(number))).collect(),
+    )
+    .await;
     let sandbox = &readers.sandbox;
     let data = |value: &str| json!({ "data": { "key": value } });
-    let host = |number: usize| json!({ "metadata": { "labels": { "host": format!("host-{number}") } } });
+    let host =
+        |number: usize| json!({ "metadata": { "labels": { "host": format!("host-{number}") } } });
 
-    assert_eq!(readers.woken(sandbox.create(&config("config-7", &json!({})))).await, once(&["reader-7"]), "it is made");
+    assert_eq!(
+        readers.woken(sandbox.create(&config("config-7", &json!({})))).await,
+        once(&["reader-7"]),
+        "it is made"
+    );
     let change = sandbox.merge::<ConfigMap>("config-7", data("2"));
     assert_eq!(readers.woken(change).await, once(&["reader-7"]), "it changes");
-    assert_eq!(readers.woken(sandbox.create(&config("other", &json!({})))).await, once(&[]), "nobody looks at it");
+    assert_eq!(
+        readers.woken(sandbox.create(&config("other", &json!({})))).await,
+        once(&[]),
+        "nobody looks at it"
+    );
 
-    assert_eq!(readers.woken(sandbox.merge::<ConfigMap>("other", host(3))).await, once(&["reader-3"]), "it enters a list");
-    assert_eq!(readers.woken(sandbox.merge::<ConfigMap>("other", data("2"))).await, once(&["reader-3"]), "it changes in it");
+    assert_eq!(
+        readers.woken(sandbox.merge::<ConfigMap>("other", host(3))).await,
+        once(&["reader-3"]),
+        "it enters a list"
+    );
+    assert_eq!(
+        readers.woken(sandbox.merge::<ConfigMap>("other", data("2"))).await,
+        once(&["reader-3"]),
+        "it changes in it"
+    );
     let change = sandbox.merge::<ConfigMap>("other", host(4));
-    assert_eq!(readers.woken(change).await, once(&["reader-3", "reader-4"]), "it goes to another list");
+    assert_eq!(
+        readers.woken(change).await,
+        once(&["reader-3", "reader-4"]),
+        "it goes to another list"
+    );
     let change = sandbox.merge::<ConfigMap>("config-7", host(4));
-    assert_eq!(readers.woken(change).await, once(&["reader-4", "reader-7"]), "it is looked at in two ways");
-    assert_eq!(readers.woken(sandbox.delete::<ConfigMap>("other")).await, once(&["reader-4"]), "it goes");
+    assert_eq!(
+        readers.woken(change).await,
+        once(&["reader-4", "reader-7"]),
+        "it is looked at in two ways"
+    );
+    assert_eq!(
+        readers.woken(sandbox.delete::<ConfigMap>("other")).await,
+        once(&["reader-4"]),
+        "it goes"
+    );
 
     // The same value as another manager: the API server writes that down, and nobody can see it.
     let before: ConfigMap = sandbox.get("config-7").await;
     let same = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "config-7" }, "data": { "key": "2" } });
-    assert_eq!(readers.woken(sandbox.apply::<ConfigMap>("config-7", same)).await, once(&[]), "only managedFields changed");
+    assert_eq!(
+        readers.woken(sandbox.apply::<ConfigMap>("config-7", same)).await,
+        once(&[]),
+        "only managedFields changed"
+    );
     let after: ConfigMap = sandbox.get("config-7").await;
-    assert_ne!(before.resource_version(), after.resource_version(), "it was written: {}", seen(&after));
+    assert_ne!(
+        before.resource_version(),
+        after.resource_version(),
+        "it was written: {}",
+        seen(&after)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,12 +281,14 @@ async fn who_reads_metadata_alone_does_not_run_for_spec_and_status() {
 
     let scaled = async {
         let before: Deployment = sandbox.merge("web", json!({ "spec": { "replicas": 1 } })).await;
-        let has_pod = |now: &Deployment| now.status.as_ref().and_then(|status| status.replicas) == Some(1);
+        let has_pod =
+            |now: &Deployment| now.status.as_ref().and_then(|status| status.replicas) == Some(1);
         let after: Deployment = sandbox.until("web", "has a Pod", has_pod).await;
         assert_eq!(before.metadata.generation, after.metadata.generation);
         settled(sandbox, "web").await;
     };
     assert_eq!(readers.woken(scaled).await, once(&[]));
-    let labelled = sandbox.merge::<Deployment>("web", json!({ "metadata": { "labels": { "a": "b" } } }));
+    let labelled =
+        sandbox.merge::<Deployment>("web", json!({ "metadata": { "labels": { "a": "b" } } }));
     assert_eq!(readers.woken(labelled).await, once(&["reader"]));
 }

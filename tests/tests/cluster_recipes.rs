@@ -1,5 +1,6 @@
-//! The recipes in `docs/previews/`, and the objects that come of their previews, are admitted by a real API server: every object by a
-//! server-side apply that is not kept, with unknown fields being errors.
+//! The recipes in `docs/previews/`, and the objects that come of their previews, are admitted by a
+//! real API server: every object by a server-side apply that is not kept, with unknown fields being
+//! errors.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod recipe_blocks;
@@ -25,13 +26,19 @@ async fn admitted(client: &Client, object: &Value) -> Result<(), String> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (group, version) = text("/apiVersion").split_once('/').unwrap_or(("", text("/apiVersion")));
     let kind = GroupVersionKind::gvk(group, version, text("/kind"));
-    let (resource, capabilities) = pinned_kind(client, &kind).await.map_err(|error| error.to_string())?;
+    let (resource, capabilities) =
+        pinned_kind(client, &kind).await.map_err(|error| error.to_string())?;
     let api: Api<DynamicObject> = match capabilities.scope {
         Scope::Cluster => Api::all_with(client.clone(), &resource),
-        Scope::Namespaced => Api::namespaced_with(client.clone(), text("/metadata/namespace"), &resource),
+        Scope::Namespaced => {
+            Api::namespaced_with(client.clone(), text("/metadata/namespace"), &resource)
+        }
     };
     let params = PatchParams { dry_run: true, ..PatchParams::apply("tests").validation_strict() };
-    api.patch(text("/metadata/name"), &params, &Patch::Apply(object)).await.map(drop).map_err(|error| error.to_string())
+    api.patch(text("/metadata/name"), &params, &Patch::Apply(object))
+        .await
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 /// The objects that the operator makes of a preview.
@@ -53,13 +60,17 @@ async fn every_object_of_every_recipe_is_admitted_and_so_is_what_the_operator_ma
     let client = cluster.client().await;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     for name in ["previews", "gateways", "argocd", "emissary"] {
-        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
+        let namespace: Namespace =
+            serde_json::from_value(json!({ "metadata": { "name": name } })).unwrap();
         namespaces.create(&PostParams::default(), &namespace).await.unwrap();
     }
     let mut refused = Vec::new();
     let mut kinds = BTreeSet::new();
     for block in blocks() {
-        let documents = block.filled().into_iter().filter(|d| d["apiVersion"].as_str().is_some_and(|api| !FILES.contains(&api)));
+        let documents = block
+            .filled()
+            .into_iter()
+            .filter(|d| d["apiVersion"].as_str().is_some_and(|api| !FILES.contains(&api)));
         let previews = block.previews();
         let made = previews.iter().cloned().flat_map(children);
         for object in documents.chain(previews.iter().cloned()).chain(made) {
@@ -69,7 +80,10 @@ async fn every_object_of_every_recipe_is_admitted_and_so_is_what_the_operator_ma
             }
             kinds.insert(object["kind"].as_str().unwrap().to_owned());
             if let Err(error) = admitted(&client, &object).await {
-                refused.push(format!("{}: {} {}: {error}", block.place, object["kind"], object["metadata"]["name"]));
+                refused.push(format!(
+                    "{}: {} {}: {error}",
+                    block.place, object["kind"], object["metadata"]["name"]
+                ));
             }
         }
     }
@@ -84,7 +98,15 @@ async fn every_object_of_every_recipe_is_admitted_and_so_is_what_the_operator_ma
         "Host",
         "ClusterIssuer",
     ];
-    let ours = ["PreviewEnvironment", "PreviewPolicy", "Deployment", "Service", "HTTPRoute", "Ingress", "Mapping"];
+    let ours = [
+        "PreviewEnvironment",
+        "PreviewPolicy",
+        "Deployment",
+        "Service",
+        "HTTPRoute",
+        "Ingress",
+        "Mapping",
+    ];
     for kind in foreign.iter().chain(&ours) {
         assert!(kinds.contains(*kind), "no {kind} was looked at: {kinds:?}");
     }

@@ -1,5 +1,5 @@
-//! The generated rights, on a control plane that enforces them: an operator that has nothing else does all of its work, and
-//! whatever it was given is there for something.
+//! The generated rights, on a control plane that enforces them: an operator that has nothing else
+//! does all of its work, and whatever it was given is there for something.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -19,7 +19,8 @@ use operator_api::echo_test;
 use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
 use serde_json::{Value, json};
 use tests::cluster::{
-    Audited, Cluster, Namespaced, Operator, OwnCluster, SOON, Sandbox, client_of, condition, eventually, kubeconfig_of, seen,
+    Audited, Cluster, Namespaced, Operator, OwnCluster, SOON, Sandbox, client_of, condition,
+    eventually, kubeconfig_of, seen,
 };
 use tests::fixtures::{AnyEcho, Preview, echo, preview, test_echo};
 
@@ -34,7 +35,10 @@ fn generated(options: &Options) -> Vec<Value> {
 
 async fn apply(client: &Client, objects: &[Value]) {
     for object in objects {
-        let kind = GroupVersionKind::try_from(serde_json::from_value::<kube::core::TypeMeta>(object.clone()).unwrap()).unwrap();
+        let kind = GroupVersionKind::try_from(
+            serde_json::from_value::<kube::core::TypeMeta>(object.clone()).unwrap(),
+        )
+        .unwrap();
         let resource = ApiResource::from_gvk(&kind);
         let api: Api<DynamicObject> = match object["metadata"]["namespace"].as_str() {
             Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -50,8 +54,14 @@ fn is_forbidden<T: std::fmt::Debug>(answer: kube::Result<T>) -> bool {
     matches!(answer, Err(kube::Error::Api(status)) if status.code == 403)
 }
 
-/// Gives the operator's service account the generated rights, and a kubeconfig; sees first that without them it has none.
-async fn with_generated_rights(cluster: &Cluster, sandbox: &Sandbox, options: &Options, folder: &tempfile::TempDir) -> PathBuf {
+/// Gives the operator's service account the generated rights, and a kubeconfig; sees first that
+/// without them it has none.
+async fn with_generated_rights(
+    cluster: &Cluster,
+    sandbox: &Sandbox,
+    options: &Options,
+    folder: &tempfile::TempDir,
+) -> PathBuf {
     let objects = generated(options);
     let client = cluster.client().await;
     apply(&client, &objects[..1]).await;
@@ -60,15 +70,23 @@ async fn with_generated_rights(cluster: &Cluster, sandbox: &Sandbox, options: &O
     let kubeconfig = kubeconfig_of(cluster, &name("namespace"), &name("name"), folder.path()).await;
     let operator = client_of(&kubeconfig).await;
     let echoes: Api<Echo> = Api::namespaced(operator.clone(), sandbox.namespace());
-    assert!(is_forbidden(echoes.list(&ListParams::default()).await), "nothing is forbidden in this cluster");
+    assert!(
+        is_forbidden(echoes.list(&ListParams::default()).await),
+        "nothing is forbidden in this cluster"
+    );
     apply(&client, &objects[1..]).await;
     // The API server's own caches follow in a moment.
-    eventually(SOON, "the rights are in force", async || echoes.list(&ListParams::default()).await.map_err(|e| e.to_string()))
-        .await;
+    eventually(SOON, "the rights are in force", async || {
+        echoes.list(&ListParams::default()).await.map_err(|e| e.to_string())
+    })
+    .await;
     // They are not more than they should be, either.
     let secrets: Api<Secret> = Api::namespaced(operator.clone(), sandbox.namespace());
     assert!(is_forbidden(secrets.list(&ListParams::default()).await), "Secrets");
-    assert!(is_forbidden(echoes.create(&PostParams::default(), &echo("web")).await), "resources of its users");
+    assert!(
+        is_forbidden(echoes.create(&PostParams::default(), &echo("web")).await),
+        "resources of its users"
+    );
     let elsewhere: Api<ConfigMap> = Api::namespaced(operator, "kube-system");
     assert!(is_forbidden(elsewhere.list(&ListParams::default()).await), "ConfigMaps of the system");
     kubeconfig
@@ -119,7 +137,14 @@ async fn made_kept_and_pruned(sandbox: &Sandbox) {
     sandbox.until("web", "is made again", |service: &Service| service.uid() != before.uid()).await;
 
     sandbox.create::<Deployment>(&parsed(unwanted(&web, "Deployment", "apps/v1", &pods()))).await;
-    sandbox.create::<Service>(&parsed(unwanted(&web, "Service", "v1", &json!({ "ports": [{ "port": 1 }] })))).await;
+    sandbox
+        .create::<Service>(&parsed(unwanted(
+            &web,
+            "Service",
+            "v1",
+            &json!({ "ports": [{ "port": 1 }] }),
+        )))
+        .await;
     sandbox.gone::<Deployment>("unwanted").await;
     sandbox.gone::<Service>("unwanted").await;
     sandbox.ready::<Echo>("web").await;
@@ -129,7 +154,14 @@ async fn made_kept_and_pruned(sandbox: &Sandbox) {
 async fn refused_and_deleted(sandbox: &Sandbox) {
     let foreign = |kind: &str, api_version: &str, name: &str, spec: Value| json!({ "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "spec": spec });
     sandbox.create::<Deployment>(&parsed(foreign("Deployment", "apps/v1", "taken", pods()))).await;
-    sandbox.create::<Service>(&parsed(foreign("Service", "v1", "occupied", json!({ "ports": [{ "port": 1 }] })))).await;
+    sandbox
+        .create::<Service>(&parsed(foreign(
+            "Service",
+            "v1",
+            "occupied",
+            json!({ "ports": [{ "port": 1 }] }),
+        )))
+        .await;
     for name in ["taken", "occupied"] {
         sandbox.create(&echo(name)).await;
         sandbox.not_ready::<Echo>(name, "NotOwned").await;
@@ -149,10 +181,15 @@ async fn told(sandbox: &Sandbox, name: &str) {
     eventually(SOON, format!("there is an Event about {name}"), async || {
         let events: Vec<Event> = sandbox.list().await;
         let about = |event: &Event| {
-            let regarding = event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref());
+            let regarding =
+                event.regarding.as_ref().and_then(|regarding| regarding.name.as_deref());
             event.reason.as_deref() == Some("NotOwned") && regarding == Some(name)
         };
-        if events.iter().any(about) { Ok(()) } else { Err(events.iter().map(seen).collect::<String>()) }
+        if events.iter().any(about) {
+            Ok(())
+        } else {
+            Err(events.iter().map(seen).collect::<String>())
+        }
     })
     .await;
 }
@@ -161,14 +198,18 @@ async fn told(sandbox: &Sandbox, name: &str) {
 async fn edited_and_ended(sandbox: &Sandbox) {
     let source = json!({ "branch": "x" });
     sandbox.create(&preview("brief").with(json!({ "ttl": "5s", "source": source }))).await;
-    let told = |preview: &PreviewEnvironment| preview.status.as_ref().is_some_and(|status| status.expires_at.is_some());
+    let told = |preview: &PreviewEnvironment| {
+        preview.status.as_ref().is_some_and(|status| status.expires_at.is_some())
+    };
     sandbox.until("brief", "says when it ends", told).await;
     sandbox.merge::<PreviewEnvironment>("brief", json!({ "spec": { "source": null } })).await;
     sandbox.gone::<PreviewEnvironment>("brief").await;
 }
 
 async fn nothing_was_forbidden(operator: &Operator, echoes_left: u64) {
-    operator.until("the deletions were seen", |metrics| metrics.resources("echo") == echoes_left).await;
+    operator
+        .until("the deletions were seen", |metrics| metrics.resources("echo") == echoes_left)
+        .await;
     let metrics = operator.idle().await;
     assert_eq!(metrics.sum("kubewright_api_requests_total", &[("code", "403")]), 0, "{metrics:?}");
     assert!(metrics.requests("apply") > 0 && metrics.requests("create") > 0, "{metrics:?}");
@@ -176,11 +217,15 @@ async fn nothing_was_forbidden(operator: &Operator, echoes_left: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_in_two_namespaces_are_enough_there_and_reach_no_further() {
-    let (one, two, outside) = (Sandbox::new("here").await, Sandbox::new("there").await, Sandbox::new("outside").await);
+    let (one, two, outside) =
+        (Sandbox::new("here").await, Sandbox::new("there").await, Sandbox::new("outside").await);
     let namespaces = vec![one.namespace().to_owned(), two.namespace().to_owned()];
     // The account lives in a namespace that goes with the test.
-    let options =
-        Options { system_namespace: Some(outside.namespace().to_owned()), namespaces: namespaces.clone(), ..Options::default() };
+    let options = Options {
+        system_namespace: Some(outside.namespace().to_owned()),
+        namespaces: namespaces.clone(),
+        ..Options::default()
+    };
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = with_generated_rights(one.cluster(), &one, &options, &folder).await;
     let client = client_of(&kubeconfig).await;
@@ -209,14 +254,18 @@ fn granted(objects: &[Value]) -> BTreeSet<Right> {
         let (groups, resources) = (texts(&rule["apiGroups"]), texts(&rule["resources"]));
         assert_eq!((groups.len(), resources.len()), (1, 1), "{rule}");
         let resource = format!("{}/{}", groups[0], resources[0]);
-        texts(&rule["verbs"]).into_iter().map(move |verb| (verb, resource.clone())).collect::<Vec<_>>()
+        texts(&rule["verbs"])
+            .into_iter()
+            .map(move |verb| (verb, resource.clone()))
+            .collect::<Vec<_>>()
     };
     rules.flat_map(each).collect()
 }
 
 /// What a request needs: an apply that creates needs two rights.
 fn needed(request: &Audited) -> Vec<Right> {
-    let path: Vec<&str> = request.uri.split('?').next().unwrap().trim_start_matches('/').split('/').collect();
+    let path: Vec<&str> =
+        request.uri.split('?').next().unwrap().trim_start_matches('/').split('/').collect();
     let (group, rest) = match path[..] {
         ["api", _, ref rest @ ..] => ("", rest),
         ["apis", group, _, ref rest @ ..] => (group, rest),
@@ -275,7 +324,8 @@ impl RouteKind {
 
     fn api(&self, sandbox: &Sandbox) -> Api<DynamicObject> {
         let kind: kube::core::TypeMeta =
-            serde_json::from_value(json!({ "apiVersion": self.api_version, "kind": self.kind })).unwrap();
+            serde_json::from_value(json!({ "apiVersion": self.api_version, "kind": self.kind }))
+                .unwrap();
         let resource = ApiResource::from_gvk(&GroupVersionKind::try_from(kind).unwrap());
         Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource)
     }
@@ -349,19 +399,27 @@ fn parsed_definition(value: Value) -> CustomResourceDefinition {
 async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
     let cluster = OwnCluster::up("rights");
     let gateway_api = route_definition("gateway.networking.k8s.io", "v1", "HTTPRoute");
-    cluster.install(&[route_definition("getambassador.io", "v3alpha1", "Mapping"), gateway_api]).await;
+    cluster
+        .install(&[route_definition("getambassador.io", "v3alpha1", "Mapping"), gateway_api])
+        .await;
     let sandbox = Sandbox::in_cluster(&cluster, "everywhere", &[]).await;
     let (namespace, account) = AUDITED;
-    let options =
-        Options { system_namespace: Some(namespace.to_owned()), service_account: Some(account.to_owned()), ..Options::default() };
+    let options = Options {
+        system_namespace: Some(namespace.to_owned()),
+        service_account: Some(account.to_owned()),
+        ..Options::default()
+    };
     let folder = tempfile::tempdir().unwrap();
     let kubeconfig = with_generated_rights(&cluster, &sandbox, &options, &folder).await;
     let before = cluster.audited().len();
 
-    let guarded = serde_json::from_value(json!({ "networkPolicy": { "fromNamespaces": ["gateways"] } })).unwrap();
+    let guarded =
+        serde_json::from_value(json!({ "networkPolicy": { "fromNamespaces": ["gateways"] } }))
+            .unwrap();
     let policies: Api<PreviewPolicy> = Api::all(sandbox.client());
     policies.create(&PostParams::default(), &PreviewPolicy::new("guarded", guarded)).await.unwrap();
-    let operator = Operator::start_with(&operator::registry(), &kubeconfig, Settings::default()).await;
+    let operator =
+        Operator::start_with(&operator::registry(), &kubeconfig, Settings::default()).await;
     made_kept_and_pruned(&sandbox).await;
     let routed = condition(&sandbox.get::<PreviewEnvironment>("preview").await, "RouteAccepted");
     assert_eq!(routed.says(), ("Unknown", "NotReported"));
@@ -374,12 +432,13 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
 
     let used: BTreeSet<Right> = cluster.audited()[before..].iter().flat_map(needed).collect();
     let granted = granted(&generated(&options));
-    let spare: Vec<&Right> = granted.difference(&used).filter(|right| !has_another_reason(right)).collect();
+    let spare: Vec<&Right> =
+        granted.difference(&used).filter(|right| !has_another_reason(right)).collect();
     assert!(spare.is_empty(), "granted and not needed: {spare:?}\nneeded: {used:?}");
 }
 
-/// What no request shows: the admission of owner references looks for the right to update finalizers (without it, nothing would
-/// have been made here).
+/// What no request shows: the admission of owner references looks for the right to update
+/// finalizers (without it, nothing would have been made here).
 fn has_another_reason((verb, resource): &Right) -> bool {
     verb == "update" && resource.ends_with("/finalizers")
 }

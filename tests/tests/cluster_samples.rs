@@ -1,5 +1,6 @@
-//! What we give people to begin with, on a real control plane: every generated sample and every input file is admitted as it
-//! is and becomes ready, all of them beside each other; and what autoscalers ask of an Echo is there.
+//! What we give people to begin with, on a real control plane: every generated sample and every
+//! input file is admitted as it is and becomes ready, all of them beside each other; and what
+//! autoscalers ask of an Echo is there.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
@@ -17,7 +18,8 @@ use serde_json::{Value, json};
 use tests::cluster::{LONG, SOON, Sandbox, condition, eventually, seen};
 use tests::fixtures::{AnyEcho, echo};
 
-/// Applies a resource as kubectl would with `--server-side`, in the namespace of the test, and waits until it is ready.
+/// Applies a resource as kubectl would with `--server-side`, in the namespace of the test, and
+/// waits until it is ready.
 async fn becomes_ready(sandbox: &Sandbox, mut body: Value) -> Value {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
     let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
@@ -25,12 +27,19 @@ async fn becomes_ready(sandbox: &Sandbox, mut body: Value) -> Value {
     let resource = registry.controller_of(&api_version, &kind).unwrap().resource();
     let gvk = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
     let resource = ApiResource::from_gvk_with_plural(&gvk, &resource.plural);
-    let api: Api<DynamicObject> = Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
     body["metadata"]["namespace"] = sandbox.namespace().into();
-    api.patch(&name, &PatchParams::apply("tests").validation_strict(), &Patch::Apply(&body)).await.unwrap();
+    api.patch(&name, &PatchParams::apply("tests").validation_strict(), &Patch::Apply(&body))
+        .await
+        .unwrap();
     eventually(SOON, format!("{api_version} {kind} {name} is ready"), async || {
         let now = api.get(&name).await.unwrap();
-        if condition(&now, "Ready").holds() { Ok(serde_json::to_value(now).unwrap()) } else { Err(seen(&now)) }
+        if condition(&now, "Ready").holds() {
+            Ok(serde_json::to_value(now).unwrap())
+        } else {
+            Err(seen(&now))
+        }
     })
     .await
 }
@@ -44,7 +53,13 @@ async fn every_sample_is_admitted_and_becomes_ready() {
         for sample in controller.samples() {
             let ready = becomes_ready(&sandbox, sample.body.clone()).await;
             for (field, value) in sample.body["spec"].as_object().unwrap() {
-                assert_eq!(&ready["spec"][field], value, "{} {} was changed on its way", controller.name(), sample.name);
+                assert_eq!(
+                    &ready["spec"][field],
+                    value,
+                    "{} {} was changed on its way",
+                    controller.name(),
+                    sample.name
+                );
             }
             count += 1;
         }
@@ -67,9 +82,13 @@ async fn echoes_of_both_groups_with_one_name_and_a_preview_work_beside_each_othe
     let ours: Echo = sandbox.get("test-echo").await;
     let theirs: echo_test::Echo = sandbox.get("test-echo").await;
     let owner = |uid: Option<String>, deployment: &Deployment| {
-        assert_eq!(deployment.owner_references().iter().map(|owner| &owner.uid).collect::<Vec<_>>(), [&uid.unwrap()]);
+        assert_eq!(
+            deployment.owner_references().iter().map(|owner| &owner.uid).collect::<Vec<_>>(),
+            [&uid.unwrap()]
+        );
     };
-    let deployments: (Deployment, Deployment) = (sandbox.get("test-echo").await, sandbox.get("test-echo-test-com").await);
+    let deployments: (Deployment, Deployment) =
+        (sandbox.get("test-echo").await, sandbox.get("test-echo-test-com").await);
     owner(ours.uid(), &deployments.0);
     owner(theirs.uid(), &deployments.1);
 
@@ -78,11 +97,13 @@ async fn echoes_of_both_groups_with_one_name_and_a_preview_work_beside_each_othe
     let spec = service.spec.unwrap();
     assert_eq!((spec.type_.as_deref(), spec.ports.unwrap()[0].port), (Some("NodePort"), 5678));
     let selector = spec.selector.unwrap();
-    let selected = |pod: &Pod| selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value));
+    let selected =
+        |pod: &Pod| selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value));
     let pods: Vec<Pod> = sandbox.list().await;
     let of_theirs: Vec<&Pod> = pods.iter().filter(|pod| selected(pod)).collect();
     assert_eq!((pods.len(), of_theirs.len()), (5, 2));
-    assert!(of_theirs.iter().all(|pod| pod.spec.as_ref().unwrap().containers[0].args == Some(vec!["-text=Hello world".into()])));
+    assert!(of_theirs.iter().all(|pod| pod.spec.as_ref().unwrap().containers[0].args
+        == Some(vec!["-text=Hello world".into()])));
 
     // And each goes alone.
     sandbox.delete::<Echo>("test-echo").await;
@@ -110,7 +131,8 @@ async fn an_autoscaler_finds_and_sets_the_scale_of_an_echo() {
     sandbox.create(&autoscaler).await;
     // The controller manager learns of new kinds every half a minute.
     eventually(LONG, "the autoscaler has scaled the Echo", async || {
-        let (web, autoscaler): (Echo, HorizontalPodAutoscaler) = (sandbox.get("web").await, sandbox.get("web").await);
+        let (web, autoscaler): (Echo, HorizontalPodAutoscaler) =
+            (sandbox.get("web").await, sandbox.get("web").await);
         if web.spec.replicas == Some(3) { Ok(()) } else { Err(seen(&autoscaler)) }
     })
     .await;

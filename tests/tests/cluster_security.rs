@@ -1,5 +1,6 @@
-//! Namespaces that do not let every pod in, on a real control plane: Pod Security admission and quotas. The pods are those
-//! that the ReplicaSet controller makes, so that what is admitted here is admitted anywhere.
+//! Namespaces that do not let every pod in, on a real control plane: Pod Security admission and
+//! quotas. The pods are those that the ReplicaSet controller makes, so that what is admitted here
+//! is admitted anywhere.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -19,7 +20,8 @@ fn of_pods(deployment: &Deployment) -> PodSecurityContext {
     deployment.spec.clone().unwrap().template.spec.unwrap().security_context.unwrap_or_default()
 }
 
-/// A namespace of the Pod Security Standard *restricted*, which is seen to refuse a pod that does not meet it.
+/// A namespace of the Pod Security Standard *restricted*, which is seen to refuse a pod that does
+/// not meet it.
 async fn restricted(about: &str) -> Sandbox {
     let sandbox = Sandbox::with_labels(about, &[(ENFORCE, "restricted")]).await;
     let pod: Pod = serde_json::from_value(json!({
@@ -33,7 +35,12 @@ async fn restricted(about: &str) -> Sandbox {
 
 /// Names and versions of all objects of a kind: the same again when nobody wrote any of them.
 async fn versions<K: Namespaced>(sandbox: &Sandbox) -> Vec<(String, Option<String>)> {
-    sandbox.list::<K>().await.iter().map(|object| (object.name_any(), object.resource_version())).collect()
+    sandbox
+        .list::<K>()
+        .await
+        .iter()
+        .map(|object| (object.name_any(), object.resource_version()))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +79,9 @@ async fn an_image_of_a_preview_may_run_as_root_where_the_namespace_lets_it() {
 async fn warnings(sandbox: &Sandbox, preview: &str) -> usize {
     let events: Vec<Event> = sandbox.list().await;
     let about = |event: &&Event| event.involved_object.name.as_deref() == Some(preview);
-    let warns = |event: &&Event| event.type_.as_deref() == Some("Warning") && event.reason.as_deref() == Some("ImageDecides");
+    let warns = |event: &&Event| {
+        event.type_.as_deref() == Some("Warning") && event.reason.as_deref() == Some("ImageDecides")
+    };
     events.iter().filter(about).filter(warns).count()
 }
 
@@ -81,7 +90,8 @@ async fn who_may_be_root_is_warned_of_it_once_and_for_as_long_as_it_is_so_the_st
     let sandbox = Sandbox::new("warned").await;
     let operator = sandbox.operate().await;
     let mut strict = preview("strict");
-    strict.spec.pod_security = Some(PodSecurity { run_as_non_root: Some(true), ..PodSecurity::default() });
+    strict.spec.pod_security =
+        Some(PodSecurity { run_as_non_root: Some(true), ..PodSecurity::default() });
     sandbox.create(&strict).await;
     sandbox.create(&preview("web")).await;
     let strict: PreviewEnvironment = sandbox.ready("strict").await;
@@ -95,7 +105,9 @@ async fn who_may_be_root_is_warned_of_it_once_and_for_as_long_as_it_is_so_the_st
     assert!(condition(&web, MAY_RUN_AS_ROOT).message.contains(sandbox.namespace()));
     // A change of the spec is told of in the status, and is no reason to warn again.
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "replicas": 2 } })).await;
-    let two = |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.ready_replicas == Some(2));
+    let two = |web: &PreviewEnvironment| {
+        web.status.as_ref().is_some_and(|status| status.ready_replicas == Some(2))
+    };
     sandbox.until("web", "has two pods", two).await;
     operator.at_rest().await;
     assert_eq!((warnings(&sandbox, "web").await, warnings(&sandbox, "strict").await), (1, 0));
@@ -115,31 +127,46 @@ async fn a_namespace_that_becomes_restricted_changes_its_own_previews_and_no_oth
     let before: PreviewEnvironment = sandbox.ready("web").await;
     other.ready::<PreviewEnvironment>("web").await;
     // The last word of the Deployment controller: it changes nothing by itself after that.
-    let settled = |deployment: &Deployment| condition(deployment, "Progressing").says() == ("True", "NewReplicaSetAvailable");
+    let settled = |deployment: &Deployment| {
+        condition(deployment, "Progressing").says() == ("True", "NewReplicaSetAvailable")
+    };
     other.until("web", "is rolled out", settled).await;
     let counted = operator.idle().await;
-    let theirs = (versions::<PreviewEnvironment>(&other).await, versions::<Deployment>(&other).await);
+    let theirs =
+        (versions::<PreviewEnvironment>(&other).await, versions::<Deployment>(&other).await);
 
     sandbox.label(json!({ ENFORCE: "restricted" })).await;
     let non_root = |deployment: &Deployment| of_pods(deployment).run_as_non_root == Some(true);
     sandbox.until("web", "may no longer run as root", non_root).await;
     let after: PreviewEnvironment = sandbox.ready("web").await;
-    assert_eq!(after.metadata.generation, before.metadata.generation, "nobody touched the resource");
+    assert_eq!(
+        after.metadata.generation, before.metadata.generation,
+        "nobody touched the resource"
+    );
 
     sandbox.label(json!({ ENFORCE: null })).await;
     sandbox.until("web", "may run as root again", |deployment| !non_root(deployment)).await;
     sandbox.ready::<PreviewEnvironment>("web").await;
     let now = operator.idle().await;
-    assert_eq!(now.requests("apply") - counted.requests("apply"), 2, "one Deployment, there and back");
-    assert_eq!((versions::<PreviewEnvironment>(&other).await, versions::<Deployment>(&other).await), theirs);
+    assert_eq!(
+        now.requests("apply") - counted.requests("apply"),
+        2,
+        "one Deployment, there and back"
+    );
+    assert_eq!(
+        (versions::<PreviewEnvironment>(&other).await, versions::<Deployment>(&other).await),
+        theirs
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_echo_says_why_its_pods_are_refused_and_recovers_when_they_no_longer_are() {
     let sandbox = Sandbox::new("quota").await;
     let _operator = sandbox.operate().await;
-    let quota: ResourceQuota =
-        serde_json::from_value(json!({ "metadata": { "name": "none" }, "spec": { "hard": { "pods": "0" } } })).unwrap();
+    let quota: ResourceQuota = serde_json::from_value(
+        json!({ "metadata": { "name": "none" }, "spec": { "hard": { "pods": "0" } } }),
+    )
+    .unwrap();
     sandbox.create(&quota).await;
     // The quota counts once its controller has looked at it.
     let counts = |quota: &ResourceQuota| quota.status.as_ref().is_some_and(|s| s.used.is_some());
@@ -149,7 +176,10 @@ async fn an_echo_says_why_its_pods_are_refused_and_recovers_when_they_no_longer_
     let web: Echo = sandbox.not_ready("web", "PodsRefused").await;
     let message = condition(&web, "Ready").message;
     assert!(message.starts_with("0/2 replicas ready: "), "{message}");
-    assert!(message.contains("is forbidden: exceeded quota: none"), "the API server's own words: {message}");
+    assert!(
+        message.contains("is forbidden: exceeded quota: none"),
+        "the API server's own words: {message}"
+    );
     // The quota may be lifted without anybody touching the Echo: it goes on by itself.
     assert_eq!(condition(&web, "Reconciling").says(), ("True", "PodsRefused"));
     assert!(sandbox.find::<Service>("web").await.is_some(), "the rest is made all the same");

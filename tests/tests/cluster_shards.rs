@@ -1,5 +1,5 @@
-//! Several processes share the work: each resource has exactly one, whoever comes and goes; and a server that can divide its
-//! collections sends each process nothing but its own.
+//! Several processes share the work: each resource has exactly one, whoever comes and goes; and a
+//! server that can divide its collections sends each process nothing but its own.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,14 @@ const SIDE_BY_SIDE: usize = 32;
 
 /// A resource that becomes one ConfigMap.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(group = "shards.example.com", version = "v1", kind = "Slice", plural = "slices", namespaced, status = "SliceStatus")]
+#[kube(
+    group = "shards.example.com",
+    version = "v1",
+    kind = "Slice",
+    plural = "slices",
+    namespaced,
+    status = "SliceStatus"
+)]
 struct SliceSpec {
     /// What the ConfigMap says.
     text: String,
@@ -84,8 +91,13 @@ impl Slices {
 
     async fn run(&self, shard: Option<Shard>) -> Operator {
         let process = shard.map_or(0, Shard::index);
-        let registry = Registry::new("slicer").with(SliceOperator { process, built: Arc::clone(&self.built) });
-        let settings = Settings { namespaces: vec![self.sandbox.namespace().to_owned()], shard, ..Settings::default() };
+        let registry =
+            Registry::new("slicer").with(SliceOperator { process, built: Arc::clone(&self.built) });
+        let settings = Settings {
+            namespaces: vec![self.sandbox.namespace().to_owned()],
+            shard,
+            ..Settings::default()
+        };
         Operator::start_with(&registry, self.sandbox.cluster().kubeconfig(), settings).await
     }
 
@@ -125,9 +137,12 @@ impl Slices {
         self.built.lock().unwrap().clone()
     }
 
-    /// Waits until all that these processes have is as it should be: in the status, and in the ConfigMaps.
+    /// Waits until all that these processes have is as it should be: in the status, and in the
+    /// ConfigMaps.
     async fn as_wanted(&self, processes: &[(u16, &Operator)]) {
-        let ours = |slice: &Slice| processes.iter().any(|(index, _)| shard(*index).contains(&slice.uid().unwrap()));
+        let ours = |slice: &Slice| {
+            processes.iter().any(|(index, _)| shard(*index).contains(&slice.uid().unwrap()))
+        };
         eventually(LONG, "all resources of these shards are as they should be", async || {
             // Cheaper than to look at everything again and again.
             for (_, operator) in processes {
@@ -139,8 +154,10 @@ impl Slices {
             let mut slices: Vec<Slice> = self.sandbox.list().await;
             slices.retain(ours);
             let texts = texts(&self.sandbox.list().await);
-            let is =
-                |slice: &&Slice| condition(*slice, "Ready").holds() && texts.get(&slice.name_any()) == Some(&slice.spec.text);
+            let is = |slice: &&Slice| {
+                condition(*slice, "Ready").holds()
+                    && texts.get(&slice.name_any()) == Some(&slice.spec.text)
+            };
             match slices.iter().find(|slice| !is(slice)) {
                 Some(one) => Err(format!("{}\n{:?}", seen(one), texts.get(&one.name_any()))),
                 None => Ok(()),
@@ -159,7 +176,10 @@ fn name(number: usize) -> String {
 }
 
 fn texts(configs: &[ConfigMap]) -> BTreeMap<String, String> {
-    configs.iter().filter_map(|config| Some((config.name_any(), config.data.as_ref()?.get("text")?.clone()))).collect()
+    configs
+        .iter()
+        .filter_map(|config| Some((config.name_any(), config.data.as_ref()?.get("text")?.clone())))
+        .collect()
 }
 
 /// Does something for each number, some at a time.
@@ -184,26 +204,34 @@ fn of_shard(uids: &BTreeMap<String, String>, index: u16) -> BTreeSet<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_processes_divide_three_thousand_resources_and_one_of_them_is_restarted_in_the_middle() {
+async fn three_processes_divide_three_thousand_resources_and_one_of_them_is_restarted_in_the_middle()
+ {
     let cluster = OwnCluster::bare("shards", "");
     let slices = Slices::new(&cluster, "shards").await;
     let mut uids = slices.create(0..MANY / 2).await;
-    let (first, second, third) = (slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await);
-    second.until("the second has begun", |metrics| metrics.sum("kubewright_writes_total", &[]) > 20).await;
+    let (first, second, third) =
+        (slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await);
+    second
+        .until("the second has begun", |metrics| metrics.sum("kubewright_writes_total", &[]) > 20)
+        .await;
     let (ended, created) = tokio::join!(second.stop(), slices.create(MANY / 2..MANY));
     ended.unwrap();
     uids.extend(created);
     assert_eq!(uids.len(), MANY);
     slices.as_wanted(&[(0, &first), (2, &third)]).await;
     let done = slices.built_by();
-    let unseen: Vec<&str> = of_shard(&uids, 1).into_iter().filter(|uid| !done.contains_key(*uid)).collect();
+    let unseen: Vec<&str> =
+        of_shard(&uids, 1).into_iter().filter(|uid| !done.contains_key(*uid)).collect();
     assert!(unseen.len() > MANY / 10, "the second left work behind: {} resources", unseen.len());
 
     // While the second is away: of every tenth resource, whosever it is.
     slices.edit((0..MANY).step_by(10)).await;
     slices.as_wanted(&[(0, &first), (2, &third)]).await;
     let done = slices.built_by();
-    assert!(unseen.iter().all(|uid| !done.contains_key(*uid)), "nobody else did the work of the second");
+    assert!(
+        unseen.iter().all(|uid| !done.contains_key(*uid)),
+        "nobody else did the work of the second"
+    );
 
     let second = slices.run_shard(1).await;
     let all = [(0, &first), (1, &second), (2, &third)];
@@ -212,13 +240,25 @@ async fn three_processes_divide_three_thousand_resources_and_one_of_them_is_rest
     for (index, operator) in all {
         let metrics = operator.at_rest().await;
         known += metrics.resources("slice");
-        assert_eq!(metrics.resources("slice"), of_shard(&uids, index).len() as u64, "of shard {index}");
-        assert_eq!(metrics.sum("kubewright_writes_total", &[("action", "repair")]), 0, "nobody writes what another wrote");
+        assert_eq!(
+            metrics.resources("slice"),
+            of_shard(&uids, index).len() as u64,
+            "of shard {index}"
+        );
+        assert_eq!(
+            metrics.sum("kubewright_writes_total", &[("action", "repair")]),
+            0,
+            "nobody writes what another wrote"
+        );
     }
     assert_eq!(known, MANY as u64);
 
     let built = slices.built_by();
-    assert_eq!(built.keys().collect::<BTreeSet<_>>(), uids.values().collect(), "each resource was worked on, and no other one");
+    assert_eq!(
+        built.keys().collect::<BTreeSet<_>>(),
+        uids.values().collect(),
+        "each resource was worked on, and no other one"
+    );
     for (uid, by) in &built {
         let index = (0..SHARDS).find(|index| shard(*index).contains(uid)).unwrap();
         assert_eq!(*by, BTreeSet::from([index]), "{uid}");
@@ -242,7 +282,11 @@ async fn a_server_that_can_divide_its_collections_sends_a_shard_its_own_resource
     for index in 0..SHARDS {
         let selector = shard(index).selector();
         let listed = list(&slices.sandbox, &selector).await;
-        assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), of_shard(&uids, index), "{selector}");
+        assert_eq!(
+            listed.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+            of_shard(&uids, index),
+            "{selector}"
+        );
     }
 
     let slice = [("group", "shards.example.com"), ("resource", "slices")];
@@ -253,24 +297,39 @@ async fn a_server_that_can_divide_its_collections_sends_a_shard_its_own_resource
     let ours = of_shard(&uids, 0).len() as u64;
     assert_eq!(operator.at_rest().await.resources("slice"), ours);
     assert_eq!(cluster.metrics().await.sum("apiserver_watch_shards_total", &slice), 1);
-    // What there is was listed, as above; what is watched is that each got its status. Bookmarks apart.
+    // What there is was listed, as above; what is watched is that each got its status. Bookmarks
+    // apart.
     let sent = sent().await - before;
-    assert!((ours..ours + 50).contains(&sent), "{sent} events for {ours} resources of {}", uids.len());
+    assert!(
+        (ours..ours + 50).contains(&sent),
+        "{sent} events for {ours} resources of {}",
+        uids.len()
+    );
     operator.stop().await.unwrap();
 }
 
 /// The UIDs that the server gives for a selector.
 async fn list(sandbox: &Sandbox, selector: &str) -> BTreeSet<String> {
     let escaped = selector.replace(' ', "%20");
-    let path = format!("/apis/shards.example.com/v1/namespaces/{}/slices?limit=500&shardSelector={escaped}", sandbox.namespace());
-    let answer: Value = sandbox.client().request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
-    answer["items"].as_array().unwrap().iter().map(|item| item["metadata"]["uid"].as_str().unwrap().to_owned()).collect()
+    let path = format!(
+        "/apis/shards.example.com/v1/namespaces/{}/slices?limit=500&shardSelector={escaped}",
+        sandbox.namespace()
+    );
+    let answer: Value =
+        sandbox.client().request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
+    answer["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["metadata"]["uid"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// How often ConfigMaps were written, by why.
 async fn writes(operator: &Operator) -> [u64; 4] {
     let metrics = operator.at_rest().await;
-    ["create", "update", "repair", "delete"].map(|action| metrics.sum("kubewright_writes_total", &[("action", action)]))
+    ["create", "update", "repair", "delete"]
+        .map(|action| metrics.sum("kubewright_writes_total", &[("action", action)]))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -288,8 +347,11 @@ async fn to_begin_and_to_end_sharding_writes_each_child_once_and_another_count_w
         let mut written = [0; 4];
         for shard in shards {
             let operator = slices.run(shard).await;
-            let ours = uids.values().filter(|uid| shard.is_none_or(|shard| shard.contains(uid))).count();
-            operator.until("all were looked at", |metrics| metrics.reconciles("slice") >= ours as u64).await;
+            let ours =
+                uids.values().filter(|uid| shard.is_none_or(|shard| shard.contains(uid))).count();
+            operator
+                .until("all were looked at", |metrics| metrics.reconciles("slice") >= ours as u64)
+                .await;
             for (sum, more) in written.iter_mut().zip(writes(&operator).await) {
                 *sum += more;
             }
@@ -298,19 +360,29 @@ async fn to_begin_and_to_end_sharding_writes_each_child_once_and_another_count_w
         assert_eq!(written, expected, "creates, updates, repairs, deletes");
     }
     let configs: Vec<ConfigMap> = slices.sandbox.list().await;
-    assert!(configs.iter().all(|config| !config.labels().contains_key("kubewright.dev/shard")), "{}", seen(&configs));
+    assert!(
+        configs.iter().all(|config| !config.labels().contains_key("kubewright.dev/shard")),
+        "{}",
+        seen(&configs)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_moves_to_another_shard_is_not_taken_for_somebody_elses() {
     let slices = Slices::new(Cluster::shared(), "move").await;
-    let operators = [slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await];
+    let operators =
+        [slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await];
     let home = |uid: &str| (0..SHARDS).find(|index| shard(*index).contains(uid)).unwrap();
     let sandbox = &slices.sandbox;
     let first = home(&slices.create(0..1).await[&name(0)]);
     sandbox.ready::<Slice>(&name(0)).await;
     // Its ConfigMap is still there, and on its way out, when the next one comes.
-    sandbox.merge::<ConfigMap>(&name(0), json!({ "metadata": { "finalizers": ["tests.example.com/stay"] } })).await;
+    sandbox
+        .merge::<ConfigMap>(
+            &name(0),
+            json!({ "metadata": { "finalizers": ["tests.example.com/stay"] } }),
+        )
+        .await;
     eventually(LONG, "the name is in another shard", async || {
         sandbox.delete::<Slice>(&name(0)).await;
         let next = home(&slices.create(0..1).await[&name(0)]);
@@ -318,7 +390,8 @@ async fn a_name_that_moves_to_another_shard_is_not_taken_for_somebody_elses() {
     })
     .await;
     let told = |slice: &Slice| condition(slice, "Ready");
-    let waiting = sandbox.until(&name(0), "is not ready", |slice| told(slice).status == "False").await;
+    let waiting =
+        sandbox.until(&name(0), "is not ready", |slice| told(slice).status == "False").await;
     assert_ne!(told(&waiting).reason, "NotOwned", "{}", seen(&waiting));
     sandbox.merge::<ConfigMap>(&name(0), json!({ "metadata": { "finalizers": null } })).await;
     sandbox.ready::<Slice>(&name(0)).await;
@@ -329,7 +402,8 @@ async fn a_name_that_moves_to_another_shard_is_not_taken_for_somebody_elses() {
 
 /// The YAML documents of a file of this repository that are of this kind.
 fn documents(path: &str, kind: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap();
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path))
+        .unwrap();
     let blocks: Vec<&str> = match text.split_once("```yaml\n") {
         Some((_, rest)) => vec![rest.split_once("```").unwrap().0],
         None => text.split("\n---\n").collect(),
@@ -339,12 +413,16 @@ fn documents(path: &str, kind: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_stateful_set_of_the_documentation_is_the_installation_in_shards_and_the_api_server_takes_it() {
+async fn the_stateful_set_of_the_documentation_is_the_installation_in_shards_and_the_api_server_takes_it()
+ {
     let mut set = documents("docs/scaling.md", "StatefulSet").remove(0);
     let installed = documents("generated/install.yaml", "Deployment").remove(0);
     let mut expected = installed["spec"]["template"].clone();
     let count = set["spec"]["replicas"].as_u64().unwrap();
-    expected["spec"]["containers"][0]["args"].as_array_mut().unwrap().push(format!("--shard-count={count}").into());
+    expected["spec"]["containers"][0]["args"]
+        .as_array_mut()
+        .unwrap()
+        .push(format!("--shard-count={count}").into());
     assert_eq!(set["spec"]["template"], expected);
     assert_eq!(set["spec"]["selector"], installed["spec"]["selector"]);
     for field in ["name", "namespace", "labels"] {
@@ -353,9 +431,14 @@ async fn the_stateful_set_of_the_documentation_is_the_installation_in_shards_and
 
     let sandbox = Sandbox::new("docs").await;
     set["metadata"]["namespace"] = sandbox.namespace().into();
-    let path = format!("/apis/apps/v1/namespaces/{}/statefulsets?dryRun=All&fieldValidation=Strict", sandbox.namespace());
-    let request =
-        http::Request::post(path).header("Content-Type", "application/json").body(set.to_string().into_bytes()).unwrap();
+    let path = format!(
+        "/apis/apps/v1/namespaces/{}/statefulsets?dryRun=All&fieldValidation=Strict",
+        sandbox.namespace()
+    );
+    let request = http::Request::post(path)
+        .header("Content-Type", "application/json")
+        .body(set.to_string().into_bytes())
+        .unwrap();
     let taken: Value = sandbox.client().request(request).await.unwrap();
     assert_eq!(taken["spec"]["replicas"], count);
 }

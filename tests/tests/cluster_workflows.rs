@@ -1,6 +1,6 @@
-//! The scripts of the recipes for GitHub Actions and GitLab CI do what they say: they are run as they stand on the page, with a real
-//! `kubectl`, with the rights of the account that the page on previews gives them, while the operator is at work. Only what talks to the
-//! Git host is left out.
+//! The scripts of the recipes for GitHub Actions and GitLab CI do what they say: they are run as
+//! they stand on the page, with a real `kubectl`, with the rights of the account that the page on
+//! previews gives them, while the operator is at work. Only what talks to the Git host is left out.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod recipe_blocks;
@@ -46,11 +46,14 @@ impl Runner {
             }
         }
         let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = kubeconfig_of(sandbox.cluster(), sandbox.namespace(), ACCOUNT, folder.path()).await;
+        let kubeconfig =
+            kubeconfig_of(sandbox.cluster(), sandbox.namespace(), ACCOUNT, folder.path()).await;
         let environment = Environment::from_process();
         let home = Home::from_environment(&environment).unwrap();
         let progress = progress::detect();
-        let assets = Assets::locate(&environment, &home, &Spec::new("any").wanted(), progress.as_ref()).unwrap();
+        let assets =
+            Assets::locate(&environment, &home, &Spec::new("any").wanted(), progress.as_ref())
+                .unwrap();
         Self { folder, kubectl: assets.path(Binary::Kubectl).unwrap().to_owned(), kubeconfig }
     }
 
@@ -60,7 +63,11 @@ impl Runner {
 
     /// Runs a script as a CI does: the first command that fails ends it.
     async fn run(&self, script: String, variables: &BTreeMap<String, String>) {
-        let path = format!("{}:{}", self.kubectl.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let path = format!(
+            "{}:{}",
+            self.kubectl.parent().unwrap().display(),
+            std::env::var("PATH").unwrap()
+        );
         let mut command = Command::new("bash");
         command.args(["-e", "-o", "pipefail", "-c", &script]).current_dir(self.folder.path());
         command.env_clear().env("PATH", path).env("HOME", self.folder.path()).envs(variables);
@@ -71,7 +78,10 @@ impl Runner {
 }
 
 /// Applies an object of the page in the namespace of the test.
-async fn give<K: tests::cluster::Namespaced + DeserializeOwned>(sandbox: &Sandbox, mut object: Value) {
+async fn give<K: tests::cluster::Namespaced + DeserializeOwned>(
+    sandbox: &Sandbox,
+    mut object: Value,
+) {
     object["metadata"]["namespace"] = sandbox.namespace().into();
     for subject in object["subjects"].as_array_mut().into_iter().flatten() {
         subject["namespace"] = sandbox.namespace().into();
@@ -84,12 +94,19 @@ async fn give<K: tests::cluster::Namespaced + DeserializeOwned>(sandbox: &Sandbo
 async fn serve(sandbox: &Sandbox, name: &str) {
     sandbox.until(name, "is there", |_: &Ingress| true).await;
     let status = json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } } });
-    sandbox.api::<Ingress>().patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
+    sandbox
+        .api::<Ingress>()
+        .patch_status(name, &PatchParams::default(), &Patch::Merge(status))
+        .await
+        .unwrap();
 }
 
 fn lines(path: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(path).unwrap();
-    text.lines().map(|line| line.split_once('=').unwrap()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    text.lines()
+        .map(|line| line.split_once('=').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +152,8 @@ async fn the_pipeline_for_gitlab_makes_a_preview_waits_for_its_url_and_deletes_i
     let pipeline = &blocks_of("gitlab-ci.md")[0];
     let mut variables = pipeline.variables();
     // GitLab gives a job a kubeconfig with a context for each agent.
-    let mut config: Value = serde_json::from_str(&fs::read_to_string(&runner.kubeconfig).unwrap()).unwrap();
+    let mut config: Value =
+        serde_json::from_str(&fs::read_to_string(&runner.kubeconfig).unwrap()).unwrap();
     config["contexts"][0]["name"] = variables["AGENT"].clone().into();
     config["current-context"] = "".into();
     fs::write(&runner.kubeconfig, config.to_string()).unwrap();
@@ -144,11 +162,21 @@ async fn the_pipeline_for_gitlab_makes_a_preview_waits_for_its_url_and_deletes_i
     variables.insert("CI_JOB_STATUS".into(), "failed".into());
     let written = pipeline.filled().remove(0);
     let script = |job: &str, key: &str| {
-        written[job][key].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect::<Vec<_>>().join("\n")
+        written[job][key]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| line.as_str().unwrap())
+            .collect::<Vec<_>>()
+            .join("\n")
     };
-    let (run, served) = (runner.run(script("preview", "script"), &variables), serve(&sandbox, "mr-17"));
+    let (run, served) =
+        (runner.run(script("preview", "script"), &variables), serve(&sandbox, "mr-17"));
     tokio::join!(run, served);
-    assert_eq!(lines(&runner.path("preview.env"))["PREVIEW_URL"], "https://mr-17.preview.example.com");
+    assert_eq!(
+        lines(&runner.path("preview.env"))["PREVIEW_URL"],
+        "https://mr-17.preview.example.com"
+    );
     runner.run(script("preview", "after_script"), &variables).await;
     runner.run(script("remove", "script"), &variables).await;
     sandbox.gone::<PreviewEnvironment>("mr-17").await;

@@ -1,4 +1,5 @@
-//! The steps of CONTRIBUTING.md, "Add a custom resource": each test names the step that was forgotten.
+//! The steps of CONTRIBUTING.md, "Add a custom resource": each test names the step that was
+//! forgotten.
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,11 +30,15 @@ fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
     rest.split_once('"').map(|(value, _)| value)
 }
 
-/// Group and kind of every custom resource that crates/api defines; what belongs to others has no schema of ours.
+/// Group and kind of every custom resource that crates/api defines; what belongs to others has no
+/// schema of ours.
 fn defined() -> BTreeSet<(String, String)> {
     let mut files = Vec::new();
     sources(&root().join("crates/api/src"), &mut files);
-    let attributes = files.iter().flat_map(|f| f.split("#[kube(").skip(1)).map(|a| a.split(")]\n").next().unwrap());
+    let attributes = files
+        .iter()
+        .flat_map(|f| f.split("#[kube(").skip(1))
+        .map(|a| a.split(")]\n").next().unwrap());
     attributes
         .filter(|a| !a.contains("schema = \"disabled\"") && !a.contains("schema = \"manual\""))
         .filter_map(|a| Some((attribute(a, "group")?.to_owned(), attribute(a, "kind")?.to_owned())))
@@ -67,7 +72,11 @@ fn step_4_every_operator_has_a_minimal_and_a_full_sample() {
     each(|controller| {
         let names: Vec<_> = controller.samples().iter().map(|s| s.name).collect();
         for wanted in ["minimal", "full"] {
-            assert!(names.contains(&wanted), "step 4: samples() of {} has no {wanted:?}, only {names:?}", controller.name());
+            assert!(
+                names.contains(&wanted),
+                "step 4: samples() of {} has no {wanted:?}, only {names:?}",
+                controller.name()
+            );
         }
     });
 }
@@ -85,8 +94,16 @@ fn step_5_every_kind_has_its_generated_definition() {
 fn step_6_the_objects_of_every_sample_are_pinned() {
     each(|controller| {
         for sample in controller.samples() {
-            let path = root().join(format!("tests/tests/snapshots/sample_{}_{}.snap", controller.name(), sample.name));
-            assert!(path.exists(), "step 6: {} is missing; run `cargo test -p tests --test snapshots`", path.display());
+            let path = root().join(format!(
+                "tests/tests/snapshots/sample_{}_{}.snap",
+                controller.name(),
+                sample.name
+            ));
+            assert!(
+                path.exists(),
+                "step 6: {} is missing; run `cargo test -p tests --test snapshots`",
+                path.display()
+            );
         }
     });
 }

@@ -1,5 +1,6 @@
-//! The recipes in `docs/previews/` are true: every block of YAML can be read, every PreviewEnvironment in them is one that the API server
-//! takes and the operator can make something of, and the workflows give nothing away.
+//! The recipes in `docs/previews/` are true: every block of YAML can be read, every
+//! PreviewEnvironment in them is one that the API server takes and the operator can make something
+//! of, and the workflows give nothing away.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -17,14 +18,20 @@ use serde_json::{Value, json};
 use tests::fixtures::restricted_namespace;
 
 fn controller() -> Arc<dyn Controller> {
-    Arc::clone(operator::registry().controller_of("platform9.com/v1", "PreviewEnvironment").unwrap())
+    Arc::clone(
+        operator::registry().controller_of("platform9.com/v1", "PreviewEnvironment").unwrap(),
+    )
 }
 
 /// What `operator render` would find wrong with a preview, and why there would be no objects.
 fn complaints(mut preview: Value) -> Vec<String> {
     let controller = controller();
     let problems = Validator::new(&controller.crd()).validate(&mut preview);
-    let problems: Vec<String> = problems.iter().filter(|p| p.severity == Severity::Error).map(ToString::to_string).collect();
+    let problems: Vec<String> = problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect();
     if !problems.is_empty() {
         return problems;
     }
@@ -90,15 +97,30 @@ fn what_argo_cd_makes_of_manifest_and_patch_is_the_preview_of_the_pull_request()
     let blocks = blocks_of("argo-cd.md");
     let previews: Vec<Value> = blocks.iter().flat_map(recipe_blocks::Block::previews).collect();
     let [base, patch] = &previews[..] else { panic!("a manifest and a patch: {previews:#?}") };
-    let set = blocks.iter().flat_map(recipe_blocks::Block::filled).find(|d| d["kind"] == "ApplicationSet").unwrap();
-    let suffix = set["spec"]["template"]["spec"]["source"]["kustomize"]["nameSuffix"].as_str().unwrap();
-    assert_eq!(base["metadata"]["name"], patch["metadata"]["name"], "Kustomize finds what to patch by its name");
+    let set = blocks
+        .iter()
+        .flat_map(recipe_blocks::Block::filled)
+        .find(|d| d["kind"] == "ApplicationSet")
+        .unwrap();
+    let suffix =
+        set["spec"]["template"]["spec"]["source"]["kustomize"]["nameSuffix"].as_str().unwrap();
+    assert_eq!(
+        base["metadata"]["name"], patch["metadata"]["name"],
+        "Kustomize finds what to patch by its name"
+    );
     let mut made = base.clone();
     merge(&mut made, patch);
-    made["metadata"]["name"] = format!("{}{suffix}", base["metadata"]["name"].as_str().unwrap()).into();
+    made["metadata"]["name"] =
+        format!("{}{suffix}", base["metadata"]["name"].as_str().unwrap()).into();
     assert_eq!(complaints(made.clone()), [""; 0]);
-    assert_eq!((&made["metadata"]["name"], &made["spec"]["fqdn"]), (&json!("pr-17"), &json!("pr-17.preview.example.com")));
-    assert_eq!((&made["spec"]["port"], &made["spec"]["source"]["pullRequest"]), (&json!(3000), &json!(17)));
+    assert_eq!(
+        (&made["metadata"]["name"], &made["spec"]["fqdn"]),
+        (&json!("pr-17"), &json!("pr-17.preview.example.com"))
+    );
+    assert_eq!(
+        (&made["spec"]["port"], &made["spec"]["source"]["pullRequest"]),
+        (&json!(3000), &json!(17))
+    );
 }
 
 /// What anybody who opens a pull request can choose.
@@ -139,23 +161,35 @@ fn the_workflow_for_github_keeps_its_secrets_from_forks_and_its_scripts_from_tex
     assert_nothing_untrusted(&workflow);
     let on: Vec<&String> = workflow["on"].as_object().unwrap().keys().collect();
     assert_eq!(on, ["pull_request"], "nothing that gives a fork our secrets");
-    assert_eq!(workflow["on"]["pull_request"]["types"], json!(["opened", "reopened", "synchronize", "closed"]));
+    assert_eq!(
+        workflow["on"]["pull_request"]["types"],
+        json!(["opened", "reopened", "synchronize", "closed"])
+    );
     assert_eq!(workflow["permissions"], json!({}), "each job asks for what it needs");
     let jobs = workflow["jobs"].as_object().unwrap();
     assert_eq!(jobs.keys().collect::<Vec<_>>(), ["build", "preview", "remove"]);
     let ours = "github.event.pull_request.head.repo.full_name == github.repository";
-    let guarded = |job: &Value| job["if"].as_str().is_some_and(|condition| condition.contains(ours));
+    let guarded =
+        |job: &Value| job["if"].as_str().is_some_and(|condition| condition.contains(ours));
     for (name, job) in jobs {
         let by_need = job["needs"].as_str().is_some_and(|needed| guarded(&jobs[needed]));
         assert!(guarded(job) || by_need, "{name} runs for forks, too");
         for step in job["steps"].as_array().unwrap() {
             let run = step["run"].as_str().unwrap_or_default();
-            assert!(!run.contains("${{"), "{name}: an expression becomes part of the script: {run}");
+            assert!(
+                !run.contains("${{"),
+                "{name}: an expression becomes part of the script: {run}"
+            );
             assert_ne!(step.get("run").is_some(), step.get("uses").is_some(), "{name}: {step:#}");
-            assert!(step["uses"].as_str().is_none_or(|action| action.contains('@')), "{name}: {step:#}");
+            assert!(
+                step["uses"].as_str().is_none_or(|action| action.contains('@')),
+                "{name}: {step:#}"
+            );
         }
     }
-    let closed = |job: &str, operator: &str| jobs[job]["if"].as_str().unwrap().contains(&format!("action {operator} 'closed'"));
+    let closed = |job: &str, operator: &str| {
+        jobs[job]["if"].as_str().unwrap().contains(&format!("action {operator} 'closed'"))
+    };
     assert!(closed("build", "!=") && closed("remove", "=="));
     let remove = jobs["remove"]["steps"].to_string();
     assert!(remove.contains("kubectl delete previewenvironment"), "{remove}");
@@ -168,20 +202,32 @@ fn the_pipeline_for_gitlab_runs_for_its_own_project_alone_and_removes_what_it_ma
     let template = &pipeline[".of-this-project"];
     for name in ["build", "preview", "remove"] {
         let job = &pipeline[name];
-        let rules = if job["extends"] == ".of-this-project" { &template["rules"] } else { &job["rules"] };
+        let rules =
+            if job["extends"] == ".of-this-project" { &template["rules"] } else { &job["rules"] };
         for rule in rules.as_array().unwrap() {
             let condition = rule["if"].as_str().unwrap();
-            assert!(condition.contains("$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID"), "{name}: {condition}");
+            assert!(
+                condition.contains("$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID"),
+                "{name}: {condition}"
+            );
         }
-        assert!(pipeline["stages"].as_array().unwrap().contains(&job["stage"]), "{name}: {}", job["stage"]);
+        assert!(
+            pipeline["stages"].as_array().unwrap().contains(&job["stage"]),
+            "{name}: {}",
+            job["stage"]
+        );
         assert!(job["image"].is_string() && job["script"].is_array(), "{name}");
     }
-    let (preview, remove) = (&pipeline["preview"]["environment"], &pipeline["remove"]["environment"]);
+    let (preview, remove) =
+        (&pipeline["preview"]["environment"], &pipeline["remove"]["environment"]);
     assert_eq!((&preview["on_stop"], &remove["action"]), (&json!("remove"), &json!("stop")));
     assert_eq!(preview["name"], remove["name"], "GitLab stops an environment by its name");
     assert_eq!(pipeline["remove"]["rules"][0]["when"], "manual");
     assert!(pipeline["remove"]["script"].to_string().contains("kubectl delete previewenvironment"));
-    assert_eq!(pipeline["preview"]["artifacts"]["reports"]["dotenv"], "preview.env", "where the URL comes from");
+    assert_eq!(
+        pipeline["preview"]["artifacts"]["reports"]["dotenv"], "preview.env",
+        "where the URL comes from"
+    );
 }
 
 /// As GitHub makes them of headings: a number after those that are there already.
@@ -190,7 +236,8 @@ fn anchors(page: &str) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for heading in page.lines().filter(|line| line.starts_with('#')) {
         let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-        let anchor: String = words.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect();
+        let anchor: String =
+            words.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect();
         let count = seen.entry(anchor.clone()).and_modify(|count| *count += 1).or_insert(0);
         anchors.push(if *count == 0 { anchor } else { format!("{anchor}-{count}") });
     }
@@ -201,12 +248,20 @@ fn anchors(page: &str) -> Vec<String> {
 fn every_link_between_the_pages_and_into_the_project_leads_somewhere() {
     let mut count = 0;
     for (page, text) in pages() {
-        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).filter(|link| !link.starts_with("http"))
+        for link in text
+            .split("](")
+            .skip(1)
+            .map(|rest| rest.split(')').next().unwrap())
+            .filter(|link| !link.starts_with("http"))
         {
-            let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
-            let file = if path.is_empty() { folder().join(&page) } else { folder().join(Path::new(path)) };
-            let target = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{page}: {link}: {e}"));
-            let found = anchor.is_none_or(|anchor| anchors(&target).iter().any(|one| one == anchor));
+            let (path, anchor) =
+                link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));
+            let file =
+                if path.is_empty() { folder().join(&page) } else { folder().join(Path::new(path)) };
+            let target =
+                std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{page}: {link}: {e}"));
+            let found =
+                anchor.is_none_or(|anchor| anchors(&target).iter().any(|one| one == anchor));
             assert!(found, "{page}: {link} has no such heading");
             count += 1;
         }

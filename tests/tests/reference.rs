@@ -10,15 +10,28 @@ use serde_json::Value;
 /// The reference's pages by their names, each with the schemas that it is about.
 fn pages() -> Vec<(String, String, Vec<Value>)> {
     let registry = operator::registry();
-    let pages: BTreeMap<String, String> =
-        manifests::reference(&registry, &Options::default()).unwrap().into_iter().map(|page| (page.path, page.content)).collect();
+    let pages: BTreeMap<String, String> = manifests::reference(&registry, &Options::default())
+        .unwrap()
+        .into_iter()
+        .map(|page| (page.path, page.content))
+        .collect();
     let definitions = crds(&registry, &Options::default()).unwrap();
     let of = |definition: &manifests::Artifact| {
         let crd: Value = serde_saphyr::from_str(&definition.content).unwrap();
-        let name = format!("{}_{}", crd["spec"]["group"].as_str().unwrap(), crd["spec"]["names"]["plural"].as_str().unwrap());
-        let page = pages.get(&format!("docs/api/{name}.md")).unwrap_or_else(|| panic!("{name} has no page"));
+        let name = format!(
+            "{}_{}",
+            crd["spec"]["group"].as_str().unwrap(),
+            crd["spec"]["names"]["plural"].as_str().unwrap()
+        );
+        let page = pages
+            .get(&format!("docs/api/{name}.md"))
+            .unwrap_or_else(|| panic!("{name} has no page"));
         let versions = crd["spec"]["versions"].as_array().unwrap();
-        (name, page.clone(), versions.iter().map(|version| version["schema"]["openAPIV3Schema"].clone()).collect())
+        (
+            name,
+            page.clone(),
+            versions.iter().map(|version| version["schema"]["openAPIV3Schema"].clone()).collect(),
+        )
     };
     definitions.iter().map(of).collect()
 }
@@ -49,7 +62,8 @@ fn every_field_has_exactly_one_section() {
         fields.sort();
         assert!(fields.len() > 15, "{name}: {fields:?}");
         let headings = page.lines().filter(|line| line.starts_with('#'));
-        let mut sections: Vec<&str> = headings.filter_map(|line| line.split_once(" `")?.1.strip_suffix('`')).collect();
+        let mut sections: Vec<&str> =
+            headings.filter_map(|line| line.split_once(" `")?.1.strip_suffix('`')).collect();
         sections.sort_unstable();
         assert_eq!(sections, fields, "{name}");
     }
@@ -62,7 +76,10 @@ fn every_field_is_described() {
             assert!(schema["description"].is_string(), "{name}: the resource has no description");
             walk(schema, "", &mut |path, field| {
                 let words = field["description"].as_str().unwrap_or_default();
-                assert!(words.len() > 15, "{name}: {path} has no description; write a `///` above the field");
+                assert!(
+                    words.len() > 15,
+                    "{name}: {path} has no description; write a `///` above the field"
+                );
             });
         }
     }
@@ -71,17 +88,34 @@ fn every_field_is_described() {
 /// The section of a field: from its heading to the next one.
 fn section<'a>(page: &'a str, path: &str) -> &'a str {
     let heading = format!("# `{path}`\n");
-    let from = page.find(&heading).unwrap_or_else(|| panic!("{path} has no section")) + heading.len();
+    let from =
+        page.find(&heading).unwrap_or_else(|| panic!("{path} has no section")) + heading.len();
     page[from..].split("\n#").next().unwrap()
 }
 
 /// The words of a bound that the schema has: all of them have to be in the section.
 fn bounds(field: &Value) -> Vec<String> {
-    const BOUNDS: [&str; 8] =
-        ["minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "minProperties", "maxProperties"];
-    let numbers =
-        BOUNDS.iter().filter_map(|bound| field[bound].as_f64()).filter(|bound| *bound != 0.0).map(|bound| bound.to_string());
-    let values = field["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(|value| format!("`{value}`"));
+    const BOUNDS: [&str; 8] = [
+        "minLength",
+        "maxLength",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "minProperties",
+        "maxProperties",
+    ];
+    let numbers = BOUNDS
+        .iter()
+        .filter_map(|bound| field[bound].as_f64())
+        .filter(|bound| *bound != 0.0)
+        .map(|bound| bound.to_string());
+    let values = field["enum"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(|value| format!("`{value}`"));
     numbers.chain(values).collect()
 }
 
@@ -93,35 +127,54 @@ fn every_field_of_a_spec_has_its_type_default_bounds_and_an_example_of_its_own_t
             walk(&schema["properties"]["spec"], "spec", &mut |path, field| {
                 let section = section(&page, path);
                 let type_ = field["type"].as_str().unwrap_or("integer or string");
-                let told = section.lines().find(|line| line.starts_with('*') && line.ends_with('*')).unwrap_or_default();
+                let told = section
+                    .lines()
+                    .find(|line| line.starts_with('*') && line.ends_with('*'))
+                    .unwrap_or_default();
                 let word = match type_ {
                     "array" => "list",
                     "object" if field["additionalProperties"].is_object() => "map",
                     type_ => type_,
                 };
-                assert!(told.contains(word), "{name}: {path} is of type {type_}, and its section says {told}");
+                assert!(
+                    told.contains(word),
+                    "{name}: {path} is of type {type_}, and its section says {told}"
+                );
                 if !field["default"].is_null() {
-                    let default = field["default"].as_str().map_or_else(|| field["default"].to_string(), str::to_owned);
-                    assert!(section.contains(&format!("default `{default}`")), "{name}: {path} has a default: {section}");
+                    let default = field["default"]
+                        .as_str()
+                        .map_or_else(|| field["default"].to_string(), str::to_owned);
+                    assert!(
+                        section.contains(&format!("default `{default}`")),
+                        "{name}: {path} has a default: {section}"
+                    );
                     count.0 += 1;
                 }
                 for bound in bounds(field) {
-                    assert!(section.contains(&bound), "{name}: {path} is bounded by {bound}: {section}");
+                    assert!(
+                        section.contains(&bound),
+                        "{name}: {path} is bounded by {bound}: {section}"
+                    );
                     count.1 += 1;
                 }
                 // One of an object is what the examples of its fields come to.
                 if field["properties"].is_object() && !section.contains("- Example: `") {
                     return;
                 }
-                let example = section.lines().find_map(|line| line.strip_prefix("- Example: `")?.strip_suffix('`'));
-                let example = example.unwrap_or_else(|| panic!("{name}: {path} has no example: {section}"));
-                let value: Value = serde_saphyr::from_str(example).unwrap_or_else(|e| panic!("{name}: {path}: {example}: {e}"));
+                let example = section
+                    .lines()
+                    .find_map(|line| line.strip_prefix("- Example: `")?.strip_suffix('`'));
+                let example =
+                    example.unwrap_or_else(|| panic!("{name}: {path} has no example: {section}"));
+                let value: Value = serde_saphyr::from_str(example)
+                    .unwrap_or_else(|e| panic!("{name}: {path}: {example}: {e}"));
                 let fits = match type_ {
                     "array" => value.is_array(),
                     "object" => value.is_object(),
                     "boolean" => value.is_boolean(),
                     "integer" => value.is_i64(),
-                    // YAML reads 17 and 2030-01-31 as what they look like; an API server is told that it is a text.
+                    // YAML reads 17 and 2030-01-31 as what they look like; an API server is told
+                    // that it is a text.
                     _ => !value.is_array() && !value.is_object(),
                 };
                 assert!(fits, "{name}: {path} is of type {type_}, and its example is {example}");

@@ -1,7 +1,9 @@
-//! The objects that every sample, every file in `inputs/` and every fixture gives, complete, as they would be applied.
+//! The objects that every sample, every file in `inputs/` and every fixture gives, complete, as
+//! they would be applied.
 //!
-//! A snapshot that changes is a change of what runs in clusters: read it before you accept it. Besides, what has to hold
-//! for all of them: the same bytes each time, valid names, nothing copied from the resource, pods that pass *restricted*.
+//! A snapshot that changes is a change of what runs in clusters: read it before you accept it.
+//! Besides, what has to hold for all of them: the same bytes each time, valid names, nothing copied
+//! from the resource, pods that pass *restricted*.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -16,18 +18,24 @@ use operator_api::ambassador::Mapping;
 use operator_api::echo::ServiceType;
 use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
 use serde_json::{Value, json};
-use tests::fixtures::{AnyEcho, ExampleEcho, Fixture, Preview, echo, namespace, preview, restricted_namespace, test_echo};
+use tests::fixtures::{
+    AnyEcho, ExampleEcho, Fixture, Preview, echo, namespace, preview, restricted_namespace,
+    test_echo,
+};
 
 /// The UID of every resource here.
 const UID: &str = "11111111-2222-3333-4444-555555555555";
 
 /// A text with everything in it that some layer might take for its own.
-const HOSTILE: &str =
-    "--listen=:1 \"double\" 'single' $(HOSTNAME) $$ ${HOME} `id` \\n %s <b>&amp;</b>\nsecond: line\n\t- third é 𝄞 $";
+const HOSTILE: &str = "--listen=:1 \"double\" 'single' $(HOSTNAME) $$ ${HOME} `id` \\n %s <b>&amp;</b>\nsecond: line\n\t- third é 𝄞 $";
 
 fn controller_of<K: Object>() -> Arc<dyn Controller> {
     let kind = KindInfo::of::<K>();
-    Arc::clone(operator::registry().controller_of(&kind.api_version(), &kind.kind).expect("the kind has an operator"))
+    Arc::clone(
+        operator::registry()
+            .controller_of(&kind.api_version(), &kind.kind)
+            .expect("the kind has an operator"),
+    )
 }
 
 /// What the operator makes of a resource, as one document: its children, or why there are none.
@@ -35,11 +43,16 @@ fn built(controller: &dyn Controller, mut resource: Value, world: &Fixed) -> Val
     let metadata = resource["metadata"].as_object_mut().expect("metadata");
     metadata.insert("uid".into(), UID.into());
     metadata.entry("namespace").or_insert("default".into());
-    let resource = controller.decode(resource.to_string().as_bytes()).expect("the resource has its operator's form");
-    let built = controller.build(operator::NAME, &*resource, world).expect("no defect of the operator");
+    let resource = controller
+        .decode(resource.to_string().as_bytes())
+        .expect("the resource has its operator's form");
+    let built =
+        controller.build(operator::NAME, &*resource, world).expect("no defect of the operator");
     match built.children {
         Ok(children) => children.into_iter().map(|child| child.body().clone()).collect(),
-        Err(invalid) => json!({ "invalid": { "reason": invalid.reason, "message": invalid.message } }),
+        Err(invalid) => {
+            json!({ "invalid": { "reason": invalid.reason, "message": invalid.message } })
+        }
     }
 }
 
@@ -60,7 +73,10 @@ fn case<K: Object>(name: &str, resource: &K, world: &Fixed) -> (String, Value) {
 
 fn samples() -> Vec<(String, Value)> {
     let of = |controller: &Arc<dyn Controller>, sample: AnySample| {
-        (format!("sample_{}_{}", controller.name(), sample.name), built(&**controller, sample.body, &with_ambassador()))
+        (
+            format!("sample_{}_{}", controller.name(), sample.name),
+            built(&**controller, sample.body, &with_ambassador()),
+        )
     };
     operator::registry()
         .controllers()
@@ -74,8 +90,12 @@ fn inputs() -> Vec<(String, Value)> {
     ["echo-example-com", "echo-test-com", "preview-environment"]
         .map(|name| {
             let path = format!("{}/inputs/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
-            let input: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-            let controller = registry.controller_of(input["apiVersion"].as_str().unwrap(), input["kind"].as_str().unwrap());
+            let input: Value =
+                serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+            let controller = registry.controller_of(
+                input["apiVersion"].as_str().unwrap(),
+                input["kind"].as_str().unwrap(),
+            );
             (format!("input_{name}"), built(&**controller.unwrap(), input, &with_ambassador()))
         })
         .into()
@@ -113,7 +133,8 @@ fn echoes() -> Vec<(String, Value)> {
 }
 
 fn test_echoes() -> Vec<(String, Value)> {
-    let case = |name: &str, resource| case(&format!("test_echo_{name}"), &resource, &Fixed::empty());
+    let case =
+        |name: &str, resource| case(&format!("test_echo_{name}"), &resource, &Fixed::empty());
     vec![
         case("minimal", test_echo("web")),
         case("with_hostile_text", test_echo("web").with_replicas(3).with_text(HOSTILE)),
@@ -173,29 +194,47 @@ fn previews() -> Vec<(String, Value)> {
         let spec = json!({ "namespaceSelector": { "matchLabels": { "full": "yes" } }, "limits": { "previews": 0 } });
         PreviewPolicy::new("none", serde_json::from_value(spec).expect("a policy"))
     };
-    let with_policy = move |world: Fixed| with_policy(world).with(none()).with(namespace("full").labelled("full", "yes"));
-    let world = || with_policy(with_ambassador()).with(restricted_namespace("locked")).with(namespace("open"));
+    let with_policy = move |world: Fixed| {
+        with_policy(world).with(none()).with(namespace("full").labelled("full", "yes"))
+    };
+    let world = || {
+        with_policy(with_ambassador()).with(restricted_namespace("locked")).with(namespace("open"))
+    };
     let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &world());
     vec![
         case("minimal", preview("pr-17")),
         case("in_an_open_namespace", preview("pr-17").in_namespace("open")),
         case("in_a_restricted_namespace", preview("pr-17").in_namespace("locked")),
-        case("of_an_image_with_a_digest", preview("pr-17").with_image(&format!("example.com/app@sha256:{}", "0a".repeat(32)))),
-        case("with_a_long_name_full_of_dots", preview(&format!("p{}", ".7".repeat(126))).with_host("pr-17.example.com")),
+        case(
+            "of_an_image_with_a_digest",
+            preview("pr-17").with_image(&format!("example.com/app@sha256:{}", "0a".repeat(32))),
+        ),
+        case(
+            "with_a_long_name_full_of_dots",
+            preview(&format!("p{}", ".7".repeat(126))).with_host("pr-17.example.com"),
+        ),
         case("full", preview("pr-17").with(everything())),
         case("at_a_low_port", preview("pr-17").with(json!({ "port": 80 }))),
         case(
             "with_empty_resources",
-            preview("pr-17").with(json!({ "resources": { "limits": {} }, "podSecurity": {}, "probes": {} })),
+            preview("pr-17")
+                .with(json!({ "resources": { "limits": {} }, "podSecurity": {}, "probes": {} })),
         ),
-        case("full_in_a_restricted_namespace", preview("pr-17").in_namespace("locked").with(everything())),
+        case(
+            "full_in_a_restricted_namespace",
+            preview("pr-17").in_namespace("locked").with(everything()),
+        ),
         case(
             "invalid_root_in_a_restricted_namespace",
-            preview("pr-17").in_namespace("locked").with(json!({ "podSecurity": { "runAsUser": 0 } })),
+            preview("pr-17")
+                .in_namespace("locked")
+                .with(json!({ "podSecurity": { "runAsUser": 0 } })),
         ),
         case(
             "behind_an_http_route",
-            routed(json!({ "type": "HTTPRoute", "parentRefs": [{ "name": "public", "namespace": "gateways" }] })),
+            routed(
+                json!({ "type": "HTTPRoute", "parentRefs": [{ "name": "public", "namespace": "gateways" }] }),
+            ),
         ),
         case(
             "behind_an_http_route_with_everything",
@@ -215,15 +254,22 @@ fn previews() -> Vec<(String, Value)> {
             "behind_an_ingress_with_a_certificate",
             routed(json!({ "type": "Ingress", "tls": { "secretName": "previews-wildcard" } })),
         ),
-        case("with_a_network_policy", preview("pr-17").in_namespace("guarded").with(json!({ "port": 3000 }))),
+        case(
+            "with_a_network_policy",
+            preview("pr-17").in_namespace("guarded").with(json!({ "port": 3000 })),
+        ),
         case("behind_a_mapping_with_a_path", routed(json!({ "type": "Mapping", "path": "/app" }))),
         case("without_a_route", routed(json!({ "type": "None" }))),
         case("behind_no_gateway", routed(json!({ "type": "HTTPRoute" }))),
-        case("held_by_a_policy", preview("pr-17").in_namespace("full").with(json!({ "replicas": 3 }))),
+        case(
+            "held_by_a_policy",
+            preview("pr-17").in_namespace("full").with(json!({ "replicas": 3 })),
+        ),
         case("suspended", preview("pr-17").with(json!({ "suspend": true, "replicas": 3 }))),
         case(
             "suspended_without_a_route",
-            preview("pr-17").with(json!({ "suspend": true, "route": { "whenSuspended": "Remove" } })),
+            preview("pr-17")
+                .with(json!({ "suspend": true, "route": { "whenSuspended": "Remove" } })),
         ),
         case("invalid_name", preview("17-pr").with_host("pr-17.example.com")),
         case("invalid_host_for_everybody", preview("pr-17").with_host("*")),
@@ -263,7 +309,10 @@ fn each_case_has_a_name_of_its_own() {
 #[test]
 fn no_label_or_annotation_or_source_of_a_resource_reaches_its_objects() {
     fn assert_none_copied<K: Object>(resource: &K) {
-        let marked = resource.clone().labelled("marker.example.com/l", "mark-l").annotated("marker.example.com/a", "mark-a");
+        let marked = resource
+            .clone()
+            .labelled("marker.example.com/l", "mark-l")
+            .annotated("marker.example.com/a", "mark-a");
         let (_, plain) = case("plain", resource, &Fixed::empty());
         let (_, marked) = case("marked", &marked, &Fixed::empty());
         assert_eq!(marked, plain);
@@ -281,7 +330,10 @@ fn the_samples_can_live_side_by_side_in_one_namespace() {
     for (name, given) in samples() {
         for child in given.as_array().unwrap_or_else(|| panic!("{name} is invalid: {given}")) {
             let identity = (child["kind"].clone(), child["metadata"]["name"].clone());
-            assert!(!seen.contains(&identity), "{name} wants {identity:?}, and an earlier sample has it");
+            assert!(
+                !seen.contains(&identity),
+                "{name} wants {identity:?}, and an earlier sample has it"
+            );
             seen.push(identity);
         }
     }
@@ -290,7 +342,9 @@ fn the_samples_can_live_side_by_side_in_one_namespace() {
 #[test]
 fn the_minimal_samples_ask_for_what_the_input_files_ask_for() {
     let samples: Vec<_> = samples();
-    let given = |name: &str| samples.iter().find(|(n, _)| n == name).map(|(_, given)| given.clone()).unwrap();
+    let given = |name: &str| {
+        samples.iter().find(|(n, _)| n == name).map(|(_, given)| given.clone()).unwrap()
+    };
     let inputs = inputs();
     assert_eq!(inputs[0].1, given("sample_echo_minimal"));
     assert_eq!(inputs[1].1, given("sample_echo-test_minimal"));
@@ -313,14 +367,19 @@ fn every_object_keeps_the_rules_that_hold_for_all() {
 }
 
 /// Previews whose namespace or spec forbids root.
-const MAY_NOT_BE_ROOT: [&str; 4] =
-    ["preview_in_a_restricted_namespace", "preview_full_in_a_restricted_namespace", "preview_full", "sample_preview_full"];
+const MAY_NOT_BE_ROOT: [&str; 4] = [
+    "preview_in_a_restricted_namespace",
+    "preview_full_in_a_restricted_namespace",
+    "preview_full",
+    "sample_preview_full",
+];
 
 #[test]
 fn every_pod_of_an_echo_passes_the_restricted_standard_and_a_preview_does_where_it_must() {
     for (name, given) in cases() {
         let open = name.contains("preview") && !MAY_NOT_BE_ROOT.contains(&name.as_str());
-        let pods = given.as_array().into_iter().flatten().filter_map(|c| c.pointer("/spec/template/spec"));
+        let pods =
+            given.as_array().into_iter().flatten().filter_map(|c| c.pointer("/spec/template/spec"));
         for pod in pods {
             let expected: &[&str] = if open { &["runAsNonRoot is not true"] } else { &[] };
             assert_eq!(rules::not_restricted(pod), expected, "{name}");

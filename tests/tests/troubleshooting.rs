@@ -1,5 +1,6 @@
-//! What can be known about reasons is: each operator declares those that it gives itself, for the API reference, and
-//! `docs/previews/troubleshooting.md` explains every one that a PreviewEnvironment can show, and no other.
+//! What can be known about reasons is: each operator declares those that it gives itself, for the
+//! API reference, and `docs/previews/troubleshooting.md` explains every one that a
+//! PreviewEnvironment can show, and no other.
 
 #![allow(clippy::unwrap_used)]
 
@@ -51,7 +52,8 @@ fn sources(folder: &Path, into: &mut Vec<String>) {
     }
 }
 
-/// Texts in quotes that are one word of letters, beginning with a capital one and not all in capitals.
+/// Texts in quotes that are one word of letters, beginning with a capital one and not all in
+/// capitals.
 fn words(source: &str) -> Vec<&str> {
     let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     let quoted = code.flat_map(|line| line.split('"').skip(1).step_by(2));
@@ -66,7 +68,8 @@ fn words(source: &str) -> Vec<&str> {
 /// What the operator of a kind declares: conditions and reasons.
 fn declared(kind: &str) -> Vec<Explained> {
     let registry = operator::registry();
-    let of_kind = registry.controllers().iter().filter(|controller| controller.resource().kind == kind);
+    let of_kind =
+        registry.controllers().iter().filter(|controller| controller.resource().kind == kind);
     of_kind.flat_map(|controller| controller.reasons()).collect()
 }
 
@@ -76,17 +79,33 @@ fn every_reason_in_the_source_of_an_operator_is_declared_and_nothing_else_is() {
     sources(&root().join("crates/operator/src/preview"), &mut files);
     files.push(fs::read_to_string(root().join("crates/operator/src/naming.rs")).unwrap());
     let declared = declared("PreviewEnvironment");
-    let known = |word: &str| declared.iter().any(|explained| [explained.reason, explained.condition].contains(&word));
+    let known = |word: &str| {
+        declared.iter().any(|explained| [explained.reason, explained.condition].contains(&word))
+    };
     // Some have their names where clients find them, too.
-    let said = files.iter().flat_map(|source| words(source)).chain([HOST_CONFLICT, NOT_ACCEPTED, TOO_MANY_PREVIEWS]);
+    let said = files.iter().flat_map(|source| words(source)).chain([
+        HOST_CONFLICT,
+        NOT_ACCEPTED,
+        TOO_MANY_PREVIEWS,
+    ]);
     let said: BTreeSet<&str> = said.filter(|word| !WORDS.contains(word)).collect();
-    let missing: Vec<_> = said.iter().filter(|word| !known(word) && reason::ALL.iter().all(|(name, _)| name != *word)).collect();
+    let missing: Vec<_> = said
+        .iter()
+        .filter(|word| !known(word) && reason::ALL.iter().all(|(name, _)| name != *word))
+        .collect();
     assert!(
         missing.is_empty(),
         "{missing:?} are not declared: add them to crates/operator/src/preview/reasons.rs, or put what is no reason into WORDS here"
     );
-    let unused: Vec<_> = declared.iter().map(|explained| explained.reason).filter(|reason| !said.contains(reason)).collect();
-    assert!(unused.is_empty(), "{unused:?} are declared in crates/operator/src/preview/reasons.rs, and nothing says them");
+    let unused: Vec<_> = declared
+        .iter()
+        .map(|explained| explained.reason)
+        .filter(|reason| !said.contains(reason))
+        .collect();
+    assert!(
+        unused.is_empty(),
+        "{unused:?} are declared in crates/operator/src/preview/reasons.rs, and nothing says them"
+    );
 }
 
 #[test]
@@ -94,8 +113,10 @@ fn every_reason_to_refuse_an_echo_is_declared() {
     let mut files = Vec::new();
     sources(&root().join("crates/operator/src/echo"), &mut files);
     files.push(fs::read_to_string(root().join("crates/operator/src/naming.rs")).unwrap());
-    let refusals =
-        files.iter().flat_map(|source| source.split("Invalid::new(").skip(1)).map(|call| call.split('"').nth(1).unwrap());
+    let refusals = files
+        .iter()
+        .flat_map(|source| source.split("Invalid::new(").skip(1))
+        .map(|call| call.split('"').nth(1).unwrap());
     let said: BTreeSet<&str> = refusals.collect();
     assert_eq!(said, declared("Echo").iter().map(|explained| explained.reason).collect());
 }
@@ -103,21 +124,30 @@ fn every_reason_to_refuse_an_echo_is_declared() {
 #[test]
 fn every_reason_of_a_preview_has_an_entry_and_nothing_else_has() {
     let declared = declared("PreviewEnvironment");
-    let of_framework = reason::ALL.iter().map(|(name, _)| *name).filter(|name| !OF_OTHERS.contains(name));
-    let reasons: BTreeSet<&str> = declared.iter().map(|explained| explained.reason).chain(of_framework).collect();
+    let of_framework =
+        reason::ALL.iter().map(|(name, _)| *name).filter(|name| !OF_OTHERS.contains(name));
+    let reasons: BTreeSet<&str> =
+        declared.iter().map(|explained| explained.reason).chain(of_framework).collect();
     assert!(reasons.len() > 15, "{reasons:?}");
 
     let page = fs::read_to_string(root().join("docs/previews/troubleshooting.md")).unwrap();
-    let explained: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
+    let explained: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect();
     let missing: Vec<_> = reasons.iter().filter(|reason| !explained.contains(reason)).collect();
     assert!(
         missing.is_empty(),
         "{missing:?} have no entry: write `### `REASON`` in docs/previews/troubleshooting.md, with what to do"
     );
     let unknown: Vec<_> = explained.iter().filter(|reason| !reasons.contains(*reason)).collect();
-    assert!(unknown.is_empty(), "{unknown:?} are explained in docs/previews/troubleshooting.md, and nothing says them");
+    assert!(
+        unknown.is_empty(),
+        "{unknown:?} are explained in docs/previews/troubleshooting.md, and nothing says them"
+    );
     for condition in declared.iter().map(|explained| explained.condition) {
-        assert!(page.contains(&format!("\n## {condition}\n")), "the condition {condition} has no chapter");
+        assert!(
+            page.contains(&format!("\n## {condition}\n")),
+            "the condition {condition} has no chapter"
+        );
     }
 }
 

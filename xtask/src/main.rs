@@ -1,4 +1,5 @@
-//! The door to everything a developer does: `cargo xtask`. What the commands do lives in `kubewright::devkit`.
+//! The door to everything a developer does: `cargo xtask`. What the commands do lives in
+//! `kubewright::devkit`.
 
 use std::process::ExitCode;
 
@@ -8,7 +9,13 @@ fn project() -> Project {
     Project::new(operator::registry(), "operator")
         .bench("kubewright-bench")
         .pure(["kubewright-core", "operator-api"])
-        .alone(["kubewright", "kubewright-cli", "kubewright-core", "kubewright-devkit", "kubewright-manifests"])
+        .alone([
+            "kubewright",
+            "kubewright-cli",
+            "kubewright-core",
+            "kubewright-devkit",
+            "kubewright-manifests",
+        ])
         .alone(["kubewright-runtime", "kubewright-testing", "operator-api", "preview-cli"])
 }
 

@@ -1,5 +1,5 @@
-//! `cargo xtask dev` as a person uses it: the samples get ready, the cluster can be asked, and the signal that Ctrl-C or
-//! a closed terminal sends leaves nothing running.
+//! `cargo xtask dev` as a person uses it: the samples get ready, the cluster can be asked, and the
+//! signal that Ctrl-C or a closed terminal sends leaves nothing running.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,8 @@ use kubewright::testing::assets::Environment;
 use kubewright::testing::control_plane::ControlPlane;
 use kubewright::testing::home::Home;
 
-/// A session. Where a test fails, it is ended as the test's process would end it: by a signal, in order.
+/// A session. Where a test fails, it is ended as the test's process would end it: by a signal, in
+/// order.
 struct Session(Child);
 
 impl Session {
@@ -19,7 +20,8 @@ impl Session {
     }
 
     fn tell_to_stop(&self) {
-        let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.0.id())]).status();
+        let killed =
+            Command::new("sh").args(["-c", &format!("kill -TERM {}", self.0.id())]).status();
         assert!(killed.unwrap().success());
     }
 }
@@ -60,14 +62,21 @@ fn a_session_shows_the_samples_and_stops_everything_when_it_is_told_to() {
     let shown = shown.join("\n");
     assert!(shown.contains("test-echo   True    2/2"), "{shown}");
     let hint = format!("cargo xtask kubectl --name {name} delete deployment test-echo");
-    assert!(shown.contains(&hint) || shown.contains("  kubectl delete deployment test-echo"), "{shown}");
+    assert!(
+        shown.contains(&hint) || shown.contains("  kubectl delete deployment test-echo"),
+        "{shown}"
+    );
 
-    let get = xtask(&["kubectl", "--name", &name, "get", "echoes", "--no-headers"]).output().unwrap();
+    let get =
+        xtask(&["kubectl", "--name", &name, "get", "echoes", "--no-headers"]).output().unwrap();
     assert!(String::from_utf8_lossy(&get.stdout).contains("test-echo   True"), "{get:?}");
 
     session.tell_to_stop();
     let log: Vec<String> = lines.collect();
     assert_eq!(session.0.wait().unwrap().code(), Some(0), "{log:?}");
-    assert!(log.iter().any(|line| line.contains("stop")), "the operator did not stop in order: {log:?}");
+    assert!(
+        log.iter().any(|line| line.contains("stop")),
+        "the operator did not stop in order: {log:?}"
+    );
     assert!(!clusters().contains(&name), "the control plane is left");
 }

@@ -1,5 +1,6 @@
-//! What `deploy-kind` does to a kind cluster is done to a local control plane: the same commands, the same manifests,
-//! and the operator's program with the rights of its ServiceAccount. Only containers are missing.
+//! What `deploy-kind` does to a kind cluster is done to a local control plane: the same commands,
+//! the same manifests, and the operator's program with the rights of its ServiceAccount. Only
+//! containers are missing.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -28,10 +29,16 @@ fn the_commands_of_deploy_kind_lead_to_samples_that_are_ready() {
     assert!(commands.len() > 5, "deploy-kind has too few kubectl commands: {commands:?}");
     for command in commands {
         let on_ours = for_cluster(&command, &control_plane);
-        let output = Command::new("sh").args(["-c", &on_ours]).current_dir(root()).output().unwrap();
+        let output =
+            Command::new("sh").args(["-c", &on_ours]).current_dir(root()).output().unwrap();
         let printed = [output.stdout, output.stderr].concat();
         let log = || fs::read_to_string(&log).unwrap_or_default();
-        assert!(output.status.success(), "{on_ours}\n{}\noperator:\n{}", String::from_utf8_lossy(&printed), log());
+        assert!(
+            output.status.success(),
+            "{on_ours}\n{}\noperator:\n{}",
+            String::from_utf8_lossy(&printed),
+            log()
+        );
         if command.contains("install.yaml") {
             let kubeconfig = as_service_account(&control_plane, folder.path());
             operator = Some(run(&program, &kubeconfig, &folder.path().join("operator.log")));
@@ -39,7 +46,10 @@ fn the_commands_of_deploy_kind_lead_to_samples_that_are_ready() {
     }
     assert!(operator.is_some(), "no command applies install.yaml");
     let log = fs::read_to_string(&log).unwrap();
-    assert!(!log.to_lowercase().contains("forbidden"), "the operator needs a right that it was not given:\n{log}");
+    assert!(
+        !log.to_lowercase().contains("forbidden"),
+        "the operator needs a right that it was not given:\n{log}"
+    );
 }
 
 /// The program as its Pod would run it, with a log to look at. It ends with this value.
@@ -60,13 +70,14 @@ fn run(program: &Path, kubeconfig: &Path, log: &Path) -> Operator {
     Operator(command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().unwrap())
 }
 
-/// One of its own: the operator works in all namespaces, and would meet the operators of other tests.
+/// One of its own: the operator works in all namespaces, and would meet the operators of other
+/// tests.
 fn own_control_plane() -> Disposable {
     let environment = Environment::from_process();
     let home = Home::from_environment(&environment).unwrap();
     let spec = Spec::new(format!("install-{}", std::process::id()));
-    let assets =
-        Assets::locate(&environment, &home, &spec.wanted(), progress::detect().as_ref()).unwrap_or_else(|e| panic!("{e}"));
+    let assets = Assets::locate(&environment, &home, &spec.wanted(), progress::detect().as_ref())
+        .unwrap_or_else(|e| panic!("{e}"));
     let up = ControlPlane::up(&home, &spec, &assets, progress::detect().as_ref());
     up.unwrap_or_else(|error| panic!("{error}")).disposable()
 }
@@ -76,16 +87,21 @@ fn root() -> PathBuf {
 }
 
 fn build_operator() -> PathBuf {
-    // As `dev` does it: with the features that were compiled for `cargo xtask`, so that nothing is compiled again.
-    let cargo =
-        Invocation::cargo().args(["build", "--package", "operator", "--bin", "operator", "--package", "xtask"]).folder(&root());
+    // As `dev` does it: with the features that were compiled for `cargo xtask`, so that nothing is
+    // compiled again.
+    let cargo = Invocation::cargo()
+        .args(["build", "--package", "operator", "--bin", "operator", "--package", "xtask"])
+        .folder(&root());
     cargo.run().unwrap_or_else(|error| panic!("{error}"));
     Path::new(env!("CARGO_BIN_EXE_xtask")).with_file_name("operator")
 }
 
 /// What `deploy-kind` would run on the cluster.
 fn kubectl_commands() -> Vec<String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args(["deploy-kind", "--dry-run"]).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["deploy-kind", "--dry-run"])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let printed = String::from_utf8(output.stdout).unwrap();
     printed.lines().filter(|line| line.starts_with("kubectl ")).map(str::to_owned).collect()
@@ -98,7 +114,12 @@ fn for_cluster(command: &str, control_plane: &ControlPlane) -> String {
     words.next();
     let rest: Vec<&str> = words.collect();
     let kubectl = control_plane.assets().path(Binary::Kubectl).unwrap();
-    format!("'{}' --kubeconfig '{}' {}", kubectl.display(), control_plane.kubeconfig().display(), rest.join(" "))
+    format!(
+        "'{}' --kubeconfig '{}' {}",
+        kubectl.display(),
+        control_plane.kubeconfig().display(),
+        rest.join(" ")
+    )
 }
 
 /// A kubeconfig with the rights of the operator's ServiceAccount and no others.
@@ -109,7 +130,8 @@ fn as_service_account(control_plane: &ControlPlane, folder: &Path) -> PathBuf {
         String::from_utf8(output.stdout).unwrap()
     };
     let token = ask(&["create", "token", ACCOUNT, "--namespace", NAMESPACE]);
-    let mut config: Value = serde_json::from_str(&ask(&["config", "view", "--raw", "-o", "json"])).unwrap();
+    let mut config: Value =
+        serde_json::from_str(&ask(&["config", "view", "--raw", "-o", "json"])).unwrap();
     config["users"][0]["user"] = json!({ "token": token.trim() });
     let path = folder.join("kubeconfig");
     fs::write(&path, config.to_string()).unwrap();

@@ -1,5 +1,6 @@
-//! The gate: an operator that is fast because it does not look does not pass. The children of some resources are damaged, and
-//! all of them must become exactly what they were. If one does not, no figure counts.
+//! The gate: an operator that is fast because it does not look does not pass. The children of some
+//! resources are damaged, and all of them must become exactly what they were. If one does not, no
+//! figure counts.
 
 use std::time::Duration;
 
@@ -35,7 +36,10 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
     let operator = bench.operate(&plane, &[])?;
     let eyes = Eyes::open(plane.api()).await?;
     load::create(plane.api(), 0..RESOURCES).await?;
-    eyes.until(CONVERGE, "all resources are complete", |sight| (sight.complete() >= RESOURCES).then_some(())).await?;
+    eyes.until(CONVERGE, "all resources are complete", |sight| {
+        (sight.complete() >= RESOURCES).then_some(())
+    })
+    .await?;
     let mut wanted = Vec::new();
     for number in 0..DAMAGED {
         let (kind, damage) = damage(number);
@@ -70,20 +74,34 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
 fn damage(number: usize) -> (usize, Damage) {
     match number % 6 {
         0 => (DEPLOYMENT, Damage::Change(json!({ "spec": { "replicas": 7 } }))),
-        1 => (SERVICE, Damage::Change(json!({ "metadata": { "labels": { "app.kubernetes.io/name": "other" } } }))),
+        1 => (
+            SERVICE,
+            Damage::Change(
+                json!({ "metadata": { "labels": { "app.kubernetes.io/name": "other" } } }),
+            ),
+        ),
         2 => (DEPLOYMENT, Damage::Delete),
         // A selector is one value as a whole: a key that somebody adds makes it another.
         3 => (SERVICE, Damage::Change(json!({ "spec": { "selector": { "foreign": "yes" } } }))),
         4 => (SERVICE, Damage::Delete),
-        _ => (DEPLOYMENT, Damage::Change(json!({ "metadata": { "labels": { "app.kubernetes.io/managed-by": null } } }))),
+        _ => (
+            DEPLOYMENT,
+            Damage::Change(
+                json!({ "metadata": { "labels": { "app.kubernetes.io/managed-by": null } } }),
+            ),
+        ),
     }
 }
 
-/// An object without what a repair or a new beginning may change: identity, version, times, address, who wrote it.
+/// An object without what a repair or a new beginning may change: identity, version, times,
+/// address, who wrote it.
 async fn stripped(api: &Api, path: &str) -> Result<Value, Error> {
     let mut object: Value = api.read(path).await?;
     for (parent, fields) in [
-        ("/metadata", &["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"][..]),
+        (
+            "/metadata",
+            &["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"][..],
+        ),
         ("/spec", &["clusterIP", "clusterIPs"]),
         ("", &["status"]),
     ] {

@@ -1,10 +1,11 @@
 //! Row 3: from the create of a resource until all its children are there, at five creates a second.
 //!
-//! The bare client creates the resource and then sends the children side by side, as the operator does; both are seen by the
-//! same watch. Each side has control planes of its own, in turns: an operator beside the bare client would do the same work.
+//! The bare client creates the resource and then sends the children side by side, as the operator
+//! does; both are seen by the same watch. Each side has control planes of its own, in turns: an
+//! operator beside the bare client would do the same work.
 //!
-//! The bound is on the median of the repeats' ratios. A p99 of few resources is little more than the slowest of them; that of
-//! all repeats together is told below the table.
+//! The bound is on the median of the repeats' ratios. A p99 of few resources is little more than
+//! the slowest of them; that of all repeats together is told below the table.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,7 +40,8 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
         };
         for (who, latencies) in [("bare", &bare), ("operator", &operator)] {
             for (name, percent) in [("p50_ms", 50), ("p99_ms", 99)] {
-                let value = percentile(latencies, percent).ok_or_else(|| Error::Unmeasurable("no latency".into()))?;
+                let value = percentile(latencies, percent)
+                    .ok_or_else(|| Error::Unmeasurable("no latency".into()))?;
                 bench.figures.add(format!("latency.{who}.{name}"), value);
             }
         }
@@ -76,16 +78,26 @@ async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
         }
     })
     .await?;
-    eyes.until(LIMIT, "all children are there", |sight| (sight.complete() >= total).then_some(())).await?;
+    eyes.until(LIMIT, "all children are there", |sight| (sight.complete() >= total).then_some(()))
+        .await?;
     let begun = begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let mut latencies = Vec::with_capacity(total);
     for number in FIRST..total {
         let (begun, children) = (begun[number], eyes.sight().children(&name(number)));
-        let latency = begun.zip(children).map(|(begun, children)| children.saturating_duration_since(begun));
-        latencies.push(latency.ok_or_else(|| Error::Unmeasurable("a resource was not seen".into()))?.as_secs_f64() * 1000.0);
+        let latency =
+            begun.zip(children).map(|(begun, children)| children.saturating_duration_since(begun));
+        latencies.push(
+            latency
+                .ok_or_else(|| Error::Unmeasurable("a resource was not seen".into()))?
+                .as_secs_f64()
+                * 1000.0,
+        );
     }
     let [p50, p99] = [50, 99].map(|percent| percentile(&latencies, percent).unwrap_or(f64::NAN));
-    tell(format!("{} at {RATE}/s: p50 {p50:.2} ms, p99 {p99:.2} ms", if by_operator { "Operator" } else { "Bare" }));
+    tell(format!(
+        "{} at {RATE}/s: p50 {p50:.2} ms, p99 {p99:.2} ms",
+        if by_operator { "Operator" } else { "Bare" }
+    ));
     if let Some(operator) = operator {
         operator.stop().await?;
     }
@@ -93,6 +105,7 @@ async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
 }
 
 async fn create(api: &Api, number: usize) -> Result<(), Error> {
-    let body = serde_json::to_string(&echo(&name(number))).map_err(|error| Error::Workload(error.to_string()))?;
+    let body = serde_json::to_string(&echo(&name(number)))
+        .map_err(|error| Error::Workload(error.to_string()))?;
     api.create(&kinds()[0].path(Some(NAMESPACE)), body).await.map(drop)
 }

@@ -1,9 +1,10 @@
-//! Row 4, delete: whole lives beside the controller manager: create, as ready as it gets without nodes, edit, delete. Garbage
-//! collection takes the children, and the operator sends nothing for it.
+//! Row 4, delete: whole lives beside the controller manager: create, as ready as it gets without
+//! nodes, edit, delete. Garbage collection takes the children, and the operator sends nothing for
+//! it.
 //!
-//! The controller manager uses the same kinds, so that what the API server counts is not the operator's alone: here the
-//! operator's own counter is the figure, and the API server's count of applies, which nobody else sends, must agree with its
-//! writes.
+//! The controller manager uses the same kinds, so that what the API server counts is not the
+//! operator's alone: here the operator's own counter is the figure, and the API server's count of
+//! applies, which nobody else sends, must agree with its writes.
 
 use std::time::Duration;
 
@@ -50,17 +51,32 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
     let mut step = Step::begin(&plane, &mut operator).await?;
 
     load::create(plane.api(), 0..n).await?;
-    eyes.until(LIMIT, "all resources are complete", |sight| (sight.complete() >= n).then_some(())).await?;
-    reached(plane.api(), |status| status.replicas == 2, "the status shows the pods that were asked for").await?;
+    eyes.until(LIMIT, "all resources are complete", |sight| (sight.complete() >= n).then_some(()))
+        .await?;
+    reached(
+        plane.api(),
+        |status| status.replicas == 2,
+        "the status shows the pods that were asked for",
+    )
+    .await?;
     step.end(bench, &plane, &mut operator, "create").await?;
 
     let api = plane.api().clone();
     load::all(0..n, move |number| {
         let api = api.clone();
-        async move { api.merge(&path(&kinds()[0], &name(number)), &json!({ "spec": { "replicas": 3 } })).await.map(drop) }
+        async move {
+            api.merge(&path(&kinds()[0], &name(number)), &json!({ "spec": { "replicas": 3 } }))
+                .await
+                .map(drop)
+        }
     })
     .await?;
-    reached(plane.api(), |s| s.replicas == 3 && s.observed_generation == 2, "the status shows the edit").await?;
+    reached(
+        plane.api(),
+        |s| s.replicas == 3 && s.observed_generation == 2,
+        "the status shows the edit",
+    )
+    .await?;
     step.end(bench, &plane, &mut operator, "edit").await?;
 
     let api = plane.api().clone();
@@ -69,7 +85,8 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
         async move { api.delete(&path(&kinds()[0], &name(number))).await }
     })
     .await?;
-    let gone = |sight: &crate::watch::Sight| (0..3).all(|kind| sight.count(kind) == 0).then_some(());
+    let gone =
+        |sight: &crate::watch::Sight| (0..3).all(|kind| sight.count(kind) == 0).then_some(());
     eyes.until(LIMIT, "garbage collection has taken all children", gone).await?;
     debug_assert_eq!(eyes.sight().count(ECHO), 0);
     step.end(bench, &plane, &mut operator, "delete").await?;
@@ -88,7 +105,13 @@ impl Step {
         Ok(Self { requests: Requests::so_far(plane.api()).await?, said })
     }
 
-    async fn end(&mut self, bench: &mut Bench, plane: &Plane, operator: &mut Operator, what: &str) -> Result<(), Error> {
+    async fn end(
+        &mut self,
+        bench: &mut Bench,
+        plane: &Plane,
+        operator: &mut Operator,
+        what: &str,
+    ) -> Result<(), Error> {
         let now = Self::begin(plane, operator).await?;
         let requests = now.said.requests() - self.said.requests();
         let applies = now.requests.since(&self.requests).applies();

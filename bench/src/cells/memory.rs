@@ -1,12 +1,13 @@
 //! Rows 7, 8, 10: resident memory over the number of resources, and CPU time of a large load.
 //!
-//! Two processes are looked at: one that lived through the load from nothing on, and at each level one that was started on
-//! what is there, beside the first, and stopped again: it finds everything in place and writes nothing. Memory is read when
-//! the operator and the control plane are at rest and the figure has stopped moving. The denominator is the JSON of the three
-//! objects as the API server serves them to a list.
+//! Two processes are looked at: one that lived through the load from nothing on, and at each level
+//! one that was started on what is there, beside the first, and stopped again: it finds everything
+//! in place and writes nothing. Memory is read when the operator and the control plane are at rest
+//! and the figure has stopped moving. The denominator is the JSON of the three objects as the API
+//! server serves them to a list.
 //!
-//! CPU time is that of all loads from nothing to the most, divided by the most; the last level alone, where anything that grows
-//! with what is there would show most, is told below the table.
+//! CPU time is that of all loads from nothing to the most, divided by the most; the last level
+//! alone, where anything that grows with what is there would show most, is told below the table.
 
 use std::time::{Duration, Instant};
 
@@ -48,14 +49,18 @@ async fn climb(bench: &mut Bench) -> Result<(), Error> {
     let mut lived = bench.operate(&plane, &[])?;
     lived.steady(0).await?;
     let eyes = Eyes::open(plane.api()).await?;
-    let (mut of_lived, mut of_restarted, mut cpu, mut last_cpu) = (Climb::default(), Climb::default(), CpuTime::default(), 0.0);
+    let (mut of_lived, mut of_restarted, mut cpu, mut last_cpu) =
+        (Climb::default(), Climb::default(), CpuTime::default(), 0.0);
     let mut there = 0;
     for level in bench.plan.levels.clone() {
         if level > there {
             plane.rest().await?;
             let before = Cpu::of(lived.pid())?;
             load::create(plane.api(), there..level).await?;
-            eyes.until(CONVERGE, format!("{level} resources are complete"), |s| (s.complete() >= level).then_some(())).await?;
+            eyes.until(CONVERGE, format!("{level} resources are complete"), |s| {
+                (s.complete() >= level).then_some(())
+            })
+            .await?;
             tokio::time::sleep(AFTERWARDS).await;
             let used = Cpu::of(lived.pid())?.since(before);
             last_cpu = used.millis() / count(level - there);
@@ -76,7 +81,8 @@ async fn climb(bench: &mut Bench) -> Result<(), Error> {
     figures.add("memory.cpu_ms", cpu.millis() / count(there));
     figures.add("memory.last_level_cpu_ms", last_cpu);
     for (who, climb) in [("lived", &of_lived), ("restarted", &of_restarted)] {
-        let slope = slope(&climb.points).ok_or_else(|| Error::Unmeasurable("memory at one level has no slope".into()))?;
+        let slope = slope(&climb.points)
+            .ok_or_else(|| Error::Unmeasurable("memory at one level has no slope".into()))?;
         let last = climb.last.ok_or_else(|| Error::Unmeasurable("no memory was read".into()))?;
         figures.add(format!("memory.{who}.slope_bytes"), slope);
         figures.add(format!("memory.{who}.slope_ratio"), slope / json);
@@ -99,11 +105,14 @@ impl Climb {
 
     fn story(&self) -> String {
         let mebi = |bytes: f64| bytes / 1024.0 / 1024.0;
-        self.last.map_or_else(String::new, |last| format!("{:.1} MiB now, {:.1} at most", mebi(last.now), mebi(last.peak)))
+        self.last.map_or_else(String::new, |last| {
+            format!("{:.1} MiB now, {:.1} at most", mebi(last.now), mebi(last.peak))
+        })
     }
 }
 
-/// Memory once it has stopped moving. An allocator may give memory back for some seconds: that is waited for.
+/// Memory once it has stopped moving. An allocator may give memory back for some seconds: that is
+/// waited for.
 async fn at_rest(pid: u32) -> Result<Memory, Error> {
     let started = Instant::now();
     let mut before = Memory::of(pid)?;
@@ -118,7 +127,11 @@ async fn at_rest(pid: u32) -> Result<Memory, Error> {
         before = now;
     }
     let seen = format!("{before:?}");
-    Err(Error::Late { what: "the operator's memory has come to rest".into(), within: LONGEST_WAIT, seen })
+    Err(Error::Late {
+        what: "the operator's memory has come to rest".into(),
+        within: LONGEST_WAIT,
+        seen,
+    })
 }
 
 #[derive(Deserialize)]
@@ -151,7 +164,9 @@ async fn bytes_as_served(api: &Api, resources: usize) -> Result<f64, Error> {
         }
     }
     if objects != resources * kinds().len() {
-        return Err(Error::Unmeasurable(format!("there are {objects} objects for {resources} resources")));
+        return Err(Error::Unmeasurable(format!(
+            "there are {objects} objects for {resources} resources"
+        )));
     }
     Ok(count(bytes) / count(resources))
 }

@@ -43,8 +43,9 @@ impl Bench {
         Operator::start(&self.operator, plane.kubeconfig(), more)
     }
 
-    /// Runs what the wanted rows need, and at last the gate. A cell that fails is told and leaves its rows unmeasured; the others
-    /// go on. Only where the gate does not open is there an error, and no figure counts.
+    /// Runs what the wanted rows need, and at last the gate. A cell that fails is told and leaves
+    /// its rows unmeasured; the others go on. Only where the gate does not open is there an
+    /// error, and no figure counts.
     pub(crate) async fn run(&mut self) -> Result<(), Error> {
         let plan = self.plan.clone();
         if plan.wants(&[1, 9, 10]) {

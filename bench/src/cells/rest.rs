@@ -1,7 +1,8 @@
-//! Rows 4, 5, 6, 9: what a converged cluster costs: an edit that changes one child, edits that change none, restarts, and a
-//! forced resync of everything.
+//! Rows 4, 5, 6, 9: what a converged cluster costs: an edit that changes one child, edits that
+//! change none, restarts, and a forced resync of everything.
 //!
-//! That revisions are counted at all is seen by the bench's own edits: each must move the store by exactly one.
+//! That revisions are counted at all is seen by the bench's own edits: each must move the store by
+//! exactly one.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,10 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
     operator.steady(0).await?;
     let eyes = Eyes::open(plane.api()).await?;
     load::create(plane.api(), 0..n).await?;
-    eyes.until(CONVERGE, format!("{n} resources are complete"), |sight| (sight.complete() >= n).then_some(())).await?;
+    eyes.until(CONVERGE, format!("{n} resources are complete"), |sight| {
+        (sight.complete() >= n).then_some(())
+    })
+    .await?;
     operator.rest().await?;
     if bench.plan.wants(&[4]) {
         change(bench, &plane, &mut operator, &eyes).await?;
@@ -64,7 +68,11 @@ struct Counted {
 impl Counted {
     async fn now(plane: &Plane, operator: &mut Operator) -> Result<Self, Error> {
         let said = operator.rest().await?;
-        Ok(Self { requests: Requests::so_far(plane.api()).await?, said, revision: plane.api().revision().await? })
+        Ok(Self {
+            requests: Requests::so_far(plane.api()).await?,
+            said,
+            revision: plane.api().revision().await?,
+        })
     }
 
     /// Requests of the operator from `before` to now, without so many of the bench.
@@ -79,17 +87,28 @@ impl Counted {
 }
 
 /// Edits of resources that change their Deployment alone.
-async fn change(bench: &mut Bench, plane: &Plane, operator: &mut Operator, eyes: &Eyes) -> Result<(), Error> {
+async fn change(
+    bench: &mut Bench,
+    plane: &Plane,
+    operator: &mut Operator,
+    eyes: &Eyes,
+) -> Result<(), Error> {
     let edits = bench.plan.sample;
     let before = Counted::now(plane, operator).await?;
     let api = plane.api().clone();
     load::all(0..edits, move |number| {
         let api = api.clone();
-        async move { api.merge(&path(&kinds()[ECHO], &name(number)), &json!({ "spec": { "replicas": 3 } })).await.map(drop) }
+        async move {
+            api.merge(&path(&kinds()[ECHO], &name(number)), &json!({ "spec": { "replicas": 3 } }))
+                .await
+                .map(drop)
+        }
     })
     .await?;
     eyes.until(LIMIT, "all edits have reached the Deployments", |sight| {
-        let edited = |number| sight.object(DEPLOYMENT, &name(number)).is_some_and(|seen| seen.generation == 2);
+        let edited = |number| {
+            sight.object(DEPLOYMENT, &name(number)).is_some_and(|seen| seen.generation == 2)
+        };
         (0..edits).all(edited).then_some(())
     })
     .await?;
@@ -101,7 +120,12 @@ async fn change(bench: &mut Bench, plane: &Plane, operator: &mut Operator, eyes:
 }
 
 /// An annotation on every resource: nothing follows from it.
-async fn annotate(bench: &mut Bench, plane: &Plane, operator: &mut Operator, eyes: &Eyes) -> Result<(), Error> {
+async fn annotate(
+    bench: &mut Bench,
+    plane: &Plane,
+    operator: &mut Operator,
+    eyes: &Eyes,
+) -> Result<(), Error> {
     let n = bench.plan.large;
     let before = Counted::now(plane, operator).await?;
     let children = |eyes: &Eyes| (1..3).map(|kind| eyes.sight().events(kind)).sum::<u64>();
@@ -114,31 +138,60 @@ async fn annotate(bench: &mut Bench, plane: &Plane, operator: &mut Operator, eye
     })
     .await?;
     let all = echoes + u64::try_from(n).unwrap_or(u64::MAX);
-    eyes.until(LIMIT, "all edits were seen", |sight| (sight.events(ECHO) >= all).then_some(())).await?;
+    eyes.until(LIMIT, "all edits were seen", |sight| (sight.events(ECHO) >= all).then_some(()))
+        .await?;
     let now = Counted::now(plane, operator).await?;
     let revisions = now.revisions_since(&before) - count(n);
     if revisions < 0.0 {
-        return Err(Error::Unmeasurable(format!("{n} edits moved the revision by {}", now.revisions_since(&before))));
+        return Err(Error::Unmeasurable(format!(
+            "{n} edits moved the revision by {}",
+            now.revisions_since(&before)
+        )));
     }
     let moved = children(eyes) - events + (eyes.sight().events(ECHO) - all);
-    bench.figures.add("rest.annotate.requests", now.requests_since(&before, "metadata-only edit", count(n))?);
-    bench.figures.add("rest.annotate.revisions", revisions.max(f64::from(u32::try_from(moved).unwrap_or(u32::MAX))));
-    bench.figures.add("rest.annotate.reconciles", (now.said.reconciles() - before.said.reconciles()) / count(n));
-    tell(format!("Metadata-only edit of {n}: {revisions} revisions and {moved} events beside the edits"));
+    bench.figures.add(
+        "rest.annotate.requests",
+        now.requests_since(&before, "metadata-only edit", count(n))?,
+    );
+    bench.figures.add(
+        "rest.annotate.revisions",
+        revisions.max(f64::from(u32::try_from(moved).unwrap_or(u32::MAX))),
+    );
+    bench.figures.add(
+        "rest.annotate.reconciles",
+        (now.said.reconciles() - before.said.reconciles()) / count(n),
+    );
+    tell(format!(
+        "Metadata-only edit of {n}: {revisions} revisions and {moved} events beside the edits"
+    ));
     Ok(())
 }
 
 /// From damage to repair, of one field of a Deployment, one after the other.
-async fn drift(bench: &mut Bench, plane: &Plane, operator: &mut Operator, eyes: &Eyes) -> Result<(), Error> {
+async fn drift(
+    bench: &mut Bench,
+    plane: &Plane,
+    operator: &mut Operator,
+    eyes: &Eyes,
+) -> Result<(), Error> {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / DRIFTS);
     for number in 0..bench.plan.sample {
         ticks.tick().await;
         let name = name(number);
-        let before = eyes.sight().object(DEPLOYMENT, &name).ok_or_else(|| Error::Unmeasurable(format!("{name} is not there")))?;
+        let before = eyes
+            .sight()
+            .object(DEPLOYMENT, &name)
+            .ok_or_else(|| Error::Unmeasurable(format!("{name} is not there")))?;
         let started = Instant::now();
-        plane.api().merge(&path(&kinds()[DEPLOYMENT], &name), &json!({ "spec": { "replicas": 9 } })).await?;
+        plane
+            .api()
+            .merge(&path(&kinds()[DEPLOYMENT], &name), &json!({ "spec": { "replicas": 9 } }))
+            .await?;
         let repaired = eyes.until(LIMIT, format!("{name} is repaired"), |sight| {
-            sight.object(DEPLOYMENT, &name).filter(|seen| seen.generation >= before.generation + 2).map(|seen| seen.changed)
+            sight
+                .object(DEPLOYMENT, &name)
+                .filter(|seen| seen.generation >= before.generation + 2)
+                .map(|seen| seen.changed)
         });
         let took = repaired.await?.saturating_duration_since(started);
         bench.figures.add("rest.drift_ms", took.as_secs_f64() * 1000.0);
@@ -160,7 +213,9 @@ async fn restart(bench: &mut Bench, plane: &Plane) -> Result<(), Error> {
         bench.figures.add("restart.writes", writes);
         bench.figures.add("restart.lister_ms", lister);
         bench.figures.add("restart.operator_ms", steady);
-        tell(format!("Restart with {n}: steady after {steady:.0} ms, listed after {lister:.0} ms, {writes} writes"));
+        tell(format!(
+            "Restart with {n}: steady after {steady:.0} ms, listed after {lister:.0} ms, {writes} writes"
+        ));
     }
     Ok(())
 }
@@ -206,20 +261,31 @@ async fn resync(bench: &mut Bench, plane: &Plane) -> Result<(), Error> {
             break (used, said);
         }
         if Instant::now() > deadline {
-            let seen = format!("{} of {} reconciles", said.reconciles() - before.reconciles(), n * SWEEPS);
-            return Err(Error::Late { what: "everything was reconciled again".into(), within: LIMIT, seen });
+            let seen =
+                format!("{} of {} reconciles", said.reconciles() - before.reconciles(), n * SWEEPS);
+            return Err(Error::Late {
+                what: "everything was reconciled again".into(),
+                within: LIMIT,
+                seen,
+            });
         }
     };
     let reconciles = said.reconciles() - before.reconciles();
     let answered = Requests::so_far(plane.api()).await?.since(&requests);
     let requests = answered.agreed("resync", said.requests() - before.requests())?;
-    let revisions = f64::from(u32::try_from(plane.api().revision().await? - revision).unwrap_or(u32::MAX));
+    let revisions =
+        f64::from(u32::try_from(plane.api().revision().await? - revision).unwrap_or(u32::MAX));
     let moved: u64 = (0..3).map(|kind| eyes.sight().events(kind)).sum();
     let each = used.millis() / reconciles;
     bench.figures.add("rest.resync.requests", requests);
-    bench.figures.add("rest.resync.revisions", revisions.max(f64::from(u32::try_from(moved).unwrap_or(u32::MAX))));
+    bench.figures.add(
+        "rest.resync.revisions",
+        revisions.max(f64::from(u32::try_from(moved).unwrap_or(u32::MAX))),
+    );
     bench.figures.add("rest.resync.cpu_ms", each);
     bench.figures.add("rest.resync.reconciles", reconciles);
-    tell(format!("Resync: {reconciles} reconciles, {requests} requests, {revisions} revisions, {each:.4} ms CPU each"));
+    tell(format!(
+        "Resync: {reconciles} reconciles, {requests} requests, {revisions} revisions, {each:.4} ms CPU each"
+    ));
     operator.stop().await
 }

@@ -1,5 +1,6 @@
-//! `Mapping` of `getambassador.io/v3alpha1`, a route of Ambassador (Emissary-ingress): only the fields that we write or
-//! look at. It is somebody else's API: the CRD comes with Ambassador and is never made from this type.
+//! `Mapping` of `getambassador.io/v3alpha1`, a route of Ambassador (Emissary-ingress): only the
+//! fields that we write or look at. It is somebody else's API: the CRD comes with Ambassador and is
+//! never made from this type.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
@@ -19,22 +20,25 @@ use serde::{Deserialize, Serialize};
     schema = "disabled"
 )]
 pub struct MappingSpec {
-    /// The host that requests have to name, or a DNS glob such as `*.example.com`. Without it, any host.
+    /// The host that requests have to name, or a DNS glob such as `*.example.com`. Without it, any
+    /// host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
 
     /// The beginning of the path that requests have to have; `/` for all of them.
     pub prefix: String,
 
-    /// Where requests go: `NAME`, `NAME.NAMESPACE`, with `:PORT` unless it is 80. A name alone is looked up in the
-    /// namespace of the Mapping.
+    /// Where requests go: `NAME`, `NAME.NAMESPACE`, with `:PORT` unless it is 80. A name alone is
+    /// looked up in the namespace of the Mapping.
     pub service: String,
 
-    /// What takes the place of the prefix in the path. Ambassador's default is `/`; the empty string keeps the path as it is.
+    /// What takes the place of the prefix in the path. Ambassador's default is `/`; the empty
+    /// string keeps the path as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewrite: Option<String>,
 
-    /// How long a request may take, in milliseconds. Ambassador's default is 3000; 0 is without a limit.
+    /// How long a request may take, in milliseconds. Ambassador's default is 3000; 0 is without a
+    /// limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<i64>,
 
@@ -42,7 +46,8 @@ pub struct MappingSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_upgrade: Vec<String>,
 
-    /// The Ambassadors that heed this Mapping, by their ids, where a cluster has several; the one named `default` otherwise.
+    /// The Ambassadors that heed this Mapping, by their ids, where a cluster has several; the one
+    /// named `default` otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ambassador_id: Vec<String>,
 }

@@ -1,12 +1,13 @@
-//! The schema of `.status.conditions`, the same for every resource. Which conditions there are, and what sets them, is
-//! the business of the framework.
+//! The schema of `.status.conditions`, the same for every resource. Which conditions there are, and
+//! what sets them, is the business of the framework.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// More kinds of condition than any resource has; a bound keeps a status from growing for ever.
 const MOST_CONDITIONS: u32 = 16;
 
-/// A list of the API convention's conditions (`metav1.Condition`), one of each type, with the bounds that the convention sets.
+/// A list of the API convention's conditions (`metav1.Condition`), one of each type, with the
+/// bounds that the convention sets.
 pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",

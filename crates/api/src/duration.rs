@@ -1,5 +1,6 @@
-//! Durations as resources write them: `72h`, `1h30m`, in the format of GEP-2257, which the Gateway API uses. What the schema says
-//! of them, and the one place where they are read, for whoever has to know how long that is.
+//! Durations as resources write them: `72h`, `1h30m`, in the format of GEP-2257, which the Gateway
+//! API uses. What the schema says of them, and the one place where they are read, for whoever has
+//! to know how long that is.
 
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use kube::core::Rule;
 
 use crate::schema::cel_string;
 
-/// The format of GEP-2257: what Go's `ParseDuration` and the `duration` of CEL read, without signs and fractions.
+/// The format of GEP-2257: what Go's `ParseDuration` and the `duration` of CEL read, without signs
+/// and fractions.
 pub const PATTERN: &str = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 /// The longest text of that format.
 pub(crate) const LENGTH: u32 = 28;
@@ -31,7 +33,8 @@ pub(crate) fn form_rule() -> Rule {
 
 /// Refuses a duration of nothing, which would be over as soon as it begins.
 pub(crate) fn positive_rule() -> Rule {
-    Rule::new(format!("!self.matches({}) || self.matches('[1-9]')", cel_string(PATTERN))).message(POSITIVE)
+    Rule::new(format!("!self.matches({}) || self.matches('[1-9]')", cel_string(PATTERN)))
+        .message(POSITIVE)
 }
 
 /// Why a text is no duration, and what to write instead.
@@ -42,7 +45,9 @@ pub enum DurationError {
     #[error("nothing is written: write a duration like 72h or 1h30m")]
     Empty,
     /// A part does not begin with a digit: a sign, a space, a unit alone.
-    #[error("{0:?} does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m")]
+    #[error(
+        "{0:?} does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"
+    )]
     NoNumber(String),
     /// A number has too many digits.
     #[error("{0} has more than five digits: write it in a larger unit, like 72h")]
@@ -51,7 +56,9 @@ pub enum DurationError {
     #[error("{0:?} has a fraction: write whole numbers, like 1h30m for one hour and a half")]
     Fraction(String),
     /// A number has no unit.
-    #[error("{0} has no unit: write for example {0}h for hours, {0}m for minutes or {0}s for seconds")]
+    #[error(
+        "{0} has no unit: write for example {0}h for hours, {0}m for minutes or {0}s for seconds"
+    )]
     NoUnit(String),
     /// A longer unit than there is.
     #[error("there is no unit {unit}: write {hours}h")]
@@ -62,7 +69,9 @@ pub enum DurationError {
         hours: u32,
     },
     /// A unit that there is not.
-    #[error("there is no unit {0:?}: write h for hours, m for minutes, s for seconds or ms for milliseconds")]
+    #[error(
+        "there is no unit {0:?}: write h for hours, m for minutes, s for seconds or ms for milliseconds"
+    )]
     UnknownUnit(String),
     /// More parts than the format has.
     #[error("there are more than four numbers: write fewer, like 1h30m")]
@@ -72,11 +81,13 @@ pub enum DurationError {
     Zero,
 }
 
-/// Reads a duration. What is written in several parts is their sum, in any order: `30m1h` is `1h30m`.
+/// Reads a duration. What is written in several parts is their sum, in any order: `30m1h` is
+/// `1h30m`.
 ///
 /// # Errors
 ///
-/// For exactly the texts that the schema refuses, so that a text from elsewhere (a flag, an annotation) is judged alike.
+/// For exactly the texts that the schema refuses, so that a text from elsewhere (a flag, an
+/// annotation) is judged alike.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if text.is_empty() {
         return Err(DurationError::Empty);
@@ -123,7 +134,9 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
 fn unknown(number: u32, unit: &str) -> DurationError {
     let longer = LONGER_UNITS.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name));
     match longer {
-        Some((_, hours)) => DurationError::LongerUnit { unit: unit.to_owned(), hours: number * hours },
+        Some((_, hours)) => {
+            DurationError::LongerUnit { unit: unit.to_owned(), hours: number * hours }
+        }
         None => DurationError::UnknownUnit(unit.to_owned()),
     }
 }
@@ -159,16 +172,43 @@ mod tests {
             ("3d", "there is no unit d: write 72h"),
             ("2w", "there is no unit w: write 336h"),
             ("1D", "there is no unit D: write 24h"),
-            ("90", "90 has no unit: write for example 90h for hours, 90m for minutes or 90s for seconds"),
-            ("1h30", "30 has no unit: write for example 30h for hours, 30m for minutes or 30s for seconds"),
-            ("1.5h", r#""1.5h" has a fraction: write whole numbers, like 1h30m for one hour and a half"#),
-            ("5us", r#"there is no unit "us": write h for hours, m for minutes, s for seconds or ms for milliseconds"#),
-            ("1H", r#"there is no unit "H": write h for hours, m for minutes, s for seconds or ms for milliseconds"#),
-            ("-1h", r#""-1h" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#),
-            ("1h 30m", r#"" 30m" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#),
-            ("soon", r#""soon" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#),
+            (
+                "90",
+                "90 has no unit: write for example 90h for hours, 90m for minutes or 90s for seconds",
+            ),
+            (
+                "1h30",
+                "30 has no unit: write for example 30h for hours, 30m for minutes or 30s for seconds",
+            ),
+            (
+                "1.5h",
+                r#""1.5h" has a fraction: write whole numbers, like 1h30m for one hour and a half"#,
+            ),
+            (
+                "5us",
+                r#"there is no unit "us": write h for hours, m for minutes, s for seconds or ms for milliseconds"#,
+            ),
+            (
+                "1H",
+                r#"there is no unit "H": write h for hours, m for minutes, s for seconds or ms for milliseconds"#,
+            ),
+            (
+                "-1h",
+                r#""-1h" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#,
+            ),
+            (
+                "1h 30m",
+                r#"" 30m" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#,
+            ),
+            (
+                "soon",
+                r#""soon" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#,
+            ),
             ("100000s", "100000 has more than five digits: write it in a larger unit, like 72h"),
-            ("99999999999999h", "99999999999999 has more than five digits: write it in a larger unit, like 72h"),
+            (
+                "99999999999999h",
+                "99999999999999 has more than five digits: write it in a larger unit, like 72h",
+            ),
             ("1h1h1h1h1h", "there are more than four numbers: write fewer, like 1h30m"),
             ("0h0m", "it is zero: write a duration that is longer, like 72h"),
         ] {
@@ -181,7 +221,10 @@ mod tests {
         let mut all = vec![String::new()];
         let mut last = all.clone();
         for _ in 0..longest {
-            last = last.iter().flat_map(|text| characters.iter().map(move |c| format!("{text}{c}"))).collect();
+            last = last
+                .iter()
+                .flat_map(|text| characters.iter().map(move |c| format!("{text}{c}")))
+                .collect();
             all.extend(last.iter().cloned());
         }
         all
@@ -196,7 +239,8 @@ mod tests {
             .chain(texts(&['9', 'h'], 10))
             .chain(texts(&['2', '.', 'd', 'ä', ' '], 4))
         {
-            let expected = pattern.is_match(&text) && text.contains(|c: char| ('1'..='9').contains(&c));
+            let expected =
+                pattern.is_match(&text) && text.contains(|c: char| ('1'..='9').contains(&c));
             assert_eq!(parse(&text).is_ok(), expected, "{text:?}");
             read += usize::from(expected);
         }

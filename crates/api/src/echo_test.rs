@@ -1,4 +1,5 @@
-//! `Echo` of `test.com/v1`: an echo server that answers one fixed text, reached through a port of every node.
+//! `Echo` of `test.com/v1`: an echo server that answers one fixed text, reached through a port of
+//! every node.
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -61,7 +62,8 @@ use crate::schema;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct EchoSpec {
-    /// How many servers run: 0 to 100. `kubectl scale` and autoscalers change this field, too. Example: 2
+    /// How many servers run: 0 to 100. `kubectl scale` and autoscalers change this field, too.
+    /// Example: 2
     #[schemars(range(min = 0, max = 100))]
     pub replicas: i32,
 

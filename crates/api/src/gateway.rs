@@ -1,11 +1,13 @@
-//! `HTTPRoute` of `gateway.networking.k8s.io/v1`, a route of the Gateway API: only the fields that we write or look at. It is
-//! somebody else's API: the CRD comes with the Gateway API and is never made from this type.
+//! `HTTPRoute` of `gateway.networking.k8s.io/v1`, a route of the Gateway API: only the fields that
+//! we write or look at. It is somebody else's API: the CRD comes with the Gateway API and is never
+//! made from this type.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-/// Which requests go to which Service, through which Gateways. The names of the fields are those of the Gateway API.
+/// Which requests go to which Service, through which Gateways. The names of the fields are those of
+/// the Gateway API.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "gateway.networking.k8s.io",
@@ -119,7 +121,8 @@ pub struct RouteParentStatus {
     #[serde(default)]
     pub controller_name: String,
 
-    /// `Accepted`, whether the Gateway takes the route, and `ResolvedRefs`, whether its Services were found; and others.
+    /// `Accepted`, whether the Gateway takes the route, and `ResolvedRefs`, whether its Services
+    /// were found; and others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }

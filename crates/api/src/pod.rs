@@ -1,4 +1,5 @@
-//! A Pod as far as it tells why it does not run: a small part of the resource, for who looks at many of them.
+//! A Pod as far as it tells why it does not run: a small part of the resource, for who looks at
+//! many of them.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -8,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The condition of a Pod that says whether there is a node for it.
 pub const SCHEDULED: &str = "PodScheduled";
 
-/// A Pod. The names of the fields are those of the resource; of its metadata there is what names and selects it.
+/// A Pod. The names of the fields are those of the resource; of its metadata there is what names
+/// and selects it.
 #[derive(Resource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[resource(inherit = Pod)]
 pub struct PodHealth {
@@ -93,11 +95,14 @@ pub struct Terminated {
 }
 
 fn identity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let ObjectMeta { name, namespace, uid, labels, deletion_timestamp, .. } = ObjectMeta::deserialize(deserializer)?;
+    let ObjectMeta { name, namespace, uid, labels, deletion_timestamp, .. } =
+        ObjectMeta::deserialize(deserializer)?;
     Ok(ObjectMeta { name, namespace, uid, labels, deletion_timestamp, ..ObjectMeta::default() })
 }
 
-fn scheduled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PodHealthCondition>, D::Error> {
+fn scheduled<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<PodHealthCondition>, D::Error> {
     let all = Option::<Vec<PodHealthCondition>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(all.into_iter().filter(|condition| condition.type_ == SCHEDULED).collect())
 }
@@ -123,14 +128,17 @@ mod tests {
         .unwrap();
         assert_eq!((pod.metadata.annotations, pod.metadata.resource_version), (None, None));
         assert_eq!(pod.metadata.labels.unwrap()["a"], "b");
-        let conditions: Vec<_> = pod.status.conditions.iter().map(|condition| &*condition.type_).collect();
+        let conditions: Vec<_> =
+            pod.status.conditions.iter().map(|condition| &*condition.type_).collect();
         assert_eq!((conditions, pod.status.container_statuses.len()), (vec!["PodScheduled"], 1));
         assert_eq!(PodHealth::kind(&()), "Pod");
     }
 
     #[test]
     fn a_pod_that_nobody_has_looked_at_says_nothing() {
-        let pod: PodHealth = serde_json::from_value(json!({ "metadata": {}, "status": { "conditions": null } })).unwrap();
+        let pod: PodHealth =
+            serde_json::from_value(json!({ "metadata": {}, "status": { "conditions": null } }))
+                .unwrap();
         assert_eq!(pod.status, PodHealthStatus::default());
         let pod: PodHealth = serde_json::from_value(json!({ "metadata": {} })).unwrap();
         assert_eq!(pod, PodHealth::default());

@@ -1,15 +1,17 @@
-//! Pieces of schema that several resources share: optional fields, names, images, compute resources.
-//! The schema of one field of one resource stays beside that field.
+//! Pieces of schema that several resources share: optional fields, names, images, compute
+//! resources. The schema of one field of one resource stays beside that field.
 
 use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-/// The longest image reference that we take: 255 characters of name, 128 of tag and 71 of `@sha256:...` fit.
+/// The longest image reference that we take: 255 characters of name, 128 of tag and 71 of
+/// `@sha256:...` fit.
 pub(crate) const IMAGE_LENGTH: u32 = 512;
 
-/// The grammar of an image reference: an optional registry with a port, a lower-case repository, a tag, a digest.
+/// The grammar of an image reference: an optional registry with a port, a lower-case repository, a
+/// tag, a digest.
 const IMAGE: &str = concat!(
     r"^(([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:]+\])(:[0-9]+)?/)?",
     r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*)*",
@@ -24,13 +26,14 @@ pub(crate) const OBJECT_NAME_LENGTH: u32 = 253;
 
 /// A quantity of cpu, memory and so on, which may be a plain number, too.
 const QUANTITY: &str = "isQuantity(string(self)) && !string(self).startsWith('-')";
-/// Pods that ask for more than they may use are refused, but long after the resource was taken. What is no quantity has a rule
-/// of its own.
+/// Pods that ask for more than they may use are refused, but long after the resource was taken.
+/// What is no quantity has a rule of its own.
 const REQUESTS_WITHIN_LIMITS: &str = "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) \
      || !isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name])) \
      || quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)";
-/// How many different resources (cpu, memory, a GPU) may be listed, and how long a quantity may be. The API server takes
-/// the rules above only where such bounds keep what they may cost under its budget.
+/// How many different resources (cpu, memory, a GPU) may be listed, and how long a quantity may be.
+/// The API server takes the rules above only where such bounds keep what they may cost under its
+/// budget.
 const RESOURCE_KINDS: u32 = 16;
 /// See [`RESOURCE_KINDS`].
 const QUANTITY_LENGTH: u32 = 64;
@@ -42,8 +45,9 @@ pub(crate) fn cel_string(text: &str) -> String {
 
 /// Refuses names that no Service can be named after.
 ///
-/// Too long or with dots is not among them: names of children are cut and cleaned, and marked with a hash. But a Service's
-/// name is a DNS label of RFC 1035, and nothing can be left of `1-web` that is recognisably its name and begins with a letter.
+/// Too long or with dots is not among them: names of children are cut and cleaned, and marked with
+/// a hash. But a Service's name is a DNS label of RFC 1035, and nothing can be left of `1-web` that
+/// is recognisably its name and begins with a letter.
 pub(crate) fn name_rule() -> Rule {
     Rule::new("self.metadata.name.matches('^[a-z]')").message(
         "metadata.name has to begin with a letter, because the Service is named after it: write for example web-1 rather than 1-web",
@@ -58,8 +62,7 @@ pub(crate) fn image_rule() -> Rule {
 }
 
 /// What is said about a name that no object can have.
-const OBJECT_NAME_MESSAGE: &str =
-    "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends";
+const OBJECT_NAME_MESSAGE: &str = "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends";
 
 /// Refuses what no object can be named.
 pub(crate) fn object_name_rule() -> Rule {
@@ -80,22 +83,30 @@ pub(crate) fn object_name(description: &str) -> Value {
     })
 }
 
-/// Reads a null as a field that is left out, as the API server does: for fields that are no `Option`s.
-pub(crate) fn null_is_absent<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+/// Reads a null as a field that is left out, as the API server does: for fields that are no
+/// `Option`s.
+pub(crate) fn null_is_absent<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// What every struct of a resource does to its schema: `#[schemars(transform = schema::kubernetes_style)]`.
+/// What every struct of a resource does to its schema: `#[schemars(transform =
+/// schema::kubernetes_style)]`.
 ///
-/// - "Optional" means that a field may be absent, not that it may be null. The API server then fills in the default for a
-///   null, and drops a null without a default (or refuses it, in a server-side apply). A field that may be null would keep
-///   the null instead of its default, and every CEL rule would have to look out for it.
-/// - A description is one line for each paragraph: the line breaks of the Rust source mean nothing to its readers.
+/// - "Optional" means that a field may be absent, not that it may be null. The API server then
+///   fills in the default for a null, and drops a null without a default (or refuses it, in a
+///   server-side apply). A field that may be null would keep the null instead of its default, and
+///   every CEL rule would have to look out for it.
+/// - A description is one line for each paragraph: the line breaks of the Rust source mean nothing
+///   to its readers.
 pub(crate) fn kubernetes_style(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     join_lines(object);
     let properties = object.get_mut("properties").and_then(Value::as_object_mut);
-    for property in properties.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+    for property in
+        properties.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut)
+    {
         absent_not_null(property);
         join_lines(property);
     }
@@ -120,20 +131,23 @@ fn absent_not_null(property: &mut Map<String, Value>) {
 
 fn not_null(alternative: Value) -> Option<Map<String, Value>> {
     match alternative {
-        Value::Object(schema) if schema.get("type").is_none_or(|name| name != "null") => Some(schema),
+        Value::Object(schema) if schema.get("type").is_none_or(|name| name != "null") => {
+            Some(schema)
+        }
         _ => None,
     }
 }
 
 fn join_lines(schema: &mut Map<String, Value>) {
     if let Some(Value::String(description)) = schema.get_mut("description") {
-        let paragraphs: Vec<String> = description.split("\n\n").map(|lines| lines.replace('\n', " ")).collect();
+        let paragraphs: Vec<String> =
+            description.split("\n\n").map(|lines| lines.replace('\n', " ")).collect();
         *description = paragraphs.join("\n\n");
     }
 }
 
-/// CPU, memory and other resources of a container, without `claims`: those name resource claims of a pod, which no
-/// resource here lets anybody declare.
+/// CPU, memory and other resources of a container, without `claims`: those name resource claims of
+/// a pod, which no resource here lets anybody declare.
 pub(crate) fn container_resources(_: &mut SchemaGenerator) -> Schema {
     let quantities = |description: &str| {
         json!({

@@ -21,9 +21,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Print what resources would become, without a cluster
     ///
-    /// The resources are checked as the API server checks them: fields, types, bounds, rules. Every problem of every document
-    /// is listed with its line, and then nothing is printed. Objects of other kinds are what operators may look up, where one
-    /// reads that kind. What is printed is what the operator would apply, but for the UIDs of owners, which are made up: to
+    /// The resources are checked as the API server checks them: fields, types, bounds, rules. Every
+    /// problem of every document is listed with its line, and then nothing is printed. Objects
+    /// of other kinds are what operators may look up, where one reads that kind. What is
+    /// printed is what the operator would apply, but for the UIDs of owners, which are made up: to
     /// look at and to compare, not to be applied.
     Render(RenderArgs),
     /// Print the definitions of the resources (CRDs)
@@ -45,13 +46,19 @@ pub(crate) enum ArgumentError {
     Duration,
     #[error("write at least 1s")]
     Period,
-    #[error("the name of a namespace has a-z, 0-9 and -, with a letter or digit at both ends, at most 63 characters")]
+    #[error(
+        "the name of a namespace has a-z, 0-9 and -, with a letter or digit at both ends, at most 63 characters"
+    )]
     Namespace,
-    #[error("write a moment with its offset from UTC: 2030-01-31T12:00:00Z, 2030-01-31T13:00:00+01:00")]
+    #[error(
+        "write a moment with its offset from UTC: 2030-01-31T12:00:00Z, 2030-01-31T13:00:00+01:00"
+    )]
     Moment,
     #[error("write NAMESPACE:NAME")]
     ServiceAccount,
-    #[error("{0}; write a level (error, warn, info, debug, trace), or target=level, separated by commas")]
+    #[error(
+        "{0}; write a level (error, warn, info, debug, trace), or target=level, separated by commas"
+    )]
     Filter(#[from] tracing_subscriber::filter::ParseError),
 }
 
@@ -65,7 +72,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
 
-    /// Work in this namespace alone; more than once, or with commas, for several; by default in all
+    /// Work in this namespace alone; more than once, or with commas, for several; by default in
+    /// all
     #[arg(long, short, value_name = "NAME", env = "WATCH_NAMESPACE", hide_env_values = true, value_delimiter = ',', value_parser = namespace_or_nothing)]
     pub(crate) namespace: Vec<String>,
 
@@ -73,8 +81,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) controllers: Vec<String>,
 
-    /// Where /livez, /readyz and /metrics answer: ADDRESS:PORT, or off. Within a Pod the kubelet asks from outside, so that
-    /// 127.0.0.1 would not do there
+    /// Where /livez, /readyz and /metrics answer: ADDRESS:PORT, or off. Within a Pod the kubelet
+    /// asks from outside, so that 127.0.0.1 would not do there
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", value_parser = listen)]
     pub(crate) listen: Listen,
 
@@ -82,27 +90,30 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) workers: u16,
 
-    /// How long reconciles may go on after a signal. Keep it below the Pod's terminationGracePeriodSeconds
+    /// How long reconciles may go on after a signal. Keep it below the Pod's
+    /// terminationGracePeriodSeconds
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,
 
-    /// Look at every resource again this often, although nothing happened; by default never, because no event is missed. It
-    /// costs no request while everything is as it should be; it is for an operator that depends on something that nobody watches
+    /// Look at every resource again this often, although nothing happened; by default never,
+    /// because no event is missed. It costs no request while everything is as it should be; it
+    /// is for an operator that depends on something that nobody watches
     #[arg(long, value_name = "TIME", value_parser = period)]
     pub(crate) resync: Option<Duration>,
 
-    /// Divide all resources among this many processes, 1 to 256. Run exactly one for each index, all with the same count: change
-    /// the count only while none of them runs
+    /// Divide all resources among this many processes, 1 to 256. Run exactly one for each index,
+    /// all with the same count: change the count only while none of them runs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(shard::MOST)))]
     pub(crate) shard_count: Option<u16>,
 
-    /// Which of them this is, 0 to N-1; by default the number at the end of the Pod's name ($POD_NAME, $HOSTNAME), as the Pods of
-    /// a StatefulSet have it
+    /// Which of them this is, 0 to N-1; by default the number at the end of the Pod's name
+    /// ($POD_NAME, $HOSTNAME), as the Pods of a StatefulSet have it
     #[arg(long, value_name = "I", requires = "shard_count")]
     pub(crate) shard_index: Option<u16>,
 
-    /// How many resources may be deleted in a minute because they had their time; the others wait for their turn, in order, and
-    /// metrics and the log say how many. In its first minute a process spreads them over that minute. 0 deletes none
+    /// How many resources may be deleted in a minute because they had their time; the others wait
+    /// for their turn, in order, and metrics and the log say how many. In its first minute a
+    /// process spreads them over that minute. 0 deletes none
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub(crate) deletions_per_minute: u32,
 
@@ -111,7 +122,13 @@ pub(crate) struct RunArgs {
     pub(crate) log: String,
 
     /// How log lines look, on standard error
-    #[arg(long, value_name = "FORMAT", env = "LOG_FORMAT", hide_env_values = true, default_value = "text")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "LOG_FORMAT",
+        hide_env_values = true,
+        default_value = "text"
+    )]
     pub(crate) log_format: LogFormat,
 }
 
@@ -132,7 +149,8 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
-    /// A file of YAML or JSON documents, a folder of such files, or - for standard input; more than once for several
+    /// A file of YAML or JSON documents, a folder of such files, or - for standard input; more
+    /// than once for several
     #[arg(long = "file", short, value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
@@ -140,12 +158,14 @@ pub(crate) struct RenderArgs {
     #[arg(long, short, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
 
-    /// An optional kind that the cluster would serve, as KIND.GROUP or PLURAL.GROUP; more than once, or with commas, for several.
-    /// A CustomResourceDefinition in the files says the same. By default none is: an operator that asks is told so
+    /// An optional kind that the cluster would serve, as KIND.GROUP or PLURAL.GROUP; more than
+    /// once, or with commas, for several. A CustomResourceDefinition in the files says the
+    /// same. By default none is: an operator that asks is told so
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,
 
-    /// What time it is, in RFC 3339 (2030-01-31T12:00:00Z), for resources that end at some time; without it, nothing is past
+    /// What time it is, in RFC 3339 (2030-01-31T12:00:00Z), for resources that end at some time;
+    /// without it, nothing is past
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) at: Option<Timestamp>,
 }
@@ -155,7 +175,8 @@ pub(crate) struct RbacArgs {
     #[command(flatten)]
     pub(crate) reach: Reach,
 
-    /// The ServiceAccount that the operator runs as, as NAMESPACE:NAME; by default the installation's own
+    /// The ServiceAccount that the operator runs as, as NAMESPACE:NAME; by default the
+    /// installation's own
     #[arg(long, value_name = "NAMESPACE:NAME", value_parser = service_account)]
     pub(crate) service_account: Option<(String, String)>,
 }
@@ -173,7 +194,8 @@ pub(crate) struct InstallArgs {
 /// How far rights reach.
 #[derive(Debug, Args)]
 pub(crate) struct Reach {
-    /// Give rights in this namespace alone; more than once, or with commas, for several; by default in all
+    /// Give rights in this namespace alone; more than once, or with commas, for several; by
+    /// default in all
     #[arg(long, short, value_name = "NAME", value_delimiter = ',', value_parser = namespace)]
     pub(crate) namespace: Vec<String>,
 
@@ -196,7 +218,9 @@ fn duration(text: &str) -> Result<Duration, ArgumentError> {
 }
 
 fn period(text: &str) -> Result<Duration, ArgumentError> {
-    duration(text).and_then(|period| if period < Duration::from_secs(1) { Err(ArgumentError::Period) } else { Ok(period) })
+    duration(text).and_then(|period| {
+        if period < Duration::from_secs(1) { Err(ArgumentError::Period) } else { Ok(period) }
+    })
 }
 
 fn moment(text: &str) -> Result<Timestamp, ArgumentError> {
@@ -251,7 +275,10 @@ mod tests {
     #[test]
     fn a_resync_that_never_rests_is_not_accepted() {
         assert_eq!(period("1s").ok(), Some(Duration::from_secs(1)));
-        assert!(matches!(period("0s"), Err(ArgumentError::Period)) && matches!(period("999ms"), Err(ArgumentError::Period)));
+        assert!(
+            matches!(period("0s"), Err(ArgumentError::Period))
+                && matches!(period("999ms"), Err(ArgumentError::Period))
+        );
         assert!(matches!(period("soon"), Err(ArgumentError::Duration)));
     }
 
@@ -264,7 +291,11 @@ mod tests {
     #[test]
     fn a_service_account_has_a_namespace() {
         assert_eq!(service_account("a:b.c").ok(), Some(("a".to_owned(), "b.c".to_owned())));
-        assert!(service_account("b").is_err() && service_account(":b").is_err() && service_account("a:").is_err());
+        assert!(
+            service_account("b").is_err()
+                && service_account(":b").is_err()
+                && service_account("a:").is_err()
+        );
     }
 
     #[test]

@@ -31,7 +31,9 @@ pub enum Error {
     )]
     NoOrdinal(String),
     /// No threads to work with.
-    #[error("cannot start worker threads: {0}; look at the limits of the process (ulimit -u, pids of the container)")]
+    #[error(
+        "cannot start worker threads: {0}; look at the limits of the process (ulimit -u, pids of the container)"
+    )]
     Threads(#[source] std::io::Error),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}; without them there is no orderly end")]

@@ -1,4 +1,5 @@
-//! Subcommands of a program's own, beside those that every program has. What they do is not known here.
+//! Subcommands of a program's own, beside those that every program has. What they do is not known
+//! here.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -9,13 +10,15 @@ use kubewright_core::Registry;
 
 use crate::streams::Streams;
 
-/// What a subcommand does: it gets what the program reconciles and its arguments as they were parsed, and gives the exit code.
+/// What a subcommand does: it gets what the program reconciles and its arguments as they were
+/// parsed, and gives the exit code.
 pub type Work = fn(&Registry, &ArgMatches, &mut Streams<'_>) -> ExitCode;
 
 /// How kubectl finds its plugins: programs of this name, with the plugin's name behind it.
 const PLUGIN: &str = "kubectl-";
 
-/// A subcommand of a program's own, and a plugin of kubectl where the program is called `kubectl-NAME`.
+/// A subcommand of a program's own, and a plugin of kubectl where the program is called
+/// `kubectl-NAME`.
 ///
 /// Its name is none of `run`, `render`, `crds`, `rbac`, `samples`, `install`.
 #[derive(Clone, Debug)]
@@ -39,7 +42,12 @@ impl Extension {
         self.command.get_name()
     }
 
-    pub(crate) fn run(&self, registry: &Registry, matches: &ArgMatches, streams: &mut Streams<'_>) -> ExitCode {
+    pub(crate) fn run(
+        &self,
+        registry: &Registry,
+        matches: &ArgMatches,
+        streams: &mut Streams<'_>,
+    ) -> ExitCode {
         (self.work)(registry, matches, streams)
     }
 

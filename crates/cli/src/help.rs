@@ -9,11 +9,18 @@ use kubewright_core::registry::Controller;
 
 use crate::args::Cli;
 
-/// The command line of a program, which is `called` so by whoever runs it: examples are there to be copied.
-pub(crate) fn command(registry: &Registry, called: Option<&str>, version: &'static str, about: Option<&'static str>) -> Command {
+/// The command line of a program, which is `called` so by whoever runs it: examples are there to be
+/// copied.
+pub(crate) fn command(
+    registry: &Registry,
+    called: Option<&str>,
+    version: &'static str,
+    about: Option<&'static str>,
+) -> Command {
     let name = called.unwrap_or(registry.name());
     let kinds = kinds(registry);
-    let about = about.map_or_else(|| format!("A Kubernetes operator. It reconciles {kinds}."), str::to_owned);
+    let about = about
+        .map_or_else(|| format!("A Kubernetes operator. It reconciles {kinds}."), str::to_owned);
     let controllers: Vec<&'static str> = registry.controllers().iter().map(|c| c.name()).collect();
     let examples = |command: Command| {
         let examples = examples_of(name, command.get_name());
@@ -58,8 +65,16 @@ fn reconciles(registry: &Registry) -> String {
     for controller in registry.controllers() {
         let info = controller.resource();
         let mark = |optional: bool| if optional { " (where it is served)" } else { "" };
-        let owns: Vec<String> = controller.owns().iter().map(|o| format!("{}{}", o.info.kind, mark(o.optional))).collect();
-        let reads: Vec<String> = controller.reads().iter().map(|r| format!("{}{}", r.info.kind, mark(r.optional))).collect();
+        let owns: Vec<String> = controller
+            .owns()
+            .iter()
+            .map(|o| format!("{}{}", o.info.kind, mark(o.optional)))
+            .collect();
+        let reads: Vec<String> = controller
+            .reads()
+            .iter()
+            .map(|r| format!("{}{}", r.info.kind, mark(r.optional)))
+            .collect();
         let _ = write!(text, "\n  {}: {} of {}", controller.name(), info.kind, info.api_version());
         if controller.retires() {
             text.push_str(", deleted when it has had its time");
@@ -79,31 +94,46 @@ fn examples_of(name: &str, subcommand: &str) -> String {
         "" => &[
             ("What a resource looks like", "samples"),
             ("What it becomes, without a cluster", "render -f resource.yaml"),
-            ("From here, in the cluster of your kubeconfig", "crds | kubectl apply --server-side -f - && {} run"),
+            (
+                "From here, in the cluster of your kubeconfig",
+                "crds | kubectl apply --server-side -f - && {} run",
+            ),
         ],
         "run" => &[
             ("In the cluster of your kubeconfig", "run"),
             ("In two namespaces alone", "run -n team-a -n team-b"),
             ("At another port, with more words", "run --listen 127.0.0.1:9090 --log debug"),
-            ("The second of three processes that share the work", "run --shard-count 3 --shard-index 1"),
+            (
+                "The second of three processes that share the work",
+                "run --shard-count 3 --shard-index 1",
+            ),
         ],
         "render" => &[
             ("One file", "render -f resource.yaml"),
             ("All files of a folder, in the namespace team-a", "render -f folder/ -n team-a"),
             ("The samples", "samples | {} render -f -"),
-            ("As in a cluster with an optional kind", "render -f resource.yaml --served HTTPRoute.gateway.networking.k8s.io"),
+            (
+                "As in a cluster with an optional kind",
+                "render -f resource.yaml --served HTTPRoute.gateway.networking.k8s.io",
+            ),
             ("What is in the cluster now", "render -f - < <(kubectl get KIND -A -o yaml)"),
         ],
-        "crds" => &[("Install or update the definitions", "crds | kubectl apply --server-side -f -")],
+        "crds" => {
+            &[("Install or update the definitions", "crds | kubectl apply --server-side -f -")]
+        }
         "rbac" => &[
             ("In the whole cluster", "rbac"),
             ("In two namespaces alone", "rbac -n team-a -n team-b"),
-            ("For a ServiceAccount of your own", "rbac --service-account ops:robot | kubectl apply -f -"),
+            (
+                "For a ServiceAccount of your own",
+                "rbac --service-account ops:robot | kubectl apply -f -",
+            ),
         ],
         "samples" => &[("Try all of them", "samples | kubectl apply -f -")],
-        "install" => {
-            &[("Run it in the cluster", "install --image registry.example.com/operator:1.0 | kubectl apply --server-side -f -")]
-        }
+        "install" => &[(
+            "Run it in the cluster",
+            "install --image registry.example.com/operator:1.0 | kubectl apply --server-side -f -",
+        )],
         _ => &[],
     };
     let mut text = "Examples:".to_owned();
@@ -125,7 +155,9 @@ mod tests {
 
     #[test]
     fn every_subcommand_has_an_example() {
-        for subcommand in command(&Registry::new("empty"), Some("called"), "1", None).get_subcommands() {
+        for subcommand in
+            command(&Registry::new("empty"), Some("called"), "1", None).get_subcommands()
+        {
             let help = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("\n  called "), "{}", subcommand.get_name());
         }

@@ -1,4 +1,5 @@
-//! The command line that every operator built on kubewright gets: `main` is `kubewright::cli::main(registry())`.
+//! The command line that every operator built on kubewright gets: `main` is
+//! `kubewright::cli::main(registry())`.
 //!
 //! - `args`: what can be asked for; `help`: what is derived from the registry to explain it
 //! - `run`: reconciles, until it is told to stop
@@ -7,7 +8,8 @@
 //! - `settings`: arguments that a program adds to those that build
 //! - `extension`: subcommands that a program adds, and itself as a plugin of kubectl
 //!
-//! No operator is known here, and nothing is decided here that an engine or a generator could decide.
+//! No operator is known here, and nothing is decided here that an engine or a generator could
+//! decide.
 
 mod args;
 mod error;
@@ -79,11 +81,14 @@ impl Program {
         self
     }
 
-    /// Adds arguments of the program's own to `run` and `render`, and says which registry follows from them: settings of its
-    /// operators. It has the controllers of the one that the program was made with, in their order; that is for everything else,
-    /// which no setting changes.
+    /// Adds arguments of the program's own to `run` and `render`, and says which registry follows
+    /// from them: settings of its operators. It has the controllers of the one that the program
+    /// was made with, in their order; that is for everything else, which no setting changes.
     #[must_use]
-    pub fn configured<S: Args>(mut self, registry: impl Fn(S) -> Registry + Send + Sync + 'static) -> Self {
+    pub fn configured<S: Args>(
+        mut self,
+        registry: impl Fn(S) -> Registry + Send + Sync + 'static,
+    ) -> Self {
         self.settings = Some(Settings::new(registry));
         self
     }
@@ -96,27 +101,36 @@ impl Program {
 
     /// Does what `args` ask for; the first of them is the name of the program.
     ///
-    /// The code is 0 when all went well, 1 when it did not, and 2 when the arguments cannot be understood; an [`Extension`] can have
-    /// more. A program that is called `kubectl-NAME` is its extension of that name: a plugin of kubectl.
+    /// The code is 0 when all went well, 1 when it did not, and 2 when the arguments cannot be
+    /// understood; an [`Extension`] can have more. A program that is called `kubectl-NAME` is
+    /// its extension of that name: a plugin of kubectl.
     pub fn execute<A: Into<OsString> + Clone>(
         mut self,
         args: impl IntoIterator<Item = A>,
         streams: &mut Streams<'_>,
     ) -> ExitCode {
         let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-        if let Some(plugin) = args.first().and_then(|program| self.extensions.iter().find(|e| e.is_called_by(program))) {
+        if let Some(plugin) = args
+            .first()
+            .and_then(|program| self.extensions.iter().find(|e| e.is_called_by(program)))
+        {
             return plugin.run_as_plugin(&self.registry, self.version, args, streams);
         }
         let called = args.first().and_then(|program| Path::new(program).file_stem()?.to_str());
         let command = help::command(&self.registry, called, self.version, self.about);
-        let command = self.extensions.iter().fold(command, |command, extension| command.subcommand(extension.command().clone()));
-        let command = self.settings.iter().fold(command, |command, settings| settings.add_to(command));
+        let command = self
+            .extensions
+            .iter()
+            .fold(command, |command, extension| command.subcommand(extension.command().clone()));
+        let command =
+            self.settings.iter().fold(command, |command, settings| settings.add_to(command));
         let matches = match command.try_get_matches_from(args) {
             Ok(matches) => matches,
             Err(error) => return streams.usage(&error),
         };
-        let asked =
-            matches.subcommand().and_then(|(name, inner)| Some((self.extensions.iter().find(|e| e.name() == name)?, inner)));
+        let asked = matches.subcommand().and_then(|(name, inner)| {
+            Some((self.extensions.iter().find(|e| e.name() == name)?, inner))
+        });
         if let Some((extension, inner)) = asked {
             return extension.run(&self.registry, inner, streams);
         }
@@ -132,7 +146,9 @@ impl Program {
 
     /// Takes over the settings among the arguments.
     fn configure(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        if let Some(registry) = self.settings.as_ref().and_then(|settings| settings.registry(matches)) {
+        if let Some(registry) =
+            self.settings.as_ref().and_then(|settings| settings.registry(matches))
+        {
             self.registry = registry?;
         }
         Ok(())

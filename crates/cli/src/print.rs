@@ -1,4 +1,5 @@
-//! `crds`, `rbac`, `samples`, `install`: generated documents, to be piped into `kubectl apply -f -`.
+//! `crds`, `rbac`, `samples`, `install`: generated documents, to be piped into `kubectl apply -f
+//! -`.
 
 use kubewright_core::Registry;
 use kubewright_manifests::{Artifact, Options};
@@ -28,7 +29,11 @@ pub(crate) fn samples(registry: &Registry, streams: &mut Streams<'_>) -> Result<
     all(&kubewright_manifests::samples(registry, &options(registry, "samples"))?, streams)
 }
 
-pub(crate) fn rbac(registry: &Registry, args: RbacArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
+pub(crate) fn rbac(
+    registry: &Registry,
+    args: RbacArgs,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
     let mut options = reaching(options(registry, "rbac"), args.reach);
     if let Some((namespace, name)) = args.service_account {
         options.system_namespace = Some(namespace);
@@ -37,7 +42,12 @@ pub(crate) fn rbac(registry: &Registry, args: RbacArgs, streams: &mut Streams<'_
     all(&kubewright_manifests::rbac(registry, &options)?, streams)
 }
 
-pub(crate) fn install(registry: &Registry, args: InstallArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
-    let options = Options { image: args.image, ..reaching(options(registry, "install"), args.reach) };
+pub(crate) fn install(
+    registry: &Registry,
+    args: InstallArgs,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
+    let options =
+        Options { image: args.image, ..reaching(options(registry, "install"), args.reach) };
     all(&[kubewright_manifests::install(registry, &options)?], streams)
 }

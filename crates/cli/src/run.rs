@@ -12,14 +12,16 @@ use tracing_subscriber::fmt::Subscriber;
 use crate::args::{Listen, LogFormat, RunArgs};
 use crate::error::Error;
 
-/// The engine waits for the API server most of the time: a second thread shortens a start, more only wake each other up.
+/// The engine waits for the API server most of the time: a second thread shortens a start, more
+/// only wake each other up.
 const MOST_THREADS: usize = 2;
 /// What a shell reports for a process that a signal ended: 128 and the number of the signal.
 const ENDED_BY_SIGNAL: i32 = 128;
 
 pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
     log(&args);
-    let registry = if args.controllers.is_empty() { registry } else { registry.only(&args.controllers)? };
+    let registry =
+        if args.controllers.is_empty() { registry } else { registry.only(&args.controllers)? };
     let shard = shard(args.shard_count, args.shard_index, pod())?;
     let connect = Connect { kubeconfig: args.kubeconfig, context: args.context };
     let settings = Settings {
@@ -34,9 +36,13 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
         shard,
         deletions_per_minute: args.deletions_per_minute,
     };
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
     let threads =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(Error::Threads)?;
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
+    let threads = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(Error::Threads)?;
     threads.block_on(async {
         let stop = stop().map_err(Error::Signals)?;
         kubewright_runtime::run(registry, connect, settings, stop).await?;
@@ -46,11 +52,17 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
 
 /// The name of the Pod that this runs in.
 fn pod() -> Option<String> {
-    ["POD_NAME", "HOSTNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    ["POD_NAME", "HOSTNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
 /// Which part of all resources this process has; `None` where nobody spoke of parts.
-fn shard(count: Option<u16>, index: Option<u16>, pod: Option<String>) -> Result<Option<Shard>, Error> {
+fn shard(
+    count: Option<u16>,
+    index: Option<u16>,
+    pod: Option<String>,
+) -> Result<Option<Shard>, Error> {
     let Some(count) = count else { return Ok(None) };
     let shard = match (index, pod) {
         (Some(index), _) => Shard::new(count, index),
@@ -67,11 +79,16 @@ fn shard(count: Option<u16>, index: Option<u16>, pod: Option<String>) -> Result<
 fn log(args: &RunArgs) {
     // The filter was checked when the arguments were read.
     let filter = EnvFilter::builder().parse_lossy(&args.log);
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let colour = std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     let builder = Subscriber::builder().with_env_filter(filter).with_writer(std::io::stderr);
     let installed = match args.log_format {
-        LogFormat::Text => tracing::subscriber::set_global_default(builder.with_ansi(colour).finish()),
-        LogFormat::Json => tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish()),
+        LogFormat::Text => {
+            tracing::subscriber::set_global_default(builder.with_ansi(colour).finish())
+        }
+        LogFormat::Json => {
+            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
+        }
     };
     if installed.is_err() {
         tracing::debug!("a log was installed before; --log and --log-format are ignored");
@@ -80,7 +97,10 @@ fn log(args: &RunArgs) {
 
 /// Resolves at the first SIGTERM or SIGINT. The second ends the process at once.
 fn stop() -> std::io::Result<impl Future<Output = ()> + Send> {
-    let mut signals = Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let mut signals = Signals {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+    };
     let (first, stopped) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
         let kind = signals.next().await;
@@ -117,13 +137,20 @@ mod tests {
     #[test]
     fn the_index_is_the_given_one_or_the_number_of_the_pod() {
         assert_eq!(shard(None, None, Some("operator-1".to_owned())).unwrap(), None);
-        assert_eq!(shard(Some(3), Some(2), Some("operator-1".to_owned())).unwrap(), Some(Shard::new(3, 2).unwrap()));
-        assert_eq!(shard(Some(3), None, Some("operator-1".to_owned())).unwrap(), Some(Shard::new(3, 1).unwrap()));
+        assert_eq!(
+            shard(Some(3), Some(2), Some("operator-1".to_owned())).unwrap(),
+            Some(Shard::new(3, 2).unwrap())
+        );
+        assert_eq!(
+            shard(Some(3), None, Some("operator-1".to_owned())).unwrap(),
+            Some(Shard::new(3, 1).unwrap())
+        );
     }
 
     #[test]
     fn what_cannot_be_is_refused_with_what_to_write() {
-        let error = |index, name: Option<String>| shard(Some(3), index, name).unwrap_err().to_string();
+        let error =
+            |index, name: Option<String>| shard(Some(3), index, name).unwrap_err().to_string();
         assert!(error(Some(3), None).contains("numbered 0 to 2"), "{}", error(Some(3), None));
         assert!(error(None, Some("operator-3".to_owned())).contains("there is no shard 3"));
         for error in [error(None, Some("operator-5d8f9-x2x7k".to_owned())), error(None, None)] {

@@ -1,5 +1,5 @@
-//! Settings of a program's own: what an administrator chooses for all resources, as arguments of the subcommands that build.
-//! What they are is not known here.
+//! Settings of a program's own: what an administrator chooses for all resources, as arguments of
+//! the subcommands that build. What they are is not known here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,12 +33,16 @@ impl Settings {
 
     /// The command line with these arguments.
     pub(crate) fn add_to(&self, command: Command) -> Command {
-        BUILD.into_iter().fold(command, |command, name| command.mut_subcommand(name, |inner| self.augmented(inner)))
+        BUILD.into_iter().fold(command, |command, name| {
+            command.mut_subcommand(name, |inner| self.augmented(inner))
+        })
     }
 
-    /// What the subcommand is for stays as it is: what is said about the settings as a whole is no description of it.
+    /// What the subcommand is for stays as it is: what is said about the settings as a whole is no
+    /// description of it.
     fn augmented(&self, command: Command) -> Command {
-        let (about, more) = (command.get_about().cloned().unwrap_or_default(), command.get_long_about().cloned());
+        let (about, more) =
+            (command.get_about().cloned().unwrap_or_default(), command.get_long_about().cloned());
         let command = (self.augment)(command).about(about.clone());
         command.long_about(more.unwrap_or(about))
     }

@@ -25,8 +25,14 @@ impl std::fmt::Debug for Streams<'_> {
 
 impl Streams<'_> {
     pub(crate) fn of_process<T>(work: impl FnOnce(&mut Streams<'_>) -> T) -> T {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        work(&mut Streams { input: &mut io::stdin(), output: &mut io::stdout(), errors: &mut io::stderr(), colour })
+        let colour =
+            io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        work(&mut Streams {
+            input: &mut io::stdin(),
+            output: &mut io::stdout(),
+            errors: &mut io::stderr(),
+            colour,
+        })
     }
 
     /// Writes to the output. A reader that has had enough (`| head`) is no error.

@@ -1,4 +1,5 @@
-//! The objects that should exist: what `build` returns, and what the engine adds to each before it is applied.
+//! The objects that should exist: what `build` returns, and what the engine adds to each before it
+//! is applied.
 //!
 //! [`Children`] is the operator's side: kinds are checked by the compiler. [`Desired`] is the
 //! engine's side. Nothing here knows what exists in a cluster.
@@ -43,7 +44,8 @@ pub struct Parts {
     pub retire: Option<Retire>,
 }
 
-/// One object as the operator built it; its Rust type is forgotten, its kind is known to be declared.
+/// One object as the operator built it; its Rust type is forgotten, its kind is known to be
+/// declared.
 #[derive(Clone, Debug)]
 pub struct Child {
     kind: KindInfo,
@@ -59,16 +61,22 @@ pub struct Child {
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
     /// The object of this kind has no `metadata.name`.
-    #[error("build returned a {0} without metadata.name; set it (names::child_name makes a valid one)")]
+    #[error(
+        "build returned a {0} without metadata.name; set it (names::child_name makes a valid one)"
+    )]
     Unnamed(Box<str>),
     /// Two objects of one kind have this name.
     #[error("build returned {0} twice; give each child a name of its own")]
     Twice(Box<str>),
     /// The object of this kind cannot be represented as JSON.
-    #[error("build returned a {0} that cannot be written as JSON ({1}); use string keys and finite numbers")]
+    #[error(
+        "build returned a {0} that cannot be written as JSON ({1}); use string keys and finite numbers"
+    )]
     NotJson(Box<str>, #[source] serde_json::Error),
     /// The object of this kind is nested more deeply than JSON is read.
-    #[error("build returned a {0} that is nested more than {MAX_DEPTH} levels deep; no API server takes that: make it flatter")]
+    #[error(
+        "build returned a {0} that is nested more than {MAX_DEPTH} levels deep; no API server takes that: make it flatter"
+    )]
     TooDeep(Box<str>),
     /// A namespaced resource cannot own an object of this kind.
     #[error(
@@ -77,7 +85,9 @@ pub enum ChildError {
     )]
     ClusterScoped(Box<str>),
     /// A namespaced resource can own only what is in its own namespace; this is not.
-    #[error("build returned {0} outside of the resource's namespace {1}; leave metadata.namespace out")]
+    #[error(
+        "build returned {0} outside of the resource's namespace {1}; leave metadata.namespace out"
+    )]
     OtherNamespace(Box<str>, Box<str>),
     /// The resource is to be deleted by an operator that does not declare that it ever does.
     #[error(
@@ -85,22 +95,32 @@ pub enum ChildError {
         delete follows from it"
     )]
     Retires,
-    /// The resource is to have one object at a time of kinds that the operator does not own, and so never hears of.
-    #[error("build returned {0} as the only one among kinds of which {1} is not in `type Owns`; add it there, or leave it out")]
+    /// The resource is to have one object at a time of kinds that the operator does not own, and so
+    /// never hears of.
+    #[error(
+        "build returned {0} as the only one among kinds of which {1} is not in `type Owns`; add it there, or leave it out"
+    )]
     AloneAmong(Box<str>, String),
-    /// It is to be the only object of a group of kinds that its own is not one of, so that the others would not wait for it.
-    #[error("build returned {0} as the only one among kinds that its own is not one of; add that to the group")]
+    /// It is to be the only object of a group of kinds that its own is not one of, so that the
+    /// others would not wait for it.
+    #[error(
+        "build returned {0} as the only one among kinds that its own is not one of; add that to the group"
+    )]
     NotOfItsGroup(Box<str>),
     /// Two objects are wanted of kinds of which there is one at a time.
-    #[error("build returned {0} and {1}, of which it said that there is one at a time; return one of them")]
+    #[error(
+        "build returned {0} and {1}, of which it said that there is one at a time; return one of them"
+    )]
     NotAlone(Box<str>, Box<str>),
     /// This child of a cluster-scoped resource does not say where it belongs.
-    #[error("build returned {0} without a namespace for a cluster-scoped resource; set metadata.namespace")]
+    #[error(
+        "build returned {0} without a namespace for a cluster-scoped resource; set metadata.namespace"
+    )]
     NoNamespace(Box<str>),
 }
 
-/// Most objects are no larger as JSON, in bytes. To let the buffer grow to that step by step took a tenth of a run that finds all
-/// as it should be.
+/// Most objects are no larger as JSON, in bytes. To let the buffer grow to that step by step took a
+/// tenth of a run that finds all as it should be.
 const USUAL_SIZE: usize = 2048;
 
 /// How deeply an object may be nested: no deeper is read by `serde_json`.
@@ -144,7 +164,13 @@ impl<O: Kinds> Children<O> {
     /// No children.
     #[must_use]
     pub fn new() -> Self {
-        Self { items: Vec::new(), failed: None, facts: Facts::default(), retire: None, owns: PhantomData }
+        Self {
+            items: Vec::new(),
+            failed: None,
+            facts: Facts::default(),
+            retire: None,
+            owns: PhantomData,
+        }
     }
 
     /// Adds one object. Its kind must be declared in `type Owns`.
@@ -173,12 +199,15 @@ impl<O: Kinds> Children<O> {
         self
     }
 
-    /// Adds one object of a group of kinds of which the resource never has two objects at a time: a route, say, that is an Ingress or an
-    /// `HTTPRoute`. `G` is the group, a tuple of kinds as in `type Owns`, and part of that.
+    /// Adds one object of a group of kinds of which the resource never has two objects at a time: a
+    /// route, say, that is an Ingress or an `HTTPRoute`. `G` is the group, a tuple of kinds as
+    /// in `type Owns`, and part of that.
     ///
-    /// An object of the group that the resource has and that is no longer wanted is deleted first, as always; but that is only asked for,
-    /// and a finalizer or a refusal may keep it. Until it is gone, this one is not made, and the resource says what it waits for
-    /// ([`Outcome::Held`](crate::observed::Outcome::Held)). Where it goes at once, this one is made in the same run.
+    /// An object of the group that the resource has and that is no longer wanted is deleted first,
+    /// as always; but that is only asked for, and a finalizer or a refusal may keep it. Until
+    /// it is gone, this one is not made, and the resource says what it waits for
+    /// ([`Outcome::Held`](crate::observed::Outcome::Held)). Where it goes at once, this one is made
+    /// in the same run.
     pub fn add_alone_among<G: Kinds, K: Object, At>(&mut self, child: K) -> &mut Self
     where
         O: Owns<K, At>,
@@ -198,8 +227,9 @@ impl<O: Kinds> Children<O> {
     }
 
     /// Tells [`status`](crate::Operator::status), [`conditions`](crate::Operator::conditions) and
-    /// [`verdict`](crate::Operator::verdict) of this run what was found out, for instance who holds a host name: they find it as
-    /// [`Observed::facts`](crate::Observed::facts). One value of each type; a later one replaces it.
+    /// [`verdict`](crate::Operator::verdict) of this run what was found out, for instance who holds
+    /// a host name: they find it as [`Observed::facts`](crate::Observed::facts). One value of
+    /// each type; a later one replaces it.
     pub fn tell<T: Send + Sync + 'static>(&mut self, fact: T) -> &mut Self {
         self.facts.tell(fact);
         self
@@ -213,12 +243,13 @@ impl<O: Kinds> Children<O> {
         self.into_parts().map(|parts| parts.children)
     }
 
-    /// The resource has had its time: an Event tells why, and then it is deleted, and with it all that it owns. Needs
-    /// [`RETIRES`](crate::Operator::RETIRES). Return the children all the same: until it is gone they are kept as they are.
+    /// The resource has had its time: an Event tells why, and then it is deleted, and with it all
+    /// that it owns. Needs [`RETIRES`](crate::Operator::RETIRES). Return the children all the
+    /// same: until it is gone they are kept as they are.
     ///
-    /// The engine deletes exactly the version that `build` was given, so that a change that it has not seen wins; not before the
-    /// API server's own clock agrees that every moment is past that [`is_past`](crate::View::is_past) said so of; and not more
-    /// than so many a minute.
+    /// The engine deletes exactly the version that `build` was given, so that a change that it has
+    /// not seen wins; not before the API server's own clock agrees that every moment is past
+    /// that [`is_past`](crate::View::is_past) said so of; and not more than so many a minute.
     pub fn retire(&mut self, reason: &'static str, message: impl Into<String>) -> &mut Self {
         self.retire = Some(Retire { reason, message: message.into() });
         self
@@ -237,8 +268,10 @@ impl<O: Kinds> Children<O> {
 impl Child {
     fn new<K: Object>(mut child: K) -> Result<Self, ChildError> {
         let kind = KindInfo::of::<K>();
-        // A child may have been copied from an object that was looked up: its identity must not come along.
-        let ObjectMeta { name, namespace, labels, annotations, finalizers, .. } = std::mem::take(child.meta_mut());
+        // A child may have been copied from an object that was looked up: its identity must not
+        // come along.
+        let ObjectMeta { name, namespace, labels, annotations, finalizers, .. } =
+            std::mem::take(child.meta_mut());
         *child.meta_mut() = ObjectMeta { labels, annotations, finalizers, ..ObjectMeta::default() };
         let not_json = |source| ChildError::NotJson((*kind.kind).into(), source);
         let mut json = Vec::with_capacity(USUAL_SIZE);
@@ -249,7 +282,8 @@ impl Child {
         if is_too_deep(&json) {
             return Err(ChildError::TooDeep((*kind.kind).into()));
         }
-        let (namespace, name) = (namespace.filter(|n| !n.is_empty()), name.filter(|n| !n.is_empty()));
+        let (namespace, name) =
+            (namespace.filter(|n| !n.is_empty()), name.filter(|n| !n.is_empty()));
         Ok(Self { kind, namespace, name, json, alone_among: Vec::new() })
     }
 
@@ -276,9 +310,11 @@ pub struct Owner {
 pub struct Stamp<'a> {
     /// The controller's name, for [`labels::NAME`](crate::labels::NAME).
     pub controller: &'a str,
-    /// The registry's name, for [`labels::MANAGED_BY`](crate::labels::MANAGED_BY) and as field manager.
+    /// The registry's name, for [`labels::MANAGED_BY`](crate::labels::MANAGED_BY) and as field
+    /// manager.
     pub manager: &'a str,
-    /// Whether children say which shard they belong to, by [`labels::SHARD`](crate::labels::SHARD).
+    /// Whether children say which shard they belong to, by
+    /// [`labels::SHARD`](crate::labels::SHARD).
     pub sharded: bool,
 }
 
@@ -292,10 +328,12 @@ pub(crate) struct Marks {
 }
 
 impl Stamp<'_> {
-    /// Completes every child: namespace, controller ownerReference, recommended labels, desired-hash annotation.
+    /// Completes every child: namespace, controller ownerReference, recommended labels,
+    /// desired-hash annotation.
     ///
     /// # Errors
-    /// A [`ChildError`] where a child cannot be owned or identified; all of these are defects of the operator.
+    /// A [`ChildError`] where a child cannot be owned or identified; all of these are defects of
+    /// the operator.
     pub fn all(&self, owner: &Owner, children: Vec<Child>) -> Result<Vec<Desired>, ChildError> {
         let marks = Arc::new(Marks {
             owner: owner.clone(),
@@ -306,7 +344,10 @@ impl Stamp<'_> {
         let mut all = Vec::with_capacity(children.len());
         for child in children {
             let key = place(owner, &child)?;
-            all.push(Desired::new(child.kind, key, child.json, Arc::clone(&marks)).alone_among(child.alone_among));
+            all.push(
+                Desired::new(child.kind, key, child.json, Arc::clone(&marks))
+                    .alone_among(child.alone_among),
+            );
         }
         let mut seen = HashSet::with_capacity(all.len());
         match all.iter().find(|desired| !seen.insert((&desired.kind, &desired.key))) {
@@ -320,14 +361,20 @@ impl Stamp<'_> {
 fn check_alone(all: &[Desired]) -> Result<(), ChildError> {
     for one in all.iter().filter(|one| !one.is_alone_among().is_empty()) {
         let is_other = |other: &&Desired| (&other.kind, &other.key) != (&one.kind, &one.key);
-        if let Some(other) = all.iter().filter(is_other).find(|other| one.is_alone_among().contains(&other.kind)) {
-            return Err(ChildError::NotAlone(named(&one.kind, &one.key), named(&other.kind, &other.key)));
+        if let Some(other) =
+            all.iter().filter(is_other).find(|other| one.is_alone_among().contains(&other.kind))
+        {
+            return Err(ChildError::NotAlone(
+                named(&one.kind, &one.key),
+                named(&other.kind, &other.key),
+            ));
         }
     }
     Ok(())
 }
 
-/// Where the child goes: beside a namespaced owner, or where a child of a cluster-scoped owner says.
+/// Where the child goes: beside a namespaced owner, or where a child of a cluster-scoped owner
+/// says.
 fn place(owner: &Owner, child: &Child) -> Result<ObjectKey, ChildError> {
     let kind = &child.kind;
     let name = child.name.as_deref().ok_or_else(|| ChildError::Unnamed((*kind.kind).into()))?;
@@ -341,7 +388,9 @@ fn place(owner: &Owner, child: &Child) -> Result<ObjectKey, ChildError> {
         (Some(own), Some(other)) if own != other => {
             Err(ChildError::OtherNamespace(named(kind, &ObjectKey::new(other, name)), own.into()))
         }
-        (Some(_), _) => Ok(ObjectKey { namespace: Arc::clone(&owner.key.namespace), name: name.into() }),
+        (Some(_), _) => {
+            Ok(ObjectKey { namespace: Arc::clone(&owner.key.namespace), name: name.into() })
+        }
         (None, Some(namespace)) => Ok(ObjectKey::new(namespace, name)),
         (None, None) => Err(ChildError::NoNamespace(named(kind, &ObjectKey::cluster(name)))),
     }

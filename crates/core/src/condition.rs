@@ -1,7 +1,8 @@
 //! Conditions: the standard three that every resource gets, and how they change over time.
 //!
-//! `Ready`, `Reconciling` and `Stalled` follow kstatus, so that `kubectl wait --for=condition=Ready`, Argo CD and Flux
-//! understand them. The types are those of the API conventions (metav1.Condition).
+//! `Ready`, `Reconciling` and `Stalled` follow kstatus, so that `kubectl wait
+//! --for=condition=Ready`, Argo CD and Flux understand them. The types are those of the API
+//! conventions (metav1.Condition).
 
 use std::fmt::Write as _;
 
@@ -21,7 +22,8 @@ pub const RECONCILING: &str = "Reconciling";
 /// Nothing more happens until a person acts.
 pub const STALLED: &str = "Stalled";
 
-/// The types that the engine derives from the children; an operator's own conditions have other types.
+/// The types that the engine derives from the children; an operator's own conditions have other
+/// types.
 pub const STANDARD: [&str; 3] = [READY, RECONCILING, STALLED];
 
 /// One condition, before it has a time.
@@ -35,18 +37,25 @@ pub struct Condition {
     pub reason: &'static str,
     /// For a person.
     pub message: String,
-    /// Whether a person is warned of it by an Event when it becomes true; see [`warned`](Self::warned).
+    /// Whether a person is warned of it by an Event when it becomes true; see
+    /// [`warned`](Self::warned).
     pub warns: bool,
 }
 
 impl Condition {
     /// A condition.
-    pub fn new(type_: &'static str, status: Option<bool>, reason: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(
+        type_: &'static str,
+        status: Option<bool>,
+        reason: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         Self { type_, status, reason, message: message.into(), warns: false }
     }
 
-    /// The same, and whoever looks at the resource's Events is warned: once, when its status becomes True, with its reason and
-    /// message. An operator that starts again warns of nothing that the status told before.
+    /// The same, and whoever looks at the resource's Events is warned: once, when its status
+    /// becomes True, with its reason and message. An operator that starts again warns of
+    /// nothing that the status told before.
     #[must_use]
     pub fn warned(self) -> Self {
         Self { warns: true, ..self }
@@ -83,7 +92,8 @@ impl Verdict {
     }
 }
 
-/// The verdict on a resource from the states of its children; `owner` is the resource's kind, for messages.
+/// The verdict on a resource from the states of its children; `owner` is the resource's kind, for
+/// messages.
 #[must_use]
 pub fn verdict(owner: &KindInfo, children: &[ChildState<'_>]) -> Verdict {
     let mut ready = String::new();
@@ -104,7 +114,16 @@ pub fn verdict(owner: &KindInfo, children: &[ChildState<'_>]) -> Verdict {
             worst = Some((weight, verdict));
         }
     }
-    worst.map_or_else(|| Verdict::Ready(if ready.is_empty() { "all objects are in place".to_owned() } else { ready }), |(_, v)| v)
+    worst.map_or_else(
+        || {
+            Verdict::Ready(if ready.is_empty() {
+                "all objects are in place".to_owned()
+            } else {
+                ready
+            })
+        },
+        |(_, v)| v,
+    )
 }
 
 fn judge(owner: &KindInfo, child: &ChildState<'_>) -> Verdict {
@@ -127,13 +146,17 @@ fn judge(owner: &KindInfo, child: &ChildState<'_>) -> Verdict {
                 name()
             ),
         ),
-        Outcome::Refused(holder) => Verdict::Stalled(reason::NOT_OWNED, refusal(owner, &name(), holder)),
-        Outcome::Failed { class: Class::Invalid, message } => {
-            Verdict::Stalled(reason::APPLY_FAILED, format!("{} was not accepted: {message}", name()))
+        Outcome::Refused(holder) => {
+            Verdict::Stalled(reason::NOT_OWNED, refusal(owner, &name(), holder))
         }
-        Outcome::Failed { message, .. } => {
-            Verdict::Progressing(reason::APPLY_FAILED, format!("{} could not be written, trying again: {message}", name()))
-        }
+        Outcome::Failed { class: Class::Invalid, message } => Verdict::Stalled(
+            reason::APPLY_FAILED,
+            format!("{} was not accepted: {message}", name()),
+        ),
+        Outcome::Failed { message, .. } => Verdict::Progressing(
+            reason::APPLY_FAILED,
+            format!("{} could not be written, trying again: {message}", name()),
+        ),
     }
 }
 
@@ -155,13 +178,19 @@ pub fn refusal(owner: &KindInfo, name: &str, holder: &Holder) -> String {
 /// Longest message of a condition (metav1.Condition), in bytes.
 const MAX_MESSAGE: usize = 32_768;
 
-/// The conditions to write: `wanted` with times taken over from `before` where the status did not change.
+/// The conditions to write: `wanted` with times taken over from `before` where the status did not
+/// change.
 ///
 /// # Guarantees
-/// Each type once, in the order of `wanted`; `lastTransitionTime` moves only when the status does; conditions that are
-/// no longer wanted are gone.
+/// Each type once, in the order of `wanted`; `lastTransitionTime` moves only when the status does;
+/// conditions that are no longer wanted are gone.
 #[must_use]
-pub fn merge(before: &[Written], wanted: &[Condition], generation: Option<i64>, now: Timestamp) -> Vec<Written> {
+pub fn merge(
+    before: &[Written],
+    wanted: &[Condition],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Written> {
     let mut merged: Vec<Written> = Vec::with_capacity(wanted.len());
     for condition in wanted {
         let status = match condition.status {
@@ -187,7 +216,10 @@ pub fn merge(before: &[Written], wanted: &[Condition], generation: Option<i64>, 
 }
 
 /// Those of `wanted` that warn, and were not true `before`.
-pub fn warnings<'a>(before: &'a [Written], wanted: &'a [Condition]) -> impl Iterator<Item = &'a Condition> {
+pub fn warnings<'a>(
+    before: &'a [Written],
+    wanted: &'a [Condition],
+) -> impl Iterator<Item = &'a Condition> {
     let was_true = |type_: &str| before.iter().any(|c| c.type_ == type_ && c.status == "True");
     wanted.iter().filter(move |c| c.warns && c.status == Some(true) && !was_true(c.type_))
 }
@@ -222,7 +254,8 @@ mod tests {
 
     #[test]
     fn a_type_never_appears_twice_and_an_unwanted_one_goes() {
-        let before = merge(&[], &[ready(true, ""), Condition::new("Old", None, "X", "")], None, at(1));
+        let before =
+            merge(&[], &[ready(true, ""), Condition::new("Old", None, "X", "")], None, at(1));
         let after = merge(&before, &[ready(true, "one"), ready(true, "two")], None, at(2));
         assert_eq!(after.len(), 1);
         assert_eq!(after[0].message, "two");

@@ -1,7 +1,9 @@
-//! One object exactly as it should be applied: what the operator built, and what the engine stamps on it.
+//! One object exactly as it should be applied: what the operator built, and what the engine stamps
+//! on it.
 //!
-//! Most runs find everything in place. So what is computed for each run is only a [`Print`], a hash of the bytes that the
-//! operator's object serialises to; the complete object and its lasting hash come into being when somebody asks for them.
+//! Most runs find everything in place. So what is computed for each run is only a [`Print`], a hash
+//! of the bytes that the operator's object serialises to; the complete object and its lasting hash
+//! come into being when somebody asks for them.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,9 +17,10 @@ use crate::kind::{KindInfo, ObjectKey};
 use crate::tree::Tree;
 use crate::{labels, names, shard};
 
-/// A hash of an object as the operator built it. It lasts as long as the process: another build of the program may
-/// serialise the same object in another order, and a `HashMap` in it is in another order each time. Two equal prints
-/// of one child mean the same object; two different ones mean nothing yet.
+/// A hash of an object as the operator built it. It lasts as long as the process: another build of
+/// the program may serialise the same object in another order, and a `HashMap` in it is in another
+/// order each time. Two equal prints of one child mean the same object; two different ones mean
+/// nothing yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Print(u64);
 
@@ -39,7 +42,16 @@ pub struct Desired {
 impl Desired {
     pub(crate) fn new(kind: KindInfo, key: ObjectKey, built: Vec<u8>, marks: Arc<Marks>) -> Self {
         let print = Print(hash::of(&built));
-        Self { print, kind, key, built, marks, alone_among: Vec::new(), hash: OnceLock::new(), body: OnceLock::new() }
+        Self {
+            print,
+            kind,
+            key,
+            built,
+            marks,
+            alone_among: Vec::new(),
+            hash: OnceLock::new(),
+            body: OnceLock::new(),
+        }
     }
 
     pub(crate) fn alone_among(self, kinds: Vec<KindInfo>) -> Self {
@@ -56,7 +68,9 @@ impl Desired {
     /// The complete object, without identity preconditions: to show, and to look into at leisure.
     #[must_use]
     pub fn body(&self) -> &Value {
-        self.body.get_or_init(|| serde_json::to_value(self.tree()).unwrap_or_else(|error| self.unreadable(&error)))
+        self.body.get_or_init(|| {
+            serde_json::to_value(self.tree()).unwrap_or_else(|error| self.unreadable(&error))
+        })
     }
 
     /// The complete object, without identity preconditions: to compare and to send.
@@ -68,8 +82,8 @@ impl Desired {
         tree
     }
 
-    /// Hash of [`body`](Self::body) without the annotation that carries the hash. The same object has the same hash in every
-    /// build and on every machine.
+    /// Hash of [`body`](Self::body) without the annotation that carries the hash. The same object
+    /// has the same hash in every build and on every machine.
     #[must_use]
     pub fn hash(&self) -> DesiredHash {
         *self.hash.get_or_init(|| hash_of(&self.stamped()))
@@ -94,8 +108,10 @@ impl Desired {
     /// The object without the annotation that carries its hash.
     fn stamped(&self) -> Tree<'_> {
         let Marks { owner, controller, manager, sharded } = &*self.marks;
-        let mut tree: Tree<'_> = serde_json::from_slice(&self.built).unwrap_or_else(|error| self.unreadable(&error));
-        // The status belongs to the kind's own controller; server-side apply would ignore or refuse it.
+        let mut tree: Tree<'_> =
+            serde_json::from_slice(&self.built).unwrap_or_else(|error| self.unreadable(&error));
+        // The status belongs to the kind's own controller; server-side apply would ignore or refuse
+        // it.
         tree.remove("status");
         tree.set("apiVersion", self.kind.api_version().into());
         tree.set("kind", Tree::from(&*self.kind.kind));
@@ -115,7 +131,8 @@ impl Desired {
         tree
     }
 
-    /// `serde_json` wrote the bytes, so it reads them; what is nested too deeply for that did not get here.
+    /// `serde_json` wrote the bytes, so it reads them; what is nested too deeply for that did not
+    /// get here.
     fn unreadable(&self, error: &serde_json::Error) -> ! {
         panic!("{} {} cannot be read back: {error}", self.kind, self.key)
     }

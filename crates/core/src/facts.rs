@@ -1,12 +1,15 @@
-//! What `build` found out and `status` is to tell: values that go from one to the other within a run.
+//! What `build` found out and `status` is to tell: values that go from one to the other within a
+//! run.
 //!
-//! Nothing is kept of them after the run. Whatever a status says from them is in the status, and is compared there.
+//! Nothing is kept of them after the run. Whatever a status says from them is in the status, and is
+//! compared there.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-/// Values that `build` told, one of each type. Clones have the very same values; those alone are equal.
+/// Values that `build` told, one of each type. Clones have the very same values; those alone are
+/// equal.
 #[derive(Clone, Default)]
 pub struct Facts(Vec<Arc<dyn Any + Send + Sync>>);
 
@@ -57,7 +60,10 @@ mod tests {
         facts.tell(1_u8);
         facts.tell("text");
         facts.tell(2_u8);
-        assert_eq!((facts.get::<u8>(), facts.get::<&str>(), facts.get::<u16>()), (Some(&2), Some(&"text"), None));
+        assert_eq!(
+            (facts.get::<u8>(), facts.get::<&str>(), facts.get::<u16>()),
+            (Some(&2), Some(&"text"), None)
+        );
         assert_eq!(Facts::NONE.get::<u8>(), None);
     }
 }

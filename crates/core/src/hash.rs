@@ -1,11 +1,13 @@
-//! Stable 64-bit hashes: the same bytes give the same hash in every build and on every machine (xxh3).
+//! Stable 64-bit hashes: the same bytes give the same hash in every build and on every machine
+//! (xxh3).
 
 use std::fmt;
 use std::str::FromStr;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// The hash of what we want an object to be; written to the object as [`labels::DESIRED_HASH`](crate::labels::DESIRED_HASH).
+/// The hash of what we want an object to be; written to the object as
+/// [`labels::DESIRED_HASH`](crate::labels::DESIRED_HASH).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DesiredHash(pub u64);
 

@@ -1,7 +1,9 @@
-//! Whether a child does what it is there for, in the sense of kstatus (sigs.k8s.io/cli-utils): ready, on its way, or failed.
+//! Whether a child does what it is there for, in the sense of kstatus (sigs.k8s.io/cli-utils):
+//! ready, on its way, or failed.
 //!
-//! Only `.status`, the generation and what we want are looked at; nothing is asked of the cluster. [`of`] judges a child, for the
-//! conditions of its owner; [`of_object`] any object, for whoever shows it.
+//! Only `.status`, the generation and what we want are looked at; nothing is asked of the cluster.
+//! [`of`] judges a child, for the conditions of its owner; [`of_object`] any object, for whoever
+//! shows it.
 
 use k8s_openapi::api::apps::v1::{DaemonSetStatus, StatefulSetStatus};
 use k8s_openapi::api::batch::v1::JobStatus;
@@ -88,7 +90,13 @@ pub fn has_status(kind: &KindInfo) -> bool {
         (&*kind.group, &*kind.kind),
         ("", "ConfigMap" | "Secret" | "ServiceAccount" | "LimitRange")
             | ("networking.k8s.io", "NetworkPolicy")
-            | ("rbac.authorization.k8s.io" | "scheduling.k8s.io" | "node.k8s.io" | "storage.k8s.io", _)
+            | (
+                "rbac.authorization.k8s.io"
+                    | "scheduling.k8s.io"
+                    | "node.k8s.io"
+                    | "storage.k8s.io",
+                _
+            )
     )
 }
 
@@ -123,7 +131,10 @@ struct Wanted {
 pub fn of(child: &ChildState<'_>) -> Health {
     let kind = &child.desired.kind;
     let Some(observed) = child.observed else {
-        return Health::progressing(reason::PROGRESSING, format!("{kind} {} is being made", child.desired.key.name));
+        return Health::progressing(
+            reason::PROGRESSING,
+            format!("{kind} {} is being made", child.desired.key.name),
+        );
     };
     of_subject(&Subject {
         kind,
@@ -134,7 +145,8 @@ pub fn of(child: &ChildState<'_>) -> Health {
     })
 }
 
-/// The health of an object as the API server has it, for whoever wants to show it: its own spec is what is wanted.
+/// The health of an object as the API server has it, for whoever wants to show it: its own spec is
+/// what is wanted.
 #[must_use]
 pub fn of_object(kind: &KindInfo, object: &Value) -> Health {
     let status = object.get("status").map(Value::to_string);
@@ -143,7 +155,9 @@ pub fn of_object(kind: &KindInfo, object: &Value) -> Health {
         name: object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default(),
         generation: object.pointer("/metadata/generation").and_then(Value::as_i64),
         status: status.as_deref(),
-        wanted: &|| object.get("spec").and_then(|spec| Wanted::deserialize(spec).ok()).unwrap_or_default(),
+        wanted: &|| {
+            object.get("spec").and_then(|spec| Wanted::deserialize(spec).ok()).unwrap_or_default()
+        },
     })
 }
 
@@ -154,7 +168,9 @@ fn of_subject(of: &Subject<'_>) -> Health {
     }
     let any: AnyStatus = of.status().unwrap_or_default();
     // Some kinds say which generation they saw in their conditions alone.
-    let seen = any.observed_generation.or_else(|| any.conditions.iter().filter_map(|c| c.observed_generation).min());
+    let seen = any
+        .observed_generation
+        .or_else(|| any.conditions.iter().filter_map(|c| c.observed_generation).min());
     let behind = of.generation.is_some_and(|generation| seen.is_some_and(|seen| seen < generation));
     match (&*kind.group, &*kind.kind) {
         ("apps", "Deployment") => deployment(of, &any, behind),
@@ -177,7 +193,9 @@ fn deployment(of: &Subject<'_>, any: &AnyStatus, behind: bool) -> Health {
     let wanted = (of.wanted)().replicas.or(status.replicas).unwrap_or(1);
     let available = status.available_replicas.unwrap_or(0);
     let message = replicas(status.ready_replicas.unwrap_or(0).min(wanted), wanted);
-    let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
+    let find = |type_: &str, status: &str| {
+        any.conditions.iter().find(|c| c.type_ == type_ && c.status == status)
+    };
     if behind || any.observed_generation.is_none() {
         return Health::progressing(
             reason::PROGRESSING,
@@ -187,17 +205,28 @@ fn deployment(of: &Subject<'_>, any: &AnyStatus, behind: bool) -> Health {
     if let Some(failed) = find("ReplicaFailure", "True") {
         return Health::progressing(reason::PODS_REFUSED, format!("{message}: {}", failed.message));
     }
-    if let Some(stuck) = find("Progressing", "False").filter(|c| c.reason == "ProgressDeadlineExceeded") {
-        return Health::Failed { reason: reason::PROGRESS_DEADLINE, message: format!("{message}: {}", stuck.message) };
+    if let Some(stuck) =
+        find("Progressing", "False").filter(|c| c.reason == "ProgressDeadlineExceeded")
+    {
+        return Health::Failed {
+            reason: reason::PROGRESS_DEADLINE,
+            message: format!("{message}: {}", stuck.message),
+        };
     }
     let updated = status.updated_replicas.unwrap_or(0);
     if updated < wanted {
-        return Health::progressing(reason::PROGRESSING, format!("{message}: {updated}/{wanted} updated"));
+        return Health::progressing(
+            reason::PROGRESSING,
+            format!("{message}: {updated}/{wanted} updated"),
+        );
     }
     // Of an older template, or more than are wanted now.
     let superfluous = status.replicas.unwrap_or(0) - updated.min(wanted);
     if superfluous > 0 {
-        return Health::progressing(reason::PROGRESSING, format!("{message}: {superfluous} to stop"));
+        return Health::progressing(
+            reason::PROGRESSING,
+            format!("{message}: {superfluous} to stop"),
+        );
     }
     if available < wanted {
         return Health::progressing(reason::REPLICAS_UNAVAILABLE, message);
@@ -206,28 +235,46 @@ fn deployment(of: &Subject<'_>, any: &AnyStatus, behind: bool) -> Health {
 }
 
 fn stateful_set(of: &Subject<'_>, behind: bool) -> Health {
-    let Some(status) = of.status::<StatefulSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
-        return Health::progressing(reason::PROGRESSING, "the StatefulSet controller has not seen the change yet");
+    let Some(status) =
+        of.status::<StatefulSetStatus>().filter(|s| !behind && s.observed_generation.is_some())
+    else {
+        return Health::progressing(
+            reason::PROGRESSING,
+            "the StatefulSet controller has not seen the change yet",
+        );
     };
     let wanted = (of.wanted)().replicas.unwrap_or(1);
     let ready = status.ready_replicas.unwrap_or(0).min(wanted);
     let message = replicas(ready, wanted);
     if status.replicas > wanted {
-        return Health::progressing(reason::PROGRESSING, format!("{message}: {} to stop", status.replicas - wanted));
+        return Health::progressing(
+            reason::PROGRESSING,
+            format!("{message}: {} to stop", status.replicas - wanted),
+        );
     }
-    if ready < wanted || status.current_revision != status.update_revision && status.updated_replicas.unwrap_or(0) < wanted {
+    if ready < wanted
+        || status.current_revision != status.update_revision
+            && status.updated_replicas.unwrap_or(0) < wanted
+    {
         return Health::progressing(reason::REPLICAS_UNAVAILABLE, message);
     }
     Health::Ready { message }
 }
 
 fn daemon_set(of: &Subject<'_>, behind: bool) -> Health {
-    let Some(status) = of.status::<DaemonSetStatus>().filter(|s| !behind && s.observed_generation.is_some()) else {
-        return Health::progressing(reason::PROGRESSING, "the DaemonSet controller has not seen the change yet");
+    let Some(status) =
+        of.status::<DaemonSetStatus>().filter(|s| !behind && s.observed_generation.is_some())
+    else {
+        return Health::progressing(
+            reason::PROGRESSING,
+            "the DaemonSet controller has not seen the change yet",
+        );
     };
     let wanted = status.desired_number_scheduled;
     let message = replicas(status.number_ready.min(wanted), wanted);
-    if status.number_available.unwrap_or(0) < wanted || status.updated_number_scheduled.unwrap_or(0) < wanted {
+    if status.number_available.unwrap_or(0) < wanted
+        || status.updated_number_scheduled.unwrap_or(0) < wanted
+    {
         return Health::progressing(reason::REPLICAS_UNAVAILABLE, message);
     }
     Health::Ready { message }
@@ -237,13 +284,19 @@ fn job(of: &Subject<'_>, any: &AnyStatus) -> Health {
     let name = of.name;
     let find = |type_: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == "True");
     if let Some(failed) = find("Failed") {
-        return Health::Failed { reason: reason::JOB_FAILED, message: format!("Job {name} failed: {}", failed.message) };
+        return Health::Failed {
+            reason: reason::JOB_FAILED,
+            message: format!("Job {name} failed: {}", failed.message),
+        };
     }
     if find("Complete").is_some() {
         return Health::ready();
     }
     let active = of.status::<JobStatus>().and_then(|s| s.active).unwrap_or(0);
-    Health::progressing(reason::PROGRESSING, format!("Job {name} has not completed, {active} pods are running"))
+    Health::progressing(
+        reason::PROGRESSING,
+        format!("Job {name} has not completed, {active} pods are running"),
+    )
 }
 
 fn service(of: &Subject<'_>) -> Health {
@@ -262,7 +315,8 @@ fn volume_claim(of: &Subject<'_>) -> Health {
     if phase.as_deref() == Some("Bound") {
         return Health::ready();
     }
-    let message = format!("PersistentVolumeClaim {} is {}", of.name, phase.as_deref().unwrap_or("new"));
+    let message =
+        format!("PersistentVolumeClaim {} is {}", of.name, phase.as_deref().unwrap_or("new"));
     Health::progressing(reason::PROGRESSING, message)
 }
 
@@ -272,7 +326,9 @@ fn pod(of: &Subject<'_>, any: &AnyStatus) -> Health {
     let ready = any.conditions.iter().find(|c| c.type_ == "Ready");
     match phase.as_str() {
         "Succeeded" => Health::ready(),
-        "Failed" => Health::Failed { reason: reason::CHILD_FAILED, message: format!("Pod {name} failed") },
+        "Failed" => {
+            Health::Failed { reason: reason::CHILD_FAILED, message: format!("Pod {name} failed") }
+        }
         _ if ready.is_some_and(|c| c.status == "True") => Health::ready(),
         _ => {
             let why = any.conditions.iter().find(|c| c.status == "False" && !c.message.is_empty());
@@ -282,16 +338,29 @@ fn pod(of: &Subject<'_>, any: &AnyStatus) -> Health {
     }
 }
 
-/// Kinds that we know nothing about: their own `Ready`, `Reconciling` and `Stalled` count, where they have them.
+/// Kinds that we know nothing about: their own `Ready`, `Reconciling` and `Stalled` count, where
+/// they have them.
 fn any_kind(of: &Subject<'_>, any: &AnyStatus, behind: bool) -> Health {
     let name = format!("{} {}", of.kind, of.name);
-    let find = |type_: &str, status: &str| any.conditions.iter().find(|c| c.type_ == type_ && c.status == status);
+    let find = |type_: &str, status: &str| {
+        any.conditions.iter().find(|c| c.type_ == type_ && c.status == status)
+    };
     if behind {
-        return Health::progressing(reason::PROGRESSING, format!("{name}: its controller has not seen the change yet"));
+        return Health::progressing(
+            reason::PROGRESSING,
+            format!("{name}: its controller has not seen the change yet"),
+        );
     }
     if let Some(stalled) = find("Stalled", "True") {
-        return Health::Failed { reason: reason::CHILD_FAILED, message: format!("{name}: {}", stalled.message) };
+        return Health::Failed {
+            reason: reason::CHILD_FAILED,
+            message: format!("{name}: {}", stalled.message),
+        };
     }
-    let waiting = find("Reconciling", "True").or_else(|| find("Ready", "False")).or_else(|| find("Ready", "Unknown"));
-    waiting.map_or_else(Health::ready, |c| Health::progressing(reason::PROGRESSING, format!("{name}: {}", c.message)))
+    let waiting = find("Reconciling", "True")
+        .or_else(|| find("Ready", "False"))
+        .or_else(|| find("Ready", "Unknown"));
+    waiting.map_or_else(Health::ready, |c| {
+        Health::progressing(reason::PROGRESSING, format!("{name}: {}", c.message))
+    })
 }

@@ -8,8 +8,8 @@ use crate::kind::{AnyObject, Entry};
 
 /// A way to find objects of a kind by keys that are in them: [`View::by`](crate::View::by).
 ///
-/// N resources that look at each other do not wake all N: who asked for a key is woken by what has it, or had it, alone. The index
-/// is kept while anybody asks by it.
+/// N resources that look at each other do not wake all N: who asked for a key is woken by what has
+/// it, or had it, alone. The index is kept while anybody asks by it.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -28,7 +28,8 @@ use crate::kind::{AnyObject, Entry};
 /// }
 /// ```
 pub trait Index: 'static {
-    /// What is found: a kind in `type Reads`, a [`Part`](crate::Part) or [`Selected`](crate::Selected) objects of one.
+    /// What is found: a kind in `type Reads`, a [`Part`](crate::Part) or
+    /// [`Selected`](crate::Selected) objects of one.
     type Of: Entry;
 
     /// The keys of an object: those of which any finds it.

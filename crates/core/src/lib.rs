@@ -1,7 +1,8 @@
-//! The pure core of kubewright: an operator is a function from a custom resource to the objects that should exist.
+//! The pure core of kubewright: an operator is a function from a custom resource to the objects
+//! that should exist.
 //!
-//! Nothing in this crate waits, connects, reads a clock or an environment: the same input always gives the same
-//! output. The engine (`kubewright-runtime`) executes what is decided here.
+//! Nothing in this crate waits, connects, reads a clock or an environment: the same input always
+//! gives the same output. The engine (`kubewright-runtime`) executes what is decided here.
 //!
 //! | module | what it decides |
 //! |---|---|

@@ -10,9 +10,10 @@ const HASH_DIGITS: usize = 8;
 /// A child's name from its parts, joined by `-`.
 ///
 /// # Guarantees
-/// At most 63 characters, of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit (a DNS label, RFC 1123)
-/// when at least one part has such a character. A name that had to be cut or changed ends with a hash of all parts, so
-/// that different parts never give the same name but by a collision of 32 bits. Parts that fit are not changed.
+/// At most 63 characters, of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit (a
+/// DNS label, RFC 1123) when at least one part has such a character. A name that had to be cut or
+/// changed ends with a hash of all parts, so that different parts never give the same name but by a
+/// collision of 32 bits. Parts that fit are not changed.
 ///
 /// ```
 /// use kubewright_core::names::child_name;
@@ -48,7 +49,8 @@ fn with_hash(clean: &str, identity: &str) -> String {
     let digest = format!("{:016x}", hash::of(identity.as_bytes()));
     // `clean` is ASCII: every byte is a character.
     let room = MAX_LABEL - HASH_DIGITS - 1;
-    let head = clean[..clean.len().min(room)].trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    let head =
+        clean[..clean.len().min(room)].trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
     let separator = if head.is_empty() { "x" } else { "-" };
     format!("{head}{separator}{}", &digest[..HASH_DIGITS])
 }
@@ -60,7 +62,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_that_differ_only_in_where_they_are_joined_are_the_same_name_only_when_nothing_changed() {
+    fn parts_that_differ_only_in_where_they_are_joined_are_the_same_name_only_when_nothing_changed()
+    {
         assert_eq!(child_name(&["a-b", "c"]), "a-b-c");
         assert_ne!(child_name(&["a.b", "c"]), child_name(&["a", "b.c"]));
     }

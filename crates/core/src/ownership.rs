@@ -1,9 +1,10 @@
 //! Whether an object still is as we applied it, from `metadata.managedFields` alone.
 //!
-//! The API server takes a path out of our `Apply` entry whenever somebody else changes or removes what is there
-//! (server-side apply, KEP-555). So an object is as we want it exactly when our entry still owns every path that we want:
-//! no value is compared, nothing that the server defaulted or normalised confuses the answer, and what others add beside
-//! ours does not count. The format of `fieldsV1` is that of structured-merge-diff:
+//! The API server takes a path out of our `Apply` entry whenever somebody else changes or removes
+//! what is there (server-side apply, KEP-555). So an object is as we want it exactly when our entry
+//! still owns every path that we want: no value is compared, nothing that the server defaulted or
+//! normalised confuses the answer, and what others add beside ours does not count. The format of
+//! `fieldsV1` is that of structured-merge-diff:
 //!
 //! | in the entry | stands for |
 //! |---|---|
@@ -66,8 +67,8 @@ const IDENTITY_METADATA: [&str; 2] = ["name", "namespace"];
 /// Whether `fields` (our entry's `fieldsV1`) owns every path of `desired` (the complete object).
 ///
 /// # Errors
-/// The first path that it does not own. In doubt (a form that this does not know) it says so too: applying once more is
-/// always right, and the answer to that is remembered.
+/// The first path that it does not own. In doubt (a form that this does not know) it says so too:
+/// applying once more is always right, and the answer to that is remembered.
 pub fn covers(fields: &Tree<'_>, desired: &Tree<'_>) -> Result<(), Missing> {
     let Some(object) = desired.fields() else { return Err(Missing { path: Vec::new() }) };
     for (name, value) in object.iter().filter(|(name, _)| !IDENTITY.contains(&&**name)) {
@@ -128,7 +129,10 @@ fn field(node: &Tree<'_>, name: &str, value: &Tree<'_>, parent: &Path<'_>) -> Re
 
 /// The part of an entry that stands for a field of this name.
 fn part_of_field<'a, 'b>(node: &'a Tree<'b>, name: &str) -> Option<&'a Tree<'b>> {
-    node.fields()?.iter().find(|(part, _)| part.strip_prefix("f:") == Some(name)).map(|(_, node)| node)
+    node.fields()?
+        .iter()
+        .find(|(part, _)| part.strip_prefix("f:") == Some(name))
+        .map(|(_, node)| node)
 }
 
 fn covered(node: &Tree<'_>, value: &Tree<'_>, path: &Path<'_>) -> Result<(), Missing> {
@@ -139,7 +143,9 @@ fn covered(node: &Tree<'_>, value: &Tree<'_>, path: &Path<'_>) -> Result<(), Mis
     match value {
         // A map that we want empty, and whose parts are now in the entry: not what we applied.
         Tree::Fields(map) if map.is_empty() => Err(path.missing()),
-        Tree::Fields(map) => map.iter().try_for_each(|(name, value)| field(node, name, value, path)),
+        Tree::Fields(map) => {
+            map.iter().try_for_each(|(name, value)| field(node, name, value, path))
+        }
         Tree::Items(items) if items.is_empty() => Err(path.missing()),
         Tree::Items(items) => list(parts, items, path),
         // A scalar that has parts: doubt.
@@ -147,8 +153,9 @@ fn covered(node: &Tree<'_>, value: &Tree<'_>, path: &Path<'_>) -> Result<(), Mis
     }
 }
 
-/// A list that is a map (by keys) or a set (by value). Each part of the entry stands for one item only: items that have
-/// all keys choose first, what is left is for those whose keys were left to a default.
+/// A list that is a map (by keys) or a set (by value). Each part of the entry stands for one item
+/// only: items that have all keys choose first, what is left is for those whose keys were left to a
+/// default.
 fn list(parts: &[Part<'_>], items: &[Tree<'_>], path: &Path<'_>) -> Result<(), Missing> {
     let mut free: Vec<&Part<'_>> = parts.iter().collect();
     let mut found: Vec<Option<&Tree<'_>>> = vec![None; items.len()];
@@ -184,9 +191,16 @@ fn stands_for(name: &str, item: &Tree<'_>) -> Option<Fit> {
             if !keys.iter().all(|(key, value)| item.get(key).is_none_or(|wanted| wanted == value)) {
                 return None;
             }
-            Some(if keys.iter().all(|(key, _)| item.get(key).is_some()) { Fit::Complete } else { Fit::Defaulted })
+            Some(if keys.iter().all(|(key, _)| item.get(key).is_some()) {
+                Fit::Complete
+            } else {
+                Fit::Defaulted
+            })
         }
-        ("v", member) => serde_json::from_str::<Tree<'_>>(member).ok().filter(|member| member == item).map(|_| Fit::Complete),
+        ("v", member) => serde_json::from_str::<Tree<'_>>(member)
+            .ok()
+            .filter(|member| member == item)
+            .map(|_| Fit::Complete),
         _ => None,
     }
 }
@@ -196,7 +210,8 @@ fn stands_for(name: &str, item: &Tree<'_>) -> Option<Fit> {
 pub enum Taker {
     /// This one holds it now.
     Holds(Manager),
-    /// Nobody holds it, so it was removed; of those who hold anything, this one wrote last, and after us.
+    /// Nobody holds it, so it was removed; of those who hold anything, this one wrote last, and
+    /// after us.
     Probably(Manager),
     /// Nobody holds it, and nobody who holds anything wrote after us.
     Unknown,
@@ -216,21 +231,32 @@ pub struct Manager {
 impl fmt::Display for Manager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_us {
-            return write!(f, "an {} under this operator's own name, {:?}", self.operation, self.name);
+            return write!(
+                f,
+                "an {} under this operator's own name, {:?}",
+                self.operation, self.name
+            );
         }
         write!(f, "{:?} ({})", self.name, self.operation)
     }
 }
 
-/// Who of the entries in `metadata.managedFields` took `missing` from the `Apply` entry of the manager `us`, which wants the
-/// object `desired`.
+/// Who of the entries in `metadata.managedFields` took `missing` from the `Apply` entry of the
+/// manager `us`, which wants the object `desired`.
 #[must_use]
-pub fn taker(entries: &[ManagedFieldsEntry], us: &str, desired: &Tree<'_>, missing: &Missing) -> Taker {
+pub fn taker(
+    entries: &[ManagedFieldsEntry],
+    us: &str,
+    desired: &Tree<'_>,
+    missing: &Missing,
+) -> Taker {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let time = |entry: &&ManagedFieldsEntry| entry.time.as_ref().map(|time| time.0);
     let subresource = |entry: &ManagedFieldsEntry| text(&entry.subresource);
     let is_our_apply = |entry: &&ManagedFieldsEntry| {
-        entry.manager.as_deref() == Some(us) && entry.operation.as_deref() == Some("Apply") && subresource(entry).is_empty()
+        entry.manager.as_deref() == Some(us)
+            && entry.operation.as_deref() == Some("Apply")
+            && subresource(entry).is_empty()
     };
     let manager = |entry: &ManagedFieldsEntry| Manager {
         name: text(&entry.manager),
@@ -242,15 +268,22 @@ pub fn taker(entries: &[ManagedFieldsEntry], us: &str, desired: &Tree<'_>, missi
     };
     let others = || entries.iter().filter(|entry| !is_our_apply(entry));
     let holds_it = |entry: &&ManagedFieldsEntry| {
-        entry.fields_v1.as_ref().is_some_and(|fields| holds(&Tree::from(&fields.0), desired, &missing.path))
+        entry
+            .fields_v1
+            .as_ref()
+            .is_some_and(|fields| holds(&Tree::from(&fields.0), desired, &missing.path))
     };
     if let Some(holder) = others().filter(holds_it).max_by_key(time) {
         return Taker::Holds(manager(holder));
     }
     // A status is written all the time, and takes nothing from us.
     let since = entries.iter().find(is_our_apply).as_ref().and_then(time);
-    let wrote_since = |entry: &&ManagedFieldsEntry| subresource(entry) != "status" && time(entry) >= since;
-    others().filter(wrote_since).max_by_key(time).map_or(Taker::Unknown, |entry| Taker::Probably(manager(entry)))
+    let wrote_since =
+        |entry: &&ManagedFieldsEntry| subresource(entry) != "status" && time(entry) >= since;
+    others()
+        .filter(wrote_since)
+        .max_by_key(time)
+        .map_or(Taker::Unknown, |entry| Taker::Probably(manager(entry)))
 }
 
 /// Whether an entry has this path of `desired`, a part of it, or an atomic whole that it is in.
@@ -260,10 +293,13 @@ fn holds(fields: &Tree<'_>, desired: &Tree<'_>, path: &[Segment]) -> bool {
     let next = match segment {
         Segment::Field(name) => part_of_field(fields, name).zip(desired.get(name)),
         Segment::Item(index) => desired.item(*index).and_then(|item| {
-            let part = |wanted: Fit| parts.iter().find(|(name, _)| stands_for(name, item) == Some(wanted));
+            let part =
+                |wanted: Fit| parts.iter().find(|(name, _)| stands_for(name, item) == Some(wanted));
             let (_, part) = part(Fit::Complete).or_else(|| part(Fit::Defaulted))?;
             Some((part, item))
         }),
     };
-    next.is_some_and(|(part, desired)| part.fields().is_some_and(<[_]>::is_empty) || holds(part, desired, rest))
+    next.is_some_and(|(part, desired)| {
+        part.fields().is_some_and(<[_]>::is_empty) || holds(part, desired, rest)
+    })
 }

@@ -1,12 +1,15 @@
 //! From what is observed to what should exist: the list of steps, as a pure function.
 //!
-//! The engine executes the steps, `plan` prints them, tests explore them. Rules (each has a test or a property):
+//! The engine executes the steps, `plan` prints them, tests explore them. Rules (each has a test or
+//! a property):
 //!
-//! - an object is ours only if its controller ownerReference carries the owner's UID; labels prove nothing
+//! - an object is ours only if its controller ownerReference carries the owner's UID; labels prove
+//!   nothing
 //! - what is not ours is never applied to and never deleted
 //! - what is in sync is not written
 //! - deletes come first, so that a name, a port or a host is free before its successor asks for it
-//! - what is to be the only one of its group waits until those before it are gone, not only asked to go
+//! - what is to be the only one of its group waits until those before it are gone, not only asked
+//!   to go
 
 use std::collections::HashMap;
 use std::fmt;
@@ -63,7 +66,8 @@ pub enum Step {
         /// Which desired child.
         index: usize,
     },
-    /// It is the only one of its group ([`Desired::is_alone_among`]), and others of that are still there: wait until they are gone.
+    /// It is the only one of its group ([`Desired::is_alone_among`]), and others of that are still
+    /// there: wait until they are gone.
     Hold {
         /// Which desired child.
         index: usize,
@@ -127,16 +131,26 @@ impl Step {
 
 /// The steps for one resource with the UID `owner`.
 ///
-/// `existing` holds every object that `owner` controls, and whatever else is known to have one of the desired names.
-/// `served` tells whether a kind's API is there.
+/// `existing` holds every object that `owner` controls, and whatever else is known to have one of
+/// the desired names. `served` tells whether a kind's API is there.
 #[must_use]
-pub fn plan(owner: &str, desired: &[Desired], existing: &[Existing<'_>], served: impl Fn(&KindInfo) -> bool) -> Vec<Step> {
+pub fn plan(
+    owner: &str,
+    desired: &[Desired],
+    existing: &[Existing<'_>],
+    served: impl Fn(&KindInfo) -> bool,
+) -> Vec<Step> {
     let by_name: HashMap<(&KindInfo, &ObjectKey), &ObservedChild> =
         existing.iter().map(|e| ((e.kind, &e.child.key), e.child)).collect();
-    let wanted: std::collections::HashSet<(&KindInfo, &ObjectKey)> = desired.iter().map(|d| (&d.kind, &d.key)).collect();
+    let wanted: std::collections::HashSet<(&KindInfo, &ObjectKey)> =
+        desired.iter().map(|d| (&d.kind, &d.key)).collect();
     let prune = existing
         .iter()
-        .filter(|e| e.child.is_controlled_by(owner) && !e.child.deleting && !wanted.contains(&(e.kind, &e.child.key)))
+        .filter(|e| {
+            e.child.is_controlled_by(owner)
+                && !e.child.deleting
+                && !wanted.contains(&(e.kind, &e.child.key))
+        })
         .map(|e| Step::Delete {
             kind: e.kind.clone(),
             key: e.child.key.clone(),
@@ -151,9 +165,15 @@ pub fn plan(owner: &str, desired: &[Desired], existing: &[Existing<'_>], served:
             return one(owner, index, want, have);
         }
         let is_before = |e: &&Existing<'_>| {
-            want.is_alone_among().contains(e.kind) && e.child.is_controlled_by(owner) && !wanted.contains(&(e.kind, &e.child.key))
+            want.is_alone_among().contains(e.kind)
+                && e.child.is_controlled_by(owner)
+                && !wanted.contains(&(e.kind, &e.child.key))
         };
-        let before = existing.iter().filter(is_before).map(|e| (e.kind.clone(), e.child.key.clone())).collect();
+        let before = existing
+            .iter()
+            .filter(is_before)
+            .map(|e| (e.kind.clone(), e.child.key.clone()))
+            .collect();
         Step::Hold { index, before }.without(&[])
     });
     prune.chain(keep).collect()
@@ -161,7 +181,10 @@ pub fn plan(owner: &str, desired: &[Desired], existing: &[Existing<'_>], served:
 
 fn one(owner: &str, index: usize, want: &Desired, have: &ObservedChild) -> Step {
     if !have.is_controlled_by(owner) {
-        return Step::Refuse { index, holder: have.controller.clone().map_or(Holder::Nobody, Holder::Controller) };
+        return Step::Refuse {
+            index,
+            holder: have.controller.clone().map_or(Holder::Nobody, Holder::Controller),
+        };
     }
     if have.deleting {
         return Step::Wait { index };
@@ -176,9 +199,17 @@ fn one(owner: &str, index: usize, want: &Desired, have: &ObservedChild) -> Step 
 fn in_sync(want: &Desired, have: &ObservedChild) -> Result<bool, Why> {
     match &have.entry {
         Entry::Missing => Err(Why::Unknown),
-        Entry::Verified { of, .. } if of.print == want.print() && have.desired_hash == Some(of.hash) => Ok(false),
+        Entry::Verified { of, .. }
+            if of.print == want.print() && have.desired_hash == Some(of.hash) =>
+        {
+            Ok(false)
+        }
         // The same object, serialised in another order.
-        Entry::Verified { of, .. } if of.hash == want.hash() && have.desired_hash == Some(of.hash) => Ok(true),
+        Entry::Verified { of, .. }
+            if of.hash == want.hash() && have.desired_hash == Some(of.hash) =>
+        {
+            Ok(true)
+        }
         // Verified for something else; its bytes are gone, and what we want has changed.
         Entry::Verified { .. } => Err(Why::Changed),
         Entry::Unverified { fields, .. } => {
@@ -189,9 +220,14 @@ fn in_sync(want: &Desired, have: &ObservedChild) -> Result<bool, Why> {
                 return Ok(true);
             }
             // The annotation itself may be what somebody changed: then our entry lost it.
-            let annotations = fields.get("f:metadata").and_then(|metadata| metadata.get("f:annotations"));
+            let annotations =
+                fields.get("f:metadata").and_then(|metadata| metadata.get("f:annotations"));
             let ours = annotations.is_some_and(|a| a.get(&format!("f:{DESIRED_HASH}")).is_some());
-            Err(if ours { Why::Changed } else { Why::Drift(Missing::fields(&["metadata", "annotations", DESIRED_HASH])) })
+            Err(if ours {
+                Why::Changed
+            } else {
+                Why::Drift(Missing::fields(&["metadata", "annotations", DESIRED_HASH]))
+            })
         }
     }
 }

@@ -18,7 +18,8 @@ pub const CHILD_FAILED: &str = "ChildFailed";
 pub const NO_LOAD_BALANCER: &str = "WaitingForLoadBalancer";
 /// An object of a name that we want belongs to somebody else.
 pub const NOT_OWNED: &str = "NotOwned";
-/// An older object of that name, or one in whose place another is to be made, is still being deleted.
+/// An older object of that name, or one in whose place another is to be made, is still being
+/// deleted.
 pub const TERMINATING: &str = "Terminating";
 /// The API server did not take a child.
 pub const APPLY_FAILED: &str = "ApplyFailed";
@@ -27,7 +28,8 @@ pub const DELETE_FAILED: &str = "DeleteFailed";
 /// The operator itself failed.
 pub const INTERNAL: &str = "InternalError";
 
-/// A reason that an operator gives itself, for whoever reads about it: see [`Operator::reasons`](crate::Operator::reasons).
+/// A reason that an operator gives itself, for whoever reads about it: see
+/// [`Operator::reasons`](crate::Operator::reasons).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Explained {
     /// Of which condition: `Ready` for those with which it refuses a resource, or an own one.
@@ -57,7 +59,10 @@ pub const ALL: [(&str, &str); 13] = [
     (CHILD_FAILED, "the controller of an object that was made says that it is stalled"),
     (NO_LOAD_BALANCER, "a Service waits for an address"),
     (NOT_OWNED, "an object of a name that is needed belongs to somebody else; it is left alone"),
-    (TERMINATING, "an older object of that name, or one in whose place another is to be made, is still being deleted"),
+    (
+        TERMINATING,
+        "an older object of that name, or one in whose place another is to be made, is still being deleted",
+    ),
     (APPLY_FAILED, "the API server did not take an object"),
     (DELETE_FAILED, "the API server did not let an object go that is no longer wanted"),
     (INTERNAL, "the operator itself failed; it tries again"),
@@ -70,7 +75,10 @@ mod tests {
     #[test]
     fn all_are_listed() {
         let source = include_str!("reason.rs");
-        let declared = source.lines().filter(|line| line.starts_with("pub const ") && line.contains(": &str = ")).count();
+        let declared = source
+            .lines()
+            .filter(|line| line.starts_with("pub const ") && line.contains(": &str = "))
+            .count();
         assert_eq!(ALL.len(), declared, "add the new one to ALL");
     }
 }

@@ -1,6 +1,8 @@
-//! All operators of a program. Everything is derived from it: watches, RBAC, CRDs, samples, the command line.
+//! All operators of a program. Everything is derived from it: watches, RBAC, CRDs, samples, the
+//! command line.
 //!
-//! [`Controller`] is an [`Operator`] whose types were forgotten, so that engine and generators handle all of them alike.
+//! [`Controller`] is an [`Operator`] whose types were forgotten, so that engine and generators
+//! handle all of them alike.
 
 use std::any::Any;
 use std::fmt;
@@ -15,7 +17,9 @@ use crate::children::{ChildError, Owner, Parts, Retire, Stamp};
 use crate::condition::{Condition, Verdict};
 use crate::desired::Desired;
 use crate::facts::Facts;
-use crate::kind::{self, AnyObject, KindInfo, Kinds, Object, ObjectKey, OwnedKind, ReadKind, ReadKinds};
+use crate::kind::{
+    self, AnyObject, KindInfo, Kinds, Object, ObjectKey, OwnedKind, ReadKind, ReadKinds,
+};
 use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Invalid, Operator, Sample};
 use crate::reason::Explained;
@@ -38,28 +42,38 @@ pub enum RegistryError {
     #[error("two operators are named {0:?}; give each `const NAME` a value of its own")]
     SameName(&'static str),
     /// Two operators reconcile one kind, or it is defined twice.
-    #[error("{0} is there twice; a resource has one operator, or several undo each other's status, and one definition")]
+    #[error(
+        "{0} is there twice; a resource has one operator, or several undo each other's status, and one definition"
+    )]
     SameResource(String),
     /// A name that Kubernetes would refuse.
-    #[error("{0:?} is not a DNS label (a-z, 0-9 and -, at most 63 characters); it becomes part of names and labels")]
+    #[error(
+        "{0:?} is not a DNS label (a-z, 0-9 and -, at most 63 characters); it becomes part of names and labels"
+    )]
     Name(&'static str),
     /// A status without the standard fields.
-    #[error("the status of {resource} has no `{field}`; add it to the status struct, the engine fills it in")]
+    #[error(
+        "the status of {resource} has no `{field}`; add it to the status struct, the engine fills it in"
+    )]
     Status {
         /// Which resource.
         resource: String,
         /// Which field.
         field: &'static str,
     },
-    /// One kind is in one declaration twice: each entry would take the other's objects for what is no longer wanted.
-    #[error("{controller} has {resource} twice in `type Owns`; keep one of them, and one version: the API server converts")]
+    /// One kind is in one declaration twice: each entry would take the other's objects for what is
+    /// no longer wanted.
+    #[error(
+        "{controller} has {resource} twice in `type Owns`; keep one of them, and one version: the API server converts"
+    )]
     OwnedTwice {
         /// Which operator.
         controller: &'static str,
         /// Which kind.
         resource: String,
     },
-    /// An optional kind that is built into Kubernetes: its definition, which tells whether it is there, never comes.
+    /// An optional kind that is built into Kubernetes: its definition, which tells whether it is
+    /// there, never comes.
     #[error(
         "{controller} declares {resource} as Optional, but it is built into Kubernetes and has no CustomResourceDefinition that \
          could appear; write the kind without Optional"
@@ -84,7 +98,9 @@ pub enum RegistryError {
         resource: String,
     },
     /// A kind is defined, and nobody does anything with it.
-    #[error("{0} is defined, and no operator reads or reconciles it; add it to `type Reads` of the operator that heeds it")]
+    #[error(
+        "{0} is defined, and no operator reads or reconciles it; add it to `type Reads` of the operator that heeds it"
+    )]
     Unread(String),
     /// A controller that does not exist was asked for.
     #[error("there is no controller {asked:?}; there are: {known}")]
@@ -97,8 +113,8 @@ pub enum RegistryError {
 }
 
 impl Registry {
-    /// No operators yet. `name` names the program: its Deployment, its field manager, `app.kubernetes.io/managed-by`.
-    /// A DNS label; never change it once released.
+    /// No operators yet. `name` names the program: its Deployment, its field manager,
+    /// `app.kubernetes.io/managed-by`. A DNS label; never change it once released.
     #[must_use]
     pub fn new(name: &'static str) -> Self {
         Self { name, controllers: Vec::new(), settings: Vec::new() }
@@ -111,8 +127,9 @@ impl Registry {
         self
     }
 
-    /// Adds a kind that the program defines and no operator reconciles: one that operators read, such as settings in the cluster. Its
-    /// definition, samples and reference are generated as those of the others are; rights follow from who reads it.
+    /// Adds a kind that the program defines and no operator reconciles: one that operators read,
+    /// such as settings in the cluster. Its definition, samples and reference are generated as
+    /// those of the others are; rights follow from who reads it.
     #[must_use]
     pub fn with_definition<K: Object + CustomResourceExt>(mut self, samples: &[Sample<K>]) -> Self {
         let samples = samples.iter().map(AnySample::of).collect();
@@ -152,21 +169,29 @@ impl Registry {
         for asked in names {
             let known = || self.controllers.iter().map(|c| c.name()).collect::<Vec<_>>().join(", ");
             let found = self.controllers.iter().find(|c| c.name() == asked);
-            let found = found.ok_or_else(|| RegistryError::Unknown { asked: asked.clone(), known: known() })?;
+            let found = found
+                .ok_or_else(|| RegistryError::Unknown { asked: asked.clone(), known: known() })?;
             controllers.push(Arc::clone(found));
         }
-        let settings = self.settings.iter().filter(|definition| is_read(definition, &controllers)).cloned().collect();
+        let settings = self
+            .settings
+            .iter()
+            .filter(|definition| is_read(definition, &controllers))
+            .cloned()
+            .collect();
         Ok(Self { name: self.name, controllers, settings })
     }
 
     /// The controller of a kind.
     #[must_use]
     pub fn controller_of(&self, api_version: &str, kind: &str) -> Option<&Arc<dyn Controller>> {
-        self.controllers.iter().find(|c| c.resource().kind == kind && c.resource().api_version() == api_version)
+        self.controllers
+            .iter()
+            .find(|c| c.resource().kind == kind && c.resource().api_version() == api_version)
     }
 
-    /// Checks what the types cannot: names, one operator per kind, each owned kind once, optional kinds that can appear, the
-    /// standard fields of every status.
+    /// Checks what the types cannot: names, one operator per kind, each owned kind once, optional
+    /// kinds that can appear, the standard fields of every status.
     ///
     /// # Errors
     /// The first [`RegistryError`].
@@ -188,7 +213,8 @@ impl Registry {
             check_status(&resource, &controller.crd())?;
             check_kinds(&**controller)?;
         }
-        let resources: Vec<String> = self.definitions().iter().map(|definition| definition.kind.resource()).collect();
+        let resources: Vec<String> =
+            self.definitions().iter().map(|definition| definition.kind.resource()).collect();
         for (definition, earlier) in self.settings.iter().zip(self.controllers.len()..) {
             let resource = definition.kind.resource();
             if resources[..earlier].contains(&resource) {
@@ -206,7 +232,8 @@ fn is_read(definition: &Definition, by: &[Arc<dyn Controller>]) -> bool {
     by.iter().any(|controller| controller.reads().iter().any(|read| read.info == definition.kind))
 }
 
-/// One kind in two versions may be owned by two controllers: each prunes what its own resources have.
+/// One kind in two versions may be owned by two controllers: each prunes what its own resources
+/// have.
 fn check_kinds(controller: &dyn Controller) -> Result<(), RegistryError> {
     let (owns, name) = (controller.owns(), controller.name());
     for (index, OwnedKind { info, .. }) in owns.iter().enumerate() {
@@ -215,10 +242,17 @@ fn check_kinds(controller: &dyn Controller) -> Result<(), RegistryError> {
         }
     }
     let optional = owns.iter().filter(|owned| owned.optional).map(|owned| &owned.info);
-    let unowned = controller.serves().into_iter().find(|served| !optional.clone().any(|owned| owned == served));
+    let unowned = controller
+        .serves()
+        .into_iter()
+        .find(|served| !optional.clone().any(|owned| owned == served));
     if let Some(info) = unowned {
         let resource = info.resource();
-        return Err(RegistryError::ServedUnowned { controller: name, kind: info.kind.into_owned(), resource });
+        return Err(RegistryError::ServedUnowned {
+            controller: name,
+            kind: info.kind.into_owned(),
+            resource,
+        });
     }
     let reads = controller.reads();
     let optional = optional.chain(reads.iter().filter(|read| read.optional).map(|read| &read.info));
@@ -229,9 +263,14 @@ fn check_kinds(controller: &dyn Controller) -> Result<(), RegistryError> {
 }
 
 fn check_status(resource: &str, crd: &CustomResourceDefinition) -> Result<(), RegistryError> {
-    let schemas = crd.spec.versions.iter().filter_map(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
+    let schemas =
+        crd.spec.versions.iter().filter_map(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref());
     for schema in schemas {
-        let status = schema.properties.as_ref().and_then(|p| p.get("status")).and_then(|s| s.properties.as_ref());
+        let status = schema
+            .properties
+            .as_ref()
+            .and_then(|p| p.get("status"))
+            .and_then(|s| s.properties.as_ref());
         for field in ["observedGeneration", "conditions"] {
             if !status.is_some_and(|s| s.contains_key(field)) {
                 return Err(RegistryError::Status { resource: resource.to_owned(), field });
@@ -287,7 +326,8 @@ pub struct Program<'a> {
 pub struct Built {
     /// The complete objects, or why there can be none.
     pub children: Result<Vec<Desired>, Invalid>,
-    /// What was looked up; to be watched in either case. Of an optional kind of which there is a child, whether it is served.
+    /// What was looked up; to be watched in either case. Of an optional kind of which there is a
+    /// child, whether it is served.
     pub lookups: Vec<Lookup>,
     /// What it asked about time; its moments are to be waited for in either case.
     pub moments: Moments,
@@ -346,20 +386,35 @@ pub trait Controller: Send + Sync + fmt::Debug {
     /// The objects that should exist, complete.
     ///
     /// # Errors
-    /// [`ChildError`] for a defect of the operator. A resource that cannot work is in [`Built::children`].
-    fn build(&self, manager: &str, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError> {
+    /// [`ChildError`] for a defect of the operator. A resource that cannot work is in
+    /// [`Built::children`].
+    fn build(
+        &self,
+        manager: &str,
+        resource: &dyn AnyObject,
+        source: &dyn Source,
+    ) -> Result<Built, ChildError> {
         self.build_for(Program { manager, sharded: false }, resource, source)
     }
     /// The same for a program that may run in shards.
     ///
     /// # Errors
     /// As [`build`](Controller::build).
-    fn build_for(&self, program: Program<'_>, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError>;
+    fn build_for(
+        &self,
+        program: Program<'_>,
+        resource: &dyn AnyObject,
+        source: &dyn Source,
+    ) -> Result<Built, ChildError>;
     /// The status for what was observed.
     ///
     /// # Errors
     /// Where the status cannot be written as JSON.
-    fn report(&self, resource: &dyn AnyObject, observation: Observation<'_>) -> Result<Report, serde_json::Error>;
+    fn report(
+        &self,
+        resource: &dyn AnyObject,
+        observation: Observation<'_>,
+    ) -> Result<Report, serde_json::Error>;
     /// The verdict in the operator's words, from the one that was derived from the children.
     ///
     /// # Errors
@@ -392,7 +447,10 @@ fn typed<R: CustomResource>(resource: &dyn AnyObject) -> Result<&R, serde_json::
     let any: &dyn Any = resource;
     any.downcast_ref().ok_or_else(|| {
         let wanted = KindInfo::of::<R>();
-        serde::de::Error::custom(format!("an object of another type was given to the controller of {}", wanted.resource()))
+        serde::de::Error::custom(format!(
+            "an object of another type was given to the controller of {}",
+            wanted.resource()
+        ))
     })
 }
 
@@ -403,24 +461,40 @@ pub fn owner_of(kind: KindInfo, resource: &dyn AnyObject) -> Owner {
     Owner { kind, key: ObjectKey::of(meta), uid: meta.uid.clone().unwrap_or_default() }
 }
 
-/// The optional kinds that the children are of, or that one of them must not have another object of beside it: whether they can be
-/// made depends on whether these are served. With its API, an object that is waited for is gone, and no event of its own tells.
+/// The optional kinds that the children are of, or that one of them must not have another object of
+/// beside it: whether they can be made depends on whether these are served. With its API, an object
+/// that is waited for is gone, and no event of its own tells.
 fn needed(children: &[Desired], owns: &[OwnedKind], asked: &[Lookup]) -> Vec<Lookup> {
-    let needs = |child: &Desired, kind: &KindInfo| child.kind == *kind || child.is_alone_among().contains(kind);
-    let is_wanted = |owned: &&OwnedKind| owned.optional && children.iter().any(|child| needs(child, &owned.info));
-    let lookup =
-        |OwnedKind { info, type_id, .. }: &OwnedKind| Lookup { type_id: *type_id, kind: info.clone(), query: Query::Served };
+    let needs = |child: &Desired, kind: &KindInfo| {
+        child.kind == *kind || child.is_alone_among().contains(kind)
+    };
+    let is_wanted = |owned: &&OwnedKind| {
+        owned.optional && children.iter().any(|child| needs(child, &owned.info))
+    };
+    let lookup = |OwnedKind { info, type_id, .. }: &OwnedKind| Lookup {
+        type_id: *type_id,
+        kind: info.clone(),
+        query: Query::Served,
+    };
     owns.iter().filter(is_wanted).map(lookup).filter(|lookup| !asked.contains(lookup)).collect()
 }
 
-/// Whoever waits until an object is gone has to hear of that; and those who wait for each other are all of the group.
+/// Whoever waits until an object is gone has to hear of that; and those who wait for each other are
+/// all of the group.
 fn check_groups(children: &[Desired], owns: &[OwnedKind]) -> Result<(), ChildError> {
     for child in children.iter().filter(|child| !child.is_alone_among().is_empty()) {
         if !child.is_alone_among().contains(&child.kind) {
             return Err(ChildError::NotOfItsGroup(format!("{} {}", child.kind, child.key).into()));
         }
-        if let Some(kind) = child.is_alone_among().iter().find(|kind| !owns.iter().any(|owned| owned.info == **kind)) {
-            return Err(ChildError::AloneAmong(format!("{} {}", child.kind, child.key).into(), kind.resource()));
+        if let Some(kind) = child
+            .is_alone_among()
+            .iter()
+            .find(|kind| !owns.iter().any(|owned| owned.info == **kind))
+        {
+            return Err(ChildError::AloneAmong(
+                format!("{} {}", child.kind, child.key).into(),
+                kind.resource(),
+            ));
         }
     }
     Ok(())
@@ -467,7 +541,12 @@ impl<O: Operator> Controller for Erased<O> {
         kind::decode::<O::Resource>(json)
     }
 
-    fn build_for(&self, program: Program<'_>, resource: &dyn AnyObject, source: &dyn Source) -> Result<Built, ChildError> {
+    fn build_for(
+        &self,
+        program: Program<'_>,
+        resource: &dyn AnyObject,
+        source: &dyn Source,
+    ) -> Result<Built, ChildError> {
         let kind = self.resource();
         let not_json = |source| ChildError::NotJson((*kind.kind).into(), source);
         let resource: &O::Resource = typed(resource).map_err(not_json)?;
@@ -475,7 +554,8 @@ impl<O: Operator> Controller for Erased<O> {
         let built = self.operator.build(resource, &view);
         let (moments, mut lookups) = (view.moments(), view.into_lookups());
         let owner = owner_of(kind, resource);
-        let stamp = Stamp { controller: O::NAME, manager: program.manager, sharded: program.sharded };
+        let stamp =
+            Stamp { controller: O::NAME, manager: program.manager, sharded: program.sharded };
         let built = match built {
             Ok(children) => Ok(children.into_parts()?),
             Err(invalid) => Err(invalid),
@@ -495,7 +575,11 @@ impl<O: Operator> Controller for Erased<O> {
         Ok(Built { children, lookups, moments, facts, retire })
     }
 
-    fn report(&self, resource: &dyn AnyObject, of: Observation<'_>) -> Result<Report, serde_json::Error> {
+    fn report(
+        &self,
+        resource: &dyn AnyObject,
+        of: Observation<'_>,
+    ) -> Result<Report, serde_json::Error> {
         let resource: &O::Resource = typed(resource)?;
         let observed = Observed::<O::Owns>::with(of.children, of.facts);
         let mut status = serde_json::to_value(self.operator.status(resource, &observed))?;
@@ -505,7 +589,12 @@ impl<O: Operator> Controller for Erased<O> {
         Ok(Report { status, conditions: self.operator.conditions(resource, &observed) })
     }
 
-    fn verdict(&self, resource: &dyn AnyObject, of: Observation<'_>, verdict: Verdict) -> Result<Verdict, serde_json::Error> {
+    fn verdict(
+        &self,
+        resource: &dyn AnyObject,
+        of: Observation<'_>,
+        verdict: Verdict,
+    ) -> Result<Verdict, serde_json::Error> {
         Ok(self.operator.verdict(typed(resource)?, &Observed::with(of.children, of.facts), verdict))
     }
 

@@ -1,10 +1,13 @@
-//! Which of several processes is responsible for a resource: a stable division by the hash of its UID.
+//! Which of several processes is responsible for a resource: a stable division by the hash of its
+//! UID.
 //!
-//! Shard `I` of `N` has the `I`-th part of the 64-bit hashes (FNV-1a). This is how Kubernetes itself divides a list or a watch
-//! (KEP-5866, `shardSelector`), so that a server which can do that sends each shard nothing but its own.
+//! Shard `I` of `N` has the `I`-th part of the 64-bit hashes (FNV-1a). This is how Kubernetes
+//! itself divides a list or a watch (KEP-5866, `shardSelector`), so that a server which can do that
+//! sends each shard nothing but its own.
 //!
-//! A child has a UID of its own. So it carries the first two digits of its owner's hash as a label, its bucket: that does not
-//! depend on how many shards there are, and selects the children of a shard up to the owners at its two ends.
+//! A child has a UID of its own. So it carries the first two digits of its owner's hash as a label,
+//! its bucket: that does not depend on how many shards there are, and selects the children of a
+//! shard up to the owners at its two ends.
 
 use std::fmt::Write as _;
 
@@ -35,7 +38,9 @@ pub enum ShardError {
         index: u16,
     },
     /// The name of a Pod does not tell which shard it is.
-    #[error("the name of this Pod, {0:?}, does not end in -NUMBER as those of a StatefulSet do; say which shard this is")]
+    #[error(
+        "the name of this Pod, {0:?}, does not end in -NUMBER as those of a StatefulSet do; say which shard this is"
+    )]
     NoOrdinal(String),
 }
 
@@ -59,8 +64,13 @@ impl Shard {
     /// # Errors
     /// Any [`ShardError`].
     pub fn of_pod(count: u16, pod: &str) -> Result<Self, ShardError> {
-        let ordinal = pod.rsplit_once('-').map(|(_, ordinal)| ordinal).filter(|o| o.bytes().all(|b| b.is_ascii_digit()));
-        let index = ordinal.and_then(|ordinal| ordinal.parse().ok()).ok_or_else(|| ShardError::NoOrdinal(pod.to_owned()))?;
+        let ordinal = pod
+            .rsplit_once('-')
+            .map(|(_, ordinal)| ordinal)
+            .filter(|o| o.bytes().all(|b| b.is_ascii_digit()));
+        let index = ordinal
+            .and_then(|ordinal| ordinal.parse().ok())
+            .ok_or_else(|| ShardError::NoOrdinal(pod.to_owned()))?;
         Self::new(count, index)
     }
 
@@ -102,7 +112,8 @@ impl Shard {
         format!("shardRange(object.metadata.uid, '{:#018x}', '{:#018x}')", self.start(), self.end())
     }
 
-    /// The label selector of children whose owners may belong to this shard; `None` where they all do.
+    /// The label selector of children whose owners may belong to this shard; `None` where they all
+    /// do.
     #[must_use]
     pub fn children(self) -> Option<String> {
         if self.count == 1 {
@@ -165,17 +176,35 @@ mod tests {
     #[test]
     fn selectors_are_written_as_the_api_documents_them() {
         let selector = |count, index| Shard::new(count, index).unwrap().selector();
-        assert_eq!(selector(2, 0), "shardRange(object.metadata.uid, '0x0000000000000000', '0x8000000000000000')");
-        assert_eq!(selector(2, 1), "shardRange(object.metadata.uid, '0x8000000000000000', '0x10000000000000000')");
-        assert_eq!(selector(4, 2), "shardRange(object.metadata.uid, '0x8000000000000000', '0xc000000000000000')");
-        assert_eq!(selector(1, 0), "shardRange(object.metadata.uid, '0x0000000000000000', '0x10000000000000000')");
-        assert_eq!(selector(3, 1), "shardRange(object.metadata.uid, '0x5555555555555555', '0xaaaaaaaaaaaaaaaa')");
+        assert_eq!(
+            selector(2, 0),
+            "shardRange(object.metadata.uid, '0x0000000000000000', '0x8000000000000000')"
+        );
+        assert_eq!(
+            selector(2, 1),
+            "shardRange(object.metadata.uid, '0x8000000000000000', '0x10000000000000000')"
+        );
+        assert_eq!(
+            selector(4, 2),
+            "shardRange(object.metadata.uid, '0x8000000000000000', '0xc000000000000000')"
+        );
+        assert_eq!(
+            selector(1, 0),
+            "shardRange(object.metadata.uid, '0x0000000000000000', '0x10000000000000000')"
+        );
+        assert_eq!(
+            selector(3, 1),
+            "shardRange(object.metadata.uid, '0x5555555555555555', '0xaaaaaaaaaaaaaaaa')"
+        );
     }
 
     #[test]
     fn a_shard_without_a_place_is_refused_with_the_numbers_that_there_are() {
         assert_eq!(Shard::new(3, 3), Err(ShardError::Index { count: 3, index: 3 }));
-        assert_eq!(Shard::new(3, 3).unwrap_err().to_string(), "the shards of 3 are numbered 0 to 2; there is no shard 3");
+        assert_eq!(
+            Shard::new(3, 3).unwrap_err().to_string(),
+            "the shards of 3 are numbered 0 to 2; there is no shard 3"
+        );
         assert_eq!(Shard::new(0, 0), Err(ShardError::Count(0)));
         assert_eq!(Shard::new(257, 0), Err(ShardError::Count(257)));
         assert!(Shard::new(256, 255).is_ok());
@@ -185,16 +214,34 @@ mod tests {
     fn a_pod_of_a_stateful_set_knows_its_number() {
         assert_eq!(Shard::of_pod(20, "web-operator-13"), Shard::new(20, 13));
         assert_eq!(Shard::of_pod(3, "operator-7"), Err(ShardError::Index { count: 3, index: 7 }));
-        for name in ["operator-5d8f9-x2x7k", "operator", "operator-", "", "7", "operator-+1", "operator-99999999"] {
-            assert_eq!(Shard::of_pod(3, name), Err(ShardError::NoOrdinal(name.to_owned())), "{name:?}");
+        for name in [
+            "operator-5d8f9-x2x7k",
+            "operator",
+            "operator-",
+            "",
+            "7",
+            "operator-+1",
+            "operator-99999999",
+        ] {
+            assert_eq!(
+                Shard::of_pod(3, name),
+                Err(ShardError::NoOrdinal(name.to_owned())),
+                "{name:?}"
+            );
         }
     }
 
     #[test]
     fn one_shard_of_one_selects_no_children_because_all_are_its_own() {
         assert_eq!(Shard::new(1, 0).unwrap().children(), None);
-        assert_eq!(Shard::new(128, 1).unwrap().children().unwrap(), "kubewright.dev/shard in (02,03)");
-        assert_eq!(Shard::new(256, 255).unwrap().children().unwrap(), "kubewright.dev/shard in (ff)");
+        assert_eq!(
+            Shard::new(128, 1).unwrap().children().unwrap(),
+            "kubewright.dev/shard in (02,03)"
+        );
+        assert_eq!(
+            Shard::new(256, 255).unwrap().children().unwrap(),
+            "kubewright.dev/shard in (ff)"
+        );
     }
 
     proptest! {

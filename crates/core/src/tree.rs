@@ -1,7 +1,8 @@
-//! JSON that is read once and thrown away: text borrowed from the bytes it came from, fields in the order in which they came.
+//! JSON that is read once and thrown away: text borrowed from the bytes it came from, fields in the
+//! order in which they came.
 //!
-//! `serde_json::Value` copies each name and each string and sorts the fields of each object while it reads. That is what a walk
-//! or a hash of an object would spend most of its time with.
+//! `serde_json::Value` copies each name and each string and sorts the fields of each object while
+//! it reads. That is what a walk or a hash of an object would spend most of its time with.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -125,9 +126,12 @@ impl<'a> From<&'a Value> for Tree<'a> {
             Value::Number(value) => Self::Number(value.clone()),
             Value::String(value) => Self::from(value.as_str()),
             Value::Array(items) => Self::Items(items.iter().map(Self::from).collect()),
-            Value::Object(fields) => {
-                Self::Fields(fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), Self::from(value))).collect())
-            }
+            Value::Object(fields) => Self::Fields(
+                fields
+                    .iter()
+                    .map(|(name, value)| (Cow::Borrowed(name.as_str()), Self::from(value)))
+                    .collect(),
+            ),
         }
     }
 }
@@ -159,7 +163,9 @@ impl<'de> Deserialize<'de> for Tree<'de> {
             }
 
             fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
-                Number::from_f64(value).map(Tree::Number).ok_or_else(|| E::custom("a number that is not finite"))
+                Number::from_f64(value)
+                    .map(Tree::Number)
+                    .ok_or_else(|| E::custom("a number that is not finite"))
             }
 
             fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
@@ -215,8 +221,10 @@ impl Serialize for Tree<'_> {
 mod tests {
     use super::*;
 
-    const JSON: &str = r#"{"b":[{"d":1.5,"c":"\u00e9\""},null,-3,18446744073709551615],"a":{"f":true,"e":{}}}"#;
-    const SORTED: &str = r#"{"a":{"e":{},"f":true},"b":[{"c":"é\"","d":1.5},null,-3,18446744073709551615]}"#;
+    const JSON: &str =
+        r#"{"b":[{"d":1.5,"c":"\u00e9\""},null,-3,18446744073709551615],"a":{"f":true,"e":{}}}"#;
+    const SORTED: &str =
+        r#"{"a":{"e":{},"f":true},"b":[{"c":"é\"","d":1.5},null,-3,18446744073709551615]}"#;
 
     #[test]
     fn it_is_written_sorted_and_otherwise_as_it_was() {
@@ -241,7 +249,13 @@ mod tests {
         tree.at("e").set("f", Tree::Bool(true));
         tree.at("d").set("was", Tree::from("a number"));
         tree.remove("a");
-        assert_eq!(serde_json::to_string(&tree).unwrap(), r#"{"b":{"c":"new"},"d":{"was":"a number"},"e":{"f":true}}"#);
-        assert_eq!((tree.get("a"), tree.get("e").and_then(|e| e.get("f"))), (None, Some(&Tree::Bool(true))));
+        assert_eq!(
+            serde_json::to_string(&tree).unwrap(),
+            r#"{"b":{"c":"new"},"d":{"was":"a number"},"e":{"f":true}}"#
+        );
+        assert_eq!(
+            (tree.get("a"), tree.get("e").and_then(|e| e.get("f"))),
+            (None, Some(&Tree::Bool(true)))
+        );
     }
 }

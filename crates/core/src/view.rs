@@ -1,7 +1,8 @@
-//! What `build` may look up beside its own resource: a snapshot of caches, and the record of what was looked up.
+//! What `build` may look up beside its own resource: a snapshot of caches, and the record of what
+//! was looked up.
 //!
-//! The record is the point: the engine wakes a resource exactly when something changes that its last `build` looked up, and
-//! that it could see.
+//! The record is the point: the engine wakes a resource exactly when something changes that its
+//! last `build` looked up, and that it could see.
 
 use std::any::TypeId;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -15,15 +16,23 @@ use crate::index::{AnyIndex, Index};
 use crate::kind::{self, AnyObject, Entry, KindInfo, Object, ObjectKey, ReadKinds, Reads, Serves};
 use crate::time::{Moments, Timestamp};
 
-/// Where a [`View`] finds objects: the engine's caches, or a fixed set of objects offline and in tests.
+/// Where a [`View`] finds objects: the engine's caches, or a fixed set of objects offline and in
+/// tests.
 ///
 /// A type is that under which objects are looked up: [`Entry`], not always the type of the objects.
 pub trait Source {
     /// The object of that type and key.
     fn get(&self, type_id: TypeId, key: &ObjectKey) -> Option<Arc<dyn AnyObject>>;
-    /// The objects of that type, in one namespace or in all, ordered by key: at least those that carry all of `labels`.
-    fn list(&self, type_id: TypeId, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>>;
-    /// The objects of that type, in all namespaces, ordered by key: at least those that have this key in the index.
+    /// The objects of that type, in one namespace or in all, ordered by key: at least those that
+    /// carry all of `labels`.
+    fn list(
+        &self,
+        type_id: TypeId,
+        namespace: Option<&str>,
+        labels: &[(String, String)],
+    ) -> Vec<Arc<dyn AnyObject>>;
+    /// The objects of that type, in all namespaces, ordered by key: at least those that have this
+    /// key in the index.
     fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>>;
     /// Whether the API of a kind is served, so that its objects can be made.
     fn serves(&self, kind: &KindInfo) -> bool;
@@ -40,8 +49,8 @@ pub trait Source {
 /// One look-up, as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Lookup {
-    /// The Rust type that was asked for, [`Part`](crate::Part) or [`Selected`](crate::Selected) where
-    /// that is what was declared.
+    /// The Rust type that was asked for, [`Part`](crate::Part) or [`Selected`](crate::Selected)
+    /// where that is what was declared.
     pub type_id: TypeId,
     /// Its names, for messages.
     pub kind: KindInfo,
@@ -80,7 +89,8 @@ impl Query {
         match self {
             Self::Get(key) => *key == ObjectKey::of(meta),
             Self::List { namespace, labels } => {
-                namespace.as_deref().is_none_or(|n| meta.namespace.as_deref() == Some(n)) && carries(object, labels)
+                namespace.as_deref().is_none_or(|n| meta.namespace.as_deref() == Some(n))
+                    && carries(object, labels)
             }
             Self::Index { index, key } => index.keys(object).contains(key),
             Self::Served => false,
@@ -89,13 +99,16 @@ impl Query {
 }
 
 fn carries(object: &dyn AnyObject, labels: &[(String, String)]) -> bool {
-    labels.iter().all(|(key, value)| object.meta().labels.as_ref().and_then(|l| l.get(key)) == Some(value))
+    labels
+        .iter()
+        .all(|(key, value)| object.meta().labels.as_ref().and_then(|l| l.get(key)) == Some(value))
 }
 
 /// What one run of `build` may look up, of the kinds that `R` declares.
 ///
-/// What it gives has no `managedFields` and no `resourceVersion`, and, as [`Metadata`](crate::Metadata), no `generation`: these
-/// change although nothing that can be seen here does, and such a change wakes nobody. A [`Part`](crate::Part) has of its metadata
+/// What it gives has no `managedFields` and no `resourceVersion`, and, as
+/// [`Metadata`](crate::Metadata), no `generation`: these change although nothing that can be seen
+/// here does, and such a change wakes nobody. A [`Part`](crate::Part) has of its metadata
 /// nothing but what tells which object it is.
 pub struct View<'a, R> {
     source: &'a dyn Source,
@@ -130,11 +143,15 @@ impl<'a, R: ReadKinds> View<'a, R> {
     /// The same, for the resource with this metadata.
     #[must_use]
     pub fn of(source: &'a dyn Source, resource: &ObjectMeta) -> Self {
-        Self { created: resource.creation_timestamp.as_ref().map(|time| time.0), ..Self::new(source) }
+        Self {
+            created: resource.creation_timestamp.as_ref().map(|time| time.0),
+            ..Self::new(source)
+        }
     }
 
-    /// Whether this moment has come. Where it has not, the engine wakes the resource at that moment, to some milliseconds and
-    /// without asking before; by the clock of this machine, and where that is changed, within a minute.
+    /// Whether this moment has come. Where it has not, the engine wakes the resource at that
+    /// moment, to some milliseconds and without asking before; by the clock of this machine,
+    /// and where that is changed, within a minute.
     ///
     /// ```
     /// # use kubewright_core::{Timestamp, View};
@@ -149,8 +166,9 @@ impl<'a, R: ReadKinds> View<'a, R> {
         is_past
     }
 
-    /// What time it is, in whole seconds: for a time that begins when something is first seen, such as a grace. The resource is not woken
-    /// by it, so what is to happen at a moment is asked with [`is_past`](Self::is_past), and what was decided from this is told in the
+    /// What time it is, in whole seconds: for a time that begins when something is first seen, such
+    /// as a grace. The resource is not woken by it, so what is to happen at a moment is asked
+    /// with [`is_past`](Self::is_past), and what was decided from this is told in the
     /// status, where the next `build` finds it. Offline nobody may know.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
@@ -158,12 +176,13 @@ impl<'a, R: ReadKinds> View<'a, R> {
         if now == Timestamp::MIN { None } else { Timestamp::from_second(now.as_second()).ok() }
     }
 
-    /// When the spec of the resource was last changed by anybody, in whole seconds, as the API server recorded it in
-    /// `metadata.managedFields`; see [`Changed`](crate::time::Changed) for what counts. Where nothing is recorded, when the
-    /// resource was created; offline that may be unknown. Never later than the API server's clock says.
+    /// When the spec of the resource was last changed by anybody, in whole seconds, as the API
+    /// server recorded it in `metadata.managedFields`; see [`Changed`](crate::time::Changed)
+    /// for what counts. Where nothing is recorded, when the resource was created; offline that
+    /// may be unknown. Never later than the API server's clock says.
     ///
-    /// Ask in each `build` of a resource whose time may ever count, or never: an edit of which the API server tells no time is recorded
-    /// only while somebody asks.
+    /// Ask in each `build` of a resource whose time may ever count, or never: an edit of which the
+    /// API server tells no time is recorded only while somebody asks.
     #[must_use]
     pub fn changed_at(&self) -> Option<Timestamp> {
         self.moments.set(Moments { since_change: true, ..self.moments.get() });
@@ -194,22 +213,32 @@ impl<'a, R: ReadKinds> View<'a, R> {
         self.source.get(TypeId::of::<E>(), key).and_then(downcast)
     }
 
-    /// The objects of one namespace (or of all, with `None`) that carry all of `labels`, ordered by key. Without labels where it is a
-    /// [`Part`](crate::Part), which has none.
+    /// The objects of one namespace (or of all, with `None`) that carry all of `labels`, ordered by
+    /// key. Without labels where it is a [`Part`](crate::Part), which has none.
     #[must_use]
-    pub fn list<E: Entry, At>(&self, namespace: Option<&str>, labels: &[(&str, &str)]) -> Vec<Arc<E::Kind>>
+    pub fn list<E: Entry, At>(
+        &self,
+        namespace: Option<&str>,
+        labels: &[(&str, &str)],
+    ) -> Vec<Arc<E::Kind>>
     where
         R: Reads<E, At>,
     {
-        debug_assert!(E::LABELLED || labels.is_empty(), "nothing of which a part is read carries a label: read it as a whole");
-        let labels: Vec<_> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        debug_assert!(
+            E::LABELLED || labels.is_empty(),
+            "nothing of which a part is read carries a label: read it as a whole"
+        );
+        let labels: Vec<_> =
+            labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let found = self.source.list(TypeId::of::<E>(), namespace, &labels);
-        let found = found.into_iter().filter(|o| carries(&**o, &labels)).filter_map(downcast).collect();
+        let found =
+            found.into_iter().filter(|o| carries(&**o, &labels)).filter_map(downcast).collect();
         self.record::<E>(Query::List { namespace: namespace.map(str::to_owned), labels });
         found
     }
 
-    /// The objects that have `key` in the index `I`, in all namespaces, ordered by namespace and name.
+    /// The objects that have `key` in the index `I`, in all namespaces, ordered by namespace and
+    /// name.
     #[must_use]
     pub fn by<I: Index, At>(&self, key: &str) -> Vec<Arc<<I::Of as Entry>::Kind>>
     where
@@ -219,11 +248,13 @@ impl<'a, R: ReadKinds> View<'a, R> {
         let found = self.source.indexed(TypeId::of::<I::Of>(), index, key);
         self.record::<I::Of>(Query::Index { index, key: key.to_owned() });
         // Whoever has no index gives more.
-        let has_key = |object: &Arc<<I::Of as Entry>::Kind>| I::keys(object).iter().any(|other| other == key);
+        let has_key =
+            |object: &Arc<<I::Of as Entry>::Kind>| I::keys(object).iter().any(|other| other == key);
         found.into_iter().filter_map(downcast).filter(has_key).collect()
     }
 
-    /// Whether the API of `K` is served now, so that a child of this kind can be made: for who can choose between kinds.
+    /// Whether the API of `K` is served now, so that a child of this kind can be made: for who can
+    /// choose between kinds.
     ///
     /// ```
     /// # use k8s_openapi::api::core::v1::ConfigMap as Mapping; // Stands for a kind that is not built in.
@@ -261,7 +292,8 @@ fn downcast<K: Object>(object: Arc<dyn AnyObject>) -> Option<Arc<K>> {
     object.downcast().ok()
 }
 
-/// A fixed set of objects and of kinds that are served: for `render`, snapshot tests and unit tests.
+/// A fixed set of objects and of kinds that are served: for `render`, snapshot tests and unit
+/// tests.
 #[derive(Debug, Default)]
 pub struct Fixed {
     objects: Vec<(TypeId, Arc<dyn AnyObject>)>,
@@ -277,14 +309,15 @@ impl Fixed {
         Self::default()
     }
 
-    /// Adds an object, as the type that the operator reads (`Metadata<Namespace>`, not `Namespace`).
+    /// Adds an object, as the type that the operator reads (`Metadata<Namespace>`, not
+    /// `Namespace`).
     #[must_use]
     pub fn with<K: Object>(self, object: K) -> Self {
         self.with_as::<K>(object)
     }
 
-    /// Adds an object under the name that is looked up, such as [`Selected`](crate::Selected); one that does not carry its labels
-    /// is left out, as the API server leaves it out.
+    /// Adds an object under the name that is looked up, such as [`Selected`](crate::Selected); one
+    /// that does not carry its labels is left out, as the API server leaves it out.
     #[must_use]
     pub fn with_as<E: Entry>(mut self, mut object: E::Kind) -> Self {
         E::hide(&mut object);
@@ -324,7 +357,11 @@ impl Fixed {
     }
 
     /// The objects for which this holds, ordered by key.
-    fn all(&self, type_id: TypeId, holds: impl Fn(&dyn AnyObject) -> bool) -> Vec<Arc<dyn AnyObject>> {
+    fn all(
+        &self,
+        type_id: TypeId,
+        holds: impl Fn(&dyn AnyObject) -> bool,
+    ) -> Vec<Arc<dyn AnyObject>> {
         let those = self.objects.iter().filter(|(of, object)| *of == type_id && holds(&**object));
         let mut found: Vec<_> = those.map(|(_, object)| Arc::clone(object)).collect();
         found.sort_by_key(|object| ObjectKey::of(object.meta()));
@@ -337,8 +374,15 @@ impl Source for Fixed {
         self.all(type_id, |object| ObjectKey::of(object.meta()) == *key).into_iter().next()
     }
 
-    fn list(&self, type_id: TypeId, namespace: Option<&str>, _: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
-        self.all(type_id, |object| namespace.is_none_or(|n| object.meta().namespace.as_deref() == Some(n)))
+    fn list(
+        &self,
+        type_id: TypeId,
+        namespace: Option<&str>,
+        _: &[(String, String)],
+    ) -> Vec<Arc<dyn AnyObject>> {
+        self.all(type_id, |object| {
+            namespace.is_none_or(|n| object.meta().namespace.as_deref() == Some(n))
+        })
     }
 
     fn indexed(&self, type_id: TypeId, _: AnyIndex, _: &str) -> Vec<Arc<dyn AnyObject>> {

@@ -29,9 +29,16 @@ fn of_the_metadata_of_a_copied_object_only_labels_annotations_and_finalizers_com
     assert_eq!(body.get("status"), None);
     let metadata = body["metadata"].as_object().unwrap();
     let fields: Vec<&str> = metadata.keys().map(String::as_str).collect();
-    assert_eq!(fields, ["annotations", "finalizers", "labels", "name", "namespace", "ownerReferences"]);
-    let owners: Vec<&Value> = metadata["ownerReferences"].as_array().unwrap().iter().map(|owner| &owner["uid"]).collect();
+    assert_eq!(
+        fields,
+        ["annotations", "finalizers", "labels", "name", "namespace", "ownerReferences"]
+    );
+    let owners: Vec<&Value> =
+        metadata["ownerReferences"].as_array().unwrap().iter().map(|owner| &owner["uid"]).collect();
     assert_eq!(owners, [UID], "it has one owner, and that is ours");
-    assert_eq!((&metadata["labels"]["theirs"], &metadata["annotations"]["theirs"]), (&json!("1"), &json!("2")));
+    assert_eq!(
+        (&metadata["labels"]["theirs"], &metadata["annotations"]["theirs"]),
+        (&json!("1"), &json!("2"))
+    );
     assert_eq!(metadata["finalizers"], json!(["theirs/hold"]));
 }

@@ -14,14 +14,20 @@ use support::{Page, STAMP, owner};
 
 /// How a child of this spec and status is, as `ready`, `stalled` or a reason, and the message.
 fn of<K: Object>(spec: &Value, status: &Value) -> (String, String) {
-    let wanted: K = serde_json::from_value(json!({ "metadata": { "name": "web" }, "spec": spec })).unwrap();
-    let desired = &STAMP.all(&owner(), Children::<(K,)>::new().with(wanted).into_vec().unwrap()).unwrap()[0];
+    let wanted: K =
+        serde_json::from_value(json!({ "metadata": { "name": "web" }, "spec": spec })).unwrap();
+    let desired =
+        &STAMP.all(&owner(), Children::<(K,)>::new().with(wanted).into_vec().unwrap()).unwrap()[0];
     let metadata = json!({ "name": "web", "namespace": "ns", "uid": "u", "resourceVersion": "1", "generation": 2 });
     let object = json!({ "metadata": metadata, "status": status }).to_string();
     let observed = decode(object.as_bytes(), "test").unwrap();
     let state = ChildState { desired, observed: Some(&observed), outcome: &Outcome::InSync };
     let whole = json!({ "metadata": metadata, "spec": spec, "status": status });
-    assert_eq!(health::of_object(&KindInfo::of::<K>(), &whole), health::of(&state), "shown as it is judged");
+    assert_eq!(
+        health::of_object(&KindInfo::of::<K>(), &whole),
+        health::of(&state),
+        "shown as it is judged"
+    );
     match health::of(&state) {
         Health::Ready { message } => ("ready".to_owned(), message),
         Health::Progressing { reason, message } => (reason.to_owned(), message),
@@ -48,13 +54,24 @@ fn says(reason: &str, message: &str) -> (String, String) {
 fn a_deployment_is_ready_when_exactly_the_wanted_replicas_of_the_new_template_are_available() {
     assert_eq!(deployment(&counts(2, 2, 2)), says("ready", "2/2 replicas ready"));
     assert_eq!(deployment(&counts(2, 2, 1)), says("ReplicasUnavailable", "1/2 replicas ready"));
-    assert_eq!(deployment(&counts(2, 1, 2)), says("Progressing", "2/2 replicas ready: 1/2 updated"));
+    assert_eq!(
+        deployment(&counts(2, 1, 2)),
+        says("Progressing", "2/2 replicas ready: 1/2 updated")
+    );
 }
 
 #[test]
 fn a_deployment_is_not_ready_while_replicas_are_to_stop() {
-    assert_eq!(deployment(&counts(3, 2, 3)), says("Progressing", "2/2 replicas ready: 1 to stop"), "one of an older template");
-    assert_eq!(deployment(&counts(7, 7, 7)), says("Progressing", "2/2 replicas ready: 5 to stop"), "scaled down");
+    assert_eq!(
+        deployment(&counts(3, 2, 3)),
+        says("Progressing", "2/2 replicas ready: 1 to stop"),
+        "one of an older template"
+    );
+    assert_eq!(
+        deployment(&counts(7, 7, 7)),
+        says("Progressing", "2/2 replicas ready: 5 to stop"),
+        "scaled down"
+    );
 }
 
 #[test]
@@ -74,10 +91,15 @@ fn what_the_controller_of_a_deployment_says_is_passed_on() {
         status["conditions"] = json!([condition]);
         deployment(&status)
     };
-    let refused = with(json!({ "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "quota" }));
+    let refused = with(
+        json!({ "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "quota" }),
+    );
     assert_eq!(refused, says("PodsRefused", "0/2 replicas ready: quota"));
     let stuck = json!({ "type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "too long" });
-    assert_eq!(with(stuck), says("stalled ProgressDeadlineExceeded", "0/2 replicas ready: too long"));
+    assert_eq!(
+        with(stuck),
+        says("stalled ProgressDeadlineExceeded", "0/2 replicas ready: too long")
+    );
     let other = json!({ "type": "Progressing", "status": "False", "reason": "FailedCreate", "message": "not yet" });
     assert_eq!(with(other).0, "Progressing", "only a deadline is final");
 }
@@ -95,20 +117,32 @@ fn only_a_service_that_is_to_be_balanced_waits_for_an_address() {
     let service = |type_: &str, status: &Value| of::<Service>(&json!({ "type": type_ }), status).0;
     assert_eq!(service("ClusterIP", &json!({})), "ready");
     assert_eq!(service("LoadBalancer", &json!({})), "WaitingForLoadBalancer");
-    assert_eq!(service("LoadBalancer", &json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } })), "ready");
+    assert_eq!(
+        service("LoadBalancer", &json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } })),
+        "ready"
+    );
 }
 
 #[test]
 fn another_resource_is_as_its_conditions_say_about_its_present_generation() {
-    let page = |conditions: Value| of::<Page>(&json!({ "text": "hello" }), &json!({ "conditions": conditions }));
+    let page = |conditions: Value| {
+        of::<Page>(&json!({ "text": "hello" }), &json!({ "conditions": conditions }))
+    };
     let condition = |type_: &str, status: &str, seen: i64| json!([{ "type": type_, "status": status, "message": "it says", "observedGeneration": seen }]);
     assert_eq!(page(json!([])), says("ready", ""), "it says nothing");
     assert_eq!(page(condition("Ready", "True", 2)), says("ready", ""));
     let unseen = says("Progressing", "Page web: its controller has not seen the change yet");
     assert_eq!(page(condition("Ready", "True", 1)), unseen);
     for (type_, status) in [("Ready", "False"), ("Ready", "Unknown"), ("Reconciling", "True")] {
-        assert_eq!(page(condition(type_, status, 2)), says("Progressing", "Page web: it says"), "{type_} {status}");
+        assert_eq!(
+            page(condition(type_, status, 2)),
+            says("Progressing", "Page web: it says"),
+            "{type_} {status}"
+        );
     }
-    assert_eq!(page(condition("Stalled", "True", 2)), says("stalled ChildFailed", "Page web: it says"));
+    assert_eq!(
+        page(condition("Stalled", "True", 2)),
+        says("stalled ChildFailed", "Page web: it says")
+    );
     assert_eq!(page(condition("Stalled", "True", 1)), unseen);
 }

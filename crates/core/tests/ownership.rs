@@ -23,9 +23,11 @@ fn value() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(4, 40, 5, |inner| {
         prop_oneof![
-            proptest::collection::btree_map("[a-z./]{1,6}", inner.clone(), 0..4).prop_map(|m| json!(m)),
-            proptest::collection::btree_map("[a-z]{1,4}", inner, 1..4)
-                .prop_map(|items| { items.into_iter().map(|(name, value)| json!({ "name": name, "x": value })).collect() }),
+            proptest::collection::btree_map("[a-z./]{1,6}", inner.clone(), 0..4)
+                .prop_map(|m| json!(m)),
+            proptest::collection::btree_map("[a-z]{1,4}", inner, 1..4).prop_map(|items| {
+                items.into_iter().map(|(name, value)| json!({ "name": name, "x": value })).collect()
+            }),
         ]
     })
 }
@@ -34,7 +36,10 @@ fn object() -> impl Strategy<Value = Value> {
     proptest::collection::btree_map("spec|data|[a-z]{1,4}", value(), 1..4).prop_map(|mut fields| {
         fields.insert("apiVersion".into(), "v1".into());
         fields.insert("kind".into(), "X".into());
-        fields.insert("metadata".into(), json!({ "name": "n", "namespace": "s", "labels": { "a": "b" } }));
+        fields.insert(
+            "metadata".into(),
+            json!({ "name": "n", "namespace": "s", "labels": { "a": "b" } }),
+        );
         json!(fields)
     })
 }
@@ -50,7 +55,8 @@ fn nodes(fields: &Value, at: &[String], found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// What the API server does to our entry when somebody takes this path: it goes, and parents that are empty go too.
+/// What the API server does to our entry when somebody takes this path: it goes, and parents that
+/// are empty go too.
 fn take(fields: &mut Value, path: &[String]) {
     let Some((name, rest)) = path.split_first() else { return };
     let map = fields.as_object_mut().unwrap();
@@ -91,8 +97,7 @@ proptest! {
 #[test]
 fn keys_that_we_left_to_a_default_match_anything() {
     let object = json!({ "spec": { "ports": [{ "port": 80, "name": "http" }] } });
-    let fields =
-        json!({ "f:spec": { "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:port": {}, "f:name": {} } } } });
+    let fields = json!({ "f:spec": { "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:port": {}, "f:name": {} } } } });
     assert_eq!(covers(&fields, &object), Ok(()));
 }
 
@@ -116,7 +121,10 @@ fn members_of_a_set_are_found_by_value() {
 fn an_atomic_whole_is_ours_or_not() {
     let object = json!({ "spec": { "selector": { "app": "x" }, "type": "ClusterIP" } });
     assert_eq!(covers(&json!({ "f:spec": { "f:selector": {}, "f:type": {} } }), &object), Ok(()));
-    assert_eq!(covers(&json!({ "f:spec": { "f:type": {} } }), &object).unwrap_err().to_string(), "spec.selector");
+    assert_eq!(
+        covers(&json!({ "f:spec": { "f:type": {} } }), &object).unwrap_err().to_string(),
+        "spec.selector"
+    );
 }
 
 #[test]
@@ -128,20 +136,33 @@ fn the_path_reads_as_a_person_would_write_it() {
 
 #[test]
 fn an_item_whose_key_was_left_to_a_default_does_not_hide_behind_another() {
-    let object =
-        json!({ "spec": { "ports": [{ "port": 53, "name": "tcp" }, { "port": 53, "name": "udp", "protocol": "UDP" }] } });
+    let object = json!({ "spec": { "ports": [{ "port": 53, "name": "tcp" }, { "port": 53, "name": "udp", "protocol": "UDP" }] } });
     let port = json!({ ".": {}, "f:port": {}, "f:name": {}, "f:protocol": {} });
     let (tcp, udp) = (r#"k:{"port":53,"protocol":"TCP"}"#, r#"k:{"port":53,"protocol":"UDP"}"#);
-    assert_eq!(covers(&json!({ "f:spec": { "f:ports": { tcp: port, udp: port } } }), &object), Ok(()));
-    assert_eq!(covers(&json!({ "f:spec": { "f:ports": { udp: port } } }), &object).unwrap_err().to_string(), "spec.ports[0]");
-    assert_eq!(covers(&json!({ "f:spec": { "f:ports": { tcp: port } } }), &object).unwrap_err().to_string(), "spec.ports[1]");
+    assert_eq!(
+        covers(&json!({ "f:spec": { "f:ports": { tcp: port, udp: port } } }), &object),
+        Ok(())
+    );
+    assert_eq!(
+        covers(&json!({ "f:spec": { "f:ports": { udp: port } } }), &object)
+            .unwrap_err()
+            .to_string(),
+        "spec.ports[0]"
+    );
+    assert_eq!(
+        covers(&json!({ "f:spec": { "f:ports": { tcp: port } } }), &object)
+            .unwrap_err()
+            .to_string(),
+        "spec.ports[1]"
+    );
 }
 
 #[test]
 fn what_we_want_empty_is_not_ours_while_somebody_has_something_in_it() {
     let object = json!({ "spec": { "ports": [] } });
     assert_eq!(covers(&json!({ "f:spec": { "f:ports": {} } }), &object), Ok(()));
-    let filled = json!({ "f:spec": { "f:ports": { "k:{\"port\":80}": { ".": {}, "f:port": {} } } } });
+    let filled =
+        json!({ "f:spec": { "f:ports": { "k:{\"port\":80}": { ".": {}, "f:port": {} } } } });
     assert_eq!(covers(&filled, &object).unwrap_err().to_string(), "spec.ports");
     let object = json!({ "spec": { "selector": {} } });
     assert_eq!(covers(&json!({ "f:spec": { "f:selector": {} } }), &object), Ok(()));

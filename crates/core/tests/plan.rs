@@ -40,7 +40,10 @@ fn what_is_as_we_want_it_is_kept_and_that_is_learned_once() {
 fn a_changed_wish_is_applied_to_exactly_that_object() {
     let mut old = have("a");
     old.desired_hash = Some(DesiredHash(1));
-    assert_eq!(steps(&["a"], &[old]), [Step::Apply { index: 0, uid: "uid-a".into(), why: Why::Changed }]);
+    assert_eq!(
+        steps(&["a"], &[old]),
+        [Step::Apply { index: 0, uid: "uid-a".into(), why: Why::Changed }]
+    );
 }
 
 #[test]
@@ -57,7 +60,9 @@ fn drift_names_the_path() {
     fields.as_object_mut().unwrap().remove("f:data");
     let mut drifted = applied(want);
     drifted.entry = Entry::Unverified { hash: 1, fields: to_raw_value(&fields).unwrap().into() };
-    let [Step::Apply { why: Why::Drift(path), .. }] = &steps(&["a"], &[drifted])[..] else { panic!("no drift") };
+    let [Step::Apply { why: Why::Drift(path), .. }] = &steps(&["a"], &[drifted])[..] else {
+        panic!("no drift")
+    };
     assert_eq!(path.to_string(), "data");
 }
 
@@ -65,7 +70,10 @@ fn drift_names_the_path() {
 fn a_changed_hash_annotation_is_drift() {
     let want = &desired(&["a"])[0];
     let mut fields = entry(want.body());
-    fields["f:metadata"]["f:annotations"].as_object_mut().unwrap().remove(&format!("f:{}", labels::DESIRED_HASH));
+    fields["f:metadata"]["f:annotations"]
+        .as_object_mut()
+        .unwrap()
+        .remove(&format!("f:{}", labels::DESIRED_HASH));
     let mut drifted = applied(want);
     drifted.desired_hash = Some(DesiredHash(1));
     drifted.entry = Entry::Unverified { hash: 1, fields: to_raw_value(&fields).unwrap().into() };
@@ -87,7 +95,10 @@ fn a_foreign_object_is_refused_whoever_has_it() {
         ControllerRef { kind: "Page".into(), name: "other".into(), uid: "other-uid".into() }.into();
     let mut other = have("a");
     other.controller = Some(by.clone());
-    assert_eq!(steps(&["a"], &[other.clone()]), [Step::Refuse { index: 0, holder: Holder::Controller(by) }]);
+    assert_eq!(
+        steps(&["a"], &[other.clone()]),
+        [Step::Refuse { index: 0, holder: Holder::Controller(by) }]
+    );
     other.controller = None;
     assert_eq!(steps(&["a"], &[other]), [Step::Refuse { index: 0, holder: Holder::Nobody }]);
 }
@@ -103,7 +114,9 @@ fn what_is_being_deleted_is_waited_for() {
 #[test]
 fn what_is_no_longer_wanted_is_deleted_first_and_exactly() {
     let planned = steps(&["new"], &[have("old")]);
-    let [Step::Delete { key, uid, resource_version: 10, .. }, Step::Create { index: 0 }] = &planned[..] else {
+    let [Step::Delete { key, uid, resource_version: 10, .. }, Step::Create { index: 0 }] =
+        &planned[..]
+    else {
         panic!("{planned:?}")
     };
     assert_eq!((key, &**uid), (&ObjectKey::new("ns", "old"), "uid-old"));
@@ -124,12 +137,14 @@ fn alone(name: &str) -> Vec<Desired> {
 
 fn steps_alone(name: &str, existing: &[ObservedChild]) -> Vec<Step> {
     let want = alone(name);
-    let existing: Vec<_> = existing.iter().map(|child| Existing { kind: &want[0].kind, child }).collect();
+    let existing: Vec<_> =
+        existing.iter().map(|child| Existing { kind: &want[0].kind, child }).collect();
     plan(UID, &want, &existing, |_| true)
 }
 
 #[test]
-fn what_there_is_one_of_at_a_time_is_made_when_the_one_before_it_is_gone_and_not_only_asked_to_go() {
+fn what_there_is_one_of_at_a_time_is_made_when_the_one_before_it_is_gone_and_not_only_asked_to_go()
+{
     let (kind, old) = (alone("x")[0].kind.clone(), ObjectKey::new("ns", "old"));
     let hold = Step::Hold { index: 0, before: vec![(kind.clone(), old.clone())] };
     let planned = steps_alone("new", &[have("old")]);
@@ -142,7 +157,11 @@ fn what_there_is_one_of_at_a_time_is_made_when_the_one_before_it_is_gone_and_not
 
     let other = ObjectKey::new("ns", "other");
     assert_eq!(hold.clone().without(&[(&kind, &other)]), hold);
-    assert_eq!(hold.clone().without(&[(&kind, &old)]), Step::Create { index: 0 }, "known to be gone in the same run");
+    assert_eq!(
+        hold.clone().without(&[(&kind, &old)]),
+        Step::Create { index: 0 },
+        "known to be gone in the same run"
+    );
     assert!(!hold.writes());
     assert_eq!(steps(&["new"], &[leaving]), [Step::Create { index: 0 }], "others need not wait");
 }
@@ -154,12 +173,18 @@ fn what_there_is_one_of_at_a_time_waits_for_nothing_of_others_and_stays_where_it
     assert_eq!(steps_alone("new", &[foreign]), [Step::Create { index: 0 }]);
     let new = applied(&alone("new")[0]);
     let planned = steps_alone("new", &[have("old"), new]);
-    assert!(matches!(planned[..], [Step::Delete { .. }, Step::Keep { index: 0, .. }]), "{planned:?}");
+    assert!(
+        matches!(planned[..], [Step::Delete { .. }, Step::Keep { index: 0, .. }]),
+        "{planned:?}"
+    );
     let page = KindInfo::of::<support::Page>();
     let of_another_kind = have("old");
     let existing = [Existing { kind: &page, child: &of_another_kind }];
     let planned = plan(UID, &alone("new"), &existing, |_| true);
-    assert!(matches!(planned[..], [Step::Delete { .. }, Step::Create { index: 0 }]), "not of its group: {planned:?}");
+    assert!(
+        matches!(planned[..], [Step::Delete { .. }, Step::Create { index: 0 }]),
+        "not of its group: {planned:?}"
+    );
 }
 
 /// What may be known of an object in the cluster.
@@ -176,20 +201,30 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 const OWNERS: [Option<&str>; 3] = [Some(UID), Some("somebody"), None];
 
 fn known() -> impl Strategy<Value = Known> {
-    (0..NAMES.len(), 0..OWNERS.len(), any::<bool>(), 0..4_usize, any::<bool>())
-        .prop_map(|(name, owner, deleting, entry, same_hash)| Known { name, owner, deleting, entry, same_hash })
+    (0..NAMES.len(), 0..OWNERS.len(), any::<bool>(), 0..4_usize, any::<bool>()).prop_map(
+        |(name, owner, deleting, entry, same_hash)| Known {
+            name,
+            owner,
+            deleting,
+            entry,
+            same_hash,
+        },
+    )
 }
 
 fn object(known: &Known) -> ObservedChild {
     let want = desired(&[NAMES[known.name]]).remove(0);
     let mut child = applied(&want);
-    child.controller =
-        OWNERS[known.owner].map(|uid| ControllerRef { kind: "Page".into(), name: "p".into(), uid: uid.into() }.into());
+    child.controller = OWNERS[known.owner]
+        .map(|uid| ControllerRef { kind: "Page".into(), name: "p".into(), uid: uid.into() }.into());
     child.deleting = known.deleting;
     child.entry = match known.entry {
         0 => Entry::Missing,
         1 => child.entry.verified(Covered::by(&want)),
-        2 => Entry::Unverified { hash: 5, fields: to_raw_value(&serde_json::json!({ "f:data": {} })).unwrap().into() },
+        2 => Entry::Unverified {
+            hash: 5,
+            fields: to_raw_value(&serde_json::json!({ "f:data": {} })).unwrap().into(),
+        },
         _ => child.entry,
     };
     if !known.same_hash {
@@ -290,5 +325,7 @@ fn kinds_do_not_mix() {
     let child = have("a");
     let existing = [Existing { kind: &other, child: &child }];
     let planned = plan(UID, &desired(&["a"]), &existing, |_| true);
-    assert!(matches!(&planned[..], [Step::Delete { kind, .. }, Step::Create { .. }] if *kind == other));
+    assert!(
+        matches!(&planned[..], [Step::Delete { kind, .. }, Step::Create { .. }] if *kind == other)
+    );
 }

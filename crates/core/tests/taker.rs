@@ -50,7 +50,16 @@ fn ours_without(path: &str) -> Value {
     let mut entry = ours();
     let (parent, last) = path.rsplit_once('/').unwrap();
     let last = last.replace("~1", "/");
-    assert!(entry["fieldsV1"].pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(&last).is_some(), "{path}");
+    assert!(
+        entry["fieldsV1"]
+            .pointer_mut(parent)
+            .unwrap()
+            .as_object_mut()
+            .unwrap()
+            .remove(&last)
+            .is_some(),
+        "{path}"
+    );
     entry
 }
 
@@ -91,13 +100,28 @@ fn who_holds_what_we_lost_is_named_whatever_it_is() {
     let of_echo = |fields: &Value| json!({ "f:spec": { "f:template": { "f:spec": { "f:containers": { "k:{\"name\":\"echo\"}": fields } } } } });
     let lost = ours_without("/f:spec/f:replicas");
     let edit = theirs("kubectl-edit", "Update", "", 7, &replicas);
-    row("a field", &[lost.clone(), edit, controller()], "spec.replicas", r#""kubectl-edit" (Update)"#);
+    row(
+        "a field",
+        &[lost.clone(), edit, controller()],
+        "spec.replicas",
+        r#""kubectl-edit" (Update)"#,
+    );
     let scale = theirs("kubectl", "Update", "scale", 7, &replicas);
-    row("by a subresource", &[lost.clone(), scale, controller()], "spec.replicas", r#""kubectl" (Update of its scale)"#);
+    row(
+        "by a subresource",
+        &[lost.clone(), scale, controller()],
+        "spec.replicas",
+        r#""kubectl" (Update of its scale)"#,
+    );
     let apply = theirs("argocd", "Apply", "", 7, &replicas);
     row("by apply", &[lost.clone(), apply], "spec.replicas", r#""argocd" (Apply)"#);
     let as_us = theirs(US, "Update", "", 7, &replicas);
-    row("as us", &[lost, as_us], "spec.replicas", r#"an Update under this operator's own name, "our-operator""#);
+    row(
+        "as us",
+        &[lost, as_us],
+        "spec.replicas",
+        r#"an Update under this operator's own name, "our-operator""#,
+    );
 
     let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:image"));
     let set = theirs("kubectl-set", "Update", "", 7, &of_echo(&json!({ "f:image": {} })));
@@ -107,7 +131,12 @@ fn who_holds_what_we_lost_is_named_whatever_it_is() {
     let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:ports"));
     let port = json!({ "f:ports": { "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:containerPort": {} } } });
     let mesh = theirs("mesh", "Update", "", 7, &of_echo(&port));
-    row("a list below an item", &[lost, mesh], "spec.template.spec.containers[1].ports", r#""mesh" (Update)"#);
+    row(
+        "a list below an item",
+        &[lost, mesh],
+        "spec.template.spec.containers[1].ports",
+        r#""mesh" (Update)"#,
+    );
 
     let key = r#"/f:ports/k:{"containerPort":80,"protocol":"TCP"}/f:containerPort"#;
     let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}{key}"));
@@ -117,12 +146,27 @@ fn who_holds_what_we_lost_is_named_whatever_it_is() {
 
     let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:args"));
     let patched = theirs("kubectl-patch", "Update", "", 7, &of_echo(&json!({ "f:args": {} })));
-    row("an atomic list", &[lost, patched], "spec.template.spec.containers[1].args", r#""kubectl-patch" (Update)"#);
+    row(
+        "an atomic list",
+        &[lost, patched],
+        "spec.template.spec.containers[1].args",
+        r#""kubectl-patch" (Update)"#,
+    );
 
     let lost = ours_without("/f:metadata/f:labels/f:app.kubernetes.io~1name");
-    let label =
-        theirs("kubectl-label", "Update", "", 7, &json!({ "f:metadata": { "f:labels": { "f:app.kubernetes.io/name": {} } } }));
-    row("a label", &[lost, label], "metadata.labels.app.kubernetes.io/name", r#""kubectl-label" (Update)"#);
+    let label = theirs(
+        "kubectl-label",
+        "Update",
+        "",
+        7,
+        &json!({ "f:metadata": { "f:labels": { "f:app.kubernetes.io/name": {} } } }),
+    );
+    row(
+        "a label",
+        &[lost, label],
+        "metadata.labels.app.kubernetes.io/name",
+        r#""kubectl-label" (Update)"#,
+    );
 }
 
 #[test]
@@ -135,9 +179,20 @@ fn an_atomic_whole_holds_everything_in_it() {
 #[test]
 fn who_holds_something_else_is_not_blamed_when_another_holds_it() {
     let lost = ours_without("/f:spec/f:replicas");
-    let beside = theirs("kubectl-annotate", "Update", "", 50, &json!({ "f:metadata": { "f:annotations": { "f:a": {} } } }));
+    let beside = theirs(
+        "kubectl-annotate",
+        "Update",
+        "",
+        50,
+        &json!({ "f:metadata": { "f:annotations": { "f:a": {} } } }),
+    );
     let other = theirs("scaler", "Update", "", 7, &json!({ "f:spec": { "f:replicas": {} } }));
-    row("the later one holds another field", &[lost.clone(), beside, other.clone()], "spec.replicas", r#""scaler" (Update)"#);
+    row(
+        "the later one holds another field",
+        &[lost.clone(), beside, other.clone()],
+        "spec.replicas",
+        r#""scaler" (Update)"#,
+    );
     let later = theirs("second", "Update", "", 8, &json!({ "f:spec": { "f:replicas": {} } }));
     row("two hold it", &[lost, later, other], "spec.replicas", r#""second" (Update)"#);
 
@@ -153,12 +208,25 @@ fn of_what_was_removed_only_who_wrote_after_us_may_be_to_blame() {
     let lost = ours_without("/f:metadata/f:labels/f:app.kubernetes.io~1name");
     let path = "metadata.labels.app.kubernetes.io/name";
     let annotation = |manager: &str, second: u32| {
-        theirs(manager, "Update", "", second, &json!({ "f:metadata": { "f:annotations": { "f:a": {} } } }))
+        theirs(
+            manager,
+            "Update",
+            "",
+            second,
+            &json!({ "f:metadata": { "f:annotations": { "f:a": {} } } }),
+        )
     };
     let mut early = annotation("early", 30);
     early["time"] = json!("2026-01-01T09:59:59Z");
     row("they wrote before us", &[lost.clone(), early.clone(), controller()], path, "nobody knows");
-    let since = [lost.clone(), early, annotation("one", 3), annotation("two", 5), annotation("three", 4), controller()];
+    let since = [
+        lost.clone(),
+        early,
+        annotation("one", 3),
+        annotation("two", 5),
+        annotation("three", 4),
+        controller(),
+    ];
     row("the last of them", &since, path, r#"probably "two" (Update)"#);
     row("nobody else", &[lost], path, "nobody knows");
 }
@@ -166,7 +234,11 @@ fn of_what_was_removed_only_who_wrote_after_us_may_be_to_blame() {
 #[test]
 fn entries_of_any_form_are_no_reason_to_fail() {
     let lost = ours_without("/f:spec/f:replicas");
-    let odd = [json!({}), json!({ "manager": "x", "fieldsV1": [] }), json!({ "fieldsV1": { "f:spec": "text" } })];
+    let odd = [
+        json!({}),
+        json!({ "manager": "x", "fieldsV1": [] }),
+        json!({ "fieldsV1": { "f:spec": "text" } }),
+    ];
     for entry in odd {
         assert_eq!(told(&[lost.clone(), entry]).1, "nobody knows");
     }

@@ -34,13 +34,19 @@ pub(crate) enum Command {
         Examples:\n  cargo xtask test\n  cargo xtask test -p operator\n  cargo xtask test drift -- --nocapture")]
     Test(TestArguments),
     /// Measures the operator as it is released against a bare client, on control planes of its own.
-    #[command(after_help = "What follows is for the project's bench; its own help: cargo xtask bench -- --help.\n\n\
-        Examples:\n  cargo xtask bench\n  cargo xtask bench --quick --json bench.json\n  cargo xtask bench --rows 1,2")]
+    #[command(
+        after_help = "What follows is for the project's bench; its own help: cargo xtask bench -- --help.\n\n\
+        Examples:\n  cargo xtask bench\n  cargo xtask bench --quick --json bench.json\n  cargo xtask bench --rows 1,2"
+    )]
     Bench(BenchArguments),
-    /// Runs what CI runs: formatting, lints, generated files, documentation, licences, dependencies, tests.
-    #[command(after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --list\n  cargo xtask ci --only fmt,clippy")]
+    /// Runs what CI runs: formatting, lints, generated files, documentation, licences,
+    /// dependencies, tests.
+    #[command(
+        after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --list\n  cargo xtask ci --only fmt,clippy"
+    )]
     Ci(CiArguments),
-    /// Writes everything that is generated from the types: CRDs, RBAC, samples, API reference, install manifest.
+    /// Writes everything that is generated from the types: CRDs, RBAC, samples, API reference,
+    /// install manifest.
     #[command(after_help = "Examples:\n  cargo xtask gen\n  cargo xtask gen --check")]
     Gen(GenArguments),
     /// Writes the CustomResourceDefinitions alone.
@@ -50,7 +56,9 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  cargo xtask gen-rbac\n  cargo xtask gen-rbac --check")]
     GenRbac(GenArguments),
     /// Writes the sample resources alone.
-    #[command(after_help = "Examples:\n  cargo xtask gen-samples\n  cargo xtask gen-samples --check")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask gen-samples\n  cargo xtask gen-samples --check"
+    )]
     GenSamples(GenArguments),
     /// Manages local control planes: a real Kubernetes API in seconds, without Docker.
     Cluster {
@@ -58,7 +66,9 @@ pub(crate) enum Command {
         command: ClusterCommand,
     },
     /// Runs kubectl on a local control plane.
-    #[command(after_help = "Examples:\n  cargo xtask kubectl get pods\n  cargo xtask kubectl --name mine get nodes -o wide")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask kubectl get pods\n  cargo xtask kubectl --name mine get nodes -o wide"
+    )]
     Kubectl(KubectlArguments),
 }
 
@@ -79,14 +89,20 @@ pub(crate) struct ClusterName {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterCommand {
     /// Starts a control plane, or makes sure that it runs.
-    #[command(after_help = "The first time its binaries may have to be built, which takes some minutes.\n\n\
-        Examples:\n  cargo xtask cluster up\n  cargo xtask cluster up --name mine --nodes 3")]
+    #[command(
+        after_help = "The first time its binaries may have to be built, which takes some minutes.\n\n\
+        Examples:\n  cargo xtask cluster up\n  cargo xtask cluster up --name mine --nodes 3"
+    )]
     Up(UpArguments),
     /// Stops a control plane and removes everything that belongs to it.
-    #[command(after_help = "Examples:\n  cargo xtask cluster down\n  cargo xtask cluster down --name mine")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask cluster down\n  cargo xtask cluster down --name mine"
+    )]
     Down(ClusterName),
     /// Shows each control plane: its state, its processes, its versions.
-    #[command(after_help = "Examples:\n  cargo xtask cluster status\n  cargo xtask cluster status --name mine")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask cluster status\n  cargo xtask cluster status --name mine"
+    )]
     Status {
         /// Only this one; it is an error if it is not there.
         #[arg(long)]
@@ -114,9 +130,13 @@ pub(crate) struct UpArguments {
     /// Make it anew when it exists with other settings.
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Also add it to a kubeconfig of yours as the current context ($KUBECONFIG or ~/.kube/config if no file is given).
+    /// Also add it to a kubeconfig of yours as the current context ($KUBECONFIG or ~/.kube/config
+    /// if no file is given).
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    #[allow(clippy::option_option, reason = "absent, without a file, with a file: clap's form of an optional value")]
+    #[allow(
+        clippy::option_option,
+        reason = "absent, without a file, with a file: clap's form of an optional value"
+    )]
     pub(crate) export_kubeconfig: Option<Option<PathBuf>>,
 }
 
@@ -134,7 +154,8 @@ pub(crate) struct DeployArguments {
     /// Which kind cluster; created if it is not there.
     #[arg(long, default_value = DEFAULT_KIND_CLUSTER)]
     pub(crate) name: String,
-    /// The image of the node of a new cluster, as kind's --image; it decides the Kubernetes version.
+    /// The image of the node of a new cluster, as kind's --image; it decides the Kubernetes
+    /// version.
     #[arg(long, value_name = "IMAGE")]
     pub(crate) node_image: Option<String>,
     /// Also add the cluster to your kubeconfig as the current context.
@@ -238,14 +259,17 @@ mod tests {
 
     #[test]
     fn everything_after_bench_is_the_benchs() {
-        let parsed = Arguments::try_parse_from(["xtask", "bench", "--quick", "--rows", "1,2"]).unwrap();
+        let parsed =
+            Arguments::try_parse_from(["xtask", "bench", "--quick", "--rows", "1,2"]).unwrap();
         let Command::Bench(bench) = parsed.command else { panic!("{parsed:?}") };
         assert_eq!(bench.arguments, ["--quick", "--rows", "1,2"]);
     }
 
     #[test]
     fn everything_after_kubectl_is_kubectls() {
-        let parsed = Arguments::try_parse_from(["xtask", "kubectl", "get", "pods", "-A", "--watch"]).unwrap();
+        let parsed =
+            Arguments::try_parse_from(["xtask", "kubectl", "get", "pods", "-A", "--watch"])
+                .unwrap();
         let Command::Kubectl(kubectl) = parsed.command else { panic!("{parsed:?}") };
         assert_eq!(kubectl.arguments, ["get", "pods", "-A", "--watch"]);
         assert_eq!(kubectl.cluster.name, DEFAULT_CLUSTER);

@@ -1,5 +1,6 @@
-//! `bench`: builds the operator as it is released, and the project's bench, and runs the bench. What is measured is the
-//! bench's business: all that it is told is where the operator's program is, with `--operator FILE`.
+//! `bench`: builds the operator as it is released, and the project's bench, and runs the bench.
+//! What is measured is the bench's business: all that it is told is where the operator's program
+//! is, with `--operator FILE`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,20 +17,27 @@ pub(crate) fn command(project: &Project, arguments: &BenchArguments) -> Result<E
     // The bench gets the signal too, and takes down what it started: we wait for it.
     let _interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
     let root = project.root()?;
-    // One after the other: built together, the operator would have features that the bench asks for.
+    // One after the other: built together, the operator would have features that the bench asks
+    // for.
     let operator = program::build(release(&root, project.operator), project.operator)?;
     let bench = program::build(release(&root, package), package)?;
     // Where the person is: a file that is named belongs there.
     let status = call(&bench, &operator, &arguments.arguments).status()?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 fn release(root: &Path, package: &str) -> Invocation {
-    Invocation::cargo().args(["build", "--release", "--package", package, "--bin", package]).folder(root)
+    Invocation::cargo()
+        .args(["build", "--release", "--package", package, "--bin", package])
+        .folder(root)
 }
 
 fn call(bench: &Path, operator: &Path, arguments: &[String]) -> Invocation {
-    let call = Invocation::new(bench.to_string_lossy()).arg("--operator").arg(operator.to_string_lossy());
+    let call =
+        Invocation::new(bench.to_string_lossy()).arg("--operator").arg(operator.to_string_lossy());
     call.args(arguments.iter().map(String::as_str))
 }
 

@@ -84,14 +84,19 @@ fn up(arguments: &UpArguments) -> Result<(), ClusterError> {
     if let Some(file) = &arguments.export_kubeconfig {
         let file = file.clone().or_else(users_kubeconfig).ok_or(ClusterError::NoKubeconfig)?;
         control_plane.export_kubeconfig(&file)?;
-        terminal::done(format_args!("`{}` is the current context of {}", control_plane.context(), file.display()));
+        terminal::done(format_args!(
+            "`{}` is the current context of {}",
+            control_plane.context(),
+            file.display()
+        ));
     }
     Ok(())
 }
 
 /// Where kubectl itself would write: the first file of `KUBECONFIG`, else `~/.kube/config`.
 fn users_kubeconfig() -> Option<PathBuf> {
-    let named = env::var_os("KUBECONFIG").and_then(|files| env::split_paths(&files).find(|file| !file.as_os_str().is_empty()));
+    let named = env::var_os("KUBECONFIG")
+        .and_then(|files| env::split_paths(&files).find(|file| !file.as_os_str().is_empty()));
     named.or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".kube/config")))
 }
 
@@ -123,8 +128,12 @@ fn kubeconfig(name: &str, raw: bool) -> Result<(), ClusterError> {
 
 /// `kubectl ...`: hands everything through, the exit code too.
 pub(crate) fn kubectl(arguments: &KubectlArguments) -> Result<ExitCode, Error> {
-    let control_plane = ControlPlane::attach(&home()?, &arguments.cluster.name).map_err(ClusterError::from)?;
+    let control_plane =
+        ControlPlane::attach(&home()?, &arguments.cluster.name).map_err(ClusterError::from)?;
     let status = control_plane.kubectl().args(&arguments.arguments).status();
     let status = status.map_err(|source| ClusterError::Kubectl { source })?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -1,4 +1,5 @@
-//! Ctrl-C and its relatives, noticed instead of deadly, so that what was started can be stopped in order.
+//! Ctrl-C and its relatives, noticed instead of deadly, so that what was started can be stopped in
+//! order.
 
 use std::io;
 use std::sync::Arc;
@@ -15,11 +16,13 @@ pub(crate) const EXIT_CODE: u8 = 130;
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// From here on the first signal is noted; the second one ends this process as it would have at first.
+    /// From here on the first signal is noted; the second one ends this process as it would have at
+    /// first.
     pub(crate) fn listen() -> io::Result<Self> {
         let flagged = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            // This order matters: the conditional action sees the flag as the signal before left it.
+            // This order matters: the conditional action sees the flag as the signal before left
+            // it.
             flag::register_conditional_default(signal, Arc::clone(&flagged))?;
             flag::register(signal, Arc::clone(&flagged))?;
         }

@@ -1,5 +1,5 @@
-//! Other programs: a call as data, how a person would type it, and running it. Which programs are called, and what a
-//! failure means, is the callers' business.
+//! Other programs: a call as data, how a person would type it, and running it. Which programs are
+//! called, and what a failure means, is the callers' business.
 
 use std::env;
 use std::ffi::OsStr;
@@ -47,7 +47,9 @@ pub enum RunError {
         program: String,
     },
     /// It could not be started.
-    #[error("`{program}` could not be run: {source}; check that it is executable and made for this machine")]
+    #[error(
+        "`{program}` could not be run: {source}; check that it is executable and made for this machine"
+    )]
     NotRun {
         /// Which program.
         program: String,
@@ -74,7 +76,13 @@ impl Invocation {
     /// A call without arguments.
     pub fn new(program: impl Into<String>) -> Self {
         let program = program.into();
-        Self { program, arguments: Vec::new(), environment: Vec::new(), input: Input::None, folder: None }
+        Self {
+            program,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            input: Input::None,
+            folder: None,
+        }
     }
 
     /// `cargo`, the one that runs us.
@@ -162,7 +170,8 @@ impl Invocation {
     pub fn capture_stdout(&self) -> Result<String, RunError> {
         let mut command = self.command();
         command.stdout(Stdio::piped());
-        let output = self.start(command)?.wait_with_output().map_err(|source| self.not_run(source))?;
+        let output =
+            self.start(command)?.wait_with_output().map_err(|source| self.not_run(source))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
@@ -196,7 +205,8 @@ impl Invocation {
         self.start(command)?.wait_with_output().map_err(|source| self.not_run(source))
     }
 
-    /// Starts it and hands it what it is to read. That is small: it fits into a pipe, so nobody waits for anybody.
+    /// Starts it and hands it what it is to read. That is small: it fits into a pipe, so nobody
+    /// waits for anybody.
     fn start(&self, mut command: Command) -> Result<Child, RunError> {
         let mut child = command.spawn().map_err(|source| self.not_run(source))?;
         if let (Input::Text(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
@@ -211,7 +221,9 @@ impl Invocation {
         for (name, _) in env::vars_os().filter(|(name, _)| is_about_us(name)) {
             command.env_remove(name);
         }
-        command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(if self.input == Input::None { Stdio::null() } else { Stdio::piped() });
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
@@ -232,8 +244,8 @@ impl Invocation {
     }
 }
 
-/// Whether cargo set this variable when it ran us. Handed on, it would look like a change to build scripts that ask for
-/// it (ring's does), and much would be compiled again, back and forth.
+/// Whether cargo set this variable when it ran us. Handed on, it would look like a change to build
+/// scripts that ask for it (ring's does), and much would be compiled again, back and forth.
 fn is_about_us(variable: &OsStr) -> bool {
     let variable = variable.to_string_lossy();
     ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"]
@@ -281,7 +293,11 @@ fn finished(command: String, output: &Output) -> Result<String, RunError> {
     if output.status.success() {
         return Ok(text(&output.stdout));
     }
-    Err(RunError::Failed { command, status: output.status, detail: text(&output.stderr).trim().to_owned() })
+    Err(RunError::Failed {
+        command,
+        status: output.status,
+        detail: text(&output.stderr).trim().to_owned(),
+    })
 }
 
 fn shown(command: &Command) -> String {
@@ -302,7 +318,11 @@ impl fmt::Display for Invocation {
         match &self.input {
             Input::None => Ok(()),
             Input::Text(text) => {
-                write!(f, " <<'{END}'\n{text}{newline}{END}", newline = if text.ends_with('\n') { "" } else { "\n" })
+                write!(
+                    f,
+                    " <<'{END}'\n{text}{newline}{END}",
+                    newline = if text.ends_with('\n') { "" } else { "\n" }
+                )
             }
         }
     }
@@ -324,7 +344,8 @@ mod tests {
 
     #[test]
     fn a_call_is_shown_as_one_would_type_it() {
-        let call = Invocation::cargo().args(["doc", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings");
+        let call =
+            Invocation::cargo().args(["doc", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(call.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --workspace");
         assert_eq!(Invocation::new("echo").arg("it's").arg("").to_string(), r"echo 'it'\''s' ''");
     }
@@ -336,7 +357,10 @@ mod tests {
         assert_eq!(Invocation::new("sh").args(["-c", &typed]).capture().unwrap(), hostile);
         let reads = Invocation::new("cat").stdin_text("$HOME\n`x`\n");
         assert_eq!(reads.capture().unwrap(), "$HOME\n`x`\n");
-        assert_eq!(Invocation::new("sh").args(["-c", &reads.to_string()]).capture().unwrap(), "$HOME\n`x`\n");
+        assert_eq!(
+            Invocation::new("sh").args(["-c", &reads.to_string()]).capture().unwrap(),
+            "$HOME\n`x`\n"
+        );
     }
 
     #[test]
@@ -347,8 +371,15 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_call_and_shows_what_it_printed() {
-        let error = Invocation::new("sh").args(["-c", "echo why >&2; exit 3"]).capture().unwrap_err().to_string();
-        assert!(error.contains("exit 3'` failed (exit status: 3)") && error.ends_with(":\nwhy"), "{error}");
+        let error = Invocation::new("sh")
+            .args(["-c", "echo why >&2; exit 3"])
+            .capture()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("exit 3'` failed (exit status: 3)") && error.ends_with(":\nwhy"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -360,7 +391,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_also_returned() {
-        let (status, printed) = Invocation::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]).tee().unwrap();
+        let (status, printed) =
+            Invocation::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]).tee().unwrap();
         assert_eq!((status.code(), printed.as_str()), (Some(3), "out\nerr\n"));
     }
 

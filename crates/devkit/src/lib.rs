@@ -1,4 +1,5 @@
-//! The developer commands of every project built on kubewright: a project's `xtask` is a few lines on [`main`].
+//! The developer commands of every project built on kubewright: a project's `xtask` is a few lines
+//! on [`main`].
 //!
 //! | module | what lives there |
 //! |---|---|
@@ -44,7 +45,8 @@ pub use test::KUBECONFIG_VARIABLE;
 
 use crate::arguments::{Arguments, Command};
 
-/// Runs the command that the process was called with. An error is printed, with what to do about it.
+/// Runs the command that the process was called with. An error is printed, with what to do about
+/// it.
 pub fn main(project: &Project) -> ExitCode {
     match run(project, Arguments::parse().command) {
         Ok(code) => code,
@@ -61,10 +63,18 @@ fn run(project: &Project, command: Command) -> Result<ExitCode, Error> {
         Command::Test(arguments) => test::command(project, &arguments),
         Command::Bench(arguments) => bench::command(project, &arguments),
         Command::Ci(arguments) => ci::command(project, &arguments),
-        Command::Gen(arguments) => generate::command(project, generate::Scope::All, arguments.check),
-        Command::GenCrd(arguments) => generate::command(project, generate::Scope::Crds, arguments.check),
-        Command::GenRbac(arguments) => generate::command(project, generate::Scope::Rbac, arguments.check),
-        Command::GenSamples(arguments) => generate::command(project, generate::Scope::Samples, arguments.check),
+        Command::Gen(arguments) => {
+            generate::command(project, generate::Scope::All, arguments.check)
+        }
+        Command::GenCrd(arguments) => {
+            generate::command(project, generate::Scope::Crds, arguments.check)
+        }
+        Command::GenRbac(arguments) => {
+            generate::command(project, generate::Scope::Rbac, arguments.check)
+        }
+        Command::GenSamples(arguments) => {
+            generate::command(project, generate::Scope::Samples, arguments.check)
+        }
         Command::Cluster { command } => cluster::command(command),
         Command::Kubectl(arguments) => cluster::kubectl(&arguments),
         Command::Dev(arguments) => dev::command(project, &arguments),

@@ -18,7 +18,9 @@ pub enum ProgramError {
         package: &'static str,
     },
     /// The package has none.
-    #[error("the package `{package}` has no program `{package}`; a Project names packages whose program is called as they are")]
+    #[error(
+        "the package `{package}` has no program `{package}`; a Project names packages whose program is called as they are"
+    )]
     NoBinary {
         /// The package.
         package: &'static str,
@@ -41,16 +43,20 @@ struct Target {
 pub(crate) fn build(cargo: Invocation, package: &'static str) -> Result<PathBuf, Error> {
     terminal::command(&cargo);
     // Errors and progress still go to standard error, for the person.
-    let messages = cargo.arg("--message-format=json-render-diagnostics").capture_stdout().map_err(|error| match error {
-        RunError::Failed { .. } => Error::from(ProgramError::Build { package }),
-        other => Error::from(other),
-    })?;
+    let messages = cargo.arg("--message-format=json-render-diagnostics").capture_stdout().map_err(
+        |error| match error {
+            RunError::Failed { .. } => Error::from(ProgramError::Build { package }),
+            other => Error::from(other),
+        },
+    )?;
     executable(&messages, package).ok_or_else(|| ProgramError::NoBinary { package }.into())
 }
 
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
-    messages.filter(|message| message.target.as_ref().is_some_and(|target| target.name == name)).find_map(|m| m.executable)
+    messages
+        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == name))
+        .find_map(|m| m.executable)
 }
 
 #[cfg(test)]

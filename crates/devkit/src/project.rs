@@ -47,8 +47,8 @@ impl Project {
         Self { registry, options, operator, bench: None, generated: "generated", pure, alone }
     }
 
-    /// The package (and binary) that measures the operator. It is told where the operator's program is, with
-    /// `--operator FILE`; everything else is its own.
+    /// The package (and binary) that measures the operator. It is told where the operator's program
+    /// is, with `--operator FILE`; everything else is its own.
     #[must_use]
     pub fn bench(mut self, package: &'static str) -> Self {
         self.bench = Some(package);
@@ -69,7 +69,8 @@ impl Project {
         self
     }
 
-    /// The packages that `ci` proves to compile without the rest of the workspace, with their own features only.
+    /// The packages that `ci` proves to compile without the rest of the workspace, with their own
+    /// features only.
     #[must_use]
     pub fn alone(mut self, packages: impl IntoIterator<Item = &'static str>) -> Self {
         self.alone.extend(packages);
@@ -100,7 +101,8 @@ impl Project {
 
 fn workspace_above(from: &Path) -> Option<PathBuf> {
     let is_workspace = |folder: &&Path| {
-        fs::read_to_string(folder.join("Cargo.toml")).is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
+        fs::read_to_string(folder.join("Cargo.toml"))
+            .is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
     };
     from.ancestors().find(is_workspace).map(Path::to_owned)
 }

@@ -1,5 +1,5 @@
-//! What a person sees: headings, the commands that are run, errors. Results go to standard output, the rest to standard
-//! error, with colours only on a terminal.
+//! What a person sees: headings, the commands that are run, errors. Results go to standard output,
+//! the rest to standard error, with colours only on a terminal.
 
 use std::error::Error;
 use std::fmt::Display;

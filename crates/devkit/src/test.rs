@@ -13,7 +13,8 @@ use crate::invocation::Invocation;
 use crate::project::Project;
 use crate::terminal;
 
-/// Where tests find the cluster that was brought up for them. Without it they bring up one themselves.
+/// Where tests find the cluster that was brought up for them. Without it they bring up one
+/// themselves.
 pub const KUBECONFIG_VARIABLE: &str = "KUBEWRIGHT_TEST_KUBECONFIG";
 /// Clusters of test runs are called this and the process id of the run.
 const NAME_PREFIX: &str = "test-";
@@ -24,7 +25,8 @@ pub(crate) fn command(project: &Project, arguments: &TestArguments) -> Result<Ex
     run(&project.root()?, &arguments.arguments)
 }
 
-/// Compiles the tests, brings a control plane up, runs them there and takes it down. The runner's exit code is the result.
+/// Compiles the tests, brings a control plane up, runs them there and takes it down. The runner's
+/// exit code is the result.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, Error> {
     let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
     // First what fails soonest: a cluster would only wait for the compiler.
@@ -43,7 +45,12 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, Error> 
     Ok(if interrupt.requested() { ExitCode::from(EXIT_CODE) } else { code })
 }
 
-fn on_cluster(root: &Path, arguments: &[String], name: &str, interrupt: &Interrupt) -> Result<ExitCode, Error> {
+fn on_cluster(
+    root: &Path,
+    arguments: &[String],
+    name: &str,
+    interrupt: &Interrupt,
+) -> Result<ExitCode, Error> {
     let control_plane = cluster::bring_up(&Spec::new(name).nodes(NODES))?;
     if interrupt.requested() {
         return Ok(ExitCode::from(EXIT_CODE));
@@ -57,7 +64,10 @@ fn on_cluster(root: &Path, arguments: &[String], name: &str, interrupt: &Interru
 /// Runs it; its exit code if it failed.
 fn failure(call: &Invocation) -> Result<Option<ExitCode>, Error> {
     let status = call.status()?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from);
+    let code = status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from);
     Ok((!status.success()).then_some(code))
 }
 
@@ -65,7 +75,8 @@ fn failure(call: &Invocation) -> Result<Option<ExitCode>, Error> {
 fn cargo_test(root: &Path, arguments: &[String]) -> Invocation {
     let (for_cargo, _) = split(arguments);
     let names_packages = |argument: &String| {
-        matches!(argument.as_str(), "-p" | "--package" | "--workspace" | "--manifest-path") || argument.starts_with("--package=")
+        matches!(argument.as_str(), "-p" | "--package" | "--workspace" | "--manifest-path")
+            || argument.starts_with("--package=")
     };
     let all: &[&str] = if for_cargo.iter().any(names_packages) { &[] } else { &["--workspace"] };
     // One failure is no reason not to hear of the next.
@@ -75,7 +86,8 @@ fn cargo_test(root: &Path, arguments: &[String]) -> Invocation {
 
 /// What is for cargo, and what is for the tests' own runner, with the `--` between them.
 fn split(arguments: &[String]) -> (&[String], &[String]) {
-    arguments.split_at(arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len()))
+    arguments
+        .split_at(arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len()))
 }
 
 fn with(arguments: &[String], more: &str) -> Vec<String> {
@@ -90,7 +102,9 @@ fn remove_left_over() {
         if process.is_some_and(|id| !is_alive(id))
             && let Err(error) = ControlPlane::remove(&home, &name).map_err(ClusterError::from)
         {
-            terminal::note(format_args!("the left-over control plane `{name}` could not be removed: {error}"));
+            terminal::note(format_args!(
+                "the left-over control plane `{name}` could not be removed: {error}"
+            ));
         }
     }
 }
@@ -105,14 +119,18 @@ mod tests {
     use super::*;
 
     fn typed(arguments: &[&str]) -> String {
-        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let arguments: Vec<String> =
+            arguments.iter().map(|&argument| argument.to_owned()).collect();
         cargo_test(Path::new("/"), &arguments).to_string()
     }
 
     #[test]
     fn everything_is_tested_unless_packages_are_named() {
         assert_eq!(typed(&[]), "cargo test --no-fail-fast --workspace");
-        assert_eq!(typed(&["drift", "--", "--nocapture"]), "cargo test --no-fail-fast --workspace drift -- --nocapture");
+        assert_eq!(
+            typed(&["drift", "--", "--nocapture"]),
+            "cargo test --no-fail-fast --workspace drift -- --nocapture"
+        );
         assert_eq!(typed(&["-p", "operator"]), "cargo test --no-fail-fast -p operator");
         assert_eq!(typed(&["--", "-p"]), "cargo test --no-fail-fast --workspace -- -p");
     }

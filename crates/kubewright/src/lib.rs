@@ -4,8 +4,9 @@
 
 pub use kubewright_core as core;
 pub use kubewright_core::{
-    Children, Class, Condition, Index, Invalid, KindInfo, Metadata, Object, ObjectKey, Observed, Operator, Optional, Part,
-    Registry, Sample, Selected, Selector, Served, Shard, StatusOf, Timestamp, Verdict, View, labels, names,
+    Children, Class, Condition, Index, Invalid, KindInfo, Metadata, Object, ObjectKey, Observed,
+    Operator, Optional, Part, Registry, Sample, Selected, Selector, Served, Shard, StatusOf,
+    Timestamp, Verdict, View, labels, names,
 };
 
 #[cfg(feature = "cli")]

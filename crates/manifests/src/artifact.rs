@@ -23,11 +23,13 @@ pub struct Options {
     pub system_namespace: Option<String>,
     /// The ServiceAccount that the operator runs as; `None` for the registry's name.
     pub service_account: Option<String>,
-    /// The namespaces in which the operator works; empty for all. With namespaces, rights are given in these alone.
+    /// The namespaces in which the operator works; empty for all. With namespaces, rights are
+    /// given in these alone.
     pub namespaces: Vec<String>,
     /// The operator's image; `None` for the registry's name with `:dev`.
     pub image: Option<String>,
-    /// Whether an operator that declares Secret may be given the rights to every Secret of the cluster.
+    /// Whether an operator that declares Secret may be given the rights to every Secret of the
+    /// cluster.
     pub secrets_everywhere: bool,
 }
 
@@ -68,7 +70,9 @@ pub enum Error {
         source: WriteError,
     },
     /// Two files have one path.
-    #[error("two files are called {0}; give each controller, and each sample of a kind, a name of its own")]
+    #[error(
+        "two files are called {0}; give each controller, and each sample of a kind, a name of its own"
+    )]
     SamePath(String),
     /// The rights would reach every Secret of the cluster.
     #[error(
@@ -107,8 +111,14 @@ impl Options {
     }
 
     /// A file of YAML documents: the command that makes it, a word about it, the documents.
-    pub(crate) fn file(&self, path: impl Into<String>, about: &str, documents: &[String]) -> Artifact {
-        let head = yaml::comment(&format!("Made by `{}`; do not edit.", self.command)) + &yaml::comment(about);
+    pub(crate) fn file(
+        &self,
+        path: impl Into<String>,
+        about: &str,
+        documents: &[String],
+    ) -> Artifact {
+        let head = yaml::comment(&format!("Made by `{}`; do not edit.", self.command))
+            + &yaml::comment(about);
         Artifact { path: path.into(), content: head + &documents.join("---\n") }
     }
 }
@@ -118,7 +128,8 @@ pub(crate) fn written(path: &str, value: &Value) -> Result<String, Error> {
     yaml::to_yaml(value).map_err(|source| Error::Yaml { path: path.to_owned(), source })
 }
 
-/// The labels of the operator's own objects. Not `managed-by`: that is how the engine knows what it made for a resource.
+/// The labels of the operator's own objects. Not `managed-by`: that is how the engine knows what it
+/// made for a resource.
 pub(crate) fn labels(registry: &Registry) -> Value {
     json!({ "app.kubernetes.io/name": registry.name(), "app.kubernetes.io/component": "operator" })
 }
@@ -139,7 +150,9 @@ pub(crate) fn without_nulls(map: &mut Map<String, Value>) {
     for value in map.values_mut() {
         match value {
             Value::Object(inner) => without_nulls(inner),
-            Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(without_nulls),
+            Value::Array(items) => {
+                items.iter_mut().filter_map(Value::as_object_mut).for_each(without_nulls)
+            }
             _ => {}
         }
     }

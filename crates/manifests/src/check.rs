@@ -39,9 +39,15 @@ impl fmt::Display for Finding {
             Difference::Missing => write!(f, "{path}: is missing"),
             Difference::Orphaned => write!(f, "{path}: nothing makes this file any more"),
             Difference::Differs { line, wanted, found } => {
-                let show =
-                    |text: &Option<String>| text.as_ref().map_or_else(|| "(the end of the file)".to_owned(), |t| visible(t));
-                write!(f, "{path}:{line}: differs\n  is:        {}\n  should be: {}", show(found), show(wanted))
+                let show = |text: &Option<String>| {
+                    text.as_ref().map_or_else(|| "(the end of the file)".to_owned(), |t| visible(t))
+                };
+                write!(
+                    f,
+                    "{path}:{line}: differs\n  is:        {}\n  should be: {}",
+                    show(found),
+                    show(wanted)
+                )
             }
         }
     }
@@ -50,15 +56,19 @@ impl fmt::Display for Finding {
 /// A line with what cannot be seen made visible: a carriage return, a space at the end.
 fn visible(line: &str) -> String {
     let content = line.trim_end();
-    let rest: String =
-        line[content.len()..].chars().map(|c| if c == ' ' { "·".to_owned() } else { c.escape_default().to_string() }).collect();
+    let rest: String = line[content.len()..]
+        .chars()
+        .map(|c| if c == ' ' { "·".to_owned() } else { c.escape_default().to_string() })
+        .collect();
     format!("{content}{rest}")
 }
 
-/// Compares what should be there with what is: the files of the folder by their path in it, with `/`.
+/// Compares what should be there with what is: the files of the folder by their path in it, with
+/// `/`.
 ///
 /// # Guarantees
-/// Nothing is found exactly when every file is there, byte for byte, and no other one is. Ordered by path.
+/// Nothing is found exactly when every file is there, byte for byte, and no other one is. Ordered
+/// by path.
 #[must_use]
 pub fn check(artifacts: &[Artifact], on_disk: &BTreeMap<String, String>) -> Vec<Finding> {
     let finding = |path: &str, problem| Finding { path: path.to_owned(), problem };
@@ -86,7 +96,11 @@ fn first_difference(wanted: &str, found: &str) -> Difference {
         line += 1;
         let (wanted, found) = (w.next(), f.next());
         if wanted != found || wanted.is_none() {
-            return Difference::Differs { line, wanted: wanted.map(str::to_owned), found: found.map(str::to_owned) };
+            return Difference::Differs {
+                line,
+                wanted: wanted.map(str::to_owned),
+                found: found.map(str::to_owned),
+            };
         }
     }
 }
@@ -119,13 +133,23 @@ mod tests {
         let crlf = check(&[artifact("a", "1\n2\n")], &disk(&[("a", "1\r\n2\r\n")]));
         assert_eq!(crlf[0].to_string(), "a:1: differs\n  is:        1\\r\n  should be: 1");
         let short = check(&[artifact("a", "1\n2\n")], &disk(&[("a", "1\n2")]));
-        assert_eq!(short[0].to_string(), "a:3: differs\n  is:        (the end of the file)\n  should be: ");
+        assert_eq!(
+            short[0].to_string(),
+            "a:3: differs\n  is:        (the end of the file)\n  should be: "
+        );
     }
 
     #[test]
     fn missing_and_orphaned_files_are_found_in_the_order_of_their_paths() {
         let found = check(&[artifact("b", "")], &disk(&[("a", ""), ("c", "")]));
         let problems: Vec<_> = found.iter().map(|f| (f.path.as_str(), &f.problem)).collect();
-        assert_eq!(problems, [("a", &Difference::Orphaned), ("b", &Difference::Missing), ("c", &Difference::Orphaned)]);
+        assert_eq!(
+            problems,
+            [
+                ("a", &Difference::Orphaned),
+                ("b", &Difference::Missing),
+                ("c", &Difference::Orphaned)
+            ]
+        );
     }
 }

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use crate::artifact::{Artifact, Error, Options, distinct, written};
 use crate::number::whole;
 
-/// `kubectl apply` keeps a copy of the object in an annotation, and all annotations together may have this many bytes.
-/// A definition that is larger can only be applied with `--server-side`.
+/// `kubectl apply` keeps a copy of the object in an annotation, and all annotations together may
+/// have this many bytes. A definition that is larger can only be applied with `--server-side`.
 pub const CLIENT_SIDE_APPLY_LIMIT: usize = 262_144;
 
 /// `crds/<group>_<plural>.yaml` for each custom resource.
@@ -31,7 +31,8 @@ pub fn crds(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Err
 /// [`Error::Json`].
 pub fn definition(crd: &CustomResourceDefinition) -> Result<Value, Error> {
     let what = || format!("the definition {}", crd.metadata.name.as_deref().unwrap_or_default());
-    let mut value = serde_json::to_value(crd).map_err(|source| Error::Json { what: what(), source })?;
+    let mut value =
+        serde_json::to_value(crd).map_err(|source| Error::Json { what: what(), source })?;
     if let Some(map) = value.as_object_mut() {
         map.remove("status");
         tidy(map);
@@ -41,9 +42,16 @@ pub fn definition(crd: &CustomResourceDefinition) -> Result<Value, Error> {
 
 /// Fields whose content is the user's own JSON: a null or an empty list there means something.
 const VERBATIM: [&str; 3] = ["default", "enum", "example"];
-/// Lists that may as well be absent when they are empty. An empty map (`subresources.status: {}`) never may.
-const EMPTY: [&str; 6] =
-    ["shortNames", "categories", "additionalPrinterColumns", "selectableFields", "required", "x-kubernetes-validations"];
+/// Lists that may as well be absent when they are empty. An empty map (`subresources.status: {}`)
+/// never may.
+const EMPTY: [&str; 6] = [
+    "shortNames",
+    "categories",
+    "additionalPrinterColumns",
+    "selectableFields",
+    "required",
+    "x-kubernetes-validations",
+];
 
 fn tidy(map: &mut Map<String, Value>) {
     let empty_list = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
@@ -60,7 +68,8 @@ fn tidy(map: &mut Map<String, Value>) {
             }
             Value::Object(inner) => tidy(inner),
             Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(tidy),
-            // Bounds are floats in the Kubernetes types; people write, and `kubectl` shows, `10` rather than `10.0`.
+            // Bounds are floats in the Kubernetes types; people write, and `kubectl` shows, `10`
+            // rather than `10.0`.
             Value::Number(number) => *number = whole(number),
             _ => {}
         }

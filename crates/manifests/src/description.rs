@@ -40,7 +40,10 @@ mod tests {
 
     #[test]
     fn words_are_everything_else() {
-        assert_eq!(words(PORT), "The port: 1 to 65535, by default 80. The Service has it.\n\nNot that of the pods.");
+        assert_eq!(
+            words(PORT),
+            "The port: 1 to 65535, by default 80. The Service has it.\n\nNot that of the pods."
+        );
         assert_eq!(words("No example. "), "No example.");
         assert_eq!(words("Example: 1"), "");
     }
@@ -48,7 +51,10 @@ mod tests {
     #[test]
     fn a_sentence_ends_with_a_dot_and_a_space() {
         assert_eq!(first_sentence(PORT), "The port: 1 to 65535, by default 80");
-        assert_eq!(first_sentence("Written as in example.com/v1."), "Written as in example.com/v1.");
+        assert_eq!(
+            first_sentence("Written as in example.com/v1."),
+            "Written as in example.com/v1."
+        );
         assert_eq!(first_sentence(""), "");
     }
 }

@@ -11,7 +11,8 @@ const PATH: &str = "install.yaml";
 pub const PORT: u16 = 8080;
 /// A user that is nobody's: the one that distroless images have as `nonroot`.
 const USER: u32 = 65532;
-/// Longer than the 20 seconds that `run` gives to reconciles that are under way (`--shutdown-deadline`).
+/// Longer than the 20 seconds that `run` gives to reconciles that are under way
+/// (`--shutdown-deadline`).
 const TERMINATION_GRACE_SECONDS: u32 = 30;
 
 /// `install.yaml`: Namespace, CRDs, rights, Deployment.
@@ -28,7 +29,8 @@ pub fn install(registry: &Registry, options: &Options) -> Result<Artifact, Error
         commented(&written(PATH, &deployment(registry, options))?)
             .map_err(|source| Error::Yaml { path: PATH.to_owned(), source })?,
     );
-    let about = "All that a cluster needs to run the operator: kubectl apply --server-side -f install.yaml";
+    let about =
+        "All that a cluster needs to run the operator: kubectl apply --server-side -f install.yaml";
     Ok(options.file(PATH, about, &documents))
 }
 
@@ -105,6 +107,7 @@ fn commented(deployment: &str) -> Result<String, yaml::WriteError> {
     let one = "One at a time: there is no leader election yet, and two would do everything twice. So an update stops the old\n\
                Pod first, and replicas stays at 1.";
     let text = yaml::comment_above(deployment, "replicas: 1", one)?;
-    let limit = "No limit for cpu: throttling a start-up with many resources would only make it longer.";
+    let limit =
+        "No limit for cpu: throttling a start-up with many resources would only make it longer.";
     yaml::comment_above(&text, "limits:", limit)
 }

@@ -1,6 +1,7 @@
 //! Everything that is generated from a [`Registry`]: declarations in, files out.
 //!
-//! Nothing here writes a file, reads a clock or talks to a cluster: the same registry and [`Options`] give the same bytes.
+//! Nothing here writes a file, reads a clock or talks to a cluster: the same registry and
+//! [`Options`] give the same bytes.
 //!
 //! | module | what it makes |
 //! |---|---|

@@ -1,4 +1,5 @@
-//! Where a field is inside an object: `spec.ports[0].name`, `metadata.labels["app.kubernetes.io/name"]`.
+//! Where a field is inside an object: `spec.ports[0].name`,
+//! `metadata.labels["app.kubernetes.io/name"]`.
 
 use std::fmt;
 
@@ -22,7 +23,8 @@ impl FieldPath {
     /// A field, or an entry of a map.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        let plain = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '$'));
+        let plain = !key.is_empty()
+            && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '$'));
         match (plain, self.0.is_empty()) {
             (true, true) => Self(key.to_owned()),
             (true, false) => Self(format!("{}.{key}", self.0)),
@@ -97,7 +99,10 @@ mod tests {
         let label = FieldPath::root().key("metadata").key("labels").key("app.kubernetes.io/name");
         assert_eq!(label.as_str(), r#"metadata.labels["app.kubernetes.io/name"]"#);
         assert_eq!(port.each_item().each_value().key("a").as_str(), "spec.ports[0].name[].*.a");
-        assert_eq!(port.below(&FieldPath::root().key("items").index(2)).as_str(), "items[2].spec.ports[0].name");
+        assert_eq!(
+            port.below(&FieldPath::root().key("items").index(2)).as_str(),
+            "items[2].spec.ports[0].name"
+        );
     }
 
     #[test]

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::artifact::{Artifact, Error, Options, distinct, without_nulls, written};
 
-/// All examples: [`of_resources`], and in `samples/settings/` those of kinds that no operator reconciles. They are apart, because
-/// whoever applies all files of a folder and waits until they are ready would wait for them for ever.
+/// All examples: [`of_resources`], and in `samples/settings/` those of kinds that no operator
+/// reconciles. They are apart, because whoever applies all files of a folder and waits until they
+/// are ready would wait for them for ever.
 ///
 /// # Errors
 /// The first [`Error`].
@@ -23,11 +24,18 @@ pub fn samples(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, 
 /// The first [`Error`].
 pub fn of_resources(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
     let all = registry.definitions();
-    let files = all.iter().filter(|of| is_reconciled(registry, &of.kind)).flat_map(|of_kind| of(registry, of_kind, options));
+    let files = all
+        .iter()
+        .filter(|of| is_reconciled(registry, &of.kind))
+        .flat_map(|of_kind| of(registry, of_kind, options));
     distinct(files.collect::<Result<_, _>>()?)
 }
 
-fn of(registry: &Registry, definition: &Definition, options: &Options) -> Vec<Result<Artifact, Error>> {
+fn of(
+    registry: &Registry,
+    definition: &Definition,
+    options: &Options,
+) -> Vec<Result<Artifact, Error>> {
     let (kind, is_reconciled) = (&definition.kind, is_reconciled(registry, &definition.kind));
     let file = |sample: &AnySample| {
         let path = path_of(is_reconciled, &kind.kind, &kind.group, sample);

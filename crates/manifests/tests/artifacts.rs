@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use fixture::registry;
 use kubewright_core::{Children, Invalid, Observed, Operator, Registry, Sample, View};
-use kubewright_manifests::{Artifact, Error, Options, all, check, crds, install, rbac, samples, yaml};
+use kubewright_manifests::{
+    Artifact, Error, Options, all, check, crds, install, rbac, samples, yaml,
+};
 use serde_json::Value;
 
 fn options() -> Options {
@@ -48,7 +50,11 @@ fn roles_of_two_namespaces() {
 #[test]
 fn installation() {
     let install = install(&registry(), &options()).unwrap();
-    let text = install.content.split("---\n").filter(|d| !d.contains("\nkind: CustomResourceDefinition")).collect::<Vec<_>>();
+    let text = install
+        .content
+        .split("---\n")
+        .filter(|d| !d.contains("\nkind: CustomResourceDefinition"))
+        .collect::<Vec<_>>();
     insta::assert_snapshot!(text.join("---\n"));
 }
 
@@ -69,7 +75,14 @@ fn no_rule_has_a_wildcard_or_a_right_to_gain_rights() {
             }
             let verbs = strings(&rule["verbs"]);
             assert!(
-                !verbs.is_empty() && !verbs.iter().any(|v| ["escalate", "bind", "impersonate", "deletecollection"].contains(v))
+                !verbs.is_empty()
+                    && !verbs.iter().any(|v| [
+                        "escalate",
+                        "bind",
+                        "impersonate",
+                        "deletecollection"
+                    ]
+                    .contains(v))
             );
             assert!(!strings(&rule["resources"]).contains(&"secrets"), "{rule}");
         }
@@ -80,7 +93,8 @@ fn no_rule_has_a_wildcard_or_a_right_to_gain_rights() {
 fn every_rule_says_which_declaration_needs_it() {
     for file in rbac(&registry(), &options()).unwrap() {
         let lines: Vec<&str> = file.content.lines().collect();
-        for (at, _) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("- apiGroups:")) {
+        for (at, _) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("- apiGroups:"))
+        {
             assert!(lines[at - 1].starts_with("# "), "{}:{}", file.path, at + 1);
         }
     }
@@ -99,10 +113,18 @@ fn with_namespaces_nothing_namespaced_is_granted_in_the_whole_cluster() {
 #[test]
 fn definitions_are_granted_by_name_alone() {
     let rules = rules(&rbac(&registry(), &options()).unwrap(), "ClusterRole");
-    let definitions: Vec<_> = rules.iter().filter(|r| strings(&r["resources"]) == ["customresourcedefinitions"]).collect();
+    let definitions: Vec<_> = rules
+        .iter()
+        .filter(|r| strings(&r["resources"]) == ["customresourcedefinitions"])
+        .collect();
     let names: Vec<&str> = definitions.iter().flat_map(|r| strings(&r["resourceNames"])).collect();
-    assert_eq!(names, ["routes.routes.example.net"; 2], "only optional kinds are waited for, by each operator that owns one");
-    assert!(definitions.iter().all(|r| r["resourceNames"].as_array().is_some_and(|n| n.len() == 1)));
+    assert_eq!(
+        names, ["routes.routes.example.net"; 2],
+        "only optional kinds are waited for, by each operator that owns one"
+    );
+    assert!(
+        definitions.iter().all(|r| r["resourceNames"].as_array().is_some_and(|n| n.len() == 1))
+    );
 }
 
 struct Keeper;
@@ -129,7 +151,10 @@ impl Operator for Keeper {
 #[test]
 fn all_secrets_of_a_cluster_are_granted_only_on_demand() {
     let registry = Registry::new("mall").with(Keeper);
-    assert!(matches!(rbac(&registry, &options()), Err(Error::SecretsEverywhere { controller: "keeper" })));
+    assert!(matches!(
+        rbac(&registry, &options()),
+        Err(Error::SecretsEverywhere { controller: "keeper" })
+    ));
     assert!(rbac(&registry, &Options { secrets_everywhere: true, ..options() }).is_ok());
     let files = rbac(&registry, &in_namespaces()).unwrap();
     assert!(rules(&files, "Role").iter().any(|r| strings(&r["resources"]) == ["secrets"]));
@@ -155,7 +180,8 @@ fn the_same_registry_gives_the_same_bytes_ordered_by_path() {
     let (one, two) = (all(&registry(), &options()).unwrap(), all(&registry(), &options()).unwrap());
     assert_eq!(one, two);
     assert!(one.windows(2).all(|pair| pair[0].path < pair[1].path));
-    let on_disk: BTreeMap<String, String> = one.iter().map(|a| (a.path.clone(), a.content.clone())).collect();
+    let on_disk: BTreeMap<String, String> =
+        one.iter().map(|a| (a.path.clone(), a.content.clone())).collect();
     assert_eq!(check(&one, &on_disk), []);
 }
 
@@ -170,7 +196,8 @@ fn definitions_fit_into_a_client_side_apply() {
 fn no_file_has_a_null_that_says_nothing() {
     for file in all(&registry(), &options()).unwrap() {
         assert!(!file.content.contains(": null"), "{}", file.path);
-        let empty = |line: &&str| line.ends_with(": []") && !line.trim_start().starts_with("default:");
+        let empty =
+            |line: &&str| line.ends_with(": []") && !line.trim_start().starts_with("default:");
         assert_eq!(file.content.lines().find(empty), None, "{}", file.path);
     }
 }

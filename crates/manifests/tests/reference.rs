@@ -13,7 +13,11 @@ fn pages() -> Vec<Artifact> {
 }
 
 fn page(path: &str) -> String {
-    pages().into_iter().find(|page| page.path == path).unwrap_or_else(|| panic!("there is no {path}")).content
+    pages()
+        .into_iter()
+        .find(|page| page.path == path)
+        .unwrap_or_else(|| panic!("there is no {path}"))
+        .content
 }
 
 #[test]
@@ -47,7 +51,11 @@ fn every_link_of_a_page_leads_to_one_of_its_headings() {
             anchors.push(if *count == 0 { anchor } else { format!("{anchor}-{count}") });
         }
         for link in file.content.split("](#").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            assert!(anchors.iter().any(|anchor| anchor == link), "{}: {link} is none of {anchors:?}", file.path);
+            assert!(
+                anchors.iter().any(|anchor| anchor == link),
+                "{}: {link} is none of {anchors:?}",
+                file.path
+            );
         }
     }
 }
@@ -57,9 +65,21 @@ fn every_link_to_a_file_leads_to_a_generated_one() {
     let all = kubewright_manifests::all(&registry(), &Options::default()).unwrap();
     let mut count = 0;
     for file in pages() {
-        for link in file.content.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()).filter(|l| !l.starts_with('#')) {
-            let path = link.strip_prefix("../../").map_or_else(|| format!("docs/api/{link}"), str::to_owned);
-            assert!(all.iter().any(|file| file.path == path), "{}: {link} is not generated", file.path);
+        for link in file
+            .content
+            .split("](")
+            .skip(1)
+            .map(|rest| rest.split(')').next().unwrap())
+            .filter(|l| !l.starts_with('#'))
+        {
+            let path = link
+                .strip_prefix("../../")
+                .map_or_else(|| format!("docs/api/{link}"), str::to_owned);
+            assert!(
+                all.iter().any(|file| file.path == path),
+                "{}: {link} is not generated",
+                file.path
+            );
             count += 1;
         }
     }

@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kubewright_manifests::validate::{Severity, Validator, is_dns_label, is_dns_subdomain, validate};
+use kubewright_manifests::validate::{
+    Severity, Validator, is_dns_label, is_dns_subdomain, validate,
+};
 use kubewright_manifests::yaml::documents;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -63,8 +65,10 @@ fn an_unknown_field_is_gone_afterwards_as_if_the_server_had_dropped_it() {
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
-    let keys: &'static [&'static str] =
-        &["image", "replicas", "doors", "name", "number", "notes", "nested", "embedded", "metadata", "kind", "other", ""];
+    let keys: &'static [&'static str] = &[
+        "image", "replicas", "doors", "name", "number", "notes", "nested", "embedded", "metadata",
+        "kind", "other", "",
+    ];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -76,8 +80,11 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 24, 4, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec((proptest::sample::select(keys), inner), 0..4)
-                .prop_map(|entries| Value::Object(entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
+            proptest::collection::vec((proptest::sample::select(keys), inner), 0..4).prop_map(
+                |entries| Value::Object(
+                    entries.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()
+                )
+            ),
         ]
     })
 }

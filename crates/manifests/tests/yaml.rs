@@ -1,12 +1,16 @@
-//! What is written is read back as the same, by readers of YAML 1.1 and 1.2; what is read has its line.
+//! What is written is read back as the same, by readers of YAML 1.1 and 1.2; what is read has its
+//! line.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use kubewright_manifests::path::FieldPath;
-use kubewright_manifests::yaml::{comment, comment_above, documents, each_document, list_item, to_yaml};
+use kubewright_manifests::yaml::{
+    comment, comment_above, documents, each_document, list_item, to_yaml,
+};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// Strings that a reader of YAML 1.1 takes for a boolean, a number, a time, null, a merge or a default.
+/// Strings that a reader of YAML 1.1 takes for a boolean, a number, a time, null, a merge or a
+/// default.
 const TRAPS: [&str; 49] = [
     "yes",
     "Yes",
@@ -66,7 +70,10 @@ fn a_string_that_old_readers_misread_is_quoted_as_a_value_and_as_a_key() {
         let scalar = value.strip_prefix("k: ").unwrap_or_else(|| panic!("{trap:?} -> {value}"));
         assert!(scalar.starts_with(['"', '\'']), "{trap:?} is written as {scalar}");
         let item = to_yaml(&json!([trap])).unwrap();
-        assert!(item.starts_with("- \"") || item.starts_with("- '"), "{trap:?} is written as {item}");
+        assert!(
+            item.starts_with("- \"") || item.starts_with("- '"),
+            "{trap:?} is written as {item}"
+        );
         let mut map = Map::new();
         map.insert(trap.to_owned(), json!(1));
         let key = to_yaml(&Value::Object(map)).unwrap();
@@ -76,7 +83,17 @@ fn a_string_that_old_readers_misread_is_quoted_as_a_value_and_as_a_key() {
 
 #[test]
 fn ordinary_strings_stay_without_quotes() {
-    let yaml = to_yaml(&json!(["web", "nginx:1.27", "0.0.0.0:8080", "a-b_c.d", "10m", "64Mi", "60s", "/livez"])).unwrap();
+    let yaml = to_yaml(&json!([
+        "web",
+        "nginx:1.27",
+        "0.0.0.0:8080",
+        "a-b_c.d",
+        "10m",
+        "64Mi",
+        "60s",
+        "/livez"
+    ]))
+    .unwrap();
     assert!(!yaml.contains('"') && !yaml.contains('\''), "{yaml}");
 }
 
@@ -87,14 +104,17 @@ fn the_order_of_keys_is_the_one_of_kubernetes_then_the_alphabet() {
         "kind": "Deployment", "data": {}, "metadata": {"labels": {"name": "b", "a": "c"}, "namespace": "ns", "name": "web"}, "apiVersion": "apps/v1",
     }))
     .unwrap();
-    let keys: Vec<&str> = yaml.lines().map(|l| l.trim_start_matches([' ', '-']).split(':').next().unwrap()).collect();
+    let keys: Vec<&str> =
+        yaml.lines().map(|l| l.trim_start_matches([' ', '-']).split(':').next().unwrap()).collect();
     let wanted = "apiVersion kind metadata name namespace labels name a spec template metadata labels spec containers name args image data";
     assert_eq!(keys, wanted.split(' ').collect::<Vec<_>>(), "{yaml}");
 }
 
 #[test]
 fn no_line_ends_with_a_space() {
-    let yaml = to_yaml(&json!({"description": "one\n\ntwo", "list": [[{"a": "b\n\n\nc"}]], "empty": {}})).unwrap();
+    let yaml =
+        to_yaml(&json!({"description": "one\n\ntwo", "list": [[{"a": "b\n\n\nc"}]], "empty": {}}))
+            .unwrap();
     assert!(yaml.lines().all(|line| !line.ends_with(' ')), "{yaml:?}");
     let spaces = json!({"description": "one\n  \ntwo ", "other": "a\n\nb", "long": format!("{}   b", "a b ".repeat(19))});
     let yaml = to_yaml(&spaces).unwrap();
@@ -111,7 +131,8 @@ fn a_text_with_a_tab_is_quoted_because_kubectl_reads_no_block_that_begins_with_o
 fn comments_stand_above_the_line_that_they_are_about() {
     assert_eq!(comment("a\n\nb"), "# a\n#\n# b\n");
     assert_eq!(list_item("why", &json!({"a": 1})).unwrap(), "# why\n- a: 1\n");
-    let yaml = to_yaml(&json!({"spec": {"strategy": {"type": "Recreate"}, "list": [{"a": 1}]}})).unwrap();
+    let yaml =
+        to_yaml(&json!({"spec": {"strategy": {"type": "Recreate"}, "list": [{"a": 1}]}})).unwrap();
     let commented = comment_above(&yaml, "strategy:", "why").unwrap();
     assert!(commented.contains("  # why\n  strategy:\n"), "{commented}");
     assert!(comment_above(&yaml, "missing:", "why").is_err());
@@ -139,7 +160,10 @@ fn a_broken_document_does_not_hide_the_others() {
     let all = each_document(text);
     assert_eq!(all.len(), 4);
     let twice = all[1].as_ref().unwrap_err();
-    assert_eq!((twice.position.line, twice.message.as_str()), (5, "the key \"a\" appears twice in this map; remove one of them"));
+    assert_eq!(
+        (twice.position.line, twice.message.as_str()),
+        (5, "the key \"a\" appears twice in this map; remove one of them")
+    );
     let open = all[2].as_ref().unwrap_err();
     assert_eq!((open.position.line, open.message.as_str()), (7, "unclosed bracket '['"));
     assert!(all[0].is_ok() && all[3].is_ok());
@@ -168,7 +192,9 @@ fn plain_scalars_get_the_types_that_kubectl_gives_them() {
 
 #[test]
 fn json_is_read_too() {
-    let all = documents("{\n\t\"kind\": \"A\",\n\t\"spec\": {\"n\": 1.5, \"u\": \"\\u00e9\\n\"}\n}\n").unwrap();
+    let all =
+        documents("{\n\t\"kind\": \"A\",\n\t\"spec\": {\"n\": 1.5, \"u\": \"\\u00e9\\n\"}\n}\n")
+            .unwrap();
     assert_eq!(all[0].value, json!({"kind": "A", "spec": {"n": 1.5, "u": "é\n"}}));
     assert_eq!(all[0].position(&FieldPath::root().key("spec")).line, 3);
 }
@@ -191,7 +217,8 @@ fn any_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 32, 5, move |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-            proptest::collection::btree_map(text.clone(), inner, 0..5).prop_map(|m| Value::Object(m.into_iter().collect())),
+            proptest::collection::btree_map(text.clone(), inner, 0..5)
+                .prop_map(|m| Value::Object(m.into_iter().collect())),
         ]
     })
 }

@@ -1,4 +1,5 @@
-//! The operators: `Echo` (of two API groups) and `PreviewEnvironment`, as pure functions from a resource to its objects.
+//! The operators: `Echo` (of two API groups) and `PreviewEnvironment`, as pure functions from a
+//! resource to its objects.
 //!
 //! | module | what lives there |
 //! |---|---|

@@ -6,7 +6,8 @@ use operator_api::preview::PreviewPolicy;
 use crate::echo::{EchoOperator, TestEchoOperator};
 use crate::preview::{PreviewOperator, policy_samples};
 
-/// The program's name: its field manager, and `app.kubernetes.io/managed-by` of everything that it makes.
+/// The program's name: its field manager, and `app.kubernetes.io/managed-by` of everything that it
+/// makes.
 pub const NAME: &str = "kubewright-operator";
 
 /// All operators of this program, where the administrator chose nothing.
@@ -37,6 +38,9 @@ mod tests {
     fn released_names_stay_as_they_are() {
         let registry = registry();
         let names: Vec<&str> = registry.controllers().iter().map(|c| c.name()).collect();
-        assert_eq!((registry.name(), names.as_slice()), ("kubewright-operator", &["echo", "echo-test", "preview"][..]));
+        assert_eq!(
+            (registry.name(), names.as_slice()),
+            ("kubewright-operator", &["echo", "echo-test", "preview"][..])
+        );
     }
 }

@@ -1,15 +1,18 @@
-//! How pods are confined. Every pod that an operator here makes gets its security contexts from this file; what runs in
-//! the pods is not known here.
+//! How pods are confined. Every pod that an operator here makes gets its security contexts from
+//! this file; what runs in the pods is not known here.
 //!
-//! The measure is the Pod Security Standard *restricted*. Where an image may need root, [`User::OfImage`] leaves out the one
-//! rule that forbids it; all others hold nevertheless.
+//! The measure is the Pod Security Standard *restricted*. Where an image may need root,
+//! [`User::OfImage`] leaves out the one rule that forbids it; all others hold nevertheless.
 
-use k8s_openapi::api::core::v1::{Capabilities, PodSecurityContext, SeccompProfile, SecurityContext};
+use k8s_openapi::api::core::v1::{
+    Capabilities, PodSecurityContext, SeccompProfile, SecurityContext,
+};
 
 /// Who a program runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum User {
-    /// This user, whatever the image says. The kubelet refuses to start it as root, unless this is root.
+    /// This user, whatever the image says. The kubelet refuses to start it as root, unless this is
+    /// root.
     Id(i64),
     /// The image's own. The kubelet refuses to start it as root.
     NotRoot,
@@ -37,7 +40,10 @@ pub(crate) fn of_pod(user: User) -> PodSecurityContext {
             User::Id(id) => Some(id),
             User::NotRoot | User::OfImage => None,
         },
-        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".into(),
+            ..SeccompProfile::default()
+        }),
         ..PodSecurityContext::default()
     }
 }

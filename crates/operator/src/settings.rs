@@ -16,28 +16,30 @@ use crate::registry::registry_with;
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "PreviewEnvironment")]
 pub struct Settings {
-    /// What the route is of a preview that does not say; by default the first that the cluster serves: an HTTPRoute where
-    /// --preview-gateway names a Gateway, an Ingress where there is an IngressClass, a Mapping
+    /// What the route is of a preview that does not say; by default the first that the cluster
+    /// serves: an HTTPRoute where --preview-gateway names a Gateway, an Ingress where there is
+    /// an IngressClass, a Mapping
     #[arg(long = "preview-route", value_name = "TYPE", value_parser = route_type())]
     route: Option<RouteType>,
 
-    /// A Gateway of the HTTPRoutes of previews that name none; without a namespace, one beside the preview; more than once, or
-    /// with commas, for several
+    /// A Gateway of the HTTPRoutes of previews that name none; without a namespace, one beside the
+    /// preview; more than once, or with commas, for several
     #[arg(long = "preview-gateway", value_name = "[NAMESPACE/]NAME[:LISTENER]", value_delimiter = ',', value_parser = gateway)]
     gateways: Vec<GatewayRef>,
 
-    /// The class of the Ingresses of previews that name none; by default the class that the cluster has as its default, or else its
-    /// oldest
+    /// The class of the Ingresses of previews that name none; by default the class that the
+    /// cluster has as its default, or else its oldest
     #[arg(long = "preview-ingress-class", value_name = "NAME", value_parser = class)]
     ingress_class: Option<String>,
 
-    /// A host that previews may have, or *.DOMAIN for every host below a domain; more than once, or with commas, for several; by
-    /// default every host
+    /// A host that previews may have, or *.DOMAIN for every host below a domain; more than once,
+    /// or with commas, for several; by default every host
     #[arg(long = "preview-domain", value_name = "DOMAIN", value_delimiter = ',', value_parser = domain)]
     domains: Vec<String>,
 
-    /// How long a preview is kept at most after the last change of its spec, unless it is pinned (72h, 1h30m); by default as long
-    /// as it says itself. Those that are older already are warned first, for a tenth of the time that they were told, an hour at most,
+    /// How long a preview is kept at most after the last change of its spec, unless it is pinned
+    /// (72h, 1h30m); by default as long as it says itself. Those that are older already are
+    /// warned first, for a tenth of the time that they were told, an hour at most,
     /// and then deleted: see --deletions-per-minute
     #[arg(long = "preview-maximum-ttl", value_name = "TIME", value_parser = time)]
     maximum_ttl: Option<Duration>,
@@ -52,7 +54,9 @@ enum SettingError {
     Gateway,
     #[error("write the name of an IngressClass as kubectl get ingressclasses shows it, like nginx")]
     Class,
-    #[error("write a host like pr.example.com, or *.example.com for every host below that domain, in lower case")]
+    #[error(
+        "write a host like pr.example.com, or *.example.com for every host below that domain, in lower case"
+    )]
     Domain,
     #[error(transparent)]
     Time(#[from] DurationError),
@@ -81,17 +85,25 @@ fn route_type() -> impl clap::builder::TypedValueParser<Value = RouteType> {
         ("Mapping", RouteType::Mapping),
         ("None", RouteType::None),
     ];
-    let of = move |text: String| all.into_iter().find(|(name, _)| *name == text).map_or(RouteType::None, |(_, type_)| type_);
+    let of = move |text: String| {
+        all.into_iter().find(|(name, _)| *name == text).map_or(RouteType::None, |(_, type_)| type_)
+    };
     PossibleValuesParser::new(all.map(|(name, _)| name)).map(of)
 }
 
 fn gateway(text: &str) -> Result<GatewayRef, SettingError> {
-    let (place, listener) = text.split_once(':').map_or((text, None), |(place, listener)| (place, Some(listener)));
-    let (namespace, name) = place.split_once('/').map_or((None, place), |(namespace, name)| (Some(namespace), name));
+    let (place, listener) =
+        text.split_once(':').map_or((text, None), |(place, listener)| (place, Some(listener)));
+    let (namespace, name) =
+        place.split_once('/').map_or((None, place), |(namespace, name)| (Some(namespace), name));
     if ![Some(name), namespace, listener].into_iter().flatten().all(is_dns_subdomain) {
         return Err(SettingError::Gateway);
     }
-    Ok(GatewayRef { name: name.to_owned(), namespace: namespace.map(str::to_owned), section_name: listener.map(str::to_owned) })
+    Ok(GatewayRef {
+        name: name.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        section_name: listener.map(str::to_owned),
+    })
 }
 
 fn class(text: &str) -> Result<String, SettingError> {
@@ -100,7 +112,11 @@ fn class(text: &str) -> Result<String, SettingError> {
 
 fn domain(text: &str) -> Result<String, SettingError> {
     let host = text.strip_prefix("*.").unwrap_or(text);
-    if text == "*" || is_dns_subdomain(host) { Ok(text.to_owned()) } else { Err(SettingError::Domain) }
+    if text == "*" || is_dns_subdomain(host) {
+        Ok(text.to_owned())
+    } else {
+        Err(SettingError::Domain)
+    }
 }
 
 fn time(text: &str) -> Result<Duration, SettingError> {
@@ -136,7 +152,10 @@ mod tests {
         };
         let expected = Settings {
             route: Some(RouteType::Ingress),
-            gateways: vec![gateway("public", Some("gateways"), Some("https")), gateway("inside", None, None)],
+            gateways: vec![
+                gateway("public", Some("gateways"), Some("https")),
+                gateway("inside", None, None),
+            ],
             ingress_class: Some("nginx".into()),
             domains: vec!["*.example.com".into()],
             maximum_ttl: Some(Duration::from_hours(168)),
@@ -160,7 +179,10 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_answered_with_what_to_write() {
         for (args, help) in [
-            (["--preview-route", "ingress"], "[possible values: HTTPRoute, Ingress, Mapping, None]"),
+            (
+                ["--preview-route", "ingress"],
+                "[possible values: HTTPRoute, Ingress, Mapping, None]",
+            ),
             (["--preview-gateway", "a/b/c"], "gateways/public:https"),
             (["--preview-gateway", "Public"], "gateways/public:https"),
             (["--preview-ingress-class", "Nginx"], "kubectl get ingressclasses"),

@@ -1,11 +1,12 @@
-//! The frame of a Deployment with one kind of pod, and what a Service has to know about it. Which image runs, and how it
-//! is started, is the business of each operator.
+//! The frame of a Deployment with one kind of pod, and what a Service has to know about it. Which
+//! image runs, and how it is started, is the business of each operator.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec, ResourceRequirements,
+    Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec,
+    ResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
@@ -22,7 +23,11 @@ pub(crate) fn port() -> IntOrString {
 
 /// The one port of a container.
 pub(crate) fn container_port(number: i32) -> ContainerPort {
-    ContainerPort { name: Some(PORT_NAME.into()), container_port: number, ..ContainerPort::default() }
+    ContainerPort {
+        name: Some(PORT_NAME.into()),
+        container_port: number,
+        ..ContainerPort::default()
+    }
 }
 
 /// The pods of a Deployment, as far as they differ.
@@ -42,8 +47,8 @@ pub(crate) struct Pods {
 
 /// A Deployment of pods with one container.
 ///
-/// The pods get no token for the API server, and no environment variables about the Services of the namespace: nothing in
-/// them asks for either.
+/// The pods get no token for the API server, and no environment variables about the Services of the
+/// namespace: nothing in them asks for either.
 pub(crate) fn deployment(name: &str, labels: &Labels, pods: Pods) -> Deployment {
     let pod = PodSpec {
         automount_service_account_token: Some(false),
@@ -72,10 +77,15 @@ pub(crate) fn deployment(name: &str, labels: &Labels, pods: Pods) -> Deployment 
     }
 }
 
-/// The cpu and memory that were asked for. Empty maps are left out: to own one would mean to take away what others put there.
+/// The cpu and memory that were asked for. Empty maps are left out: to own one would mean to take
+/// away what others put there.
 pub(crate) fn stated_resources(asked: &ResourceRequirements) -> Option<ResourceRequirements> {
     let stated = |map: &Option<BTreeMap<String, Quantity>>| map.clone().filter(|m| !m.is_empty());
-    let resources = ResourceRequirements { limits: stated(&asked.limits), requests: stated(&asked.requests), claims: None };
+    let resources = ResourceRequirements {
+        limits: stated(&asked.limits),
+        requests: stated(&asked.requests),
+        claims: None,
+    };
     (resources != ResourceRequirements::default()).then_some(resources)
 }
 
@@ -91,10 +101,15 @@ mod tests {
     #[test]
     fn a_deployment_selects_its_own_pods_and_gives_them_no_token() {
         let labels = Labels::from([("a".into(), "b".into())]);
-        let spec = deployment("web", &labels, Pods { replicas: 2, ..Pods::default() }).spec.unwrap_or_default();
+        let spec = deployment("web", &labels, Pods { replicas: 2, ..Pods::default() })
+            .spec
+            .unwrap_or_default();
         assert_eq!(spec.selector.match_labels.as_ref(), Some(&labels));
         assert_eq!(spec.template.metadata.and_then(|m| m.labels), Some(labels));
         let pod = spec.template.spec.unwrap_or_default();
-        assert_eq!((pod.automount_service_account_token, pod.enable_service_links), (Some(false), Some(false)));
+        assert_eq!(
+            (pod.automount_service_account_token, pod.enable_service_links),
+            (Some(false), Some(false))
+        );
     }
 }

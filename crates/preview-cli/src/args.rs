@@ -8,9 +8,16 @@ use jiff::Timestamp;
 use kubewright::manifests::validate::{is_dns_label, is_dns_subdomain};
 use operator_api::duration::{self, DurationError};
 
-/// How the names of previews are written by `-o name`, and by `kubectl get -o name`; also with the shorter names that people type.
-const KINDS: [&str; 6] =
-    ["previewenvironment.platform9.com", "previewenvironment", "previewenvironments", "previewenv", "preview", "pe"];
+/// How the names of previews are written by `-o name`, and by `kubectl get -o name`; also with the
+/// shorter names that people type.
+const KINDS: [&str; 6] = [
+    "previewenvironment.platform9.com",
+    "previewenvironment",
+    "previewenvironments",
+    "previewenv",
+    "preview",
+    "pe",
+];
 
 #[derive(Debug, Args)]
 pub(crate) struct PreviewArgs {
@@ -53,10 +60,11 @@ pub(crate) enum PreviewCommand {
     Status(StatusArgs),
     /// Wait until a preview is ready, and print its URL
     ///
-    /// It is ready when the operator says so about the spec as it is now, so it can follow an apply at once, and when whoever serves
-    /// its route takes that, where it is to have one. What changes on the way
-    /// is told on standard error; standard output has the URL alone. It fails early where the operator says that only an edit
-    /// can help; where another preview has to go first (HostConflict, TooManyPreviews), it waits for that.
+    /// It is ready when the operator says so about the spec as it is now, so it can follow an apply
+    /// at once, and when whoever serves its route takes that, where it is to have one. What
+    /// changes on the way is told on standard error; standard output has the URL alone. It
+    /// fails early where the operator says that only an edit can help; where another preview
+    /// has to go first (HostConflict, TooManyPreviews), it waits for that.
     #[command(after_help = examples(&[
         ("In a CI job", "wait pr-17 --timeout 10m"),
         ("Its address, once there is one", "wait pr-17 --quiet"),
@@ -67,8 +75,9 @@ pub(crate) enum PreviewCommand {
     Open(OpenArgs),
     /// Keep a preview longer
     ///
-    /// Sets spec.expiresAt, which wins over spec.ttl: from then on the preview ends at that moment, and a change of its spec, such as a
-    /// new revision, no longer begins its time anew. It is never set to an earlier moment than the present end: a preview that is kept
+    /// Sets spec.expiresAt, which wins over spec.ttl: from then on the preview ends at that moment,
+    /// and a change of its spec, such as a new revision, no longer begins its time anew. It is
+    /// never set to an earlier moment than the present end: a preview that is kept
     /// longer already stays as it is. To go back to its spec.ttl, remove spec.expiresAt.
     #[command(after_help = examples(&[
         ("A day more than it would have", "extend pr-17 --by 24h"),
@@ -80,7 +89,8 @@ pub(crate) enum PreviewCommand {
     Pin(NamesArgs),
     /// Let a preview end when its time has come
     ///
-    /// Where its spec.expiresAt has passed, the operator deletes it at once. A spec.ttl begins anew, as with every change of the spec.
+    /// Where its spec.expiresAt has passed, the operator deletes it at once. A spec.ttl begins
+    /// anew, as with every change of the spec.
     #[command(after_help = examples(&[("After it", "unpin pr-17")]))]
     Unpin(NamesArgs),
     /// Stop the pods of a preview, and keep the rest
@@ -197,13 +207,19 @@ pub(crate) struct NamesArgs {
 /// An argument that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArgumentError {
-    #[error("the name of a namespace has a-z, 0-9 and -, with a letter or digit at both ends, at most 63 characters")]
+    #[error(
+        "the name of a namespace has a-z, 0-9 and -, with a letter or digit at both ends, at most 63 characters"
+    )]
     Namespace,
-    #[error("the name of a preview has a-z, 0-9, - and dots, with a letter or digit at both ends: `list` shows what there is")]
+    #[error(
+        "the name of a preview has a-z, 0-9, - and dots, with a letter or digit at both ends: `list` shows what there is"
+    )]
     Name,
     #[error("that is a time and no moment: write --by {0}")]
     Duration(String),
-    #[error("write a moment before the year 9999 with its offset from UTC, like 2030-01-31T12:00Z or 2030-01-31T13:00+01:00")]
+    #[error(
+        "write a moment before the year 9999 with its offset from UTC, like 2030-01-31T12:00Z or 2030-01-31T13:00+01:00"
+    )]
     Moment,
 }
 
@@ -236,7 +252,8 @@ fn is_duration(text: &str) -> bool {
 
 /// `{}` is how the program is called; it is filled in when the command is made.
 fn examples(lines: &[(&str, &str)]) -> String {
-    let lines: Vec<String> = lines.iter().map(|(what, arguments)| format!("\n  # {what}\n  {{}} {arguments}")).collect();
+    let lines: Vec<String> =
+        lines.iter().map(|(what, arguments)| format!("\n  # {what}\n  {{}} {arguments}")).collect();
     format!("Examples:{}", lines.concat())
 }
 
@@ -247,7 +264,9 @@ mod tests {
 
     #[test]
     fn a_name_may_have_its_kind_before_it() {
-        for text in ["web", "previewenvironment.platform9.com/web", "pe/web", "previewenvironments/web"] {
+        for text in
+            ["web", "previewenvironment.platform9.com/web", "pe/web", "previewenvironments/web"]
+        {
             assert_eq!(name(text).unwrap(), "web", "{text}");
         }
         for text in ["", "Web", "pods/web", "a/b", "-a", "pe/", "a b"] {
@@ -261,14 +280,27 @@ mod tests {
         assert_eq!(second("2030-01-31T12:00Z"), "2030-01-31T12:00:00Z");
         assert_eq!(second("2030-01-31T13:00+01:00"), "2030-01-31T12:00:00Z");
         assert_eq!(second("2030-01-31T12:00:01.9Z"), "2030-01-31T12:00:01Z");
-        for text in ["", "2030-01-31", "2030-01-31T12:00", "tomorrow", "2030-02-30T12:00Z", "9999-12-31T23:59:59Z"] {
+        for text in [
+            "",
+            "2030-01-31",
+            "2030-01-31T12:00",
+            "tomorrow",
+            "2030-02-30T12:00Z",
+            "9999-12-31T23:59:59Z",
+        ] {
             let said = moment(text).unwrap_err().to_string();
-            assert!(said.starts_with("write a moment before the year 9999 with its offset"), "{text}: {said}");
+            assert!(
+                said.starts_with("write a moment before the year 9999 with its offset"),
+                "{text}: {said}"
+            );
         }
     }
 
     #[test]
     fn who_writes_a_time_in_place_of_a_moment_is_told_of_the_other_flag() {
-        assert_eq!(moment("24h").unwrap_err().to_string(), "that is a time and no moment: write --by 24h");
+        assert_eq!(
+            moment("24h").unwrap_err().to_string(),
+            "that is a time and no moment: write --by 24h"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `extend`, `pin`, `unpin`, `sleep`, `wake`: each sets one field of the spec, and none where it is so already.
+//! `extend`, `pin`, `unpin`, `sleep`, `wake`: each sets one field of the spec, and none where it is
+//! so already.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use crate::error::Error;
 use crate::preview::{End, Preview};
 use crate::time;
 
-/// How long the operator has to look at a change before it is told as a wish; it needs milliseconds.
+/// How long the operator has to look at a change before it is told as a wish; it needs
+/// milliseconds.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// A field that is either so or not.
@@ -33,7 +35,8 @@ pub(crate) const PIN: Switch = Switch {
     done: "pinned: nothing deletes it by time",
     already: "pinned already",
 };
-pub(crate) const UNPIN: Switch = Switch { to: false, done: "unpinned", already: "not pinned", ..PIN };
+pub(crate) const UNPIN: Switch =
+    Switch { to: false, done: "unpinned", already: "not pinned", ..PIN };
 pub(crate) const SLEEP: Switch = Switch {
     field: "suspend",
     to: true,
@@ -41,11 +44,17 @@ pub(crate) const SLEEP: Switch = Switch {
     done: "goes to sleep",
     already: "told to sleep already",
 };
-pub(crate) const WAKE: Switch = Switch { to: false, done: "wakes up", already: "awake already", ..SLEEP };
+pub(crate) const WAKE: Switch =
+    Switch { to: false, done: "wakes up", already: "awake already", ..SLEEP };
 
-/// Changes one after another; one that cannot be changed keeps nobody from changing the others, and the first such error is the
-/// program's.
-async fn each<Change>(cluster: &Cluster, names: &[String], streams: &mut Streams<'_>, change: Change) -> Result<(), Error>
+/// Changes one after another; one that cannot be changed keeps nobody from changing the others, and
+/// the first such error is the program's.
+async fn each<Change>(
+    cluster: &Cluster,
+    names: &[String],
+    streams: &mut Streams<'_>,
+    change: Change,
+) -> Result<(), Error>
 where
     Change: AsyncFn(&Cluster, Preview) -> Result<String, Error>,
 {
@@ -66,7 +75,12 @@ where
 }
 
 /// Sets a field to what `switch` says.
-pub(crate) async fn set(cluster: &Cluster, args: &NamesArgs, switch: Switch, streams: &mut Streams<'_>) -> Result<(), Error> {
+pub(crate) async fn set(
+    cluster: &Cluster,
+    args: &NamesArgs,
+    switch: Switch,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
     each(cluster, &args.names, streams, async |cluster, preview| {
         if (switch.is)(&preview) == switch.to {
             return Ok(switch.already.to_owned());
@@ -82,26 +96,39 @@ fn field(name: &str, value: impl Into<Value>) -> Value {
 }
 
 /// Sets when a preview ends, to something later.
-pub(crate) async fn extend(cluster: &Cluster, args: &ExtendArgs, now: Timestamp, streams: &mut Streams<'_>) -> Result<(), Error> {
+pub(crate) async fn extend(
+    cluster: &Cluster,
+    args: &ExtendArgs,
+    now: Timestamp,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
     let end = args.end;
-    each(cluster, &args.names.names, streams, async |cluster, preview| match (later(&preview, end, now)?, present(&preview)) {
-        (Some(asked), _) => {
-            let changed = cluster.change(&preview, &field("expiresAt", asked.to_string())).await?;
-            let slid = slides(&preview);
-            let preview = seen(cluster, changed).await;
-            let line = told(&preview, asked, now);
-            // A limit goes on as before.
-            let fixed = slid && !limited(&preview, asked);
-            let note = if fixed { "; that moment is fixed: a change of its spec no longer begins its time anew" } else { "" };
-            Ok(line + note)
+    each(cluster, &args.names.names, streams, async |cluster, preview| {
+        match (later(&preview, end, now)?, present(&preview)) {
+            (Some(asked), _) => {
+                let changed =
+                    cluster.change(&preview, &field("expiresAt", asked.to_string())).await?;
+                let slid = slides(&preview);
+                let preview = seen(cluster, changed).await;
+                let line = told(&preview, asked, now);
+                // A limit goes on as before.
+                let fixed = slid && !limited(&preview, asked);
+                let note = if fixed {
+                    "; that moment is fixed: a change of its spec no longer begins its time anew"
+                } else {
+                    ""
+                };
+                Ok(line + note)
+            }
+            (None, Some(present)) => Ok(format!("no change: {}", told(&preview, present, now))),
+            (None, None) => Ok("no change".to_owned()),
         }
-        (None, Some(present)) => Ok(format!("no change: {}", told(&preview, present, now))),
-        (None, None) => Ok("no change".to_owned()),
     })
     .await
 }
 
-/// The preview once the operator has looked at its change; as it is, where that takes long or may not be watched.
+/// The preview once the operator has looked at its change; as it is, where that takes long or may
+/// not be watched.
 async fn seen(cluster: &Cluster, changed: Preview) -> Preview {
     let follow = async {
         let mut events = cluster.watch(&changed).await.ok()?;
@@ -132,10 +159,16 @@ fn told(preview: &Preview, asked: Timestamp, now: Timestamp) -> String {
     match preview.end() {
         End::Pinned => format!("kept until {} once it is unpinned", at(asked, now)),
         End::At(until) if limited(preview, asked) => {
-            format!("kept until {}: that is the administrator's limit, which is earlier than {asked}", at(until, now))
+            format!(
+                "kept until {}: that is the administrator's limit, which is earlier than {asked}",
+                at(until, now)
+            )
         }
         _ if !preview.is_current() => {
-            format!("asked to be kept until {}; the operator has not looked at that yet", at(asked, now))
+            format!(
+                "asked to be kept until {}; the operator has not looked at that yet",
+                at(asked, now)
+            )
         }
         _ => format!("kept until {}", at(asked, now)),
     }
@@ -203,7 +236,9 @@ mod tests {
     }
 
     fn asked(spec: &Value, status: &Value, end: EndArgs) -> Result<Option<String>, String> {
-        later(&preview("web", spec, status), end, now()).map(|m| m.map(|m| m.to_string())).map_err(|e| e.to_string())
+        later(&preview("web", spec, status), end, now())
+            .map(|m| m.map(|m| m.to_string()))
+            .map_err(|e| e.to_string())
     }
 
     fn ends(moment: &str) -> Value {
@@ -217,7 +252,10 @@ mod tests {
             Ok(Some("2030-02-01T18:00:00Z".to_owned()))
         );
         let asked_later = json!({ "expiresAt": "2030-01-31T18:00:00Z" });
-        assert_eq!(by(&asked_later, &json!({ "observedGeneration": 1 }), HOUR), Ok(Some("2030-01-31T19:00:00Z".to_owned())));
+        assert_eq!(
+            by(&asked_later, &json!({ "observedGeneration": 1 }), HOUR),
+            Ok(Some("2030-01-31T19:00:00Z".to_owned()))
+        );
     }
 
     #[test]
@@ -231,22 +269,40 @@ mod tests {
     #[test]
     fn less_than_a_second_more_is_still_more() {
         let (spec, status) = (json!({ "ttl": "72h" }), ends("2030-01-31T18:00:00Z"));
-        assert_eq!(by(&spec, &status, Duration::from_millis(1)), Ok(Some("2030-01-31T18:00:01Z".to_owned())));
+        assert_eq!(
+            by(&spec, &status, Duration::from_millis(1)),
+            Ok(Some("2030-01-31T18:00:01Z".to_owned()))
+        );
     }
 
     #[test]
     fn what_has_no_end_is_not_given_one_by_extending_it() {
         let seen = json!({ "observedGeneration": 2 });
         assert!(by(&json!({}), &seen, HOUR).unwrap_err().contains("has no end"));
-        assert!(by(&json!({ "ttl": "1h" }), &json!({}), HOUR).unwrap_err().contains("has not said yet"));
-        assert!(by(&json!({ "ttl": "1h", "pinned": true }), &seen, HOUR).unwrap_err().contains("is pinned"));
-        assert_eq!(until(&json!({}), &seen, "2030-02-01T00:00:00Z"), Ok(Some("2030-02-01T00:00:00Z".to_owned())));
+        assert!(
+            by(&json!({ "ttl": "1h" }), &json!({}), HOUR).unwrap_err().contains("has not said yet")
+        );
+        assert!(
+            by(&json!({ "ttl": "1h", "pinned": true }), &seen, HOUR)
+                .unwrap_err()
+                .contains("is pinned")
+        );
+        assert_eq!(
+            until(&json!({}), &seen, "2030-02-01T00:00:00Z"),
+            Ok(Some("2030-02-01T00:00:00Z".to_owned()))
+        );
     }
 
     #[test]
     fn nothing_is_ever_shortened() {
-        assert_eq!(until(&json!({}), &ends("2030-02-02T00:00:00Z"), "2030-02-01T00:00:00Z"), Ok(None));
-        assert_eq!(until(&json!({}), &ends("2030-02-02T00:00:00Z"), "2030-02-02T00:00:00Z"), Ok(None));
+        assert_eq!(
+            until(&json!({}), &ends("2030-02-02T00:00:00Z"), "2030-02-01T00:00:00Z"),
+            Ok(None)
+        );
+        assert_eq!(
+            until(&json!({}), &ends("2030-02-02T00:00:00Z"), "2030-02-02T00:00:00Z"),
+            Ok(None)
+        );
         assert_eq!(
             until(&json!({}), &ends("2030-02-02T00:00:00Z"), "2030-02-03T00:00:00Z"),
             Ok(Some("2030-02-03T00:00:00Z".to_owned()))
@@ -256,7 +312,10 @@ mod tests {
     #[test]
     fn a_wish_beyond_the_administrators_limit_is_not_shortened_either() {
         let wish = json!({ "expiresAt": "2030-02-10T00:00:00Z" });
-        assert_eq!(by(&wish, &ends("2030-02-02T00:00:00Z"), HOUR), Ok(Some("2030-02-10T01:00:00Z".to_owned())));
+        assert_eq!(
+            by(&wish, &ends("2030-02-02T00:00:00Z"), HOUR),
+            Ok(Some("2030-02-10T01:00:00Z".to_owned()))
+        );
         assert_eq!(until(&wish, &ends("2030-02-02T00:00:00Z"), "2030-02-03T00:00:00Z"), Ok(None));
     }
 
@@ -269,9 +328,16 @@ mod tests {
     #[test]
     fn only_a_time_that_begins_anew_is_fixed_by_a_moment() {
         let slid = |spec: &Value, status: &Value| slides(&preview("web", spec, status));
-        assert!(slid(&json!({ "ttl": "72h" }), &json!({})) && slid(&json!({}), &ends("2030-02-01T00:00:00Z")), "by a limit");
+        assert!(
+            slid(&json!({ "ttl": "72h" }), &json!({}))
+                && slid(&json!({}), &ends("2030-02-01T00:00:00Z")),
+            "by a limit"
+        );
         assert!(!slid(&json!({}), &json!({ "observedGeneration": 2 })));
-        assert!(!slid(&json!({ "ttl": "72h", "expiresAt": "2030-02-01T00:00:00Z" }), &ends("2030-02-01T00:00:00Z")));
+        assert!(!slid(
+            &json!({ "ttl": "72h", "expiresAt": "2030-02-01T00:00:00Z" }),
+            &ends("2030-02-01T00:00:00Z")
+        ));
     }
 
     fn became(spec: &Value, status: &Value) -> String {
@@ -281,7 +347,10 @@ mod tests {
     #[test]
     fn what_became_of_the_wish_is_told_and_not_the_wish() {
         let spec = json!({ "expiresAt": "2030-02-01T12:00:00Z" });
-        assert_eq!(became(&spec, &ends("2030-02-01T12:00:00Z")), "kept until 2030-02-01T12:00:00Z (in 1d)");
+        assert_eq!(
+            became(&spec, &ends("2030-02-01T12:00:00Z")),
+            "kept until 2030-02-01T12:00:00Z (in 1d)"
+        );
         assert_eq!(
             became(&spec, &ends("2030-01-31T18:00:00Z")),
             "kept until 2030-01-31T18:00:00Z (in 6h): that is the administrator's limit, which is earlier than 2030-02-01T12:00:00Z"
@@ -291,10 +360,14 @@ mod tests {
             "asked to be kept until 2030-02-01T12:00:00Z (in 1d); the operator has not looked at that yet"
         );
         let pinned = json!({ "expiresAt": "2030-02-01T12:00:00Z", "pinned": true });
-        assert_eq!(became(&pinned, &json!({})), "kept until 2030-02-01T12:00:00Z (in 1d) once it is unpinned");
+        assert_eq!(
+            became(&pinned, &json!({})),
+            "kept until 2030-02-01T12:00:00Z (in 1d) once it is unpinned"
+        );
     }
 
-    /// Extends a preview until one day after now, where the watch tells `seen` after it; what is printed.
+    /// Extends a preview until one day after now, where the watch tells `seen` after it; what is
+    /// printed.
     async fn extended(seen: &Value) -> (String, Vec<String>) {
         extended_with(&json!({}), seen).await
     }
@@ -304,15 +377,21 @@ mod tests {
         let wish = json!({ "expiresAt": "2030-02-01T12:00:00Z" });
         let before = preview("web", spec, &json!({ "observedGeneration": 2 })).raw.to_string();
         let after = preview("web", &wish, &json!({ "observedGeneration": 1 })).raw.to_string();
-        let event = json!({ "type": "MODIFIED", "object": preview("web", &wish, seen).raw }).to_string() + "\n";
+        let event = json!({ "type": "MODIFIED", "object": preview("web", &wish, seen).raw })
+            .to_string()
+            + "\n";
         let (cluster, asked) = cluster(move |asked| match asked {
             asked if asked.starts_with("PATCH") => (200, after.clone()),
             asked if asked.contains("watch=true") => (200, event.clone()),
             _ => (200, before.clone()),
         });
         let mut output = Vec::new();
-        let mut streams =
-            Streams { input: &mut std::io::empty(), output: &mut output, errors: &mut std::io::sink(), colour: false };
+        let mut streams = Streams {
+            input: &mut std::io::empty(),
+            output: &mut output,
+            errors: &mut std::io::sink(),
+            colour: false,
+        };
         let end = EndArgs { by: None, until: "2030-02-01T12:00:00Z".parse().ok() };
         let args = ExtendArgs { names: NamesArgs { names: vec!["web".to_owned()] }, end };
         extend(&cluster, &args, now(), &mut streams).await.unwrap();
@@ -323,19 +402,32 @@ mod tests {
     #[tokio::test]
     async fn the_operators_answer_is_awaited_and_told() {
         let (told, asked) = extended(&ends("2030-01-31T18:00:00Z")).await;
-        assert!(told.starts_with("web: kept until 2030-01-31T18:00:00Z (in 6h): that is the administrator's limit"), "{told}");
-        assert!(asked[1].starts_with("PATCH ") && asked[1].contains("fieldManager=kubectl-preview"), "{asked:?}");
+        assert!(
+            told.starts_with(
+                "web: kept until 2030-01-31T18:00:00Z (in 6h): that is the administrator's limit"
+            ),
+            "{told}"
+        );
+        assert!(
+            asked[1].starts_with("PATCH ") && asked[1].contains("fieldManager=kubectl-preview"),
+            "{asked:?}"
+        );
         let (told, _) = extended(&json!({ "observedGeneration": 1 })).await;
         assert!(told.starts_with("web: asked to be kept until 2030-02-01T12:00:00Z"), "{told}");
     }
 
     #[tokio::test]
     async fn who_gives_up_a_time_that_begins_anew_is_told_so() {
-        const FIXED: &str = "; that moment is fixed: a change of its spec no longer begins its time anew\n";
+        const FIXED: &str =
+            "; that moment is fixed: a change of its spec no longer begins its time anew\n";
         let end = ends("2030-02-01T12:00:00Z");
         assert!(extended_with(&json!({ "ttl": "72h" }), &end).await.0.ends_with(FIXED));
         assert!(!extended(&end).await.0.ends_with(FIXED), "it had no end");
-        let limited = extended_with(&json!({ "ttl": "72h" }), &ends("2030-01-31T18:00:00Z")).await.0;
-        assert!(!limited.ends_with(FIXED) && limited.contains("the administrator's limit"), "{limited}");
+        let limited =
+            extended_with(&json!({ "ttl": "72h" }), &ends("2030-01-31T18:00:00Z")).await.0;
+        assert!(
+            !limited.ends_with(FIXED) && limited.contains("the administrator's limit"),
+            "{limited}"
+        );
     }
 }

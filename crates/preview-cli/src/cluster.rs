@@ -1,7 +1,9 @@
 //! Every request to the API server, and what its answers mean for whoever asked.
 
 use futures::{Stream, StreamExt};
-use kube::api::{Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
+use kube::api::{
+    Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams,
+};
 use kube::{Client, ResourceExt};
 use kubewright::KindInfo;
 use kubewright::runtime::{ApiError, Connect, RunError};
@@ -16,7 +18,8 @@ use crate::preview::Preview;
 const MANAGER: &str = "kubectl-preview";
 /// As many as kubectl asks for at a time.
 const PAGE: u32 = 500;
-/// How alike two names are that one may be taken for the other, from 0 to 1; as clap has it for subcommands.
+/// How alike two names are that one may be taken for the other, from 0 to 1; as clap has it for
+/// subcommands.
 const ALIKE: f64 = 0.7;
 /// More suggestions help nobody.
 const MOST_ALIKE: usize = 3;
@@ -45,7 +48,8 @@ pub(crate) enum Event {
 impl Cluster {
     /// Connects as a kubeconfig says; nothing is asked yet.
     pub(crate) async fn connect(args: ClusterArgs) -> Result<Self, Error> {
-        let config = Connect { kubeconfig: args.kubeconfig, context: args.context }.config().await?;
+        let config =
+            Connect { kubeconfig: args.kubeconfig, context: args.context }.config().await?;
         let server = config.cluster_url.to_string();
         let namespace = args.namespace.unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|e| RunError::Client(Box::new(e)))?;
@@ -66,18 +70,26 @@ impl Cluster {
         match self.previews(false).get(name).await {
             Ok(object) => Preview::read(object),
             Err(error) => match self.meaning(error) {
-                Error::NotFound { namespace, .. } => {
-                    Err(Error::NotFound { namespace, name: name.to_owned(), hint: self.hint(name).await })
-                }
+                Error::NotFound { namespace, .. } => Err(Error::NotFound {
+                    namespace,
+                    name: name.to_owned(),
+                    hint: self.hint(name).await,
+                }),
                 error => Err(error),
             },
         }
     }
 
     /// All previews of the namespace, or of all, as they came.
-    pub(crate) async fn list(&self, everywhere: bool, selector: Option<&str>) -> Result<Vec<DynamicObject>, Error> {
+    pub(crate) async fn list(
+        &self,
+        everywhere: bool,
+        selector: Option<&str>,
+    ) -> Result<Vec<DynamicObject>, Error> {
         let api = self.previews(everywhere);
-        let mut params = ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() }.limit(PAGE);
+        let mut params =
+            ListParams { label_selector: selector.map(str::to_owned), ..ListParams::default() }
+                .limit(PAGE);
         let mut all = Vec::new();
         loop {
             let page = api.list(&params).await.map_err(|error| match self.meaning(error) {
@@ -93,7 +105,8 @@ impl Cluster {
         }
     }
 
-    /// What there is in place of a preview that is not there; only names, so what cannot be asked is left out.
+    /// What there is in place of a preview that is not there; only names, so what cannot be asked
+    /// is left out.
     async fn hint(&self, name: &str) -> String {
         let here = self.list(false, None).await.unwrap_or_default();
         let alike = alike(name, here.iter().map(ResourceExt::name_any));
@@ -102,20 +115,37 @@ impl Cluster {
         }
         let field = format!("metadata.name={name}");
         let elsewhere = self.previews(true).list(&ListParams::default().fields(&field)).await;
-        let spaces: Vec<String> =
-            elsewhere.map(|list| list.items).unwrap_or_default().iter().filter_map(ResourceExt::namespace).collect();
+        let spaces: Vec<String> = elsewhere
+            .map(|list| list.items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(ResourceExt::namespace)
+            .collect();
         match spaces.as_slice() {
-            [] if here.is_empty() => ", nor any other; `list -A` shows those of all namespaces".to_owned(),
+            [] if here.is_empty() => {
+                ", nor any other; `list -A` shows those of all namespaces".to_owned()
+            }
             [] => "; `list` shows those that there are".to_owned(),
             [space] => format!("; there is one in namespace {space}: add -n {space}"),
-            spaces => format!("; there are some of this name in the namespaces {}", spaces.join(", ")),
+            spaces => {
+                format!("; there are some of this name in the namespaces {}", spaces.join(", "))
+            }
         }
     }
 
     /// What becomes of a preview after it was read, until that is over.
-    pub(crate) async fn watch(&self, preview: &Preview) -> Result<impl Stream<Item = Result<Event, Error>> + use<>, Error> {
-        let params = WatchParams::default().fields(&format!("metadata.name={}", preview.name())).timeout(WATCH_SECONDS);
-        let events = self.previews(false).watch(&params, preview.version()).await.map_err(|error| self.meaning(error))?;
+    pub(crate) async fn watch(
+        &self,
+        preview: &Preview,
+    ) -> Result<impl Stream<Item = Result<Event, Error>> + use<>, Error> {
+        let params = WatchParams::default()
+            .fields(&format!("metadata.name={}", preview.name()))
+            .timeout(WATCH_SECONDS);
+        let events = self
+            .previews(false)
+            .watch(&params, preview.version())
+            .await
+            .map_err(|error| self.meaning(error))?;
         Ok(events.boxed().filter_map(|event| {
             std::future::ready(match event {
                 Ok(WatchEvent::Added(object) | WatchEvent::Modified(object)) => {
@@ -132,7 +162,8 @@ impl Cluster {
     /// Changes fields of the spec of the very preview that was read, and gives it as it is then.
     pub(crate) async fn change(&self, preview: &Preview, spec: &Value) -> Result<Preview, Error> {
         let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-        // Not the version: each status would be in the way, and nothing else of the spec is decided from.
+        // Not the version: each status would be in the way, and nothing else of the spec is decided
+        // from.
         let patch = serde_json::json!({ "metadata": { "uid": preview.uid() }, "spec": spec });
         let name = preview.name();
         match self.previews(false).patch(&name, &params, &Patch::Merge(patch)).await {
@@ -146,7 +177,11 @@ impl Cluster {
     }
 
     /// Objects of any kind in the namespace of a preview. `None` where the kind is not served.
-    pub(crate) async fn objects(&self, kind: &KindInfo, selector: &str) -> Result<Option<Vec<DynamicObject>>, Error> {
+    pub(crate) async fn objects(
+        &self,
+        kind: &KindInfo,
+        selector: &str,
+    ) -> Result<Option<Vec<DynamicObject>>, Error> {
         let resource = ApiResource {
             group: kind.group.to_string(),
             version: kind.version.to_string(),
@@ -154,7 +189,8 @@ impl Cluster {
             kind: kind.kind.to_string(),
             plural: kind.plural.to_string(),
         };
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
         match api.list(&ListParams::default().labels(selector)).await {
             Ok(list) => Ok(Some(list.items)),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
@@ -163,7 +199,10 @@ impl Cluster {
     }
 
     /// The Events about the object with this UID.
-    pub(crate) async fn events(&self, uid: &str) -> Result<Vec<k8s_openapi::api::core::v1::Event>, Error> {
+    pub(crate) async fn events(
+        &self,
+        uid: &str,
+    ) -> Result<Vec<k8s_openapi::api::core::v1::Event>, Error> {
         let api = Api::namespaced(self.client.clone(), &self.namespace);
         let params = ListParams::default().fields(&format!("involvedObject.uid={uid}"));
         api.list(&params).await.map(|list| list.items).map_err(|error| self.meaning(error))
@@ -173,17 +212,30 @@ impl Cluster {
         let server = self.server.clone();
         let status = match error {
             kube::Error::Api(status) => status,
-            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => return Error::Answer(Box::new(error)),
-            kube::Error::Service(cause) => return RunError::Unreachable { server, source: ApiError::Unreachable(cause) }.into(),
-            other => return RunError::Unreachable { server, source: ApiError::Unreachable(Box::new(other)) }.into(),
+            kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
+                return Error::Answer(Box::new(error));
+            }
+            kube::Error::Service(cause) => {
+                return RunError::Unreachable { server, source: ApiError::Unreachable(cause) }
+                    .into();
+            }
+            other => {
+                return RunError::Unreachable {
+                    server,
+                    source: ApiError::Unreachable(Box::new(other)),
+                }
+                .into();
+            }
         };
         let message = status.message.clone();
         match status.code {
             401 => Error::Unauthorized { server, message },
             403 => Error::Forbidden { message },
-            404 if names_an_object(&status) => {
-                Error::NotFound { namespace: self.namespace.clone(), name: named(&status), hint: String::new() }
-            }
+            404 if names_an_object(&status) => Error::NotFound {
+                namespace: self.namespace.clone(),
+                name: named(&status),
+                hint: String::new(),
+            },
             404 => Error::NoApi { server },
             400..=499 if status.code != 429 => Error::Refused { message },
             _ => Error::Server { message },
@@ -202,13 +254,18 @@ fn named(status: &kube::core::Status) -> String {
 
 /// Whether the object is another one than the patch is for.
 fn is_another(status: &kube::core::Status) -> bool {
-    status.details.as_ref().is_some_and(|details| details.causes.iter().any(|cause| cause.field == "metadata.uid"))
+    status
+        .details
+        .as_ref()
+        .is_some_and(|details| details.causes.iter().any(|cause| cause.field == "metadata.uid"))
 }
 
 /// Those of `names` that are most like `name`, the nearest first.
 fn alike(name: &str, names: impl Iterator<Item = String>) -> Vec<String> {
-    let mut near: Vec<(f64, String)> =
-        names.map(|other| (strsim::jaro(name, &other), other)).filter(|(alike, _)| *alike > ALIKE).collect();
+    let mut near: Vec<(f64, String)> = names
+        .map(|other| (strsim::jaro(name, &other), other))
+        .filter(|(alike, _)| *alike > ALIKE)
+        .collect();
     near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     near.into_iter().take(MOST_ALIKE).map(|(_, name)| name).collect()
 }

@@ -52,7 +52,9 @@ pub(crate) enum Error {
     Forbidden { message: String },
     #[error("the API server did not take it: {message}")]
     Refused { message: String },
-    #[error("{name} was deleted and made again while this was done; nothing was changed: look at it, and try again")]
+    #[error(
+        "{name} was deleted and made again while this was done; nothing was changed: look at it, and try again"
+    )]
     Replaced { name: String },
     #[error("the API server cannot do it now: {message}; try again")]
     Server { message: String },
@@ -71,9 +73,13 @@ pub(crate) enum Error {
     NoUrl { name: String, why: String },
     #[error("{name} has no end: nothing deletes it by time. Write --until to give it one")]
     NoEnd { name: String },
-    #[error("{name} is pinned: nothing deletes it by time. Unpin it, or write --until for the time after that")]
+    #[error(
+        "{name} is pinned: nothing deletes it by time. Unpin it, or write --until for the time after that"
+    )]
     Pinned { name: String },
-    #[error("the operator has not said yet when {name} ends: try again in a moment (`wait` waits for it), or write --until")]
+    #[error(
+        "the operator has not said yet when {name} ends: try again in a moment (`wait` waits for it), or write --until"
+    )]
     EndUnknown { name: String },
     #[error(
         "{moment} has passed: {name} would be deleted at once. If that is what you want: kubectl delete previewenvironment {name}"
@@ -85,7 +91,9 @@ pub(crate) enum Error {
     Browser { program: &'static str, source: std::io::Error },
     #[error("cannot open a browser: {program} ended with {status}; --print prints the URL instead")]
     BrowserFailed { program: &'static str, status: std::process::ExitStatus },
-    #[error("the URL in its status is {url:?}, which is no address of a web page; nothing was opened")]
+    #[error(
+        "the URL in its status is {url:?}, which is no address of a web page; nothing was opened"
+    )]
     StrangeUrl { url: String },
     #[error("this program does not run previews; it is built without their operator")]
     NoOperator,

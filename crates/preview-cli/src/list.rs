@@ -13,17 +13,25 @@ use crate::preview::{End, Preview, State};
 use crate::table::{NOTHING, table};
 use crate::time;
 
-pub(crate) async fn list(cluster: &Cluster, args: &ListArgs, now: Timestamp, streams: &mut Streams<'_>) -> Result<(), Error> {
+pub(crate) async fn list(
+    cluster: &Cluster,
+    args: &ListArgs,
+    now: Timestamp,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
     let objects = cluster.list(args.all_namespaces, args.selector.as_deref()).await?;
     let all = objects.len();
-    let previews: Vec<Preview> = objects.into_iter().filter_map(|object| readable(object, streams)).collect();
+    let previews: Vec<Preview> =
+        objects.into_iter().filter_map(|object| readable(object, streams)).collect();
     match args.output {
         Some(ListOutput::Json) => streams.print(&json(&whole(&previews))?)?,
         Some(ListOutput::Yaml) => streams.print(&to_yaml(&whole(&previews))?)?,
         Some(ListOutput::Name) => streams.print(&names(&previews))?,
         None | Some(ListOutput::Wide) if all == 0 => streams.say(&nothing(cluster, args)),
         None => streams.print(&text(&previews, args.all_namespaces, false, now))?,
-        Some(ListOutput::Wide) => streams.print(&text(&previews, args.all_namespaces, true, now))?,
+        Some(ListOutput::Wide) => {
+            streams.print(&text(&previews, args.all_namespaces, true, now))?
+        }
     }
     match all - previews.len() {
         0 => Ok(()),
@@ -68,7 +76,8 @@ fn text(previews: &[Preview], everywhere: bool, wide: bool, now: Timestamp) -> S
     if wide {
         headers.extend(["IMAGE", "REVISION", "AUTHOR", "MESSAGE"]);
     }
-    let rows: Vec<Vec<String>> = previews.iter().map(|preview| row(preview, everywhere, wide, now)).collect();
+    let rows: Vec<Vec<String>> =
+        previews.iter().map(|preview| row(preview, everywhere, wide, now)).collect();
     table(&headers, &rows, "")
 }
 

@@ -12,18 +12,26 @@ use crate::preview::Preview;
 /// What opens an address with whatever the desktop has for it.
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
 
-pub(crate) async fn open(cluster: &Cluster, args: &OpenArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
+pub(crate) async fn open(
+    cluster: &Cluster,
+    args: &OpenArgs,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
     let preview = cluster.get(&args.name).await?;
     let url = url(&preview)?;
     if args.print {
         return Ok(streams.print(&format!("{url}\n"))?);
     }
     streams.say(&format!("opening {url}"));
-    let status = Command::new(OPENER).arg(url).status().map_err(|source| Error::Browser { program: OPENER, source })?;
+    let status = Command::new(OPENER)
+        .arg(url)
+        .status()
+        .map_err(|source| Error::Browser { program: OPENER, source })?;
     if status.success() { Ok(()) } else { Err(Error::BrowserFailed { program: OPENER, status }) }
 }
 
-/// The address, if it is one of a web page: what opens addresses opens files and starts programs, too.
+/// The address, if it is one of a web page: what opens addresses opens files and starts programs,
+/// too.
 fn url(preview: &Preview) -> Result<&str, Error> {
     let Some(url) = preview.url() else {
         return Err(Error::NoUrl { name: preview.name(), why: preview.why_no_url() });
@@ -45,7 +53,9 @@ mod tests {
     use super::*;
 
     fn of(status: &serde_json::Value) -> Result<String, String> {
-        url(&preview("web", &json!({}), status)).map(str::to_owned).map_err(|error| error.to_string())
+        url(&preview("web", &json!({}), status))
+            .map(str::to_owned)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -56,16 +66,24 @@ mod tests {
 
     #[test]
     fn where_there_is_none_the_reason_is_told() {
-        let conditions = [condition("RouteAccepted", "False", "NotServed", "the cluster has no Mapping")];
+        let conditions =
+            [condition("RouteAccepted", "False", "NotServed", "the cluster has no Mapping")];
         let status = json!({ "observedGeneration": 2, "conditions": conditions });
-        assert_eq!(of(&status), Err("web has no URL: the cluster has no Mapping (NotServed)".to_owned()));
+        assert_eq!(
+            of(&status),
+            Err("web has no URL: the cluster has no Mapping (NotServed)".to_owned())
+        );
     }
 
     #[test]
     fn what_is_no_address_of_a_web_page_is_not_opened() {
-        for url in ["file:///etc/passwd", "javascript:alert(1)", "-x", "http://a b", "https://a\nb"] {
+        for url in ["file:///etc/passwd", "javascript:alert(1)", "-x", "http://a b", "https://a\nb"]
+        {
             let said = of(&json!({ "observedGeneration": 2, "url": url }));
-            assert!(said.as_ref().is_err_and(|said| said.contains("nothing was opened")), "{url}: {said:?}");
+            assert!(
+                said.as_ref().is_err_and(|said| said.contains("nothing was opened")),
+                "{url}: {said:?}"
+            );
         }
     }
 }

@@ -6,7 +6,8 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kubewright::core::condition::{READY, STALLED};
 use operator_api::preview::{
-    HOST_CONFLICT, NOT_ACCEPTED, PreviewEnvironment, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED, TOO_MANY_PREVIEWS,
+    HOST_CONFLICT, NOT_ACCEPTED, PreviewEnvironment, PreviewEnvironmentStatus, ROUTE_ACCEPTED,
+    SUSPENDED, TOO_MANY_PREVIEWS,
 };
 use serde_json::Value;
 
@@ -108,7 +109,8 @@ impl Preview {
 
     /// Where it is empty, nothing was observed yet.
     pub(crate) fn status(&self) -> &PreviewEnvironmentStatus {
-        static NONE: std::sync::LazyLock<PreviewEnvironmentStatus> = std::sync::LazyLock::new(Default::default);
+        static NONE: std::sync::LazyLock<PreviewEnvironmentStatus> =
+            std::sync::LazyLock::new(Default::default);
         self.of.status.as_ref().unwrap_or(&NONE)
     }
 
@@ -132,7 +134,9 @@ impl Preview {
 
     /// A condition that holds, about the spec as it is now.
     fn holds(&self, type_: &str) -> Option<&Condition> {
-        let about_now = |c: &&Condition| c.observed_generation.is_none_or(|seen| Some(seen) >= self.of.metadata.generation);
+        let about_now = |c: &&Condition| {
+            c.observed_generation.is_none_or(|seen| Some(seen) >= self.of.metadata.generation)
+        };
         self.condition(type_).filter(|c| self.is_current() && c.status == "True").filter(about_now)
     }
 
@@ -147,15 +151,22 @@ impl Preview {
 
     /// Whether no pod is to run: it is suspended, or asks for none, or may have none.
     pub(crate) fn sleeps(&self) -> bool {
-        let of_none = || self.is_current() && self.status().ready.as_deref().is_some_and(|ready| ready.ends_with("/0"));
+        let of_none = || {
+            self.is_current()
+                && self.status().ready.as_deref().is_some_and(|ready| ready.ends_with("/0"))
+        };
         self.holds(SUSPENDED).is_some() || of_none()
     }
 
-    /// Whether it works, and its route's controller has not taken the route yet: it has not answered, or what it waits for can
-    /// change. That an API is not served, or that no route is asked for, stays so.
+    /// Whether it works, and its route's controller has not taken the route yet: it has not
+    /// answered, or what it waits for can change. That an API is not served, or that no route
+    /// is asked for, stays so.
     pub(crate) fn waits_for_its_route(&self) -> bool {
         let open = |route: &Condition| route.status == "Unknown" || route.reason == NOT_ACCEPTED;
-        self.is_ready() && !self.sleeps() && self.url().is_none() && self.condition(ROUTE_ACCEPTED).is_some_and(open)
+        self.is_ready()
+            && !self.sleeps()
+            && self.url().is_none()
+            && self.condition(ROUTE_ACCEPTED).is_some_and(open)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -180,17 +191,20 @@ impl Preview {
             return "it is being deleted".to_owned();
         }
         if !self.is_current() {
-            return "the operator has not looked at its last change yet; `wait` waits for that".to_owned();
+            return "the operator has not looked at its last change yet; `wait` waits for that"
+                .to_owned();
         }
         if self.holds(SUSPENDED).is_some() {
             return format!("it sleeps; `wake {}` starts it", self.name());
         }
         if self.is_ready() && self.sleeps() {
-            return "no pod is to run: spec.replicas is 0, or a PreviewPolicy allows none".to_owned();
+            return "no pod is to run: spec.replicas is 0, or a PreviewPolicy allows none"
+                .to_owned();
         }
         let route = self.condition(ROUTE_ACCEPTED).filter(|c| c.status == "False");
         let open = route.or_else(|| self.condition(READY).filter(|c| c.status != "True"));
-        open.or_else(|| self.condition(ROUTE_ACCEPTED)).map_or_else(|| "its status does not say why".to_owned(), said)
+        open.or_else(|| self.condition(ROUTE_ACCEPTED))
+            .map_or_else(|| "its status does not say why".to_owned(), said)
     }
 
     /// What keeps it from being ready, in one line.
@@ -198,7 +212,10 @@ impl Preview {
         match self.condition(READY) {
             None => "the operator has not said anything about it; is it running?".to_owned(),
             // The status may not be about the last change yet, and tell why.
-            Some(ready) if !self.is_current() && ready.observed_generation != self.of.metadata.generation => {
+            Some(ready)
+                if !self.is_current()
+                    && ready.observed_generation != self.of.metadata.generation =>
+            {
                 "the operator has not looked at the last change yet; is it running?".to_owned()
             }
             Some(ready) => said(ready),
@@ -272,7 +289,11 @@ pub(crate) mod tests {
     }
 
     fn of(generation: i64, conditions: &[Value]) -> Preview {
-        preview("web", &json!({}), &json!({ "observedGeneration": generation, "conditions": conditions }))
+        preview(
+            "web",
+            &json!({}),
+            &json!({ "observedGeneration": generation, "conditions": conditions }),
+        )
     }
 
     #[test]
@@ -284,9 +305,23 @@ pub(crate) mod tests {
         let mut old = ready.clone();
         old["observedGeneration"] = 1.into();
         assert_eq!(of(2, &[old]).state(), State::NotReady);
-        assert_eq!(of(2, &[condition("Ready", "False", "Progressing", "")]).state(), State::NotReady);
-        assert_eq!(of(2, &[ready.clone(), condition("Suspended", "True", "SuspendedBySpec", "")]).state(), State::Sleeping);
-        let stalled = |reason: &str| of(2, &[condition("Stalled", "True", reason, ""), condition("Ready", "False", reason, "")]);
+        assert_eq!(
+            of(2, &[condition("Ready", "False", "Progressing", "")]).state(),
+            State::NotReady
+        );
+        assert_eq!(
+            of(2, &[ready.clone(), condition("Suspended", "True", "SuspendedBySpec", "")]).state(),
+            State::Sleeping
+        );
+        let stalled = |reason: &str| {
+            of(
+                2,
+                &[
+                    condition("Stalled", "True", reason, ""),
+                    condition("Ready", "False", reason, ""),
+                ],
+            )
+        };
         assert_eq!(stalled("GatewayMissing").state(), State::Stalled);
         for reason in ["HostConflict", "TooManyPreviews"] {
             assert_eq!(stalled(reason).state(), State::NotReady, "it waits for another one");
@@ -296,7 +331,8 @@ pub(crate) mod tests {
     #[test]
     fn a_url_of_an_older_spec_is_none() {
         let url = |generation| {
-            let status = json!({ "observedGeneration": generation, "url": "http://web.example.com" });
+            let status =
+                json!({ "observedGeneration": generation, "url": "http://web.example.com" });
             preview("web", &json!({}), &status).url().map(str::to_owned)
         };
         assert_eq!(url(2).as_deref(), Some("http://web.example.com"));
@@ -308,21 +344,39 @@ pub(crate) mod tests {
         let ready = |status| condition("Ready", status, "Progressing", "0/1 replicas ready");
         let route = |status, message| condition("RouteAccepted", status, "NotAccepted", message);
         let why = |conditions: &[Value]| of(2, conditions).why_no_url();
-        assert_eq!(why(&[ready("False"), route("False", "no Gateway")]), "no Gateway (NotAccepted)");
-        assert_eq!(why(&[ready("False"), route("Unknown", "nothing said")]), "0/1 replicas ready (Progressing)");
-        assert_eq!(why(&[ready("True"), route("Unknown", "nothing said")]), "nothing said (NotAccepted)");
-        assert_eq!(why(&[ready("True"), condition("Suspended", "True", "S", "")]), "it sleeps; `wake web` starts it");
+        assert_eq!(
+            why(&[ready("False"), route("False", "no Gateway")]),
+            "no Gateway (NotAccepted)"
+        );
+        assert_eq!(
+            why(&[ready("False"), route("Unknown", "nothing said")]),
+            "0/1 replicas ready (Progressing)"
+        );
+        assert_eq!(
+            why(&[ready("True"), route("Unknown", "nothing said")]),
+            "nothing said (NotAccepted)"
+        );
+        assert_eq!(
+            why(&[ready("True"), condition("Suspended", "True", "S", "")]),
+            "it sleeps; `wake web` starts it"
+        );
         assert!(of(1, &[ready("True")]).why_no_url().contains("has not looked at its last change"));
     }
 
     #[test]
     fn who_asks_for_no_pods_sleeps_and_is_told_why_there_is_no_url() {
-        let conditions =
-            [condition("Ready", "True", "Ready", ""), condition("RouteAccepted", "Unknown", "NotReported", "leads to it")];
+        let conditions = [
+            condition("Ready", "True", "Ready", ""),
+            condition("RouteAccepted", "Unknown", "NotReported", "leads to it"),
+        ];
         let status = json!({ "observedGeneration": 2, "conditions": conditions, "ready": "0/0" });
         let asleep = preview("web", &json!({}), &status);
         assert_eq!(asleep.state(), State::Sleeping);
-        assert!(asleep.why_no_url().starts_with("no pod is to run: spec.replicas is 0"), "{}", asleep.why_no_url());
+        assert!(
+            asleep.why_no_url().starts_with("no pod is to run: spec.replicas is 0"),
+            "{}",
+            asleep.why_no_url()
+        );
         assert!(!asleep.waits_for_its_route());
     }
 
@@ -344,11 +398,26 @@ pub(crate) mod tests {
         assert_eq!(end(json!({}), json!({ "observedGeneration": 2 })), End::Never);
         assert_eq!(end(json!({}), json!({})), End::Unknown);
         assert_eq!(end(json!({ "ttl": "1h" }), json!({ "observedGeneration": 1 })), End::Unknown);
-        assert_eq!(end(json!({ "ttl": "1h" }), json!({ "observedGeneration": 2, "expiresAt": early })), at(early));
-        assert_eq!(end(json!({ "expiresAt": late }), json!({ "observedGeneration": 1, "expiresAt": early })), at(late));
-        let capped = end(json!({ "expiresAt": late }), json!({ "observedGeneration": 2, "expiresAt": early }));
+        assert_eq!(
+            end(json!({ "ttl": "1h" }), json!({ "observedGeneration": 2, "expiresAt": early })),
+            at(early)
+        );
+        assert_eq!(
+            end(
+                json!({ "expiresAt": late }),
+                json!({ "observedGeneration": 1, "expiresAt": early })
+            ),
+            at(late)
+        );
+        let capped = end(
+            json!({ "expiresAt": late }),
+            json!({ "observedGeneration": 2, "expiresAt": early }),
+        );
         assert_eq!(capped, at(early), "an administrator's limit shows in the status");
-        assert_eq!(end(json!({ "expiresAt": late, "pinned": true }), json!({ "observedGeneration": 2 })), End::Pinned);
+        assert_eq!(
+            end(json!({ "expiresAt": late, "pinned": true }), json!({ "observedGeneration": 2 })),
+            End::Pinned
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ const ABOUT: &str = "Look at previews, wait for them, and change how long they l
 /// Examples name the program like this where they cannot know how it is called.
 const PROGRAM: &str = "{}";
 
-/// `preview`, for [`Program::with`](kubewright::cli::Program::with): a program with it can also be called `kubectl-preview`.
+/// `preview`, for [`Program::with`](kubewright::cli::Program::with): a program with it can also be
+/// called `kubectl-preview`.
 #[must_use]
 pub fn extension() -> Extension {
     let command = PreviewArgs::augment_args(Command::new("preview"))
@@ -31,11 +32,13 @@ pub fn extension() -> Extension {
 
 /// Fills in how the program is called by most.
 fn with_names(command: Command) -> Command {
-    let names: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    let names: Vec<String> =
+        command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
     names.into_iter().fold(command, |command, name| {
         command.mut_subcommand(name, |inner| {
             let help = inner.get_after_help().map(ToString::to_string).unwrap_or_default();
-            inner.after_help(format!("{}\n\n{EXIT_CODES}", help.replace(PROGRAM, "kubectl preview")))
+            inner
+                .after_help(format!("{}\n\n{EXIT_CODES}", help.replace(PROGRAM, "kubectl preview")))
         })
     })
 }
@@ -48,7 +51,8 @@ fn run(registry: &Registry, matches: &ArgMatches, streams: &mut Streams<'_>) -> 
             return ExitCode::from(2);
         }
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start);
     let done = runtime.and_then(|runtime| runtime.block_on(work(registry, args, streams)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,12 +63,18 @@ fn run(registry: &Registry, matches: &ArgMatches, streams: &mut Streams<'_>) -> 
     }
 }
 
-async fn work(registry: &Registry, args: PreviewArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
+async fn work(
+    registry: &Registry,
+    args: PreviewArgs,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
     let cluster = Cluster::connect(args.cluster).await?;
     let now = Timestamp::now();
     match args.command {
         PreviewCommand::List(args) => list::list(&cluster, &args, now, streams).await,
-        PreviewCommand::Status(args) => status::status(&cluster, registry, &args, now, streams).await,
+        PreviewCommand::Status(args) => {
+            status::status(&cluster, registry, &args, now, streams).await
+        }
         PreviewCommand::Wait(args) => wait::wait(&cluster, &args, streams).await,
         PreviewCommand::Open(args) => open::open(&cluster, &args, streams).await,
         PreviewCommand::Extend(args) => change::extend(&cluster, &args, now, streams).await,

@@ -6,12 +6,17 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// How long, in one or two units: the smaller one only where it says something. What is negative counts as nothing.
+/// How long, in one or two units: the smaller one only where it says something. What is negative
+/// counts as nothing.
 pub(crate) fn short(time: SignedDuration) -> String {
     let seconds = time.as_secs().max(0);
     let two = |large: i64, unit: &str, small: i64, small_unit: &str| {
         let (first, rest) = (seconds / large, seconds % large / small);
-        if rest == 0 { format!("{first}{unit}") } else { format!("{first}{unit}{rest}{small_unit}") }
+        if rest == 0 {
+            format!("{first}{unit}")
+        } else {
+            format!("{first}{unit}{rest}{small_unit}")
+        }
     };
     match seconds {
         s if s < MINUTE => format!("{s}s"),
@@ -84,7 +89,9 @@ mod tests {
 
     #[test]
     fn a_limit_is_told_as_it_was_written() {
-        for (milliseconds, text) in [(300_000, "5m"), (90_000, "1m30s"), (500, "500ms"), (5_400_000, "1h30m")] {
+        for (milliseconds, text) in
+            [(300_000, "5m"), (90_000, "1m30s"), (500, "500ms"), (5_400_000, "1h30m")]
+        {
             assert_eq!(written(std::time::Duration::from_millis(milliseconds)), text);
         }
     }

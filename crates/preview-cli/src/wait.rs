@@ -1,5 +1,5 @@
-//! `wait`: follows a preview until it is ready and its route, where it is to have one, is taken, and tells what changes on the way.
-//! From a watch: nothing is asked twice.
+//! `wait`: follows a preview until it is ready and its route, where it is to have one, is taken,
+//! and tells what changes on the way. From a watch: nothing is asked twice.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,12 +19,19 @@ use crate::time;
 
 /// Before it is looked again after a watch broke: an API server that starts needs a moment.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The conditions that are told: whether it works, and whether it is reached. All others are why, which the former say.
+/// The conditions that are told: whether it works, and whether it is reached. All others are why,
+/// which the former say.
 const TOLD: [&str; 2] = [READY, ROUTE_ACCEPTED];
 
-pub(crate) async fn wait(cluster: &Cluster, args: &WaitArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
+pub(crate) async fn wait(
+    cluster: &Cluster,
+    args: &WaitArgs,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
     let mut progress = Progress::new(args.quiet);
-    let followed = tokio::time::timeout(args.timeout, follow(cluster, &args.name, &mut progress, streams)).await;
+    let followed =
+        tokio::time::timeout(args.timeout, follow(cluster, &args.name, &mut progress, streams))
+            .await;
     let Ok(followed) = followed else {
         let (name, limit) = (args.name.clone(), time::written(args.timeout));
         return Err(Error::NotInTime { name, limit, last: progress.last });
@@ -32,12 +39,21 @@ pub(crate) async fn wait(cluster: &Cluster, args: &WaitArgs, streams: &mut Strea
     let preview = followed?;
     match preview.url() {
         Some(url) => streams.print(&format!("{url}\n"))?,
-        None => streams.say(&format!("{} is ready, and has no URL: {}", args.name, preview.why_no_url())),
+        None => streams.say(&format!(
+            "{} is ready, and has no URL: {}",
+            args.name,
+            preview.why_no_url()
+        )),
     }
     Ok(())
 }
 
-async fn follow(cluster: &Cluster, name: &str, progress: &mut Progress, streams: &mut Streams<'_>) -> Result<Preview, Error> {
+async fn follow(
+    cluster: &Cluster,
+    name: &str,
+    progress: &mut Progress,
+    streams: &mut Streams<'_>,
+) -> Result<Preview, Error> {
     let mut preview = cluster.get(name).await?;
     loop {
         if let Some(ready) = progress.look(preview, streams)? {
@@ -51,7 +67,11 @@ async fn follow(cluster: &Cluster, name: &str, progress: &mut Progress, streams:
 }
 
 /// Follows one watch to its end; `Some` where the preview is ready.
-async fn next(cluster: &Cluster, progress: &mut Progress, streams: &mut Streams<'_>) -> Result<Option<Preview>, Error> {
+async fn next(
+    cluster: &Cluster,
+    progress: &mut Progress,
+    streams: &mut Streams<'_>,
+) -> Result<Option<Preview>, Error> {
     let Some(from) = progress.preview.clone() else { return Ok(None) };
     let mut events = match cluster.watch(&from).await {
         Ok(events) => events,
@@ -106,7 +126,11 @@ impl Progress {
     }
 
     /// Tells what is new; `Some` where it is ready.
-    fn look(&mut self, preview: Preview, streams: &mut Streams<'_>) -> Result<Option<&Preview>, Error> {
+    fn look(
+        &mut self,
+        preview: Preview,
+        streams: &mut Streams<'_>,
+    ) -> Result<Option<&Preview>, Error> {
         for line in self.news(&preview) {
             if !self.quiet {
                 let seconds = self.begin.elapsed().as_secs();
@@ -132,11 +156,19 @@ impl Progress {
     /// The conditions that say something that they did not say before, a line each.
     fn news(&mut self, preview: &Preview) -> Vec<String> {
         if !preview.is_current() {
-            return self.new_line("", "the operator has not looked at the last change yet".to_owned());
+            return self
+                .new_line("", "the operator has not looked at the last change yet".to_owned());
         }
         let mut lines = Vec::new();
-        for condition in preview.conditions().iter().filter(|condition| TOLD.contains(&&*condition.type_)) {
-            let line = format!("{} is {}: {}", condition.type_, condition.status, shown(&crate::preview::said(condition)));
+        for condition in
+            preview.conditions().iter().filter(|condition| TOLD.contains(&&*condition.type_))
+        {
+            let line = format!(
+                "{} is {}: {}",
+                condition.type_,
+                condition.status,
+                shown(&crate::preview::said(condition))
+            );
             lines.extend(self.new_line(&condition.type_, line));
         }
         lines

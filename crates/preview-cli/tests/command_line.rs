@@ -1,5 +1,5 @@
-//! The command line of previews as people use it, where there is no cluster: help, mistakes, and clusters that cannot be reached.
-//! What it does in a cluster is tested on a real one.
+//! The command line of previews as people use it, where there is no cluster: help, mistakes, and
+//! clusters that cannot be reached. What it does in a cluster is tested on a real one.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::net::TcpListener;
@@ -28,10 +28,20 @@ fn ask(args: &[&str]) -> Outcome {
 
 fn called(args: &[&str]) -> Outcome {
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams { input: &mut std::io::empty(), output: &mut output, errors: &mut errors, colour: false };
-    let program = Program::new(Registry::new("operator")).version("1.2.3").with(preview_cli::extension());
+    let mut streams = Streams {
+        input: &mut std::io::empty(),
+        output: &mut output,
+        errors: &mut errors,
+        colour: false,
+    };
+    let program =
+        Program::new(Registry::new("operator")).version("1.2.3").with(preview_cli::extension());
     let code = program.execute(args, &mut streams);
-    Outcome { code, output: String::from_utf8(output).unwrap(), errors: String::from_utf8(errors).unwrap() }
+    Outcome {
+        code,
+        output: String::from_utf8(output).unwrap(),
+        errors: String::from_utf8(errors).unwrap(),
+    }
 }
 
 fn words(text: &str) -> String {
@@ -76,8 +86,16 @@ fn it_is_one_of_the_programs_subcommands_and_a_plugin_of_kubectl() {
     assert!(words(&called(&["operator", "--help"]).output).contains("preview Look at previews"));
     let plugin = called(&["/usr/local/bin/kubectl-preview", "wait", "--help"]);
     assert!(plugin.ended_with(0), "{}", plugin.errors);
-    assert!(plugin.output.contains("Usage: kubectl preview wait [OPTIONS] <NAME>"), "{}", plugin.output);
-    assert!(plugin.output.contains("kubectl preview wait pr-17 --timeout 10m"), "{}", plugin.output);
+    assert!(
+        plugin.output.contains("Usage: kubectl preview wait [OPTIONS] <NAME>"),
+        "{}",
+        plugin.output
+    );
+    assert!(
+        plugin.output.contains("kubectl preview wait pr-17 --timeout 10m"),
+        "{}",
+        plugin.output
+    );
     assert!(called(&["kubectl-preview", "--version"]).output.ends_with(" 1.2.3\n"));
 }
 
@@ -111,10 +129,20 @@ fn what_cannot_be_understood_ends_with_2_and_says_what_to_write() {
 
 #[test]
 fn options_of_the_cluster_may_stand_before_and_after_the_subcommand() {
-    for args in [["--kubeconfig", "/there/is/none", "list"], ["list", "--kubeconfig", "/there/is/none"]] {
+    for args in
+        [["--kubeconfig", "/there/is/none", "list"], ["list", "--kubeconfig", "/there/is/none"]]
+    {
         let outcome = ask(&args);
-        assert!(outcome.ended_with(4) && outcome.errors.contains("/there/is/none"), "{}", outcome.errors);
-        assert!(outcome.errors.starts_with("error: no cluster to connect to: "), "{}", outcome.errors);
+        assert!(
+            outcome.ended_with(4) && outcome.errors.contains("/there/is/none"),
+            "{}",
+            outcome.errors
+        );
+        assert!(
+            outcome.errors.starts_with("error: no cluster to connect to: "),
+            "{}",
+            outcome.errors
+        );
     }
 }
 
@@ -124,12 +152,24 @@ fn a_cluster_that_is_not_there_ends_with_4_and_is_named() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = kubeconfig(folder.path(), &format!("http://{address}"));
-    for args in [&["list"][..], &["status", "web"], &["wait", "web"], &["pin", "web"], &["open", "web", "--print"]] {
+    for args in [
+        &["list"][..],
+        &["status", "web"],
+        &["wait", "web"],
+        &["pin", "web"],
+        &["open", "web", "--print"],
+    ] {
         let outcome = ask(&[&["--kubeconfig", path.to_str().unwrap()], args].concat());
         assert!(outcome.ended_with(4) && outcome.output.is_empty(), "{args:?}: {}", outcome.errors);
-        let begin = format!("error: cannot reach the API server at http://{address}/: no answer from the API server: ");
+        let begin = format!(
+            "error: cannot reach the API server at http://{address}/: no answer from the API server: "
+        );
         assert!(outcome.errors.starts_with(&begin), "{}", outcome.errors);
-        assert!(outcome.errors.contains("check that the cluster is running (kubectl cluster-info)"), "{}", outcome.errors);
+        assert!(
+            outcome.errors.contains("check that the cluster is running (kubectl cluster-info)"),
+            "{}",
+            outcome.errors
+        );
     }
 }
 
@@ -142,13 +182,20 @@ fn page() -> String {
 #[test]
 fn every_command_of_the_documentation_is_understood_and_every_subcommand_is_there() {
     let page = page();
-    let commands: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("$ kubectl preview ")).collect();
+    let commands: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("$ kubectl preview ")).collect();
     for command in &commands {
-        let args: Vec<&str> =
-            ["kubectl-preview", "--kubeconfig", "/there/is/none"].into_iter().chain(command.split(' ')).collect();
+        let args: Vec<&str> = ["kubectl-preview", "--kubeconfig", "/there/is/none"]
+            .into_iter()
+            .chain(command.split(' '))
+            .collect();
         let outcome = called(&args);
         // Not 2: it got as far as looking for a cluster.
-        assert!(outcome.ended_with(4) && outcome.errors.contains("/there/is/none"), "{command}: {}", outcome.errors);
+        assert!(
+            outcome.ended_with(4) && outcome.errors.contains("/there/is/none"),
+            "{command}: {}",
+            outcome.errors
+        );
     }
     for name in ["list", "status", "wait", "open", "extend", "pin", "unpin", "sleep", "wake"] {
         assert!(commands.iter().any(|command| command.starts_with(name)), "{name}");

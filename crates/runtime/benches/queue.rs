@@ -17,12 +17,16 @@ mod queue;
 const KEYS: usize = 10_000;
 
 fn keys() -> Vec<WorkKey> {
-    let key = |n: usize| WorkKey { controller: n % 2, key: ObjectKey::new(format!("ns-{}", n % 10), format!("web-{n}")) };
+    let key = |n: usize| WorkKey {
+        controller: n % 2,
+        key: ObjectKey::new(format!("ns-{}", n % 10), format!("web-{n}")),
+    };
     (0..KEYS).map(key).collect()
 }
 
 fn queueing(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let keys = keys();
     c.bench_function("queue: 10,000 keys in, out and done", |b| {
         b.iter_batched(

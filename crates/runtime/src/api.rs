@@ -86,7 +86,12 @@ impl Api {
     }
 
     /// One page of a list.
-    pub(crate) async fn list(&self, path: &str, form: Form, query: &Query) -> Result<Bytes, ApiError> {
+    pub(crate) async fn list(
+        &self,
+        path: &str,
+        form: Form,
+        query: &Query,
+    ) -> Result<Bytes, ApiError> {
         let accept = if form == Form::Metadata { METADATA_LIST } else { JSON };
         self.send(Verb::List, format!("{path}?{query}"), accept, None).await
     }
@@ -107,21 +112,39 @@ impl Api {
     }
 
     /// One object.
-    pub(crate) async fn get(&self, kind: &KindInfo, key: &ObjectKey, form: Form) -> Result<Bytes, ApiError> {
+    pub(crate) async fn get(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+        form: Form,
+    ) -> Result<Bytes, ApiError> {
         let accept = if form == Form::Metadata { METADATA } else { JSON };
         self.send(Verb::Get, object_path(kind, key, ""), accept, None).await
     }
 
     /// The metadata of one object, and what time it is by the API server's clock, to the second.
-    pub(crate) async fn look(&self, kind: &KindInfo, key: &ObjectKey) -> Result<(Bytes, Option<Timestamp>), ApiError> {
-        let (head, answer) = self.exchange(Verb::Get, object_path(kind, key, ""), METADATA, None).await?;
-        let date = head.headers.get(header::DATE).and_then(|date| DateTimeParser::new().parse_timestamp(date.as_bytes()).ok());
+    pub(crate) async fn look(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+    ) -> Result<(Bytes, Option<Timestamp>), ApiError> {
+        let (head, answer) =
+            self.exchange(Verb::Get, object_path(kind, key, ""), METADATA, None).await?;
+        let date = head
+            .headers
+            .get(header::DATE)
+            .and_then(|date| DateTimeParser::new().parse_timestamp(date.as_bytes()).ok());
         Ok((answer, date))
     }
 
     /// Applies one object; the answer is its metadata.
-    pub(crate) async fn apply(&self, want: &Desired, must: Precondition<'_>) -> Result<Bytes, ApiError> {
-        self.patch(Verb::Apply, object_path(&want.kind, &want.key, ""), &patch::object(want, must)).await
+    pub(crate) async fn apply(
+        &self,
+        want: &Desired,
+        must: Precondition<'_>,
+    ) -> Result<Bytes, ApiError> {
+        self.patch(Verb::Apply, object_path(&want.kind, &want.key, ""), &patch::object(want, must))
+            .await
     }
 
     /// Applies the status of the object with this UID; the answer is the object's metadata.
@@ -132,10 +155,16 @@ impl Api {
         status: &serde_json::Value,
         uid: &str,
     ) -> Result<Bytes, ApiError> {
-        self.patch(Verb::ApplyStatus, object_path(kind, key, "/status"), &patch::Status { kind, key, status, uid }).await
+        self.patch(
+            Verb::ApplyStatus,
+            object_path(kind, key, "/status"),
+            &patch::Status { kind, key, status, uid },
+        )
+        .await
     }
 
-    /// Applies one annotation of the object with this UID; whether it has it then: what changes requests on their way may drop it.
+    /// Applies one annotation of the object with this UID; whether it has it then: what changes
+    /// requests on their way may drop it.
     pub(crate) async fn annotate(
         &self,
         kind: &KindInfo,
@@ -148,19 +177,38 @@ impl Api {
             "metadata": { "name": &*key.name, "namespace": key.namespace(), "uid": uid, "annotations": { name: value } },
         });
         let answer = self.patch(Verb::Apply, object_path(kind, key, ""), &object).await?;
-        let taken: PartialObjectMeta = serde_json::from_slice(&answer).map_err(DecodeError::from)?;
-        Ok(taken.metadata.annotations.is_some_and(|all| all.get(name).is_some_and(|taken| taken == value)))
+        let taken: PartialObjectMeta =
+            serde_json::from_slice(&answer).map_err(DecodeError::from)?;
+        Ok(taken
+            .metadata
+            .annotations
+            .is_some_and(|all| all.get(name).is_some_and(|taken| taken == value)))
     }
 
-    async fn patch(&self, verb: Verb, path: String, body: &impl serde::Serialize) -> Result<Bytes, ApiError> {
+    async fn patch(
+        &self,
+        verb: Verb,
+        path: String,
+        body: &impl serde::Serialize,
+    ) -> Result<Bytes, ApiError> {
         let body = yaml::encode(body).map_err(|error| ApiError::Decode(error.into()))?;
-        let query = Query::default().with("fieldManager", self.manager).with("force", "true").with("fieldValidation", "Strict");
+        let query = Query::default()
+            .with("fieldManager", self.manager)
+            .with("force", "true")
+            .with("fieldValidation", "Strict");
         self.send(verb, format!("{path}?{query}"), METADATA, Some((APPLY, body))).await
     }
 
-    /// Deletes exactly this version of exactly this object; what it owns goes in the background. Whether it is gone: a finalizer keeps it
-    /// until somebody takes that away, and then the event of its deletion tells.
-    pub(crate) async fn delete(&self, kind: &KindInfo, key: &ObjectKey, uid: &str, version: u64) -> Result<bool, ApiError> {
+    /// Deletes exactly this version of exactly this object; what it owns goes in the background.
+    /// Whether it is gone: a finalizer keeps it until somebody takes that away, and then the
+    /// event of its deletion tells.
+    pub(crate) async fn delete(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+        uid: &str,
+        version: u64,
+    ) -> Result<bool, ApiError> {
         let options = json!({
             "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
             "preconditions": { "uid": uid, "resourceVersion": version.to_string() },
@@ -171,12 +219,24 @@ impl Api {
     }
 
     /// Creates an object; used for Events alone, everything else is applied.
-    pub(crate) async fn create(&self, path: String, body: &serde_json::Value) -> Result<(), ApiError> {
+    pub(crate) async fn create(
+        &self,
+        path: String,
+        body: &serde_json::Value,
+    ) -> Result<(), ApiError> {
         let query = Query::default().with("fieldManager", self.manager);
-        self.send(Verb::Create, format!("{path}?{query}"), METADATA, Some((JSON, body.to_string()))).await.map(|_| ())
+        self.send(Verb::Create, format!("{path}?{query}"), METADATA, Some((JSON, body.to_string())))
+            .await
+            .map(|_| ())
     }
 
-    async fn send(&self, verb: Verb, uri: String, accept: &str, body: Option<(&str, String)>) -> Result<Bytes, ApiError> {
+    async fn send(
+        &self,
+        verb: Verb,
+        uri: String,
+        accept: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<Bytes, ApiError> {
         self.exchange(verb, uri, accept, body).await.map(|(_, answer)| answer)
     }
 
@@ -194,10 +254,16 @@ impl Api {
             let collected = body.collect().await.map_err(ApiError::Unreachable)?;
             Ok((head, collected.to_bytes()))
         };
-        tokio::time::timeout(REQUEST_TIMEOUT, answer).await.map_err(|_| ApiError::Timeout(REQUEST_TIMEOUT.as_secs()))?
+        tokio::time::timeout(REQUEST_TIMEOUT, answer)
+            .await
+            .map_err(|_| ApiError::Timeout(REQUEST_TIMEOUT.as_secs()))?
     }
 
-    async fn respond(&self, verb: Verb, request: Request<Body>) -> Result<Response<Answer>, ApiError> {
+    async fn respond(
+        &self,
+        verb: Verb,
+        request: Request<Body>,
+    ) -> Result<Response<Answer>, ApiError> {
         let started = Instant::now();
         let result = self.transport.clone().oneshot(request).await;
         let code = result.as_ref().map_or(0, |r| r.status().as_u16());
@@ -207,21 +273,26 @@ impl Api {
             return Ok(response);
         }
         // An overloaded API server says it here alone.
-        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
         let collected = response.into_body().collect().await.map_err(ApiError::Unreachable)?;
         let bytes = collected.to_bytes();
         let mut failure: Failure = serde_json::from_slice(&bytes).unwrap_or_default();
         failure.code = code;
-        failure.details.retry_after_seconds = failure.details.retry_after_seconds.max(retry_after.unwrap_or_default());
+        failure.details.retry_after_seconds =
+            failure.details.retry_after_seconds.max(retry_after.unwrap_or_default());
         if failure.message.is_empty() {
-            failure.message = format!("HTTP {code}: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
+            failure.message =
+                format!("HTTP {code}: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(200)]));
         }
         Err(ApiError::Status(Box::new(failure)))
     }
 }
 
-/// Whether what was to be deleted is gone by this answer: a Status, or the object as it was. One that stays has the time since when it is
-/// being deleted.
+/// Whether what was to be deleted is gone by this answer: a Status, or the object as it was. One
+/// that stays has the time since when it is being deleted.
 fn is_gone(answer: &[u8]) -> bool {
     let answered: Result<PartialObjectMeta, _> = serde_json::from_slice(answer);
     answered.is_ok_and(|answered| answered.metadata.deletion_timestamp.is_none())
@@ -262,7 +333,12 @@ impl Verb {
     }
 }
 
-fn request(method: Method, uri: String, accept: &str, body: Option<(&str, String)>) -> Result<Request<Body>, ApiError> {
+fn request(
+    method: Method,
+    uri: String,
+    accept: &str,
+    body: Option<(&str, String)>,
+) -> Result<Request<Body>, ApiError> {
     let mut builder = Request::builder().method(method).uri(uri).header(header::ACCEPT, accept);
     if let Some((content_type, _)) = &body {
         builder = builder.header(header::CONTENT_TYPE, *content_type);
@@ -283,7 +359,9 @@ fn object_path(kind: &KindInfo, key: &ObjectKey, subresource: &str) -> String {
 fn escape(to: &mut String, value: &str) {
     for byte in value.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => to.push(char::from(byte)),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                to.push(char::from(byte))
+            }
             // Writing to a String cannot fail.
             _ => drop(write!(to, "%{byte:02X}")),
         }

@@ -1,7 +1,7 @@
 //! Executes the steps of a plan: the only place that writes children.
 //!
-//! Every write carries a precondition on the object's identity. When one does not hold, the object is read and planned
-//! anew, with the same pure function.
+//! Every write carries a precondition on the object's identity. When one does not hold, the object
+//! is read and planned anew, with the same pure function.
 
 use std::fmt;
 
@@ -76,7 +76,9 @@ impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, message, .. } = self;
         match self.what {
-            Undone::Deletion => write!(f, "{name} is no longer wanted and could not be deleted: {message}"),
+            Undone::Deletion => {
+                write!(f, "{name} is no longer wanted and could not be deleted: {message}")
+            }
             Undone::Recording => write!(
                 f,
                 "when {name} was changed could not be recorded in its annotation {}, and until it is, no time ends it: {message}",
@@ -97,9 +99,11 @@ enum Pruned {
 }
 
 impl Run<'_> {
-    /// Deletes first, then all other steps side by side. `None` when the namespace is being deleted.
+    /// Deletes first, then all other steps side by side. `None` when the namespace is being
+    /// deleted.
     pub(crate) async fn execute(&self, steps: Vec<Step>, desired: &[Desired]) -> Option<Applied> {
-        let (deletes, others): (Vec<Step>, Vec<Step>) = steps.into_iter().partition(|s| matches!(s, Step::Delete { .. }));
+        let (deletes, others): (Vec<Step>, Vec<Step>) =
+            steps.into_iter().partition(|s| matches!(s, Step::Delete { .. }));
         let pruned = join_all(deletes.iter().map(|step| self.prune(step))).await;
         let (mut gone, mut left) = (Vec::new(), Vec::new());
         for (step, pruned) in deletes.iter().zip(pruned) {
@@ -110,7 +114,10 @@ impl Run<'_> {
             }
         }
         // One step for each desired child, in their order.
-        let outcomes = join_all(others.into_iter().zip(desired).map(|(step, want)| self.one(step.without(&gone), want))).await;
+        let outcomes = join_all(
+            others.into_iter().zip(desired).map(|(step, want)| self.one(step.without(&gone), want)),
+        )
+        .await;
         Some(Applied { outcomes: outcomes.into_iter().collect::<Option<_>>()?, left })
     }
 
@@ -118,23 +125,31 @@ impl Run<'_> {
         let (mut step, mut watched) = (step, true);
         for _ in 0..ROUNDS {
             let (precondition, action) = match &step {
-                Step::Create { .. } if !self.engine.pace.allows(&want.kind, &want.key) => return Some(transient(MADE_TOO_OFTEN)),
+                Step::Create { .. } if !self.engine.pace.allows(&want.kind, &want.key) => {
+                    return Some(transient(MADE_TOO_OFTEN));
+                }
                 Step::Create { .. } => (Precondition::Absent, "create"),
                 Step::Apply { why, .. } if !self.engine.pace.allows(&want.kind, &want.key) => {
                     return Some(transient(&self.contested(want, why).await));
                 }
                 Step::Apply { uid, why, .. } => {
                     tracing::info!(controller = self.running.name, resource = %self.key.key, child = %describe(want), %why, "applying");
-                    (Precondition::Uid(uid), if matches!(why, Why::Drift(_)) { "repair" } else { "update" })
+                    (
+                        Precondition::Uid(uid),
+                        if matches!(why, Why::Drift(_)) { "repair" } else { "update" },
+                    )
                 }
-                // Made by this operator for a resource that is gone: garbage collection takes it, and nobody has to do
-                // anything.
-                Step::Refuse { holder: Holder::Controller(by), .. } if watched && self.engine.is_gone(by) => {
+                // Made by this operator for a resource that is gone: garbage collection takes it,
+                // and nobody has to do anything.
+                Step::Refuse { holder: Holder::Controller(by), .. }
+                    if watched && self.engine.is_gone(by) =>
+                {
                     return Some(Outcome::Terminating);
                 }
                 Step::Refuse { holder, .. } => return Some(Outcome::Refused(holder.clone())),
                 Step::Wait { .. } => return Some(Outcome::Terminating),
-                // The event of the deletion brings the resource back, or that the API of its kind is gone.
+                // The event of the deletion brings the resource back, or that the API of its kind
+                // is gone.
                 Step::Hold { before, .. } => return Some(Outcome::Held(names(before).into())),
                 Step::Skip { .. } => return Some(Outcome::NotServed),
                 Step::Keep { .. } | Step::Delete { .. } => return Some(Outcome::InSync),
@@ -144,13 +159,21 @@ impl Run<'_> {
                 Err(error) => error,
             };
             if error.is_namespace_terminating() {
-                // The resource goes with its namespace; one of the whole cluster stays, and has other children.
-                return if self.owner.key.namespace().is_some() { None } else { Some(self.outcome_of(&error)) };
+                // The resource goes with its namespace; one of the whole cluster stays, and has
+                // other children.
+                return if self.owner.key.namespace().is_some() {
+                    None
+                } else {
+                    Some(self.outcome_of(&error))
+                };
             }
             let cache = self.running.child_cache(&want.kind);
-            if error.is_not_found() && cache.is_some_and(|cache| cache.optional && !cache.is_served()) {
-                // Its API has just gone; the watch on its definition tells when it is back. While that says that it is there,
-                // something else is not: a namespace, or one API server of several is behind.
+            if error.is_not_found()
+                && cache.is_some_and(|cache| cache.optional && !cache.is_served())
+            {
+                // Its API has just gone; the watch on its definition tells when it is back. While
+                // that says that it is there, something else is not: a namespace,
+                // or one API server of several is behind.
                 return Some(Outcome::NotServed);
             }
             if !error.is_identity_conflict() {
@@ -158,12 +181,16 @@ impl Run<'_> {
             }
             self.engine.pace.came_to_nothing(&want.kind, &want.key);
             match self.look(&want.kind, &want.key).await {
-                // No watch shows this one (it lost our label), so no event will tell when it is gone: look again later.
+                // No watch shows this one (it lost our label), so no event will tell when it is
+                // gone: look again later.
                 Ok(Some(found)) if self.is_about_to_go(&found) => {
                     return Some(transient("an older one is still being deleted"));
                 }
                 // Whether others of its group are there was not looked at: next time.
-                Ok(None) if !want.is_alone_among().is_empty() && !matches!(step, Step::Create { .. }) => {
+                Ok(None)
+                    if !want.is_alone_among().is_empty()
+                        && !matches!(step, Step::Create { .. }) =>
+                {
                     return Some(transient("it was deleted by somebody; it is made again"));
                 }
                 Ok(found) => (step, watched) = (self.plan_again(want, found.as_ref()), false),
@@ -180,13 +207,17 @@ impl Run<'_> {
 
     /// Whether an object is ours, or an earlier resource's of our name, and only waits for its end.
     fn is_about_to_go(&self, found: &ObservedChild) -> bool {
-        found
-            .controller
-            .as_ref()
-            .is_some_and(|by| found.deleting && *by.uid == *self.owner.uid || self.engine.is_predecessor(by, self.key))
+        found.controller.as_ref().is_some_and(|by| {
+            found.deleting && *by.uid == *self.owner.uid || self.engine.is_predecessor(by, self.key)
+        })
     }
 
-    async fn write(&self, want: &Desired, precondition: Precondition<'_>, action: &'static str) -> Result<(), ApiError> {
+    async fn write(
+        &self,
+        want: &Desired,
+        precondition: Precondition<'_>,
+        action: &'static str,
+    ) -> Result<(), ApiError> {
         // A child of a kind without a cache does not compile.
         let Some(cache) = self.running.child_cache(&want.kind) else { return Ok(()) };
         let write = cache.writes(&want.key, &self.owner.uid);
@@ -207,7 +238,11 @@ impl Run<'_> {
     }
 
     /// The object as it is now, if it is.
-    async fn look(&self, kind: &KindInfo, key: &ObjectKey) -> Result<Option<ObservedChild>, ApiError> {
+    async fn look(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+    ) -> Result<Option<ObservedChild>, ApiError> {
         match self.engine.api.get(kind, key, Form::Metadata).await {
             Ok(bytes) => Ok(Some(observed::decode(&bytes, self.engine.manager)?)),
             Err(error) if error.is_not_found() => Ok(None),
@@ -215,7 +250,8 @@ impl Run<'_> {
         }
     }
 
-    /// Two who want different things of one field must not do so in a hot loop: what a person should know about it.
+    /// Two who want different things of one field must not do so in a hot loop: what a person
+    /// should know about it.
     ///
     /// The words are the same as long as the fight is: whatever changes in a status is written.
     async fn contested(&self, want: &Desired, why: &Why) -> String {
@@ -236,10 +272,17 @@ impl Run<'_> {
         story
     }
 
-    /// A field that somebody else changes again and again, with their name where that can be found out.
+    /// A field that somebody else changes again and again, with their name where that can be found
+    /// out.
     async fn fight(&self, want: &Desired, path: &Missing) -> String {
         let less = "it is repaired less often now";
-        let taker = match self.engine.api.get(&want.kind, &want.key, Form::Metadata).await.and_then(|bytes| managers(&bytes)) {
+        let taker = match self
+            .engine
+            .api
+            .get(&want.kind, &want.key, Form::Metadata)
+            .await
+            .and_then(|bytes| managers(&bytes))
+        {
             Ok(entries) => ownership::taker(&entries, self.engine.manager, &want.tree(), path),
             Err(error) => {
                 tracing::debug!(child = %describe(want), %error, "cannot find out who changes it");
@@ -248,7 +291,9 @@ impl Run<'_> {
         };
         match taker {
             Taker::Holds(by) => {
-                format!("{path} is changed again and again by {by}; {less}: stop that, or have it leave this field alone")
+                format!(
+                    "{path} is changed again and again by {by}; {less}: stop that, or have it leave this field alone"
+                )
             }
             Taker::Probably(by) => format!(
                 "{path} is removed again and again, probably by {by}, who wrote last; {less}: stop that, or have it leave this \
@@ -262,17 +307,27 @@ impl Run<'_> {
     }
 
     fn plan_again(&self, want: &Desired, found: Option<&ObservedChild>) -> Step {
-        let existing: Vec<Existing<'_>> = found.iter().map(|child| Existing { kind: &want.kind, child }).collect();
+        let existing: Vec<Existing<'_>> =
+            found.iter().map(|child| Existing { kind: &want.kind, child }).collect();
         let steps = plan(&self.owner.uid, std::slice::from_ref(want), &existing, |_| true);
         // Only one name is looked at: nothing is pruned here.
-        steps.into_iter().find(|s| !matches!(s, Step::Delete { .. })).unwrap_or(Step::Keep { index: 0, learned: false })
+        steps
+            .into_iter()
+            .find(|s| !matches!(s, Step::Delete { .. }))
+            .unwrap_or(Step::Keep { index: 0, learned: false })
     }
 
     /// Deletes what is no longer wanted.
     async fn prune(&self, step: &Step) -> Pruned {
         let Step::Delete { kind, key, uid, resource_version } = step else { return Pruned::Going };
-        let left =
-            |class, message| Pruned::Left(Left { what: Undone::Deletion, name: format!("{kind} {}", key.name), class, message });
+        let left = |class, message| {
+            Pruned::Left(Left {
+                what: Undone::Deletion,
+                name: format!("{kind} {}", key.name),
+                class,
+                message,
+            })
+        };
         if !self.engine.pace.allows(kind, key) {
             return left(Class::Transient, DELETED_TOO_OFTEN.to_owned());
         }
@@ -285,7 +340,10 @@ impl Run<'_> {
             Err(error) if error.is_not_found() => Pruned::Gone,
             Err(error) => {
                 self.heed(&error);
-                left(if error.is_identity_conflict() { Class::Transient } else { error.class() }, error.to_string())
+                left(
+                    if error.is_identity_conflict() { Class::Transient } else { error.class() },
+                    error.to_string(),
+                )
             }
         }
     }
@@ -303,7 +361,11 @@ fn managers(json: &[u8]) -> Result<Vec<ManagedFieldsEntry>, ApiError> {
 
 /// `Ingress web and Mapping web`.
 fn names(objects: &[(KindInfo, ObjectKey)]) -> String {
-    objects.iter().map(|(kind, key)| format!("{kind} {}", key.name)).collect::<Vec<_>>().join(" and ")
+    objects
+        .iter()
+        .map(|(kind, key)| format!("{kind} {}", key.name))
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 fn describe(want: &Desired) -> String {

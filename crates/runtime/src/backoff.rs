@@ -24,7 +24,8 @@ impl Backoff {
 
     /// The next delay: at most 20 % shorter than the doubled one before, never longer than `most`.
     pub(crate) fn next(&mut self) -> Duration {
-        let doubled = self.first.saturating_mul(1_u32.checked_shl(self.failures.min(30)).unwrap_or(u32::MAX));
+        let doubled =
+            self.first.saturating_mul(1_u32.checked_shl(self.failures.min(30)).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1);
         doubled.min(self.most).mul_f64(1.0 - JITTER * fastrand::f64())
     }
@@ -51,21 +52,36 @@ impl Retry {
         Self { backoff: Backoff::new(first, most), generation: None, due: None, not_before: None }
     }
 
-    /// At `now`, the API server asked to be left alone for so long; longer than the longest delay is not waited.
+    /// At `now`, the API server asked to be left alone for so long; longer than the longest delay
+    /// is not waited.
     pub(crate) fn hold(&mut self, now: Instant, wait: Duration) {
         self.not_before = self.not_before.max(Some(now + wait.min(self.backoff.most)));
     }
 
-    /// It failed at `now`: how long to wait. `first` is the shortest delay for a failure of this sort.
+    /// It failed at `now`: how long to wait. `first` is the shortest delay for a failure of this
+    /// sort.
     ///
-    /// A failure before the planned retry was brought on by an event, and leaves the plan as it is: a child that changes
-    /// often would push the retry away otherwise. An edit of the resource begins anew, and so does a failure of another sort.
-    pub(crate) fn failed(&mut self, now: Instant, generation: Option<i64>, first: Duration) -> Duration {
+    /// A failure before the planned retry was brought on by an event, and leaves the plan as it is:
+    /// a child that changes often would push the retry away otherwise. An edit of the resource
+    /// begins anew, and so does a failure of another sort.
+    pub(crate) fn failed(
+        &mut self,
+        now: Instant,
+        generation: Option<i64>,
+        first: Duration,
+    ) -> Duration {
         if self.generation != generation || self.backoff.first != first {
-            *self = Self { generation, not_before: self.not_before, ..Self::new(first, self.backoff.most) };
+            *self = Self {
+                generation,
+                not_before: self.not_before,
+                ..Self::new(first, self.backoff.most)
+            };
         }
-        let held = self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        if let Some(left) = self.due.and_then(|due| due.checked_duration_since(now)).filter(|left| !left.is_zero()) {
+        let held =
+            self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        if let Some(left) =
+            self.due.and_then(|due| due.checked_duration_since(now)).filter(|left| !left.is_zero())
+        {
             return left.max(held);
         }
         let delay = self.backoff.next().max(held);
@@ -84,9 +100,19 @@ impl Retries {
     }
 
     /// One failed: how long to wait, see [`Retry::failed`].
-    pub(crate) fn failed(&self, key: &WorkKey, generation: Option<i64>, first: Duration, most: Duration) -> Duration {
+    pub(crate) fn failed(
+        &self,
+        key: &WorkKey,
+        generation: Option<i64>,
+        first: Duration,
+        most: Duration,
+    ) -> Duration {
         let fresh = || Retry::new(first, most);
-        self.lock().entry(key.clone()).or_insert_with(fresh).failed(Instant::now(), generation, first)
+        self.lock().entry(key.clone()).or_insert_with(fresh).failed(
+            Instant::now(),
+            generation,
+            first,
+        )
     }
 
     /// The API server asked not to come back with this one for so long, should it have failed.
@@ -112,8 +138,12 @@ mod tests {
     #[test]
     fn an_outage_that_all_failed_in_leaves_no_memory_behind() {
         let (retries, all) = (Retries::default(), 0..10_000);
-        let key = |number: usize| WorkKey { controller: 0, key: ObjectKey::new("n", &*number.to_string()) };
-        all.clone().for_each(|number| assert!(retries.failed(&key(number), None, FIRST, MOST) <= FIRST));
+        let key = |number: usize| WorkKey {
+            controller: 0,
+            key: ObjectKey::new("n", &*number.to_string()),
+        };
+        all.clone()
+            .for_each(|number| assert!(retries.failed(&key(number), None, FIRST, MOST) <= FIRST));
         all.for_each(|number| retries.forget(&key(number)));
         assert!(retries.lock().capacity() < 200, "room for {} is kept", retries.lock().capacity());
     }
@@ -129,17 +159,25 @@ mod tests {
             let now = start + Duration::from_millis(millis);
             assert_eq!(now + retry.failed(now, Some(1), FIRST), due);
         }
-        assert!(retry.failed(due, Some(1), FIRST) > Duration::from_secs(1), "the second retry is later");
+        assert!(
+            retry.failed(due, Some(1), FIRST) > Duration::from_secs(1),
+            "the second retry is later"
+        );
     }
 
     #[test]
-    fn an_api_server_that_asks_to_be_left_alone_is_left_alone_for_that_long_and_no_longer_than_for_anything() {
+    fn an_api_server_that_asks_to_be_left_alone_is_left_alone_for_that_long_and_no_longer_than_for_anything()
+     {
         let (mut retry, start) = (Retry::new(FIRST, MOST), Instant::now());
         retry.hold(start, Duration::from_secs(30));
         assert_eq!(retry.failed(start, Some(1), FIRST), Duration::from_secs(30));
         let later = start + Duration::from_secs(10);
         retry.hold(later, Duration::from_secs(5));
-        assert_eq!(retry.failed(later, Some(2), FIRST), Duration::from_secs(20), "an edit is no reason to come earlier");
+        assert_eq!(
+            retry.failed(later, Some(2), FIRST),
+            Duration::from_secs(20),
+            "an edit is no reason to come earlier"
+        );
         let later = start + Duration::from_secs(30);
         assert!(retry.failed(later, Some(3), FIRST) <= FIRST, "that is over");
         retry.hold(later, Duration::from_hours(9));
@@ -171,7 +209,10 @@ mod tests {
         for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
             let expected = Duration::from_secs(expected);
             let delay = backoff.next();
-            assert!(delay <= expected && delay >= expected.mul_f64(1.0 - JITTER), "{delay:?} for {expected:?}");
+            assert!(
+                delay <= expected && delay >= expected.mul_f64(1.0 - JITTER),
+                "{delay:?} for {expected:?}"
+            );
         }
         backoff.reset();
         assert!(backoff.next() <= first);

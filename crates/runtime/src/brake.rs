@@ -1,8 +1,10 @@
-//! How many resources may be deleted because they had their time: so many a minute, the rest one after the other, in the order in
-//! which they asked. One wrong setting must not wipe a cluster before somebody sees what happens.
+//! How many resources may be deleted because they had their time: so many a minute, the rest one
+//! after the other, in the order in which they asked. One wrong setting must not wipe a cluster
+//! before somebody sees what happens.
 //!
-//! Nothing is remembered of it elsewhere, so a process does not know what the one before it did. In its first minute it therefore spreads
-//! what it may do over that minute: one that is started again and again deletes no more than one that runs.
+//! Nothing is remembered of it elsewhere, so a process does not know what the one before it did. In
+//! its first minute it therefore spreads what it may do over that minute: one that is started again
+//! and again deletes no more than one that runs.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,7 +44,8 @@ struct State {
 pub(crate) struct Held {
     /// When to ask again.
     pub(crate) wait: Duration,
-    /// How many are held back, where in the last window that was not told, or of half as many only.
+    /// How many are held back, where in the last window that was not told, or of half as many
+    /// only.
     pub(crate) tell: Option<usize>,
 }
 
@@ -67,10 +70,12 @@ impl Brake {
         Self { since: Instant::now() - WINDOW, ..Self::new(most) }
     }
 
-    /// How many of the last window there may be: in the first one as many as its part that has passed.
+    /// How many of the last window there may be: in the first one as many as its part that has
+    /// passed.
     fn allowance(&self, now: Instant) -> usize {
         let passed = now.duration_since(self.since).min(WINDOW);
-        usize::try_from(u128::from(self.most) * passed.as_nanos() / WINDOW.as_nanos()).unwrap_or(usize::MAX)
+        usize::try_from(u128::from(self.most) * passed.as_nanos() / WINDOW.as_nanos())
+            .unwrap_or(usize::MAX)
     }
 
     /// When the first window allows so many; `None` where no window ever does.
@@ -91,7 +96,8 @@ impl Brake {
             state.recent.pop_front();
         }
         let turn = state.turns.get(who).copied().unwrap_or(state.next);
-        // Those who are so far back that even a whole window does not reach them need not be counted.
+        // Those who are so far back that even a whole window does not reach them need not be
+        // counted.
         let most = usize::try_from(self.most).unwrap_or(usize::MAX);
         let before = state.held.range(..turn).take(most).count();
         let wanted = state.recent.len() + before + 1;
@@ -105,11 +111,14 @@ impl Brake {
             state.held.insert(turn, who.clone());
             state.turns.insert(who.clone(), turn);
         }
-        // Its turn comes when so many are allowed, or when as many of the last ones no longer count as are too many.
+        // Its turn comes when so many are allowed, or when as many of the last ones no longer count
+        // as are too many.
         let counts_no_more = || Some(*state.recent.get(wanted.checked_sub(most + 1)?)? + WINDOW);
         let until = self.allows_at(wanted).or_else(counts_no_more).map(|at| at.duration_since(now));
         let held = state.held.len();
-        let is_news = state.told.is_none_or(|(at, before)| now.duration_since(at) >= WINDOW || held >= 2 * before);
+        let is_news = state
+            .told
+            .is_none_or(|(at, before)| now.duration_since(at) >= WINDOW || held >= 2 * before);
         if is_news {
             state.told = Some((now, held));
         }
@@ -145,10 +154,16 @@ mod tests {
         WorkKey { controller: 0, key: ObjectKey::new("n", number.to_string()) }
     }
 
-    /// All of these ask, and again as soon as they are told to, until `seconds` have passed; gives who was allowed, and when.
-    async fn run(brake: &Brake, numbers: impl Iterator<Item = usize>, seconds: u64) -> Vec<(u64, usize)> {
+    /// All of these ask, and again as soon as they are told to, until `seconds` have passed; gives
+    /// who was allowed, and when.
+    async fn run(
+        brake: &Brake,
+        numbers: impl Iterator<Item = usize>,
+        seconds: u64,
+    ) -> Vec<(u64, usize)> {
         let start = Instant::now();
-        let mut asks: BTreeSet<(Duration, usize)> = numbers.map(|number| (Duration::ZERO, number)).collect();
+        let mut asks: BTreeSet<(Duration, usize)> =
+            numbers.map(|number| (Duration::ZERO, number)).collect();
         let mut allowed = Vec::new();
         while let Some((at, number)) = asks.pop_first() {
             if at > Duration::from_secs(seconds) {
@@ -158,7 +173,10 @@ mod tests {
             match brake.allows(&key(number)) {
                 Ok(()) => allowed.push((start.elapsed().as_secs(), number)),
                 Err(held) => {
-                    asks.insert((start.elapsed() + held.wait.max(Duration::from_millis(1)), number));
+                    asks.insert((
+                        start.elapsed() + held.wait.max(Duration::from_millis(1)),
+                        number,
+                    ));
                 }
             }
         }
@@ -169,7 +187,8 @@ mod tests {
     async fn so_many_go_in_a_minute_and_the_rest_in_the_order_in_which_they_asked() {
         let brake = Brake::running(3);
         let allowed = run(&brake, 0..10, 200).await;
-        let expected: Vec<(u64, usize)> = (0..10).map(|number| (60 * (number as u64 / 3), number)).collect();
+        let expected: Vec<(u64, usize)> =
+            (0..10).map(|number| (60 * (number as u64 / 3), number)).collect();
         assert_eq!(allowed, expected);
         assert_eq!(brake.held(), 0);
         assert!(brake.state().turns.capacity() < 64);
@@ -179,7 +198,8 @@ mod tests {
     async fn what_a_process_may_do_in_its_first_minute_is_spread_over_it() {
         let brake = Brake::new(3);
         let allowed = run(&brake, 0..8, 200).await;
-        let expected: Vec<(u64, usize)> = (0..8).map(|number| (20 * (number as u64 + 1), number)).collect();
+        let expected: Vec<(u64, usize)> =
+            (0..8).map(|number| (20 * (number as u64 + 1), number)).collect();
         assert_eq!(allowed, expected);
     }
 
@@ -191,7 +211,11 @@ mod tests {
         }
         // They ran for ten minutes.
         assert_eq!(allowed, 60 * 4);
-        assert_eq!(run(&Brake::new(u32::MAX), 0..100, 0).await.len(), 0, "not even where nearly everything is allowed");
+        assert_eq!(
+            run(&Brake::new(u32::MAX), 0..100, 0).await.len(),
+            0,
+            "not even where nearly everything is allowed"
+        );
     }
 
     #[tokio::test(start_paused = true)]

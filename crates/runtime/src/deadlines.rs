@@ -1,7 +1,7 @@
 //! Who is to be woken when: the moments that builds asked about and that had not come.
 //!
-//! They are of the wall clock, which may be set: no sleep is longer than a minute, and then the clock is looked at again. Nothing
-//! is built for that. Who is woken too early only asks again.
+//! They are of the wall clock, which may be set: no sleep is longer than a minute, and then the
+//! clock is looked at again. Nothing is built for that. Who is woken too early only asks again.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -74,7 +74,8 @@ impl Deadlines {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who asked in its last build, and what the earliest moment is that had not come; `None` for nothing to wait for.
+    /// Who asked in its last build, and what the earliest moment is that had not come; `None` for
+    /// nothing to wait for.
     pub(crate) fn record(&self, who: &WorkKey, next: Option<Timestamp>) {
         let mut state = self.state();
         if state.of.get(who).copied() == next {
@@ -119,7 +120,9 @@ impl Deadlines {
             state.remove(&who);
             due.push(who);
         }
-        let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default().clamp(MOMENT, LOOK);
+        let until = |at: Timestamp| {
+            Duration::try_from(at.duration_since(now)).unwrap_or_default().clamp(MOMENT, LOOK)
+        };
         (due, state.earliest().map(until))
     }
 }
@@ -246,8 +249,13 @@ mod tests {
         while woken < 100_000 {
             woken += deadlines.next().await.len();
         }
-        // Some 0.1 s when it is built for speed; what is compared here is another order of magnitude.
+        // Some 0.1 s when it is built for speed; what is compared here is another order of
+        // magnitude.
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-        assert!(deadlines.state().of.capacity() < 200, "room for {} is kept", deadlines.state().of.capacity());
+        assert!(
+            deadlines.state().of.capacity() < 200,
+            "room for {} is kept",
+            deadlines.state().of.capacity()
+        );
     }
 }

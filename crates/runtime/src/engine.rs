@@ -1,4 +1,5 @@
-//! What all parts share: the controllers with their caches, the queue, and who is concerned by what.
+//! What all parts share: the controllers with their caches, the queue, and who is concerned by
+//! what.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,7 +122,9 @@ impl Engine {
 
     /// The resource with this UID, for the owner references of children.
     fn owner(&self, uid: &str) -> Option<WorkKey> {
-        let of = |(controller, running): (usize, &Running)| Some(WorkKey { controller, key: running.parents.with_uid(uid)? });
+        let of = |(controller, running): (usize, &Running)| {
+            Some(WorkKey { controller, key: running.parents.with_uid(uid)? })
+        };
         self.controllers.iter().enumerate().find_map(of)
     }
 
@@ -140,7 +143,8 @@ impl Engine {
         }
     }
 
-    /// A child of a resource that is gone changed: another resource of that name may wait for the child to go.
+    /// A child of a resource that is gone changed: another resource of that name may wait for the
+    /// child to go.
     fn wake_successor(&self, uid: &str) {
         let Some(key) = self.former().get(uid).cloned() else { return };
         self.forget_childless(uid, &key);
@@ -161,7 +165,8 @@ impl Engine {
         if self.is_ours(&by.uid) {
             return self.former().get(&by.uid) == Some(key);
         }
-        // Another shard had it, and knows when it went. But one name has one resource at a time, and that is this one now.
+        // Another shard had it, and knows when it went. But one name has one resource at a time,
+        // and that is this one now.
         self.running(key.controller).kind.is(&by.kind) && *by.name == *key.key.name
     }
 
@@ -175,7 +180,8 @@ impl Engine {
     }
 
     fn forget_childless(&self, uid: &str, key: &WorkKey) {
-        if self.running(key.controller).children.iter().all(|cache| cache.owned_by(uid).is_empty()) {
+        if self.running(key.controller).children.iter().all(|cache| cache.owned_by(uid).is_empty())
+        {
             self.former().remove(uid);
         }
     }
@@ -193,7 +199,8 @@ impl Engine {
         }
     }
 
-    /// The controller's caches are filled: everything that exists is reconciled, and from now on every change.
+    /// The controller's caches are filled: everything that exists is reconciled, and from now on
+    /// every change.
     pub(crate) fn start(&self, controller: usize) {
         let running = self.running(controller);
         running.started.store(true, Ordering::Release);

@@ -10,13 +10,17 @@ use serde::Deserialize;
 #[non_exhaustive]
 pub enum RunError {
     /// Neither a kubeconfig nor a service account.
-    #[error("no cluster to connect to: {0}; set KUBECONFIG, pass --kubeconfig, or run inside a Pod")]
+    #[error(
+        "no cluster to connect to: {0}; set KUBECONFIG, pass --kubeconfig, or run inside a Pod"
+    )]
     Config(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The configuration cannot be used.
     #[error("the cluster's configuration cannot be used: {0}")]
     Client(#[source] Box<kube::Error>),
     /// Nobody answers.
-    #[error("cannot reach the API server at {server}: {source}; check that the cluster is running (kubectl cluster-info)")]
+    #[error(
+        "cannot reach the API server at {server}: {source}; check that the cluster is running (kubectl cluster-info)"
+    )]
     Unreachable {
         /// Its address.
         server: String,
@@ -35,10 +39,14 @@ pub enum RunError {
     #[error(transparent)]
     Registry(#[from] kubewright_core::registry::RegistryError),
     /// A part of the engine panicked; going on would mean working blindly.
-    #[error("a part of the engine ended with a panic (the log says which); start it again, and please report this")]
+    #[error(
+        "a part of the engine ended with a panic (the log says which); start it again, and please report this"
+    )]
     Defect,
     /// Running reconciles did not end in time.
-    #[error("{running} reconciles were still running after {seconds} s and were cut off; the next start goes on with them")]
+    #[error(
+        "{running} reconciles were still running after {seconds} s and were cut off; the next start goes on with them"
+    )]
     Shutdown {
         /// How many.
         running: usize,
@@ -147,17 +155,21 @@ impl ApiError {
         self.code() == Some(410)
     }
 
-    /// A precondition on the object's identity did not hold: it exists, it is gone, or it is another one.
+    /// A precondition on the object's identity did not hold: it exists, it is gone, or it is
+    /// another one.
     #[must_use]
     pub fn is_identity_conflict(&self) -> bool {
-        self.failure()
-            .is_some_and(|f| f.code == 409 || f.code == 422 && f.details.causes.iter().any(|c| c.field == "metadata.uid"))
+        self.failure().is_some_and(|f| {
+            f.code == 409
+                || f.code == 422 && f.details.causes.iter().any(|c| c.field == "metadata.uid")
+        })
     }
 
     /// The namespace is being deleted: nothing can be created there any more.
     #[must_use]
     pub fn is_namespace_terminating(&self) -> bool {
-        self.failure().is_some_and(|f| f.details.causes.iter().any(|c| c.reason == "NamespaceTerminating"))
+        self.failure()
+            .is_some_and(|f| f.details.causes.iter().any(|c| c.reason == "NamespaceTerminating"))
     }
 
     /// Whether another try can help.
@@ -184,7 +196,10 @@ mod tests {
     #[test]
     fn an_error_tells_its_causes_once_each() {
         let cause = |text, cause: Option<Because>| Because(text, cause.map(Box::new));
-        let error = cause("client error", Some(cause("connect", Some(cause("tcp: refused", Some(cause("refused", None)))))));
+        let error = cause(
+            "client error",
+            Some(cause("connect", Some(cause("tcp: refused", Some(cause("refused", None)))))),
+        );
         let said = ApiError::Unreachable(Box::new(error)).to_string();
         assert_eq!(said, "no answer from the API server: client error: connect: tcp: refused");
     }

@@ -1,5 +1,6 @@
-//! Kubernetes Events (events.k8s.io/v1) about what a person must know: warnings, each told once while it lasts,
-//! and what became of a resource that is gone. What was told by a process before this one, the status itself knows.
+//! Kubernetes Events (events.k8s.io/v1) about what a person must know: warnings, each told once
+//! while it lasts, and what became of a resource that is gone. What was told by a process before
+//! this one, the status itself knows.
 //!
 //! They are sent in the background; a failure to tell never holds up the work.
 
@@ -70,7 +71,11 @@ impl Events {
 
     /// Warns about a resource, unless that was the last thing that was told about it.
     pub(crate) fn warn(&self, about: &Owner, reason: &str, note: &str) {
-        let now = Told { reason: hash::of(reason.as_bytes()), note: hash::of(note.as_bytes()), at: Instant::now() };
+        let now = Told {
+            reason: hash::of(reason.as_bytes()),
+            note: hash::of(note.as_bytes()),
+            at: Instant::now(),
+        };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let known = told.get(&*about.uid).filter(|before| before.reason == now.reason);
         if known.is_some_and(|before| before.note == now.note || before.at.elapsed() < PAUSE) {
@@ -82,7 +87,8 @@ impl Events {
         }
     }
 
-    /// Tells something about a resource, whatever was told about it before; whether there was room for it.
+    /// Tells something about a resource, whatever was told about it before; whether there was room
+    /// for it.
     pub(crate) fn tell(&self, about: &Owner, tone: Tone, reason: &str, note: &str) -> bool {
         let tone = match tone {
             Tone::Normal => "Normal",

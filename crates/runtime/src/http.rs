@@ -29,11 +29,19 @@ pub(crate) async fn serve(listener: TcpListener, engine: Arc<Engine>) {
             get(move || async move {
                 match ready.waiting_for() {
                     waiting if waiting.is_empty() => (StatusCode::OK, "ok\n".to_owned()),
-                    waiting => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: waiting for {}\n", waiting.join(", "))),
+                    waiting => (
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        format!("not ready: waiting for {}\n", waiting.join(", ")),
+                    ),
                 }
             }),
         )
-        .route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, OPENMETRICS)], engine.scrape()).into_response() }));
+        .route(
+            "/metrics",
+            get(move || async move {
+                ([(header::CONTENT_TYPE, OPENMETRICS)], engine.scrape()).into_response()
+            }),
+        );
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the health and metrics server ended");
     }

@@ -1,9 +1,11 @@
 //! The engine of kubewright: caches, queue, reconcile loop, health and metrics.
 //!
-//! It knows no operator: it runs any [`Registry`](kubewright_core::Registry) of `kubewright-core`. The walk of an event:
+//! It knows no operator: it runs any [`Registry`](kubewright_core::Registry) of `kubewright-core`.
+//! The walk of an event:
 //!
 //! 1. `reflector` reads a watch and hands objects on as bytes; `sinks` decode them into a `cache`
-//! 2. the cache says whom a change concerns: the owner (children), who looked it up (reads), itself (resources)
+//! 2. the cache says whom a change concerns: the owner (children), who looked it up (reads), itself
+//!    (resources)
 //! 3. `queue`: each key once, never two runs of one key
 //! 4. `worker`: `reconcile` = build, plan, `apply`, `status`
 //! 5. what failed comes again with `backoff`; what is invalid waits for an edit

@@ -1,4 +1,5 @@
-//! Wires a registry to a cluster: connects, opens one watch per kind, starts workers, ends in order.
+//! Wires a registry to a cluster: connects, opens one watch per kind, starts workers, ends in
+//! order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +34,9 @@ pub async fn run(
     let transport = transport::transport(config).map_err(|e| RunError::Client(Box::new(e)))?;
     let metrics = Metrics::new();
     let api = Api::new(transport, registry.name(), Arc::clone(&metrics));
-    api.version().await.map_err(|source| RunError::Unreachable { server: server.clone(), source })?;
+    api.version()
+        .await
+        .map_err(|source| RunError::Unreachable { server: server.clone(), source })?;
     let listener = match settings.listen {
         Some(address) => Some(http::listen(address).await?),
         None => None,
@@ -80,11 +83,15 @@ pub async fn run(
     match ended {
         Ok(_) if ended_early => Err(RunError::Defect),
         Ok(_) => Ok(()),
-        Err(_) => Err(RunError::Shutdown { running: engine.running_now(), seconds: settings.shutdown_deadline.as_secs() }),
+        Err(_) => Err(RunError::Shutdown {
+            running: engine.running_now(),
+            seconds: settings.shutdown_deadline.as_secs(),
+        }),
     }
 }
 
-/// Resolves when a task panicked that must run as long as the process: without it the operator would be blind.
+/// Resolves when a task panicked that must run as long as the process: without it the operator
+/// would be blind.
 async fn ended_badly(background: &mut JoinSet<()>) {
     while let Some(ended) = background.join_next().await {
         if ended.is_err_and(|e| e.is_panic()) {
@@ -107,9 +114,9 @@ pub(crate) fn running(registry: &Registry) -> (Vec<Running>, Vec<Arc<ChildCache>
     let controllers = registry.controllers().iter().map(|controller| {
         let children = controller.owns().into_iter().map(|owned| {
             let optional = optional.get(&owned.info).copied().unwrap_or(owned.optional);
-            let cache = caches
-                .entry(owned.info.clone())
-                .or_insert_with(|| Arc::new(ChildCache::new(owned.info, optional, Arc::clone(&pools))));
+            let cache = caches.entry(owned.info.clone()).or_insert_with(|| {
+                Arc::new(ChildCache::new(owned.info, optional, Arc::clone(&pools)))
+            });
             Arc::clone(cache)
         });
         Running::new(Arc::clone(controller), children.collect())

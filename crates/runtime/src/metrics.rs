@@ -1,6 +1,8 @@
-//! What can be counted, in the OpenMetrics text format. Names and labels are part of the public interface.
+//! What can be counted, in the OpenMetrics text format. Names and labels are part of the public
+//! interface.
 //!
-//! Labels have few values by construction: controllers, kinds, verbs, classes; never a name or an error's text.
+//! Labels have few values by construction: controllers, kinds, verbs, classes; never a name or an
+//! error's text.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -110,34 +112,75 @@ impl Metrics {
             held: Gauge::default(),
             registry: Registry::default(),
         };
-        registry.register("reconciles", "Reconciles that ended, by controller", metrics.reconciles.clone());
-        registry.register("reconcile_errors", "Reconciles that ended with an error, by class", metrics.errors.clone());
-        registry.register_with_unit("reconcile_duration", "Time of one reconcile", Unit::Seconds, metrics.durations.clone());
-        registry.register("writes", "Objects that were written, by kind and why", metrics.writes.clone());
-        registry.register("api_requests", "Requests to the API server; code 0: no answer", metrics.requests.clone());
+        registry.register(
+            "reconciles",
+            "Reconciles that ended, by controller",
+            metrics.reconciles.clone(),
+        );
+        registry.register(
+            "reconcile_errors",
+            "Reconciles that ended with an error, by class",
+            metrics.errors.clone(),
+        );
+        registry.register_with_unit(
+            "reconcile_duration",
+            "Time of one reconcile",
+            Unit::Seconds,
+            metrics.durations.clone(),
+        );
+        registry.register(
+            "writes",
+            "Objects that were written, by kind and why",
+            metrics.writes.clone(),
+        );
+        registry.register(
+            "api_requests",
+            "Requests to the API server; code 0: no answer",
+            metrics.requests.clone(),
+        );
         registry.register_with_unit(
             "api_request_duration",
             "Time to the answer's head",
             Unit::Seconds,
             metrics.request_durations.clone(),
         );
-        registry.register("watch_failures", "Watches that broke and were opened again", metrics.watch_failures.clone());
+        registry.register(
+            "watch_failures",
+            "Watches that broke and were opened again",
+            metrics.watch_failures.clone(),
+        );
         registry.register(
             "undecodable_objects",
             "Objects from the API server that could not be decoded",
             metrics.undecodable.clone(),
         );
-        registry.register("resources", "Custom resources that are known", metrics.resources.clone());
-        registry.register("queue_depth", "Resources that wait to be worked on, by why", metrics.queue_depth.clone());
+        registry.register(
+            "resources",
+            "Custom resources that are known",
+            metrics.resources.clone(),
+        );
+        registry.register(
+            "queue_depth",
+            "Resources that wait to be worked on, by why",
+            metrics.queue_depth.clone(),
+        );
         registry.register_with_unit(
             "queue_lag",
             "How long resources waited to be worked on, by why",
             Unit::Seconds,
             metrics.queue_lag.clone(),
         );
-        registry.register("running_reconciles", "Resources that are worked on now", metrics.running.clone());
+        registry.register(
+            "running_reconciles",
+            "Resources that are worked on now",
+            metrics.running.clone(),
+        );
         registry.register("ready", "1 once all caches are filled", metrics.ready.clone());
-        registry.register("held_deletions", "Resources that had their time and wait to be deleted", metrics.held.clone());
+        registry.register(
+            "held_deletions",
+            "Resources that had their time and wait to be deleted",
+            metrics.held.clone(),
+        );
         Arc::new(Self { registry, ..metrics })
     }
 
@@ -167,7 +210,9 @@ impl Metrics {
     }
 
     pub(crate) fn resources(&self, controller: Label, count: usize) {
-        self.resources.get_or_create(&ControllerLabel { controller }).set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.resources
+            .get_or_create(&ControllerLabel { controller })
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A resource was given out after it had waited this long.

@@ -1,5 +1,5 @@
-//! How often one object may be written again and again: enough for every honest change, too little for a fight; and what was
-//! found out about that.
+//! How often one object may be written again and again: enough for every honest change, too little
+//! for a fight; and what was found out about that.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -24,7 +24,8 @@ const STORY: Duration = Duration::from_mins(1);
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     buckets: Mutex<Buckets>,
-    /// Objects go by their hash: two that share one would write less often together, which is as unlikely as harmless.
+    /// Objects go by their hash: two that share one would write less often together, which is as
+    /// unlikely as harmless.
     hasher: RandomState,
 }
 
@@ -74,7 +75,11 @@ impl Pace {
         let (hash, now) = (self.hash(kind, key), Instant::now());
         let mut buckets = self.buckets();
         buckets.tidy(now);
-        let bucket = buckets.of.entry(hash).or_insert_with(|| Bucket { tokens: BURST, at: now, story: None });
+        let bucket = buckets.of.entry(hash).or_insert_with(|| Bucket {
+            tokens: BURST,
+            at: now,
+            story: None,
+        });
         let tokens = bucket.refilled(now);
         let allowed = tokens >= 1.0;
         bucket.tokens = if allowed { tokens - 1.0 } else { tokens };
@@ -112,12 +117,19 @@ mod tests {
 
     fn kind() -> KindInfo {
         let text = Cow::Borrowed;
-        KindInfo { group: text(""), version: text("v1"), kind: text("K"), plural: text("ks"), namespaced: true }
+        KindInfo {
+            group: text(""),
+            version: text("v1"),
+            kind: text("K"),
+            plural: text("ks"),
+            namespaced: true,
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_story_is_told_for_a_minute_and_for_its_own_object() {
-        let (pace, kind, one, two) = (Pace::default(), kind(), ObjectKey::new("n", "one"), ObjectKey::new("n", "two"));
+        let (pace, kind, one, two) =
+            (Pace::default(), kind(), ObjectKey::new("n", "one"), ObjectKey::new("n", "two"));
         for key in [&one, &two] {
             assert!(pace.allows(&kind, key));
         }
@@ -150,13 +162,18 @@ mod tests {
             pace.allows(&kind, &ObjectKey::new("m", number.to_string()));
             tokio::time::advance(Duration::from_secs(2)).await;
         }
-        assert!(pace.buckets().of.capacity() < 4 * CROWD, "room for {} is kept", pace.buckets().of.capacity());
+        assert!(
+            pace.buckets().of.capacity() < 4 * CROWD,
+            "room for {} is kept",
+            pace.buckets().of.capacity()
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_fight_is_slowed_down_and_a_quiet_object_is_written_at_once_again() {
         let kind = kind();
-        let (pace, one, two) = (Pace::default(), ObjectKey::new("n", "one"), ObjectKey::new("n", "two"));
+        let (pace, one, two) =
+            (Pace::default(), ObjectKey::new("n", "one"), ObjectKey::new("n", "two"));
         let written = (0..1000).filter(|_| pace.allows(&kind, &one)).count();
         assert_eq!(written, 30);
         assert!(pace.allows(&kind, &two), "others are not concerned");

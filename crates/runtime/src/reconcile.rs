@@ -25,7 +25,8 @@ use crate::status::Inputs;
 pub(crate) enum End {
     /// Nothing more to do until something changes.
     Done,
-    /// The operator says that this cannot work: an edit, or a change of a child or of what was looked up, brings it back.
+    /// The operator says that this cannot work: an edit, or a change of a child or of what was
+    /// looked up, brings it back.
     Parked,
     /// Something must end first; no failure, but nobody may tell when it has ended.
     Waits,
@@ -40,8 +41,9 @@ pub(crate) struct Run<'a> {
     pub(crate) key: &'a WorkKey,
     pub(crate) parent: Arc<Parent>,
     pub(crate) owner: Owner,
-    /// Whether it is known when the resource was last changed, or nobody asks. Where not, its status is not about that change yet:
-    /// that is what a later run, and a later process, know it by.
+    /// Whether it is known when the resource was last changed, or nobody asks. Where not, its
+    /// status is not about that change yet: that is what a later run, and a later process,
+    /// know it by.
     pub(crate) recorded: bool,
 }
 
@@ -58,7 +60,12 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> End {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(engine: &'a Engine, running: &'a Running, key: &'a WorkKey, parent: Arc<Parent>) -> Self {
+    pub(crate) fn new(
+        engine: &'a Engine,
+        running: &'a Running,
+        key: &'a WorkKey,
+        parent: Arc<Parent>,
+    ) -> Self {
         let owner = owner_of(running.kind.clone(), &*parent.object);
         let recorded = !(running.controller.retires() && parent.is_unrecorded());
         Self { engine, running, key, parent, owner, recorded }
@@ -79,7 +86,9 @@ impl Run<'_> {
         self.recorded = unsure.is_none();
         // Nothing is deleted from a time that is not known.
         let retire = retire.filter(|_| self.recorded);
-        let Retired::Kept(mut kept) = self.retire(retire.as_ref(), moments).await else { return End::Done };
+        let Retired::Kept(mut kept) = self.retire(retire.as_ref(), moments).await else {
+            return End::Done;
+        };
         kept.failed = kept.failed.or(unsure);
         match children {
             Ok(desired) => {
@@ -93,7 +102,8 @@ impl Run<'_> {
         }
     }
 
-    /// What the resource asks for cannot work, and was told why. What was made before is kept, or withdrawn: then nothing is desired.
+    /// What the resource asks for cannot work, and was told why. What was made before is kept, or
+    /// withdrawn: then nothing is desired.
     async fn refused(&self, invalid: Invalid, facts: &Facts, kept: Kept) -> End {
         let Invalid { reason, message, withdraw, .. } = invalid;
         let withdrawn = if withdraw { self.apply(&[]).await } else { None };
@@ -114,11 +124,13 @@ impl Run<'_> {
         told.unwrap_or(end)
     }
 
-    /// What the operator says; whatever changes from now on of what it says that from wakes the resource.
+    /// What the operator says; whatever changes from now on of what it says that from wakes the
+    /// resource.
     fn build(&self, changed_at: Option<Timestamp>) -> Result<Built, String> {
         let times = Times { now: self.engine.deadlines.now(), changed_at };
         let reads = self.engine.reads.snapshot(times);
-        let built = self.running.controller.build_for(self.engine.program(), &*self.parent.object, &reads);
+        let built =
+            self.running.controller.build_for(self.engine.program(), &*self.parent.object, &reads);
         let mut built = built.map_err(|e| e.to_string())?;
         reads.record(self.key, std::mem::take(&mut built.lookups));
         self.engine.deadlines.record(self.key, built.moments.next);
@@ -128,8 +140,10 @@ impl Run<'_> {
     /// Plans and executes; `None` when the namespace is being deleted.
     async fn apply(&self, desired: &[Desired]) -> Option<Applied> {
         let existing = self.existing(desired);
-        let existing: Vec<Existing<'_>> = existing.iter().map(|(kind, child)| Existing { kind, child }).collect();
-        let served = |kind: &_| self.running.child_cache(kind).is_none_or(|cache| cache.is_served());
+        let existing: Vec<Existing<'_>> =
+            existing.iter().map(|(kind, child)| Existing { kind, child }).collect();
+        let served =
+            |kind: &_| self.running.child_cache(kind).is_none_or(|cache| cache.is_served());
         let steps = plan(&self.owner.uid, desired, &existing, served);
         if !steps.iter().any(Step::writes) {
             self.learn(&steps, desired, &existing);
@@ -137,8 +151,12 @@ impl Run<'_> {
         self.execute(steps, desired).await
     }
 
-    /// What is known of the objects that this resource controls, or that have the names of what it wants.
-    fn existing(&self, desired: &[Desired]) -> Vec<(kubewright_core::KindInfo, Arc<ObservedChild>)> {
+    /// What is known of the objects that this resource controls, or that have the names of what it
+    /// wants.
+    fn existing(
+        &self,
+        desired: &[Desired],
+    ) -> Vec<(kubewright_core::KindInfo, Arc<ObservedChild>)> {
         let mut existing = Vec::with_capacity(desired.len());
         for cache in &self.running.children {
             let owned = cache.owned_by(&self.owner.uid);
@@ -178,7 +196,11 @@ impl Run<'_> {
             .iter()
             .zip(&observed)
             .zip(&applied.outcomes)
-            .map(|((desired, observed), outcome)| ChildState { desired, observed: observed.as_deref(), outcome })
+            .map(|((desired, observed), outcome)| ChildState {
+                desired,
+                observed: observed.as_deref(),
+                outcome,
+            })
             .collect();
         let of = Observation { children: &states, facts };
         let end = end_of(applied);
@@ -199,9 +221,15 @@ impl Run<'_> {
         }
     }
 
-    /// The operator's last word on what was derived from the children, and how the run ends with it. An Event tells what a
-    /// person must know: what was refused, what the API server does not accept, and what the operator says cannot work.
-    fn judge(&self, of: Observation<'_>, derived: Verdict, end: End) -> Result<(Verdict, End), serde_json::Error> {
+    /// The operator's last word on what was derived from the children, and how the run ends with
+    /// it. An Event tells what a person must know: what was refused, what the API server does
+    /// not accept, and what the operator says cannot work.
+    fn judge(
+        &self,
+        of: Observation<'_>,
+        derived: Verdict,
+        end: End,
+    ) -> Result<(Verdict, End), serde_json::Error> {
         let failed = matches!(end, End::Failed(_));
         if let Verdict::Stalled(reason, message) | Verdict::Progressing(reason, message) = &derived
             && failed
@@ -209,7 +237,8 @@ impl Run<'_> {
             tracing::warn!(controller = self.running.name, resource = %self.key.key, reason, message, "not reconciled");
             self.warn(reason, message);
         }
-        let stalled_by = if let Verdict::Stalled(reason, _) = derived { Some(reason) } else { None };
+        let stalled_by =
+            if let Verdict::Stalled(reason, _) = derived { Some(reason) } else { None };
         let verdict = self.running.controller.verdict(&*self.parent.object, of, derived)?;
         let end = match &verdict {
             Verdict::Ready(_) if !failed => {
@@ -217,7 +246,9 @@ impl Run<'_> {
                 end
             }
             // What failed or waits comes again for that, whatever the operator says.
-            Verdict::Stalled(reason, message) if end == End::Done && stalled_by != Some(*reason) => {
+            Verdict::Stalled(reason, message)
+                if end == End::Done && stalled_by != Some(*reason) =>
+            {
                 self.warn(reason, message);
                 End::Parked
             }
@@ -227,10 +258,19 @@ impl Run<'_> {
     }
 
     /// Reports and writes the status; `None` when that worked.
-    pub(crate) async fn tell(&self, of: Observation<'_>, verdict: Verdict, inputs: Option<Inputs>) -> Option<End> {
+    pub(crate) async fn tell(
+        &self,
+        of: Observation<'_>,
+        verdict: Verdict,
+        inputs: Option<Inputs>,
+    ) -> Option<End> {
         let report = match self.running.controller.report(&*self.parent.object, of) {
             Ok(report) => report,
-            Err(error) => return Some(self.failed(&format!("the status cannot be written as JSON: {error}"))),
+            Err(error) => {
+                return Some(
+                    self.failed(&format!("the status cannot be written as JSON: {error}")),
+                );
+            }
         };
         self.write_status(report, &verdict, inputs).await
     }
@@ -248,7 +288,8 @@ impl Run<'_> {
         End::Failed(Class::Bug)
     }
 
-    /// A defect is told in the status too: the resource's owner should know that it is not their fault.
+    /// A defect is told in the status too: the resource's owner should know that it is not their
+    /// fault.
     pub(crate) async fn defect(&self, defect: &str) -> End {
         // Whoever waits behind it to be deleted must not wait for a defect to be mended.
         self.engine.brake.forget(self.key);
@@ -257,7 +298,9 @@ impl Run<'_> {
             Ok(status) => Report { status: Arc::unwrap_or_clone(status), conditions: Vec::new() },
             Err(_) => return end,
         };
-        let _ = self.write_status(report, &Verdict::Progressing(reason::INTERNAL, defect.to_owned()), None).await;
+        let _ = self
+            .write_status(report, &Verdict::Progressing(reason::INTERNAL, defect.to_owned()), None)
+            .await;
         end
     }
 }
@@ -269,7 +312,8 @@ fn end_of(applied: &Applied) -> End {
         Outcome::Refused(_) => Some(Class::Refused),
         Outcome::InSync | Outcome::Terminating | Outcome::Held(_) | Outcome::NotServed => None,
     };
-    let classes = applied.outcomes.iter().filter_map(class).chain(applied.left.iter().map(|left| left.class));
+    let classes =
+        applied.outcomes.iter().filter_map(class).chain(applied.left.iter().map(|left| left.class));
     // One that another try soon can help goes first.
     match classes.min_by_key(|class| (*class == Class::Invalid, *class)) {
         Some(class) => End::Failed(class),
@@ -329,10 +373,16 @@ mod tests {
 
     #[test]
     fn what_could_not_be_deleted_is_told_and_tried_again_even_when_nothing_else_is_wanted() {
-        let left =
-            Left { what: Undone::Deletion, name: "ConfigMap old".into(), class: Class::Transient, message: "denied".into() };
+        let left = Left {
+            what: Undone::Deletion,
+            name: "ConfigMap old".into(),
+            class: Class::Transient,
+            message: "denied".into(),
+        };
         let verdict = with_left(Verdict::Ready("all is well".into()), std::slice::from_ref(&left));
-        let Verdict::Progressing(reason::DELETE_FAILED, message) = verdict else { panic!("{verdict:?}") };
+        let Verdict::Progressing(reason::DELETE_FAILED, message) = verdict else {
+            panic!("{verdict:?}")
+        };
         assert!(message.contains("ConfigMap old") && message.contains("denied"), "{message}");
         let applied = Applied { outcomes: Vec::new(), left: vec![left] };
         assert_eq!(end_of(&applied), End::Failed(Class::Transient));

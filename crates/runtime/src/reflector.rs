@@ -1,8 +1,9 @@
 //! Keeps a cache in step with one collection of the API server: list once, watch for ever.
 //!
-//! The initial state is read in pages. It could be streamed (KEP-3157), but then the API server encodes and sends each object by
-//! itself, which takes it half as much CPU time again, and us as long; what that is meant to save, lists that are held whole,
-//! pages do not have either. Objects are handed on as bytes, one at a time: what is kept of them is the [`Sink`]'s decision,
+//! The initial state is read in pages. It could be streamed (KEP-3157), but then the API server
+//! encodes and sends each object by itself, which takes it half as much CPU time again, and us as
+//! long; what that is meant to save, lists that are held whole, pages do not have either. Objects
+//! are handed on as bytes, one at a time: what is kept of them is the [`Sink`]'s decision,
 //! and a relist never holds everything twice.
 
 use std::borrow::Cow;
@@ -21,9 +22,11 @@ use crate::error::{ApiError, Failure};
 
 /// Objects in a page.
 const PAGE: &str = "500";
-/// How long the server keeps a watch open, in seconds, before jitter; it is opened again from where it ended.
+/// How long the server keeps a watch open, in seconds, before jitter; it is opened again from where
+/// it ended.
 const WATCH_SECONDS: u64 = 290;
-/// How long a watch may be silent before the connection counts as dead. Bookmarks come about every minute.
+/// How long a watch may be silent before the connection counts as dead. Bookmarks come about every
+/// minute.
 const SILENCE: Duration = Duration::from_secs(150);
 /// Failures in a row after which the position itself is doubted, and everything is listed anew.
 const DOUBT: u32 = 3;
@@ -69,7 +72,8 @@ pub(crate) trait Sink: Send {
     fn listing(&mut self);
     /// An object as it is now; gives its version, where it could be decoded.
     fn upsert(&mut self, json: &[u8]) -> Option<u64>;
-    /// An object as it was when it was deleted, or when it left the selection; gives the version at which that was.
+    /// An object as it was when it was deleted, or when it left the selection; gives the version at
+    /// which that was.
     fn delete(&mut self, json: &[u8]) -> Option<u64>;
     /// The initial state is complete, as of this version.
     fn listed(&mut self, version: u64);
@@ -81,7 +85,8 @@ pub(crate) trait Sink: Send {
     fn failed(&mut self, error: &ApiError);
 }
 
-/// A round that ends sooner counts as a failure: a server or proxy that closes every watch at once must not be flooded.
+/// A round that ends sooner counts as a failure: a server or proxy that closes every watch at once
+/// must not be flooded.
 const SHORT: Duration = Duration::from_secs(5);
 
 /// Runs until it is dropped.
@@ -123,8 +128,12 @@ pub(crate) async fn run(api: &Api, collection: &Collection, sink: &mut dyn Sink)
     }
 }
 
-/// One bad object must not end the watch for all others: a panic of a sink is an object that cannot be decoded.
-pub(crate) fn guarded(sink: &mut dyn Sink, handle: impl FnOnce(&mut dyn Sink) -> Option<u64>) -> Option<u64> {
+/// One bad object must not end the watch for all others: a panic of a sink is an object that cannot
+/// be decoded.
+pub(crate) fn guarded(
+    sink: &mut dyn Sink,
+    handle: impl FnOnce(&mut dyn Sink) -> Option<u64>,
+) -> Option<u64> {
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| handle(sink)));
     outcome.unwrap_or_else(|_| {
         sink.panicked();
@@ -143,10 +152,16 @@ enum End {
 /// An error, and the version from which a watch can go on.
 type Broken = (ApiError, Option<u64>);
 
-async fn watch(api: &Api, collection: &Collection, sink: &mut dyn Sink, version: u64) -> Result<End, Broken> {
+async fn watch(
+    api: &Api,
+    collection: &Collection,
+    sink: &mut dyn Sink,
+    version: u64,
+) -> Result<End, Broken> {
     let seconds = (WATCH_SECONDS + fastrand::u64(0..20)).to_string();
     let query = collection.query().with("watch", "true").with("allowWatchBookmarks", "true");
-    let query = query.with("timeoutSeconds", &seconds).with("resourceVersion", &version.to_string());
+    let query =
+        query.with("timeoutSeconds", &seconds).with("resourceVersion", &version.to_string());
     let path = collection.kind.path(collection.namespace.as_deref());
     match api.watch(&path, collection.form, &query).await {
         Err(error) if error.is_expired() => Err((error, None)),
@@ -181,7 +196,11 @@ struct Version<'a> {
 }
 
 /// Follows a watch to its end. `version` is where it began.
-async fn follow(mut lines: impl AsyncBufRead + Unpin, sink: &mut dyn Sink, mut version: u64) -> Result<End, Broken> {
+async fn follow(
+    mut lines: impl AsyncBufRead + Unpin,
+    sink: &mut dyn Sink,
+    mut version: u64,
+) -> Result<End, Broken> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -222,7 +241,9 @@ fn broken(error: serde_json::Error) -> Broken {
 
 /// A version that cannot be compared with others.
 fn unordered(version: &str) -> Broken {
-    broken(serde::de::Error::custom(format!("{version:?} is not a resourceVersion; every Kubernetes API server sends integers")))
+    broken(serde::de::Error::custom(format!(
+        "{version:?} is not a resourceVersion; every Kubernetes API server sends integers"
+    )))
 }
 
 #[derive(Deserialize)]
@@ -255,7 +276,11 @@ async fn pages(api: &Api, collection: &Collection, sink: &mut dyn Sink) -> Resul
             guarded(sink, |sink| sink.upsert(item.get().as_bytes()));
         }
         if page.metadata.next.is_empty() {
-            let version = page.metadata.resource_version.parse().map_err(|_| unordered(&page.metadata.resource_version))?;
+            let version = page
+                .metadata
+                .resource_version
+                .parse()
+                .map_err(|_| unordered(&page.metadata.resource_version))?;
             sink.listed(version);
             return Ok(End::Listed(version));
         }

@@ -1,5 +1,6 @@
-//! Deletes a resource that had its time, as its operator says: exactly the version that the operator saw, not before the API
-//! server's clock agrees, and not too many at once. And has every edit recorded that such a time may count from.
+//! Deletes a resource that had its time, as its operator says: exactly the version that the
+//! operator saw, not before the API server's clock agrees, and not too many at once. And has every
+//! edit recorded that such a time may count from.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -70,16 +71,21 @@ impl ServerClock {
 
 /// How long to wait until a clock that says `now` says `moment`; `None` where it does.
 fn until(moment: Timestamp, now: Timestamp) -> Option<Duration> {
-    (now < moment).then(|| Duration::try_from(moment.duration_since(now)).unwrap_or_default().clamp(WAITS.0, WAITS.1))
+    (now < moment).then(|| {
+        Duration::try_from(moment.duration_since(now)).unwrap_or_default().clamp(WAITS.0, WAITS.1)
+    })
 }
 
 impl Run<'_> {
-    /// When the spec was last changed, and no later than now: a time that is yet to come was written by somebody into `managedFields`.
-    /// It is the API server that wrote the others, so its clock is asked where that of this machine has not come to the time.
+    /// When the spec was last changed, and no later than now: a time that is yet to come was
+    /// written by somebody into `managedFields`. It is the API server that wrote the others, so
+    /// its clock is asked where that of this machine has not come to the time.
     pub(crate) async fn changed_at(&self) -> ChangedAt {
         let (at, now) = (self.parent.changed_at(), self.engine.deadlines.now());
         let known = |at| ChangedAt { at, unsure: None };
-        let Some(later) = at.filter(|at| *at > now && self.running.controller.retires()) else { return known(at) };
+        let Some(later) = at.filter(|at| *at > now && self.running.controller.retires()) else {
+            return known(at);
+        };
         if self.engine.server_clock.at_most().is_some_and(|server| later <= server) {
             return known(at);
         }
@@ -88,7 +94,9 @@ impl Run<'_> {
             Ok((_, Some(server))) => {
                 self.engine.server_clock.saw(server);
                 let latest = now.max(server + DOUBT);
-                return known(Some(later.min(Timestamp::from_second(latest.as_second()).unwrap_or(latest))));
+                return known(Some(
+                    later.min(Timestamp::from_second(latest.as_second()).unwrap_or(latest)),
+                ));
             }
             Ok((_, None)) => self.not_recorded(Class::Transient, NO_TIME.to_owned()),
             Err(error) => {
@@ -99,19 +107,31 @@ impl Run<'_> {
         ChangedAt { at: Some(now), unsure: Some(unsure) }
     }
 
-    /// Has the API server record an edit of which it records no time, before anything is decided from an older one: the end of a
-    /// resource would be earlier than whoever made the edit expects. Only where `build` asked for the time; gives why it is still not
-    /// known, if so.
+    /// Has the API server record an edit of which it records no time, before anything is decided
+    /// from an older one: the end of a resource would be earlier than whoever made the edit
+    /// expects. Only where `build` asked for the time; gives why it is still not known, if so.
     ///
     /// # Errors
     /// How the run ends that another one follows at once.
-    pub(crate) async fn record_change(&self, changed: ChangedAt, asked: Moments) -> Result<Option<Left>, End> {
+    pub(crate) async fn record_change(
+        &self,
+        changed: ChangedAt,
+        asked: Moments,
+    ) -> Result<Option<Left>, End> {
         if !asked.since_change {
             return Ok(None);
         }
-        let Some(generation) = self.parent.generation().filter(|_| !self.recorded) else { return Ok(changed.unsure) };
-        let (kind, key, noted) = (&self.owner.kind, &self.key.key, note(generation, &self.owner.uid));
-        match self.engine.api.annotate(kind, key, &self.owner.uid, (labels::CHANGED_IN, &noted)).await {
+        let Some(generation) = self.parent.generation().filter(|_| !self.recorded) else {
+            return Ok(changed.unsure);
+        };
+        let (kind, key, noted) =
+            (&self.owner.kind, &self.key.key, note(generation, &self.owner.uid));
+        match self
+            .engine
+            .api
+            .annotate(kind, key, &self.owner.uid, (labels::CHANGED_IN, &noted))
+            .await
+        {
             Ok(false) => Ok(Some(self.not_recorded(Class::Invalid, NOT_KEPT.to_owned()))),
             Ok(true) => {
                 self.engine.metrics.wrote(self.running.name, &kind.kind, "note");
@@ -142,12 +162,18 @@ impl Run<'_> {
             return Retired::Kept(Kept::default());
         };
         let moment = moments.past;
-        if let Some(wait) = moment.zip(self.engine.server_clock.at_most()).and_then(|(moment, now)| until(moment, now)) {
+        if let Some(wait) = moment
+            .zip(self.engine.server_clock.at_most())
+            .and_then(|(moment, now)| until(moment, now))
+        {
             return self.later(wait);
         }
         if let Err(held) = self.engine.brake.allows(self.key) {
             if let Some(waiting) = held.tell {
-                tracing::warn!(waiting, "more resources have had their time than may be deleted yet; they wait for their turn");
+                tracing::warn!(
+                    waiting,
+                    "more resources have had their time than may be deleted yet; they wait for their turn"
+                );
             }
             return self.later(held.wait);
         }
@@ -165,7 +191,9 @@ impl Run<'_> {
             Err(error) => return self.not_deleted(&error),
         };
         // An edit that no watch has shown yet wins.
-        if !decode_identity(&answer).is_ok_and(|(_, uid, version)| *uid == *self.owner.uid && version == self.parent.version) {
+        if !decode_identity(&answer).is_ok_and(|(_, uid, version)| {
+            *uid == *self.owner.uid && version == self.parent.version
+        }) {
             return Retired::Kept(Kept { changed: true, failed: None });
         }
         match (moment, date) {

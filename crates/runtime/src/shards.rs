@@ -1,7 +1,8 @@
 //! What a process that has only a part of all resources hears of: a filter in front of each sink.
 //!
-//! Servers that can divide a watch send nothing else in the first place; the others ignore that they were asked to. What
-//! belongs to another shard goes no further than here: it never gets into a cache, and never counts as gone or as somebody's.
+//! Servers that can divide a watch send nothing else in the first place; the others ignore that
+//! they were asked to. What belongs to another shard goes no further than here: it never gets into
+//! a cache, and never counts as gone or as somebody's.
 
 use std::borrow::Cow;
 
@@ -52,12 +53,18 @@ struct Owner<'a> {
 }
 
 impl<S> Sharded<S> {
-    /// Whether another shard has to do with this object. What cannot be read is for the sink to complain about.
+    /// Whether another shard has to do with this object. What cannot be read is for the sink to
+    /// complain about.
     fn is_foreign(&self, json: &[u8]) -> bool {
-        let Ok(Object { metadata }) = serde_json::from_slice::<Object<'_>>(json) else { return false };
+        let Ok(Object { metadata }) = serde_json::from_slice::<Object<'_>>(json) else {
+            return false;
+        };
         match self.by {
             By::Itself => !self.shard.contains(&metadata.uid),
-            By::Owner => metadata.owner_references.iter().any(|owner| owner.controller && !self.shard.contains(&owner.uid)),
+            By::Owner => metadata
+                .owner_references
+                .iter()
+                .any(|owner| owner.controller && !self.shard.contains(&owner.uid)),
         }
     }
 }
@@ -156,7 +163,8 @@ mod tests {
         (0..10_000_u32).map(|number| number.to_string()).find(|uid| shard.contains(uid)).unwrap()
     }
 
-    /// What gets through to the sink of one shard of two, of objects that are named after where they belong.
+    /// What gets through to the sink of one shard of two, of objects that are named after where
+    /// they belong.
     fn through(by: By, shard: Shard) -> Vec<String> {
         let mut sink = Sharded { sink: Log::default(), shard, by };
         for (name, index) in [("first", 0), ("second", 1)] {
@@ -178,10 +186,17 @@ mod tests {
     #[test]
     fn a_resource_of_another_shard_goes_no_further() {
         let first = through(By::Itself, Shard::new(2, 0).unwrap());
-        assert!(first.starts_with(&["upsert first".to_owned()]) && !first.contains(&"upsert second".to_owned()), "{first:?}");
+        assert!(
+            first.starts_with(&["upsert first".to_owned()])
+                && !first.contains(&"upsert second".to_owned()),
+            "{first:?}"
+        );
         let second = through(By::Itself, Shard::new(2, 1).unwrap());
         assert!(second.starts_with(&["upsert second".to_owned()]), "{second:?}");
-        assert!(first.contains(&"upsert ?".to_owned()), "what cannot be read is complained about: {first:?}");
+        assert!(
+            first.contains(&"upsert ?".to_owned()),
+            "what cannot be read is complained about: {first:?}"
+        );
     }
 
     #[test]
@@ -193,7 +208,10 @@ mod tests {
     #[test]
     fn one_process_alone_has_everything() {
         let all = Shard::new(1, 0).unwrap();
-        assert_eq!(through(By::Owner, all), ["upsert first", "upsert second", "upsert nobody's", "upsert ?"]);
+        assert_eq!(
+            through(By::Owner, all),
+            ["upsert first", "upsert second", "upsert nobody's", "upsert ?"]
+        );
         assert_eq!(children_of("web", None), "app.kubernetes.io/managed-by=web");
     }
 
@@ -201,13 +219,23 @@ mod tests {
     async fn the_resource_of_another_shard_is_never_taken_for_one_that_is_gone() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // Nobody is there: nothing is asked.
-        let client = kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
-        let (metrics, [ours, foreign]) = (Metrics::new(), [0, 1].map(|index| Shard::new(2, index).unwrap()));
+        let client =
+            kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap()))
+                .unwrap();
+        let (metrics, [ours, foreign]) =
+            (Metrics::new(), [0, 1].map(|index| Shard::new(2, index).unwrap()));
         let api = Api::new(crate::transport::of_client(client), "web", Arc::clone(&metrics));
         let (events, _) = Events::new(api.clone());
-        let controllers = crate::manager::running(&kubewright_core::Registry::new("web").with(crate::testing::Pages)).0;
+        let controllers = crate::manager::running(
+            &kubewright_core::Registry::new("web").with(crate::testing::Pages),
+        )
+        .0;
         let engine = Engine::new(api, Some(ours), controllers, events, metrics, Brake::new(30));
-        let page = |uid: &str| ControllerRef { kind: "Page.test.example.com".into(), name: "web".into(), uid: uid.into() };
+        let page = |uid: &str| ControllerRef {
+            kind: "Page.test.example.com".into(),
+            name: "web".into(),
+            uid: uid.into(),
+        };
         assert!(engine.is_gone(&page(&uid_of(ours))));
         assert!(!engine.is_gone(&page(&uid_of(foreign))));
     }

@@ -36,9 +36,11 @@ impl Run<'_> {
         ahead.is_none() && shown.tells(inputs)
     }
 
-    /// Warns of what went wrong, unless the status says it already: then this process did so before, or one before it.
+    /// Warns of what went wrong, unless the status says it already: then this process did so
+    /// before, or one before it.
     ///
-    /// What the status was made from before that may come again, and end the warning: it is not taken for known then.
+    /// What the status was made from before that may come again, and end the warning: it is not
+    /// taken for known then.
     pub(crate) fn warn(&self, reason: &str, message: &str) {
         if !self.says(reason, message) {
             self.engine.events.warn(&self.owner, reason, message);
@@ -49,23 +51,34 @@ impl Run<'_> {
     /// Whether that is why the resource is not ready, as its status has it.
     fn says(&self, reason: &str, message: &str) -> bool {
         let Ok(status) = self.current() else { return false };
-        let told = json!({ "type": READY, "status": "False", "reason": reason, "message": message });
-        let is_told =
-            |condition: &Value| told.as_object().is_some_and(|told| told.iter().all(|(field, said)| condition[field] == *said));
+        let told =
+            json!({ "type": READY, "status": "False", "reason": reason, "message": message });
+        let is_told = |condition: &Value| {
+            told.as_object()
+                .is_some_and(|told| told.iter().all(|(field, said)| condition[field] == *said))
+        };
         status["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(is_told))
     }
 
-    /// Writes the status if it says something new; `None` when all is well. `inputs` is what it was made from, where the same
-    /// can only lead to the same again.
-    pub(crate) async fn write_status(&self, report: Report, verdict: &Verdict, inputs: Option<Inputs>) -> Option<End> {
+    /// Writes the status if it says something new; `None` when all is well. `inputs` is what it was
+    /// made from, where the same can only lead to the same again.
+    pub(crate) async fn write_status(
+        &self,
+        report: Report,
+        verdict: &Verdict,
+        inputs: Option<Inputs>,
+    ) -> Option<End> {
         let key = &self.key.key;
         let (shown, ahead) = self.latest();
-        let told = inputs
-            .map_or_else(|| told(&report, verdict, self.parent.generation().filter(|_| self.recorded)), |Inputs(inputs)| inputs);
+        let told = inputs.map_or_else(
+            || told(&report, verdict, self.parent.generation().filter(|_| self.recorded)),
+            |Inputs(inputs)| inputs,
+        );
         if ahead.is_none() && shown.tells(told) {
             return None;
         }
-        let Change { current, status, warnings } = match self.change(&shown, ahead, report, verdict) {
+        let Change { current, status, warnings } = match self.change(&shown, ahead, report, verdict)
+        {
             Ok(change) => change,
             Err(error) => return Some(self.unreadable(&error)),
         };
@@ -77,9 +90,12 @@ impl Run<'_> {
             self.engine.queue.add_after(self.key.clone(), wait);
             return None;
         }
-        let answer = self.engine.api.apply_status(&self.owner.kind, key, &status, &self.owner.uid).await;
+        let answer =
+            self.engine.api.apply_status(&self.owner.kind, key, &status, &self.owner.uid).await;
         let version = match answer {
-            Ok(answer) => decode_identity(&answer).map(|(_, _, version)| version).unwrap_or_default(),
+            Ok(answer) => {
+                decode_identity(&answer).map(|(_, _, version)| version).unwrap_or_default()
+            }
             // It is gone, or another one of that name: its own events tell what to do.
             Err(error) if error.is_not_found() || error.is_identity_conflict() => {
                 tracing::debug!(controller = self.running.name, resource = %key, %error, "there is no such status to write");
@@ -101,8 +117,9 @@ impl Run<'_> {
         for warning in warnings {
             self.engine.events.tell(&self.owner, Tone::Warning, warning.reason, &warning.message);
         }
-        // Somebody else may keep a condition of their own beside ours: then the cached status never equals ours although
-        // all of ours is there, and the version stays. What we wrote counts until the resource changes.
+        // Somebody else may keep a condition of their own beside ours: then the cached status never
+        // equals ours although all of ours is there, and the version stays. What we wrote
+        // counts until the resource changes.
         let changed = version != shown.version;
         let until = if changed { version } else { version + 1 };
         self.running.written.remember(key.clone(), until, status, changed.then_some(told));
@@ -111,7 +128,8 @@ impl Run<'_> {
 
     /// The resource as the watch showed it last, and the status that we wrote since.
     ///
-    /// It may have been shown after this run began; by an event of our own status, which is no reason for another run.
+    /// It may have been shown after this run began; by an event of our own status, which is no
+    /// reason for another run.
     fn latest(&self) -> (Arc<Parent>, Option<Arc<Value>>) {
         let key = &self.key.key;
         // In this order: an event takes the former away only after it brought the latter.
@@ -128,7 +146,11 @@ impl Run<'_> {
         self.status_of(&shown, ahead)
     }
 
-    fn status_of(&self, shown: &Parent, ahead: Option<Arc<Value>>) -> Result<Arc<Value>, serde_json::Error> {
+    fn status_of(
+        &self,
+        shown: &Parent,
+        ahead: Option<Arc<Value>>,
+    ) -> Result<Arc<Value>, serde_json::Error> {
         ahead.map_or_else(|| self.running.controller.status(&*shown.object).map(Arc::new), Ok)
     }
 
@@ -146,13 +168,20 @@ impl Run<'_> {
             Some(conditions) => serde_json::from_value(conditions.clone())?,
             None => Vec::new(),
         };
-        let wanted: Vec<_> =
-            verdict.conditions().into_iter().chain(conditions.into_iter().filter(|c| !STANDARD.contains(&c.type_))).collect();
+        let wanted: Vec<_> = verdict
+            .conditions()
+            .into_iter()
+            .chain(conditions.into_iter().filter(|c| !STANDARD.contains(&c.type_)))
+            .collect();
         let generation = self.parent.generation();
         // The API server keeps whole seconds.
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
         status["conditions"] = serde_json::to_value(merge(&before, &wanted, generation, now))?;
-        let about = if self.recorded { generation } else { current.get("observedGeneration").and_then(Value::as_i64) };
+        let about = if self.recorded {
+            generation
+        } else {
+            current.get("observedGeneration").and_then(Value::as_i64)
+        };
         if let Some(about) = about {
             status["observedGeneration"] = about.into();
         }
@@ -178,7 +207,8 @@ struct Change {
 
 /// Hash of all that decides what a status says but its times; never 0.
 ///
-/// The generation is part of it: a status may be written after an edit that its writer did not know of.
+/// The generation is part of it: a status may be written after an edit that its writer did not know
+/// of.
 fn told(report: &Report, verdict: &Verdict, generation: Option<i64>) -> u64 {
     let mut text = format!("{}{generation:?}", report.status);
     for condition in verdict.conditions().iter().chain(&report.conditions) {

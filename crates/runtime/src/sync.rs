@@ -1,4 +1,5 @@
-//! Which watches are in step: nothing is reconciled before everything is known that it is decided from.
+//! Which watches are in step: nothing is reconciled before everything is known that it is decided
+//! from.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -57,9 +58,20 @@ impl Sync {
     }
 
     /// A watch that these controllers need.
-    pub(crate) fn register(self: &Arc<Self>, name: String, controllers: Vec<usize>, optional: bool) -> Token {
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        name: String,
+        controllers: Vec<usize>,
+        optional: bool,
+    ) -> Token {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.push(Entry { name, controllers, optional, state: State::Starting, was_synced: false });
+        entries.push(Entry {
+            name,
+            controllers,
+            optional,
+            state: State::Starting,
+            was_synced: false,
+        });
         Token { sync: Arc::clone(self), index: entries.len() - 1 }
     }
 
@@ -68,7 +80,9 @@ impl Sync {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let concerns = |e: &&Entry| controller.is_none_or(|c| e.controllers.contains(&c));
         let story = |e: &Entry| match &e.state {
-            State::NotServed => format!("{} (not served; install its CustomResourceDefinition)", e.name),
+            State::NotServed => {
+                format!("{} (not served; install its CustomResourceDefinition)", e.name)
+            }
             State::Failing(error) => format!("{} ({error})", e.name),
             State::Starting | State::Synced => e.name.clone(),
         };
@@ -107,7 +121,10 @@ mod tests {
     #[tokio::test]
     async fn a_controller_waits_for_its_own_watches_alone() {
         let sync = Sync::new();
-        let (one, two) = (sync.register("a".into(), vec![0], false), sync.register("b".into(), vec![0, 1], false));
+        let (one, two) = (
+            sync.register("a".into(), vec![0], false),
+            sync.register("b".into(), vec![0, 1], false),
+        );
         two.set(State::Synced);
         sync.wait(1).await;
         assert_eq!(sync.waiting(Some(0)), ["a"]);

@@ -1,4 +1,5 @@
-//! What the engine's own tests share: an API server that is a function, and operators that are as small as can be.
+//! What the engine's own tests share: an API server that is a function, and operators that are as
+//! small as can be.
 #![allow(clippy::unwrap_used)]
 
 use std::convert::Infallible;
@@ -16,7 +17,10 @@ use kube::{CustomResource, KubeSchema};
 use kubewright_core::children::{Owner, Stamp};
 use kubewright_core::desired::Desired;
 use kubewright_core::observed::decode;
-use kubewright_core::{Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Registry, Sample, View};
+use kubewright_core::{
+    Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Registry,
+    Sample, View,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -52,7 +56,11 @@ where
 pub(crate) fn config_map(name: &str) -> Desired {
     let mut config = ConfigMap::default();
     config.metadata.name = Some(name.to_owned());
-    let owner = Owner { kind: KindInfo::of::<ConfigMap>(), key: ObjectKey::new("ns", "web"), uid: "o".into() };
+    let owner = Owner {
+        kind: KindInfo::of::<ConfigMap>(),
+        key: ObjectKey::new("ns", "web"),
+        uid: "o".into(),
+    };
     let children = Children::<(ConfigMap,)>::new().with(config).into_vec().unwrap();
     Stamp { controller: "c", manager: "m", sharded: false }.all(&owner, children).unwrap().remove(0)
 }
@@ -94,7 +102,10 @@ pub(crate) fn cut(events: &[Value]) -> Answer {
 /// A refusal as the API server sends it, for these causes.
 pub(crate) fn refusal(code: u16, message: &str, causes: &Value) -> Answer {
     let details = json!({ "causes": causes });
-    answer(code, &json!({ "kind": "Status", "status": "Failure", "code": code, "message": message, "details": details }))
+    answer(
+        code,
+        &json!({ "kind": "Status", "status": "Failure", "code": code, "message": message, "details": details }),
+    )
 }
 
 /// A watch that the server closes in the middle of an event.
@@ -104,13 +115,16 @@ pub(crate) fn closed_within(line: &str) -> Answer {
 
 /// What is said where there is nothing.
 pub(crate) fn not_found() -> ApiError {
-    ApiError::Status(Box::new(Failure { code: 404, message: "not found".to_owned(), ..Failure::default() }))
+    ApiError::Status(Box::new(Failure {
+        code: 404,
+        message: "not found".to_owned(),
+        ..Failure::default()
+    }))
 }
 
 /// A resource named `web` without a spec, as the API server sends it.
 pub(crate) fn resource(kind: &str, namespace: Option<&str>, version: u64) -> Value {
-    let metadata =
-        json!({ "name": "web", "namespace": namespace, "uid": "u-1", "resourceVersion": version.to_string(), "generation": 1 });
+    let metadata = json!({ "name": "web", "namespace": namespace, "uid": "u-1", "resourceVersion": version.to_string(), "generation": 1 });
     json!({ "apiVersion": "test.example.com/v1", "kind": kind, "metadata": metadata, "spec": {} })
 }
 
@@ -125,7 +139,8 @@ pub(crate) fn known(engine: &Engine, resource: &Value) {
     running.parents.observe(Parent::new(object, version), None, Epoch::default());
 }
 
-/// The metadata of an object in the namespace `ns` that the Page `web` controls, as the API server sends it.
+/// The metadata of an object in the namespace `ns` that the Page `web` controls, as the API server
+/// sends it.
 pub(crate) fn child(name: &str, version: u64) -> Value {
     let owner = json!({ "apiVersion": "test.example.com/v1", "kind": "Page", "name": "web", "uid": "u-1", "controller": true });
     let (uid, version) = (format!("uid-of-{name}"), version.to_string());
@@ -140,7 +155,11 @@ pub(crate) fn observed(engine: &Engine, object: &Value) {
 
 /// What is to be worked on next, now.
 pub(crate) async fn next(engine: &Engine) -> Option<WorkKey> {
-    tokio::time::timeout(Duration::from_millis(1), engine.queue.next()).await.ok().flatten().map(|given| given.key)
+    tokio::time::timeout(Duration::from_millis(1), engine.queue.next())
+        .await
+        .ok()
+        .flatten()
+        .map(|given| given.key)
 }
 
 /// An engine of these operators that is connected to `api`.
@@ -160,7 +179,13 @@ pub(crate) struct PageStatus {
 
 /// A resource in a namespace.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(group = "test.example.com", version = "v1", kind = "Page", namespaced, status = "PageStatus")]
+#[kube(
+    group = "test.example.com",
+    version = "v1",
+    kind = "Page",
+    namespaced,
+    status = "PageStatus"
+)]
 pub(crate) struct PageSpec {}
 
 /// A resource of the whole cluster.
@@ -177,7 +202,11 @@ impl Operator for Pages {
     type Owns = (ConfigMap,);
     type Reads = (Optional<Metadata<Namespace>>,);
 
-    fn build(&self, page: &Page, _: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(
+        &self,
+        page: &Page,
+        _: &View<'_, Self::Reads>,
+    ) -> Result<Children<Self::Owns>, Invalid> {
         let mut config = ConfigMap::default();
         config.metadata.name.clone_from(&page.metadata.name);
         Ok(Children::new().with(config))
@@ -201,7 +230,11 @@ impl Operator for Singles {
     type Owns = (ConfigMap,);
     type Reads = ();
 
-    fn build(&self, page: &Page, _: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(
+        &self,
+        page: &Page,
+        _: &View<'_, Self::Reads>,
+    ) -> Result<Children<Self::Owns>, Invalid> {
         let mut config = ConfigMap::default();
         config.metadata.name.clone_from(&page.metadata.name);
         Ok(Children::new().with_alone_among::<(ConfigMap,), _, _>(config))
@@ -225,7 +258,11 @@ impl Operator for Sites {
     type Owns = (Optional<ConfigMap>,);
     type Reads = (Metadata<Namespace>,);
 
-    fn build(&self, site: &Site, _: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(
+        &self,
+        site: &Site,
+        _: &View<'_, Self::Reads>,
+    ) -> Result<Children<Self::Owns>, Invalid> {
         let mut children = Children::new();
         for namespace in ["doomed", "other"] {
             let mut config = ConfigMap::default();

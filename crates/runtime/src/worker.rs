@@ -1,4 +1,5 @@
-//! The workers: take a key, reconcile it, decide when it comes again. A panic stays with its own resource.
+//! The workers: take a key, reconcile it, decide when it comes again. A panic stays with its own
+//! resource.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -41,7 +42,10 @@ impl Engine {
         let running = self.running(key.controller);
         let Some(parent) = running.parents.get(&key.key) else { return End::Done };
         let run = Run::new(self, running, key, parent);
-        AssertUnwindSafe(run.defect(&defect)).catch_unwind().await.unwrap_or(End::Failed(Class::Bug))
+        AssertUnwindSafe(run.defect(&defect))
+            .catch_unwind()
+            .await
+            .unwrap_or(End::Failed(Class::Bug))
     }
 
     /// When a resource comes again.
@@ -53,7 +57,8 @@ impl Engine {
             End::Waits | End::Failed(_) => {
                 let parent = || self.running(key.controller).parents.get(&key.key);
                 let generation = parent().and_then(|parent| parent.generation());
-                // What the API server does not accept waits for an edit; but a policy or a webhook may change too.
+                // What the API server does not accept waits for an edit; but a policy or a webhook
+                // may change too.
                 let first = if *end == End::Failed(Class::Invalid) { BACKOFF.1 } else { BACKOFF.0 };
                 let delay = self.retries.failed(key, generation, first, BACKOFF.1);
                 self.queue.add_after(key.clone(), delay);
@@ -61,7 +66,8 @@ impl Engine {
         }
     }
 
-    /// A resource that went while it was worked on: the run put things back that were already cleaned up.
+    /// A resource that went while it was worked on: the run put things back that were already
+    /// cleaned up.
     fn forget_if_gone(&self, key: &WorkKey) {
         if self.running(key.controller).parents.get(&key.key).is_none() {
             self.forget(key);
@@ -71,6 +77,9 @@ impl Engine {
 
 /// What a panic says.
 fn story(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned()).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|s| (*s).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "no message".to_owned())
 }

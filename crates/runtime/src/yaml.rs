@@ -1,7 +1,8 @@
-//! JSON that is YAML too: the API server reads what is applied as YAML, which most JSON is, but not all.
+//! JSON that is YAML too: the API server reads what is applied as YAML, which most JSON is, but not
+//! all.
 //!
-//! YAML refuses control characters that JSON lets pass as they are, and takes some characters for line breaks, which it then
-//! folds into spaces. Escaped, all of them mean the same in both.
+//! YAML refuses control characters that JSON lets pass as they are, and takes some characters for
+//! line breaks, which it then folds into spaces. Escaped, all of them mean the same in both.
 
 use std::fmt::Write as _;
 
@@ -11,7 +12,9 @@ use serde::Serialize;
 pub(crate) fn encode(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let json = serde_json::to_string(value)?;
     // All of them take several bytes, but one.
-    if json.bytes().all(|byte| byte.is_ascii() && byte != 0x7f) || !json.contains(means_something_else_in_yaml) {
+    if json.bytes().all(|byte| byte.is_ascii() && byte != 0x7f)
+        || !json.contains(means_something_else_in_yaml)
+    {
         return Ok(json);
     }
     let mut escaped = String::with_capacity(json.len() + 64);
@@ -27,10 +30,13 @@ pub(crate) fn encode(value: &impl Serialize) -> Result<String, serde_json::Error
     Ok(escaped)
 }
 
-/// Not printable (YAML 1.1, c-printable), a line break (NEL, LS, PS), or a byte order mark. All below U+10000: what lies
-/// above is printable, and YAML has no escape for it that JSON has, too.
+/// Not printable (YAML 1.1, c-printable), a line break (NEL, LS, PS), or a byte order mark. All
+/// below U+10000: what lies above is printable, and YAML has no escape for it that JSON has, too.
 fn means_something_else_in_yaml(character: char) -> bool {
-    matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    matches!(
+        character,
+        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 #[cfg(test)]
@@ -42,7 +48,8 @@ mod tests {
 
     #[test]
     fn what_yaml_would_refuse_or_change_is_escaped() {
-        let text = encode(&json!({ "a": "b\u{7f}\u{85}c\u{2028}\u{2029}\u{feff}\u{ffff}" })).unwrap();
+        let text =
+            encode(&json!({ "a": "b\u{7f}\u{85}c\u{2028}\u{2029}\u{feff}\u{ffff}" })).unwrap();
         assert_eq!(text, r#"{"a":"b\u007f\u0085c\u2028\u2029\ufeff\uffff"}"#);
     }
 

@@ -1,4 +1,5 @@
-//! A local control plane from the command line. For a project of your own, `cargo xtask cluster` does the same.
+//! A local control plane from the command line. For a project of your own, `cargo xtask cluster`
+//! does the same.
 
 use std::error::Error;
 use std::path::Path;
@@ -36,7 +37,9 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
             println!("{}", ControlPlane::attach(&home, name)?.kubeconfig().display());
             Ok(())
         }
-        ["export", name, file] => Ok(ControlPlane::attach(&home, name)?.export_kubeconfig(Path::new(file))?),
+        ["export", name, file] => {
+            Ok(ControlPlane::attach(&home, name)?.export_kubeconfig(Path::new(file))?)
+        }
         ["status"] => status(&home),
         _ => Err(USAGE.into()),
     }

@@ -1,4 +1,5 @@
-//! Running a program to its end with a limit on the time. What the output means is the caller's business.
+//! Running a program to its end with a limit on the time. What the output means is the caller's
+//! business.
 
 use std::io::{self, ErrorKind, Read};
 use std::process::{Child, Command, Output, Stdio};
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 /// How often the end of a program, or of anything else that is waited for, is looked for.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
-/// Runs `command` and collects what it prints; after `limit` it is killed and the error is `TimedOut`.
+/// Runs `command` and collects what it prints; after `limit` it is killed and the error is
+/// `TimedOut`.
 pub(crate) fn output(command: &mut Command, limit: Duration) -> io::Result<Output> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = spawn(command)?;
@@ -23,7 +25,10 @@ pub(crate) fn output(command: &mut Command, limit: Duration) -> io::Result<Outpu
             child.kill()?;
             child.wait()?;
             let seconds = limit.as_secs();
-            return Err(io::Error::new(ErrorKind::TimedOut, format!("no answer within {seconds} s")));
+            return Err(io::Error::new(
+                ErrorKind::TimedOut,
+                format!("no answer within {seconds} s"),
+            ));
         }
         thread::sleep(POLL);
     };
@@ -31,13 +36,15 @@ pub(crate) fn output(command: &mut Command, limit: Duration) -> io::Result<Outpu
     Ok(Output { status, stdout: text(stdout), stderr: text(stderr) })
 }
 
-/// Spawns, trying again while the file is "busy": a binary that was just written cannot be executed for as long
-/// as a fork of another thread has it open.
+/// Spawns, trying again while the file is "busy": a binary that was just written cannot be executed
+/// for as long as a fork of another thread has it open.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     let deadline = Instant::now() + Duration::from_secs(2);
     loop {
         match command.spawn() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < deadline => {
+            Err(error)
+                if error.kind() == ErrorKind::ExecutableFileBusy && Instant::now() < deadline =>
+            {
                 thread::sleep(POLL);
             }
             result => return result,
@@ -69,14 +76,16 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_end_is_killed_at_the_limit() {
-        let error = output(Command::new("sleep").arg("600"), Duration::from_millis(50)).unwrap_err();
+        let error =
+            output(Command::new("sleep").arg("600"), Duration::from_millis(50)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 
     #[test]
     fn more_output_than_a_pipe_holds_is_collected() {
         let mut command = Command::new("head");
-        let output = output(command.args(["-c", "300000", "/dev/zero"]), Duration::from_secs(30)).unwrap();
+        let output =
+            output(command.args(["-c", "300000", "/dev/zero"]), Duration::from_secs(30)).unwrap();
         assert_eq!(output.stdout.len(), 300_000);
     }
 

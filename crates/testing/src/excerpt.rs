@@ -18,7 +18,8 @@ pub(crate) fn excerpt(text: &str) -> String {
     shown.collect::<Vec<_>>().join("\n")
 }
 
-/// etcd and kwokctl write JSON with a level; the others klog, whose lines begin with the level's letter and a date.
+/// etcd and kwokctl write JSON with a level; the others klog, whose lines begin with the level's
+/// letter and a date.
 fn is_complaint(line: &str) -> bool {
     if let Some(entry) = entry(line) {
         let level = text(&entry, "level").to_lowercase();
@@ -36,7 +37,11 @@ fn readable(line: &str) -> String {
         }
         None => line.to_owned(),
     };
-    if text.chars().count() > WIDTH { text.chars().take(WIDTH).chain("...".chars()).collect() } else { text }
+    if text.chars().count() > WIDTH {
+        text.chars().take(WIDTH).chain("...".chars()).collect()
+    } else {
+        text
+    }
 }
 
 /// A line of a log in JSON.

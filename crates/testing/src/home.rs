@@ -1,5 +1,5 @@
-//! The folder that this crate keeps its state in: where each thing lives, and the file locks that make
-//! processes take turns. What is in the files is known to the modules that write them.
+//! The folder that this crate keeps its state in: where each thing lives, and the file locks that
+//! make processes take turns. What is in the files is known to the modules that write them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::assets::{Environment, Project, Version};
 
-/// The state folder: `$KUBEWRIGHT_HOME`, else `$XDG_CACHE_HOME/kubewright`, else `~/.cache/kubewright`.
+/// The state folder: `$KUBEWRIGHT_HOME`, else `$XDG_CACHE_HOME/kubewright`, else
+/// `~/.cache/kubewright`.
 ///
 /// ```text
 /// bin/kubernetes-v1.36.3/   binaries, one folder per project and version
@@ -24,7 +25,9 @@ pub struct Home {
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// No variable says where it is.
-    #[error("no place for binaries and clusters: set KUBEWRIGHT_HOME to a folder (HOME is not set either)")]
+    #[error(
+        "no place for binaries and clusters: set KUBEWRIGHT_HOME to a folder (HOME is not set either)"
+    )]
     Unknown,
     /// The folder cannot be created, or a file in it cannot be used.
     #[error("cannot use {}: {source}; mend it, or set KUBEWRIGHT_HOME to a folder that you may write to", .path.display())]
@@ -65,7 +68,8 @@ impl Home {
     /// [`HomeError::Unusable`] when it cannot be created.
     pub fn at(root: &Path) -> Result<Self, HomeError> {
         fs::create_dir_all(root).map_err(HomeError::at(root))?;
-        // One spelling of the path: running processes are recognised by the paths in their arguments.
+        // One spelling of the path: running processes are recognised by the paths in their
+        // arguments.
         let root = root.canonicalize().map_err(HomeError::at(root))?;
         Ok(Self { root })
     }
@@ -90,7 +94,8 @@ impl Home {
         self.clusters().join(name)
     }
 
-    /// kwokctl's `KWOK_WORKDIR`: ours alone, so that clusters that a user made with kwokctl are never in reach.
+    /// kwokctl's `KWOK_WORKDIR`: ours alone, so that clusters that a user made with kwokctl are
+    /// never in reach.
     pub(crate) fn kwok(&self) -> PathBuf {
         self.root.join("kwok")
     }
@@ -112,7 +117,8 @@ impl Home {
                 }
                 file.lock().map_err(HomeError::at(&path))?;
             }
-            // Whoever had the lock may have removed the file: then others lock a new one, and so must we.
+            // Whoever had the lock may have removed the file: then others lock a new one, and so
+            // must we.
             if is_the_file_at(&file, &path) {
                 return Ok(Lock { file, path });
             }
@@ -130,7 +136,8 @@ pub(crate) struct Lock {
 impl Lock {
     /// Gives the lock back and removes its file, for a lock whose subject is gone.
     pub(crate) fn remove(self) {
-        // Still locked: whoever waits for it sees that the file at the path is another one, and starts again.
+        // Still locked: whoever waits for it sees that the file at the path is another one, and
+        // starts again.
         let _ = fs::remove_file(&self.path);
         drop(self.file);
     }
@@ -162,7 +169,8 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), HomeError
         }
         let partial = path.with_extension(format!("partial-{}", std::process::id()));
         let _ = fs::remove_file(&partial);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
         file.write_all(content)?;
         fs::rename(&partial, path)
     };
@@ -202,7 +210,9 @@ mod tests {
         let environment = Environment { kubewright_home: None, ..environment };
         assert!(Home::from_environment(&environment).unwrap().root().ends_with("xdg/kubewright"));
         let environment = Environment { xdg_cache_home: None, ..environment };
-        assert!(Home::from_environment(&environment).unwrap().root().ends_with("me/.cache/kubewright"));
+        assert!(
+            Home::from_environment(&environment).unwrap().root().ends_with("me/.cache/kubewright")
+        );
     }
 
     #[test]
@@ -222,7 +232,10 @@ mod tests {
             let (home, given_back) = (home.clone(), Arc::clone(&given_back));
             move || {
                 let lock = home.lock("x", || is_waiting.send(()).unwrap()).unwrap();
-                assert!(given_back.load(Ordering::SeqCst), "it had the lock while the first still held it");
+                assert!(
+                    given_back.load(Ordering::SeqCst),
+                    "it had the lock while the first still held it"
+                );
                 let third = open_lock_file(&home.root().join("locks/x.lock")).unwrap();
                 assert!(third.try_lock().is_err(), "what it locked is not what others lock");
                 lock.remove();
@@ -243,6 +256,10 @@ mod tests {
         write_private(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "a partial file is left");
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "a partial file is left"
+        );
     }
 }

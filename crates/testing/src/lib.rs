@@ -5,7 +5,8 @@
 //! - [`progress`]: telling a person what is going on meanwhile.
 //! - [`home`]: where all of it is kept.
 //!
-//! Everything here is synchronous and needs no cluster, no container engine and no rights of an administrator.
+//! Everything here is synchronous and needs no cluster, no container engine and no rights of an
+//! administrator.
 
 pub mod assets;
 mod command;

@@ -1,6 +1,8 @@
-//! The local control plane for real: processes are started, and what is promised about them is looked at.
+//! The local control plane for real: processes are started, and what is promised about them is
+//! looked at.
 //!
-//! The binaries come from where `Assets` finds them; the first run on a machine may build them for ten minutes.
+//! The binaries come from where `Assets` finds them; the first run on a machine may build them for
+//! ten minutes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -25,7 +27,8 @@ fn machine() -> &'static (Home, Assets) {
         let environment = Environment::from_process();
         let home = Home::from_environment(&environment).unwrap();
         let wanted = Spec::new("any").wanted();
-        let assets = Assets::locate(&environment, &home, &wanted, progress::detect().as_ref()).unwrap();
+        let assets =
+            Assets::locate(&environment, &home, &wanted, progress::detect().as_ref()).unwrap();
         (home, assets)
     })
 }
@@ -73,10 +76,14 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 fn files_of(name: &str) -> Vec<PathBuf> {
     let (home, _) = machine();
     let root = home.root();
-    [root.join("clusters").join(name), root.join("kwok/clusters").join(name), root.join(format!("locks/cluster-{name}.lock"))]
-        .into_iter()
-        .filter(|path| path.exists())
-        .collect()
+    [
+        root.join("clusters").join(name),
+        root.join("kwok/clusters").join(name),
+        root.join(format!("locks/cluster-{name}.lock")),
+    ]
+    .into_iter()
+    .filter(|path| path.exists())
+    .collect()
 }
 
 fn users_kubeconfig() -> Option<Vec<u8>> {
@@ -134,7 +141,8 @@ fn what_was_stopped_or_killed_is_started_again_with_its_data() {
     let (server, first) = (cluster.server_url().to_owned(), pids(&cluster));
     assert!(data.join(format!("kubewright-{}/member", spec.name)).exists());
 
-    let scheduler = cluster.status().components.into_iter().find(|c| c.component == Component::KubeScheduler);
+    let scheduler =
+        cluster.status().components.into_iter().find(|c| c.component == Component::KubeScheduler);
     let scheduler = scheduler.and_then(|component| component.pid).unwrap();
     signal(&scheduler.to_string(), "-KILL");
     wait_until("the scheduler is gone", || !runs(scheduler));
@@ -142,7 +150,11 @@ fn what_was_stopped_or_killed_is_started_again_with_its_data() {
     up_again(&spec);
     assert_eq!(cluster.status().health, Health::Ready);
     let second = pids(&cluster);
-    assert_eq!(first.iter().filter(|pid| second.contains(pid)).count(), 4, "only the dead one is started");
+    assert_eq!(
+        first.iter().filter(|pid| second.contains(pid)).count(),
+        4,
+        "only the dead one is started"
+    );
 
     cluster.stop().unwrap();
     assert_eq!(cluster.status().health, Health::Stopped);
@@ -166,8 +178,8 @@ fn what_was_stopped_or_killed_is_started_again_with_its_data() {
     fs::remove_dir(&data).unwrap();
 }
 
-/// A process that has nothing to do with the cluster, with the pid that the cluster's etcd had: as after a restart of
-/// the machine.
+/// A process that has nothing to do with the cluster, with the pid that the cluster's etcd had: as
+/// after a restart of the machine.
 fn stranger_in_a_pid_file(name: &str) -> Child {
     let stranger = Command::new("sleep").arg("600").spawn().unwrap();
     let (home, _) = machine();
@@ -268,7 +280,10 @@ fn a_start_that_was_killed_is_repaired_by_the_next_one() {
 
     let cluster = up(&Spec::new(&name)).unwrap();
     assert_eq!(cluster.status().health, Health::Ready);
-    assert!(!orphans.iter().any(|pid| pids(&cluster).contains(pid)), "the unfinished one is not built upon");
+    assert!(
+        !orphans.iter().any(|pid| pids(&cluster).contains(pid)),
+        "the unfinished one is not built upon"
+    );
     drop(cluster);
     assert!(!orphans.iter().any(|pid| runs(*pid)));
     assert_eq!(files_of(&name), [] as [PathBuf; 0]);

@@ -1,4 +1,5 @@
-//! The cluster that all tests share: whichever the environment names, or a local control plane of our own.
+//! The cluster that all tests share: whichever the environment names, or a local control plane of
+//! our own.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use super::metrics::Metrics;
 
 /// Names the cluster for the tests: a kubeconfig with the rights of an administrator.
 const VARIABLE: &str = "KUBEWRIGHT_TEST_KUBECONFIG";
-/// The control plane that is used without it. It goes on when the tests have ended, for the next ones.
+/// The control plane that is used without it. It goes on when the tests have ended, for the next
+/// ones.
 const NAME: &str = "test";
 /// Nodes of a control plane for tests; each has room for 4000 pods.
 pub(super) const NODES: u32 = 3;
@@ -34,7 +36,9 @@ impl Cluster {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(|| {
             let named = env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
-            Self::prepared(named.unwrap_or_else(|| up(&Spec::new(NAME).nodes(NODES)).kubeconfig().to_owned()))
+            Self::prepared(
+                named.unwrap_or_else(|| up(&Spec::new(NAME).nodes(NODES)).kubeconfig().to_owned()),
+            )
         })
     }
 
@@ -49,7 +53,8 @@ impl Cluster {
     pub(super) fn blocking<T: Send>(&self, work: impl AsyncFnOnce(Client) -> T + Send) -> T {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
                 runtime.block_on(async { work(self.client().await).await })
             });
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -62,11 +67,13 @@ impl Cluster {
         &self.kubeconfig
     }
 
-    /// A client with the rights of an administrator. Each test has its own: a client lives and dies with a runtime.
+    /// A client with the rights of an administrator. Each test has its own: a client lives and dies
+    /// with a runtime.
     pub async fn client(&self) -> Client {
         prepare_process();
         let file = Kubeconfig::read_from(&self.kubeconfig).unwrap();
-        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+        let config =
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
         Client::try_from(config).unwrap()
     }
 
@@ -87,7 +94,8 @@ pub(super) fn up(spec: &Spec) -> ControlPlane {
     let environment = Environment::from_process();
     let home = Home::from_environment(&environment).unwrap();
     let progress = progress::detect();
-    let assets = Assets::locate(&environment, &home, &spec.wanted(), progress.as_ref()).unwrap_or_else(|e| panic!("{e}"));
+    let assets = Assets::locate(&environment, &home, &spec.wanted(), progress.as_ref())
+        .unwrap_or_else(|e| panic!("{e}"));
     ControlPlane::up(&home, spec, &assets, progress.as_ref()).unwrap_or_else(|e| panic!("{e}"))
 }
 
@@ -95,12 +103,17 @@ fn our_definitions() -> Vec<CustomResourceDefinition> {
     operator::registry().definitions().into_iter().map(|definition| definition.crd).collect()
 }
 
-/// What a process does once: choose a cryptography provider, and show logs where `RUST_LOG` asks for them.
+/// What a process does once: choose a cryptography provider, and show logs where `RUST_LOG` asks
+/// for them.
 fn prepare_process() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "off".into());
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        let filter =
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "off".into());
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .try_init();
     });
 }

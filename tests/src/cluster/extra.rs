@@ -11,12 +11,19 @@ use serde_json::json;
 
 use super::connect::Cluster;
 
-/// Asks for a token of a service account, as a Pod gets one, and writes a kubeconfig with it into `folder`.
-pub async fn kubeconfig_of(cluster: &Cluster, namespace: &str, account: &str, folder: &Path) -> PathBuf {
+/// Asks for a token of a service account, as a Pod gets one, and writes a kubeconfig with it into
+/// `folder`.
+pub async fn kubeconfig_of(
+    cluster: &Cluster,
+    namespace: &str,
+    account: &str,
+    folder: &Path,
+) -> PathBuf {
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client().await, namespace);
     let spec = TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() };
     let request = TokenRequest { spec, ..TokenRequest::default() };
-    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
+    let answer =
+        accounts.create_token_request(account, &PostParams::default(), &request).await.unwrap();
     let token = answer.status.unwrap().token;
     let mut config = Kubeconfig::read_from(cluster.kubeconfig()).unwrap();
     for user in &mut config.auth_infos {

@@ -10,7 +10,9 @@ pub struct Metrics(Vec<Sample>);
 /// Counters and gauges, one a line, as a failure shows them.
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Sample { name, labels, value } in self.0.iter().filter(|sample| !sample.name.contains("_duration_seconds")) {
+        for Sample { name, labels, value } in
+            self.0.iter().filter(|sample| !sample.name.contains("_duration_seconds"))
+        {
             writeln!(f, "{name}{labels:?} {value}")?;
         }
         Ok(())
@@ -38,7 +40,10 @@ impl Metrics {
     #[must_use]
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let fits = |sample: &&Sample| {
-            sample.name == name && labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
+            sample.name == name
+                && labels
+                    .iter()
+                    .all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
         };
         let sum: f64 = self.0.iter().filter(fits).map(|sample| sample.value).sum();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts of things
@@ -79,7 +84,10 @@ impl Metrics {
     /// All requests and all reconciles: what stays the same at rest.
     #[must_use]
     pub fn activity(&self) -> (u64, u64) {
-        (self.sum("kubewright_api_requests_total", &[]), self.sum("kubewright_reconciles_total", &[]))
+        (
+            self.sum("kubewright_api_requests_total", &[]),
+            self.sum("kubewright_reconciles_total", &[]),
+        )
     }
 
     /// Resources that wait to be worked on, or are worked on.
@@ -100,9 +108,11 @@ fn sample(line: &str) -> Option<Sample> {
         None => ("", rest.trim_start()),
     };
     let value = value.split(' ').next()?.parse().ok()?;
-    let pair = |pair: &str| pair.split_once("=\"").map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let pair =
+        |pair: &str| pair.split_once("=\"").map(|(key, value)| (key.to_owned(), value.to_owned()));
     // Values with quotes or commas in them are not looked at by any test.
-    let labels = labels.split("\",").map(|text| text.trim_end_matches('"')).filter_map(pair).collect();
+    let labels =
+        labels.split("\",").map(|text| text.trim_end_matches('"')).filter_map(pair).collect();
     Some(Sample { name: name.to_owned(), labels, value })
 }
 

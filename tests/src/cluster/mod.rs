@@ -1,9 +1,10 @@
-//! What tests need to run operators against a real control plane: a cluster, a namespace of one's own, the operator
-//! in this process, and waiting. What is tested is not known here.
+//! What tests need to run operators against a real control plane: a cluster, a namespace of one's
+//! own, the operator in this process, and waiting. What is tested is not known here.
 //!
 //! - [`Cluster`]: the shared one, or [`OwnCluster`] for what would disturb others
 //! - [`Sandbox`]: a namespace for one test, gone when the test ends, and the verbs on objects in it
-//! - [`Operator`]: the engine in this process, in the namespaces of one test; [`Metrics`] is what it counts
+//! - [`Operator`]: the engine in this process, in the namespaces of one test; [`Metrics`] is what
+//!   it counts
 //! - [`eventually`], [`throughout`]: conditions with deadlines; no test sleeps
 //! - [`seen`], [`condition`]: objects in words
 //!

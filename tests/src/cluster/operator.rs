@@ -1,4 +1,5 @@
-//! The operator in this process, as its binary would run it, and what it says about itself over HTTP.
+//! The operator in this process, as its binary would run it, and what it says about itself over
+//! HTTP.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -17,7 +18,8 @@ use super::wait::{SOON, eventually, throughout};
 /// How often another port is tried when somebody took the one that was free a moment ago.
 const TRIES: usize = 5;
 
-/// How long nothing happens at rest: longer than the way of an event, shorter than the first delay between tries.
+/// How long nothing happens at rest: longer than the way of an event, shorter than the first delay
+/// between tries.
 const REST: Duration = Duration::from_millis(600);
 
 /// An operator at work; it ends with the test, or by [`stop`](Self::stop).
@@ -29,7 +31,8 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts the operators of `registry` in these namespaces, and waits until their caches are filled.
+    /// Starts the operators of `registry` in these namespaces, and waits until their caches are
+    /// filled.
     pub async fn start(registry: &Registry, kubeconfig: &Path, namespaces: &[&str]) -> Self {
         let settings = Settings {
             namespaces: namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
@@ -101,11 +104,16 @@ impl Operator {
         matches!(answers, (Ok((200, _)), Ok((200, _))))
     }
 
-    /// Waits until nothing waits to be worked on or is worked on; what is to be tried again later does not count.
+    /// Waits until nothing waits to be worked on or is worked on; what is to be tried again later
+    /// does not count.
     pub async fn idle(&self) -> Metrics {
         eventually(SOON, "the operator has nothing to do", async || {
             let metrics = self.metrics().await;
-            if metrics.in_work() == 0 { Ok(metrics) } else { Err(format!("{} resources in work", metrics.in_work())) }
+            if metrics.in_work() == 0 {
+                Ok(metrics)
+            } else {
+                Err(format!("{} resources in work", metrics.in_work()))
+            }
         })
         .await
     }
@@ -120,7 +128,11 @@ impl Operator {
                 Ok(())
             })
             .await;
-            if now.activity() == before { Ok(now) } else { Err(format!("{before:?}, then\n{now:?}")) }
+            if now.activity() == before {
+                Ok(now)
+            } else {
+                Err(format!("{before:?}, then\n{now:?}"))
+            }
         })
         .await
     }
@@ -130,7 +142,11 @@ impl Operator {
         let before = self.at_rest().await;
         throughout(window, "the operator rests", async || {
             let now = self.metrics().await;
-            if now.activity() == before.activity() { Ok(()) } else { Err(format!("{before:?}\nthen\n{now:?}")) }
+            if now.activity() == before.activity() {
+                Ok(())
+            } else {
+                Err(format!("{before:?}\nthen\n{now:?}"))
+            }
         })
         .await;
     }
@@ -147,7 +163,8 @@ impl Operator {
     /// Code and body.
     async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
         let mut stream = TcpStream::connect(self.address).await?;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;

@@ -1,5 +1,5 @@
-//! A control plane for one test alone, for what would disturb others or is disturbed by them; and what its API server
-//! writes down about the requests of one user.
+//! A control plane for one test alone, for what would disturb others or is disturbed by them; and
+//! what its API server writes down about the requests of one user.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,8 @@ use super::connect::{Cluster, NODES, up};
 
 /// Begins the names of control planes for one test; the process that made it follows.
 const PREFIX: &str = "own-";
-/// The service account that an operator runs as where its requests are to be told from those of others.
+/// The service account that an operator runs as where its requests are to be told from those of
+/// others.
 const ACCOUNT: &str = "operator";
 const ACCOUNT_NAMESPACE: &str = "kube-system";
 
@@ -60,7 +61,8 @@ impl Deref for OwnCluster {
 }
 
 impl OwnCluster {
-    /// Brings it up, with our definitions. The requests of [`operator`](Self::operator_kubeconfig) are written down.
+    /// Brings it up, with our definitions. The requests of [`operator`](Self::operator_kubeconfig)
+    /// are written down.
     #[must_use]
     pub fn up(about: &str) -> Self {
         remove_left_behind();
@@ -69,19 +71,29 @@ impl OwnCluster {
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         let spec = named(about)
             .nodes(NODES)
-            // As some distributions have it: whoever blocks the deletion of an owner needs a right for that.
-            .arg(Component::KubeApiserver, "enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+            // As some distributions have it: whoever blocks the deletion of an owner needs a right
+            // for that.
+            .arg(
+                Component::KubeApiserver,
+                "enable-admission-plugins",
+                "OwnerReferencesPermissionEnforcement",
+            )
             .arg(Component::KubeApiserver, "audit-policy-file", path("policy.json"))
             .arg(Component::KubeApiserver, "audit-log-path", path("audit.log"));
         Self::of(&spec, folder)
     }
 
-    /// Brings up an API server alone, with these feature gates: nothing reacts to objects but what is tested.
+    /// Brings up an API server alone, with these feature gates: nothing reacts to objects but what
+    /// is tested.
     #[must_use]
     pub fn bare(about: &str, gates: &str) -> Self {
         remove_left_behind();
         let spec = named(about).api_only();
-        let spec = if gates.is_empty() { spec } else { spec.arg(Component::KubeApiserver, "feature-gates", gates) };
+        let spec = if gates.is_empty() {
+            spec
+        } else {
+            spec.arg(Component::KubeApiserver, "feature-gates", gates)
+        };
         Self::of(&spec, tempfile::tempdir().unwrap())
     }
 
@@ -96,7 +108,10 @@ impl OwnCluster {
         let client = self.client().await;
         let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), ACCOUNT_NAMESPACE);
         let account = json!({ "metadata": { "name": ACCOUNT } });
-        accounts.create(&PostParams::default(), &serde_json::from_value(account).unwrap()).await.unwrap();
+        accounts
+            .create(&PostParams::default(), &serde_json::from_value(account).unwrap())
+            .await
+            .unwrap();
         let binding: ClusterRoleBinding = serde_json::from_value(json!({
             "metadata": { "name": ACCOUNT },
             "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
@@ -104,9 +119,11 @@ impl OwnCluster {
         }))
         .unwrap();
         Api::all(client).create(&PostParams::default(), &binding).await.unwrap();
-        let spec = TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() };
+        let spec =
+            TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() };
         let request = TokenRequest { spec, ..TokenRequest::default() };
-        let answer = accounts.create_token_request(ACCOUNT, &PostParams::default(), &request).await.unwrap();
+        let answer =
+            accounts.create_token_request(ACCOUNT, &PostParams::default(), &request).await.unwrap();
         self.write_kubeconfig(&answer.status.unwrap().token)
     }
 
@@ -148,7 +165,10 @@ fn audit_policy() -> Value {
 fn read_audit_log(path: &Path) -> Vec<Audited> {
     // The last line may still be being written.
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter_map(|event| audited(&event)).collect()
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|event| audited(&event))
+        .collect()
 }
 
 /// A watch is written down when it begins and when it ends; only its beginning is a request.
@@ -165,7 +185,9 @@ fn remove_left_behind() {
     let Ok(home) = Home::from_environment(&Environment::from_process()) else { return };
     for name in ControlPlane::list(&home).iter().filter(|name| name.starts_with(PREFIX)) {
         let process: Option<u32> = name.rsplit('-').next().and_then(|id| id.parse().ok());
-        let ended = process.is_some_and(|id| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{id}")).exists());
+        let ended = process.is_some_and(|id| {
+            Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{id}")).exists()
+        });
         if ended && let Err(error) = ControlPlane::remove(&home, name) {
             eprintln!("{name} was left behind and cannot be removed: {error}");
         }

@@ -54,8 +54,10 @@ impl Sandbox {
     /// A new namespace in `cluster`.
     pub async fn in_cluster(cluster: &Cluster, about: &str, labels: &[(&str, &str)]) -> Self {
         let (client, namespace) = (cluster.client().await, unique(about));
-        let labels: Value = labels.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
-        let object: Namespace = from(json!({ "metadata": { "name": namespace, "labels": labels } }));
+        let labels: Value =
+            labels.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
+        let object: Namespace =
+            from(json!({ "metadata": { "name": namespace, "labels": labels } }));
         Api::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
         Self { cluster: cluster.clone(), namespace, client: SilentClient(client) }
     }
@@ -85,7 +87,8 @@ impl Sandbox {
 
     /// Our operators, at work in this namespace and `others`.
     pub async fn operate_with(&self, others: &[&Sandbox]) -> Operator {
-        let namespaces: Vec<&str> = std::iter::once(self).chain(others.iter().copied()).map(Self::namespace).collect();
+        let namespaces: Vec<&str> =
+            std::iter::once(self).chain(others.iter().copied()).map(Self::namespace).collect();
         Operator::start(&operator::registry(), self.cluster.kubeconfig(), &namespaces).await
     }
 
@@ -97,7 +100,9 @@ impl Sandbox {
 
     /// Creates `object`.
     pub async fn create<K: Namespaced>(&self, object: &K) -> K {
-        self.try_create(object).await.unwrap_or_else(|error| panic!("{error}, for\n{}", seen(object)))
+        self.try_create(object)
+            .await
+            .unwrap_or_else(|error| panic!("{error}, for\n{}", seen(object)))
     }
 
     /// Creates `object`, if the API server lets it.
@@ -108,7 +113,10 @@ impl Sandbox {
 
     /// Applies JSON as another field manager, by force.
     pub async fn apply<K: Namespaced>(&self, name: &str, object: Value) -> K {
-        self.api().patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object)).await.unwrap()
+        self.api()
+            .patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object))
+            .await
+            .unwrap()
     }
 
     /// Changes an object by a merge patch, as another field manager.
@@ -150,7 +158,8 @@ impl Sandbox {
         }
     }
 
-    /// Waits until an object is there and as `holds` wants it. `what` completes "until the object ...".
+    /// Waits until an object is there and as `holds` wants it. `what` completes "until the object
+    /// ...".
     #[track_caller]
     pub fn until<K: Namespaced>(
         &self,
@@ -178,7 +187,9 @@ impl Sandbox {
     #[track_caller]
     pub fn not_ready<K: Namespaced>(&self, name: &str, reason: &str) -> impl Future<Output = K> {
         let what = format!("is not ready because of {reason}");
-        self.until(name, what, move |object: &K| condition(object, "Ready").says() == ("False", reason))
+        self.until(name, what, move |object: &K| {
+            condition(object, "Ready").says() == ("False", reason)
+        })
     }
 
     /// Waits until there is no object of this name.

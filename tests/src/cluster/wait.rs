@@ -1,10 +1,11 @@
-//! Waiting for a condition until a deadline, and watching that one holds; the only place where a test waits.
+//! Waiting for a condition until a deadline, and watching that one holds; the only place where a
+//! test waits.
 
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-/// How long anything may take that takes a moment on an idle machine: tests run beside compilers, and the garbage collector
-/// learns of new kinds every half a minute.
+/// How long anything may take that takes a moment on an idle machine: tests run beside compilers,
+/// and the garbage collector learns of new kinds every half a minute.
 pub const SOON: Duration = Duration::from_mins(1);
 
 /// How long garbage collection and whatever else looks around every half a minute may take.
@@ -13,7 +14,8 @@ pub const LONG: Duration = Duration::from_mins(2);
 /// Time between two looks. Short: what is measured with it is a repair within a second.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Looks again and again until `look` gives something, for at most `within`. `what` completes "waiting until ...".
+/// Looks again and again until `look` gives something, for at most `within`. `what` completes
+/// "waiting until ...".
 ///
 /// # Panics
 /// At the deadline, with what was last seen: the error of the last look.
@@ -31,7 +33,10 @@ pub fn eventually<T>(
                 Ok(found) => return found,
                 Err(seen) => seen,
             };
-            assert!(Instant::now() < deadline, "{place}: waited {within:?} in vain until {what}; last seen:\n{seen}");
+            assert!(
+                Instant::now() < deadline,
+                "{place}: waited {within:?} in vain until {what}; last seen:\n{seen}"
+            );
             tokio::time::sleep(POLL).await;
         }
     }
@@ -52,7 +57,10 @@ pub fn throughout(
         let start = Instant::now();
         while start.elapsed() < window {
             if let Err(seen) = look().await {
-                panic!("{place}: after {:?} it was no longer so that {what}:\n{seen}", start.elapsed());
+                panic!(
+                    "{place}: after {:?} it was no longer so that {what}:\n{seen}",
+                    start.elapsed()
+                );
             }
             tokio::time::sleep(5 * POLL).await;
         }

@@ -38,13 +38,16 @@ impl Told {
     }
 }
 
-/// The condition of this type, as the object tells it about its present generation; empty where it does not.
+/// The condition of this type, as the object tells it about its present generation; empty where it
+/// does not.
 #[must_use]
 pub fn condition(object: &impl Serialize, type_: &str) -> Told {
     let value = serde_json::to_value(object).unwrap();
     let generation = value.pointer("/metadata/generation");
     let conditions = value.pointer("/status/conditions").and_then(Value::as_array);
-    let about_now = |c: &&Value| c.get("observedGeneration").is_none() || c.get("observedGeneration") == generation;
+    let about_now = |c: &&Value| {
+        c.get("observedGeneration").is_none() || c.get("observedGeneration") == generation
+    };
     let found = conditions.into_iter().flatten().filter(about_now).find(|c| c["type"] == type_);
     let text = |field: &str| found.and_then(|c| c[field].as_str()).unwrap_or_default().to_owned();
     Told { status: text("status"), reason: text("reason"), message: text("message") }

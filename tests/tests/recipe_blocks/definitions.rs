@@ -1,5 +1,7 @@
-//! Definitions of other projects' kinds, as far as the recipes and the operator use them: a field that is not here is refused. They say
-//! what we take their APIs to be. With `KUBEWRIGHT_DEFINITIONS=FOLDER` those that are YAML files in FOLDER, one each, come in their place.
+//! Definitions of other projects' kinds, as far as the recipes and the operator use them: a field
+//! that is not here is refused. They say what we take their APIs to be. With
+//! `KUBEWRIGHT_DEFINITIONS=FOLDER` those that are YAML files in FOLDER, one each, come in their
+//! place.
 
 use std::env;
 use std::fs;
@@ -7,14 +9,18 @@ use std::fs;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Map, Value, json};
 
-/// In short: a type's name, `A|B` for an enumeration (which begins with a capital letter), a map for an object, a list for a list; a `!` after what is required.
+/// In short: a type's name, `A|B` for an enumeration (which begins with a capital letter), a map
+/// for an object, a list for a list; a `!` after what is required.
 const KINDS: &str = include_str!("definitions.yaml");
 
 /// The definitions of all kinds that the recipes use.
 pub(crate) fn all() -> Vec<CustomResourceDefinition> {
     let kinds: Vec<Value> = serde_saphyr::from_str(KINDS).unwrap();
     let foreign = foreign();
-    let ours = kinds.iter().map(definition).filter(|ours| foreign.iter().all(|other| other.metadata.name != ours.metadata.name));
+    let ours = kinds
+        .iter()
+        .map(definition)
+        .filter(|ours| foreign.iter().all(|other| other.metadata.name != ours.metadata.name));
     ours.chain(foreign.iter().cloned()).collect()
 }
 
@@ -46,8 +52,12 @@ fn definition(kind: &Value) -> CustomResourceDefinition {
 
 fn schema(short: &Value) -> Value {
     match short {
-        Value::String(name) if name == "any" => json!({ "x-kubernetes-preserve-unknown-fields": true }),
-        Value::String(name) if name == "labels" => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Value::String(name) if name == "any" => {
+            json!({ "x-kubernetes-preserve-unknown-fields": true })
+        }
+        Value::String(name) if name == "labels" => {
+            json!({ "type": "object", "additionalProperties": { "type": "string" } })
+        }
         Value::String(name) if name.starts_with(char::is_uppercase) => {
             json!({ "type": "string", "enum": name.split('|').collect::<Vec<_>>() })
         }
@@ -55,8 +65,10 @@ fn schema(short: &Value) -> Value {
         Value::Array(items) => json!({ "type": "array", "items": schema(&items[0]) }),
         Value::Object(fields) => {
             let name = |key: &String| key.trim_end_matches('!').to_owned();
-            let required: Vec<String> = fields.keys().filter(|key| key.ends_with('!')).map(name).collect();
-            let properties: Map<String, Value> = fields.iter().map(|(key, inner)| (name(key), schema(inner))).collect();
+            let required: Vec<String> =
+                fields.keys().filter(|key| key.ends_with('!')).map(name).collect();
+            let properties: Map<String, Value> =
+                fields.iter().map(|(key, inner)| (name(key), schema(inner))).collect();
             json!({ "type": "object", "properties": properties, "required": required })
         }
         other => panic!("{other} is no type"),

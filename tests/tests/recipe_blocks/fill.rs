@@ -1,5 +1,5 @@
-//! Placeholders of the tools that read the recipes, filled in for one pull request. A placeholder that is not known here is a failure,
-//! so that nothing passes for want of looking.
+//! Placeholders of the tools that read the recipes, filled in for one pull request. A placeholder
+//! that is not known here is a failure, so that nothing passes for want of looking.
 
 use std::collections::BTreeMap;
 
@@ -22,9 +22,13 @@ fn between(text: &str, open: &str, close: &str, value: &dyn Fn(&str) -> Option<S
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(open) {
-        let (inside, after) = after.split_once(close).unwrap_or_else(|| panic!("{open} without {close}: {after}"));
+        let (inside, after) =
+            after.split_once(close).unwrap_or_else(|| panic!("{open} without {close}: {after}"));
         out.push_str(before);
-        out.push_str(&value(inside.trim()).unwrap_or_else(|| panic!("{open} {inside} {close} is not known here")));
+        out.push_str(
+            &value(inside.trim())
+                .unwrap_or_else(|| panic!("{open} {inside} {close} is not known here")),
+        );
         rest = after;
     }
     out + rest
@@ -40,7 +44,9 @@ fn github(expression: &str) -> Option<String> {
         "github.event.pull_request.head.sha" => COMMIT.to_owned(),
         "github.repository" => "team/app".to_owned(),
         "github.actor" => "octocat".to_owned(),
-        "github.token" | "secrets.GITHUB_TOKEN" | "secrets.PREVIEW_KUBECONFIG" => "secret".to_owned(),
+        "github.token" | "secrets.GITHUB_TOKEN" | "secrets.PREVIEW_KUBECONFIG" => {
+            "secret".to_owned()
+        }
         "env.IMAGE" => "ghcr.io/team/app:1".to_owned(),
         "steps.wait.outputs.url" => "https://pr-17.preview.example.com".to_owned(),
         _ => return None,
@@ -69,7 +75,8 @@ fn flux(expression: &str) -> Option<String> {
     })
 }
 
-/// The variables that a script of `document` has: those of GitLab, and those that the document sets.
+/// The variables that a script of `document` has: those of GitLab, and those that the document
+/// sets.
 pub(super) fn variables(document: &Value) -> BTreeMap<String, String> {
     let of_gitlab = [
         ("CI_MERGE_REQUEST_IID", NUMBER),
@@ -80,8 +87,11 @@ pub(super) fn variables(document: &Value) -> BTreeMap<String, String> {
     ];
     let mut variables: BTreeMap<String, String> =
         of_gitlab.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    for (name, value) in ["env", "variables"].iter().filter_map(|key| document.get(key)?.as_object()).flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), |text| expanded(text, &variables));
+    for (name, value) in
+        ["env", "variables"].iter().filter_map(|key| document.get(key)?.as_object()).flatten()
+    {
+        let value =
+            value.as_str().map_or_else(|| value.to_string(), |text| expanded(text, &variables));
         variables.insert(name.clone(), value);
     }
     variables
@@ -101,7 +111,9 @@ fn expanded(text: &str, variables: &BTreeMap<String, String>) -> String {
     for part in parts {
         let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len());
         let (name, rest) = part.split_at(end);
-        out.push_str(variables.get(name).unwrap_or_else(|| panic!("${name} is not set, in {text}")));
+        out.push_str(
+            variables.get(name).unwrap_or_else(|| panic!("${name} is not set, in {text}")),
+        );
         out.push_str(rest);
     }
     out

@@ -22,26 +22,38 @@ fn names(child: &Value, broken: &mut Vec<String>) {
     if name.len() > 63 || !begins || name.ends_with('-') || !name.chars().all(fits) {
         broken.push(format!("{kind}: {name} is not a DNS label of RFC 1035"));
     }
-    let labels = [&child["metadata"]["labels"], &child["spec"]["selector"], &child["spec"]["selector"]["matchLabels"]];
+    let labels = [
+        &child["metadata"]["labels"],
+        &child["spec"]["selector"],
+        &child["spec"]["selector"]["matchLabels"],
+    ];
     for (key, value) in labels.iter().filter_map(|l| l.as_object()).flatten() {
         let Some(value) = value.as_str() else { continue };
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         let ends = |c: char| c.is_ascii_alphanumeric();
-        if value.len() > 63 || !value.chars().all(fits) || !value.starts_with(ends) || !value.ends_with(ends) {
+        if value.len() > 63
+            || !value.chars().all(fits)
+            || !value.starts_with(ends)
+            || !value.ends_with(ends)
+        {
             broken.push(format!("{kind}: label {key}: {value} is not a label value"));
         }
     }
 }
 
-/// Nulls, empty lists and empty maps: tools that compare with git take them for drift, and to own an empty map is to
-/// take away what others put there.
+/// Nulls, empty lists and empty maps: tools that compare with git take them for drift, and to own
+/// an empty map is to take away what others put there.
 fn empties(value: &Value, path: &str, broken: &mut Vec<String>) {
     match value {
         Value::Null => broken.push(format!("{path} is null")),
         Value::Array(items) if items.is_empty() => broken.push(format!("{path} is an empty list")),
         Value::Object(map) if map.is_empty() => broken.push(format!("{path} is an empty map")),
-        Value::Array(items) => items.iter().for_each(|item| empties(item, &format!("{path}[]"), broken)),
-        Value::Object(map) => map.iter().for_each(|(key, value)| empties(value, &format!("{path}.{key}"), broken)),
+        Value::Array(items) => {
+            items.iter().for_each(|item| empties(item, &format!("{path}[]"), broken))
+        }
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| empties(value, &format!("{path}.{key}"), broken))
+        }
         _ => {}
     }
 }
@@ -50,7 +62,8 @@ fn empties(value: &Value, path: &str, broken: &mut Vec<String>) {
 fn duplicates(value: &Value, path: &str, broken: &mut Vec<String>) {
     match value {
         Value::Array(items) => {
-            let mut names: Vec<&str> = items.iter().filter_map(|item| item["name"].as_str()).collect();
+            let mut names: Vec<&str> =
+                items.iter().filter_map(|item| item["name"].as_str()).collect();
             let all = names.len();
             names.sort_unstable();
             names.dedup();
@@ -61,7 +74,9 @@ fn duplicates(value: &Value, path: &str, broken: &mut Vec<String>) {
                 duplicates(item, &format!("{path}[]"), broken);
             }
         }
-        Value::Object(map) => map.iter().for_each(|(key, value)| duplicates(value, &format!("{path}.{key}"), broken)),
+        Value::Object(map) => {
+            map.iter().for_each(|(key, value)| duplicates(value, &format!("{path}.{key}"), broken))
+        }
         _ => {}
     }
 }
@@ -76,7 +91,9 @@ fn selectors(children: &[Value], broken: &mut Vec<String>) {
         return;
     };
     let pods = &deployment["spec"]["template"]["metadata"]["labels"];
-    if *pods != deployment["spec"]["selector"]["matchLabels"] || *pods != service["spec"]["selector"] {
+    if *pods != deployment["spec"]["selector"]["matchLabels"]
+        || *pods != service["spec"]["selector"]
+    {
         broken.push("Deployment, pods and Service do not have the same labels".to_owned());
     }
     for (key, value) in pods.as_object().into_iter().flatten() {
@@ -90,19 +107,34 @@ fn selectors(children: &[Value], broken: &mut Vec<String>) {
     }
 }
 
-/// What keeps a pod from passing the Pod Security Standard *restricted*, as far as our pods use what it is about.
+/// What keeps a pod from passing the Pod Security Standard *restricted*, as far as our pods use
+/// what it is about.
 pub(crate) fn not_restricted(pod: &Value) -> Vec<&'static str> {
     let context = &pod["securityContext"];
     let containers = pod["containers"].as_array().map_or(&[][..], Vec::as_slice);
-    let all = |holds: &dyn Fn(&Value) -> bool| !containers.is_empty() && containers.iter().all(|c| holds(&c["securityContext"]));
+    let all = |holds: &dyn Fn(&Value) -> bool| {
+        !containers.is_empty() && containers.iter().all(|c| holds(&c["securityContext"]))
+    };
     let rules = [
         ("runAsNonRoot is not true", context["runAsNonRoot"] == true),
         ("runAsUser is root", context["runAsUser"] != 0),
-        ("seccompProfile is not RuntimeDefault", context["seccompProfile"]["type"] == "RuntimeDefault"),
+        (
+            "seccompProfile is not RuntimeDefault",
+            context["seccompProfile"]["type"] == "RuntimeDefault",
+        ),
         ("allowPrivilegeEscalation is not false", all(&|c| c["allowPrivilegeEscalation"] == false)),
-        ("capabilities are not dropped", all(&|c| c["capabilities"] == serde_json::json!({ "drop": ["ALL"] }))),
-        ("a container overrides its pod", all(&|c| c["runAsNonRoot"].is_null() && c["runAsUser"].is_null())),
-        ("the pod shares something with its node", ["hostNetwork", "hostPID", "hostIPC"].iter().all(|f| pod[f].is_null())),
+        (
+            "capabilities are not dropped",
+            all(&|c| c["capabilities"] == serde_json::json!({ "drop": ["ALL"] })),
+        ),
+        (
+            "a container overrides its pod",
+            all(&|c| c["runAsNonRoot"].is_null() && c["runAsUser"].is_null()),
+        ),
+        (
+            "the pod shares something with its node",
+            ["hostNetwork", "hostPID", "hostIPC"].iter().all(|f| pod[f].is_null()),
+        ),
         ("there are volumes", pod["volumes"].is_null()),
     ];
     rules.into_iter().filter(|(_, holds)| !holds).map(|(broken, _)| broken).collect()

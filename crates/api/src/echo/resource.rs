@@ -10,8 +10,8 @@ use crate::schema;
 /// How many servers run when `spec.replicas` is left out; the schema's default.
 pub const DEFAULT_REPLICAS: i32 = 1;
 
-/// What to run: how many servers, what they answer, and how they are reached. Every field has a default, so that an empty
-/// spec runs one server.
+/// What to run: how many servers, what they answer, and how they are reached. Every field has a
+/// default, so that an empty spec runs one server.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "example.com",
@@ -66,14 +66,14 @@ pub const DEFAULT_REPLICAS: i32 = 1;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct EchoSpec {
-    /// How many servers run: 0 to 100, by default 1. `kubectl scale` and autoscalers change this field; leave it out where
-    /// an autoscaler decides. Example: 3
+    /// How many servers run: 0 to 100, by default 1. `kubectl scale` and autoscalers change this
+    /// field; leave it out where an autoscaler decides. Example: 3
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100), extend("default" = DEFAULT_REPLICAS))]
     pub replicas: Option<i32>,
 
-    /// What the servers answer to every request: 1 to 4096 characters. Without it they answer with the request itself: its
-    /// method, path and headers. Example: Hello world
+    /// What the servers answer to every request: 1 to 4096 characters. Without it they answer with
+    /// the request itself: its method, path and headers. Example: Hello world
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     #[x_kube(validation = Rule::new("size(self) > 0").message(
@@ -81,9 +81,10 @@ pub struct EchoSpec {
     ))]
     pub text: Option<String>,
 
-    /// The image to run in place of the operator's own choice, up to 512 characters. It has to take the arguments and the
-    /// environment of the image that it replaces. By default the operator chooses: one image answers with a text, another
-    /// with the request. Example: registry.example.com/mirror/http-echo:1.0.0
+    /// The image to run in place of the operator's own choice, up to 512 characters. It has to
+    /// take the arguments and the environment of the image that it replaces. By default the
+    /// operator chooses: one image answers with a text, another with the request. Example:
+    /// registry.example.com/mirror/http-echo:1.0.0
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::IMAGE_LENGTH))]
     #[x_kube(validation = schema::image_rule())]
@@ -94,8 +95,9 @@ pub struct EchoSpec {
     #[schemars(extend("default" = {}))]
     pub service: EchoService,
 
-    /// The cpu and memory of each server, in the form that containers of a pod have. By default nothing is set aside and
-    /// nothing is limited, unless the namespace has a LimitRange. Example: {requests: {cpu: 10m, memory: 16Mi}}
+    /// The cpu and memory of each server, in the form that containers of a pod have. By default
+    /// nothing is set aside and nothing is limited, unless the namespace has a LimitRange.
+    /// Example: {requests: {cpu: 10m, memory: 16Mi}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::container_resources")]
     pub resources: Option<ResourceRequirements>,

@@ -20,8 +20,9 @@ pub const DEFAULT_PORT: i32 = 80;
     .field_path(".nodePort")
 )]
 pub struct EchoService {
-    /// Who can reach the servers. ClusterIP: what runs in the cluster (the default). NodePort: also whoever reaches a node, at
-    /// a port that is the same on every node. LoadBalancer: also whoever reaches the address that the cloud provider gives it.
+    /// Who can reach the servers. ClusterIP: what runs in the cluster (the default). NodePort:
+    /// also whoever reaches a node, at a port that is the same on every node. LoadBalancer:
+    /// also whoever reaches the address that the cloud provider gives it.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = ServiceType::default()))]
     pub type_: Option<ServiceType>,
@@ -31,8 +32,9 @@ pub struct EchoService {
     #[schemars(range(min = 1, max = 65535), extend("default" = DEFAULT_PORT))]
     pub port: Option<i32>,
 
-    /// The port on every node, for the types NodePort and LoadBalancer: one that is free in the range of the cluster, which
-    /// is 30000 to 32767 unless its administrator chose another. By default the cluster picks one. Example: 30080
+    /// The port on every node, for the types NodePort and LoadBalancer: one that is free in the
+    /// range of the cluster, which is 30000 to 32767 unless its administrator chose another.
+    /// By default the cluster picks one. Example: 30080
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub node_port: Option<i32>,

@@ -11,8 +11,8 @@ use crate::{conditions, schema};
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct EchoStatus {
-    /// The metadata.generation that this status is about. Where it is lower than the resource's, the last edit has not been
-    /// looked at yet.
+    /// The metadata.generation that this status is about. Where it is lower than the resource's,
+    /// the last edit has not been looked at yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
@@ -37,12 +37,14 @@ pub struct EchoStatus {
     #[schemars(range(min = 0))]
     pub available_replicas: Option<i32>,
 
-    /// How many servers are ready, of how many that are asked for, as `kubectl get` shows it. Example: 2/3
+    /// How many servers are ready, of how many that are asked for, as `kubectl get` shows it.
+    /// Example: 2/3
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub ready: Option<String>,
 
-    /// The label selector of the servers' pods, by which autoscalers find them. Example: app.kubernetes.io/name=echo
+    /// The label selector of the servers' pods, by which autoscalers find them. Example:
+    /// app.kubernetes.io/name=echo
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
     pub selector: Option<String>,

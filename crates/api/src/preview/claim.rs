@@ -1,5 +1,6 @@
-//! A `PreviewEnvironment` as others see it: what decides whether it has its host, and since when it is there. Small parts of the same
-//! resource, for who compares many of them; no CRD is made from them.
+//! A `PreviewEnvironment` as others see it: what decides whether it has its host, and since when it
+//! is there. Small parts of the same resource, for who compares many of them; no CRD is made from
+//! them.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{GatewayRef, PodSecurity, PreviewEnvironment, RouteType, WhenSuspended};
 use crate::schema;
 
-/// What a preview claims, and what decides whether it may have that. The names of the fields are those of the resource.
+/// What a preview claims, and what decides whether it may have that. The names of the fields are
+/// those of the resource.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[kube(
     group = "platform9.com",
@@ -61,7 +63,11 @@ pub struct ClaimedRoute {
     pub when_suspended: Option<WhenSuspended>,
 
     /// The Gateways of an HTTPRoute.
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub parent_refs: Vec<GatewayRef>,
 }
 
@@ -100,12 +106,14 @@ impl PreviewClaim {
         Self { metadata: preview.metadata.clone(), spec }
     }
 
-    /// The host that is claimed: none where the spec says that there is no route, and while the route sleeps.
+    /// The host that is claimed: none where the spec says that there is no route, and while the
+    /// route sleeps.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         let route = self.spec.route.as_ref();
         let when_suspended = route.and_then(|route| route.when_suspended);
-        let sleeps = self.spec.suspend == Some(true) && when_suspended == Some(WhenSuspended::Remove);
+        let sleeps =
+            self.spec.suspend == Some(true) && when_suspended == Some(WhenSuspended::Remove);
         let wanted = route.and_then(|route| route.type_) != Some(RouteType::None);
         (wanted && !sleeps).then_some(&self.spec.fqdn)
     }

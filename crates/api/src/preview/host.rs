@@ -1,5 +1,5 @@
-//! Which host names a preview can have. One rule for each usual mistake, so that each gets an answer that says what to
-//! write instead; a rule leaves alone what another one already refuses.
+//! Which host names a preview can have. One rule for each usual mistake, so that each gets an
+//! answer that says what to write instead; a rule leaves alone what another one already refuses.
 
 use kube::core::{Message, Rule};
 
@@ -31,8 +31,8 @@ pub(super) fn no_wildcard() -> Rule {
         .message("write one host name without a *, like preview-1.example.com: each preview has a host of its own")
 }
 
-/// Refuses an internationalised name as people write it: certificates and routes have it in its ASCII form, and two ways to write
-/// one host would be two claims.
+/// Refuses an internationalised name as people write it: certificates and routes have it in its
+/// ASCII form, and two ways to write one host would be two claims.
 pub(super) fn in_ascii() -> Rule {
     Rule::new(format!("!self.matches({})", cel_string(NOT_ASCII))).message(
         "write an internationalised name in its ASCII form, as DNS has it (Punycode): xn--bcher-kva.example.com for b\u{fc}cher.example.com",
@@ -41,13 +41,15 @@ pub(super) fn in_ascii() -> Rule {
 
 /// Refuses capital letters and the dot of an absolute name: DNS takes both, routes take neither.
 pub(super) fn as_routes_write_it() -> Rule {
-    Rule::new(format!("self.matches({}) || (self == self.lowerAscii() && !self.endsWith('.'))", cel_string(NOT_A_HOST))).message(
-        Message::Expression(
-            "'write it in lower case and without a dot at the end: ' \
+    Rule::new(format!(
+        "self.matches({}) || (self == self.lowerAscii() && !self.endsWith('.'))",
+        cel_string(NOT_A_HOST)
+    ))
+    .message(Message::Expression(
+        "'write it in lower case and without a dot at the end: ' \
          + self.lowerAscii().substring(0, self.endsWith('.') ? size(self) - 1 : size(self))"
-                .into(),
-        ),
-    )
+            .into(),
+    ))
 }
 
 /// Refuses what DNS cannot resolve.
@@ -57,9 +59,11 @@ pub(super) fn labels() -> Rule {
     )
 }
 
-/// Refuses a name without a domain: resolvers complete it in their own ways, and no certificate is issued for it.
+/// Refuses a name without a domain: resolvers complete it in their own ways, and no certificate is
+/// issued for it.
 pub(super) fn with_domain() -> Rule {
-    Rule::new("self.contains('.')").message("write the full host name with its domain, like preview-1.example.com")
+    Rule::new("self.contains('.')")
+        .message("write the full host name with its domain, like preview-1.example.com")
 }
 
 /// Refuses addresses, for which a route by host name does nothing.

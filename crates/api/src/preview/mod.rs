@@ -1,11 +1,13 @@
-//! `PreviewEnvironment` of `platform9.com/v1`: an image, running under a host name of its own, one for each pull request.
+//! `PreviewEnvironment` of `platform9.com/v1`: an image, running under a host name of its own, one
+//! for each pull request.
 //!
 //! - `resource`: the resource and its spec
 //! - `program`, `probes`, `pod`: what runs, how it is asked for its health, how it is confined
 //! - `route`: how the host name leads there
 //! - `source`: what it shows, for people to read
 //! - `expiry`: when it ends
-//! - `policy`, `selector`: the resource `PreviewPolicy`, what an administrator allows, and in which namespaces
+//! - `policy`, `selector`: the resource `PreviewPolicy`, what an administrator allows, and in which
+//!   namespaces
 //! - `claim`: what others see of it: which host it claims
 //! - `host`: which host names it takes, and what it says about the others
 //! - `status`: what was observed
@@ -32,6 +34,6 @@ pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspen
 pub use selector::{LabelOperator, LabelRequirement, NamespaceSelector};
 pub use source::Source;
 pub use status::{
-    EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, NOT_ACCEPTED, PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED,
-    TOO_MANY_PREVIEWS,
+    EXPIRING, HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, NOT_ACCEPTED,
+    PreviewEnvironmentStatus, ROUTE_ACCEPTED, SUSPENDED, TOO_MANY_PREVIEWS,
 };

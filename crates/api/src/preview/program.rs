@@ -1,9 +1,10 @@
 //! The schemas of what a program is started with: command, arguments, environment.
 //!
-//! The Rust types of the environment are those of k8s-openapi, so that there is no second model of what goes into a pod
-//! unchanged. Their own schemas are not used: they say nothing about what a name is, which sources exclude each other and how
-//! long anything may be, without which a mistake shows in the pods instead of in the answer to `kubectl apply`, and no CEL rule
-//! keeps within the API server's budget. With the descriptions of core/v1 they would also be half of the CRD.
+//! The Rust types of the environment are those of k8s-openapi, so that there is no second model of
+//! what goes into a pod unchanged. Their own schemas are not used: they say nothing about what a
+//! name is, which sources exclude each other and how long anything may be, without which a mistake
+//! shows in the pods instead of in the answer to `kubectl apply`, and no CEL rule keeps within the
+//! API server's budget. With the descriptions of core/v1 they would also be half of the CRD.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -35,10 +36,12 @@ const FIELD: &str = concat!(
     r"|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs))$",
 );
 /// What a container can be asked about its resources.
-const RESOURCE: &str = r"^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-[0-9A-Za-z]+)$";
+const RESOURCE: &str =
+    r"^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-[0-9A-Za-z]+)$";
 
 /// What a pod takes as the unit of a resource.
-const DIVISORS: [&str; 14] = ["1m", "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"];
+const DIVISORS: [&str; 14] =
+    ["1m", "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"];
 
 /// The schema of `command`.
 pub(super) fn command(_: &mut SchemaGenerator) -> Schema {

@@ -2,20 +2,25 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{EnvFromSource, EnvVar, LocalObjectReference, ResourceRequirements};
+use k8s_openapi::api::core::v1::{
+    EnvFromSource, EnvVar, LocalObjectReference, ResourceRequirements,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::{PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Route, Source, expiry, host, pod, program};
+use super::{
+    PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Route, Source, expiry, host, pod,
+    program,
+};
 use crate::duration::DurationError;
 use crate::{duration, schema};
 
-/// The port of the container when `spec.port` is left out; the schema's default. One that needs no privilege, and the usual
-/// one of images that are made for clusters.
+/// The port of the container when `spec.port` is left out; the schema's default. One that needs no
+/// privilege, and the usual one of images that are made for clusters.
 pub const DEFAULT_PORT: i32 = 8080;
-/// How many pods run when `spec.replicas` is left out; the schema's default. A preview is looked at by a few people; it does not
-/// have to survive the loss of a node.
+/// How many pods run when `spec.replicas` is left out; the schema's default. A preview is looked at
+/// by a few people; it does not have to survive the loss of a node.
 pub const DEFAULT_REPLICAS: i32 = 1;
 
 /// What to run, and where it is reached.
@@ -81,16 +86,18 @@ pub const DEFAULT_REPLICAS: i32 = 1;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct PreviewEnvironmentSpec {
-    /// The image of the application, up to 512 characters; a tag or digest that is this pull request's own keeps the preview
-    /// from showing something older. Example: registry.example.com/team/app:pr-17
+    /// The image of the application, up to 512 characters; a tag or digest that is this pull
+    /// request's own keeps the preview from showing something older. Example:
+    /// registry.example.com/team/app:pr-17
     #[schemars(length(min = 1, max = schema::IMAGE_LENGTH))]
     #[x_kube(validation = schema::image_rule())]
     pub image: String,
 
-    /// The host name at which the preview is reached, with its domain and in lower case: up to 253 characters, no scheme, no
-    /// port, no path, no wildcard, an internationalised name in its ASCII form. It belongs to one preview at a time: where several
-    /// claim it, the oldest has it, and the next one takes over when that goes. Its DNS has to lead to the gateway of the cluster; one wildcard record does for all
-    /// previews. Example: preview-1.example.com
+    /// The host name at which the preview is reached, with its domain and in lower case: up to 253
+    /// characters, no scheme, no port, no path, no wildcard, an internationalised name in its
+    /// ASCII form. It belongs to one preview at a time: where several claim it, the oldest has
+    /// it, and the next one takes over when that goes. Its DNS has to lead to the gateway of the
+    /// cluster; one wildcard record does for all previews. Example: preview-1.example.com
     #[schemars(length(min = 1, max = host::HOST_LENGTH))]
     #[x_kube(
         validation = host::name_alone(),
@@ -103,8 +110,8 @@ pub struct PreviewEnvironmentSpec {
     )]
     pub fqdn: String,
 
-    /// The port at which the program listens: 1 to 65535, by default 8080. The Service and the route lead there, and stay at their
-    /// own ports whatever it is. Example: 3000
+    /// The port at which the program listens: 1 to 65535, by default 8080. The Service and the
+    /// route lead there, and stay at their own ports whatever it is. Example: 3000
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535), extend("default" = DEFAULT_PORT))]
     pub port: Option<i32>,
@@ -114,101 +121,135 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(range(min = 0, max = 5), extend("default" = DEFAULT_REPLICAS))]
     pub replicas: Option<i32>,
 
-    /// The program to start in place of the image's own entrypoint, with its first arguments: up to 64 texts of 1 to 4096
-    /// characters. It is not run in a shell. $(NAME) stands for a variable of env, and $$ for a $. Example: [node, server.js]
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    /// The program to start in place of the image's own entrypoint, with its first arguments: up
+    /// to 64 texts of 1 to 4096 characters. It is not run in a shell. $(NAME) stands for a
+    /// variable of env, and $$ for a $. Example: [node, server.js]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "program::command")]
     pub command: Vec<String>,
 
-    /// Arguments in place of the image's own: up to 64 texts of up to 4096 characters, in which $(NAME) and $$ are as in command.
-    /// Example: [--verbose]
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    /// Arguments in place of the image's own: up to 64 texts of up to 4096 characters, in which
+    /// $(NAME) and $$ are as in command. Example: [--verbose]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "program::args")]
     pub args: Vec<String>,
 
-    /// Environment variables, up to 128, each name once, in the form that containers of a pod have. By default there are none but
-    /// those of the image. Who may write here can read every Secret of the namespace that they can name.
-    /// Example: [{name: LOG_LEVEL, value: debug}]
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    /// Environment variables, up to 128, each name once, in the form that containers of a pod
+    /// have. By default there are none but those of the image. Who may write here can read
+    /// every Secret of the namespace that they can name. Example: [{name: LOG_LEVEL, value:
+    /// debug}]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "program::env")]
     pub env: Vec<EnvVar>,
 
-    /// ConfigMaps and Secrets, up to 16, all keys of which become environment variables. A later one replaces variables of an
-    /// earlier one, and env replaces both. Example: [{secretRef: {name: database}}]
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    /// ConfigMaps and Secrets, up to 16, all keys of which become environment variables. A later
+    /// one replaces variables of an earlier one, and env replaces both. Example: [{secretRef:
+    /// {name: database}}]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "program::env_from")]
     pub env_from: Vec<EnvFromSource>,
 
-    /// The cpu and memory of each pod, in the form that containers of a pod have. By default nothing is set aside and nothing is
-    /// limited, unless the namespace has a LimitRange. Example: {requests: {cpu: 50m, memory: 64Mi}, limits: {memory: 256Mi}}
+    /// The cpu and memory of each pod, in the form that containers of a pod have. By default
+    /// nothing is set aside and nothing is limited, unless the namespace has a LimitRange.
+    /// Example: {requests: {cpu: 50m, memory: 64Mi}, limits: {memory: 256Mi}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::container_resources")]
     pub resources: Option<ResourceRequirements>,
 
-    /// Secrets of the namespace, up to 8, with which the image is pulled; by default those of the namespace's default service
-    /// account. Example: [{name: registry}]
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    /// Secrets of the namespace, up to 8, with which the image is pulled; by default those of the
+    /// namespace's default service account. Example: [{name: registry}]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(schema_with = "pod::image_pull_secrets")]
     pub image_pull_secrets: Vec<LocalObjectReference>,
 
-    /// When a node pulls the image. IfNotPresent: where it does not have it (the default, so that images that were loaded onto the
-    /// nodes work). Always: at each start of a pod, for tags that move; see revision. Never: not at all. Example: Always
+    /// When a node pulls the image. IfNotPresent: where it does not have it (the default, so that
+    /// images that were loaded onto the nodes work). Always: at each start of a pod, for tags
+    /// that move; see revision. Never: not at all. Example: Always
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = PullPolicy::default()))]
     pub pull_policy: Option<PullPolicy>,
 
-    /// What the preview shows, in words of your own: any text of 1 to 256 characters. A change replaces the pods though the image is
-    /// named as before; together with pullPolicy Always, a tag that moved shows its new content. status.revision says when that has
-    /// happened. By default only a change of the spec replaces pods. Example: 3f2a9c1
+    /// What the preview shows, in words of your own: any text of 1 to 256 characters. A change
+    /// replaces the pods though the image is named as before; together with pullPolicy Always,
+    /// a tag that moved shows its new content. status.revision says when that has happened. By
+    /// default only a change of the spec replaces pods. Example: 3f2a9c1
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub revision: Option<String>,
 
-    /// How the kubelet finds out whether the program works. By default a pod is ready when it accepts connections at its port, and is
-    /// never started again for being silent. Example: {readiness: {path: /healthz}}
+    /// How the kubelet finds out whether the program works. By default a pod is ready when it
+    /// accepts connections at its port, and is never started again for being silent. Example:
+    /// {readiness: {path: /healthz}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<Probes>,
 
-    /// Who the program runs as, and what it may write. By default the image's own user, but not root where the namespace enforces the
-    /// Pod Security Standard restricted. Example: {runAsUser: 1000, readOnlyRootFilesystem: true}
+    /// Who the program runs as, and what it may write. By default the image's own user, but not
+    /// root where the namespace enforces the Pod Security Standard restricted. Example:
+    /// {runAsUser: 1000, readOnlyRootFilesystem: true}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_security: Option<PodSecurity>,
 
-    /// What the preview shows, for people and their tools to read: nothing is decided from it, and none of it reaches the pods.
-    /// Example: {provider: github, repository: team/app, pullRequest: 17}
+    /// What the preview shows, for people and their tools to read: nothing is decided from it, and
+    /// none of it reaches the pods. Example: {provider: github, repository: team/app,
+    /// pullRequest: 17}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 
-    /// Whether the preview sleeps: no pod runs and there is no URL until this is false again (the default); replicas stays as it
-    /// is. Ready is True nevertheless, because all is as the spec asks, so that nobody waits for a preview that sleeps; the
-    /// condition Suspended says that it does. Example: true
+    /// Whether the preview sleeps: no pod runs and there is no URL until this is false again (the
+    /// default); replicas stays as it is. Ready is True nevertheless, because all is as the
+    /// spec asks, so that nobody waits for a preview that sleeps; the condition Suspended says
+    /// that it does. Example: true
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = false))]
     pub suspend: Option<bool>,
 
-    /// How long the preview is kept after the last change of its spec; then it is deleted. Numbers with units: hours (h), minutes (m),
-    /// seconds (s), milliseconds (ms), up to 28 characters, longer than zero. expiresAt wins over it, and pinned over both. By
+    /// How long the preview is kept after the last change of its spec; then it is deleted. Numbers
+    /// with units: hours (h), minutes (m), seconds (s), milliseconds (ms), up to 28
+    /// characters, longer than zero. expiresAt wins over it, and pinned over both. By
     /// default it is kept until somebody deletes it. Example: 72h
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = duration::LENGTH))]
     #[x_kube(validation = duration::form_rule(), validation = duration::positive_rule())]
     pub ttl: Option<String>,
 
-    /// The moment at which the preview is deleted, in RFC 3339 with an offset from UTC, up to 35 characters; it wins over ttl, so that
-    /// a preview is extended by this one field, and one that has passed deletes at once. By default ttl says when.
-    /// Example: 2030-01-31T12:00:00Z
+    /// The moment at which the preview is deleted, in RFC 3339 with an offset from UTC, up to 35
+    /// characters; it wins over ttl, so that a preview is extended by this one field, and one
+    /// that has passed deletes at once. By default ttl says when. Example: 2030-01-31T12:00:
+    /// 00Z
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(min = 1, max = expiry::MOMENT_LENGTH))]
     #[x_kube(validation = expiry::moment_rule(), validation = expiry::day_rule())]
     pub expires_at: Option<Time>,
 
-    /// Whether the preview is kept, whatever ttl and expiresAt say, until this is false again (the default). Example: true
+    /// Whether the preview is kept, whatever ttl and expiresAt say, until this is false again (the
+    /// default). Example: true
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = false))]
     pub pinned: Option<bool>,
 
-    /// How the host name leads to the pods. By default by a route of the type that the administrator of the operator chose.
-    /// Example: {type: Ingress, tls: {clusterIssuer: letsencrypt}}
+    /// How the host name leads to the pods. By default by a route of the type that the
+    /// administrator of the operator chose. Example: {type: Ingress, tls: {clusterIssuer:
+    /// letsencrypt}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Route>,
 }
@@ -229,7 +270,8 @@ impl PreviewEnvironmentSpec {
         self.suspend.unwrap_or_default()
     }
 
-    /// How long it is kept after the last change of its spec, where it says so; [`Self::expires_at`] and [`Self::is_pinned`] win.
+    /// How long it is kept after the last change of its spec, where it says so;
+    /// [`Self::expires_at`] and [`Self::is_pinned`] win.
     ///
     /// # Errors
     ///

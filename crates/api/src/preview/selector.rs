@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::schema::{self, cel_string};
 
 /// The name of a label, with or without a domain before it.
-const KEY: &str =
-    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+const KEY: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 /// The value of a label.
 const VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
-/// A requirement that no namespace can meet, or each, is a policy that is off, or for all, and nobody is told.
-const KEY_MESSAGE: &str = "write the name of a label as namespaces have it, like team or example.com/team";
-const VALUE_MESSAGE: &str =
-    "write the value of a label as namespaces have it: letters, digits, -, _ and dots, with a letter or digit at both ends";
+/// A requirement that no namespace can meet, or each, is a policy that is off, or for all, and
+/// nobody is told.
+const KEY_MESSAGE: &str =
+    "write the name of a label as namespaces have it, like team or example.com/team";
+const VALUE_MESSAGE: &str = "write the value of a label as namespaces have it: letters, digits, -, _ and dots, with a letter or digit at both ends";
 
 /// That `what` is of this form for each item of a list, or for each key of a map.
 fn each(what: &str, pattern: &str) -> String {
@@ -29,13 +29,22 @@ fn each(what: &str, pattern: &str) -> String {
 #[schemars(transform = schema::kubernetes_style)]
 pub struct NamespaceSelector {
     /// Labels and the value that each has, up to 16. Example: {team: shop}
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     #[schemars(extend("maxProperties" = 16, "additionalProperties" = serde_json::json!({ "type": "string", "maxLength": 63 })))]
     #[x_kube(validation = Rule::new(each("key", KEY)).message(KEY_MESSAGE), validation = Rule::new(each("self[key]", VALUE)).message(VALUE_MESSAGE))]
     pub match_labels: BTreeMap<String, String>,
 
-    /// What else has to hold for the labels, up to 16. Example: [{key: team, operator: In, values: [shop, search]}]
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    /// What else has to hold for the labels, up to 16. Example: [{key: team, operator: In, values:
+    /// [shop, search]}]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub match_expressions: Vec<LabelRequirement>,
 }
@@ -52,12 +61,16 @@ pub struct LabelRequirement {
     #[x_kube(validation = Rule::new(format!("self.matches({})", cel_string(KEY))).message(KEY_MESSAGE))]
     pub key: String,
 
-    /// In: its value is one of the values. NotIn: it is not, or there is no such label. Exists and DoesNotExist: whether there is such a
-    /// label. Example: In
+    /// In: its value is one of the values. NotIn: it is not, or there is no such label. Exists and
+    /// DoesNotExist: whether there is such a label. Example: In
     pub operator: LabelOperator,
 
     /// The values of In and NotIn, up to 32 of up to 63 characters. Example: [shop, search]
-    #[serde(default, deserialize_with = "schema::null_is_absent", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "schema::null_is_absent",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(length(max = 32), inner(length(max = 63)), extend("x-kubernetes-list-type" = "atomic"))]
     #[x_kube(validation = Rule::new(each("key", VALUE)).message(VALUE_MESSAGE))]
     pub values: Vec<String>,
@@ -81,7 +94,8 @@ impl NamespaceSelector {
     #[must_use]
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         let has = |(key, value): (&String, &String)| labels.get(key) == Some(value);
-        self.match_labels.iter().all(has) && self.match_expressions.iter().all(|requirement| requirement.holds(labels))
+        self.match_labels.iter().all(has)
+            && self.match_expressions.iter().all(|requirement| requirement.holds(labels))
     }
 }
 
@@ -103,11 +117,12 @@ mod tests {
     use super::*;
 
     fn selector(expressions: &[(&str, LabelOperator, &[&str])]) -> NamespaceSelector {
-        let expression = |(key, operator, values): &(&str, LabelOperator, &[&str])| LabelRequirement {
-            key: (*key).to_owned(),
-            operator: *operator,
-            values: values.iter().map(|value| (*value).to_owned()).collect(),
-        };
+        let expression =
+            |(key, operator, values): &(&str, LabelOperator, &[&str])| LabelRequirement {
+                key: (*key).to_owned(),
+                operator: *operator,
+                values: values.iter().map(|value| (*value).to_owned()).collect(),
+            };
         NamespaceSelector {
             match_labels: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
             match_expressions: expressions.iter().map(expression).collect(),
@@ -116,11 +131,15 @@ mod tests {
 
     #[test]
     fn a_namespace_is_meant_for_which_all_holds_as_kubernetes_has_it() {
-        let labels = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let labels = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        };
         let shop: BTreeMap<String, String> = labels(&[("team", "shop"), ("tier", "gold")]);
         let bare: BTreeMap<String, String> = labels(&[("team", "shop")]);
         assert!(NamespaceSelector::default().matches(&BTreeMap::new()), "nothing is asked for");
-        assert!(selector(&[]).matches(&bare) && !selector(&[]).matches(&labels(&[("team", "other")])));
+        assert!(
+            selector(&[]).matches(&bare) && !selector(&[]).matches(&labels(&[("team", "other")]))
+        );
         for (expression, of_gold, of_none) in [
             (("tier", LabelOperator::In, &["gold", "x"][..]), true, false),
             (("tier", LabelOperator::In, &["silver"]), false, false),
@@ -130,7 +149,11 @@ mod tests {
             (("tier", LabelOperator::DoesNotExist, &[]), false, true),
         ] {
             let selector = selector(&[expression]);
-            assert_eq!((selector.matches(&shop), selector.matches(&bare)), (of_gold, of_none), "{expression:?}");
+            assert_eq!(
+                (selector.matches(&shop), selector.matches(&bare)),
+                (of_gold, of_none),
+                "{expression:?}"
+            );
         }
     }
 }

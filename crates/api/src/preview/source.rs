@@ -1,5 +1,5 @@
-//! What a preview shows, in the words of whoever made the resource. It is for people to read: nothing here is decided from it,
-//! and nothing of it reaches the objects that are made.
+//! What a preview shows, in the words of whoever made the resource. It is for people to read:
+//! nothing here is decided from it, and nothing of it reaches the objects that are made.
 
 use kube::KubeSchema;
 use kube::core::Rule;
@@ -16,7 +16,8 @@ fn no_control() -> Rule {
         .message("write one line of text: no line breaks, tabs or other control characters")
 }
 
-/// Where a preview comes from. Whoever may write the resource can write anything here, so it is shown and never trusted.
+/// Where a preview comes from. Whoever may write the resource can write anything here, so it is
+/// shown and never trusted.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
@@ -33,7 +34,8 @@ pub struct Source {
     #[x_kube(validation = no_control())]
     pub repository: Option<String>,
 
-    /// The number of the pull request (or merge request), from 1; a column of `kubectl get`. Example: 17
+    /// The number of the pull request (or merge request), from 1; a column of `kubectl get`.
+    /// Example: 17
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub pull_request: Option<i64>,
@@ -44,7 +46,8 @@ pub struct Source {
     #[x_kube(validation = no_control())]
     pub branch: Option<String>,
 
-    /// The commit, up to 64 characters. It is only shown: what replaces the pods is revision. Example: 3f2a9c1
+    /// The commit, up to 64 characters. It is only shown: what replaces the pods is revision.
+    /// Example: 3f2a9c1
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = no_control())]

@@ -2,8 +2,9 @@
 //!
 //! - `wire`: how resources are read and written
 //! - `schemas`: names, columns, bounds, defaults, sizes
-//! - `rules`: what is refused beyond the bounds, and the message that says what to write instead; `preview_rules`: the same for the
-//!   fields that only a preview has; `policy_rules`: for those of a policy
+//! - `rules`: what is refused beyond the bounds, and the message that says what to write instead;
+//!   `preview_rules`: the same for the fields that only a preview has; `policy_rules`: for those of
+//!   a policy
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod policy_rules;
@@ -31,6 +32,9 @@ fn schema_of<K: CustomResourceExt>() -> Value {
 
 /// Looks into a schema along the names of properties: `spec.service.port`.
 fn property<'a>(schema: &'a Value, path: &str) -> &'a Value {
-    path.split('.')
-        .fold(schema, |at, name| at["properties"].get(name).unwrap_or_else(|| panic!("no property {name} on the way to {path}")))
+    path.split('.').fold(schema, |at, name| {
+        at["properties"]
+            .get(name)
+            .unwrap_or_else(|| panic!("no property {name} on the way to {path}"))
+    })
 }

@@ -1,5 +1,5 @@
-//! What is refused in a `PreviewEnvironment` beside its image and its host: each rule lets something pass and refuses something,
-//! with a message that says what to write instead.
+//! What is refused in a `PreviewEnvironment` beside its image and its host: each rule lets
+//! something pass and refuses something, with a message that says what to write instead.
 
 use serde_json::{Value, json};
 
@@ -9,34 +9,37 @@ use operator_api::preview::PreviewEnvironment;
 
 use crate::rules::{PASSES, messages};
 
-const VARIABLE: &str = "write a name like LOG_LEVEL: letters, digits, _, - and dots, beginning with a letter or _";
+const VARIABLE: &str =
+    "write a name like LOG_LEVEL: letters, digits, _, - and dots, beginning with a letter or _";
 const ONE_VALUE: &str = "a variable has one value: write value or valueFrom, not both";
-const ONE_SOURCE: &str = "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef";
-const ONE_SET: &str = "write exactly one of secretRef and configMapRef; several are several items of the list";
+const ONE_SOURCE: &str =
+    "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef";
+const ONE_SET: &str =
+    "write exactly one of secretRef and configMapRef; several are several items of the list";
 const NUL: &str = "leave out the NUL character (\\u0000): no program can be started with it";
-const OBJECT_NAME: &str =
-    "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends";
+const OBJECT_NAME: &str = "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends";
 const KEY: &str = "write a key: letters, digits, -, _ and dots";
-const FIELD: &str =
-    "write the path of a field that pods can be asked for, like metadata.name, metadata.labels['KEY'] or status.podIP";
-const RESOURCE: &str = "write limits or requests, a dot and the resource, like limits.memory or requests.cpu";
+const FIELD: &str = "write the path of a field that pods can be asked for, like metadata.name, metadata.labels['KEY'] or status.podIP";
+const RESOURCE: &str =
+    "write limits or requests, a dot and the resource, like limits.memory or requests.cpu";
 const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not negative, and a unit without a space";
-const PREFIX: &str = "write a prefix like DB_: letters, digits, _, - and dots, beginning with a letter or _";
+const PREFIX: &str =
+    "write a prefix like DB_: letters, digits, _, - and dots, beginning with a letter or _";
 const PATH: &str = "write a path from the root, like /healthz: no scheme, no host";
 const ROOT: &str = "user 0 is root, which runAsNonRoot forbids: write another runAsUser such as 1000, or leave runAsNonRoot out";
 const CONTROL: &str = "write one line of text: no line breaks, tabs or other control characters";
-const ADDRESS: &str = "write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces";
+const ADDRESS: &str =
+    "write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces";
 const PARENTS: &str = "parentRefs are the Gateways of an HTTPRoute: write type: HTTPRoute beside them, or leave them out";
-const CLASS: &str = "only an Ingress has a class: write type: Ingress beside ingressClassName, or leave it out";
-const CERTIFICATE: &str =
-    "only an Ingress names its certificate: write type: Ingress beside it, or tls: {} where the gateway has a certificate";
+const CLASS: &str =
+    "only an Ingress has a class: write type: Ingress beside ingressClassName, or leave it out";
+const CERTIFICATE: &str = "only an Ingress names its certificate: write type: Ingress beside it, or tls: {} where the gateway has a certificate";
 const ONE_ISSUER: &str = "a certificate has one issuer: write issuer for one of the namespace, or clusterIssuer, not both";
 const ISSUED: &str = "an issuer has its certificate put into a Secret of the preview's own, and whatever is in another one would be lost: leave secretName out, or name no issuer where that Secret has a certificate already";
 const ROUTE_PATH: &str = "write a path from the root of letters, digits, hyphens, underscores, dots and slashes, like /app: no query, no //, no /./ and no /../, and nothing that controllers read as more than text";
 const DURATION: &str = "write numbers with units and no spaces, like 72h, 1h30m or 45m: hours (h), minutes (m), seconds (s) or milliseconds (ms), whole numbers of up to five digits, up to four parts";
 const NO_TIME: &str = "write a duration that is longer than zero, like 72h";
-const MOMENT: &str =
-    "write a moment with its seconds and its offset from UTC, like 2030-01-31T12:00:00Z or 2030-01-31T13:00:00+01:00";
+const MOMENT: &str = "write a moment with its seconds and its offset from UTC, like 2030-01-31T12:00:00Z or 2030-01-31T13:00:00+01:00";
 
 /// What the rules say about a preview with these fields beside image and host.
 fn with(fields: &Value) -> Vec<String> {
@@ -81,13 +84,18 @@ fn a_variable_has_a_value_from_one_place() {
     for source in ["secretKeyRef", "configMapKeyRef"] {
         assert_eq!(env(&json!({ "name": "A", "valueFrom": { source: key } })), PASSES);
     }
-    assert_eq!(env(&json!({ "name": "A", "valueFrom": { "secretKeyRef": key, "configMapKeyRef": key } })), [ONE_SOURCE]);
+    assert_eq!(
+        env(&json!({ "name": "A", "valueFrom": { "secretKeyRef": key, "configMapKeyRef": key } })),
+        [ONE_SOURCE]
+    );
 }
 
 #[test]
 fn a_key_of_a_secret_or_config_map_is_named_as_it_is_there() {
     for source in ["secretKeyRef", "configMapKeyRef"] {
-        let of = |name: &str, key: &str| env(&json!({ "name": "A", "valueFrom": { source: { "name": name, "key": key } } }));
+        let of = |name: &str, key: &str| {
+            env(&json!({ "name": "A", "valueFrom": { source: { "name": name, "key": key } } }))
+        };
         assert_eq!(of("my.secret-1", "tls.key_A-1"), PASSES);
         for name in ["", "Upper", "a_b", "-a", "a/b"] {
             assert_eq!(of(name, "key"), [OBJECT_NAME], "{name:?}");
@@ -100,14 +108,22 @@ fn a_key_of_a_secret_or_config_map_is_named_as_it_is_there() {
 
 #[test]
 fn a_pod_is_asked_for_what_it_can_tell() {
-    let field = |path: &str| env(&json!({ "name": "A", "valueFrom": { "fieldRef": { "fieldPath": path } } }));
-    for path in ["metadata.name", "metadata.labels['app.kubernetes.io/name']", "spec.nodeName", "status.podIPs"] {
+    let field = |path: &str| {
+        env(&json!({ "name": "A", "valueFrom": { "fieldRef": { "fieldPath": path } } }))
+    };
+    for path in [
+        "metadata.name",
+        "metadata.labels['app.kubernetes.io/name']",
+        "spec.nodeName",
+        "status.podIPs",
+    ] {
         assert_eq!(field(path), PASSES, "{path}");
     }
     for path in ["", "name", "metadata.labels", "spec.containers", "status.phase"] {
         assert_eq!(field(path), [FIELD], "{path}");
     }
-    let resource = |of: &Value| env(&json!({ "name": "A", "valueFrom": { "resourceFieldRef": of } }));
+    let resource =
+        |of: &Value| env(&json!({ "name": "A", "valueFrom": { "resourceFieldRef": of } }));
     assert_eq!(resource(&json!({ "resource": "limits.memory", "divisor": "1Mi" })), PASSES);
     assert_eq!(resource(&json!({ "resource": "requests.ephemeral-storage" })), PASSES);
     assert_eq!(resource(&json!({ "resource": "memory" })), [RESOURCE]);
@@ -189,12 +205,20 @@ fn the_address_of_a_change_can_be_opened_without_running_anything() {
     let url = |url: &str| with(&json!({ "source": { "url": url } }));
     assert_eq!(url("https://github.com/team/app/pull/17"), PASSES);
     assert_eq!(url("http://git.example.com:8080/a?b=c#d"), PASSES);
-    for bad in ["javascript:alert(1)", "github.com/team/app", "https://", "https://a b", "https://a\nb", "file:///etc/passwd"] {
+    for bad in [
+        "javascript:alert(1)",
+        "github.com/team/app",
+        "https://",
+        "https://a b",
+        "https://a\nb",
+        "file:///etc/passwd",
+    ] {
         assert_eq!(url(bad), [ADDRESS], "{bad:?}");
     }
 }
 
-/// What the rules say about a route of each type with these fields: of none, HTTPRoute, Ingress, Mapping, None.
+/// What the rules say about a route of each type with these fields: of none, HTTPRoute, Ingress,
+/// Mapping, None.
 fn by_type(fields: &Value) -> [Vec<String>; 5] {
     [None, Some("HTTPRoute"), Some("Ingress"), Some("Mapping"), Some("None")].map(|type_| {
         let mut route = fields.clone();
@@ -205,7 +229,8 @@ fn by_type(fields: &Value) -> [Vec<String>; 5] {
     })
 }
 
-/// Passes with the type at this place, and with None, which lets a route be taken away by one field.
+/// Passes with the type at this place, and with None, which lets a route be taken away by one
+/// field.
 fn only_with(place: usize, message: &str) -> [Vec<String>; 5] {
     let refused = || vec![message.to_owned()];
     let mut answers = [refused(), refused(), refused(), refused(), Vec::new()];
@@ -218,14 +243,23 @@ fn what_only_one_type_of_route_has_wants_that_type_beside_it() {
     assert_eq!(by_type(&json!({ "parentRefs": [{ "name": "public" }] })), only_with(1, PARENTS));
     assert_eq!(by_type(&json!({ "ingressClassName": "nginx" })), only_with(2, CLASS));
     for field in ["secretName", "issuer", "clusterIssuer"] {
-        assert_eq!(by_type(&json!({ "tls": { field: "a" } })), only_with(2, CERTIFICATE), "{field}");
+        assert_eq!(
+            by_type(&json!({ "tls": { field: "a" } })),
+            only_with(2, CERTIFICATE),
+            "{field}"
+        );
     }
 }
 
 #[test]
 fn what_every_type_of_route_has_wants_no_type_beside_it() {
     let passes: [Vec<String>; 5] = Default::default();
-    for fields in [json!({}), json!({ "tls": {} }), json!({ "path": "/app" }), json!({ "whenSuspended": "Remove" })] {
+    for fields in [
+        json!({}),
+        json!({ "tls": {} }),
+        json!({ "path": "/app" }),
+        json!({ "whenSuspended": "Remove" }),
+    ] {
         assert_eq!(by_type(&fields), passes, "{fields}");
     }
 }
@@ -236,7 +270,11 @@ fn a_certificate_has_one_issuer_and_then_a_secret_that_nobody_else_names() {
     assert_eq!(tls(&json!({ "issuer": "a" })), PASSES);
     assert_eq!(tls(&json!({ "clusterIssuer": "a" })), PASSES);
     assert_eq!(tls(&json!({ "secretName": "a" })), PASSES);
-    assert_eq!(tls(&json!({ "issuer": "a", "secretName": "b" })), [ISSUED], "it would be overwritten");
+    assert_eq!(
+        tls(&json!({ "issuer": "a", "secretName": "b" })),
+        [ISSUED],
+        "it would be overwritten"
+    );
     assert_eq!(tls(&json!({ "clusterIssuer": "a", "secretName": "b" })), [ISSUED]);
     assert_eq!(tls(&json!({ "issuer": "a", "clusterIssuer": "b" })), [ONE_ISSUER]);
     assert_eq!(tls(&json!({ "secretName": "A" })), [OBJECT_NAME]);
@@ -244,14 +282,23 @@ fn a_certificate_has_one_issuer_and_then_a_secret_that_nobody_else_names() {
 
 #[test]
 fn whatever_a_route_names_is_named_as_it_is_in_the_cluster() {
-    for reference in
-        [json!({ "name": "A" }), json!({ "name": "a", "namespace": "a_b" }), json!({ "name": "a", "sectionName": "-" })]
-    {
-        assert_eq!(with(&json!({ "route": { "type": "HTTPRoute", "parentRefs": [reference] } })), [OBJECT_NAME], "{reference}");
+    for reference in [
+        json!({ "name": "A" }),
+        json!({ "name": "a", "namespace": "a_b" }),
+        json!({ "name": "a", "sectionName": "-" }),
+    ] {
+        assert_eq!(
+            with(&json!({ "route": { "type": "HTTPRoute", "parentRefs": [reference] } })),
+            [OBJECT_NAME],
+            "{reference}"
+        );
     }
     let whole = json!({ "name": "public", "namespace": "gateways", "sectionName": "https" });
     assert_eq!(with(&json!({ "route": { "type": "HTTPRoute", "parentRefs": [whole] } })), PASSES);
-    assert_eq!(with(&json!({ "route": { "type": "Ingress", "ingressClassName": "My Class" } })), [OBJECT_NAME]);
+    assert_eq!(
+        with(&json!({ "route": { "type": "Ingress", "ingressClassName": "My Class" } })),
+        [OBJECT_NAME]
+    );
 }
 
 #[test]
@@ -300,12 +347,28 @@ fn ttl(text: &str) -> Vec<String> {
 
 #[test]
 fn a_ttl_is_a_duration_that_is_longer_than_zero() {
-    for text in ["72h", "1h30m", "45m", "10s", "500ms", "30m1h", "0h1m", "99999h99999m99999s99999ms"] {
+    for text in
+        ["72h", "1h30m", "45m", "10s", "500ms", "30m1h", "0h1m", "99999h99999m99999s99999ms"]
+    {
         assert_eq!(ttl(text), PASSES, "{text}");
     }
-    for text in
-        ["3d", "1w", "90", "1.5h", "-1h", "+1h", "1h 30m", " 1h", "1h\n", "soon", "100000s", "1h1h1h1h1h", "1H", "P3D", "never"]
-    {
+    for text in [
+        "3d",
+        "1w",
+        "90",
+        "1.5h",
+        "-1h",
+        "+1h",
+        "1h 30m",
+        " 1h",
+        "1h\n",
+        "soon",
+        "100000s",
+        "1h1h1h1h1h",
+        "1H",
+        "P3D",
+        "never",
+    ] {
         assert_eq!(ttl(text), [DURATION], "{text:?}");
     }
     for text in ["0s", "0h", "00000h0ms"] {
@@ -315,9 +378,22 @@ fn a_ttl_is_a_duration_that_is_longer_than_zero() {
 
 #[test]
 fn the_schema_and_whoever_reads_a_duration_refuse_the_same() {
-    for text in
-        ["72h", "1h30m", "0s", "0h1ms", "3d", "90", "1.5h", "-1h", "1h 30m", "100000s", "1h1h1h1h", "1h1h1h1h1h", "1hm", "ms"]
-    {
+    for text in [
+        "72h",
+        "1h30m",
+        "0s",
+        "0h1ms",
+        "3d",
+        "90",
+        "1.5h",
+        "-1h",
+        "1h 30m",
+        "100000s",
+        "1h1h1h1h",
+        "1h1h1h1h1h",
+        "1hm",
+        "ms",
+    ] {
         assert_eq!(ttl(text).is_empty(), duration::parse(text).is_ok(), "{text:?}");
     }
 }
@@ -334,7 +410,10 @@ fn an_end_is_a_moment_with_an_offset() {
         "1999-12-31T23:59:59Z",
     ] {
         assert_eq!(expires_at(text), PASSES, "{text}");
-        assert!(serde_json::from_value::<Time>(json!(text)).is_ok(), "{text}: what passes can be read");
+        assert!(
+            serde_json::from_value::<Time>(json!(text)).is_ok(),
+            "{text}: what passes can be read"
+        );
     }
     for text in [
         "2030-01-31",

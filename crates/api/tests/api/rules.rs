@@ -1,5 +1,6 @@
-//! What is refused beyond the bounds of the schema: each rule lets something pass and refuses something, with a message that
-//! says what to write instead. The rules run here as CEL, as in the API server.
+//! What is refused beyond the bounds of the schema: each rule lets something pass and refuses
+//! something, with a message that says what to write instead. The rules run here as CEL, as in the
+//! API server.
 
 use kube::CustomResourceExt;
 use kube::core::cel::Validator;
@@ -10,15 +11,14 @@ use serde_json::{Value, json};
 
 use crate::schema_of;
 
-const NAME: &str =
-    "metadata.name has to begin with a letter, because the Service is named after it: write for example web-1 rather than 1-web";
-const TEXT: &str = "text is empty: leave text out instead, and the servers answer with the request itself";
-const IMAGE: &str =
-    "write an image reference like registry.example.com/team/app:1.2.3: the repository in lower case, no https://, no spaces";
-const NODE_PORT: &str =
-    "a Service of type ClusterIP has no port on the nodes: write type: NodePort beside nodePort, or leave nodePort out";
+const NAME: &str = "metadata.name has to begin with a letter, because the Service is named after it: write for example web-1 rather than 1-web";
+const TEXT: &str =
+    "text is empty: leave text out instead, and the servers answer with the request itself";
+const IMAGE: &str = "write an image reference like registry.example.com/team/app:1.2.3: the repository in lower case, no https://, no spaces";
+const NODE_PORT: &str = "a Service of type ClusterIP has no port on the nodes: write type: NodePort beside nodePort, or leave nodePort out";
 const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not negative, and a unit without a space";
-const REQUEST: &str = "a request is higher than the limit of the same resource: lower it, or raise the limit";
+const REQUEST: &str =
+    "a request is higher than the limit of the same resource: lower it, or raise the limit";
 const HOST_ALONE: &str = "write the host name alone, like preview-1.example.com: no https://, no port, no path, no spaces";
 const WILDCARD: &str = "write one host name without a *, like preview-1.example.com: each preview has a host of its own";
 const LABELS: &str = "each part between the dots has 1 to 63 characters, a to z, 0 to 9 or hyphens, with no hyphen at its beginning or end: like preview-1.example.com";
@@ -83,7 +83,17 @@ fn an_image_is_a_reference_that_can_be_pulled() {
     ] {
         assert_eq!(echo(&json!({ "image": image })), PASSES, "{image}");
     }
-    for image in ["", "https://example.com/app:1", "Team/App:1", "app: 1", "app:", "app:1 ", "app@sha256:12", "app:1\n", "/app"] {
+    for image in [
+        "",
+        "https://example.com/app:1",
+        "Team/App:1",
+        "app: 1",
+        "app:",
+        "app:1 ",
+        "app@sha256:12",
+        "app:1\n",
+        "/app",
+    ] {
         assert_eq!(echo(&json!({ "image": image })), [IMAGE], "{image:?}");
         let spec = json!({ "image": image, "fqdn": "a.example.com" });
         assert_eq!(messages::<PreviewEnvironment>("web", &spec), [IMAGE], "{image:?}");
@@ -93,7 +103,10 @@ fn an_image_is_a_reference_that_can_be_pulled() {
 #[test]
 fn a_node_port_wants_a_type_that_opens_it() {
     assert_eq!(echo(&json!({ "service": { "nodePort": 30080 } })), [NODE_PORT]);
-    assert_eq!(echo(&json!({ "service": { "type": "ClusterIP", "nodePort": 30080 } })), [NODE_PORT]);
+    assert_eq!(
+        echo(&json!({ "service": { "type": "ClusterIP", "nodePort": 30080 } })),
+        [NODE_PORT]
+    );
     assert_eq!(echo(&json!({ "service": { "type": "NodePort", "nodePort": 30080 } })), PASSES);
     assert_eq!(echo(&json!({ "service": { "type": "LoadBalancer", "nodePort": 30080 } })), PASSES);
     assert_eq!(echo(&json!({ "service": { "type": "NodePort" } })), PASSES);
@@ -101,12 +114,22 @@ fn a_node_port_wants_a_type_that_opens_it() {
 
 #[test]
 fn a_quantity_is_a_number_with_a_unit() {
-    for quantity in [json!("500m"), json!(2), json!("2"), json!("0.5"), json!("128Mi"), json!("1e3"), json!(0)] {
-        assert_eq!(echo(&json!({ "resources": { "limits": { "cpu": quantity } } })), PASSES, "{quantity}");
+    for quantity in
+        [json!("500m"), json!(2), json!("2"), json!("0.5"), json!("128Mi"), json!("1e3"), json!(0)]
+    {
+        assert_eq!(
+            echo(&json!({ "resources": { "limits": { "cpu": quantity } } })),
+            PASSES,
+            "{quantity}"
+        );
     }
     for quantity in [json!("lots"), json!("1 Gi"), json!("-1"), json!(-1), json!("")] {
         for list in ["limits", "requests"] {
-            assert_eq!(echo(&json!({ "resources": { list: { "cpu": quantity } } })), [QUANTITY], "{quantity}");
+            assert_eq!(
+                echo(&json!({ "resources": { list: { "cpu": quantity } } })),
+                [QUANTITY],
+                "{quantity}"
+            );
         }
     }
 }
@@ -117,14 +140,24 @@ fn a_request_is_not_higher_than_its_limit() {
     assert_eq!(echo(&resources(json!("500m"), json!(1))), PASSES);
     assert_eq!(echo(&resources(json!(1), json!("1000m"))), PASSES);
     assert_eq!(echo(&resources(json!(2), json!("1500m"))), [REQUEST]);
-    assert_eq!(echo(&resources(json!("lots"), json!(1))), [QUANTITY], "and nothing about the limit");
+    assert_eq!(
+        echo(&resources(json!("lots"), json!(1))),
+        [QUANTITY],
+        "and nothing about the limit"
+    );
 }
 
 #[test]
 fn a_host_name_passes() {
     let longest_label = format!("{}.example.com", "a".repeat(63));
-    for host in ["preview-1.example.com", "a.b", "1.example.com", "xn--mnchen-3ya.example.com", "a--b.localhost", &longest_label]
-    {
+    for host in [
+        "preview-1.example.com",
+        "a.b",
+        "1.example.com",
+        "xn--mnchen-3ya.example.com",
+        "a--b.localhost",
+        &longest_label,
+    ] {
         assert_eq!(preview(host), PASSES, "{host}");
     }
 }
@@ -153,14 +186,25 @@ fn a_wildcard_is_no_host_of_its_own() {
 #[test]
 fn capital_letters_and_a_dot_at_the_end_get_the_right_name_in_answer() {
     for host in ["preview-1.example.com.", "Preview-1.Example.com", "PREVIEW-1.example.com."] {
-        assert_eq!(preview(host), ["write it in lower case and without a dot at the end: preview-1.example.com"], "{host}");
+        assert_eq!(
+            preview(host),
+            ["write it in lower case and without a dot at the end: preview-1.example.com"],
+            "{host}"
+        );
     }
 }
 
 #[test]
 fn every_part_of_a_host_name_is_a_dns_label() {
     let long = format!("{}.example.com", "a".repeat(64));
-    for host in ["preview_1.example.com", "-a.example.com", "a-.example.com", "a..example.com", ".example.com", &long] {
+    for host in [
+        "preview_1.example.com",
+        "-a.example.com",
+        "a-.example.com",
+        "a..example.com",
+        ".example.com",
+        &long,
+    ] {
         assert_eq!(preview(host), [LABELS], "{host}");
     }
 }

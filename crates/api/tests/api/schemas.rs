@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::{crds, property, schema_of};
 
-/// Where client-side `kubectl apply` gives up: it keeps a copy of the CRD in an annotation of at most this many bytes.
+/// Where client-side `kubectl apply` gives up: it keeps a copy of the CRD in an annotation of at
+/// most this many bytes.
 const ANNOTATION_LIMIT: usize = 262_144;
 
 fn title(crd: &CustomResourceDefinition) -> &str {
@@ -40,7 +41,8 @@ fn schemas() -> [(&'static str, Value); 4] {
 
 /// Those of resources that somebody reconciles.
 fn with_status() -> Vec<(&'static str, Value)> {
-    let all = schemas().into_iter().filter(|(_, schema)| schema["properties"].get("status").is_some());
+    let all =
+        schemas().into_iter().filter(|(_, schema)| schema["properties"].get("status").is_some());
     let all: Vec<_> = all.collect();
     assert_eq!(all.len(), 3);
     all
@@ -50,7 +52,12 @@ fn with_status() -> Vec<(&'static str, Value)> {
 fn the_names_are_the_ones_that_people_type() {
     let names = crds().map(|crd| {
         let names = crd.spec.names;
-        (crd.metadata.name.unwrap(), names.singular.unwrap(), names.short_names.unwrap(), names.categories.unwrap())
+        (
+            crd.metadata.name.unwrap(),
+            names.singular.unwrap(),
+            names.short_names.unwrap(),
+            names.categories.unwrap(),
+        )
     });
     let strings = |all: &[&str]| all.iter().map(|&one| one.to_owned()).collect::<Vec<_>>();
     assert_eq!(
@@ -72,7 +79,10 @@ fn the_names_are_the_ones_that_people_type() {
 fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
     let [echo, echo_of_test, preview] = crds().map(|crd| {
         let columns = crd.spec.versions[0].additional_printer_columns.clone().unwrap();
-        columns.into_iter().map(|column| (column.name, column.json_path, column.priority)).collect::<Vec<_>>()
+        columns
+            .into_iter()
+            .map(|column| (column.name, column.json_path, column.priority))
+            .collect::<Vec<_>>()
     });
     let column = |name: &str, path: &str, priority| (name.to_owned(), path.to_owned(), priority);
     let ready = column("Ready", r#".status.conditions[?(@.type=="Ready")].status"#, None);
@@ -82,8 +92,10 @@ fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
     let text = column("Text", ".spec.text", None);
     assert_eq!(echo, [ready.clone(), replicas, text, age.clone(), message.clone()]);
     assert_eq!(echo_of_test, echo);
-    let (url, number) = (column("URL", ".status.url", None), column("PR", ".spec.source.pullRequest", None));
-    // A date is shown as an age, which a moment in the future does not have: this one is shown as it is written.
+    let (url, number) =
+        (column("URL", ".status.url", None), column("PR", ".spec.source.pullRequest", None));
+    // A date is shown as an age, which a moment in the future does not have: this one is shown as
+    // it is written.
     let expires = column("Expires", ".status.expiresAt", None);
     assert_eq!(preview, [ready, url, expires, number, age, message]);
     let columns = crds()[2].spec.versions[0].additional_printer_columns.clone().unwrap();
@@ -92,7 +104,8 @@ fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
 
 #[test]
 fn every_resource_can_be_scaled_and_has_a_status_of_its_own() {
-    let [echo, echo_of_test, preview] = crds().map(|crd| crd.spec.versions[0].subresources.clone().unwrap());
+    let [echo, echo_of_test, preview] =
+        crds().map(|crd| crd.spec.versions[0].subresources.clone().unwrap());
     for subresources in [&echo, &echo_of_test, &preview] {
         let scale = subresources.scale.as_ref().unwrap();
         assert_eq!(scale.spec_replicas_path, ".spec.replicas");
@@ -105,11 +118,16 @@ fn every_resource_can_be_scaled_and_has_a_status_of_its_own() {
 #[test]
 fn what_the_schema_fills_in_is_what_the_methods_say() {
     let schema = schema_of::<Echo>();
-    // Twice: the API server fills in what is inside a default, too, and this function only what is inside a value.
+    // Twice: the API server fills in what is inside a default, too, and this function only what is
+    // inside a value.
     let filled = apply_defaults(&schema, &apply_defaults(&schema, &json!({ "spec": {} })));
-    assert_eq!(filled["spec"], json!({ "replicas": 1, "service": { "type": "ClusterIP", "port": 80 } }));
+    assert_eq!(
+        filled["spec"],
+        json!({ "replicas": 1, "service": { "type": "ClusterIP", "port": 80 } })
+    );
 
-    let (empty, filled) = (EchoSpec::default(), serde_json::from_value::<EchoSpec>(filled["spec"].clone()).unwrap());
+    let (empty, filled) =
+        (EchoSpec::default(), serde_json::from_value::<EchoSpec>(filled["spec"].clone()).unwrap());
     assert_eq!(filled.replicas, Some(empty.replicas()));
     assert_eq!(filled.service.port, Some(empty.service.port()));
     assert_eq!(filled.service.type_, Some(empty.service.service_type()));
@@ -118,7 +136,8 @@ fn what_the_schema_fills_in_is_what_the_methods_say() {
 
 #[test]
 fn bounds_are_what_the_descriptions_promise() {
-    let (echo, of_test, preview) = (schema_of::<Echo>(), schema_of::<echo_test::Echo>(), schema_of::<PreviewEnvironment>());
+    let (echo, of_test, preview) =
+        (schema_of::<Echo>(), schema_of::<echo_test::Echo>(), schema_of::<PreviewEnvironment>());
     for schema in [&echo, &of_test] {
         let replicas = property(schema, "spec.replicas");
         assert_eq!((&replicas["minimum"], &replicas["maximum"]), (&json!(0.0), &json!(100.0)));
@@ -129,7 +148,10 @@ fn bounds_are_what_the_descriptions_promise() {
         let port = property(&echo, port);
         assert_eq!((&port["minimum"], &port["maximum"]), (&json!(1.0), &json!(65535.0)));
     }
-    assert_eq!(property(&echo, "spec.service.type")["enum"], json!(["ClusterIP", "NodePort", "LoadBalancer"]));
+    assert_eq!(
+        property(&echo, "spec.service.type")["enum"],
+        json!(["ClusterIP", "NodePort", "LoadBalancer"])
+    );
     assert_eq!(property(&preview, "spec.fqdn")["maxLength"], json!(253));
     for schema in [&echo, &preview] {
         let image = property(schema, "spec.image");
@@ -160,15 +182,34 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
         assert!(description.contains(&format!("{lowest} to {highest}")), "{path}: {description}");
     }
     assert_eq!(property(&schema, "spec.source.pullRequest")["minimum"], json!(1.0));
-    let texts = [("provider", 63), ("repository", 255), ("branch", 255), ("commit", 64), ("url", 2048), ("author", 255)];
+    let texts = [
+        ("provider", 63),
+        ("repository", 255),
+        ("branch", 255),
+        ("commit", 64),
+        ("url", 2048),
+        ("author", 255),
+    ];
     for (path, longest) in texts {
         let text = property(&schema, &format!("spec.source.{path}"));
-        assert_eq!((&text["minLength"], &text["maxLength"]), (&json!(1), &json!(longest)), "{path}");
-        assert!(text["description"].as_str().unwrap().contains(&format!("up to {longest} characters")), "{path}");
+        assert_eq!(
+            (&text["minLength"], &text["maxLength"]),
+            (&json!(1), &json!(longest)),
+            "{path}"
+        );
+        assert!(
+            text["description"].as_str().unwrap().contains(&format!("up to {longest} characters")),
+            "{path}"
+        );
     }
-    let lists = [("command", 64), ("args", 64), ("env", 128), ("envFrom", 16), ("imagePullSecrets", 8)];
+    let lists =
+        [("command", 64), ("args", 64), ("env", 128), ("envFrom", 16), ("imagePullSecrets", 8)];
     for (path, longest) in lists {
-        assert_eq!(property(&schema, &format!("spec.{path}"))["maxItems"], json!(longest), "{path}");
+        assert_eq!(
+            property(&schema, &format!("spec.{path}"))["maxItems"],
+            json!(longest),
+            "{path}"
+        );
     }
     for path in ["env", "imagePullSecrets"] {
         let list = property(&schema, &format!("spec.{path}"));
@@ -177,8 +218,15 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
     }
     for (path, longest) in [("ttl", 28), ("expiresAt", 35)] {
         let text = property(&schema, &format!("spec.{path}"));
-        assert_eq!((&text["minLength"], &text["maxLength"]), (&json!(1), &json!(longest)), "{path}");
-        assert!(text["description"].as_str().unwrap().contains(&format!("up to {longest} characters")), "{path}");
+        assert_eq!(
+            (&text["minLength"], &text["maxLength"]),
+            (&json!(1), &json!(longest)),
+            "{path}"
+        );
+        assert!(
+            text["description"].as_str().unwrap().contains(&format!("up to {longest} characters")),
+            "{path}"
+        );
     }
     assert_eq!(property(&schema, "status.expiresAt")["format"], json!("date-time"));
     assert_eq!(property(&schema, "spec.revision")["maxLength"], json!(256));
@@ -188,14 +236,22 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
     assert_eq!(property(&schema, "spec.route.parentRefs")["maxItems"], json!(4));
     assert_eq!(property(&schema, "spec.route.path")["maxLength"], json!(1024));
     let when_suspended = property(&schema, "spec.route.whenSuspended");
-    assert_eq!((&when_suspended["enum"], &when_suspended["default"]), (&json!(["Keep", "Remove"]), &json!("Keep")));
-    assert_eq!(property(&schema, "spec.pullPolicy")["enum"], json!(["Always", "IfNotPresent", "Never"]));
+    assert_eq!(
+        (&when_suspended["enum"], &when_suspended["default"]),
+        (&json!(["Keep", "Remove"]), &json!("Keep"))
+    );
+    assert_eq!(
+        property(&schema, "spec.pullPolicy")["enum"],
+        json!(["Always", "IfNotPresent", "Never"])
+    );
 }
 
 #[test]
 fn what_the_schema_fills_into_a_preview_is_what_the_methods_say() {
     let spec = json!({ "image": "a", "fqdn": "a.example.com" });
-    let filled = apply_defaults(&schema_of::<PreviewEnvironment>(), &json!({ "spec": spec }))["spec"].clone();
+    let filled =
+        apply_defaults(&schema_of::<PreviewEnvironment>(), &json!({ "spec": spec }))["spec"]
+            .clone();
     let expected = json!({ "image": "a", "fqdn": "a.example.com", "port": 8080, "replicas": 1, "pullPolicy": "IfNotPresent", "suspend": false, "pinned": false });
     assert_eq!(filled, expected);
     let (before, after): (PreviewEnvironmentSpec, PreviewEnvironmentSpec) =
@@ -210,8 +266,14 @@ fn what_the_schema_fills_into_a_preview_is_what_the_methods_say() {
 #[test]
 fn only_what_has_no_sensible_default_is_required() {
     assert_eq!(property(&schema_of::<Echo>(), "spec").get("required"), None);
-    assert_eq!(property(&schema_of::<echo_test::Echo>(), "spec")["required"], json!(["replicas", "text"]));
-    assert_eq!(property(&schema_of::<PreviewEnvironment>(), "spec")["required"], json!(["fqdn", "image"]));
+    assert_eq!(
+        property(&schema_of::<echo_test::Echo>(), "spec")["required"],
+        json!(["replicas", "text"])
+    );
+    assert_eq!(
+        property(&schema_of::<PreviewEnvironment>(), "spec")["required"],
+        json!(["fqdn", "image"])
+    );
     for (name, schema) in schemas() {
         assert_eq!(schema["required"], json!(["spec"]), "{name}");
     }
@@ -230,8 +292,16 @@ fn conditions_are_a_map_by_type_with_the_bounds_of_the_convention() {
         assert_eq!(property(condition, "type")["maxLength"], json!(316), "{name}");
         assert_eq!(property(condition, "reason")["maxLength"], json!(1024), "{name}");
         assert_eq!(property(condition, "message")["maxLength"], json!(32768), "{name}");
-        assert_eq!(property(condition, "status")["enum"], json!(["True", "False", "Unknown"]), "{name}");
-        assert_eq!(condition["required"], json!(["lastTransitionTime", "message", "reason", "status", "type"]), "{name}");
+        assert_eq!(
+            property(condition, "status")["enum"],
+            json!(["True", "False", "Unknown"]),
+            "{name}"
+        );
+        assert_eq!(
+            condition["required"],
+            json!(["lastTransitionTime", "message", "reason", "status", "type"]),
+            "{name}"
+        );
     }
 }
 
@@ -241,7 +311,10 @@ fn resources_of_a_container_take_cpu_and_memory_but_no_claims() {
     let resources = property(&schema, "spec.resources");
     let names: Vec<_> = resources["properties"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["limits", "requests"]);
-    assert_eq!(property(resources, "limits")["additionalProperties"]["x-kubernetes-int-or-string"], json!(true));
+    assert_eq!(
+        property(resources, "limits")["additionalProperties"]["x-kubernetes-int-or-string"],
+        json!(true)
+    );
 }
 
 #[test]
@@ -264,12 +337,18 @@ fn every_field_that_people_write_has_an_example_or_its_values_in_its_description
     for (name, schema) in schemas() {
         for (field, inner) in property(&schema, "spec")["properties"].as_object().unwrap() {
             let description = inner["description"].as_str().unwrap();
-            assert!(description.contains("Example: ") || field == "service", "{name}.{field}: {description}");
+            assert!(
+                description.contains("Example: ") || field == "service",
+                "{name}.{field}: {description}"
+            );
         }
         walk(property(&schema, "spec"), name, &mut |path, inner| {
-            let leaf = inner["type"].as_str().is_some_and(|type_| type_ != "object") && !path.ends_with("[]");
+            let leaf = inner["type"].as_str().is_some_and(|type_| type_ != "object")
+                && !path.ends_with("[]");
             let description = inner["description"].as_str().unwrap_or_default();
-            let says = ["Example: ", "by default", "(the default)"].iter().any(|part| description.contains(part));
+            let says = ["Example: ", "by default", "(the default)"]
+                .iter()
+                .any(|part| description.contains(part));
             assert!(says || !leaf || path.starts_with("echo.service"), "{path}: {description}");
         });
     }
@@ -280,9 +359,13 @@ fn every_string_and_list_and_map_has_a_bound() {
     for (name, schema) in schemas() {
         walk(&schema, name, &mut |path, inner| {
             let bounded = match inner["type"].as_str() {
-                Some("string") => ["maxLength", "enum", "format"].iter().any(|key| inner.get(key).is_some()),
+                Some("string") => {
+                    ["maxLength", "enum", "format"].iter().any(|key| inner.get(key).is_some())
+                }
                 Some("array") => inner.get("maxItems").is_some(),
-                Some("object") if inner.get("additionalProperties").is_some() => inner.get("maxProperties").is_some(),
+                Some("object") if inner.get("additionalProperties").is_some() => {
+                    inner.get("maxProperties").is_some()
+                }
                 _ => true,
             };
             assert!(bounded, "{path}: {inner}");

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use crate::{property, schema_of};
 
-/// Reads one of the resources that users of older operators have, and gives it back as read and as written.
+/// Reads one of the resources that users of older operators have, and gives it back as read and as
+/// written.
 fn input<K: DeserializeOwned + Serialize>(file: &str) -> (K, Value, Value) {
     let path = format!("{}/../../tests/inputs/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -54,7 +55,10 @@ fn an_empty_spec_is_written_empty() {
 #[test]
 fn an_empty_status_is_written_empty() {
     assert_eq!(serde_json::to_value(EchoStatus::default()).unwrap(), json!({}));
-    assert_eq!(serde_json::to_value(preview::PreviewEnvironmentStatus::default()).unwrap(), json!({}));
+    assert_eq!(
+        serde_json::to_value(preview::PreviewEnvironmentStatus::default()).unwrap(),
+        json!({})
+    );
 }
 
 #[test]
@@ -64,8 +68,15 @@ fn every_field_of_an_echo_has_its_place_on_the_wire() {
         replicas: Some(0),
         text: Some("Hello".to_owned()),
         image: Some("mirror.example.com/http-echo:1.0.0".to_owned()),
-        service: EchoService { type_: Some(ServiceType::ClusterIp), port: Some(8080), node_port: Some(30080) },
-        resources: Some(ResourceRequirements { requests: Some(requests), ..ResourceRequirements::default() }),
+        service: EchoService {
+            type_: Some(ServiceType::ClusterIp),
+            port: Some(8080),
+            node_port: Some(30080),
+        },
+        resources: Some(ResourceRequirements {
+            requests: Some(requests),
+            ..ResourceRequirements::default()
+        }),
     };
     let written = json!({
         "replicas": 0,
@@ -80,13 +91,16 @@ fn every_field_of_an_echo_has_its_place_on_the_wire() {
 
 #[test]
 fn a_null_is_read_as_a_field_that_is_left_out() {
-    let read: EchoSpec = serde_json::from_value(json!({ "replicas": null, "text": null, "resources": null })).unwrap();
+    let read: EchoSpec =
+        serde_json::from_value(json!({ "replicas": null, "text": null, "resources": null }))
+            .unwrap();
     assert_eq!(read, EchoSpec::default());
 }
 
 #[test]
 fn a_field_of_a_later_version_does_not_keep_a_resource_from_being_read() {
-    let read: EchoSpec = serde_json::from_value(json!({ "text": "Hello", "colour": "red" })).unwrap();
+    let read: EchoSpec =
+        serde_json::from_value(json!({ "text": "Hello", "colour": "red" })).unwrap();
     assert_eq!(read.text.as_deref(), Some("Hello"));
 }
 
@@ -175,15 +189,21 @@ fn every_field_of_a_preview_has_its_place_on_the_wire() {
     });
     let spec: preview::PreviewEnvironmentSpec = serde_json::from_value(written.clone()).unwrap();
     assert_eq!(serde_json::to_value(&spec).unwrap(), written);
-    let all = property(&schema_of::<preview::PreviewEnvironment>(), "spec")["properties"].as_object().unwrap().len();
+    let all = property(&schema_of::<preview::PreviewEnvironment>(), "spec")["properties"]
+        .as_object()
+        .unwrap()
+        .len();
     assert_eq!(written.as_object().unwrap().len(), all, "a field of the schema is missing here");
 }
 
 #[test]
 fn the_type_of_a_route_is_shown_as_the_api_spells_it() {
-    for type_ in
-        [preview::RouteType::HttpRoute, preview::RouteType::Ingress, preview::RouteType::Mapping, preview::RouteType::None]
-    {
+    for type_ in [
+        preview::RouteType::HttpRoute,
+        preview::RouteType::Ingress,
+        preview::RouteType::Mapping,
+        preview::RouteType::None,
+    ] {
         assert_eq!(json!(type_), json!(type_.to_string()));
     }
 }
@@ -214,7 +234,11 @@ fn an_http_route_has_the_field_names_of_the_gateway_api() {
     let route: HTTPRoute = serde_json::from_value(written.clone()).unwrap();
     assert_eq!(serde_json::to_value(&route).unwrap(), written);
     let minimal = HTTPRoute::new("a", HTTPRouteSpec::default());
-    assert_eq!(serde_json::to_value(&minimal).unwrap()["spec"], json!({}), "nothing that was not said is sent");
+    assert_eq!(
+        serde_json::to_value(&minimal).unwrap()["spec"],
+        json!({}),
+        "nothing that was not said is sent"
+    );
 }
 
 #[test]

@@ -44,7 +44,12 @@ impl Object {
 
     /// `Echo default/web`.
     pub(super) fn name(&self) -> String {
-        let meta = |field: &str| self.value.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
+        let meta = |field: &str| {
+            self.value
+                .pointer(&format!("/metadata/{field}"))
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let kind = if self.text("kind").is_empty() { "object" } else { self.text("kind") };
         match (meta("namespace"), meta("name")) {
             (_, "") => format!("{kind} without a name"),
@@ -68,7 +73,11 @@ impl Object {
 }
 
 /// All objects of the files, in order; documents that are no YAML go into the report.
-pub(super) fn read(files: &[PathBuf], stdin: &mut dyn Read, report: &mut Report) -> Result<Vec<Object>, Error> {
+pub(super) fn read(
+    files: &[PathBuf],
+    stdin: &mut dyn Read,
+    report: &mut Report,
+) -> Result<Vec<Object>, Error> {
     let mut objects = Vec::new();
     for (order, (name, text)) in texts(files, stdin)?.into_iter().enumerate() {
         let file = Place { order, line: 1, file: name.into() };
@@ -77,9 +86,15 @@ pub(super) fn read(files: &[PathBuf], stdin: &mut dyn Read, report: &mut Report)
                 Ok(document) => {
                     let document = Rc::new(document);
                     let value = document.value.clone();
-                    unpack(Object { value, file: file.clone(), document, base: FieldPath::root() }, &mut objects);
+                    unpack(
+                        Object { value, file: file.clone(), document, base: FieldPath::root() },
+                        &mut objects,
+                    );
                 }
-                Err(error) => report.unreadable(Place { line: error.position.line, ..file.clone() }, &error.message),
+                Err(error) => report.unreadable(
+                    Place { line: error.position.line, ..file.clone() },
+                    &error.message,
+                ),
             }
         }
     }
@@ -126,7 +141,8 @@ fn file(path: PathBuf) -> Result<(String, String), Error> {
     }
 }
 
-/// The documents of a folder, ordered by name; folders in it are left out, as `kubectl apply -f` does.
+/// The documents of a folder, ordered by name; folders in it are left out, as `kubectl apply -f`
+/// does.
 fn folder(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |source| Error::Input { path: path.to_owned(), source };
     let mut files = Vec::new();

@@ -2,7 +2,8 @@
 //!
 //! - [`input`]: files to documents to objects, each with the place where it is written
 //! - [`served`]: which optional kinds the cluster would serve
-//! - [`world`]: the objects as a cluster would have them: validated, defaulted, in a namespace, with a UID
+//! - [`world`]: the objects as a cluster would have them: validated, defaulted, in a namespace,
+//!   with a UID
 //! - [`report`]: problems and notes, as people read them
 //!
 //! What is printed is what the engine would apply. Nothing is printed while there is any problem.
@@ -28,11 +29,15 @@ use crate::streams::Streams;
 use report::Report;
 use world::{Resource, World};
 
-/// Whoever applied what is printed would see garbage collection delete it: nothing has the owner's UID.
-const HEAD: &str =
-    "Rendered without a cluster: to look at and to compare. Apply the resources, not this: the UIDs of owners are made up.";
+/// Whoever applied what is printed would see garbage collection delete it: nothing has the owner's
+/// UID.
+const HEAD: &str = "Rendered without a cluster: to look at and to compare. Apply the resources, not this: the UIDs of owners are made up.";
 
-pub(crate) fn render(registry: &Registry, args: &RenderArgs, streams: &mut Streams<'_>) -> Result<(), Error> {
+pub(crate) fn render(
+    registry: &Registry,
+    args: &RenderArgs,
+    streams: &mut Streams<'_>,
+) -> Result<(), Error> {
     let mut report = Report::default();
     let served = served::named(&args.served, registry)?;
     let objects = input::read(&args.files, streams.input, &mut report)?;
@@ -51,7 +56,12 @@ pub(crate) fn render(registry: &Registry, args: &RenderArgs, streams: &mut Strea
 }
 
 /// The children of one resource; what keeps them from being built goes into the report.
-fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut Report) -> Vec<Desired> {
+fn build(
+    registry: &Registry,
+    world: &World,
+    resource: &Resource,
+    report: &mut Report,
+) -> Vec<Desired> {
     let place = &resource.object;
     match resource.controller.build(registry.name(), &*resource.decoded, world) {
         Ok(Built { children, lookups, retire, .. }) => {
@@ -59,7 +69,10 @@ fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut R
                 if let Query::Get(key) = &lookup.query
                     && !world.has(lookup.type_id, key)
                 {
-                    report.note(place, format!("it looks up the {} {key}, which is not in the files", lookup.kind));
+                    report.note(
+                        place,
+                        format!("it looks up the {} {key}, which is not in the files", lookup.kind),
+                    );
                 }
             }
             let unserved = unserved(&*resource.controller, world, &lookups);
@@ -74,12 +87,19 @@ fn build(registry: &Registry, world: &World, resource: &Resource, report: &mut R
                 if invalid.withdraw {
                     report.note(place, "what was made for it before would be deleted");
                 }
-                report.problem(place, &Problem::error(&FieldPath::root(), format!("{} ({})", invalid.message, invalid.reason)));
+                report.problem(
+                    place,
+                    &Problem::error(
+                        &FieldPath::root(),
+                        format!("{} ({})", invalid.message, invalid.reason),
+                    ),
+                );
                 Vec::new()
             })
         }
         Err(defect) => {
-            let message = format!("a defect of the operator {}: {defect}", resource.controller.name());
+            let message =
+                format!("a defect of the operator {}: {defect}", resource.controller.name());
             report.problem(place, &Problem::error(&FieldPath::root(), message));
             Vec::new()
         }
@@ -92,12 +112,16 @@ fn unserved(controller: &dyn Controller, world: &World, lookups: &[Lookup]) -> V
     if asks.iter().any(|kind| world.serves(kind)) {
         return Vec::new();
     }
-    let asked = |kind: &&KindInfo| lookups.iter().any(|lookup| lookup.query == Query::Served && lookup.kind == **kind);
+    let asked = |kind: &&KindInfo| {
+        lookups.iter().any(|lookup| lookup.query == Query::Served && lookup.kind == **kind)
+    };
     asks.iter().filter(asked).map(served::name).collect()
 }
 
 fn document(resource: &Resource, child: &Desired) -> Result<String, Error> {
     let what = || format!("{} {}", child.kind, child.key);
-    let body = yaml::to_yaml(child.body()).map_err(|source| Error::Yaml { what: what(), source })?;
-    Ok(yaml::comment(&format!("For {}, {}", resource.object.name(), resource.object.origin())) + &body)
+    let body =
+        yaml::to_yaml(child.body()).map_err(|source| Error::Yaml { what: what(), source })?;
+    Ok(yaml::comment(&format!("For {}, {}", resource.object.name(), resource.object.origin()))
+        + &body)
 }

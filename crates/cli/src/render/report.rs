@@ -37,7 +37,11 @@ impl Report {
 
     /// Something to know about an object.
     pub(super) fn note(&mut self, object: &Object, message: impl AsRef<str>) {
-        self.add(object.place(&FieldPath::root()), "note", &format!("{}: {}", object.name(), message.as_ref()));
+        self.add(
+            object.place(&FieldPath::root()),
+            "note",
+            &format!("{}: {}", object.name(), message.as_ref()),
+        );
     }
 
     fn add(&mut self, place: Place, word: &str, message: &str) {

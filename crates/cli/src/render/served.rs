@@ -1,4 +1,5 @@
-//! Which optional kinds the cluster would serve: what `--served` names, and what the definitions among the files define.
+//! Which optional kinds the cluster would serve: what `--served` names, and what the definitions
+//! among the files define.
 
 use kubewright_core::{KindInfo, Registry};
 use serde_json::Value;
@@ -7,7 +8,8 @@ use crate::error::Error;
 
 /// The kinds of which any operator asks whether they are served, each once.
 pub(super) fn asked(registry: &Registry) -> Vec<KindInfo> {
-    let mut asked: Vec<KindInfo> = registry.controllers().iter().flat_map(|controller| controller.serves()).collect();
+    let mut asked: Vec<KindInfo> =
+        registry.controllers().iter().flat_map(|controller| controller.serves()).collect();
     asked.sort();
     asked.dedup();
     asked
@@ -38,10 +40,17 @@ pub(super) fn named(names: &[String], registry: &Registry) -> Result<Vec<KindInf
 /// The kinds that an object makes served, if it is a definition of any that is asked for.
 pub(super) fn defined_by(object: &Value, registry: &Registry) -> Vec<KindInfo> {
     let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
-    if text("/apiVersion") != "apiextensions.k8s.io/v1" || text("/kind") != "CustomResourceDefinition" {
+    if text("/apiVersion") != "apiextensions.k8s.io/v1"
+        || text("/kind") != "CustomResourceDefinition"
+    {
         return Vec::new();
     }
-    let versions = || object.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
-    let is_served = |kind: &KindInfo| versions().any(|v| v["name"] == *kind.version && v["served"] == true);
-    asked(registry).into_iter().filter(|kind| kind.resource() == text("/metadata/name") && is_served(kind)).collect()
+    let versions =
+        || object.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+    let is_served =
+        |kind: &KindInfo| versions().any(|v| v["name"] == *kind.version && v["served"] == true);
+    asked(registry)
+        .into_iter()
+        .filter(|kind| kind.resource() == text("/metadata/name") && is_served(kind))
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! The objects of the files as a cluster would have them: validated, with defaults, a namespace, a UID.
+//! The objects of the files as a cluster would have them: validated, with defaults, a namespace, a
+//! UID.
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +39,12 @@ impl Source for World {
         self.objects.get(type_id, key)
     }
 
-    fn list(&self, type_id: TypeId, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
+    fn list(
+        &self,
+        type_id: TypeId,
+        namespace: Option<&str>,
+        labels: &[(String, String)],
+    ) -> Vec<Arc<dyn AnyObject>> {
         self.objects.list(type_id, namespace, labels)
     }
 
@@ -56,7 +62,8 @@ impl Source for World {
 }
 
 impl World {
-    /// Takes in what is of a kind that the registry reconciles or reads; the rest is noted and left out.
+    /// Takes in what is of a kind that the registry reconciles or reads; the rest is noted and left
+    /// out.
     pub(super) fn new(
         registry: &Registry,
         args: &RenderArgs,
@@ -71,7 +78,10 @@ impl World {
             definitions: registry.definitions(),
             validators: BTreeMap::new(),
             seen: BTreeSet::new(),
-            world: Self { resources: Vec::new(), objects: args.at.map_or_else(Fixed::empty, |now| Fixed::empty().at(now)) },
+            world: Self {
+                resources: Vec::new(),
+                objects: args.at.map_or_else(Fixed::empty, |now| Fixed::empty().at(now)),
+            },
             report,
         };
         for kind in served {
@@ -113,36 +123,52 @@ struct Making<'a> {
 
 impl Making<'_> {
     fn take(&mut self, mut object: Object) {
-        let (api_version, kind) = (object.text("apiVersion").to_owned(), object.text("kind").to_owned());
+        let (api_version, kind) =
+            (object.text("apiVersion").to_owned(), object.text("kind").to_owned());
         if api_version.is_empty() || kind.is_empty() {
             let problem = Problem::error(&FieldPath::root(), "apiVersion and kind are missing");
-            return self
-                .report
-                .problem(&object, &problem.or_write(format!("this program reconciles {}", crate::help::kinds(self.registry))));
+            return self.report.problem(
+                &object,
+                &problem.or_write(format!(
+                    "this program reconciles {}",
+                    crate::help::kinds(self.registry)
+                )),
+            );
         }
         let defined: Vec<KindInfo> = served::defined_by(&object.value, self.registry);
         if !defined.is_empty() {
             return defined.into_iter().for_each(|kind| self.world.objects.serve(kind));
         }
         let controller = self.registry.controller_of(&api_version, &kind).map(Arc::clone);
-        let read = self.reads.iter().find(|r| r.info.api_version() == api_version && r.info.kind == kind).map(|r| r.info.clone());
+        let read = self
+            .reads
+            .iter()
+            .find(|r| r.info.api_version() == api_version && r.info.kind == kind)
+            .map(|r| r.info.clone());
         let Some(info) = controller.as_ref().map(|c| c.resource()).or(read) else {
             return self.stranger(&object, &api_version, &kind);
         };
         if info.namespaced {
             default_namespace(&mut object.value, self.namespace);
         }
-        let valid = match self.definitions.iter().find(|definition| definition.kind == info).cloned() {
-            Some(definition) => self.valid(&definition, &mut object),
-            None => self.fits(&object, &validate_metadata(&object.value, info.namespaced)),
-        };
+        let valid =
+            match self.definitions.iter().find(|definition| definition.kind == info).cloned() {
+                Some(definition) => self.valid(&definition, &mut object),
+                None => self.fits(&object, &validate_metadata(&object.value, info.namespaced)),
+            };
         if !valid {
             return;
         }
         let key = key(&object.value);
         if !self.seen.insert((api_version, kind, key.clone())) {
-            let problem = Problem::error(&FieldPath::root(), "there is another object of this kind and name in the files");
-            return self.report.problem(&object, &problem.or_write("remove one of them, or rename it".to_owned()));
+            let problem = Problem::error(
+                &FieldPath::root(),
+                "there is another object of this kind and name in the files",
+            );
+            return self.report.problem(
+                &object,
+                &problem.or_write("remove one of them, or rename it".to_owned()),
+            );
         }
         identify(&mut object.value, &info, &key);
         self.keep(controller, &info, object);
@@ -159,7 +185,9 @@ impl Making<'_> {
         };
         for read in self.reads.iter().filter(|r| r.info == *info) {
             match (read.decode)(json.as_bytes()) {
-                Ok(decoded) if read.selects(&*decoded) => self.world.objects.insert(read.type_id, decoded),
+                Ok(decoded) if read.selects(&*decoded) => {
+                    self.world.objects.insert(read.type_id, decoded)
+                }
                 Ok(_) => {}
                 Err(error) => return self.report.problem(&object, &unreadable(error)),
             }
@@ -172,7 +200,10 @@ impl Making<'_> {
     }
 
     fn valid(&mut self, definition: &Definition, object: &mut Object) -> bool {
-        let validator = self.validators.entry(definition.kind.resource()).or_insert_with(|| Validator::new(&definition.crd));
+        let validator = self
+            .validators
+            .entry(definition.kind.resource())
+            .or_insert_with(|| Validator::new(&definition.crd));
         let problems = validator.validate(&mut object.value);
         self.fits(object, &problems)
     }
@@ -186,38 +217,63 @@ impl Making<'_> {
 
     /// An object of a kind that nobody here knows: left out, unless it looks like a slip.
     fn stranger(&mut self, object: &Object, api_version: &str, kind: &str) {
-        let own: Vec<KindInfo> = self.definitions.iter().map(|definition| definition.kind.clone()).collect();
+        let own: Vec<KindInfo> =
+            self.definitions.iter().map(|definition| definition.kind.clone()).collect();
         let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
         let versions = |wanted: &dyn Fn(&KindInfo) -> bool| {
-            own.iter().filter(|info| wanted(info)).map(KindInfo::api_version).collect::<Vec<_>>().join(" or ")
+            own.iter()
+                .filter(|info| wanted(info))
+                .map(KindInfo::api_version)
+                .collect::<Vec<_>>()
+                .join(" or ")
         };
-        let problem = |field: &str, message: String| Problem::error(&FieldPath::root().key(field), message);
+        let problem =
+            |field: &str, message: String| Problem::error(&FieldPath::root().key(field), message);
         let same = versions(&|info| info.kind == kind && info.group == group);
         if !same.is_empty() {
-            let problem = problem("apiVersion", format!("{kind} has no version {api_version}")).or_write(format!("write {same}"));
+            let problem = problem("apiVersion", format!("{kind} has no version {api_version}"))
+                .or_write(format!("write {same}"));
             return self.report.problem(object, &problem);
         }
-        let kinds: Vec<&str> = own.iter().filter(|info| info.group == group).map(|info| &*info.kind).collect();
+        let kinds: Vec<&str> =
+            own.iter().filter(|info| info.group == group).map(|info| &*info.kind).collect();
         if !kinds.is_empty() {
             let help = format!("write {}", kinds.join(" or "));
-            return self.report.problem(object, &problem("kind", format!("{group} has no kind {kind} here")).or_write(help));
+            return self.report.problem(
+                object,
+                &problem("kind", format!("{group} has no kind {kind} here")).or_write(help),
+            );
         }
         let alike = own.iter().filter(|info| info.kind == kind).map(|info| &*info.group);
         if let Some(meant) = closest(group, alike) {
-            let help = format!("did you mean {}?", versions(&|info| info.kind == kind && info.group == meant));
-            return self
-                .report
-                .problem(object, &problem("apiVersion", format!("no operator here knows {api_version}")).or_write(help));
+            let help = format!(
+                "did you mean {}?",
+                versions(&|info| info.kind == kind && info.group == meant)
+            );
+            return self.report.problem(
+                object,
+                &problem("apiVersion", format!("no operator here knows {api_version}"))
+                    .or_write(help),
+            );
         }
-        self.report.note(object, format!("left out: no operator here reconciles or reads {kind} of {api_version}"));
+        self.report.note(
+            object,
+            format!("left out: no operator here reconciles or reads {kind} of {api_version}"),
+        );
     }
 
     /// A namespace that resources live in exists, whether it is in the files or not.
     fn namespaces(&mut self) {
-        let used: BTreeSet<Arc<str>> = self.world.resources.iter().map(|r| ObjectKey::of(r.decoded.meta()).namespace).collect();
+        let used: BTreeSet<Arc<str>> = self
+            .world
+            .resources
+            .iter()
+            .map(|r| ObjectKey::of(r.decoded.meta()).namespace)
+            .collect();
         for name in used.into_iter().filter(|name| !name.is_empty()) {
             let key = ObjectKey::cluster(Arc::clone(&name));
-            let of_namespaces = |r: &&ReadKind| r.info.group.is_empty() && r.info.kind == "Namespace";
+            let of_namespaces =
+                |r: &&ReadKind| r.info.group.is_empty() && r.info.kind == "Namespace";
             for read in self.reads.iter().filter(of_namespaces) {
                 if self.world.objects.get(read.type_id, &key).is_some() {
                     continue;
@@ -237,7 +293,9 @@ fn metadata(value: &mut Value) -> Option<&mut Map<String, Value>> {
 }
 
 fn key(value: &Value) -> ObjectKey {
-    let text = |field: &str| value.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
+    let text = |field: &str| {
+        value.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default()
+    };
     ObjectKey::new(text("namespace"), text("name"))
 }
 
@@ -250,15 +308,19 @@ fn default_namespace(value: &mut Value, namespace: &str) {
     }
 }
 
-/// What the API server would add: a UID, the first generation, the label of a Namespace. A UID that is made up can be told by
-/// its zeroes; it is the same in every run, and another for every object.
+/// What the API server would add: a UID, the first generation, the label of a Namespace. A UID that
+/// is made up can be told by its zeroes; it is the same in every run, and another for every object.
 fn identify(value: &mut Value, info: &KindInfo, key: &ObjectKey) {
     let is_namespace = info.group.is_empty() && info.kind == "Namespace";
     let Some(metadata) = metadata(value) else { return };
     let digest = format!("{:016x}", hash::of(format!("{} {key}", info.resource()).as_bytes()));
-    metadata.entry("uid").or_insert_with(|| format!("00000000-0000-0000-{}-{}", &digest[..4], &digest[4..]).into());
+    metadata
+        .entry("uid")
+        .or_insert_with(|| format!("00000000-0000-0000-{}-{}", &digest[..4], &digest[4..]).into());
     metadata.entry("generation").or_insert_with(|| 1.into());
-    if is_namespace && let Some(labels) = metadata.entry("labels").or_insert_with(|| json!({})).as_object_mut() {
+    if is_namespace
+        && let Some(labels) = metadata.entry("labels").or_insert_with(|| json!({})).as_object_mut()
+    {
         labels.entry("kubernetes.io/metadata.name").or_insert_with(|| (&*key.name).into());
     }
 }

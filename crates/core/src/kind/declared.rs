@@ -1,5 +1,6 @@
-//! What an operator owns and reads, as types: `type Owns = (Deployment, Service, Optional<Mapping>)` is all that a developer
-//! writes. One entry of a declaration is here, a whole declaration in `tuples`.
+//! What an operator owns and reads, as types: `type Owns = (Deployment, Service,
+//! Optional<Mapping>)` is all that a developer writes. One entry of a declaration is here, a whole
+//! declaration in `tuples`.
 
 use std::any::TypeId;
 use std::convert::Infallible;
@@ -14,11 +15,13 @@ use super::{AnyObject, KindInfo, Object, decode_read, hide, hide_all_but_identit
 /// Labels and their values.
 pub type Labels = &'static [(&'static str, &'static str)];
 
-/// A kind whose API may not be served in a cluster (its CRD is installed by somebody else, or never).
+/// A kind whose API may not be served in a cluster (its CRD is installed by somebody else, or
+/// never).
 ///
-/// The operator works without it, and picks it up when it appears. For declarations only; no value of it exists. Whether it is
-/// there is told by its `CustomResourceDefinition`, so a kind that is built into Kubernetes cannot be optional
-/// ([`Registry::check`](crate::Registry::check) refuses it).
+/// The operator works without it, and picks it up when it appears. For declarations only; no value
+/// of it exists. Whether it is there is told by its `CustomResourceDefinition`, so a kind that is
+/// built into Kubernetes cannot be optional ([`Registry::check`](crate::Registry::check) refuses
+/// it).
 pub struct Optional<K> {
     _kind: PhantomData<fn() -> K>,
     never: Infallible,
@@ -30,11 +33,12 @@ impl<K> fmt::Debug for Optional<K> {
     }
 }
 
-/// In `type Reads`: `build` asks whether the API of an [`Optional`] kind that the operator owns is served now, with
-/// [`View::serves`](crate::View::serves).
+/// In `type Reads`: `build` asks whether the API of an [`Optional`] kind that the operator owns is
+/// served now, with [`View::serves`](crate::View::serves).
 ///
-/// It needs no watch and no right of its own, because the watch of what is owned tells. So the same kind has to be in `type Owns` as
-/// `Optional<K>` ([`Registry::check`](crate::Registry::check) refuses it otherwise). For declarations only; no value of it exists.
+/// It needs no watch and no right of its own, because the watch of what is owned tells. So the same
+/// kind has to be in `type Owns` as `Optional<K>` ([`Registry::check`](crate::Registry::check)
+/// refuses it otherwise). For declarations only; no value of it exists.
 pub struct Served<K> {
     _kind: PhantomData<fn() -> K>,
     never: Infallible,
@@ -52,13 +56,14 @@ pub trait Selector: 'static {
     const LABELS: Labels;
 }
 
-/// In `type Reads`: of a kind only the objects that `S` selects. The API server leaves out the others, so that neither side pays
-/// for them: Pods of one's own, where a cluster has ten thousand.
+/// In `type Reads`: of a kind only the objects that `S` selects. The API server leaves out the
+/// others, so that neither side pays for them: Pods of one's own, where a cluster has ten thousand.
 ///
-/// It is looked up under this name, `view.list::<Selected<Pod, Ours>, _>(...)`, which gives `Pod`s; an object that does not carry
-/// the labels is not there, whoever else reads it. With a type that has only the fields that matter (what
-/// `kube::CustomResource` makes, with `schema = "disabled"`), an object costs no more memory than those do. RBAC knows no labels:
-/// the right that is needed is that to the whole kind. For declarations only; no value of it exists.
+/// It is looked up under this name, `view.list::<Selected<Pod, Ours>, _>(...)`, which gives `Pod`s;
+/// an object that does not carry the labels is not there, whoever else reads it. With a type that
+/// has only the fields that matter (what `kube::CustomResource` makes, with `schema = "disabled"`),
+/// an object costs no more memory than those do. RBAC knows no labels: the right that is needed is
+/// that to the whole kind. For declarations only; no value of it exists.
 ///
 /// ```
 /// # use k8s_openapi::api::core::v1::Pod;
@@ -83,12 +88,13 @@ impl<K, S> fmt::Debug for Selected<K, S> {
     }
 }
 
-/// In `type Reads`: of a kind only what the type `K` has, and of the metadata only which object it is: name, namespace, UID, when it
-/// was created, and since when it is being deleted.
+/// In `type Reads`: of a kind only what the type `K` has, and of the metadata only which object it
+/// is: name, namespace, UID, when it was created, and since when it is being deleted.
 ///
-/// For a type that has only the fields that matter (what `kube::CustomResource` makes, with `schema = "disabled"`). Who looks
-/// one up is woken when one of those changes, and not by an edit of other fields, of labels or of annotations, which nobody can see.
-/// It is looked up under this name, `view.by::<ByHost, _>(..)` with `type Of = Part<Claim>`, and cannot be asked for by labels: of
+/// For a type that has only the fields that matter (what `kube::CustomResource` makes, with `schema
+/// = "disabled"`). Who looks one up is woken when one of those changes, and not by an edit of other
+/// fields, of labels or of annotations, which nobody can see. It is looked up under this name,
+/// `view.by::<ByHost, _>(..)` with `type Of = Part<Claim>`, and cannot be asked for by labels: of
 /// these there are none. For declarations only; no value of it exists.
 ///
 /// ```
@@ -183,7 +189,8 @@ impl ReadKind {
     /// The selector as the API server takes it, like `app=web,tier=front`; `None` for all objects.
     #[must_use]
     pub fn selector(&self) -> Option<String> {
-        let each: Vec<String> = self.labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
+        let each: Vec<String> =
+            self.labels.iter().map(|(label, value)| format!("{label}={value}")).collect();
         (!each.is_empty()).then(|| each.join(","))
     }
 }
@@ -191,7 +198,9 @@ impl ReadKind {
 /// Whether an object carries all of these labels.
 pub(crate) fn carries(labels: Labels, object: &dyn AnyObject) -> bool {
     let carried = object.meta().labels.as_ref();
-    labels.iter().all(|(label, value)| carried.and_then(|all| all.get(*label)).is_some_and(|is| is == value))
+    labels
+        .iter()
+        .all(|(label, value)| carried.and_then(|all| all.get(*label)).is_some_and(|is| is == value))
 }
 
 /// One entry of `type Owns`: a kind, or an [`Optional`] kind.
@@ -221,7 +230,8 @@ pub enum Reading {
     Served(KindInfo),
 }
 
-/// One entry of `type Reads`: a kind, a [`Part`] or [`Selected`] objects of one, each as [`Optional`]; or [`Served`].
+/// One entry of `type Reads`: a kind, a [`Part`] or [`Selected`] objects of one, each as
+/// [`Optional`]; or [`Served`].
 pub trait DeclaredRead: 'static {
     /// What it comes to.
     fn reading() -> Reading;

@@ -1,7 +1,9 @@
 //! Kinds as types: objects of any kind, and the names of kinds and objects.
 //!
-//! - here: [`Object`], [`AnyObject`], [`KindInfo`], [`ObjectKey`]; how an object that is looked up is decoded
-//! - `declared`: what an operator owns and reads, declared in its types; everything else is derived from that
+//! - here: [`Object`], [`AnyObject`], [`KindInfo`], [`ObjectKey`]; how an object that is looked up
+//!   is decoded
+//! - `declared`: what an operator owns and reads, declared in its types; everything else is derived
+//!   from that
 //! - `tuples`: declarations of up to 12 kinds
 
 mod declared;
@@ -23,8 +25,8 @@ use crate::hash;
 
 pub(crate) use declared::carries;
 pub use declared::{
-    Asks, At, Declared, DeclaredRead, Decode, Entry, Labels, Optional, OwnedKind, Part, ReadKind, Reading, Selected, Selector,
-    Served, StandsFor,
+    Asks, At, Declared, DeclaredRead, Decode, Entry, Labels, Optional, OwnedKind, Part, ReadKind,
+    Reading, Selected, Selector, Served, StandsFor,
 };
 pub use tuples::{Kinds, Owns, ReadKinds, Reads, Serves};
 
@@ -42,15 +44,29 @@ impl Scope for ClusterResourceScope {
     const NAMESPACED: bool = false;
 }
 
-/// Any Kubernetes object whose kind is known at compile time. Implemented for every type that fits: those of
-/// k8s-openapi and those that derive `kube::CustomResource`.
+/// Any Kubernetes object whose kind is known at compile time. Implemented for every type that fits:
+/// those of k8s-openapi and those that derive `kube::CustomResource`.
 pub trait Object:
-    Resource<DynamicType = (), Scope: Scope> + Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static
+    Resource<DynamicType = (), Scope: Scope>
+    + Serialize
+    + DeserializeOwned
+    + Clone
+    + fmt::Debug
+    + Send
+    + Sync
+    + 'static
 {
 }
 
 impl<K> Object for K where
-    K: Resource<DynamicType = (), Scope: Scope> + Serialize + DeserializeOwned + Clone + fmt::Debug + Send + Sync + 'static
+    K: Resource<DynamicType = (), Scope: Scope>
+        + Serialize
+        + DeserializeOwned
+        + Clone
+        + fmt::Debug
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -59,7 +75,8 @@ pub trait AnyObject: Any + Send + Sync + fmt::Debug {
     /// The object's metadata, without `managedFields`.
     fn meta(&self) -> &ObjectMeta;
 
-    /// Hash of everything in it. `None` for what cannot be written as JSON: nobody can tell whether it changed.
+    /// Hash of everything in it. `None` for what cannot be written as JSON: nobody can tell whether
+    /// it changed.
     fn content(&self) -> Option<u64>;
 }
 
@@ -73,7 +90,8 @@ impl<K: Object> AnyObject for K {
     }
 }
 
-/// Decodes `json` as a `K` without `managedFields`: nobody reads them there, and they are most of the memory and of the time.
+/// Decodes `json` as a `K` without `managedFields`: nobody reads them there, and they are most of
+/// the memory and of the time.
 pub(crate) fn decode<K: Object>(json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
     let mut object: K = serde_json::from_slice(&without_managed_fields(json))?;
     object.meta_mut().managed_fields = None;
@@ -93,21 +111,25 @@ fn without_managed_fields(json: &[u8]) -> Cow<'_, [u8]> {
         managed_fields: &'a RawValue,
     }
     // What has none, or is no object, is for the whole decoding.
-    let Ok(Outer { metadata }) = serde_json::from_slice::<Outer<'_>>(json) else { return Cow::Borrowed(json) };
+    let Ok(Outer { metadata }) = serde_json::from_slice::<Outer<'_>>(json) else {
+        return Cow::Borrowed(json);
+    };
     let fields = metadata.managed_fields.get();
     // It was borrowed from there.
     let start = fields.as_ptr().addr() - json.as_ptr().addr();
     Cow::Owned([&json[..start], b"[]", &json[start + fields.len()..]].concat())
 }
 
-/// Decodes `json` as an object that is looked up as an `E`: only what wakes those who look it up is in it.
+/// Decodes `json` as an object that is looked up as an `E`: only what wakes those who look it up is
+/// in it.
 fn decode_read<E: Entry>(json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
     let mut object: E::Kind = serde_json::from_slice(&without_managed_fields(json))?;
     E::hide(&mut object);
     Ok(Arc::new(object))
 }
 
-/// Takes away what changes although nothing that a reader sees does: whoever decided from it would decide from something old.
+/// Takes away what changes although nothing that a reader sees does: whoever decided from it would
+/// decide from something old.
 pub(crate) fn hide<K: Object>(object: &mut K) {
     let meta = object.meta_mut();
     meta.managed_fields = None;
@@ -120,11 +142,20 @@ pub(crate) fn hide<K: Object>(object: &mut K) {
 
 /// Takes away all metadata but what tells which object it is.
 fn hide_all_but_identity<K: Object>(object: &mut K) {
-    let ObjectMeta { name, namespace, uid, creation_timestamp, deletion_timestamp, .. } = std::mem::take(object.meta_mut());
-    *object.meta_mut() = ObjectMeta { name, namespace, uid, creation_timestamp, deletion_timestamp, ..ObjectMeta::default() };
+    let ObjectMeta { name, namespace, uid, creation_timestamp, deletion_timestamp, .. } =
+        std::mem::take(object.meta_mut());
+    *object.meta_mut() = ObjectMeta {
+        name,
+        namespace,
+        uid,
+        creation_timestamp,
+        deletion_timestamp,
+        ..ObjectMeta::default()
+    };
 }
 
-/// Only the metadata of a `K`: `type Reads = (Metadata<Namespace>,)` watches and keeps nothing else.
+/// Only the metadata of a `K`: `type Reads = (Metadata<Namespace>,)` watches and keeps nothing
+/// else.
 pub type Metadata<K> = PartialObjectMeta<K>;
 
 /// The groups of Kubernetes itself that have a dot in their names, without `.k8s.io`.
@@ -179,16 +210,26 @@ impl KindInfo {
     /// `apps/v1`, or `v1` for the core group.
     #[must_use]
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_string() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() {
+            self.version.to_string()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
     }
 
-    /// `deployments.apps`, or `services` for the core group: the name of its CRD, and what `kubectl get` takes.
+    /// `deployments.apps`, or `services` for the core group: the name of its CRD, and what `kubectl
+    /// get` takes.
     #[must_use]
     pub fn resource(&self) -> String {
-        if self.group.is_empty() { self.plural.to_string() } else { format!("{}.{}", self.plural, self.group) }
+        if self.group.is_empty() {
+            self.plural.to_string()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
     }
 
-    /// Whether this is the kind that Kubernetes writes so: `Deployment.apps`, or `Service` of the core group.
+    /// Whether this is the kind that Kubernetes writes so: `Deployment.apps`, or `Service` of the
+    /// core group.
     #[must_use]
     pub fn is(&self, group_kind: &str) -> bool {
         match group_kind.strip_prefix(&*self.kind) {
@@ -198,7 +239,8 @@ impl KindInfo {
         }
     }
 
-    /// Whether the API server itself serves this kind, as opposed to a `CustomResourceDefinition` or another server.
+    /// Whether the API server itself serves this kind, as opposed to a `CustomResourceDefinition`
+    /// or another server.
     ///
     /// The group tells: that of a definition has a dot in it, and is none of Kubernetes' own.
     #[must_use]
@@ -213,7 +255,9 @@ impl KindInfo {
         let root = if self.group.is_empty() { "/api" } else { "/apis" };
         let api_version = self.api_version();
         match namespace.filter(|_| self.namespaced) {
-            Some(namespace) => format!("{root}/{api_version}/namespaces/{namespace}/{}", self.plural),
+            Some(namespace) => {
+                format!("{root}/{api_version}/namespaces/{namespace}/{}", self.plural)
+            }
             None => format!("{root}/{api_version}/{}", self.plural),
         }
     }
@@ -250,7 +294,10 @@ impl ObjectKey {
     /// The key of an object, from its metadata.
     #[must_use]
     pub fn of(meta: &ObjectMeta) -> Self {
-        Self::new(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+        Self::new(
+            meta.namespace.as_deref().unwrap_or_default(),
+            meta.name.as_deref().unwrap_or_default(),
+        )
     }
 
     /// The namespace, unless it is cluster-scoped.
@@ -285,13 +332,19 @@ mod tests {
         );
         let object: Arc<dyn Any + Send + Sync> = decode::<ConfigMap>(json).unwrap();
         let config = object.downcast::<ConfigMap>().unwrap();
-        assert_eq!((config.metadata.name.as_deref(), &config.metadata.managed_fields), (Some("x"), &None));
+        assert_eq!(
+            (config.metadata.name.as_deref(), &config.metadata.managed_fields),
+            (Some("x"), &None)
+        );
         assert_eq!(config.data.as_ref().unwrap()["managedFields"], "mine");
     }
 
     #[test]
     fn a_kind_is_told_from_one_of_the_same_name_in_another_group() {
-        let kind = |group: &'static str| KindInfo { group: Cow::Borrowed(group), ..KindInfo::of::<ConfigMap>() };
+        let kind = |group: &'static str| KindInfo {
+            group: Cow::Borrowed(group),
+            ..KindInfo::of::<ConfigMap>()
+        };
         assert!(kind("").is("ConfigMap") && kind("a.b").is("ConfigMap.a.b"));
         for other in ["ConfigMap.", "ConfigMap.a", "ConfigMaps", "Config", ""] {
             assert!(!kind("").is(other) && !kind("a.b").is(other), "{other}");
@@ -302,7 +355,9 @@ mod tests {
     #[test]
     fn what_has_no_managed_fields_is_left_as_it_is() {
         for json in [r#"{"metadata":{"name":"x"}}"#, r#"{"metadata":null}"#, "no object"] {
-            assert!(matches!(without_managed_fields(json.as_bytes()), Cow::Borrowed(same) if same == json.as_bytes()));
+            assert!(
+                matches!(without_managed_fields(json.as_bytes()), Cow::Borrowed(same) if same == json.as_bytes())
+            );
         }
     }
 }

@@ -1,18 +1,22 @@
-//! Declarations of kinds: tuples of up to 12 entries. [`Owns`], [`Reads`] and [`Serves`] make the compiler refuse a kind that is not
-//! in the declaration, with a message that says what to add.
+//! Declarations of kinds: tuples of up to 12 entries. [`Owns`], [`Reads`] and [`Serves`] make the
+//! compiler refuse a kind that is not in the declaration, with a message that says what to add.
 
 use std::any::TypeId;
 
-use super::declared::{Asks, At, Declared, DeclaredRead, Entry, OwnedKind, ReadKind, Reading, StandsFor};
+use super::declared::{
+    Asks, At, Declared, DeclaredRead, Entry, OwnedKind, ReadKind, Reading, StandsFor,
+};
 use super::{KindInfo, Object};
 
-/// `type Owns`: a tuple of up to 12 kinds, e.g. `(Deployment, Optional<Mapping>)`; `(Deployment,)` for one; `()` for none.
+/// `type Owns`: a tuple of up to 12 kinds, e.g. `(Deployment, Optional<Mapping>)`; `(Deployment,)`
+/// for one; `()` for none.
 pub trait Kinds: 'static {
     /// The kinds, in the order in which they were declared.
     fn owned() -> Vec<OwnedKind>;
 }
 
-/// `type Reads`: a tuple of up to 12 entries, e.g. `(Metadata<Namespace>, Served<Mapping>)`; `(ConfigMap,)` for one; `()` for none.
+/// `type Reads`: a tuple of up to 12 entries, e.g. `(Metadata<Namespace>, Served<Mapping>)`;
+/// `(ConfigMap,)` for one; `()` for none.
 pub trait ReadKinds: 'static {
     /// The entries, in the order in which they were declared.
     fn readings() -> Vec<Reading>;
@@ -63,7 +67,11 @@ pub trait Reads<K, At> {}
 pub trait Serves<K, At> {}
 
 fn owned_entry<D: Declared>() -> OwnedKind {
-    OwnedKind { info: KindInfo::of::<D::Kind>(), optional: D::OPTIONAL, type_id: TypeId::of::<D::Kind>() }
+    OwnedKind {
+        info: KindInfo::of::<D::Kind>(),
+        optional: D::OPTIONAL,
+        type_id: TypeId::of::<D::Kind>(),
+    }
 }
 
 macro_rules! declarations {

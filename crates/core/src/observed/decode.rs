@@ -1,4 +1,5 @@
-//! An [`ObservedChild`] straight from the API server's bytes: one pass, no tree of the object, nothing kept that nobody reads.
+//! An [`ObservedChild`] straight from the API server's bytes: one pass, no tree of the object,
+//! nothing kept that nobody reads.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -135,13 +136,14 @@ impl<'de> Deserialize<'de> for HashAnnotation {
     }
 }
 
-/// What the API server makes the status of a kind before anybody wrote one, and what it shows of a Service without a load
-/// balancer: it says as much as none.
+/// What the API server makes the status of a kind before anybody wrote one, and what it shows of a
+/// Service without a load balancer: it says as much as none.
 const NO_STATUS: [&str; 2] = ["{}", r#"{"loadBalancer":{}}"#];
 
 /// Decodes one object of an owned kind, or its `PartialObjectMetadata`.
 ///
-/// `manager` is our field manager: of `managedFields`, only its `Apply` entry on the main resource is kept.
+/// `manager` is our field manager: of `managedFields`, only its `Apply` entry on the main resource
+/// is kept.
 ///
 /// # Errors
 /// [`DecodeError`] for bytes that no API server sends.
@@ -158,11 +160,9 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
             hash: hash::of(fields.get().as_bytes()),
             fields: fields.to_owned().into(),
         });
-    let controller = raw
-        .owner_references
-        .into_iter()
-        .find(|o| o.controller)
-        .map(|o| Arc::new(ControllerRef { kind: o.group_kind(), name: o.name.into(), uid: o.uid.into() }));
+    let controller = raw.owner_references.into_iter().find(|o| o.controller).map(|o| {
+        Arc::new(ControllerRef { kind: o.group_kind(), name: o.name.into(), uid: o.uid.into() })
+    });
     Ok(ObservedChild {
         key,
         uid: raw.uid.into(),
@@ -234,7 +234,9 @@ mod tests {
         assert!(child.is_controlled_by("u-9") && !child.is_controlled_by("u-0"));
         assert_eq!(&*child.controller.unwrap().kind, "Echo.example.com");
         assert_eq!(child.desired_hash, Some(DesiredHash(255)));
-        assert!(matches!(&child.entry, Entry::Unverified { fields, .. } if fields.get() == r#"{"f:metadata":{}}"#));
+        assert!(
+            matches!(&child.entry, Entry::Unverified { fields, .. } if fields.get() == r#"{"f:metadata":{}}"#)
+        );
         assert_eq!(child.status.unwrap().get(), r#"{"replicas":2}"#);
     }
 
@@ -245,14 +247,19 @@ mod tests {
 
     #[test]
     fn a_deleted_object_is_seen_as_such() {
-        let object = OBJECT.replacen(r#""generation":3"#, r#""deletionTimestamp":"2026-01-01T00:00:00Z""#, 1);
+        let object = OBJECT.replacen(
+            r#""generation":3"#,
+            r#""deletionTimestamp":"2026-01-01T00:00:00Z""#,
+            1,
+        );
         assert!(decode(object.as_bytes(), "us").unwrap().deleting);
     }
 
     #[test]
     fn a_status_that_nobody_wrote_is_none() {
         for none in NO_STATUS {
-            let object = OBJECT.replace(r#""status":{"replicas":2}"#, &format!(r#""status":{none}"#));
+            let object =
+                OBJECT.replace(r#""status":{"replicas":2}"#, &format!(r#""status":{none}"#));
             assert!(object.ends_with(&format!("{none}}}")));
             assert!(decode(object.as_bytes(), "us").unwrap().status.is_none(), "{none}");
         }

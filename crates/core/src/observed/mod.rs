@@ -1,7 +1,8 @@
 //! What the cluster says about children: as small as can be, because one is kept for every child.
 //!
-//! [`ObservedChild`] is what a cache holds: identity, owner, two hashes and the raw `.status`, never the whole object.
-//! [`Observed`] is what an operator's `status` sees: the children of one resource after a run.
+//! [`ObservedChild`] is what a cache holds: identity, owner, two hashes and the raw `.status`,
+//! never the whole object. [`Observed`] is what an operator's `status` sees: the children of one
+//! resource after a run.
 
 mod decode;
 
@@ -27,7 +28,8 @@ pub struct ObservedChild {
     pub key: ObjectKey,
     /// Its UID.
     pub uid: Box<str>,
-    /// Its version; larger is newer (an integer since etcd 3, and by contract since Kubernetes 1.35, KEP-5504).
+    /// Its version; larger is newer (an integer since etcd 3, and by contract since Kubernetes
+    /// 1.35, KEP-5504).
     pub resource_version: u64,
     /// Counts changes of the spec, for kinds that have it.
     pub generation: Option<i64>,
@@ -46,7 +48,8 @@ pub struct ObservedChild {
 /// The controller ownerReference of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ControllerRef {
-    /// The owner's kind and API group as Kubernetes writes them: `Echo.example.com`, `ConfigMap`; see [`KindInfo::is`].
+    /// The owner's kind and API group as Kubernetes writes them: `Echo.example.com`, `ConfigMap`;
+    /// see [`KindInfo::is`].
     pub kind: Box<str>,
     /// The owner's name.
     pub name: Box<str>,
@@ -123,7 +126,8 @@ impl ObservedChild {
         }
     }
 
-    /// Whether a resource that owns both would decide or report differently: the predicate on watch events.
+    /// Whether a resource that owns both would decide or report differently: the predicate on watch
+    /// events.
     #[must_use]
     pub fn differs(&self, before: &Self) -> bool {
         self.shown() != before.shown()
@@ -132,7 +136,15 @@ impl ObservedChild {
     /// All that decides what a resource that owns it does and reports.
     fn shown(&self) -> impl PartialEq + Hash + '_ {
         let status = self.status.as_deref().map(RawValue::get);
-        (&self.uid, self.deleting, self.generation, self.desired_hash, self.entry.hash(), &self.controller, status)
+        (
+            &self.uid,
+            self.deleting,
+            self.generation,
+            self.desired_hash,
+            self.entry.hash(),
+            &self.controller,
+            status,
+        )
     }
 }
 
@@ -145,7 +157,8 @@ pub enum Outcome {
     Refused(Holder),
     /// The old one is still being deleted; it is made again when that has ended.
     Terminating,
-    /// It is the only one of its group, and this one of that, no longer wanted, is still there; it is made when that is gone.
+    /// It is the only one of its group, and this one of that, no longer wanted, is still there; it
+    /// is made when that is gone.
     Held(Box<str>),
     /// Its kind is [`Optional`](crate::Optional) and its API is not served in this cluster.
     NotServed,
@@ -256,7 +269,8 @@ impl<'a, O: Kinds> Observed<'a, O> {
         self.children.iter().find(|c| c.desired.kind == kind && &*c.desired.key.name == name)
     }
 
-    /// `.status` of one child: `observed.status::<Deployment, _>("web")`. `None` while there is none.
+    /// `.status` of one child: `observed.status::<Deployment, _>("web")`. `None` while there is
+    /// none.
     #[must_use]
     pub fn status<K: Reported, At>(&self, name: &str) -> Option<K::Status>
     where

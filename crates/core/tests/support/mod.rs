@@ -9,13 +9,21 @@ use kube::{CustomResource, KubeSchema};
 use kubewright_core::children::{Owner, Stamp};
 use kubewright_core::desired::Desired;
 use kubewright_core::observed::{ControllerRef, Entry, ObservedChild};
-use kubewright_core::{Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Sample, View};
+use kubewright_core::{
+    Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Sample, View,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(group = "test.example.com", version = "v1", kind = "Page", namespaced, status = "PageStatus")]
+#[kube(
+    group = "test.example.com",
+    version = "v1",
+    kind = "Page",
+    namespaced,
+    status = "PageStatus"
+)]
 #[serde(rename_all = "camelCase")]
 pub struct PageSpec {
     /// What it says.
@@ -51,7 +59,11 @@ impl Operator for Pages {
     type Owns = (ConfigMap, Optional<Route>);
     type Reads = (Metadata<Namespace>,);
 
-    fn build(&self, page: &Page, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(
+        &self,
+        page: &Page,
+        view: &View<'_, Self::Reads>,
+    ) -> Result<Children<Self::Owns>, Invalid> {
         if page.spec.text == "bad" {
             return Err(Invalid::new("BadText", "write another text"));
         }
@@ -61,14 +73,19 @@ impl Operator for Pages {
         config.data = Some([("text".to_owned(), page.spec.text.clone())].into());
         let mut children = Children::new().with(config);
         if page.spec.text == "routed" {
-            children.add(Route::new("page", RouteSpec { headers: HashMap::new(), rules: json!({}) }));
+            children
+                .add(Route::new("page", RouteSpec { headers: HashMap::new(), rules: json!({}) }));
         }
         if page.spec.text == "alone" {
-            children.add_alone_among::<(Optional<Route>, Namespace), _, _>(Route::new("page", RouteSpec::default()));
+            children.add_alone_among::<(Optional<Route>, Namespace), _, _>(Route::new(
+                "page",
+                RouteSpec::default(),
+            ));
         }
         if page.spec.text == "misplaced" {
             children = Children::new();
-            children.add_alone_among::<(ConfigMap,), _, _>(Route::new("page", RouteSpec::default()));
+            children
+                .add_alone_among::<(ConfigMap,), _, _>(Route::new("page", RouteSpec::default()));
         }
         if page.spec.text == "chosen" {
             children = Children::new();
@@ -84,12 +101,17 @@ impl Operator for Pages {
     }
 
     fn samples() -> Vec<Sample<Page>> {
-        vec![Sample { name: "minimal", about: "a page", resource: Page::new("page", PageSpec { text: "hello".into() }) }]
+        vec![Sample {
+            name: "minimal",
+            about: "a page",
+            resource: Page::new("page", PageSpec { text: "hello".into() }),
+        }]
     }
 }
 
 pub const UID: &str = "uid-of-the-page";
-pub const STAMP: Stamp<'static> = Stamp { controller: "pages", manager: "test-manager", sharded: false };
+pub const STAMP: Stamp<'static> =
+    Stamp { controller: "pages", manager: "test-manager", sharded: false };
 
 pub fn owner() -> Owner {
     Owner { kind: KindInfo::of::<Page>(), key: ObjectKey::new("ns", "page"), uid: UID.into() }
@@ -107,7 +129,8 @@ pub fn desired(names: &[&str]) -> Vec<Desired> {
     STAMP.all(&owner(), children.into_vec().unwrap()).unwrap()
 }
 
-/// The `fieldsV1` of an apply of `desired`: lists of objects with a `name` or `uid` are maps, other lists are atomic.
+/// The `fieldsV1` of an apply of `desired`: lists of objects with a `name` or `uid` are maps, other
+/// lists are atomic.
 pub fn entry(desired: &Value) -> Value {
     let mut root = Map::new();
     for (name, value) in desired.as_object().unwrap() {
@@ -128,7 +151,9 @@ pub fn entry(desired: &Value) -> Value {
 
 fn node(value: &Value) -> Value {
     match value {
-        Value::Object(map) => Value::Object(map.iter().map(|(k, v)| (format!("f:{k}"), node(v))).collect()),
+        Value::Object(map) => {
+            Value::Object(map.iter().map(|(k, v)| (format!("f:{k}"), node(v))).collect())
+        }
         Value::Array(items) if !items.is_empty() => {
             let key = |item: &Value| ["name", "uid"].into_iter().find(|k| item.get(k).is_some());
             if !items.iter().all(|i| key(i).is_some()) {
@@ -155,9 +180,19 @@ pub fn applied(want: &Desired) -> ObservedChild {
         resource_version: 10,
         generation: None,
         deleting: false,
-        controller: Some(ControllerRef { kind: "Page.test.example.com".into(), name: "page".into(), uid: UID.into() }.into()),
+        controller: Some(
+            ControllerRef {
+                kind: "Page.test.example.com".into(),
+                name: "page".into(),
+                uid: UID.into(),
+            }
+            .into(),
+        ),
         desired_hash: Some(want.hash()),
-        entry: Entry::Unverified { hash: kubewright_core::hash::of(fields.get().as_bytes()), fields: fields.into() },
+        entry: Entry::Unverified {
+            hash: kubewright_core::hash::of(fields.get().as_bytes()),
+            fields: fields.into(),
+        },
         status: None,
     }
 }

@@ -24,29 +24,38 @@ const FORBIDDEN: [&str; 14] = [
     "ureq",
 ];
 
-/// Proves that none of `packages` depends on an async runtime or an HTTP client, not even for its tests.
+/// Proves that none of `packages` depends on an async runtime or an HTTP client, not even for its
+/// tests.
 pub(super) fn check(root: &Path, packages: &[&str]) -> Result<String, Error> {
     let mut found = Vec::new();
     for package in packages {
         let tree = tree(root, package).capture()?;
         for name in forbidden(&tree) {
-            let way =
-                Invocation::cargo().args(["tree", "--locked", "--package", package, "--invert", &name]).folder(root).capture()?;
+            let way = Invocation::cargo()
+                .args(["tree", "--locked", "--package", package, "--invert", &name])
+                .folder(root)
+                .capture()?;
             found.push(format!("{package} depends on {name}:\n{way}"));
         }
     }
-    if found.is_empty() { Ok(packages.join(", ")) } else { Err(CiError::Impure { found: found.join("\n") }.into()) }
+    if found.is_empty() {
+        Ok(packages.join(", "))
+    } else {
+        Err(CiError::Impure { found: found.join("\n") }.into())
+    }
 }
 
 /// One package per line: `tokio v1.0.0`.
 fn tree(root: &Path, package: &str) -> Invocation {
-    let arguments = ["tree", "--locked", "--package", package, "--prefix", "none", "--format", "{p}"];
+    let arguments =
+        ["tree", "--locked", "--package", package, "--prefix", "none", "--format", "{p}"];
     Invocation::cargo().args(arguments).folder(root)
 }
 
 fn forbidden(tree: &str) -> Vec<String> {
     let names = tree.lines().filter_map(|line| line.split_whitespace().next());
-    let mut found: Vec<String> = names.filter(|name| FORBIDDEN.contains(name)).map(str::to_owned).collect();
+    let mut found: Vec<String> =
+        names.filter(|name| FORBIDDEN.contains(name)).map(str::to_owned).collect();
     found.sort();
     found.dedup();
     found
@@ -58,7 +67,10 @@ mod tests {
 
     #[test]
     fn an_async_runtime_is_found_by_its_whole_name() {
-        assert_eq!(forbidden("core v0.1.0 (/x)\ntokio v1.0.0\nserde v1.0.0\ntokio v1.0.0 (*)\n"), ["tokio"]);
+        assert_eq!(
+            forbidden("core v0.1.0 (/x)\ntokio v1.0.0\nserde v1.0.0\ntokio v1.0.0 (*)\n"),
+            ["tokio"]
+        );
         assert_eq!(forbidden("core v0.1.0 (/x)\ntokio-stub v1.0.0\nhttp v1.0.0\n"), [""; 0]);
     }
 }

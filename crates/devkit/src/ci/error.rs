@@ -15,7 +15,9 @@ pub enum CiError {
         known: String,
     },
     /// A package depends on what it must not.
-    #[error("these packages must stay free of an async runtime and of an HTTP client, and are not:\n{found}")]
+    #[error(
+        "these packages must stay free of an async runtime and of an HTTP client, and are not:\n{found}"
+    )]
     Impure {
         /// Each with the way that leads there.
         found: String,

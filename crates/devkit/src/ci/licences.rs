@@ -1,5 +1,5 @@
-//! Where dependencies come from and under which terms, by the rules of deny.toml. `cargo deny check` does more; this
-//! needs nothing but cargo.
+//! Where dependencies come from and under which terms, by the rules of deny.toml. `cargo deny
+//! check` does more; this needs nothing but cargo.
 
 use std::fs;
 use std::path::Path;
@@ -75,8 +75,12 @@ struct Package {
 pub(super) fn check(root: &Path) -> Result<String, Error> {
     let config = config(&root.join("deny.toml"))?;
     let platforms = config.graph.targets.iter().flat_map(|target| ["--filter-platform", target]);
-    let call = Invocation::cargo().args(["metadata", "--locked", "--format-version", "1"]).args(platforms).folder(root);
-    let metadata: Metadata = serde_json::from_str(&call.capture()?).map_err(|source| CiError::Metadata { source })?;
+    let call = Invocation::cargo()
+        .args(["metadata", "--locked", "--format-version", "1"])
+        .args(platforms)
+        .folder(root);
+    let metadata: Metadata =
+        serde_json::from_str(&call.capture()?).map_err(|source| CiError::Metadata { source })?;
     let used = |package: &&Package| metadata.resolve.nodes.iter().any(|node| node.id == package.id);
     let packages: Vec<&Package> = metadata.packages.iter().filter(used).collect();
     let mut found = Vec::new();
@@ -138,8 +142,13 @@ mod tests {
 
     #[test]
     fn everything_else_is_named_with_the_reason() {
-        assert_eq!(complaint_about("a", Some("GPL-3.0"), "registry+x").unwrap(), "  a 1.0.0: GPL-3.0");
-        assert!(complaint_about("a", None, "registry+x").unwrap().contains("does not say its licence"));
+        assert_eq!(
+            complaint_about("a", Some("GPL-3.0"), "registry+x").unwrap(),
+            "  a 1.0.0: GPL-3.0"
+        );
+        assert!(
+            complaint_about("a", None, "registry+x").unwrap().contains("does not say its licence")
+        );
         assert!(complaint_about("a", Some("MIT"), "git+x").unwrap().contains("not a registry"));
         assert!(complaint_about("bad", Some("MIT"), "registry+x").unwrap().contains("banned: no"));
     }

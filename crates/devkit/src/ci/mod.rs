@@ -1,8 +1,9 @@
 //! `ci`: what CI runs, here and there alike.
 //!
 //! - `steps`: what is done, as data. Here: doing it, and the summary.
-//! - `dependencies`: what may not be in a dependency tree. `licences`, `spdx`: under which terms dependencies come.
-//!   `advisories`: known defects of dependencies. `tidy`: what the compiler does not see in a source file.
+//! - `dependencies`: what may not be in a dependency tree. `licences`, `spdx`: under which terms
+//!   dependencies come. `advisories`: known defects of dependencies. `tidy`: what the compiler does
+//!   not see in a source file.
 
 mod advisories;
 mod dependencies;
@@ -44,14 +45,26 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
     let begin = Instant::now();
     let mut results = Vec::new();
     for (index, step) in steps.iter().enumerate() {
-        terminal::heading(format_args!("\n[{}/{}] {}: {}", index + 1, steps.len(), step.name, step.about));
+        terminal::heading(format_args!(
+            "\n[{}/{}] {}: {}",
+            index + 1,
+            steps.len(),
+            step.name,
+            step.about
+        ));
         let start = Instant::now();
         // A failure does not end it: whoever reads the log wants to know all that is wrong.
         let outcome = run(project, &root, step).unwrap_or_else(|error| {
             terminal::error(&error);
             Outcome::Failed
         });
-        terminal::note(format_args!("[{}/{}] {}: {}", index + 1, steps.len(), step.name, describe(&outcome, start.elapsed())));
+        terminal::note(format_args!(
+            "[{}/{}] {}: {}",
+            index + 1,
+            steps.len(),
+            step.name,
+            describe(&outcome, start.elapsed())
+        ));
         results.push((step.name, outcome, start.elapsed()));
     }
     println!("\n{}", summary(&results, begin.elapsed()));
@@ -101,10 +114,15 @@ fn describe(outcome: &Outcome, time: Duration) -> String {
 
 fn summary(results: &[(&str, Outcome, Duration)], time: Duration) -> String {
     let width = results.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
-    let mut lines: Vec<String> =
-        results.iter().map(|(name, outcome, time)| format!("  {name:width$}  {}", describe(outcome, *time))).collect();
-    let failed: Vec<&str> =
-        results.iter().filter(|(_, outcome, _)| *outcome == Outcome::Failed).map(|(name, ..)| *name).collect();
+    let mut lines: Vec<String> = results
+        .iter()
+        .map(|(name, outcome, time)| format!("  {name:width$}  {}", describe(outcome, *time)))
+        .collect();
+    let failed: Vec<&str> = results
+        .iter()
+        .filter(|(_, outcome, _)| *outcome == Outcome::Failed)
+        .map(|(name, ..)| *name)
+        .collect();
     let minutes = format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60);
     lines.insert(0, "Summary:".to_owned());
     lines.push(if failed.is_empty() {

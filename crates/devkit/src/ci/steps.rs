@@ -41,7 +41,9 @@ impl Action {
             Self::Commands(calls) => calls.iter().map(ToString::to_string).collect(),
             Self::Check(Check::Generated) => vec!["cargo xtask gen --check".to_owned()],
             Self::Check(Check::Tests) => vec!["cargo xtask test".to_owned()],
-            Self::Check(Check::Dependencies) => vec!["cargo xtask ci --only dependencies".to_owned()],
+            Self::Check(Check::Dependencies) => {
+                vec!["cargo xtask ci --only dependencies".to_owned()]
+            }
             Self::Check(Check::Licences) => vec!["cargo xtask ci --only licences".to_owned()],
             Self::Check(Check::Advisories) => vec!["cargo xtask ci --only advisories".to_owned()],
             Self::Check(Check::Tidy) => vec!["cargo xtask ci --only tidy".to_owned()],
@@ -54,23 +56,42 @@ pub(super) fn all(project: &Project) -> Vec<Step> {
     let cargo = |arguments: &[&str]| Invocation::cargo().args(arguments.iter().copied());
     let run = |name, about, calls| Step { name, about, action: Action::Commands(calls) };
     let check = |name, about, check| Step { name, about, action: Action::Check(check) };
-    let alone = project.alone.iter().map(|package| cargo(&["check", "--locked", "--package", package])).collect();
+    let alone = project
+        .alone
+        .iter()
+        .map(|package| cargo(&["check", "--locked", "--package", package]))
+        .collect();
     vec![
         run("fmt", "the code is formatted", vec![cargo(&["fmt", "--all", "--check"])]),
         check("tidy", "no source file is too long, and each says what lives there", Check::Tidy),
         check("dependencies", "what must be free of I/O is", Check::Dependencies),
-        check("licences", "every dependency comes from a registry, under terms that are allowed", Check::Licences),
+        check(
+            "licences",
+            "every dependency comes from a registry, under terms that are allowed",
+            Check::Licences,
+        ),
         check("advisories", "no dependency has a known vulnerability", Check::Advisories),
         check("generated", "the generated files are what the types say", Check::Generated),
         run(
             "clippy",
             "no lint has anything to say",
-            vec![cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])],
+            vec![cargo(&[
+                "clippy",
+                "--locked",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ])],
         ),
         run(
             "doc",
             "the documentation has no warning",
-            vec![cargo(&["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")],
+            vec![
+                cargo(&["doc", "--locked", "--workspace", "--no-deps"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            ],
         ),
         run("alone", "libraries compile without the rest of the workspace", alone),
         check("test", "every test passes", Check::Tests),
@@ -79,11 +100,16 @@ pub(super) fn all(project: &Project) -> Vec<Step> {
 
 /// The steps with these names, in their own order; all, if there are none.
 pub(super) fn chosen(steps: Vec<Step>, only: &[String]) -> Result<Vec<Step>, CiError> {
-    if let Some(asked) = only.iter().find(|name| steps.iter().all(|step| step.name != name.as_str())) {
+    if let Some(asked) =
+        only.iter().find(|name| steps.iter().all(|step| step.name != name.as_str()))
+    {
         let known: Vec<&str> = steps.iter().map(|step| step.name).collect();
         return Err(CiError::UnknownStep { asked: asked.clone(), known: known.join(", ") });
     }
-    Ok(steps.into_iter().filter(|step| only.is_empty() || only.iter().any(|name| name == step.name)).collect())
+    Ok(steps
+        .into_iter()
+        .filter(|step| only.is_empty() || only.iter().any(|name| name == step.name))
+        .collect())
 }
 
 #[cfg(test)]
@@ -99,8 +125,10 @@ mod tests {
 
     #[test]
     fn these_are_the_steps() {
-        let steps: Vec<String> =
-            all(&project()).iter().map(|s| format!("{}: {}", s.name, s.action.shown().join(" && "))).collect();
+        let steps: Vec<String> = all(&project())
+            .iter()
+            .map(|s| format!("{}: {}", s.name, s.action.shown().join(" && ")))
+            .collect();
         insta::assert_snapshot!(steps.join("\n"), @r"
         fmt: cargo fmt --all --check
         tidy: cargo xtask ci --only tidy
@@ -118,7 +146,8 @@ mod tests {
     #[test]
     fn steps_can_be_chosen_and_keep_their_order() {
         let only = ["test".to_owned(), "fmt".to_owned()];
-        let names: Vec<&str> = chosen(all(&project()), &only).unwrap().iter().map(|step| step.name).collect();
+        let names: Vec<&str> =
+            chosen(all(&project()), &only).unwrap().iter().map(|step| step.name).collect();
         assert_eq!(names, ["fmt", "test"]);
     }
 

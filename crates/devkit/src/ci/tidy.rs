@@ -1,4 +1,5 @@
-//! What the compiler does not see in a source file: that it is short enough to be read, and says what lives there.
+//! What the compiler does not see in a source file: that it is short enough to be read, and says
+//! what lives there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,8 @@ use super::error::CiError;
 /// Past this something wants out of a file.
 const LONGEST_FILE: usize = 600;
 
-/// Where trybuild's cases are by custom: not code of ours, but mistakes that the compiler is to explain.
+/// Where trybuild's cases are by custom: not code of ours, but mistakes that the compiler is to
+/// explain.
 const COMPILE_FAIL: &str = "ui";
 
 /// Checks every Rust file of the project.
@@ -16,10 +18,15 @@ pub(super) fn check(root: &Path) -> Result<String, CiError> {
     let files = rust_files(root)?;
     let mut found = Vec::new();
     for file in &files {
-        let text = fs::read_to_string(root.join(file)).map_err(|source| CiError::File { path: file.clone(), source })?;
+        let text = fs::read_to_string(root.join(file))
+            .map_err(|source| CiError::File { path: file.clone(), source })?;
         found.extend(complaints(file, &text));
     }
-    if found.is_empty() { Ok(format!("{} files", files.len())) } else { Err(CiError::Tidy { found: found.join("\n") }) }
+    if found.is_empty() {
+        Ok(format!("{} files", files.len()))
+    } else {
+        Err(CiError::Tidy { found: found.join("\n") })
+    }
 }
 
 fn complaints(file: &Path, text: &str) -> Vec<String> {

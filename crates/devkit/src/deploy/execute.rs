@@ -40,7 +40,8 @@ fn run(step: &Step, plan: Option<&Plan>) -> Result<(), Error> {
     Err(DeployError::Step { command: step.call.to_string(), status, advice }.into())
 }
 
-/// Shows what the cluster says about pods that did not become ready; what to do about it, if that can be told.
+/// Shows what the cluster says about pods that did not become ready; what to do about it, if that
+/// can be told.
 fn diagnose(stage: Stage, plan: &Plan) -> Option<&'static str> {
     if !matches!(stage, Stage::Rollout | Stage::Samples) {
         return None;
@@ -59,7 +60,10 @@ fn diagnose(stage: Stage, plan: &Plan) -> Option<&'static str> {
 pub(super) fn own_kubectl() -> Result<String, Error> {
     let wanted = Wanted { kubernetes: KUBERNETES, binaries: vec![Binary::Kubectl] };
     let home = cluster::home()?;
-    let assets = Assets::locate(&Environment::from_process(), &home, &wanted, progress::detect().as_ref());
+    let assets =
+        Assets::locate(&Environment::from_process(), &home, &wanted, progress::detect().as_ref());
     let assets = assets.map_err(ClusterError::from)?;
-    Ok(assets.path(Binary::Kubectl).map_or_else(|| "kubectl".to_owned(), |path| path.to_string_lossy().into_owned()))
+    Ok(assets
+        .path(Binary::Kubectl)
+        .map_or_else(|| "kubectl".to_owned(), |path| path.to_string_lossy().into_owned()))
 }

@@ -22,7 +22,8 @@ pub(super) struct Facts {
     pub(super) kubectl: bool,
     pub(super) target: Target,
     pub(super) compiler: Compiler,
-    /// Where Docker keeps what it has, and how many MB are free there; `None` when it is not on this machine.
+    /// Where Docker keeps what it has, and how many MB are free there; `None` when it is not on
+    /// this machine.
     pub(super) disk: Option<(PathBuf, u64)>,
 }
 
@@ -57,7 +58,8 @@ pub(super) enum Compiler {
     Missing,
     /// The `cc` crate finds one for musl by itself.
     Found,
-    /// The machine's own one, for the same processor. It does for C that uses nothing of the C library, as ring's.
+    /// The machine's own one, for the same processor. It does for C that uses nothing of the C
+    /// library, as ring's.
     Host,
 }
 
@@ -73,8 +75,10 @@ impl Facts {
         let mut facts = Self { kind: answers("kind", &["version"]), docker, ..Self::default() };
         facts.kubectl = kubectl_fits(node_image);
         if let Docker::Runs(_) = &facts.docker {
-            facts.images = lines("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
-            facts.exists = facts.kind && lines("kind", &["get", "clusters"]).iter().any(|cluster| cluster == name);
+            facts.images =
+                lines("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
+            facts.exists = facts.kind
+                && lines("kind", &["get", "clusters"]).iter().any(|cluster| cluster == name);
             facts.disk = disk();
         }
         if let Some(target) = facts.rust_target() {
@@ -103,8 +107,12 @@ impl Facts {
         let mut problems = Vec::new();
         match (&self.docker, self.rust_target()) {
             (Docker::Missing, _) => problems.push(Problem::NoDocker),
-            (Docker::Down(detail), _) => problems.push(Problem::DockerDown { detail: detail.clone() }),
-            (Docker::Runs(architecture), None) => problems.push(Problem::Architecture { architecture: architecture.clone() }),
+            (Docker::Down(detail), _) => {
+                problems.push(Problem::DockerDown { detail: detail.clone() })
+            }
+            (Docker::Runs(architecture), None) => {
+                problems.push(Problem::Architecture { architecture: architecture.clone() })
+            }
             (Docker::Runs(_), Some(_)) => {}
         }
         if !self.kind {
@@ -140,24 +148,31 @@ fn last_line(text: &str) -> String {
 }
 
 fn answers(program: &str, arguments: &[&str]) -> bool {
-    Invocation::new(program).args(arguments.iter().copied()).output().is_ok_and(|output| output.status.success())
+    Invocation::new(program)
+        .args(arguments.iter().copied())
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 fn lines(program: &str, arguments: &[&str]) -> Vec<String> {
-    let text = Invocation::new(program).args(arguments.iter().copied()).capture().unwrap_or_default();
+    let text =
+        Invocation::new(program).args(arguments.iter().copied()).capture().unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }
 
-/// Whether the kubectl on PATH is at most one minor version away from what the cluster will be, or is likely to be.
+/// Whether the kubectl on PATH is at most one minor version away from what the cluster will be, or
+/// is likely to be.
 fn kubectl_fits(node_image: Option<&str>) -> bool {
     let tag = node_image.and_then(|image| image.split('@').next()?.rsplit_once(':'));
     let wanted = tag.and_then(|(_, tag)| tag.parse().ok()).unwrap_or(KUBERNETES);
-    let version = Invocation::new("kubectl").args(["version", "--client"]).capture().unwrap_or_default();
+    let version =
+        Invocation::new("kubectl").args(["version", "--client"]).capture().unwrap_or_default();
     Version::find_in(&version).is_some_and(|found| Binary::Kubectl.accepts(found, wanted))
 }
 
 fn standard_library(target: &str) -> Target {
-    let folder = Invocation::new("rustc").args(["--print", "target-libdir", "--target", target]).capture();
+    let folder =
+        Invocation::new("rustc").args(["--print", "target-libdir", "--target", target]).capture();
     if folder.is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
         Target::Installed
     } else if answers("rustup", &["--version"]) {
@@ -168,11 +183,16 @@ fn standard_library(target: &str) -> Target {
 }
 
 fn compiler(target: &str) -> Compiler {
-    let variables = [format!("CC_{target}"), format!("CC_{}", target.replace('-', "_")), "TARGET_CC".to_owned()];
+    let variables = [
+        format!("CC_{target}"),
+        format!("CC_{}", target.replace('-', "_")),
+        "TARGET_CC".to_owned(),
+    ];
     let named = variables.iter().any(|variable| std::env::var_os(variable).is_some());
     // The names that the `cc` crate tries for musl.
     let prefix = target.replace("-unknown", "");
-    let found = || answers("musl-gcc", &["--version"]) || answers(&format!("{prefix}-gcc"), &["--version"]);
+    let found =
+        || answers("musl-gcc", &["--version"]) || answers(&format!("{prefix}-gcc"), &["--version"]);
     let same_machine = || cfg!(target_os = "linux") && target.starts_with(std::env::consts::ARCH);
     if named || found() {
         Compiler::Found
@@ -184,7 +204,10 @@ fn compiler(target: &str) -> Compiler {
 }
 
 fn disk() -> Option<(PathBuf, u64)> {
-    let folder = Invocation::new("docker").args(["info", "--format", "{{.DockerRootDir}}"]).capture().ok()?;
+    let folder = Invocation::new("docker")
+        .args(["info", "--format", "{{.DockerRootDir}}"])
+        .capture()
+        .ok()?;
     let folder = PathBuf::from(folder.trim());
     // A Docker elsewhere (in a virtual machine, behind DOCKER_HOST) has its folder there.
     let output = Invocation::new("df").args(["-Pk", &folder.to_string_lossy()]).capture().ok()?;
@@ -227,27 +250,41 @@ pub(super) mod tests {
     #[test]
     fn everything_that_is_missing_is_named_at_once_with_what_to_do() {
         let said = said(&Facts::default());
-        for advice in ["install Docker", "kind is not on PATH: install it", "musl-tools", "install the target"] {
+        for advice in [
+            "install Docker",
+            "kind is not on PATH: install it",
+            "musl-tools",
+            "install the target",
+        ] {
             assert!(said.contains(advice), "{advice} is not in:\n{said}");
         }
     }
 
     #[test]
     fn a_docker_that_does_not_answer_is_told_from_a_missing_one() {
-        let facts = Facts { docker: Docker::Down("Cannot connect to the Docker daemon".into()), ..complete() };
+        let facts = Facts {
+            docker: Docker::Down("Cannot connect to the Docker daemon".into()),
+            ..complete()
+        };
         assert!(said(&facts).starts_with("Docker does not answer: start it"), "{}", said(&facts));
     }
 
     #[test]
     fn a_new_cluster_needs_more_room_than_one_that_exists() {
         let full = Facts { disk: Some((PathBuf::from("/var/lib/docker"), 1000)), ..complete() };
-        assert!(said(&full).contains("/var/lib/docker has 1000 MB left, and 4000 MB are needed"), "{}", said(&full));
+        assert!(
+            said(&full).contains("/var/lib/docker has 1000 MB left, and 4000 MB are needed"),
+            "{}",
+            said(&full)
+        );
         assert_eq!(said(&Facts { exists: true, ..full }), "");
     }
 
     #[test]
     fn what_is_built_for_follows_from_dockers_machine() {
-        let target = |architecture: &str| Facts { docker: Docker::Runs(architecture.into()), ..complete() }.rust_target();
+        let target = |architecture: &str| {
+            Facts { docker: Docker::Runs(architecture.into()), ..complete() }.rust_target()
+        };
         assert_eq!(target("arm64"), Some("aarch64-unknown-linux-musl"));
         assert_eq!(target("amd64"), Some("x86_64-unknown-linux-musl"));
         assert_eq!(target("s390x"), None);

@@ -1,4 +1,5 @@
-//! Why a step failed, as far as it can be told from what was printed and from the cluster, and what to do about it.
+//! Why a step failed, as far as it can be told from what was printed and from the cluster, and what
+//! to do about it.
 
 /// Deploying did not work.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,9 @@ pub enum DeployError {
         advice: String,
     },
     /// A sample is not what its operator takes.
-    #[error("the sample `{sample}` of {controller} leads to no objects: {detail}; this is a defect of the operator")]
+    #[error(
+        "the sample `{sample}` of {controller} leads to no objects: {detail}; this is a defect of the operator"
+    )]
     Sample {
         /// Which sample.
         sample: &'static str,
@@ -70,7 +73,10 @@ pub(super) enum Stage {
 
 /// Names for the same trouble in what programs print, and what to do about it, wherever it shows.
 const ANYWHERE: [(&[&str], &str); 4] = [
-    (&["no space left on device"], "the disk is full; make room, for example with `docker system prune`"),
+    (
+        &["no space left on device"],
+        "the disk is full; make room, for example with `docker system prune`",
+    ),
     (
         &["cannot connect to the docker daemon", "is the docker daemon running"],
         "Docker does not answer; start it, or check DOCKER_HOST",
@@ -160,21 +166,35 @@ mod tests {
     #[test]
     fn trouble_of_the_machine_is_recognised_wherever_it_shows() {
         for stage in [Stage::Image, Stage::CreateCluster, Stage::Load] {
-            assert!(advice(stage, "write /x: no space left on device").contains("docker system prune"), "{stage:?}");
-            assert!(advice(stage, "Cannot connect to the Docker daemon at unix:///x").contains("start it"), "{stage:?}");
+            assert!(
+                advice(stage, "write /x: no space left on device").contains("docker system prune"),
+                "{stage:?}"
+            );
+            assert!(
+                advice(stage, "Cannot connect to the Docker daemon at unix:///x")
+                    .contains("start it"),
+                "{stage:?}"
+            );
         }
     }
 
     #[test]
     fn a_build_that_fails_names_what_c_needs() {
-        assert!(advice(Stage::Build { target: "x86_64-unknown-linux-musl" }, "").contains("musl-tools"));
+        assert!(
+            advice(Stage::Build { target: "x86_64-unknown-linux-musl" }, "").contains("musl-tools")
+        );
     }
 
     #[test]
     fn waiting_containers_say_why() {
         let pods = |reason: &str| format!("NAME READY STATUS\noperator-1 0/1 {reason} 3s");
-        assert!(advice_on_pods(&pods("ErrImagePull")).is_some_and(|advice| advice.contains("docker pull")));
-        assert!(advice_on_pods(&pods("CrashLoopBackOff")).is_some_and(|advice| advice.contains("log")));
+        assert!(
+            advice_on_pods(&pods("ErrImagePull"))
+                .is_some_and(|advice| advice.contains("docker pull"))
+        );
+        assert!(
+            advice_on_pods(&pods("CrashLoopBackOff")).is_some_and(|advice| advice.contains("log"))
+        );
         assert_eq!(advice_on_pods(&pods("Running")), None);
     }
 }

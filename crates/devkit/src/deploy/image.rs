@@ -3,7 +3,8 @@
 /// The program's name in the folder that the image is built from.
 pub(super) const PROGRAM: &str = "operator";
 
-/// Nothing but the program. The user is the one that install.yaml names; nothing in the image belongs to it.
+/// Nothing but the program. The user is the one that install.yaml names; nothing in the image
+/// belongs to it.
 pub(super) const DOCKERFILE: &str = "\
 FROM scratch
 COPY operator /operator

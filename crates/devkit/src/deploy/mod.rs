@@ -3,7 +3,8 @@
 //! - `facts`: what this machine has. `problem`: what it lacks, and what to do about it.
 //! - `steps`: what is done, as data; pure. `image`: what the operator's image is made of.
 //! - `sample_images`: which images the samples' pods use.
-//! - `execute`: doing it. `failure`: why a step failed, and what to do about it. `reach`: how to reach what runs.
+//! - `execute`: doing it. `failure`: why a step failed, and what to do about it. `reach`: how to
+//!   reach what runs.
 
 mod execute;
 mod facts;
@@ -32,7 +33,8 @@ pub(crate) fn command(project: &Project, arguments: &DeployArguments) -> Result<
     let root = project.root()?;
     // Ours alone: a kubeconfig of the person is touched only when they ask for it.
     let folder = cluster::home()?.root().join("kind");
-    std::fs::create_dir_all(&folder).map_err(|source| ClusterError::Kubeconfig { path: folder.clone(), source })?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|source| ClusterError::Kubeconfig { path: folder.clone(), source })?;
     let kubeconfig = folder.join(format!("{}.kubeconfig", arguments.name));
     if arguments.delete {
         let delete = steps::delete(&arguments.name, &kubeconfig);
@@ -53,7 +55,11 @@ pub(crate) fn command(project: &Project, arguments: &DeployArguments) -> Result<
     }
     let stale = generate::stale(project, Scope::All)?;
     if !stale.is_empty() {
-        return Err(generate::GenerateError::Stale { count: stale.len(), command: "cargo xtask gen" }.into());
+        return Err(generate::GenerateError::Stale {
+            count: stale.len(),
+            command: "cargo xtask gen",
+        }
+        .into());
     }
     refuse(&facts.problems())?;
     execute::all(&steps, &plan)?;

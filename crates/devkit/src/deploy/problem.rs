@@ -9,7 +9,9 @@ pub enum Problem {
     #[error("docker is not on PATH: install Docker (https://docs.docker.com/engine/install)")]
     NoDocker,
     /// Docker does not answer.
-    #[error("Docker does not answer: start it, or check DOCKER_HOST and that you may use it ({detail})")]
+    #[error(
+        "Docker does not answer: start it, or check DOCKER_HOST and that you may use it ({detail})"
+    )]
     DockerDown {
         /// What docker said.
         detail: String,
@@ -48,7 +50,9 @@ pub enum Problem {
         target: &'static str,
     },
     /// No standard library for the target.
-    #[error("Rust's standard library for {target} is missing, and so is rustup, which would add it: install the target")]
+    #[error(
+        "Rust's standard library for {target} is missing, and so is rustup, which would add it: install the target"
+    )]
     NoTarget {
         /// What is built for.
         target: &'static str,

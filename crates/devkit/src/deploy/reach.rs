@@ -1,4 +1,5 @@
-//! How to reach what the samples made: addresses that answer from here, and commands that always work.
+//! How to reach what the samples made: addresses that answer from here, and commands that always
+//! work.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -51,7 +52,16 @@ struct Port {
 /// Prints how to reach each Service that the samples made.
 pub(super) fn print(plan: &Plan) -> Result<(), Error> {
     let selector = format!("{}={}", labels::MANAGED_BY, plan.manager);
-    let get = plan.kubectl().args(["get", "services", "--namespace", SAMPLES_NAMESPACE, "--selector", &selector, "-o", "json"]);
+    let get = plan.kubectl().args([
+        "get",
+        "services",
+        "--namespace",
+        SAMPLES_NAMESPACE,
+        "--selector",
+        &selector,
+        "-o",
+        "json",
+    ]);
     let services: Services = serde_json::from_str(&get.capture()?).map_err(DeployError::from)?;
     let node = r#"jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}"#;
     let node = plan.kubectl().args(["get", "nodes", "-o", node]).capture()?;
@@ -72,13 +82,18 @@ pub(super) fn print(plan: &Plan) -> Result<(), Error> {
 
 fn line(plan: &Plan, service: &Service, port: &Port, node: &str) -> String {
     let name = &service.metadata.name;
-    let from_outside = port.node_port.and_then(|number| format!("{node}:{number}").parse::<SocketAddr>().ok());
+    let from_outside =
+        port.node_port.and_then(|number| format!("{node}:{number}").parse::<SocketAddr>().ok());
     if let Some(answer) = from_outside.and_then(|address| Some((address, answer(address)?))) {
         let (address, text) = answer;
         return format!("curl http://{address}   # service {name} answers: {}", shortened(&text));
     }
     // A node in a virtual machine (Docker Desktop) has an address that is not reached from here.
-    let forward = plan.kubectl().args(["port-forward", &format!("service/{name}"), &format!("8080:{}", port.port)]);
+    let forward = plan.kubectl().args([
+        "port-forward",
+        &format!("service/{name}"),
+        &format!("8080:{}", port.port),
+    ]);
     format!("{forward}   # then: curl http://127.0.0.1:8080")
 }
 
@@ -89,7 +104,10 @@ fn answer(address: SocketAddr) -> Option<String> {
         match fetch(address) {
             Ok(text) => return Some(text),
             // Nobody listens yet; anything else does not change by waiting.
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused && Instant::now() < deadline => {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ConnectionRefused
+                    && Instant::now() < deadline =>
+            {
                 thread::sleep(POLL);
             }
             Err(_) => return None,
@@ -111,7 +129,11 @@ fn fetch(address: SocketAddr) -> std::io::Result<String> {
 /// The beginning of the text, on one line.
 fn shortened(text: &str) -> String {
     let text = text.trim().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
-    if text.chars().count() <= SHOWN { text } else { text.chars().take(SHOWN).chain(['…']).collect() }
+    if text.chars().count() <= SHOWN {
+        text
+    } else {
+        text.chars().take(SHOWN).chain(['…']).collect()
+    }
 }
 
 #[cfg(test)]

@@ -27,14 +27,22 @@ fn of_sample(
     sample: &AnySample,
     images: &mut BTreeSet<String>,
 ) -> Result<(), DeployError> {
-    let defect = |detail: String| DeployError::Sample { sample: sample.name, controller: controller.name(), detail };
+    let defect = |detail: String| DeployError::Sample {
+        sample: sample.name,
+        controller: controller.name(),
+        detail,
+    };
     let mut body = sample.body.clone();
     // What only the API server gives to a resource.
     body["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000".into();
     body["metadata"]["namespace"] = SAMPLES_NAMESPACE.into();
-    let resource = controller.decode(body.to_string().as_bytes()).map_err(|error| defect(error.to_string()))?;
+    let resource = controller
+        .decode(body.to_string().as_bytes())
+        .map_err(|error| defect(error.to_string()))?;
     // Nothing is in the cluster but the sample itself.
-    let built = controller.build(manager, &*resource, &Fixed::empty()).map_err(|error| defect(error.to_string()))?;
+    let built = controller
+        .build(manager, &*resource, &Fixed::empty())
+        .map_err(|error| defect(error.to_string()))?;
     // A sample may be one that is to be refused: then it has no pods.
     for child in built.children.unwrap_or_default() {
         collect(child.body(), images);
@@ -49,7 +57,8 @@ fn collect(value: &Value, images: &mut BTreeSet<String>) {
             for (key, value) in map {
                 match value {
                     Value::Array(containers) if key == "containers" || key == "initContainers" => {
-                        let image = |container: &Value| Some(container.get("image")?.as_str()?.to_owned());
+                        let image =
+                            |container: &Value| Some(container.get("image")?.as_str()?.to_owned());
                         images.extend(containers.iter().filter_map(image));
                     }
                     other => collect(other, images),

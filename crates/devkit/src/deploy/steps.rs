@@ -54,7 +54,8 @@ pub(super) struct Plan {
 
 /// Where the samples go.
 pub(super) const SAMPLES_NAMESPACE: &str = "default";
-/// Where the image is built from, below the project's folder: git and Docker's other builds do not look there.
+/// Where the image is built from, below the project's folder: git and Docker's other builds do not
+/// look there.
 const CONTEXT: &str = "target/kubewright/image";
 
 impl Plan {
@@ -66,7 +67,11 @@ impl Plan {
         facts: &Facts,
     ) -> Result<Self, Error> {
         let (registry, options) = (&project.registry, &project.options);
-        let kubectl = if facts.kubectl || arguments.dry_run { "kubectl".to_owned() } else { super::execute::own_kubectl()? };
+        let kubectl = if facts.kubectl || arguments.dry_run {
+            "kubectl".to_owned()
+        } else {
+            super::execute::own_kubectl()?
+        };
         Ok(Self {
             cluster: arguments.name.clone(),
             node_image: arguments.node_image.clone(),
@@ -81,10 +86,17 @@ impl Plan {
             add_target: facts.target == Target::CanBeAdded,
             compiler: facts.compiler,
             image: options.image_of(registry),
-            images: sample_images::of(registry)?.into_iter().filter(|image| facts.images.contains(image)).collect(),
+            images: sample_images::of(registry)?
+                .into_iter()
+                .filter(|image| facts.images.contains(image))
+                .collect(),
             deployment: registry.name().to_owned(),
             namespace: options.system_namespace_of(registry),
-            definitions: registry.definitions().iter().map(|definition| definition.kind.resource()).collect(),
+            definitions: registry
+                .definitions()
+                .iter()
+                .map(|definition| definition.kind.resource())
+                .collect(),
             timeout: arguments.timeout,
             manager: registry.name(),
         })
@@ -102,17 +114,37 @@ impl Plan {
 
     /// kubectl on this cluster, with nothing of the person's.
     pub(super) fn kubectl(&self) -> Invocation {
-        Invocation::new(&self.kubectl).arg("--kubeconfig").arg(self.kubeconfig.to_string_lossy()).folder(&self.root)
+        Invocation::new(&self.kubectl)
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig.to_string_lossy())
+            .folder(&self.root)
     }
 
     /// What tells why pods are not ready; the pods come first.
     pub(super) fn diagnostics(&self, stage: Stage) -> Vec<Invocation> {
-        let logs = ["logs", &format!("deployment/{}", self.deployment), "--namespace", &self.namespace, "--tail", "40"];
-        let namespace = if stage == Stage::Rollout { self.namespace.as_str() } else { SAMPLES_NAMESPACE };
-        let in_namespace = |arguments: &[&str]| self.kubectl().args(arguments.iter().copied()).args(["--namespace", namespace]);
+        let logs = [
+            "logs",
+            &format!("deployment/{}", self.deployment),
+            "--namespace",
+            &self.namespace,
+            "--tail",
+            "40",
+        ];
+        let namespace =
+            if stage == Stage::Rollout { self.namespace.as_str() } else { SAMPLES_NAMESPACE };
+        let in_namespace = |arguments: &[&str]| {
+            self.kubectl().args(arguments.iter().copied()).args(["--namespace", namespace])
+        };
         let mut calls = vec![
             in_namespace(&["get", "pods", "-o", "wide"]),
-            in_namespace(&["get", "events", "--sort-by", ".lastTimestamp", "--field-selector", "type!=Normal"]),
+            in_namespace(&[
+                "get",
+                "events",
+                "--sort-by",
+                ".lastTimestamp",
+                "--field-selector",
+                "type!=Normal",
+            ]),
         ];
         if stage == Stage::Samples {
             calls.push(in_namespace(&["get", &self.definitions.join(",")]));
@@ -128,7 +160,11 @@ impl Plan {
 
     /// What one types to take the cluster down.
     pub(super) fn delete_command(&self) -> String {
-        let other = if self.cluster == DEFAULT_KIND_CLUSTER { String::new() } else { format!(" --name {}", self.cluster) };
+        let other = if self.cluster == DEFAULT_KIND_CLUSTER {
+            String::new()
+        } else {
+            format!(" --name {}", self.cluster)
+        };
         format!("cargo xtask deploy-kind --delete{other}")
     }
 
@@ -141,7 +177,11 @@ impl Plan {
         let mut steps = Vec::new();
         if self.add_target {
             let add = Invocation::new("rustup").args(["target", "add", target]);
-            steps.push(self.step("Add Rust's standard library for static programs", Stage::AddTarget, add));
+            steps.push(self.step(
+                "Add Rust's standard library for static programs",
+                Stage::AddTarget,
+                add,
+            ));
         }
         // The folder is named because CARGO_TARGET_DIR may lead elsewhere.
         let cargo = [
@@ -159,20 +199,33 @@ impl Plan {
         ];
         let mut cargo = Invocation::cargo().args(cargo);
         if self.compiler == Compiler::Host {
-            // Ubuntu's compiler calls checking variants of memcpy and friends, which musl does not have.
+            // Ubuntu's compiler calls checking variants of memcpy and friends, which musl does not
+            // have.
             let variable = target.replace('-', "_");
-            cargo = cargo.env(format!("CC_{variable}"), "cc").env(format!("CFLAGS_{variable}"), "-U_FORTIFY_SOURCE");
+            cargo = cargo
+                .env(format!("CC_{variable}"), "cc")
+                .env(format!("CFLAGS_{variable}"), "-U_FORTIFY_SOURCE");
         }
-        steps.push(self.step("Build the operator as a static program", Stage::Build { target }, cargo));
-        let (from, to) = (format!("target/{target}/release/{package}"), format!("{CONTEXT}/{PROGRAM}"));
+        steps.push(self.step(
+            "Build the operator as a static program",
+            Stage::Build { target },
+            cargo,
+        ));
+        let (from, to) =
+            (format!("target/{target}/release/{package}"), format!("{CONTEXT}/{PROGRAM}"));
         steps.push(self.step(
             "Make a folder with nothing but the program",
             Stage::Other,
             Invocation::new("mkdir").args(["-p", CONTEXT]),
         ));
-        steps.push(self.step("Put it there", Stage::Other, Invocation::new("cp").args([&from, &to])));
-        let build =
-            Invocation::new("docker").args(["build", "--tag", &self.image, "--file", "-", CONTEXT]).stdin_text(DOCKERFILE);
+        steps.push(self.step(
+            "Put it there",
+            Stage::Other,
+            Invocation::new("cp").args([&from, &to]),
+        ));
+        let build = Invocation::new("docker")
+            .args(["build", "--tag", &self.image, "--file", "-", CONTEXT])
+            .stdin_text(DOCKERFILE);
         steps.push(self.step("Build its image", Stage::Image, build));
         steps
     }
@@ -182,15 +235,31 @@ impl Plan {
         let kubeconfig = self.kubeconfig.to_string_lossy();
         let mut steps = Vec::new();
         if self.exists {
-            let export = kind(&["export", "kubeconfig", "--name", &self.cluster, "--kubeconfig", &kubeconfig]);
-            steps.push(self.step(format!("Use the kind cluster `{}`, which exists", self.cluster), Stage::UseCluster, export));
+            let export = kind(&[
+                "export",
+                "kubeconfig",
+                "--name",
+                &self.cluster,
+                "--kubeconfig",
+                &kubeconfig,
+            ]);
+            steps.push(self.step(
+                format!("Use the kind cluster `{}`, which exists", self.cluster),
+                Stage::UseCluster,
+                export,
+            ));
         } else {
-            let mut create = kind(&["create", "cluster", "--name", &self.cluster, "--kubeconfig", &kubeconfig]);
+            let mut create =
+                kind(&["create", "cluster", "--name", &self.cluster, "--kubeconfig", &kubeconfig]);
             if let Some(image) = &self.node_image {
                 create = create.args(["--image", image]);
             }
             let create = create.args(["--wait", &format!("{}s", self.timeout)]);
-            steps.push(self.step(format!("Create the kind cluster `{}`", self.cluster), Stage::CreateCluster, create));
+            steps.push(self.step(
+                format!("Create the kind cluster `{}`", self.cluster),
+                Stage::CreateCluster,
+                create,
+            ));
         }
         if self.export {
             let export = kind(&["export", "kubeconfig", "--name", &self.cluster]);
@@ -200,11 +269,24 @@ impl Plan {
     }
 
     fn load(&self) -> Vec<Step> {
-        let load = Invocation::new("kind").args(["load", "docker-image", "--name", &self.cluster, &self.image]);
-        let mut steps = vec![self.step("Load the operator's image into the node", Stage::Load, load)];
+        let load = Invocation::new("kind").args([
+            "load",
+            "docker-image",
+            "--name",
+            &self.cluster,
+            &self.image,
+        ]);
+        let mut steps =
+            vec![self.step("Load the operator's image into the node", Stage::Load, load)];
         if !self.images.is_empty() {
-            let load = Invocation::new("kind").args(["load", "docker-image", "--name", &self.cluster]).args(&self.images);
-            steps.push(self.step("Load the samples' images that Docker has here", Stage::Load, load));
+            let load = Invocation::new("kind")
+                .args(["load", "docker-image", "--name", &self.cluster])
+                .args(&self.images);
+            steps.push(self.step(
+                "Load the samples' images that Docker has here",
+                Stage::Load,
+                load,
+            ));
         }
         steps
     }
@@ -212,16 +294,29 @@ impl Plan {
     fn install(&self) -> Vec<Step> {
         let deployment = format!("deployment/{}", self.deployment);
         let namespace = ["--namespace", &self.namespace];
-        let definitions: Vec<String> = self.definitions.iter().map(|name| format!("crd/{name}")).collect();
-        let established = self.kubectl().args(["wait", "--for=condition=Established", "--timeout=60s"]).args(definitions);
-        let rollout = self.kubectl().args(["rollout", "status", &deployment]).args(namespace).arg(self.timeout());
+        let definitions: Vec<String> =
+            self.definitions.iter().map(|name| format!("crd/{name}")).collect();
+        let established = self
+            .kubectl()
+            .args(["wait", "--for=condition=Established", "--timeout=60s"])
+            .args(definitions);
+        let rollout = self
+            .kubectl()
+            .args(["rollout", "status", &deployment])
+            .args(namespace)
+            .arg(self.timeout());
         let mut steps = vec![
             self.step("Apply the CustomResourceDefinitions", Stage::Apply, self.apply("crds")),
             self.step("Wait until they are served", Stage::Apply, established),
-            self.step("Apply the operator: its rights and its Deployment", Stage::Apply, self.apply("install.yaml")),
+            self.step(
+                "Apply the operator: its rights and its Deployment",
+                Stage::Apply,
+                self.apply("install.yaml"),
+            ),
         ];
         if self.exists {
-            // The tag is the same, so that the Deployment alone does not show that the image is another one.
+            // The tag is the same, so that the Deployment alone does not show that the image is
+            // another one.
             let restart = self.kubectl().args(["rollout", "restart", &deployment]).args(namespace);
             steps.push(self.step("Restart it with the image of now", Stage::Apply, restart));
         }
@@ -232,7 +327,8 @@ impl Plan {
     fn samples(&self) -> Vec<Step> {
         let namespace = ["--namespace", SAMPLES_NAMESPACE];
         let files = format!("{}/samples", self.generated);
-        // Unlike apply, wait looks into the folders below, too: there are samples of kinds that nobody reconciles.
+        // Unlike apply, wait looks into the folders below, too: there are samples of kinds that
+        // nobody reconciles.
         let ready = ["wait", "--for=condition=Ready", "--recursive=false", "--filename", &files];
         let wait = self.kubectl().args(ready).args(namespace).arg(self.timeout());
         vec![
@@ -247,7 +343,14 @@ impl Plan {
 
     fn apply(&self, path: &str) -> Invocation {
         let path = format!("{}/{path}", self.generated);
-        let apply = ["apply", "--server-side", "--force-conflicts", "--field-manager=kubewright-devkit", "--filename", &path];
+        let apply = [
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--field-manager=kubewright-devkit",
+            "--filename",
+            &path,
+        ];
         self.kubectl().args(apply)
     }
 }
@@ -255,7 +358,14 @@ impl Plan {
 /// Takes the cluster down. One that is not there is fine.
 pub(super) fn delete(cluster: &str, kubeconfig: &Path) -> Step {
     let kubeconfig = kubeconfig.to_string_lossy();
-    let call = Invocation::new("kind").args(["delete", "cluster", "--name", cluster, "--kubeconfig", &kubeconfig]);
+    let call = Invocation::new("kind").args([
+        "delete",
+        "cluster",
+        "--name",
+        cluster,
+        "--kubeconfig",
+        &kubeconfig,
+    ]);
     Step { about: format!("Delete the kind cluster `{cluster}`"), call, stage: Stage::Delete }
 }
 
@@ -280,19 +390,31 @@ mod tests {
 
     fn plan(arguments: &DeployArguments, facts: &Facts) -> Plan {
         let project = Project::new(Registry::new("our-operator"), "operator");
-        let mut plan = Plan::new(&project, arguments, Path::new("/project"), Path::new("/home/kind/kubewright"), facts).unwrap();
+        let mut plan = Plan::new(
+            &project,
+            arguments,
+            Path::new("/project"),
+            Path::new("/home/kind/kubewright"),
+            facts,
+        )
+        .unwrap();
         plan.definitions = vec!["echoes.example.com".into()];
         plan.images = vec!["hashicorp/http-echo:1.0.0".into()];
         plan
     }
 
     fn printed(plan: &Plan) -> String {
-        plan.steps().iter().map(|step| format!("# {}\n{}", step.about, step.call)).collect::<Vec<_>>().join("\n")
+        plan.steps()
+            .iter()
+            .map(|step| format!("# {}\n{}", step.about, step.call))
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[test]
     fn from_nothing_to_samples_that_are_ready() {
-        let arguments = DeployArguments { node_image: Some("kindest/node:v1.36.3".into()), ..arguments() };
+        let arguments =
+            DeployArguments { node_image: Some("kindest/node:v1.36.3".into()), ..arguments() };
         insta::assert_snapshot!(printed(&plan(&arguments, &complete())));
     }
 
@@ -301,7 +423,12 @@ mod tests {
         let facts = Facts { exists: true, ..complete() };
         let printed = printed(&plan(&arguments(), &facts));
         assert!(!printed.contains("kind create"), "{printed}");
-        assert!(printed.contains("kind export kubeconfig --name kubewright --kubeconfig /home/kind/kubewright\n"), "{printed}");
+        assert!(
+            printed.contains(
+                "kind export kubeconfig --name kubewright --kubeconfig /home/kind/kubewright\n"
+            ),
+            "{printed}"
+        );
         let restart = printed.find("rollout restart deployment/our-operator").unwrap();
         assert!(printed.find("rollout status").unwrap() > restart, "{printed}");
     }
@@ -313,8 +440,9 @@ mod tests {
             plan.steps().iter().map(|step| step.call.to_string()).collect::<Vec<_>>()
         };
         let theirs = |call: &&String| {
-            let is_kubernetes =
-                call.starts_with("kubectl ") || call.starts_with("kind create") || call.starts_with("kind export");
+            let is_kubernetes = call.starts_with("kubectl ")
+                || call.starts_with("kind create")
+                || call.starts_with("kind export");
             is_kubernetes && !call.contains("--kubeconfig /home/kind/kubewright")
         };
         assert_eq!(calls(false).iter().filter(theirs).count(), 0);
@@ -335,8 +463,16 @@ mod tests {
     fn what_tells_why_begins_with_the_pods_in_question() {
         let plan = plan(&arguments(), &complete());
         let first = |stage| plan.diagnostics(stage)[0].to_string();
-        assert!(first(Stage::Rollout).ends_with("get pods -o wide --namespace our-operator-system"), "{}", first(Stage::Rollout));
-        assert!(first(Stage::Samples).ends_with("--namespace default"), "{}", first(Stage::Samples));
+        assert!(
+            first(Stage::Rollout).ends_with("get pods -o wide --namespace our-operator-system"),
+            "{}",
+            first(Stage::Rollout)
+        );
+        assert!(
+            first(Stage::Samples).ends_with("--namespace default"),
+            "{}",
+            first(Stage::Samples)
+        );
     }
 
     #[test]

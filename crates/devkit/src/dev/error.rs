@@ -26,7 +26,9 @@ pub enum DevError {
         last_lines: String,
     },
     /// Somebody else runs an operator there.
-    #[error("`cargo xtask dev` runs already on the control plane `{name}`; stop it, or give this one a --name of its own")]
+    #[error(
+        "`cargo xtask dev` runs already on the control plane `{name}`; stop it, or give this one a --name of its own"
+    )]
     Taken {
         /// Which cluster.
         name: String,

@@ -14,7 +14,8 @@ pub(super) struct Follow {
 
 impl Follow {
     pub(super) fn open(path: &Path) -> Result<Self, DevError> {
-        let file = File::open(path).map_err(|source| DevError::File { path: path.to_owned(), source })?;
+        let file =
+            File::open(path).map_err(|source| DevError::File { path: path.to_owned(), source })?;
         Ok(Self { file, path: path.to_owned() })
     }
 

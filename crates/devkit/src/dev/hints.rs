@@ -1,5 +1,5 @@
-//! What to try next, in commands that work as they are printed. Everything is derived from the registry and from what
-//! is in the cluster.
+//! What to try next, in commands that work as they are printed. Everything is derived from the
+//! registry and from what is in the cluster.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -43,7 +43,11 @@ struct OwnerReference {
     name: String,
 }
 
-pub(super) fn print(project: &Project, control_plane: &ControlPlane, operator: &Operator) -> Result<(), Error> {
+pub(super) fn print(
+    project: &Project,
+    control_plane: &ControlPlane,
+    operator: &Operator,
+) -> Result<(), Error> {
     for controller in project.registry.controllers() {
         let mut get = control_plane.kubectl();
         println!("\n{}", ask(get.args(["get", &controller.resource().resource()]))?.trim_end());
@@ -66,10 +70,15 @@ fn lines(project: &Project, control_plane: &ControlPlane, on_path: bool) -> Vec<
     } else {
         passthrough(control_plane.name())
     };
-    let kinds: BTreeSet<String> = project.registry.controllers().iter().map(|c| c.resource().resource()).collect();
+    let kinds: BTreeSet<String> =
+        project.registry.controllers().iter().map(|c| c.resource().resource()).collect();
     lines.push(format!("{kubectl} get {}", kinds.into_iter().collect::<Vec<_>>().join(",")));
     if let Some(controller) = project.registry.controllers().first() {
-        lines.extend(about(controller, control_plane).into_iter().map(|arguments| format!("{kubectl} {arguments}")));
+        lines.extend(
+            about(controller, control_plane)
+                .into_iter()
+                .map(|arguments| format!("{kubectl} {arguments}")),
+        );
     }
     lines
 }
@@ -77,7 +86,9 @@ fn lines(project: &Project, control_plane: &ControlPlane, on_path: bool) -> Vec<
 /// What can be done with the first sample of a controller.
 fn about(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<String> {
     let sample = controller.samples().into_iter().next();
-    let Some(name) = sample.and_then(|sample| Some(sample.body.pointer("/metadata/name")?.as_str()?.to_owned())) else {
+    let Some(name) =
+        sample.and_then(|sample| Some(sample.body.pointer("/metadata/name")?.as_str()?.to_owned()))
+    else {
         return Vec::new();
     };
     let kind = controller.resource();
@@ -86,13 +97,18 @@ fn about(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<
     for owned in controller.owns() {
         let plural = owned.info.resource();
         if let Some(child) = child_of(&kind.kind, &name, &plural, control_plane) {
-            lines.push(format!("delete {} {child}   # it is back within a second", typed(&owned.info)));
+            lines.push(format!(
+                "delete {} {child}   # it is back within a second",
+                typed(&owned.info)
+            ));
             break;
         }
     }
     let definition = controller.crd();
     let mut versions = definition.spec.versions.iter();
-    if versions.any(|version| version.subresources.as_ref().is_some_and(|subresources| subresources.scale.is_some())) {
+    if versions.any(|version| {
+        version.subresources.as_ref().is_some_and(|subresources| subresources.scale.is_some())
+    }) {
         lines.push(format!("scale {resource} {name} --replicas 3"));
     }
     lines.push(format!("delete {resource} {name}   # and nothing of it is left"));
@@ -102,7 +118,8 @@ fn about(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<
 /// What one types for a kind: `deployment`, `mapping.getambassador.io`.
 fn typed(kind: &KindInfo) -> String {
     let name = kind.kind.to_lowercase();
-    // The groups of Kubernetes' own workloads have no dot, and kubectl finds their kinds without it.
+    // The groups of Kubernetes' own workloads have no dot, and kubectl finds their kinds without
+    // it.
     if kind.group.contains('.') { format!("{name}.{}", kind.group) } else { name }
 }
 
@@ -110,16 +127,28 @@ fn typed(kind: &KindInfo) -> String {
 fn child_of(kind: &str, name: &str, plural: &str, control_plane: &ControlPlane) -> Option<String> {
     let json = ask(control_plane.kubectl().args(["get", plural, "-o", "json"])).ok()?;
     let objects: Objects = serde_json::from_str(&json).ok()?;
-    let belongs = |object: &Object| object.metadata.owner_references.iter().any(|owner| owner.kind == kind && owner.name == name);
+    let belongs = |object: &Object| {
+        object
+            .metadata
+            .owner_references
+            .iter()
+            .any(|owner| owner.kind == kind && owner.name == name)
+    };
     objects.items.into_iter().find(belongs).map(|object| object.metadata.name)
 }
 
 fn passthrough(name: &str) -> String {
-    if name == DEFAULT_CLUSTER { "cargo xtask kubectl".to_owned() } else { format!("cargo xtask kubectl --name {name}") }
+    if name == DEFAULT_CLUSTER {
+        "cargo xtask kubectl".to_owned()
+    } else {
+        format!("cargo xtask kubectl --name {name}")
+    }
 }
 
 /// Whether the person has a kubectl that goes with the control plane.
 fn kubectl_on_path() -> bool {
     let version = ask(Command::new("kubectl").args(["version", "--client"])).ok();
-    version.and_then(|text| Version::find_in(&text)).is_some_and(|found| Binary::Kubectl.accepts(found, KUBERNETES))
+    version
+        .and_then(|text| Version::find_in(&text))
+        .is_some_and(|found| Binary::Kubectl.accepts(found, KUBERNETES))
 }

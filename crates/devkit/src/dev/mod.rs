@@ -1,8 +1,9 @@
 //! `dev`: the operator from source on a local control plane with the samples, until Ctrl-C.
 //!
 //! - here: the order of things, and that what was started is stopped.
-//! - `operator`: building and running the operator. `follow`: its log. `readiness`: what the resources say, shown as a
-//!   live table. `hints`: what to try next. `turn`: one session per control plane.
+//! - `operator`: building and running the operator. `follow`: its log. `readiness`: what the
+//!   resources say, shown as a live table. `hints`: what to try next. `turn`: one session per
+//!   control plane.
 
 mod error;
 mod follow;
@@ -41,7 +42,8 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
     let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
     let name = &arguments.cluster.name;
     let mut turn = Turn::take(cluster::home()?.root(), name)?;
-    // One that runs already is used as it is, and left as it was: somebody brought it up for a reason.
+    // One that runs already is used as it is, and left as it was: somebody brought it up for a
+    // reason.
     let found = running(name);
     let stays = arguments.keep || found.is_some();
     let control_plane = match found.map_or_else(|| cluster::bring_up(&Spec::new(name)), Ok) {
@@ -49,7 +51,8 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
         Err(_) if interrupt.requested() => return end(name, stays, Ok(ExitCode::from(EXIT_CODE))),
         Err(error) => return Err(error.into()),
     };
-    let session = Session { project, arguments, control_plane: &control_plane, interrupt: &interrupt };
+    let session =
+        Session { project, arguments, control_plane: &control_plane, interrupt: &interrupt };
     let outcome = match session.run(&mut turn) {
         // Whatever was under way got the signal too, and failed for that reason.
         Err(_) if interrupt.requested() => Ok(ExitCode::from(EXIT_CODE)),
@@ -64,7 +67,9 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
 fn end(name: &str, stays: bool, outcome: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
     if stays {
         let command = cluster_command("down", name);
-        terminal::note(format_args!("the control plane `{name}` goes on; `{command}` takes it down"));
+        terminal::note(format_args!(
+            "the control plane `{name}` goes on; `{command}` takes it down"
+        ));
         return outcome;
     }
     let removed = cluster::home().and_then(|home| Ok(ControlPlane::remove(&home, name)?));
@@ -78,7 +83,11 @@ fn end(name: &str, stays: bool, outcome: Result<ExitCode, Error>) -> Result<Exit
 /// What one types to do something with a cluster.
 fn cluster_command(verb: &str, name: &str) -> String {
     let other = name != crate::arguments::DEFAULT_CLUSTER;
-    if other { format!("cargo xtask cluster {verb} --name {name}") } else { format!("cargo xtask cluster {verb}") }
+    if other {
+        format!("cargo xtask cluster {verb} --name {name}")
+    } else {
+        format!("cargo xtask cluster {verb}")
+    }
 }
 
 fn running(name: &str) -> Option<ControlPlane> {
@@ -99,21 +108,34 @@ impl Session<'_> {
         let binary = operator::build(self.project, &root)?;
         self.apply_crds()?;
         turn.end_left_over(self.control_plane.kubeconfig());
-        // Not with the cluster's files: when something went wrong, it is read after the cluster is gone.
+        // Not with the cluster's files: when something went wrong, it is read after the cluster is
+        // gone.
         let log = root.join("target/kubewright").join(format!("{}.log", self.control_plane.name()));
         let mut operator = Operator::start(&binary, self.control_plane, log)?;
         turn.note(operator.pid())?;
-        terminal::done(format_args!("the operator runs (process {}), its log is {}", operator.pid(), operator.log().display()));
+        terminal::done(format_args!(
+            "the operator runs (process {}), its log is {}",
+            operator.pid(),
+            operator.log().display()
+        ));
         let outcome = self.with(&mut operator);
         operator.stop();
         outcome
     }
 
     fn with(&self, operator: &mut Operator) -> Result<ExitCode, Error> {
-        let samples = samples::of_resources(&self.project.registry, &self.project.options).map_err(GenerateError::from)?;
+        let samples = samples::of_resources(&self.project.registry, &self.project.options)
+            .map_err(GenerateError::from)?;
         let samples = self.apply(&samples)?;
-        let samples = readiness::Resource::all_in(&samples).map_err(|source| DevError::Json { source })?;
-        let ready = readiness::wait(self.control_plane, samples, operator, self.interrupt, self.deadline())?;
+        let samples =
+            readiness::Resource::all_in(&samples).map_err(|source| DevError::Json { source })?;
+        let ready = readiness::wait(
+            self.control_plane,
+            samples,
+            operator,
+            self.interrupt,
+            self.deadline(),
+        )?;
         if !ready {
             return Ok(ExitCode::from(EXIT_CODE));
         }
@@ -147,7 +169,10 @@ impl Session<'_> {
         let crds = generate::wanted(self.project, Scope::Crds)?;
         self.apply(&crds)?;
         let definitions = self.project.registry.definitions();
-        let names: Vec<String> = definitions.iter().map(|definition| format!("crd/{}", definition.kind.resource())).collect();
+        let names: Vec<String> = definitions
+            .iter()
+            .map(|definition| format!("crd/{}", definition.kind.resource()))
+            .collect();
         let mut wait = self.control_plane.kubectl();
         ask(wait.args(["wait", "--for=condition=Established", "--timeout=60s"]).args(&names))?;
         terminal::done(format_args!("{} CustomResourceDefinitions are established", names.len()));
@@ -158,7 +183,16 @@ impl Session<'_> {
     fn apply(&self, files: &[Artifact]) -> Result<String, Error> {
         let documents: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
         let mut apply = self.control_plane.kubectl();
-        apply.args(["apply", "--server-side", "--force-conflicts", FIELD_MANAGER, "-o", "json", "-f", "-"]);
+        apply.args([
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            FIELD_MANAGER,
+            "-o",
+            "json",
+            "-f",
+            "-",
+        ]);
         Ok(feed(&mut apply, &documents.join("\n---\n"))?)
     }
 }

@@ -27,9 +27,11 @@ const POLL: Duration = Duration::from_millis(20);
 /// Compiles the operator and says where its program is.
 pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, Error> {
     let package = project.operator;
-    let mut cargo = Invocation::cargo().args(["build", "--package", package, "--bin", package]).folder(root);
+    let mut cargo =
+        Invocation::cargo().args(["build", "--package", package, "--bin", package]).folder(root);
     if let Ok(xtask) = env::var("CARGO_PKG_NAME") {
-        // Together with the package that runs here, dependencies have the features that they were compiled with for it.
+        // Together with the package that runs here, dependencies have the features that they were
+        // compiled with for it.
         cargo = cargo.args(["--package", &xtask]);
     }
     program::build(cargo, package)
@@ -45,7 +47,11 @@ pub(super) struct Operator {
 
 impl Operator {
     /// Runs `binary` on the cluster; what it writes goes to `log`.
-    pub(super) fn start(binary: &Path, control_plane: &ControlPlane, log: PathBuf) -> Result<Self, DevError> {
+    pub(super) fn start(
+        binary: &Path,
+        control_plane: &ControlPlane,
+        log: PathBuf,
+    ) -> Result<Self, DevError> {
         let failed = |source| DevError::File { path: log.clone(), source };
         fs::create_dir_all(log.parent().unwrap_or(Path::new("."))).map_err(failed)?;
         let output = File::create(&log).map_err(failed)?;
@@ -87,9 +93,11 @@ impl Operator {
     pub(super) fn check(&mut self) -> Result<(), DevError> {
         match self.status() {
             None => Ok(()),
-            Some(status) => {
-                Err(DevError::Crashed { status, log: self.log.clone(), last_lines: follow::last_lines(&self.log, 20) })
-            }
+            Some(status) => Err(DevError::Crashed {
+                status,
+                log: self.log.clone(),
+                last_lines: follow::last_lines(&self.log, 20),
+            }),
         }
     }
 
@@ -107,7 +115,10 @@ impl Operator {
             thread::sleep(POLL);
         }
         if self.status().is_none() {
-            terminal::note(format_args!("the operator did not stop within {} s: killed", STOP_LIMIT.as_secs()));
+            terminal::note(format_args!(
+                "the operator did not stop within {} s: killed",
+                STOP_LIMIT.as_secs()
+            ));
             let _ = self.child.kill();
             self.ended = self.child.wait().ok();
         } else {

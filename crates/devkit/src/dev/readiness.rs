@@ -1,4 +1,5 @@
-//! What resources say about themselves, and waiting until all of them are ready, with a table that a person can watch.
+//! What resources say about themselves, and waiting until all of them are ready, with a table that
+//! a person can watch.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
@@ -98,24 +99,31 @@ impl Resource {
 
     /// Ready, and about what is asked for now.
     pub(crate) fn is_ready(&self) -> bool {
-        let current = self.metadata.generation.is_none() || self.status.observed_generation >= self.metadata.generation;
+        let current = self.metadata.generation.is_none()
+            || self.status.observed_generation >= self.metadata.generation;
         current && self.ready().is_some_and(|condition| condition.status == "True")
     }
 
-    /// `Ready True`, `Ready False: RolloutInProgress: 0/2 replicas ready`, or that nothing is known.
+    /// `Ready True`, `Ready False: RolloutInProgress: 0/2 replicas ready`, or that nothing is
+    /// known.
     pub(crate) fn describe(&self) -> String {
         match self.ready() {
             None => "no status yet".to_owned(),
             Some(Condition { status, reason, message, .. }) => {
-                let said: Vec<&str> = [reason.as_str(), message.as_str()].into_iter().filter(|text| !text.is_empty()).collect();
-                let said = if said.is_empty() { String::new() } else { format!(": {}", said.join(": ")) };
+                let said: Vec<&str> = [reason.as_str(), message.as_str()]
+                    .into_iter()
+                    .filter(|text| !text.is_empty())
+                    .collect();
+                let said =
+                    if said.is_empty() { String::new() } else { format!(": {}", said.join(": ")) };
                 format!("Ready {status}{said}")
             }
         }
     }
 }
 
-/// Waits until all of `resources` are ready; `false` if the person does not want to wait any longer.
+/// Waits until all of `resources` are ready; `false` if the person does not want to wait any
+/// longer.
 pub(super) fn wait(
     control_plane: &ControlPlane,
     mut resources: Vec<Resource>,
@@ -129,7 +137,11 @@ pub(super) fn wait(
         table.show(&resources);
         if resources.iter().all(Resource::is_ready) {
             table.end();
-            terminal::done(format_args!("{} resources are ready after {:.1} s", resources.len(), start.elapsed().as_secs_f64()));
+            terminal::done(format_args!(
+                "{} resources are ready after {:.1} s",
+                resources.len(),
+                start.elapsed().as_secs_f64()
+            ));
             return Ok(true);
         }
         if interrupt.requested() {
@@ -147,7 +159,9 @@ pub(super) fn wait(
 
 fn timeout(resources: &[Resource], operator: &Operator, limit: Duration) -> DevError {
     let waiting = resources.iter().filter(|resource| !resource.is_ready());
-    let waiting: Vec<String> = waiting.map(|resource| format!("  {}: {}", resource.reference(), resource.describe())).collect();
+    let waiting: Vec<String> = waiting
+        .map(|resource| format!("  {}: {}", resource.reference(), resource.describe()))
+        .collect();
     DevError::Timeout {
         seconds: limit.as_secs(),
         waiting: waiting.join("\n"),
@@ -160,7 +174,10 @@ fn timeout(resources: &[Resource], operator: &Operator, limit: Duration) -> DevE
 fn look(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Resource>, Error> {
     let mut by_namespace: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for resource in resources {
-        by_namespace.entry(resource.metadata.namespace.as_deref().unwrap_or_default()).or_default().push(resource.reference());
+        by_namespace
+            .entry(resource.metadata.namespace.as_deref().unwrap_or_default())
+            .or_default()
+            .push(resource.reference());
     }
     let mut now = Vec::new();
     for (namespace, references) in by_namespace {
@@ -169,7 +186,9 @@ fn look(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Reso
         if !namespace.is_empty() {
             kubectl.args(["--namespace", namespace]);
         }
-        now.extend(Resource::all_in(&ask(&mut kubectl)?).map_err(|source| DevError::Json { source })?);
+        now.extend(
+            Resource::all_in(&ask(&mut kubectl)?).map_err(|source| DevError::Json { source })?,
+        );
     }
     Ok(now)
 }
@@ -183,7 +202,8 @@ struct Table {
 
 impl Table {
     fn new(resources: &[Resource]) -> Self {
-        let width = resources.iter().map(|resource| resource.reference().len()).max().unwrap_or_default();
+        let width =
+            resources.iter().map(|resource| resource.reference().len()).max().unwrap_or_default();
         let lines = stderr().is_terminal().then(|| (MultiProgress::new(), BTreeMap::new()));
         Self { shown: BTreeMap::new(), lines, width }
     }
@@ -191,7 +211,11 @@ impl Table {
     fn show(&mut self, resources: &[Resource]) {
         for resource in resources {
             let (name, text) = (resource.reference(), resource.describe());
-            let line = format!("{} {name:width$}  {text}", if resource.is_ready() { "✓" } else { "…" }, width = self.width);
+            let line = format!(
+                "{} {name:width$}  {text}",
+                if resource.is_ready() { "✓" } else { "…" },
+                width = self.width
+            );
             if self.shown.get(&name) == Some(&line) {
                 continue;
             }
@@ -216,7 +240,8 @@ impl Table {
 
 /// Cut at the edge of the terminal: a line that wraps could not be overwritten.
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template("  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
+    ProgressStyle::with_template("  {wide_msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 #[cfg(test)]
@@ -233,8 +258,7 @@ mod tests {
 
     #[test]
     fn a_resource_is_ready_when_it_says_so_about_its_current_generation() {
-        let status =
-            r#"{"observedGeneration":2,"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"2/2"}]}"#;
+        let status = r#"{"observedGeneration":2,"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"2/2"}]}"#;
         assert!(echo(2, status).is_ready());
         assert!(!echo(3, status).is_ready(), "the status is about an older generation");
         assert_eq!(echo(2, status).describe(), "Ready True: Ready: 2/2");

@@ -1,4 +1,5 @@
-//! One development session per control plane at a time, and what a session that was killed left behind.
+//! One development session per control plane at a time, and what a session that was killed left
+//! behind.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -19,7 +20,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(20);
 
-/// The right to use a control plane for a session. It is given back when this value, or the process, goes.
+/// The right to use a control plane for a session. It is given back when this value, or the
+/// process, goes.
 pub(super) struct Turn {
     /// Locked; what is in it is the process id of the operator.
     file: File,
@@ -31,11 +33,18 @@ impl Turn {
     pub(super) fn take(home: &Path, name: &str) -> Result<Self, DevError> {
         let path = home.join(format!("dev-{name}.lock"));
         let failed = |source| DevError::File { path: path.clone(), source };
-        // A session that is just ending, or a fork of it that has not become another program yet, is waited for.
+        // A session that is just ending, or a fork of it that has not become another program yet,
+        // is waited for.
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(failed)?;
-            // Whoever had the turn before may have removed the file meanwhile: then others lock another one.
+            let file = OpenOptions::new()
+                .create(true)
+                .read(true)
+                .append(true)
+                .open(&path)
+                .map_err(failed)?;
+            // Whoever had the turn before may have removed the file meanwhile: then others lock
+            // another one.
             if file.try_lock().is_ok() && is_at(&file, &path) {
                 return Ok(Self { file, path });
             }
@@ -54,20 +63,29 @@ impl Turn {
 
     /// Writes down which process the operator is.
     pub(super) fn note(&mut self, operator: u32) -> Result<(), DevError> {
-        let write = self.file.set_len(0).and_then(|()| self.file.write_all(operator.to_string().as_bytes()));
+        let write = self
+            .file
+            .set_len(0)
+            .and_then(|()| self.file.write_all(operator.to_string().as_bytes()));
         write.map_err(|source| DevError::File { path: self.path.clone(), source })
     }
 
-    /// Ends the operator of a session that could not, because it was killed. Two on one cluster would disagree.
+    /// Ends the operator of a session that could not, because it was killed. Two on one cluster
+    /// would disagree.
     pub(super) fn end_left_over(&mut self, kubeconfig: &Path) {
         let mut noted = String::new();
         let _ = self.file.rewind().and_then(|()| self.file.read_to_string(&mut noted));
         let process = noted.parse().ok().and_then(Pid::from_raw);
-        // An old number may be somebody else's by now: only an operator has this kubeconfig among its arguments.
-        let Some(process) = process.filter(|process| command_line(*process).contains(&*kubeconfig.to_string_lossy())) else {
+        // An old number may be somebody else's by now: only an operator has this kubeconfig among
+        // its arguments.
+        let Some(process) = process
+            .filter(|process| command_line(*process).contains(&*kubeconfig.to_string_lossy()))
+        else {
             return;
         };
-        terminal::note(format_args!("an operator of an earlier session still runs (process {process}): stopped"));
+        terminal::note(format_args!(
+            "an operator of an earlier session still runs (process {process}): stopped"
+        ));
         let _ = kill_process(process, Signal::TERM);
         let deadline = Instant::now() + LIMIT;
         while test_kill_process(process).is_ok() && Instant::now() < deadline {
@@ -78,7 +96,8 @@ impl Turn {
 
 fn is_at(file: &File, path: &Path) -> bool {
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    file.metadata().is_ok_and(|ours| fs::metadata(path).is_ok_and(|theirs| identity(ours) == identity(theirs)))
+    file.metadata()
+        .is_ok_and(|ours| fs::metadata(path).is_ok_and(|theirs| identity(ours) == identity(theirs)))
 }
 
 /// The program and arguments of a process; empty if there is none.
@@ -86,8 +105,13 @@ fn command_line(process: Pid) -> String {
     let id = process.as_raw_nonzero();
     let from_proc = fs::read(format!("/proc/{id}/cmdline")).ok();
     // Where there is no /proc, as on macOS.
-    let from_ps =
-        || Command::new("ps").args(["-ww", "-o", "args=", "-p", &id.to_string()]).output().map(|output| output.stdout).ok();
+    let from_ps = || {
+        Command::new("ps")
+            .args(["-ww", "-o", "args=", "-p", &id.to_string()])
+            .output()
+            .map(|output| output.stdout)
+            .ok()
+    };
     let line = from_proc.or_else(from_ps).unwrap_or_default();
     String::from_utf8_lossy(&line).replace('\0', " ")
 }
@@ -120,7 +144,11 @@ mod tests {
         let kubeconfig = home.path().join("kubeconfig");
         let mut sleeps = Command::new("sh");
         let script = "while :; do sleep 0.05; done";
-        let mut child = sleeps.args(["-c", script, &kubeconfig.to_string_lossy()]).stdin(Stdio::null()).spawn().unwrap();
+        let mut child = sleeps
+            .args(["-c", script, &kubeconfig.to_string_lossy()])
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
         Turn::take(home.path(), "dev").unwrap().note(child.id()).unwrap();
         let mut turn = Turn::take(home.path(), "dev").unwrap();
         // A process that was just started has no arguments to be seen for a moment.

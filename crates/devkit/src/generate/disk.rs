@@ -9,7 +9,8 @@ use kubewright_manifests::{Artifact, Finding};
 
 use super::GenerateError;
 
-/// Every file below `folder/part`, by its path below `folder`, with `/`. Anything that is not a folder counts as a file.
+/// Every file below `folder/part`, by its path below `folder`, with `/`. Anything that is not a
+/// folder counts as a file.
 pub(super) fn read(folder: &Path, part: &str) -> Result<BTreeMap<String, String>, GenerateError> {
     let mut files = BTreeMap::new();
     let mut parts = vec![part.to_owned()];
@@ -28,7 +29,8 @@ pub(super) fn read(folder: &Path, part: &str) -> Result<BTreeMap<String, String>
                 parts.push(below);
                 continue;
             }
-            // A link that leads nowhere is there, and is not what it should be; so is what is no text.
+            // A link that leads nowhere is there, and is not what it should be; so is what is no
+            // text.
             let content = fs::read(entry.path()).unwrap_or_default();
             files.insert(below, String::from_utf8_lossy(&content).into_owned());
         }
@@ -37,7 +39,11 @@ pub(super) fn read(folder: &Path, part: &str) -> Result<BTreeMap<String, String>
 }
 
 /// Mends what was found. Files that are as they should be keep their times.
-pub(super) fn write(folder: &Path, wanted: &[Artifact], found: &[Finding]) -> Result<(), GenerateError> {
+pub(super) fn write(
+    folder: &Path,
+    wanted: &[Artifact],
+    found: &[Finding],
+) -> Result<(), GenerateError> {
     for finding in found {
         let path = folder.join(&finding.path);
         let failed = |source| GenerateError::File { path: path.clone(), source };

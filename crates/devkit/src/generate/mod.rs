@@ -1,7 +1,8 @@
-//! `gen` and its parts: the generated files, written or compared. What is in them, and how they are compared, is
-//! `kubewright-manifests`' business; here they meet the disk.
+//! `gen` and its parts: the generated files, written or compared. What is in them, and how they are
+//! compared, is `kubewright-manifests`' business; here they meet the disk.
 //!
-//! - [`stale`]: what is not as it should be, without touching anything; also for a project's `#[test]`.
+//! - [`stale`]: what is not as it should be, without touching anything; also for a project's
+//!   `#[test]`.
 //! - `disk`: reading and writing the folder.
 
 mod disk;
@@ -87,7 +88,8 @@ pub(crate) fn wanted(project: &Project, scope: Scope) -> Result<Vec<Artifact>, G
     }?)
 }
 
-/// What is not as it should be in the generated folder: files that differ, are missing, or do not belong there.
+/// What is not as it should be in the generated folder: files that differ, are missing, or do not
+/// belong there.
 ///
 /// # Errors
 /// [`Error`] when files cannot be made or read.
@@ -101,7 +103,10 @@ pub(crate) fn command(project: &Project, scope: Scope, check: bool) -> Result<Ex
     let stale = stale(project, scope)?;
     let folder = project.generated;
     if stale.is_empty() {
-        terminal::done(format_args!("{} is up to date", [folder, scope.folder()].join("/").trim_end_matches('/')));
+        terminal::done(format_args!(
+            "{} is up to date",
+            [folder, scope.folder()].join("/").trim_end_matches('/')
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     if check {
@@ -133,7 +138,10 @@ mod tests {
     use super::*;
 
     fn wanted() -> Vec<Artifact> {
-        let file = |path: &str, content: &str| Artifact { path: path.to_owned(), content: content.to_owned() };
+        let file = |path: &str, content: &str| Artifact {
+            path: path.to_owned(),
+            content: content.to_owned(),
+        };
         vec![
             file("crds/echoes.yaml", "kind: Echo\nplural: echoes\n"),
             file("install.yaml", "a: 1\n"),
@@ -212,6 +220,9 @@ mod tests {
     #[test]
     fn the_error_says_what_to_run() {
         let error = GenerateError::Stale { count: 1, command: Scope::Crds.command() };
-        assert_eq!(error.to_string(), "1 generated file is not what the types say; run `cargo xtask gen-crd`");
+        assert_eq!(
+            error.to_string(),
+            "1 generated file is not what the types say; run `cargo xtask gen-crd`"
+        );
     }
 }

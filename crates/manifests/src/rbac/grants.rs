@@ -33,7 +33,8 @@ pub struct Grant {
 const WATCH: &[&str] = &["list", "watch"];
 /// An apply needs `create` and `patch`; `get` is for an object that was in the way.
 const OWN: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
-/// Looked at right before it is deleted; an annotation records an edit of which the API server tells no time.
+/// Looked at right before it is deleted; an annotation records an edit of which the API server
+/// tells no time.
 const RETIRE: &[&str] = &["get", "list", "watch", "patch", "delete"];
 const APPLY_STATUS: &[&str] = &["patch"];
 const BLOCK_DELETION: &[&str] = &["update"];
@@ -46,9 +47,19 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
     let mut grants = Grants::default();
     grants.kind(&resource, "", WATCH, format!("{resource} (type Resource): watched"));
     if controller.retires() {
-        grants.kind(&resource, "", RETIRE, format!("{resource} (RETIRES): deleted when it has had its time"));
+        grants.kind(
+            &resource,
+            "",
+            RETIRE,
+            format!("{resource} (RETIRES): deleted when it has had its time"),
+        );
     }
-    grants.kind(&resource, "/status", APPLY_STATUS, format!("{resource} (type Resource): its status is written"));
+    grants.kind(
+        &resource,
+        "/status",
+        APPLY_STATUS,
+        format!("{resource} (type Resource): its status is written"),
+    );
     grants.kind(
         &resource,
         "/finalizers",
@@ -59,22 +70,39 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
     );
     for owned in controller.owns() {
         let kind = &owned.info;
-        grants.kind(kind, "", OWN, format!("{kind} (type Owns): watched, applied, and deleted when it is no longer wanted"));
+        grants.kind(
+            kind,
+            "",
+            OWN,
+            format!(
+                "{kind} (type Owns): watched, applied, and deleted when it is no longer wanted"
+            ),
+        );
         if owned.optional {
-            grants.definition(kind, format!("{kind} (type Owns, Optional): to begin when its definition is installed"));
+            grants.definition(
+                kind,
+                format!("{kind} (type Owns, Optional): to begin when its definition is installed"),
+            );
         }
     }
     for read in controller.reads() {
         let kind = &read.info;
         let form = if read.metadata_only { ", Metadata" } else { "" };
         // RBAC knows no labels.
-        let which = read.selector().map(|labels| format!(", those with {labels} alone")).unwrap_or_default();
+        let which = read
+            .selector()
+            .map(|labels| format!(", those with {labels} alone"))
+            .unwrap_or_default();
         grants.kind(kind, "", WATCH, format!("{kind} (type Reads{form}): watched{which}"));
         if read.optional {
-            grants.definition(kind, format!("{kind} (type Reads, Optional): to begin when its definition is installed"));
+            grants.definition(
+                kind,
+                format!("{kind} (type Reads, Optional): to begin when its definition is installed"),
+            );
         }
     }
-    // Events about a cluster-scoped object go to the namespace `default`, which need not be one of the operator's.
+    // Events about a cluster-scoped object go to the namespace `default`, which need not be one of
+    // the operator's.
     let reach = reach(&resource);
     grants.add(Grant {
         group: "events.k8s.io".to_owned(),
@@ -95,7 +123,13 @@ fn reach(kind: &KindInfo) -> Reach {
 struct Grants(Vec<Grant>);
 
 impl Grants {
-    fn kind(&mut self, kind: &KindInfo, subresource: &str, verbs: &'static [&'static str], reason: String) {
+    fn kind(
+        &mut self,
+        kind: &KindInfo,
+        subresource: &str,
+        verbs: &'static [&'static str],
+        reason: String,
+    ) {
         self.add(Grant {
             group: kind.group.to_string(),
             resource: format!("{}{subresource}", kind.plural),
@@ -106,7 +140,8 @@ impl Grants {
         });
     }
 
-    /// One definition by its name. A watch of it must select on `metadata.name`, or the rule does not cover it.
+    /// One definition by its name. A watch of it must select on `metadata.name`, or the rule does
+    /// not cover it.
     fn definition(&mut self, kind: &KindInfo, reason: String) {
         self.add(Grant {
             group: "apiextensions.k8s.io".to_owned(),
@@ -118,9 +153,13 @@ impl Grants {
         });
     }
 
-    /// A right that is needed for two reasons is one rule, and one that is part of another needs no rule.
+    /// A right that is needed for two reasons is one rule, and one that is part of another needs no
+    /// rule.
     fn add(&mut self, new: Grant) {
-        let same = |g: &Grant| (&g.group, &g.resource, &g.names, g.reach) == (&new.group, &new.resource, &new.names, new.reach);
+        let same = |g: &Grant| {
+            (&g.group, &g.resource, &g.names, g.reach)
+                == (&new.group, &new.resource, &new.names, new.reach)
+        };
         let covers = |a: &Grant, b: &Grant| b.verbs.iter().all(|verb| a.verbs.contains(verb));
         match self.0.iter_mut().find(|g| same(g) && (covers(g, &new) || covers(&new, g))) {
             Some(old) => {
@@ -128,7 +167,11 @@ impl Grants {
                     old.verbs = new.verbs;
                 }
                 // Two parts of one kind are read for one reason.
-                let news: Vec<String> = new.reasons.into_iter().filter(|reason| !old.reasons.contains(reason)).collect();
+                let news: Vec<String> = new
+                    .reasons
+                    .into_iter()
+                    .filter(|reason| !old.reasons.contains(reason))
+                    .collect();
                 old.reasons.extend(news);
             }
             None => self.0.push(new),

@@ -10,17 +10,19 @@ use crate::yaml;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// `rbac/service-account.yaml`, and `rbac/role-<controller>.yaml` for each controller: its role and its binding.
+/// `rbac/service-account.yaml`, and `rbac/role-<controller>.yaml` for each controller: its role and
+/// its binding.
 ///
 /// # Guarantees
-/// No wildcard, no `escalate`, `bind` or `impersonate`, and no access to all Secrets of a cluster unless
-/// [`Options::secrets_everywhere`] allows it.
+/// No wildcard, no `escalate`, `bind` or `impersonate`, and no access to all Secrets of a cluster
+/// unless [`Options::secrets_everywhere`] allows it.
 ///
 /// # Errors
 /// [`Error::SecretsEverywhere`], or the first other [`Error`].
 pub fn rbac(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
     let path = "rbac/service-account.yaml";
-    let mut files = vec![options.file(path, "", &[written(path, &service_account(registry, options))?])];
+    let mut files =
+        vec![options.file(path, "", &[written(path, &service_account(registry, options))?])];
     for controller in registry.controllers() {
         let path = format!("rbac/role-{}.yaml", controller.name());
         files.push(options.file(path, "", &of(registry, options, &**controller)?));
@@ -28,7 +30,8 @@ pub fn rbac(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Err
     distinct(files)
 }
 
-/// The same objects as documents: the ServiceAccount, then the roles and bindings of each controller.
+/// The same objects as documents: the ServiceAccount, then the roles and bindings of each
+/// controller.
 ///
 /// # Errors
 /// As [`rbac`].
@@ -53,7 +56,11 @@ fn service_account(registry: &Registry, options: &Options) -> Value {
 }
 
 /// Roles and bindings of one controller.
-fn of(registry: &Registry, options: &Options, controller: &dyn Controller) -> Result<Vec<String>, Error> {
+fn of(
+    registry: &Registry,
+    options: &Options,
+    controller: &dyn Controller,
+) -> Result<Vec<String>, Error> {
     let all = grants(controller);
     let secrets = all.iter().any(|g| g.group.is_empty() && g.resource == "secrets");
     if secrets && options.namespaces.is_empty() && !options.secrets_everywhere {
@@ -85,7 +92,12 @@ fn metadata(registry: &Registry, name: &str, namespace: Option<&str>) -> Value {
     metadata
 }
 
-fn role(registry: &Registry, name: &str, namespace: Option<&str>, rules: &[Grant]) -> Result<String, Error> {
+fn role(
+    registry: &Registry,
+    name: &str,
+    namespace: Option<&str>,
+    rules: &[Grant],
+) -> Result<String, Error> {
     let kind = if namespace.is_some() { "Role" } else { "ClusterRole" };
     let head = json!({
         "apiVersion": format!("{GROUP}/v1"),
@@ -101,14 +113,20 @@ fn role(registry: &Registry, name: &str, namespace: Option<&str>, rules: &[Grant
 }
 
 fn rule(grant: &Grant) -> Value {
-    let mut rule = json!({ "apiGroups": [grant.group], "resources": [grant.resource], "verbs": grant.verbs });
+    let mut rule =
+        json!({ "apiGroups": [grant.group], "resources": [grant.resource], "verbs": grant.verbs });
     if !grant.names.is_empty() {
         rule["resourceNames"] = json!(grant.names);
     }
     rule
 }
 
-fn binding(registry: &Registry, options: &Options, name: &str, namespace: Option<&str>) -> Result<String, Error> {
+fn binding(
+    registry: &Registry,
+    options: &Options,
+    name: &str,
+    namespace: Option<&str>,
+) -> Result<String, Error> {
     let prefix = if namespace.is_some() { "" } else { "Cluster" };
     written(
         name,

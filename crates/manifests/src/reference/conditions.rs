@@ -1,4 +1,5 @@
-//! What is reported about a resource that has a controller, and why: by the engine about every one, and by the operator itself.
+//! What is reported about a resource that has a controller, and why: by the engine about every one,
+//! and by the operator itself.
 
 use std::fmt::Write as _;
 
@@ -26,14 +27,20 @@ pub(super) fn conditions(own: &[Explained]) -> String {
     for condition in own.iter().map(|explained| explained.condition) {
         if !seen.contains(&condition) {
             seen.push(condition);
-            let _ = write!(out, "\nReasons of {}:\n\n{}", code(condition), reasons(of(condition, own)));
+            let _ =
+                write!(out, "\nReasons of {}:\n\n{}", code(condition), reasons(of(condition, own)));
         }
     }
     out
 }
 
-fn of<'a>(condition: &'a str, all: &'a [Explained]) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
-    all.iter().filter(move |explained| explained.condition == condition).map(|explained| (explained.reason, explained.meaning))
+fn of<'a>(
+    condition: &'a str,
+    all: &'a [Explained],
+) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
+    all.iter()
+        .filter(move |explained| explained.condition == condition)
+        .map(|explained| (explained.reason, explained.meaning))
 }
 
 fn reasons(all: impl Iterator<Item = (&'static str, &'static str)>) -> String {
@@ -46,17 +53,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_condition_of_the_operator_has_a_table_and_what_it_refuses_stands_with_the_reasons_of_ready() {
+    fn each_condition_of_the_operator_has_a_table_and_what_it_refuses_stands_with_the_reasons_of_ready()
+     {
         let own = [
             Explained::new("Open", "NoKey", "there is no key_"),
             Explained::new("Ready", "TooSmall", "it is too small"),
             Explained::new("Open", "Locked", "somebody locked it"),
         ];
         let page = conditions(&own);
-        let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing: {page}"));
+        let place =
+            |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is missing: {page}"));
         assert!(place("| `InternalError` |") < place("| `TooSmall` | it is too small |"));
         assert!(place("| `TooSmall` |") < place("\n\nReasons of `Open`:\n\n| reason | meaning |"));
-        assert!(place("| `NoKey` | there is no key\\_ |") < place("| `Locked` | somebody locked it |"));
+        assert!(
+            place("| `NoKey` | there is no key\\_ |") < place("| `Locked` | somebody locked it |")
+        );
         assert_eq!(page.matches("Reasons of").count(), 1);
     }
 }

@@ -1,11 +1,13 @@
-//! What a schema says of a value beside words: its type, its bounds, its rules. A keyword that has no words here is shown as it is.
+//! What a schema says of a value beside words: its type, its bounds, its rules. A keyword that has
+//! no words here is shown as it is.
 
 use serde_json::Value;
 
 use super::markdown::{code, inline};
 use crate::description;
 
-/// Keywords that are told elsewhere: by the section of a field, by its type, or together with another keyword.
+/// Keywords that are told elsewhere: by the section of a field, by its type, or together with
+/// another keyword.
 const TOLD: [&str; 19] = [
     "type",
     "format",
@@ -75,7 +77,8 @@ pub(super) fn written(value: &Value) -> String {
     }
 }
 
-/// Each bound and rule of a value, a line of Markdown each; then those of what is in it, as far as that has no field of its own.
+/// Each bound and rule of a value, a line of Markdown each; then those of what is in it, as far as
+/// that has no field of its own.
 pub(super) fn lines(schema: &Value) -> Vec<String> {
     let mut lines: Vec<String> = bounds(schema).into_iter().collect();
     for (keyword, value) in schema.as_object().into_iter().flatten() {
@@ -87,7 +90,9 @@ pub(super) fn lines(schema: &Value) -> Vec<String> {
         let Some(inner) = inner else { continue };
         let words = description::words(inner["description"].as_str().unwrap_or_default());
         let about = (!words.is_empty()).then(|| inline(&words));
-        lines.extend(about.into_iter().chain(self::lines(inner)).map(|line| format!("Each {name}: {line}")));
+        lines.extend(
+            about.into_iter().chain(self::lines(inner)).map(|line| format!("Each {name}: {line}")),
+        );
     }
     lines
 }
@@ -101,34 +106,48 @@ fn line(schema: &Value, keyword: &str, value: &Value) -> Option<String> {
         all.map(written).collect::<Vec<_>>().join(separator)
     };
     Some(match (keyword, value) {
-        (keyword, _) if TOLD.contains(&keyword) || keyword == "x-kubernetes-validations" => return None,
+        (keyword, _) if TOLD.contains(&keyword) || keyword == "x-kubernetes-validations" => {
+            return None;
+        }
         ("minimum" | "minLength" | "minItems" | "minProperties", _) => return None,
         ("enum", list) => format!("One of {}", join(list, ", ")),
         ("pattern", Value::String(pattern)) => format!("Matches {}", code(pattern)),
         ("multipleOf", number) => format!("A multiple of {number}"),
         ("uniqueItems", Value::Bool(true)) => "Each item once".to_owned(),
         ("x-kubernetes-list-type", Value::String(kind)) => match kind.as_str() {
-            "map" => format!("Items are told apart by {}", join(&schema["x-kubernetes-list-map-keys"], " and ")),
+            "map" => format!(
+                "Items are told apart by {}",
+                join(&schema["x-kubernetes-list-map-keys"], " and ")
+            ),
             "set" => "Each item once".to_owned(),
             _ => "Has one owner as a whole: whoever applies it replaces all of it".to_owned(),
         },
         ("x-kubernetes-map-type", Value::String(kind)) if kind == "atomic" => {
             "Has one owner as a whole: whoever applies it replaces all of it".to_owned()
         }
-        ("x-kubernetes-preserve-unknown-fields", Value::Bool(true)) => "May have any other field, too".to_owned(),
+        ("x-kubernetes-preserve-unknown-fields", Value::Bool(true)) => {
+            "May have any other field, too".to_owned()
+        }
         (_, value) => format!("{}: {}", code(keyword), code(&value.to_string())),
     })
 }
 
 /// How big a value may be: a number, a text, a list or a map.
 fn bounds(schema: &Value) -> Vec<String> {
-    let number = |keyword: &str| schema.get(keyword).filter(|bound| bound.is_number()).map(ToString::to_string);
-    let least =
-        number("minimum").map(|least| if says(schema, "exclusiveMinimum") { format!("more than {least}") } else { least });
-    let most = number("maximum").map(|most| if says(schema, "exclusiveMaximum") { format!("less than {most}") } else { most });
+    let number = |keyword: &str| {
+        schema.get(keyword).filter(|bound| bound.is_number()).map(ToString::to_string)
+    };
+    let least = number("minimum").map(|least| {
+        if says(schema, "exclusiveMinimum") { format!("more than {least}") } else { least }
+    });
+    let most = number("maximum").map(|most| {
+        if says(schema, "exclusiveMaximum") { format!("less than {most}") } else { most }
+    });
     let plain = |bound: &String| !bound.contains(' ');
     let numbers = match (least, most) {
-        (Some(least), Some(most)) if plain(&least) && plain(&most) => Some(format!("{least} to {most}")),
+        (Some(least), Some(most)) if plain(&least) && plain(&most) => {
+            Some(format!("{least} to {most}"))
+        }
         (Some(least), Some(most)) => Some(format!("{}, {}", at("least", least), at("most", most))),
         (Some(least), None) => Some(at("least", least)),
         (None, Some(most)) => Some(at("most", most)),
@@ -149,7 +168,9 @@ fn bounds(schema: &Value) -> Vec<String> {
             (None, None) => return None,
         })
     });
-    let capital = |text: String| text.chars().take(1).flat_map(char::to_uppercase).chain(text.chars().skip(1)).collect();
+    let capital = |text: String| {
+        text.chars().take(1).flat_map(char::to_uppercase).chain(text.chars().skip(1)).collect()
+    };
     numbers.into_iter().map(capital).chain(sizes).collect()
 }
 
@@ -167,8 +188,10 @@ pub(super) fn rule(rule: &Value) -> String {
         (None, None) => "the message is the rule".to_owned(),
     };
     let field = text("fieldPath").map(|path| format!(", about {}", code(path))).unwrap_or_default();
-    let reason = text("reason").map(|reason| format!(", reason {}", code(reason))).unwrap_or_default();
-    let old = if rule["optionalOldSelf"] == true { ", also where there is no older value" } else { "" };
+    let reason =
+        text("reason").map(|reason| format!(", reason {}", code(reason))).unwrap_or_default();
+    let old =
+        if rule["optionalOldSelf"] == true { ", also where there is no older value" } else { "" };
     format!("Rule{field}{reason}{old}: {message}\\\n  {}", code(text("rule").unwrap_or_default()))
 }
 
@@ -185,11 +208,20 @@ mod tests {
             (json!({ "type": "integer", "format": "int32" }), "integer (int32)"),
             (json!({ "type": "string", "nullable": true }), "string or null"),
             (json!({ "x-kubernetes-int-or-string": true }), "integer or string"),
-            (json!({ "type": "array", "items": { "type": "array", "items": { "type": "string" } } }), "list of list of string"),
-            (json!({ "type": "object", "additionalProperties": { "type": "string" } }), "map of string"),
+            (
+                json!({ "type": "array", "items": { "type": "array", "items": { "type": "string" } } }),
+                "list of list of string",
+            ),
+            (
+                json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+                "map of string",
+            ),
             (json!({ "type": "object", "additionalProperties": true }), "map of any value"),
             (json!({ "type": "array" }), "list of any value"),
-            (json!({ "type": "object", "x-kubernetes-embedded-resource": true }), "whole object, with apiVersion and kind"),
+            (
+                json!({ "type": "object", "x-kubernetes-embedded-resource": true }),
+                "whole object, with apiVersion and kind",
+            ),
             (json!({ "x-kubernetes-preserve-unknown-fields": true }), "any value"),
         ] {
             assert_eq!(type_of(&schema), expected, "{schema}");
@@ -203,8 +235,14 @@ mod tests {
             (json!({ "minimum": -1 }), "At least -1"),
             (json!({ "maximum": 0.5 }), "At most 0.5"),
             (json!({ "minimum": 0, "exclusiveMinimum": true }), "More than 0"),
-            (json!({ "minimum": 0, "exclusiveMinimum": true, "maximum": 9 }), "More than 0, at most 9"),
-            (json!({ "minimum": 0, "maximum": 9, "exclusiveMaximum": true }), "At least 0, less than 9"),
+            (
+                json!({ "minimum": 0, "exclusiveMinimum": true, "maximum": 9 }),
+                "More than 0, at most 9",
+            ),
+            (
+                json!({ "minimum": 0, "maximum": 9, "exclusiveMaximum": true }),
+                "At least 0, less than 9",
+            ),
             (json!({ "minLength": 1, "maxLength": 1 }), "1 character"),
             (json!({ "minLength": 0, "maxLength": 1 }), "At most 1 character"),
             (json!({ "minItems": 2 }), "At least 2 items"),
@@ -227,14 +265,20 @@ mod tests {
                 json!({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"] }),
                 "Items are told apart by `port` and `protocol`",
             ),
-            (json!({ "x-kubernetes-preserve-unknown-fields": true }), "May have any other field, too"),
+            (
+                json!({ "x-kubernetes-preserve-unknown-fields": true }),
+                "May have any other field, too",
+            ),
             (json!({ "oneOf": [{ "required": ["a"] }] }), "`oneOf`: `[{\"required\":[\"a\"]}]`"),
             (json!({ "x-of-the-future": 1 }), "`x-of-the-future`: `1`"),
         ] {
             assert_eq!(lines(&schema), [expected], "{schema}");
         }
         for atomic in ["x-kubernetes-list-type", "x-kubernetes-map-type"] {
-            assert!(lines(&json!({ atomic: "atomic" }))[0].starts_with("Has one owner as a whole"), "{atomic}");
+            assert!(
+                lines(&json!({ atomic: "atomic" }))[0].starts_with("Has one owner as a whole"),
+                "{atomic}"
+            );
         }
     }
 
@@ -243,9 +287,15 @@ mod tests {
         let plain = json!({ "rule": "self > `1`", "message": "write more than_1" });
         assert_eq!(rule(&plain), "Rule: write more than\\_1\\\n  `` self > `1` ``");
         let about = json!({ "rule": "r", "messageExpression": "'a' + self", "message": "a", "fieldPath": ".b", "reason": "FieldValueInvalid" });
-        assert_eq!(rule(&about), "Rule, about `.b`, reason `FieldValueInvalid`: the message is `'a' + self`\\\n  `r`");
+        assert_eq!(
+            rule(&about),
+            "Rule, about `.b`, reason `FieldValueInvalid`: the message is `'a' + self`\\\n  `r`"
+        );
         let old = json!({ "rule": "r", "optionalOldSelf": true });
-        assert_eq!(rule(&old), "Rule, also where there is no older value: the message is the rule\\\n  `r`");
+        assert_eq!(
+            rule(&old),
+            "Rule, also where there is no older value: the message is the rule\\\n  `r`"
+        );
     }
 
     #[test]
@@ -254,7 +304,12 @@ mod tests {
             "type": "array", "maxItems": 2,
             "items": { "description": "A key. Example: a", "maxLength": 3, "x-kubernetes-validations": [{ "rule": "r", "message": "m" }] },
         });
-        let expected = ["At most 2 items", "Each item: A key.", "Each item: At most 3 characters", "Each item: Rule: m\\\n  `r`"];
+        let expected = [
+            "At most 2 items",
+            "Each item: A key.",
+            "Each item: At most 3 characters",
+            "Each item: Rule: m\\\n  `r`",
+        ];
         assert_eq!(lines(&list), expected);
         let map = json!({ "additionalProperties": { "items": { "minimum": 1 } } });
         assert_eq!(lines(&map), ["Each value: Each item: At least 1"]);

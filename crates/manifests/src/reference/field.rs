@@ -40,7 +40,12 @@ pub(super) struct Sections<'a> {
 
 impl<'a> Sections<'a> {
     /// Prepares the sections of `fields`; the headings before them were counted by `anchors`.
-    pub(super) fn new(fields: &'a [Field<'a>], samples: &'a [Value], status_apart: bool, anchors: &mut Anchors) -> Self {
+    pub(super) fn new(
+        fields: &'a [Field<'a>],
+        samples: &'a [Value],
+        status_apart: bool,
+        anchors: &mut Anchors,
+    ) -> Self {
         let mut sections = Self { samples, anchors: BTreeMap::new(), status_apart };
         sections.count(fields, anchors);
         sections
@@ -57,7 +62,8 @@ impl<'a> Sections<'a> {
     pub(super) fn write(&self, fields: &[Field<'_>], depth: usize, out: &mut String) {
         for field in fields {
             let level = if depth == 0 { "##" } else { "###" };
-            let _ = write!(out, "\n{level} {}\n\n*{}*\n", heading(field), self.summary(field, depth));
+            let _ =
+                write!(out, "\n{level} {}\n\n*{}*\n", heading(field), self.summary(field, depth));
             let text = field.schema["description"].as_str().unwrap_or_default();
             for block in [prose(&description::words(text)), self.list(field), self.table(field)] {
                 if !block.is_empty() {
@@ -100,7 +106,9 @@ impl<'a> Sections<'a> {
         }
         // What is in an object has an example of its own.
         let samples = self.samples.iter().filter(|_| field.fields.is_empty());
-        let found = samples.filter_map(|sample| find(sample, &field.steps)).find(|value| !is_empty(value))?;
+        let found = samples
+            .filter_map(|sample| find(sample, &field.steps))
+            .find(|value| !is_empty(value))?;
         Some(written(found)).filter(|example| example.len() <= LONGEST_EXAMPLE)
     }
 
@@ -115,9 +123,18 @@ impl<'a> Sections<'a> {
             };
             let text = description::words(inner.schema["description"].as_str().unwrap_or_default());
             let what = inline(description::first_sentence(&text).trim_end_matches('.'));
-            [format!("[{}](#{anchor})", code(inner.name)), type_of(inner.schema), cell(&default), cell(&what)]
+            [
+                format!("[{}](#{anchor})", code(inner.name)),
+                type_of(inner.schema),
+                cell(&default),
+                cell(&what),
+            ]
         };
         let rows: Vec<_> = field.fields.iter().map(row).collect();
-        if rows.is_empty() { String::new() } else { table(["field", "type", "default", "what it is"], &rows) }
+        if rows.is_empty() {
+            String::new()
+        } else {
+            table(["field", "type", "default", "what it is"], &rows)
+        }
     }
 }

@@ -15,7 +15,8 @@ pub(super) fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// Words: what is code in them stays code, lists stay lists, and nothing else has a meaning to Markdown.
+/// Words: what is code in them stays code, lists stay lists, and nothing else has a meaning to
+/// Markdown.
 pub(super) fn prose(text: &str) -> String {
     let lines = text.trim().lines().map(|line| {
         let content = line.trim();
@@ -66,7 +67,8 @@ fn word(word: &str) -> String {
     let mut out = String::with_capacity(word.len());
     let mut rest = word.chars().peekable();
     while let Some(c) = rest.next() {
-        let entity = c == '&' && rest.peek().is_some_and(|next| next.is_ascii_alphanumeric() || *next == '#');
+        let entity = c == '&'
+            && rest.peek().is_some_and(|next| next.is_ascii_alphanumeric() || *next == '#');
         if entity || matches!(c, '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '~') {
             out.push('\\');
         }
@@ -88,7 +90,8 @@ pub(super) fn list(items: impl IntoIterator<Item = String>) -> String {
 /// A table of cells.
 pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let cell = |text: &str| if text.is_empty() { " |".to_owned() } else { format!(" {text} |") };
-    let line = |cells: &[String; N]| format!("|{}\n", cells.each_ref().map(|text| cell(text)).concat());
+    let line =
+        |cells: &[String; N]| format!("|{}\n", cells.each_ref().map(|text| cell(text)).concat());
     let mut out = line(&head.map(str::to_owned)) + &format!("|{}\n", "---|".repeat(N));
     out.extend(rows.iter().map(line));
     out
@@ -101,10 +104,12 @@ pub(super) struct Anchors {
 }
 
 impl Anchors {
-    /// The anchor of the next heading: letters, digits, hyphens and underscores in lower case; a number where it is not the first.
+    /// The anchor of the next heading: letters, digits, hyphens and underscores in lower case; a
+    /// number where it is not the first.
     pub(super) fn next(&mut self, heading: &str) -> String {
         let kept = heading.to_lowercase();
-        let kept: String = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ')).collect();
+        let kept: String =
+            kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ')).collect();
         let anchor = kept.replace(' ', "-");
         let count = self.seen.entry(anchor.clone()).or_default();
         *count += 1;
@@ -128,7 +133,10 @@ mod tests {
 
     #[test]
     fn words_mean_nothing_but_themselves() {
-        assert_eq!(prose("no * and no _, <b>, [x](y), ~z~ or \\"), "no \\* and no \\_, \\<b\\>, \\[x\\](y), \\~z\\~ or \\\\");
+        assert_eq!(
+            prose("no * and no _, <b>, [x](y), ~z~ or \\"),
+            "no \\* and no \\_, \\<b\\>, \\[x\\](y), \\~z\\~ or \\\\"
+        );
         assert_eq!(prose("A & B, &amp; and &#36;"), "A & B, \\&amp; and \\&#36;");
         assert_eq!(prose("# 1\nsecond"), "\\# 1\nsecond");
     }
@@ -142,7 +150,10 @@ mod tests {
 
     #[test]
     fn a_dollar_sign_is_no_formula() {
-        assert_eq!(prose("$(NAME) stands for it, and $$ for a $."), "`$(NAME)` stands for it, and `$$` for a `$`.");
+        assert_eq!(
+            prose("$(NAME) stands for it, and $$ for a $."),
+            "`$(NAME)` stands for it, and `$$` for a `$`."
+        );
     }
 
     #[test]
@@ -153,15 +164,27 @@ mod tests {
     #[test]
     fn a_bar_does_not_end_a_cell_and_an_empty_one_is_one_space() {
         let rows = [[cell("`a|b`\n\nc"), String::new(), String::new()]];
-        assert_eq!(table(["x", "y", "z"], &rows), "| x | y | z |\n|---|---|---|\n| `a\\|b` c | | |\n");
+        assert_eq!(
+            table(["x", "y", "z"], &rows),
+            "| x | y | z |\n|---|---|---|\n| `a\\|b` c | | |\n"
+        );
     }
 
     #[test]
     fn anchors_are_what_github_makes_of_headings() {
         let mut anchors = Anchors::default();
-        let all: Vec<String> = ["spec.env[].name", "spec.env.name", "Columns of kubectl get", "spec.env[].name", "a_b-c"]
-            .map(|h| anchors.next(h))
-            .into();
-        assert_eq!(all, ["specenvname", "specenvname-1", "columns-of-kubectl-get", "specenvname-2", "a_b-c"]);
+        let all: Vec<String> = [
+            "spec.env[].name",
+            "spec.env.name",
+            "Columns of kubectl get",
+            "spec.env[].name",
+            "a_b-c",
+        ]
+        .map(|h| anchors.next(h))
+        .into();
+        assert_eq!(
+            all,
+            ["specenvname", "specenvname-1", "columns-of-kubectl-get", "specenvname-2", "a_b-c"]
+        );
     }
 }

@@ -9,7 +9,8 @@
 //! | `facts` | what a schema says of a value beside words: type, bounds, rules |
 //! | `markdown` | texts that mean nothing but themselves, code, tables, anchors |
 //!
-//! What is not in a definition, a sample or a declaration is not here: how to use a resource is for pages that people write.
+//! What is not in a definition, a sample or a declaration is not here: how to use a resource is for
+//! pages that people write.
 
 mod conditions;
 mod facts;
@@ -62,7 +63,11 @@ impl Kind {
             samples: of.samples,
             reconciled: controller.map(|controller| Reconciled {
                 by: controller.name(),
-                owns: controller.owns().iter().map(|owned| (owned.info.to_string(), owned.optional)).collect(),
+                owns: controller
+                    .owns()
+                    .iter()
+                    .map(|owned| (owned.info.to_string(), owned.optional))
+                    .collect(),
                 reasons: controller.reasons(),
             }),
             read_by: controllers().filter(reads).map(|controller| controller.name()).collect(),
@@ -95,7 +100,9 @@ impl Kind {
     /// What it is, as the schema of its first version says.
     fn about(&self) -> &str {
         let first = self.versions().first().copied();
-        first.and_then(|version| version.pointer("/schema/openAPIV3Schema/description")?.as_str()).unwrap_or_default()
+        first
+            .and_then(|version| version.pointer("/schema/openAPIV3Schema/description")?.as_str())
+            .unwrap_or_default()
     }
 
     fn file(&self) -> String {
@@ -103,17 +110,21 @@ impl Kind {
     }
 }
 
-/// `docs/api/<group>_<plural>.md` for each custom resource, and `docs/api/README.md`, which lists them.
+/// `docs/api/<group>_<plural>.md` for each custom resource, and `docs/api/README.md`, which lists
+/// them.
 ///
 /// # Guarantees
-/// Every field of every version that is served has exactly one section. Nothing that a schema says is left out: a keyword that
-/// has no words here is shown as it is.
+/// Every field of every version that is served has exactly one section. Nothing that a schema says
+/// is left out: a keyword that has no words here is shown as it is.
 ///
 /// # Errors
 /// The first [`Error`].
 pub fn reference(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
-    let kinds: Vec<Kind> =
-        registry.definitions().into_iter().map(|definition| Kind::new(registry, definition)).collect::<Result<_, _>>()?;
+    let kinds: Vec<Kind> = registry
+        .definitions()
+        .into_iter()
+        .map(|definition| Kind::new(registry, definition))
+        .collect::<Result<_, _>>()?;
     let mut pages = vec![options.page(format!("{FOLDER}/README.md"), &index(&kinds))];
     for kind in &kinds {
         let path = format!("{FOLDER}/{}", kind.file());
@@ -125,9 +136,15 @@ pub fn reference(registry: &Registry, options: &Options) -> Result<Vec<Artifact>
 
 fn index(kinds: &[Kind]) -> String {
     let row = |kind: &Kind| {
-        let versions: Vec<String> = kind.versions().into_iter().map(|version| code(&kind.api_version(version))).collect();
+        let versions: Vec<String> =
+            kind.versions().into_iter().map(|version| code(&kind.api_version(version))).collect();
         let link = format!("[{}]({})", kind.name(), kind.file());
-        [link, versions.join(", "), kind.text("/spec/scope").to_lowercase(), cell(&prose(kind.about()))]
+        [
+            link,
+            versions.join(", "),
+            kind.text("/spec/scope").to_lowercase(),
+            cell(&prose(kind.about())),
+        ]
     };
     let mut rows: Vec<_> = kinds.iter().map(row).collect();
     rows.sort();

@@ -41,7 +41,12 @@ pub(super) fn page(kind: &Kind, path: &str) -> Result<String, Error> {
     }
     let reports = versions.iter().any(|version| has_conditions(version));
     let reconciled = kind.reconciled.as_ref().filter(|_| reports);
-    section(CONDITIONS, reconciled.map(|reconciled| conditions::conditions(&reconciled.reasons)).unwrap_or_default());
+    section(
+        CONDITIONS,
+        reconciled
+            .map(|reconciled| conditions::conditions(&reconciled.reasons))
+            .unwrap_or_default(),
+    );
     for version in &versions {
         section(&of_version(RULES, version, &versions), rules(version));
     }
@@ -97,7 +102,8 @@ fn names(kind: &Kind) -> String {
         let all = kind.definition.pointer(pointer).and_then(Value::as_array);
         all.into_iter().flatten().filter_map(Value::as_str).map(code).collect::<Vec<_>>().join(", ")
     };
-    let versions: Vec<String> = kind.versions().into_iter().map(|version| version_of(kind, version)).collect();
+    let versions: Vec<String> =
+        kind.versions().into_iter().map(|version| version_of(kind, version)).collect();
     let row = |name: &str, what: String| (!what.is_empty()).then(|| [name.to_owned(), cell(&what)]);
     let rows = [
         row("apiVersion", versions.join("; ")),
@@ -119,7 +125,8 @@ fn version_of(kind: &Kind, version: &Value) -> String {
         text.push_str(" (stored)");
     }
     if version["deprecated"] == true {
-        let warning = version["deprecationWarning"].as_str().map(|warning| format!(": {}", prose(warning)));
+        let warning =
+            version["deprecationWarning"].as_str().map(|warning| format!(": {}", prose(warning)));
         let _ = write!(text, " (deprecated{})", warning.unwrap_or_default());
     }
     text
@@ -129,17 +136,26 @@ fn scale(kind: &Kind) -> String {
     let of = |version: &&Value| {
         let scale = version.pointer("/subresources/scale")?;
         let path = |key: &str| scale[key].as_str().map(code);
-        let selector = path("labelSelectorPath").map(|path| format!(", its pods are those of {path}")).unwrap_or_default();
-        Some(format!("sets {}, reads {}{selector}", path("specReplicasPath")?, path("statusReplicasPath")?))
+        let selector = path("labelSelectorPath")
+            .map(|path| format!(", its pods are those of {path}"))
+            .unwrap_or_default();
+        Some(format!(
+            "sets {}, reads {}{selector}",
+            path("specReplicasPath")?,
+            path("statusReplicasPath")?
+        ))
     };
     kind.versions().iter().find_map(of).unwrap_or_default()
 }
 
 fn reconciled(kind: &Kind) -> String {
     let Some(reconciled) = &kind.reconciled else { return String::new() };
-    let owned = |(name, optional): &(String, bool)| if *optional { format!("{name} (where it is served)") } else { name.clone() };
+    let owned = |(name, optional): &(String, bool)| {
+        if *optional { format!("{name} (where it is served)") } else { name.clone() }
+    };
     let owns: Vec<String> = reconciled.owns.iter().map(owned).collect();
-    let makes = if owns.is_empty() { String::new() } else { format!(", which makes {}", owns.join(", ")) };
+    let makes =
+        if owns.is_empty() { String::new() } else { format!(", which makes {}", owns.join(", ")) };
     format!("{}{makes}", code(reconciled.by))
 }
 
@@ -152,7 +168,11 @@ fn columns(version: &Value) -> String {
     let row = |column: &Value| {
         let text = |key: &str| column[key].as_str().unwrap_or_default();
         let wide = column["priority"].as_i64().is_some_and(|priority| priority > 0);
-        let name = if wide { format!("{} (with `-o wide`)", text("name")) } else { text("name").to_owned() };
+        let name = if wide {
+            format!("{} (with `-o wide`)", text("name"))
+        } else {
+            text("name").to_owned()
+        };
         [cell(&name), cell(&prose(text("description"))), cell(&code(text("jsonPath")))]
     };
     let columns = version["additionalPrinterColumns"].as_array();
@@ -187,7 +207,8 @@ mod tests {
                 } },
             })
         };
-        let mut old = version("v1beta1", false, json!({ "type": "string", "description": "How big." }));
+        let mut old =
+            version("v1beta1", false, json!({ "type": "string", "description": "How big." }));
         old["deprecated"] = true.into();
         old["deprecationWarning"] = "use v1".into();
         let mut gone = version("v1alpha1", false, json!({}));
@@ -209,10 +230,14 @@ mod tests {
     fn only_what_is_reconciled_has_the_conditions_of_the_engine() {
         let mut kind = of_two_versions();
         let conditions = json!({ "properties": { "conditions": { "type": "array" } } });
-        kind.definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"] = conditions;
+        kind.definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"] =
+            conditions;
         assert!(!page(&kind, "a").unwrap().contains("## Conditions"));
         kind.reconciled = Some(Reconciled { by: "boxes", owns: Vec::new(), reasons: Vec::new() });
         let page = page(&kind, "a").unwrap();
-        assert!(page.contains("## Conditions") && page.contains("| reconciled by | `boxes` |"), "{page}");
+        assert!(
+            page.contains("## Conditions") && page.contains("| reconciled by | `boxes` |"),
+            "{page}"
+        );
     }
 }

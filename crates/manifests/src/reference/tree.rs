@@ -27,7 +27,8 @@ pub(super) struct Field<'a> {
     pub(super) schema: &'a Value,
     /// How to find it in an object.
     pub(super) steps: Vec<Step>,
-    /// The fields of the object that it is, or that its items or values are: those that are required first.
+    /// The fields of the object that it is, or that its items or values are: those that are
+    /// required first.
     pub(super) fields: Vec<Field<'a>>,
 }
 
@@ -39,7 +40,9 @@ pub(super) fn fields(root: &Value) -> Vec<Field<'_>> {
 }
 
 fn inside<'a>(object: &'a Value, path: &FieldPath, steps: &[Step]) -> Vec<Field<'a>> {
-    let required = |name: &str| object["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
+    let required = |name: &str| {
+        object["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name))
+    };
     let properties = object["properties"].as_object();
     let field = |(name, schema): (&'a String, &'a Value)| {
         let path = path.key(name);
@@ -54,7 +57,11 @@ fn inside<'a>(object: &'a Value, path: &FieldPath, steps: &[Step]) -> Vec<Field<
 }
 
 /// The object that lists and maps are of, however deep.
-fn innermost(schema: &Value, path: FieldPath, mut steps: Vec<Step>) -> (&Value, FieldPath, Vec<Step>) {
+fn innermost(
+    schema: &Value,
+    path: FieldPath,
+    mut steps: Vec<Step>,
+) -> (&Value, FieldPath, Vec<Step>) {
     if let Some(items) = items(schema) {
         steps.push(Step::Item);
         return innermost(items, path.each_item(), steps);
@@ -130,7 +137,10 @@ mod tests {
     fn a_value_is_found_in_the_first_item_that_has_it() {
         let object = json!({ "a": [{}, { "b": { "x": { "c": 1 } } }] });
         let key = |name: &str| Step::Key(name.to_owned());
-        assert_eq!(find(&object, &[key("a"), Step::Item, key("b"), Step::Value, key("c")]), Some(&json!(1)));
+        assert_eq!(
+            find(&object, &[key("a"), Step::Item, key("b"), Step::Value, key("c")]),
+            Some(&json!(1))
+        );
         assert_eq!(find(&object, &[key("a"), Step::Item, key("d")]), None);
         assert_eq!(find(&object, &[key("a"), key("b")]), None);
     }

@@ -1,4 +1,5 @@
-//! Nulls, defaults and whole floats, as the API server treats them before it looks at anything else.
+//! Nulls, defaults and whole floats, as the API server treats them before it looks at anything
+//! else.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::Value;
@@ -19,8 +20,12 @@ pub(super) fn apply(schema: &JSONSchemaProps, value: &mut Value) {
                     _ => {}
                 }
             }
-            let of = |key: &str| schema.properties.as_ref().and_then(|p| p.get(key)).or_else(|| values(schema));
-            map.retain(|key, value| of(key).is_none_or(|inner| inner.default.is_some() || !not_allowed(value, inner)));
+            let of = |key: &str| {
+                schema.properties.as_ref().and_then(|p| p.get(key)).or_else(|| values(schema))
+            };
+            map.retain(|key, value| {
+                of(key).is_none_or(|inner| inner.default.is_some() || !not_allowed(value, inner))
+            });
             for (key, value) in map.iter_mut() {
                 if let Some(inner) = of(key) {
                     replace(value, inner);

@@ -1,4 +1,5 @@
-//! What a `format` in a schema asks of a string. Formats that say nothing about strings, or that we do not know, hold for all.
+//! What a `format` in a schema asks of a string. Formats that say nothing about strings, or that we
+//! do not know, hold for all.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -12,23 +13,40 @@ pub(super) fn broken(format: &str, text: &str) -> Option<&'static str> {
     let normal = format.replace('-', "");
     let (fits, help) = match normal.as_str() {
         "datetime" => (
-            matches(r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$", text)
-                && text.parse::<Timestamp>().is_ok(),
+            matches(
+                r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$",
+                text,
+            ) && text.parse::<Timestamp>().is_ok(),
             "write it like 2006-01-02T15:04:05Z",
         ),
-        "date" => (matches(r"^\d{4}-\d{2}-\d{2}$", text) && text.parse::<Date>().is_ok(), "write it like 2006-01-02"),
+        "date" => (
+            matches(r"^\d{4}-\d{2}-\d{2}$", text) && text.parse::<Date>().is_ok(),
+            "write it like 2006-01-02",
+        ),
         "duration" => (is_duration(text), "write it like 90s, 5m or 1h30m"),
         "ipv4" => (text.parse::<Ipv4Addr>().is_ok(), "write it like 192.0.2.1"),
         "ipv6" => (text.parse::<Ipv6Addr>().is_ok(), "write it like 2001:db8::1"),
         "cidr" => (is_cidr(text), "write it like 192.0.2.0/24"),
-        "uri" => (matches(r"^(/|[A-Za-z][A-Za-z0-9+.-]*:)\S*$", text), "write it like https://example.com/path"),
-        "email" => (matches(r"^[^@\s]+@[^@\s]+$|^.*<[^@\s]+@[^@\s]+>$", text), "write it like name@example.com"),
+        "uri" => (
+            matches(r"^(/|[A-Za-z][A-Za-z0-9+.-]*:)\S*$", text),
+            "write it like https://example.com/path",
+        ),
+        "email" => (
+            matches(r"^[^@\s]+@[^@\s]+$|^.*<[^@\s]+@[^@\s]+>$", text),
+            "write it like name@example.com",
+        ),
         "hostname" => (is_hostname(text), "write it like www.example.com"),
         "uuid" | "uuid3" | "uuid4" | "uuid5" => (
-            matches(r"^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$", text),
+            matches(
+                r"^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$",
+                text,
+            ),
             "write it like 123e4567-e89b-42d3-a456-426614174000",
         ),
-        "mac" => (matches(r"^(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5,7}$", text), "write it like 01:23:45:67:89:ab"),
+        "mac" => (
+            matches(r"^(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5,7}$", text),
+            "write it like 01:23:45:67:89:ab",
+        ),
         "byte" => (
             matches(r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$", text),
             "write it in base64, with = at the end where needed",
@@ -45,18 +63,26 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 fn is_duration(text: &str) -> bool {
     matches(r"^[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$", text)
-        || matches(r"^(?i)\d+\s*(ns|us|ms|s|sec|seconds?|m|min|minutes?|h|hours?|hr|d|days?|w|weeks?|wk)$", text)
+        || matches(
+            r"^(?i)\d+\s*(ns|us|ms|s|sec|seconds?|m|min|minutes?|h|hours?|hr|d|days?|w|weeks?|wk)$",
+            text,
+        )
 }
 
 fn is_cidr(text: &str) -> bool {
     text.split_once('/').is_some_and(|(address, bits)| {
         let bits = bits.parse::<u8>().unwrap_or(u8::MAX);
-        address.parse::<Ipv4Addr>().is_ok() && bits <= 32 || address.parse::<Ipv6Addr>().is_ok() && bits <= 128
+        address.parse::<Ipv4Addr>().is_ok() && bits <= 32
+            || address.parse::<Ipv6Addr>().is_ok() && bits <= 128
     })
 }
 
 fn is_hostname(text: &str) -> bool {
-    text.len() <= 255 && matches(r"^(?i)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?$", text)
+    text.len() <= 255
+        && matches(
+            r"^(?i)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?$",
+            text,
+        )
 }
 
 #[cfg(test)]

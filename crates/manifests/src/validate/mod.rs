@@ -3,12 +3,14 @@
 //! The steps are the server's own, in its order:
 //!
 //! 1. `metadata`: names, labels, annotations
-//! 2. `unknown`: fields that the schema does not have, as `kubectl`'s strict validation reports them
+//! 2. `unknown`: fields that the schema does not have, as `kubectl`'s strict validation reports
+//!    them
 //! 3. `defaults`: nulls are dropped, defaults filled in, whole floats are integers
 //! 4. `schema`: types, required fields, bounds, patterns; `format` for what a `format` means
 //! 5. `rules`: CEL (`x-kubernetes-validations`), unless a field has the wrong type
 //!
-//! What needs a cluster is not here: quotas, webhooks, whether a name is taken, rules that compare with an older version.
+//! What needs a cluster is not here: quotas, webhooks, whether a name is taken, rules that compare
+//! with an older version.
 
 mod defaults;
 mod format;
@@ -20,7 +22,9 @@ mod unknown;
 
 use std::fmt;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps,
+};
 use serde_json::Value;
 
 use crate::path::FieldPath;
@@ -93,11 +97,13 @@ impl fmt::Debug for Version {
     }
 }
 
-/// Everything that the API server would refuse in `object`, which afterwards is as the server would store it: without unknown
-/// fields, without nulls, without a status of its own, with defaults. Prepare a [`Validator`] for more than one.
+/// Everything that the API server would refuse in `object`, which afterwards is as the server would
+/// store it: without unknown fields, without nulls, without a status of its own, with defaults.
+/// Prepare a [`Validator`] for more than one.
 ///
 /// # Guarantees
-/// Deterministic, and ordered as the steps are. No problem is reported because of another one that was reported before.
+/// Deterministic, and ordered as the steps are. No problem is reported because of another one that
+/// was reported before.
 #[must_use]
 pub fn validate(crd: &CustomResourceDefinition, object: &mut Value) -> Vec<Problem> {
     Validator::new(crd).validate(object)
@@ -141,7 +147,8 @@ impl Validator {
         let unnamed = !problems.is_empty();
         unknown::remove(schema, object, &mut problems);
         if let Some(map) = object.as_object_mut().filter(|_| version.status_apart) {
-            // The server ignores it in a create and in an update, but for fields that it does not know.
+            // The server ignores it in a create and in an update, but for fields that it does not
+            // know.
             map.remove("status");
         }
         defaults::apply(schema, object);
@@ -156,15 +163,22 @@ impl Validator {
     fn version_of(&self, object: &Value) -> Result<&Version, Problem> {
         let text = |field: &str| object.get(field).and_then(Value::as_str);
         let at = |field: &str| FieldPath::root().key(field);
-        let known: Vec<String> = self.versions.iter().map(|v| format!("{}/{}", self.group, v.name)).collect();
+        let known: Vec<String> =
+            self.versions.iter().map(|v| format!("{}/{}", self.group, v.name)).collect();
         if !object.is_object() {
-            return Err(Problem::error(&FieldPath::root(), "is not an object; write apiVersion, kind, metadata and spec"));
+            return Err(Problem::error(
+                &FieldPath::root(),
+                "is not an object; write apiVersion, kind, metadata and spec",
+            ));
         }
         if text("kind") != Some(&self.kind) {
             return Err(Problem::error(&at("kind"), format!("must be {}", self.kind)));
         }
         let asked = text("apiVersion").unwrap_or_default();
-        let found = known.iter().position(|k| k == asked).and_then(|index| self.versions.get(index));
-        found.ok_or_else(|| Problem::error(&at("apiVersion"), format!("must be {}", known.join(" or "))))
+        let found =
+            known.iter().position(|k| k == asked).and_then(|index| self.versions.get(index));
+        found.ok_or_else(|| {
+            Problem::error(&at("apiVersion"), format!("must be {}", known.join(" or ")))
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! A value against a structural schema: types, required fields, bounds, enums, patterns, lists with keys.
+//! A value against a structural schema: types, required fields, bounds, enums, patterns, lists with
+//! keys.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use regex::Regex;
@@ -37,7 +38,9 @@ pub(super) fn described(value: &Value) -> String {
 
 /// What to write for a field: the first clause of its description, and its example.
 fn about(name: &str, schema: &JSONSchemaProps) -> Option<String> {
-    if schema.type_.as_deref() == Some("object") && schema.required.iter().flatten().next().is_none() {
+    if schema.type_.as_deref() == Some("object")
+        && schema.required.iter().flatten().next().is_none()
+    {
         return Some(format!("write {name}: {{}} to leave everything in it at its default"));
     }
     let text = schema.description.as_deref()?;
@@ -69,7 +72,11 @@ impl Findings {
             return self.one_of_enum(schema, value, path);
         }
         if let Some(wanted) = wrong_type(schema, value) {
-            return self.blocking(path, format!("must be {wanted}, is {}", described(value)), conversion(wanted, value));
+            return self.blocking(
+                path,
+                format!("must be {wanted}, is {}", described(value)),
+                conversion(wanted, value),
+            );
         }
         self.one_of_enum(schema, value, path);
         match value {
@@ -87,7 +94,8 @@ impl Findings {
         if allowed.iter().any(|a| a.0 == *value) {
             return;
         }
-        let names: Vec<String> = allowed.iter().filter(|a| !a.0.is_null()).map(|a| plain(&a.0)).collect();
+        let names: Vec<String> =
+            allowed.iter().filter(|a| !a.0.is_null()).map(|a| plain(&a.0)).collect();
         let meant = value.as_str().and_then(|text| closest(text, names.iter().map(String::as_str)));
         let help = meant.map(|name| format!("did you mean {name}?"));
         let wanted = match names.split_last() {
@@ -98,15 +106,26 @@ impl Findings {
     }
 
     fn map(&mut self, schema: &JSONSchemaProps, map: &Map<String, Value>, path: &FieldPath) {
-        self.size(map.len(), (schema.min_properties, schema.max_properties), ["entry", "entries"], path);
-        let embedded: &[&str] = if schema.x_kubernetes_embedded_resource == Some(true) { &["apiVersion", "kind"] } else { &[] };
-        let required = schema.required.iter().flatten().map(String::as_str).chain(embedded.iter().copied());
+        self.size(
+            map.len(),
+            (schema.min_properties, schema.max_properties),
+            ["entry", "entries"],
+            path,
+        );
+        let embedded: &[&str] = if schema.x_kubernetes_embedded_resource == Some(true) {
+            &["apiVersion", "kind"]
+        } else {
+            &[]
+        };
+        let required =
+            schema.required.iter().flatten().map(String::as_str).chain(embedded.iter().copied());
         for name in required.filter(|name| !map.contains_key(*name)) {
             let help = schema.properties.as_ref().and_then(|p| about(name, p.get(name)?));
             self.blocking(&path.key(name), "is missing", help);
         }
         for (key, value) in map {
-            let inner = schema.properties.as_ref().and_then(|p| p.get(key)).or_else(|| values(schema));
+            let inner =
+                schema.properties.as_ref().and_then(|p| p.get(key)).or_else(|| values(schema));
             if let Some(inner) = inner {
                 self.check(inner, value, &path.key(key));
             }
@@ -124,38 +143,61 @@ impl Findings {
         let identity = |item: &Value| -> Option<Value> {
             match schema.x_kubernetes_list_type.as_deref() {
                 Some("set") => Some(item.clone()),
-                Some("map") => Some(Value::Array(keys.iter().map(|k| item.get(k).cloned().unwrap_or_default()).collect())),
+                Some("map") => Some(Value::Array(
+                    keys.iter().map(|k| item.get(k).cloned().unwrap_or_default()).collect(),
+                )),
                 _ => None,
             }
         };
         for (index, item) in list.iter().enumerate() {
             let Some(own) = identity(item) else { continue };
-            if let Some(first) = list[..index].iter().position(|other| identity(other).as_ref() == Some(&own)) {
-                let what =
-                    if keys.is_empty() { "is the same as".to_owned() } else { format!("has the same {} as", keys.join(" and ")) };
-                self.error(&path.index(index), format!("{what} {}", path.index(first)), Some("each may appear once".to_owned()));
+            if let Some(first) =
+                list[..index].iter().position(|other| identity(other).as_ref() == Some(&own))
+            {
+                let what = if keys.is_empty() {
+                    "is the same as".to_owned()
+                } else {
+                    format!("has the same {} as", keys.join(" and "))
+                };
+                self.error(
+                    &path.index(index),
+                    format!("{what} {}", path.index(first)),
+                    Some("each may appear once".to_owned()),
+                );
             }
         }
     }
 
     fn text(&mut self, schema: &JSONSchemaProps, text: &str, path: &FieldPath) {
         let (length, before) = (text.chars().count(), self.problems.len());
-        self.size(length, (schema.min_length, schema.max_length), ["character", "characters"], path);
+        self.size(
+            length,
+            (schema.min_length, schema.max_length),
+            ["character", "characters"],
+            path,
+        );
         // A text of the wrong length seldom fits the pattern, and that would be no news.
         if let Some(pattern) = schema.pattern.as_ref().filter(|_| self.problems.len() == before) {
             match Regex::new(pattern) {
                 Ok(regex) if regex.is_match(text) => {}
                 Ok(_) => {
-                    let message = format!("{} does not match the pattern {pattern}", described(&Value::from(text)));
+                    let message = format!(
+                        "{} does not match the pattern {pattern}",
+                        described(&Value::from(text))
+                    );
                     self.error(path, message, example(schema));
                 }
                 Err(error) => self.problems.push(Problem {
                     severity: Severity::Unchecked,
-                    ..Problem::error(path, format!("the pattern {pattern} was not checked: {error}"))
+                    ..Problem::error(
+                        path,
+                        format!("the pattern {pattern} was not checked: {error}"),
+                    )
                 }),
             }
         }
-        if let Some(help) = schema.format.as_deref().and_then(|format| format::broken(format, text)) {
+        if let Some(help) = schema.format.as_deref().and_then(|format| format::broken(format, text))
+        {
             let format = schema.format.as_deref().unwrap_or_default();
             self.error(
                 path,
@@ -188,7 +230,13 @@ impl Findings {
         }
     }
 
-    fn size(&mut self, size: usize, (min, max): (Option<i64>, Option<i64>), [one, many]: [&str; 2], path: &FieldPath) {
+    fn size(
+        &mut self,
+        size: usize,
+        (min, max): (Option<i64>, Option<i64>),
+        [one, many]: [&str; 2],
+        path: &FieldPath,
+    ) {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let count = |n: i64| format!("{n} {}", if n == 1 { one } else { many });
         if let Some(max) = max.filter(|max| size > *max) {
@@ -215,15 +263,35 @@ impl Findings {
         if let Some(parts) = &schema.any_of {
             let tried = tried(parts);
             if !tried.iter().any(Vec::is_empty) {
-                self.error(path, format!("must fit one of {} forms, and fits none: {}", parts.len(), reasons(&tried)), None);
+                self.error(
+                    path,
+                    format!(
+                        "must fit one of {} forms, and fits none: {}",
+                        parts.len(),
+                        reasons(&tried)
+                    ),
+                    None,
+                );
             }
         }
         if let Some(parts) = &schema.one_of {
             let tried = tried(parts);
             match tried.iter().filter(|problems| problems.is_empty()).count() {
                 1 => {}
-                0 => self.error(path, format!("must fit one of {} forms, and fits none: {}", parts.len(), reasons(&tried)), None),
-                n => self.error(path, format!("must fit exactly one of {} forms, and fits {n}", parts.len()), None),
+                0 => self.error(
+                    path,
+                    format!(
+                        "must fit one of {} forms, and fits none: {}",
+                        parts.len(),
+                        reasons(&tried)
+                    ),
+                    None,
+                ),
+                n => self.error(
+                    path,
+                    format!("must fit exactly one of {} forms, and fits {n}", parts.len()),
+                    None,
+                ),
             }
         }
         if let Some(not) = &schema.not
@@ -257,10 +325,14 @@ fn wrong_type(schema: &JSONSchemaProps, value: &Value) -> Option<&'static str> {
         "boolean" => (value.is_boolean(), "true or false"),
         "number" => (value.is_number(), "a number"),
         "integer" if is_integer(value) && schema.format.as_deref() == Some("int32") => {
-            let fits = value.as_f64().is_some_and(|f| f >= f64::from(i32::MIN) && f <= f64::from(i32::MAX));
+            let fits = value
+                .as_f64()
+                .is_some_and(|f| f >= f64::from(i32::MIN) && f <= f64::from(i32::MAX));
             (fits, "a whole number from -2147483648 to 2147483647")
         }
-        "integer" if value.is_u64() => (is_integer(value), "a whole number of at most 9223372036854775807"),
+        "integer" if value.is_u64() => {
+            (is_integer(value), "a whole number of at most 9223372036854775807")
+        }
         "integer" => (is_integer(value), "a whole number"),
         _ => return None,
     };
@@ -270,7 +342,8 @@ fn wrong_type(schema: &JSONSchemaProps, value: &Value) -> Option<&'static str> {
 /// `1.0` is a whole number, as the API server sees it, while floats are exact.
 fn is_integer(value: &Value) -> bool {
     const EXACT: f64 = 9_007_199_254_740_991.0;
-    value.is_i64() || value.as_f64().is_some_and(|f| value.is_f64() && f.fract() == 0.0 && f.abs() <= EXACT)
+    value.is_i64()
+        || value.as_f64().is_some_and(|f| value.is_f64() && f.fract() == 0.0 && f.abs() <= EXACT)
 }
 
 /// How to write the same thing with the wanted type.
@@ -279,7 +352,9 @@ fn conversion(wanted: &str, value: &Value) -> Option<String> {
         Value::String(text) if wanted.contains("number") && text.trim().parse::<f64>().is_ok() => {
             Some(format!("write {} without quotes", text.trim()))
         }
-        Value::String(text) if wanted == "true or false" && matches!(text.as_str(), "true" | "false") => {
+        Value::String(text)
+            if wanted == "true or false" && matches!(text.as_str(), "true" | "false") =>
+        {
             Some(format!("write {text} without quotes"))
         }
         Value::Bool(_) if wanted == "a string" => {

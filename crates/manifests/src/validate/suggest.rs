@@ -5,7 +5,9 @@
 pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Three letters in a long name are a slip; three letters of four are another name.
     let most = (written.chars().count() / 3).clamp(1, 3);
-    let distance = |candidate: &str| if plain(candidate) == plain(written) { 0 } else { distance(written, candidate) };
+    let distance = |candidate: &str| {
+        if plain(candidate) == plain(written) { 0 } else { distance(written, candidate) }
+    };
     known.into_iter().map(|k| (distance(k), k)).filter(|(d, _)| *d <= most).min().map(|(_, k)| k)
 }
 

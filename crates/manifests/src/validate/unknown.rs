@@ -1,4 +1,5 @@
-//! Fields that the schema does not have. The API server drops them without a word, unless it is asked to be strict.
+//! Fields that the schema does not have. The API server drops them without a word, unless it is
+//! asked to be strict.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -43,11 +44,22 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn value(&mut self, schema: &JSONSchemaProps, value: &mut Value, path: &FieldPath, whole: bool) {
+    fn value(
+        &mut self,
+        schema: &JSONSchemaProps,
+        value: &mut Value,
+        path: &FieldPath,
+        whole: bool,
+    ) {
         match value {
             // Another type is the whole problem then.
             Value::Object(_) if schema.type_.as_ref().is_some_and(|t| t != "object") => {}
-            Value::Object(map) => self.map(schema, map, path, whole || schema.x_kubernetes_embedded_resource == Some(true)),
+            Value::Object(map) => self.map(
+                schema,
+                map,
+                path,
+                whole || schema.x_kubernetes_embedded_resource == Some(true),
+            ),
             Value::Array(list) => {
                 let Some(items) = items(schema) else { return };
                 for (index, item) in list.iter_mut().enumerate() {
@@ -58,7 +70,13 @@ impl Walk<'_> {
         }
     }
 
-    fn map(&mut self, schema: &JSONSchemaProps, map: &mut Map<String, Value>, path: &FieldPath, whole: bool) {
+    fn map(
+        &mut self,
+        schema: &JSONSchemaProps,
+        map: &mut Map<String, Value>,
+        path: &FieldPath,
+        whole: bool,
+    ) {
         let any = schema.x_kubernetes_preserve_unknown_fields == Some(true)
             || matches!(schema.additional_properties, Some(JSONSchemaPropsOrBool::Bool(true)));
         let property = |key: &str| schema.properties.as_ref().and_then(|p| p.get(key));
@@ -69,10 +87,13 @@ impl Walk<'_> {
                 continue;
             }
             let below = path.key(key);
-            if let (Some(inner), Some(value)) = (property(key).or_else(|| values(schema)), map.get_mut(key)) {
+            if let (Some(inner), Some(value)) =
+                (property(key).or_else(|| values(schema)), map.get_mut(key))
+            {
                 self.value(inner, value, &below, false);
             } else if !any {
-                let problem = Problem::error(&below, "there is no such field").or_write(self.meant(schema, &keys, key, path));
+                let problem = Problem::error(&below, "there is no such field")
+                    .or_write(self.meant(schema, &keys, key, path));
                 self.problems.push(problem);
                 map.remove(key);
             }
@@ -80,7 +101,13 @@ impl Walk<'_> {
     }
 
     /// What may have been meant: a field beside it that is not set, or one of that name elsewhere.
-    fn meant(&self, schema: &JSONSchemaProps, written: &[String], key: &str, path: &FieldPath) -> String {
+    fn meant(
+        &self,
+        schema: &JSONSchemaProps,
+        written: &[String],
+        key: &str,
+        path: &FieldPath,
+    ) -> String {
         let beside = schema.properties.iter().flat_map(|p| p.keys()).map(String::as_str);
         let free = beside.clone().filter(|name| !written.iter().any(|w| w == name));
         if let Some(name) = closest(key, free) {
@@ -96,16 +123,24 @@ impl Walk<'_> {
         let mut names: Vec<&str> = beside.collect();
         names.sort_unstable();
         match names.as_slice() {
-            [] => format!("{} has no fields; remove it", if path.is_root() { "this kind" } else { path.as_str() }),
+            [] => format!(
+                "{} has no fields; remove it",
+                if path.is_root() { "this kind" } else { path.as_str() }
+            ),
             names if names.len() > LISTED => {
-                format!("the fields here are {} and {} more", names[..LISTED].join(", "), names.len() - LISTED)
+                format!(
+                    "the fields here are {} and {} more",
+                    names[..LISTED].join(", "),
+                    names.len() - LISTED
+                )
             }
             names => format!("the fields here are {}", names.join(", ")),
         }
     }
 }
 
-/// Every place where the schema has a field of that name; not in lists and maps, and not in the status.
+/// Every place where the schema has a field of that name; not in lists and maps, and not in the
+/// status.
 fn named(schema: &JSONSchemaProps, name: &str, path: &FieldPath, found: &mut Vec<FieldPath>) {
     for (key, inner) in schema.properties.iter().flatten() {
         if path.is_root() && (key == "status" || ENVELOPE.contains(&key.as_str())) {

@@ -1,6 +1,7 @@
 //! YAML, the one place where it is written and read.
 //!
-//! - `write`: keys in a stable order, and strings quoted so that no reader, old or new, takes them for something else
+//! - `write`: keys in a stable order, and strings quoted so that no reader, old or new, takes them
+//!   for something else
 //! - `read`: several documents in one text, each value with its line; typed as `kubectl` types them
 //!
 //! No kind and no schema is known here.

@@ -1,6 +1,7 @@
 //! Reading YAML and JSON: several documents, the line of every field, and errors that name a line.
 //!
-//! Scalars get the types that `kubectl` gives them: `yes` and `on` without quotes are booleans, `010` is eight.
+//! Scalars get the types that `kubectl` gives them: `yes` and `on` without quotes are booleans,
+//! `010` is eight.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -64,7 +65,8 @@ pub fn documents(text: &str) -> Result<Vec<Document>, ReadError> {
     each_document(text).into_iter().collect()
 }
 
-/// All documents of `text`, each with its own error, so that one broken document does not hide the others.
+/// All documents of `text`, each with its own error, so that one broken document does not hide the
+/// others.
 #[must_use]
 pub fn each_document(text: &str) -> Vec<Result<Document, ReadError>> {
     let mut all = Vec::new();
@@ -91,9 +93,8 @@ fn options() -> Options {
 }
 
 fn read_error(error: &serde_saphyr::Error, first_line: usize) -> ReadError {
-    let position = error.location().map_or(Position { line: first_line, column: 1 }, |at| Position {
-        line: to_usize(at.line()) + first_line - 1,
-        column: to_usize(at.column()),
+    let position = error.location().map_or(Position { line: first_line, column: 1 }, |at| {
+        Position { line: to_usize(at.line()) + first_line - 1, column: to_usize(at.column()) }
     });
     let message = match error.without_snippet() {
         serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
@@ -104,12 +105,18 @@ fn read_error(error: &serde_saphyr::Error, first_line: usize) -> ReadError {
     ReadError { position, message }
 }
 
-/// The message alone: the place is told beside it, and the parser counts lines from the beginning of the chunk.
+/// The message alone: the place is told beside it, and the parser counts lines from the beginning
+/// of the chunk.
 fn without_place(text: &str) -> &str {
     let text = text.trim_start_matches("error: ");
-    let text = text.split_once(": ").filter(|(place, _)| place.starts_with("line ")).map_or(text, |(_, rest)| rest);
+    let text = text
+        .split_once(": ")
+        .filter(|(place, _)| place.starts_with("line "))
+        .map_or(text, |(_, rest)| rest);
     let is_place = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || ", column".contains(c));
-    text.rsplit_once(" at line ").filter(|(_, rest)| is_place(rest)).map_or(text, |(message, _)| message)
+    text.rsplit_once(" at line ")
+        .filter(|(_, rest)| is_place(rest))
+        .map_or(text, |(message, _)| message)
 }
 
 fn to_usize(number: u64) -> usize {
@@ -118,15 +125,19 @@ fn to_usize(number: u64) -> usize {
 
 /// The parts of `text` that begin with `---`, each with the number of its first line.
 ///
-/// `kubectl` cuts in the same way. A line that begins with `---` cannot be content: content of a block is indented.
+/// `kubectl` cuts in the same way. A line that begins with `---` cannot be content: content of a
+/// block is indented.
 fn chunks(text: &str) -> Vec<(usize, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut chunks = Vec::new();
     let (mut start, mut start_line, mut at) = (0, 1, 0);
     for (index, line) in text.split_inclusive('\n').enumerate() {
-        let marker = line.strip_prefix("---").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']));
+        let marker = line
+            .strip_prefix("---")
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']));
         // Directives belong to the document that follows them.
-        let only_directives = || text[start..at].lines().all(|l| l.starts_with(['%', '#']) || l.trim().is_empty());
+        let only_directives =
+            || text[start..at].lines().all(|l| l.starts_with(['%', '#']) || l.trim().is_empty());
         if marker && !only_directives() {
             chunks.push((start_line, &text[start..at]));
             (start, start_line) = (at, index + 1);
@@ -144,7 +155,12 @@ fn document(number: usize, first_line: usize, node: Spanned<Node>) -> Document {
     node.value.collect(&FieldPath::root(), &mut |path, at| {
         positions.insert(path, shift(at));
     });
-    Document { number, start: shift(position(&node.referenced)), value: node.value.value, positions }
+    Document {
+        number,
+        start: shift(position(&node.referenced)),
+        value: node.value.value,
+        positions,
+    }
 }
 
 fn position(at: &serde_saphyr::Location) -> Position {
@@ -231,7 +247,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("JSON has no infinite numbers"))?;
+        let number =
+            Number::from_f64(value).ok_or_else(|| E::custom("JSON has no infinite numbers"))?;
         Ok(Node::scalar(number))
     }
 
@@ -255,7 +272,10 @@ impl<'de> Visitor<'de> for NodeVisitor {
             let node: Node = map.next_value()?;
             parts.push((key.value.clone(), at, node.parts));
             if values.insert(key.value.clone(), node.value).is_some() {
-                return Err(A::Error::custom(format!("the key {:?} appears twice in this map; remove one of them", key.value)));
+                return Err(A::Error::custom(format!(
+                    "the key {:?} appears twice in this map; remove one of them",
+                    key.value
+                )));
             }
         }
         Ok(Node { value: Value::Object(values), parts: Parts::Entries(parts) })

@@ -11,7 +11,9 @@ pub enum WriteError {
     #[error("cannot be written as YAML: {0}; only finite numbers and string keys can")]
     Yaml(#[from] serde_saphyr::ser_error::Error),
     /// A comment was to be put above a line that is not there.
-    #[error("there is no line `{0}` to put a comment above; the text and its comments went different ways")]
+    #[error(
+        "there is no line `{0}` to put a comment above; the text and its comments went different ways"
+    )]
     NoSuchLine(&'static str),
 }
 
@@ -25,15 +27,17 @@ const FIRST_OF_OBJECT: [&str; 2] = ["metadata", "spec"];
 /// One document, without `---`, ending with a line break.
 ///
 /// # Guarantees
-/// The order of keys does not depend on the order in `value`: `apiVersion`, `kind`, `name`, `namespace`, of the whole object
-/// then `metadata` and `spec`, and the rest by the alphabet. A string that some reader would take for a boolean, a number, a
-/// date or null (`yes`, `12:30`, `=`, `1e3`, `0o7`, `~`) is quoted. No line ends with a space.
+/// The order of keys does not depend on the order in `value`: `apiVersion`, `kind`, `name`,
+/// `namespace`, of the whole object then `metadata` and `spec`, and the rest by the alphabet. A
+/// string that some reader would take for a boolean, a number, a date or null (`yes`, `12:30`, `=`,
+/// `1e3`, `0o7`, `~`) is quoted. No line ends with a space.
 ///
 /// # Errors
 /// [`WriteError::Yaml`]; a value that came from JSON can always be written.
 pub fn to_yaml(value: &Value) -> Result<String, WriteError> {
     let written = serde_saphyr::to_string(&Ordered { value, whole: true })?;
-    // The writer indents empty lines inside of texts, which editors and hooks then strip; see `needs_quotes` for why we may.
+    // The writer indents empty lines inside of texts, which editors and hooks then strip; see
+    // `needs_quotes` for why we may.
     let mut trimmed = String::with_capacity(written.len());
     for line in written.lines() {
         trimmed.push_str(line.trim_end_matches(' '));
@@ -54,7 +58,9 @@ pub fn list_item(text: &str, value: &Value) -> Result<String, WriteError> {
 /// The lines of `text` as comments; nothing for an empty text.
 #[must_use]
 pub fn comment(text: &str) -> String {
-    text.lines().map(|line| if line.is_empty() { "#\n".to_owned() } else { format!("# {line}\n") }).collect()
+    text.lines()
+        .map(|line| if line.is_empty() { "#\n".to_owned() } else { format!("# {line}\n") })
+        .collect()
 }
 
 /// `yaml` with a comment above the first line that reads `line`, at that line's indentation.
@@ -81,8 +87,9 @@ pub fn comment_above(yaml: &str, line: &'static str, text: &str) -> Result<Strin
     if found { Ok(out) } else { Err(WriteError::NoSuchLine(line)) }
 }
 
-/// Texts whose spaces at the end of a line mean something, or would come to stand there when a long line is folded.
-/// In quotes, no line of the file ends with them. Tabs, too: `kubectl` does not read a block that begins with one.
+/// Texts whose spaces at the end of a line mean something, or would come to stand there when a long
+/// line is folded. In quotes, no line of the file ends with them. Tabs, too: `kubectl` does not
+/// read a block that begins with one.
 fn needs_quotes(text: &str) -> bool {
     let folded = text.contains("  ") && text.len() > FOLDED_FROM;
     folded || text.split('\n').any(|line| line.ends_with(' ')) || text.contains('\t')
@@ -97,7 +104,8 @@ struct Ordered<'a> {
 fn rank(key: &str, value: &Value, whole: bool) -> usize {
     let scalar = !value.is_object() && !value.is_array();
     let first = FIRST.iter().position(|k| *k == key).filter(|_| scalar);
-    let next = FIRST_OF_OBJECT.iter().position(|k| *k == key).filter(|_| whole).map(|at| at + FIRST.len());
+    let next =
+        FIRST_OF_OBJECT.iter().position(|k| *k == key).filter(|_| whole).map(|at| at + FIRST.len());
     first.or(next).unwrap_or(usize::MAX)
 }
 

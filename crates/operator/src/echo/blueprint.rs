@@ -62,7 +62,8 @@ pub(super) fn reasons() -> Vec<Explained> {
     .into()
 }
 
-/// The schema says the same in CEL; this holds for resources that are older than the rule, and offline.
+/// The schema says the same in CEL; this holds for resources that are older than the rule, and
+/// offline.
 fn check_service(service: &EchoService) -> Result<(), Invalid> {
     match service.node_port {
         Some(port) if service.service_type() == ServiceType::ClusterIp => Err(Invalid::new(
@@ -108,7 +109,10 @@ mod tests {
 
     #[test]
     fn a_text_that_cannot_be_served_is_refused() {
-        assert_eq!(reason(&Blueprint { server: Server::Text(""), ..blueprint("web") }), Some("TextNotUsable"));
+        assert_eq!(
+            reason(&Blueprint { server: Server::Text(""), ..blueprint("web") }),
+            Some("TextNotUsable")
+        );
         assert_eq!(reason(&Blueprint { server: Server::Text("a"), ..blueprint("web") }), None);
     }
 }

@@ -11,7 +11,8 @@ use crate::workload::{self, Pods};
 
 /// The name of the one container.
 const CONTAINER: &str = "echo";
-/// What is set aside for a server whose resource does not say. Measured: http-echo takes 9 MB of memory, and next to no cpu.
+/// What is set aside for a server whose resource does not say. Measured: http-echo takes 9 MB of
+/// memory, and next to no cpu.
 const REQUESTS: [(&str, &str); 2] = [("cpu", "10m"), ("memory", "16Mi")];
 
 /// The Deployment.
@@ -32,8 +33,8 @@ fn container(of: &Blueprint<'_>) -> Container {
     Container {
         name: CONTAINER.into(),
         image: Some(of.image.unwrap_or(of.server.image()).to_owned()),
-        // Our own choice is known not to change under its tag, or not to matter when it does. For any other image, the
-        // default of Kubernetes holds.
+        // Our own choice is known not to change under its tag, or not to matter when it does. For
+        // any other image, the default of Kubernetes holds.
         image_pull_policy: own_image.then(|| "IfNotPresent".to_owned()),
         args: of.server.args(),
         ports: Some(vec![workload::container_port(of.server.port())]),
@@ -47,7 +48,11 @@ fn container(of: &Blueprint<'_>) -> Container {
 
 fn probe(path: &str) -> Probe {
     Probe {
-        http_get: Some(HTTPGetAction { path: Some(path.to_owned()), port: workload::port(), ..HTTPGetAction::default() }),
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: workload::port(),
+            ..HTTPGetAction::default()
+        }),
         ..Probe::default()
     }
 }
@@ -55,8 +60,12 @@ fn probe(path: &str) -> Probe {
 /// What the resource says, even where it says "nothing" (`{}`); a little where it says not a word.
 fn resources(asked: Option<&ResourceRequirements>) -> Option<ResourceRequirements> {
     let Some(asked) = asked else {
-        let requests = REQUESTS.map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned())));
-        return Some(ResourceRequirements { requests: Some(requests.into()), ..ResourceRequirements::default() });
+        let requests =
+            REQUESTS.map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned())));
+        return Some(ResourceRequirements {
+            requests: Some(requests.into()),
+            ..ResourceRequirements::default()
+        });
     };
     workload::stated_resources(asked)
 }
@@ -77,7 +86,10 @@ mod tests {
     fn a_text_runs_http_echo_and_no_text_runs_echo_server() {
         let text = container_of(&Blueprint { server: Server::Text("hi"), ..blueprint("web") });
         assert_eq!(text.image.as_deref(), Some("hashicorp/http-echo:1.0.0"));
-        assert_eq!((text.args, text.ports.unwrap()[0].container_port), (Some(vec!["-text=hi".to_owned()]), 5678));
+        assert_eq!(
+            (text.args, text.ports.unwrap()[0].container_port),
+            (Some(vec!["-text=hi".to_owned()]), 5678)
+        );
         let request = container_of(&blueprint("web"));
         assert_eq!(request.image.as_deref(), Some("inanimate/echo-server:latest"));
         assert_eq!((request.args, request.ports.unwrap()[0].container_port), (None, 8080));
@@ -88,7 +100,11 @@ mod tests {
         for server in [Server::Text("hi"), Server::Request] {
             let (own, other) = (
                 container_of(&Blueprint { server, ..blueprint("web") }),
-                container_of(&Blueprint { server, image: Some("mirror/echo:2"), ..blueprint("web") }),
+                container_of(&Blueprint {
+                    server,
+                    image: Some("mirror/echo:2"),
+                    ..blueprint("web")
+                }),
             );
             assert_eq!(other.image.as_deref(), Some("mirror/echo:2"));
             assert_eq!((&other.args, &other.ports), (&own.args, &own.ports));
@@ -98,17 +114,31 @@ mod tests {
     #[test]
     fn only_our_own_images_are_taken_from_the_node_and_asked_for_their_health() {
         let path = |c: &Container| c.readiness_probe.clone().unwrap().http_get.unwrap().path;
-        let (own, other) =
-            (container_of(&blueprint("web")), container_of(&Blueprint { image: Some("mirror/echo:latest"), ..blueprint("web") }));
-        assert_eq!((own.image_pull_policy.as_deref(), path(&own).as_deref()), (Some("IfNotPresent"), Some("/health")));
-        assert_eq!((other.image_pull_policy.as_deref(), path(&other).as_deref()), (None, Some("/")));
+        let (own, other) = (
+            container_of(&blueprint("web")),
+            container_of(&Blueprint { image: Some("mirror/echo:latest"), ..blueprint("web") }),
+        );
+        assert_eq!(
+            (own.image_pull_policy.as_deref(), path(&own).as_deref()),
+            (Some("IfNotPresent"), Some("/health"))
+        );
+        assert_eq!(
+            (other.image_pull_policy.as_deref(), path(&other).as_deref()),
+            (None, Some("/"))
+        );
     }
 
     #[test]
     fn resources_are_those_of_the_spec_and_otherwise_small_requests() {
-        let quantities = |amount: &str| Some(BTreeMap::from([("cpu".to_owned(), Quantity(amount.to_owned()))]));
-        let asked = ResourceRequirements { limits: quantities("1"), requests: Some(BTreeMap::new()), claims: None };
-        let limited = ResourceRequirements { limits: quantities("1"), requests: None, claims: None };
+        let quantities =
+            |amount: &str| Some(BTreeMap::from([("cpu".to_owned(), Quantity(amount.to_owned()))]));
+        let asked = ResourceRequirements {
+            limits: quantities("1"),
+            requests: Some(BTreeMap::new()),
+            claims: None,
+        };
+        let limited =
+            ResourceRequirements { limits: quantities("1"), requests: None, claims: None };
         assert_eq!(resources(Some(&asked)), Some(limited));
         assert_eq!(resources(Some(&ResourceRequirements::default())), None);
         let default = resources(None).unwrap();

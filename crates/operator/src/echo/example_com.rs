@@ -37,14 +37,23 @@ impl Operator for EchoOperator {
     fn samples() -> Vec<Sample<Echo>> {
         let minimal = EchoSpec { replicas: Some(2), ..EchoSpec::default() };
         let quantities = |cpu: &str, memory: &str| {
-            Some([("cpu", cpu), ("memory", memory)].map(|(name, of)| (name.to_owned(), Quantity(of.to_owned()))).into())
+            Some(
+                [("cpu", cpu), ("memory", memory)]
+                    .map(|(name, of)| (name.to_owned(), Quantity(of.to_owned())))
+                    .into(),
+            )
         };
         let full = EchoSpec {
             replicas: Some(3),
             text: Some("hello from kubewright".into()),
             image: Some("hashicorp/http-echo:1.0.0".into()),
-            // A nodePort is left out: it would collide with whoever else tries the sample in the same cluster.
-            service: EchoService { type_: Some(ServiceType::NodePort), port: Some(8080), node_port: None },
+            // A nodePort is left out: it would collide with whoever else tries the sample in the
+            // same cluster.
+            service: EchoService {
+                type_: Some(ServiceType::NodePort),
+                port: Some(8080),
+                node_port: None,
+            },
             resources: Some(ResourceRequirements {
                 requests: quantities("10m", "16Mi"),
                 limits: quantities("100m", "32Mi"),
@@ -89,7 +98,10 @@ mod tests {
     fn an_empty_spec_is_one_server_behind_a_cluster_ip() {
         let echo = Echo::new("web", EchoSpec::default());
         let of = blueprint(&echo);
-        assert_eq!((of.replicas, of.server, of.service.service_type()), (1, Server::Request, ServiceType::ClusterIp));
+        assert_eq!(
+            (of.replicas, of.server, of.service.service_type()),
+            (1, Server::Request, ServiceType::ClusterIp)
+        );
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! - `example_com`: [`EchoOperator`], of `example.com/v1`
 //! - `test_com`: [`TestEchoOperator`], of `test.com/v1`
 //! - `blueprint`: what both make of their resource, and then build alike
-//! - `server`: what is known about the two servers; `text`: how a text reaches one of them unchanged
+//! - `server`: what is known about the two servers; `text`: how a text reaches one of them
+//!   unchanged
 //! - `deployment`, `service`: the objects
 //! - `status`: what is reported
 //!
 //! # Names
-//! The objects of an `example.com` Echo `web` are named `web`, those of a `test.com` Echo `web` are named `web-test-com`:
-//! two Echos of one name in one namespace, one of each group, work side by side.
+//! The objects of an `example.com` Echo `web` are named `web`, those of a `test.com` Echo `web` are
+//! named `web-test-com`: two Echos of one name in one namespace, one of each group, work side by
+//! side.
 
 mod blueprint;
 mod deployment;

@@ -1,5 +1,5 @@
-//! What is known about the two servers that an `Echo` can run: image, port, arguments, where they can be asked for their
-//! health. How they are deployed is not known here.
+//! What is known about the two servers that an `Echo` can run: image, port, arguments, where they
+//! can be asked for their health. How they are deployed is not known here.
 
 use super::text;
 
@@ -12,9 +12,11 @@ pub(crate) enum Server<'a> {
     Request,
 }
 
-/// Which path tells the health of a server with its own image. Both have it; `/` they write to their log each time.
+/// Which path tells the health of a server with its own image. Both have it; `/` they write to
+/// their log each time.
 const HEALTH_PATH: &str = "/health";
-/// The same for an image of somebody's choice, which may have nothing at [`HEALTH_PATH`]: an echo server answers at `/`.
+/// The same for an image of somebody's choice, which may have nothing at [`HEALTH_PATH`]: an echo
+/// server answers at `/`.
 const ANY_PATH: &str = "/";
 
 impl Server<'_> {
@@ -34,7 +36,8 @@ impl Server<'_> {
         }
     }
 
-    /// How it is started. Name and value in one argument: a text that begins with dashes is no flag of its own.
+    /// How it is started. Name and value in one argument: a text that begins with dashes is no flag
+    /// of its own.
     pub(super) fn args(self) -> Option<Vec<String>> {
         match self {
             Self::Text(text) => Some(vec![format!("-text={}", text::escape(text))]),

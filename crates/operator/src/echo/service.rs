@@ -40,14 +40,24 @@ mod tests {
         let spec = service(&of).spec.unwrap();
         assert_eq!(spec.selector.as_ref(), Some(&of.labels));
         let port = &spec.ports.unwrap()[0];
-        assert_eq!((port.port, port.target_port.as_ref(), port.node_port), (80, Some(&workload::port()), None));
+        assert_eq!(
+            (port.port, port.target_port.as_ref(), port.node_port),
+            (80, Some(&workload::port()), None)
+        );
     }
 
     #[test]
     fn type_port_and_node_port_are_those_of_the_spec() {
-        let asked = EchoService { type_: Some(ServiceType::NodePort), port: Some(8080), node_port: Some(30_080) };
+        let asked = EchoService {
+            type_: Some(ServiceType::NodePort),
+            port: Some(8080),
+            node_port: Some(30_080),
+        };
         let spec = service(&Blueprint { service: asked, ..blueprint("web") }).spec.unwrap();
         let port = &spec.ports.unwrap()[0];
-        assert_eq!((spec.type_.as_deref(), port.port, port.node_port), (Some("NodePort"), 8080, Some(30_080)));
+        assert_eq!(
+            (spec.type_.as_deref(), port.port, port.node_port),
+            (Some("NodePort"), 8080, Some(30_080))
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The status of an `Echo`, of either group. `observedGeneration` and `conditions` are the framework's.
+//! The status of an `Echo`, of either group. `observedGeneration` and `conditions` are the
+//! framework's.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use kubewright::{Observed, labels};

@@ -1,7 +1,8 @@
 //! How a text reaches the server exactly as it was written.
 //!
-//! Between the resource and the server stands the kubelet, which replaces `$(NAME)` in the arguments of a container by the
-//! environment variable of that name. Its rules (the *expansion* package of Kubernetes):
+//! Between the resource and the server stands the kubelet, which replaces `$(NAME)` in the
+//! arguments of a container by the environment variable of that name. Its rules (the *expansion*
+//! package of Kubernetes):
 //!
 //! | in the argument | becomes |
 //! |---|---|
@@ -9,8 +10,9 @@
 //! | `$(NAME)` | the variable; unchanged where there is none of that name |
 //! | `$` before anything else, or at the end | unchanged; but older kubelets garble a letter after it that is not ASCII |
 //!
-//! Every container has variables that nobody wrote into the pod (`KUBERNETES_SERVICE_HOST`, whatever the image sets), so what
-//! would be replaced cannot be told beforehand: each `$` is doubled, which is right for all of them.
+//! Every container has variables that nobody wrote into the pod (`KUBERNETES_SERVICE_HOST`,
+//! whatever the image sets), so what would be replaced cannot be told beforehand: each `$` is
+//! doubled, which is right for all of them.
 
 use kubewright::Invalid;
 
@@ -26,10 +28,14 @@ pub(super) fn escape(text: &str) -> String {
 pub(super) fn check(text: &str) -> Result<(), Invalid> {
     let refuse = |message: &str| Err(Invalid::new("TextNotUsable", message));
     if text.is_empty() {
-        return refuse("spec.text is empty, which the server takes for no text at all: write at least one character");
+        return refuse(
+            "spec.text is empty, which the server takes for no text at all: write at least one character",
+        );
     }
     if text.contains('\0') {
-        return refuse("spec.text has a NUL character (\\u0000), which no program can be started with: leave it out");
+        return refuse(
+            "spec.text has a NUL character (\\u0000), which no program can be started with: leave it out",
+        );
     }
     Ok(())
 }
@@ -54,7 +60,9 @@ mod tests {
             if let Some(after) = rest.strip_prefix('$') {
                 expanded.push('$');
                 rest = after;
-            } else if let Some((name, after)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) {
+            } else if let Some((name, after)) =
+                rest.strip_prefix('(').and_then(|r| r.split_once(')'))
+            {
                 match environment.get(name) {
                     Some(value) => expanded.push_str(value),
                     None => expanded.extend(["$(", name, ")"]),
@@ -68,14 +76,22 @@ mod tests {
     }
 
     fn environment() -> Environment {
-        [("A", "1"), ("", "empty"), ("A B", "spaced"), ("$", "dollar"), ("$A", "$(A)"), ("KUBERNETES_SERVICE_HOST", "10.96.0.1")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into()
+        [
+            ("A", "1"),
+            ("", "empty"),
+            ("A B", "spaced"),
+            ("$", "dollar"),
+            ("$A", "$(A)"),
+            ("KUBERNETES_SERVICE_HOST", "10.96.0.1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
     }
 
     #[test]
     fn the_model_follows_the_documented_examples() {
-        let environment = Environment::from([("VAR_A".into(), "A".into()), ("VAR_EMPTY".into(), String::new())]);
+        let environment =
+            Environment::from([("VAR_A".into(), "A".into()), ("VAR_EMPTY".into(), String::new())]);
         for (argument, expanded) in [
             ("$(VAR_A)", "A"),
             ("___$(VAR_A)___", "___A___"),
@@ -107,7 +123,17 @@ mod tests {
         for text in ["", "\0", "a\0b"] {
             assert!(check(text).is_err(), "{text:?}");
         }
-        for text in [" ", "-text", "\"'\\", "$(A)", "two\nlines\r\n\ttabbed", "\u{1b}[31m", "𝄞", "=", &"x".repeat(4096)] {
+        for text in [
+            " ",
+            "-text",
+            "\"'\\",
+            "$(A)",
+            "two\nlines\r\n\ttabbed",
+            "\u{1b}[31m",
+            "𝄞",
+            "=",
+            &"x".repeat(4096),
+        ] {
             assert_eq!(check(text), Ok(()), "{text:?}");
         }
     }

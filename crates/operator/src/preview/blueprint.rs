@@ -1,8 +1,10 @@
-//! What a `PreviewEnvironment` asks for, and the names that follow from its own: what every file of an object starts from.
+//! What a `PreviewEnvironment` asks for, and the names that follow from its own: what every file of
+//! an object starts from.
 
 use kubewright::labels::Labels;
 use operator_api::preview::{
-    DEFAULT_PATH, GatewayRef, PreviewEnvironment, PreviewEnvironmentSpec, Route, RouteTls, WhenSuspended,
+    DEFAULT_PATH, GatewayRef, PreviewEnvironment, PreviewEnvironmentSpec, Route, RouteTls,
+    WhenSuspended,
 };
 
 use super::findings::Findings;
@@ -55,7 +57,10 @@ impl<'a> Blueprint<'a> {
 
     /// Through which Gateways the route leads, if it is an `HTTPRoute`.
     pub(super) fn gateways(&self) -> &[GatewayRef] {
-        let spoken = self.route().map(|route| route.parent_refs.as_slice()).filter(|named| !named.is_empty());
+        let spoken = self
+            .route()
+            .map(|route| route.parent_refs.as_slice())
+            .filter(|named| !named.is_empty());
         spoken.unwrap_or(&self.findings.gateways)
     }
 

@@ -1,9 +1,10 @@
-//! Who holds a host that several previews claim: of those that may have a route for it, the oldest one; of two of the same second the one
-//! with the lower UID. The others wait, and each looks only at those that claim the same host. One that may have no route holds nothing,
-//! or a namespace could keep others from a host by previews that are never made.
+//! Who holds a host that several previews claim: of those that may have a route for it, the oldest
+//! one; of two of the same second the one with the lower UID. The others wait, and each looks only
+//! at those that claim the same host. One that may have no route holds nothing, or a namespace
+//! could keep others from a host by previews that are never made.
 //!
-//! A claim is a host's name. A wildcard is none: a preview has one host, and a route of somebody else for `*.example.com` is
-//! less specific than it, whoever serves both.
+//! A claim is a host's name. A wildcard is none: a preview has one host, and a route of somebody
+//! else for `*.example.com` is less specific than it, whoever serves both.
 
 use kubewright::{Index, ObjectKey, Part, View};
 use operator_api::preview::{HOST_CONFLICT, PreviewClaim};
@@ -25,7 +26,11 @@ impl Index for ByHost {
 }
 
 /// Why the preview that claims this, and may have a route, has none: another one holds its host.
-pub(super) fn lost(own: &PreviewClaim, settings: &PreviewOperator, view: &View<'_, Reads>) -> Option<NoRoute> {
+pub(super) fn lost(
+    own: &PreviewClaim,
+    settings: &PreviewOperator,
+    view: &View<'_, Reads>,
+) -> Option<NoRoute> {
     let host = own.host()?;
     let first = rank(&own.metadata);
     let mut older = view.by::<ByHost, _>(host);
@@ -48,7 +53,9 @@ mod tests {
     use kubewright::Operator;
     use kubewright::core::view::Fixed;
     use operator_api::ambassador::Mapping;
-    use operator_api::preview::{GatewayRef, PodSecurity, PreviewEnvironment, Route, RouteType, WhenSuspended};
+    use operator_api::preview::{
+        GatewayRef, PodSecurity, PreviewEnvironment, Route, RouteType, WhenSuspended,
+    };
     use serde_json::json;
 
     use super::*;
@@ -77,13 +84,19 @@ mod tests {
     /// Why each, in the presence of all, does not have its host.
     fn lost_by(previews: &[PreviewEnvironment]) -> Vec<Option<&'static str>> {
         let world = previews.iter().fold(testing::with_ambassador(), testing::beside);
-        previews.iter().map(|preview| lost_in(preview, &world).map(|no_route| no_route.reason)).collect()
+        previews
+            .iter()
+            .map(|preview| lost_in(preview, &world).map(|no_route| no_route.reason))
+            .collect()
     }
 
     #[test]
     fn the_oldest_holds_a_host_and_of_two_of_one_second_the_one_with_the_lower_uid() {
         let conflict = Some("HostConflict");
-        assert_eq!(lost_by(&[preview("a", 2), preview("b", 1), preview("c", 3)]), [conflict, None, conflict]);
+        assert_eq!(
+            lost_by(&[preview("a", 2), preview("b", 1), preview("c", 3)]),
+            [conflict, None, conflict]
+        );
         assert_eq!(lost_by(&[preview("b", 1), preview("a", 1)]), [conflict, None]);
         assert_eq!(lost_by(&[preview("a", 1)]), [None]);
     }
@@ -93,13 +106,22 @@ mod tests {
         let mut other = preview("a", 1);
         other.metadata.namespace = Some("team-b".into());
         let elsewhere = elsewhere(preview("z", 0), "else", "y.com");
-        let world = [&other, &elsewhere].into_iter().fold(testing::with_ambassador(), testing::beside);
+        let world =
+            [&other, &elsewhere].into_iter().fold(testing::with_ambassador(), testing::beside);
         let no_route = lost_in(&preview("b", 2), &world).unwrap();
         assert!(no_route.stalls);
-        assert!(no_route.message.contains("held by PreviewEnvironment team-b/a,"), "{}", no_route.message);
+        assert!(
+            no_route.message.contains("held by PreviewEnvironment team-b/a,"),
+            "{}",
+            no_route.message
+        );
     }
 
-    fn elsewhere(mut preview: PreviewEnvironment, namespace: &str, host: &str) -> PreviewEnvironment {
+    fn elsewhere(
+        mut preview: PreviewEnvironment,
+        namespace: &str,
+        host: &str,
+    ) -> PreviewEnvironment {
         preview.metadata.namespace = Some(namespace.into());
         preview.spec.fqdn = host.into();
         preview
@@ -110,15 +132,24 @@ mod tests {
         let without = routed(preview("a", 1), RouteType::None);
         let mut asleep = preview("b", 2);
         asleep.spec.suspend = Some(true);
-        asleep.spec.route = Some(Route { when_suspended: Some(WhenSuspended::Remove), ..Route::default() });
+        asleep.spec.route =
+            Some(Route { when_suspended: Some(WhenSuspended::Remove), ..Route::default() });
         assert_eq!(lost_by(&[without, asleep.clone(), preview("c", 3)]), [None; 3]);
         asleep.spec.route = None;
-        assert_eq!(lost_by(&[asleep, preview("c", 3)]), [None, Some("HostConflict")], "its route is kept");
+        assert_eq!(
+            lost_by(&[asleep, preview("c", 3)]),
+            [None, Some("HostConflict")],
+            "its route is kept"
+        );
     }
 
-    /// What `closed/thief`, which is older, and `open/web` come to in this world: why `Ready` or `RouteAccepted` is not True, and
-    /// whether the other one has the host.
-    fn outcome(operator: &PreviewOperator, thief: &PreviewEnvironment, world: Fixed) -> (&'static str, bool) {
+    /// What `closed/thief`, which is older, and `open/web` come to in this world: why `Ready` or
+    /// `RouteAccepted` is not True, and whether the other one has the host.
+    fn outcome(
+        operator: &PreviewOperator,
+        thief: &PreviewEnvironment,
+        world: Fixed,
+    ) -> (&'static str, bool) {
         let mut web = routed(preview("web", 2), RouteType::Ingress);
         web.metadata.namespace = Some("open".into());
         let world = [thief, &web].into_iter().fold(world, testing::beside);
@@ -127,11 +158,12 @@ mod tests {
                 assert!(invalid.withdraw, "{invalid}");
                 invalid.reason
             }
-            Ok(_) => {
-                testing::observed_in(operator, thief, &world, &[], |observed| operator.conditions(thief, observed)[0].reason)
-            }
+            Ok(_) => testing::observed_in(operator, thief, &world, &[], |observed| {
+                operator.conditions(thief, observed)[0].reason
+            }),
         };
-        let has_route = testing::names_in(operator, &web, &world).contains(&"Ingress web".to_owned());
+        let has_route =
+            testing::names_in(operator, &web, &world).contains(&"Ingress web".to_owned());
         (why, has_route)
     }
 
@@ -142,7 +174,8 @@ mod tests {
     /// `closed` with these labels and annotations, and with this policy.
     fn closed(labels: &[(&str, &str)], domains: Option<&str>, spec: serde_json::Value) -> Fixed {
         let mut namespace = testing::namespace("closed", &[labels, &[("team", "closed")]].concat());
-        namespace.metadata.annotations = domains.map(|domains| [(ALLOWED_DOMAINS.to_owned(), domains.to_owned())].into());
+        namespace.metadata.annotations =
+            domains.map(|domains| [(ALLOWED_DOMAINS.to_owned(), domains.to_owned())].into());
         let mut spec = spec;
         spec["namespaceSelector"] = json!({ "matchLabels": { "team": "closed" } });
         Fixed::empty().with(namespace).with(policy("p", spec))
@@ -156,19 +189,34 @@ mod tests {
         let case = |thief: PreviewEnvironment, world: Fixed| outcome(&default(), &thief, world);
         // The others are decided alike, so this one has to hold the host.
         assert_eq!(case(ingress(), open()), ("RouteNotInPlace", false));
-        assert_eq!(case(ingress(), closed(&[], None, json!({ "limits": { "previews": 0 } }))), ("TooManyPreviews", true));
-        assert_eq!(case(ingress(), closed(&[], None, json!({ "imagePrefixes": ["x.example.com/"] }))), ("ImageNotAllowed", true));
+        assert_eq!(
+            case(ingress(), closed(&[], None, json!({ "limits": { "previews": 0 } }))),
+            ("TooManyPreviews", true)
+        );
+        assert_eq!(
+            case(ingress(), closed(&[], None, json!({ "imagePrefixes": ["x.example.com/"] }))),
+            ("ImageNotAllowed", true)
+        );
         assert_eq!(
             case(ingress(), closed(&[], None, json!({ "routes": { "types": ["Mapping"] } }))),
             ("RouteTypeNotAllowed", true)
         );
-        assert_eq!(case(ingress(), closed(&[], None, json!({ "domains": ["*.other.com"] }))), ("HostNotAllowed", true));
-        assert_eq!(case(ingress(), closed(&[], Some("*.other.com"), json!({}))), ("HostNotAllowed", true));
+        assert_eq!(
+            case(ingress(), closed(&[], None, json!({ "domains": ["*.other.com"] }))),
+            ("HostNotAllowed", true)
+        );
+        assert_eq!(
+            case(ingress(), closed(&[], Some("*.other.com"), json!({}))),
+            ("HostNotAllowed", true)
+        );
         assert_eq!(case(routed(thief(), RouteType::HttpRoute), open()), ("GatewayMissing", true));
         assert!(case(routed(thief(), RouteType::Mapping), open()).1, "a Mapping is not served");
         assert!(!case(routed(thief(), RouteType::Mapping), open().serving::<Mapping>()).1);
         assert_eq!(case(thief(), open()), ("RouteApiNotServed", true), "nothing is served");
-        assert_eq!(case(thief(), closed(&[], None, json!({ "routes": { "default": "None" } }))), ("NotRequested", true));
+        assert_eq!(
+            case(thief(), closed(&[], None, json!({ "routes": { "default": "None" } }))),
+            ("NotRequested", true)
+        );
         let none = PreviewOperator { default_route: Some(RouteType::None), ..default() };
         assert_eq!(outcome(&none, &thief(), open()), ("NotRequested", true));
         let gateway = GatewayRef { name: "public".into(), ..GatewayRef::default() };
@@ -185,9 +233,13 @@ mod tests {
             outcome(&PreviewOperator::default(), thief, closed(labels, None, json!({})))
         };
         let mut root = routed(thief(), RouteType::Ingress);
-        root.spec.pod_security = Some(PodSecurity { run_as_user: Some(0), ..PodSecurity::default() });
+        root.spec.pod_security =
+            Some(PodSecurity { run_as_user: Some(0), ..PodSecurity::default() });
         assert_eq!(case(&root, &[]), ("RouteNotInPlace", false));
-        assert_eq!(case(&root, &[("pod-security.kubernetes.io/enforce", "restricted")]), ("PodSecurityNotAllowed", true));
+        assert_eq!(
+            case(&root, &[("pod-security.kubernetes.io/enforce", "restricted")]),
+            ("PodSecurityNotAllowed", true)
+        );
         let mut unnamed = routed(thief(), RouteType::Ingress);
         unnamed.metadata.name = Some("1-thief".into());
         assert_eq!(case(&unnamed, &[]), ("NameNotUsable", true));
@@ -200,15 +252,22 @@ mod tests {
 
     #[test]
     fn a_preview_that_waits_for_a_host_counts_among_those_of_its_namespace() {
-        // Were it otherwise, who is counted would depend on who has a host, and that on who is counted.
-        let one = || Fixed::empty().with(policy("p", json!({ "limits": { "previews": 1 } }))).serving::<Mapping>();
+        // Were it otherwise, who is counted would depend on who has a host, and that on who is
+        // counted.
+        let one = || {
+            Fixed::empty()
+                .with(policy("p", json!({ "limits": { "previews": 1 } })))
+                .serving::<Mapping>()
+        };
         let holder = elsewhere(preview("holder", 0), "other", "web.example.com");
         let mut last = preview("b", 2);
         last.spec.fqdn = "else.example.com".into();
         let world = [&holder, &preview("a", 1), &last].into_iter().fold(one(), testing::beside);
         let operator = PreviewOperator::default();
         let reason = |preview: &PreviewEnvironment| {
-            testing::observed_in(&operator, preview, &world, &[], |observed| operator.conditions(preview, observed)[0].reason)
+            testing::observed_in(&operator, preview, &world, &[], |observed| {
+                operator.conditions(preview, observed)[0].reason
+            })
         };
         assert_eq!(
             (reason(&holder), reason(&preview("a", 1)), reason(&last)),
@@ -220,11 +279,16 @@ mod tests {
     fn only_claims_of_the_same_host_are_looked_at() {
         let world = Fixed::empty();
         let view = View::new(&world);
-        assert_eq!(lost(&PreviewClaim::of(&preview("a", 1)), &PreviewOperator::default(), &view), None);
+        assert_eq!(
+            lost(&PreviewClaim::of(&preview("a", 1)), &PreviewOperator::default(), &view),
+            None
+        );
         let asked = view.into_lookups();
         let wakes = |preview: &PreviewEnvironment| {
             let claim = PreviewClaim::of(preview);
-            asked.iter().any(|lookup| lookup.kind.kind == "PreviewEnvironment" && lookup.query.matches(&claim))
+            asked.iter().any(|lookup| {
+                lookup.kind.kind == "PreviewEnvironment" && lookup.query.matches(&claim)
+            })
         };
         assert!(wakes(&preview("b", 2)));
         assert!(!wakes(&elsewhere(preview("b", 2), "shop", "other.example.com")));

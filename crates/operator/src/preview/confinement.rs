@@ -1,5 +1,6 @@
-//! Who the pods of a preview run as: what the spec says, within what the namespace enforces; and the condition MayRunAsRoot where that
-//! is less than the Pod Security Standard *restricted* asks for.
+//! Who the pods of a preview run as: what the spec says, within what the namespace enforces; and
+//! the condition MayRunAsRoot where that is less than the Pod Security Standard *restricted* asks
+//! for.
 
 use k8s_openapi::api::core::v1::{Namespace, PodSecurityContext, Sysctl};
 use kubewright::{Condition, Invalid, Metadata, ObjectKey, View};
@@ -16,14 +17,16 @@ const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 const RESTRICTED: &str = "restricted";
 /// The first port that a program without privileges may listen at.
 const FIRST_UNPRIVILEGED_PORT: i32 = 1024;
-/// Moves that border for the pod alone: one of the settings that every Pod Security Standard allows.
+/// Moves that border for the pod alone: one of the settings that every Pod Security Standard
+/// allows.
 const PORT_BORDER: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// The security context of the pods.
 pub(super) fn of_pods(of: &Blueprint<'_>, view: &View<'_, Reads>) -> PodSecurityContext {
     let asked = of.spec.pod_security.clone().unwrap_or_default();
     let restricted = enforced(of.namespace, view) == Some(true);
-    // No container here has a capability, not even root: without this, nobody could listen at such a port.
+    // No container here has a capability, not even root: without this, nobody could listen at such
+    // a port.
     let border = || vec![Sysctl { name: PORT_BORDER.into(), value: of.spec.port().to_string() }];
     PodSecurityContext {
         run_as_group: asked.run_as_group,
@@ -41,8 +44,8 @@ pub(super) fn files(of: &Blueprint<'_>) -> ImageFiles {
     }
 }
 
-/// Most images of applications have root as their user, so that is forbidden only where the spec says so, or where the
-/// namespace would not let the pods in otherwise.
+/// Most images of applications have root as their user, so that is forbidden only where the spec
+/// says so, or where the namespace would not let the pods in otherwise.
 fn user(asked: &PodSecurity, restricted: bool) -> User {
     match asked.run_as_user {
         Some(id) => User::Id(id),
@@ -58,7 +61,8 @@ fn enforced(namespace: &str, view: &View<'_, Reads>) -> Option<bool> {
     Some(label.is_some_and(|enforced| enforced == RESTRICTED))
 }
 
-/// Whether and why that is so for the pods that [`of_pods`] is for. Of a namespace that is not known nothing is said.
+/// Whether and why that is so for the pods that [`of_pods`] is for. Of a namespace that is not
+/// known nothing is said.
 pub(super) fn root(preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Option<Root> {
     let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
     if enforced(namespace, view)? {
@@ -76,7 +80,11 @@ pub(super) fn root(preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Opti
 /// The condition [`MAY_RUN_AS_ROOT`], which warns.
 pub(super) fn condition(root: Root, namespace: &str) -> Condition {
     let (reason, because) = match root {
-        Root::Asked => ("AskedFor", "spec.podSecurity allows it; leave that out where the image does not need it".to_owned()),
+        Root::Asked => (
+            "AskedFor",
+            "spec.podSecurity allows it; leave that out where the image does not need it"
+                .to_owned(),
+        ),
         Root::OfImage => (
             "ImageDecides",
             format!(
@@ -111,7 +119,10 @@ pub(super) fn check(claim: &PreviewClaim, view: &View<'_, Reads>) -> Result<(), 
         ))
     };
     if asked.run_as_user == Some(0) {
-        return refuse("runAsUser is 0", "write another user id such as 1000, or leave runAsUser out");
+        return refuse(
+            "runAsUser is 0",
+            "write another user id such as 1000, or leave runAsUser out",
+        );
     }
     if asked.run_as_non_root == Some(false) {
         return refuse("runAsNonRoot is false", "write true, or leave runAsNonRoot out");
@@ -134,8 +145,13 @@ mod tests {
         preview
     }
 
-    fn pods_in(labels: &[(&str, &str)], preview: &PreviewEnvironment) -> Result<PodSecurityContext, Invalid> {
-        let source = Fixed::empty().with(namespace("shop", labels)).with(namespace("other", &[(ENFORCE, RESTRICTED)]));
+    fn pods_in(
+        labels: &[(&str, &str)],
+        preview: &PreviewEnvironment,
+    ) -> Result<PodSecurityContext, Invalid> {
+        let source = Fixed::empty()
+            .with(namespace("shop", labels))
+            .with(namespace("other", &[(ENFORCE, RESTRICTED)]));
         let view = View::new(&source);
         check(&PreviewClaim::of(preview), &view)?;
         Ok(of_pods(&blueprint_of(preview), &view))
@@ -162,11 +178,18 @@ mod tests {
 
     #[test]
     fn the_ids_of_the_spec_are_the_ids_of_the_pods() {
-        let ids =
-            PodSecurity { run_as_user: Some(1000), run_as_group: Some(1001), fs_group: Some(1002), ..PodSecurity::default() };
+        let ids = PodSecurity {
+            run_as_user: Some(1000),
+            run_as_group: Some(1001),
+            fs_group: Some(1002),
+            ..PodSecurity::default()
+        };
         for labels in [&[][..], &[(ENFORCE, RESTRICTED)]] {
             let context = pods_in(labels, &with(ids.clone())).unwrap();
-            assert_eq!((context.run_as_user, context.run_as_group, context.fs_group), (Some(1000), Some(1001), Some(1002)));
+            assert_eq!(
+                (context.run_as_user, context.run_as_group, context.fs_group),
+                (Some(1000), Some(1001), Some(1002))
+            );
             assert_eq!(context.run_as_non_root, Some(true));
         }
     }
@@ -181,18 +204,27 @@ mod tests {
         for (asked, field) in [(root, "runAsUser is 0"), (perhaps, "runAsNonRoot is false")] {
             let refused = pods_in(&[(ENFORCE, RESTRICTED)], &with(asked)).unwrap_err();
             assert_eq!(refused.reason, "PodSecurityNotAllowed");
-            assert!(refused.message.contains("the namespace shop enforces") && refused.message.contains(field), "{refused}");
+            assert!(
+                refused.message.contains("the namespace shop enforces")
+                    && refused.message.contains(field),
+                "{refused}"
+            );
         }
     }
 
     #[test]
     fn the_spec_may_forbid_root_and_writing_where_the_namespace_does_not() {
-        let strict = PodSecurity { run_as_non_root: Some(true), read_only_root_filesystem: Some(true), ..PodSecurity::default() };
+        let strict = PodSecurity {
+            run_as_non_root: Some(true),
+            read_only_root_filesystem: Some(true),
+            ..PodSecurity::default()
+        };
         let strict = with(strict);
         assert_eq!(pods_in(&[], &strict).unwrap().run_as_non_root, Some(true));
         assert_eq!(files(&blueprint_of(&strict)), ImageFiles::ReadOnly);
         assert_eq!(files(&blueprint_of(&preview("web"))), ImageFiles::Writable);
-        let writable = with(PodSecurity { read_only_root_filesystem: Some(false), ..PodSecurity::default() });
+        let writable =
+            with(PodSecurity { read_only_root_filesystem: Some(false), ..PodSecurity::default() });
         assert_eq!(files(&blueprint_of(&writable)), ImageFiles::Writable);
     }
 
@@ -203,8 +235,14 @@ mod tests {
             root(preview, &View::new(&world)).map(|root| condition(root, "shop"))
         };
         let of_image = said(&[], &preview("web")).unwrap();
-        assert_eq!((of_image.type_, of_image.status, of_image.reason), ("MayRunAsRoot", Some(true), "ImageDecides"));
-        for part in ["spec.podSecurity.runAsNonRoot", "label namespace shop pod-security.kubernetes.io/enforce=restricted"] {
+        assert_eq!(
+            (of_image.type_, of_image.status, of_image.reason),
+            ("MayRunAsRoot", Some(true), "ImageDecides")
+        );
+        for part in [
+            "spec.podSecurity.runAsNonRoot",
+            "label namespace shop pod-security.kubernetes.io/enforce=restricted",
+        ] {
             assert!(of_image.message.contains(part), "{}", of_image.message);
         }
         assert_eq!(said(&[(ENFORCE, "baseline")], &preview("web")).unwrap().reason, "ImageDecides");
@@ -212,10 +250,22 @@ mod tests {
         let user = |id| with(PodSecurity { run_as_user: Some(id), ..PodSecurity::default() });
         let asked = said(&[], &user(0)).unwrap();
         assert_eq!((asked.reason, said(&[], &user(1000))), ("AskedFor", None));
-        assert!(asked.message.contains("leave that out") && !asked.message.contains("label namespace"), "{}", asked.message);
-        let non_root = |value| with(PodSecurity { run_as_non_root: Some(value), ..PodSecurity::default() });
-        assert_eq!((said(&[], &non_root(false)).unwrap().reason, said(&[], &non_root(true))), ("AskedFor", None));
-        assert_eq!(root(&preview("web"), &View::new(&Fixed::empty())), None, "nothing is known of the namespace");
+        assert!(
+            asked.message.contains("leave that out") && !asked.message.contains("label namespace"),
+            "{}",
+            asked.message
+        );
+        let non_root =
+            |value| with(PodSecurity { run_as_non_root: Some(value), ..PodSecurity::default() });
+        assert_eq!(
+            (said(&[], &non_root(false)).unwrap().reason, said(&[], &non_root(true))),
+            ("AskedFor", None)
+        );
+        assert_eq!(
+            root(&preview("web"), &View::new(&Fixed::empty())),
+            None,
+            "nothing is known of the namespace"
+        );
     }
 
     #[test]
@@ -225,7 +275,8 @@ mod tests {
             preview.spec.port = port;
             pods_in(&[], &preview).unwrap().sysctls
         };
-        let border = Sysctl { name: "net.ipv4.ip_unprivileged_port_start".into(), value: "80".into() };
+        let border =
+            Sysctl { name: "net.ipv4.ip_unprivileged_port_start".into(), value: "80".into() };
         assert_eq!(sysctls(Some(80)), Some(vec![border]));
         assert_eq!((sysctls(Some(1024)), sysctls(None)), (None, None));
     }

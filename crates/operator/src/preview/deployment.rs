@@ -1,4 +1,5 @@
-//! The Deployment of a preview: its image, of which nothing is known but the port that it listens at.
+//! The Deployment of a preview: its image, of which nothing is known but the port that it listens
+//! at.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,8 @@ use crate::workload::{self, Pods};
 
 /// The name of the one container.
 const CONTAINER: &str = "app";
-/// The annotation of the pods with the spec's revision: pods of another revision are other pods, whatever their image is named.
+/// The annotation of the pods with the spec's revision: pods of another revision are other pods,
+/// whatever their image is named.
 pub(super) const REVISION: &str = "platform9.com/revision";
 
 /// The Deployment.
@@ -36,8 +38,9 @@ fn container(of: &Blueprint<'_>) -> Container {
     Container {
         name: CONTAINER.into(),
         image: Some(spec.image.clone()),
-        // By default, because images of previews are often loaded straight onto the nodes, where a pull (the default of
-        // Kubernetes for `:latest`) would fail. Each build has a tag of its own where it matters that nothing older is shown.
+        // By default, because images of previews are often loaded straight onto the nodes, where a
+        // pull (the default of Kubernetes for `:latest`) would fail. Each build has a tag
+        // of its own where it matters that nothing older is shown.
         image_pull_policy: Some(spec.pull_policy().as_str().into()),
         command: stated(&spec.command),
         args: stated(&spec.args),
@@ -53,7 +56,8 @@ fn container(of: &Blueprint<'_>) -> Container {
     }
 }
 
-/// A list that says something. An empty one is left out: to own it would mean to take away what others put there.
+/// A list that says something. An empty one is left out: to own it would mean to take away what
+/// others put there.
 fn stated<T: Clone>(list: &[T]) -> Option<Vec<T>> {
     (!list.is_empty()).then(|| list.to_vec())
 }
@@ -62,7 +66,8 @@ fn stated<T: Clone>(list: &[T]) -> Option<Vec<T>> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use k8s_openapi::api::core::v1::{
-        ConfigMapEnvSource, EnvFromSource, EnvVar, LocalObjectReference, PodTemplateSpec, ResourceRequirements,
+        ConfigMapEnvSource, EnvFromSource, EnvVar, LocalObjectReference, PodTemplateSpec,
+        ResourceRequirements,
     };
     use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
     use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentSpec, PullPolicy};
@@ -74,7 +79,10 @@ mod tests {
     fn pods(change: impl FnOnce(&mut PreviewEnvironmentSpec)) -> (PodTemplateSpec, Container) {
         let mut preview = preview("web");
         change(&mut preview.spec);
-        let mut pods = deployment(&blueprint_of(&preview), PodSecurityContext::default()).spec.unwrap().template;
+        let mut pods = deployment(&blueprint_of(&preview), PodSecurityContext::default())
+            .spec
+            .unwrap()
+            .template;
         let container = pods.spec.as_mut().unwrap().containers.remove(0);
         (pods, container)
     }
@@ -82,7 +90,13 @@ mod tests {
     #[test]
     fn the_image_of_the_spec_runs_and_has_to_listen_before_it_counts() {
         let preview = preview("web");
-        assert_eq!(deployment(&blueprint_of(&preview), PodSecurityContext::default()).spec.unwrap().replicas, Some(1));
+        assert_eq!(
+            deployment(&blueprint_of(&preview), PodSecurityContext::default())
+                .spec
+                .unwrap()
+                .replicas,
+            Some(1)
+        );
         let (_, container) = pods(|_| ());
         assert_eq!(container.image.as_deref(), Some("example.com/app:pr-1"));
         assert_eq!(container.image_pull_policy.as_deref(), Some("IfNotPresent"));
@@ -94,10 +108,14 @@ mod tests {
 
     #[test]
     fn what_the_spec_leaves_out_is_nowhere_in_the_pods() {
-        let (template, container) = pods(|spec| spec.resources = Some(ResourceRequirements::default()));
+        let (template, container) =
+            pods(|spec| spec.resources = Some(ResourceRequirements::default()));
         assert_eq!(template.metadata.unwrap().annotations, None);
         assert_eq!(template.spec.unwrap().image_pull_secrets, None);
-        assert_eq!((container.command, container.args, container.env, container.env_from), (None, None, None, None));
+        assert_eq!(
+            (container.command, container.args, container.env, container.env_from),
+            (None, None, None, None)
+        );
         assert_eq!((container.startup_probe, container.resources), (None, None));
     }
 
@@ -117,9 +135,15 @@ mod tests {
             spec.port = Some(3000);
             spec.pull_policy = Some(PullPolicy::Always);
             spec.image_pull_secrets = vec![LocalObjectReference { name: "registry".into() }];
-            spec.resources = Some(ResourceRequirements { limits: Some(limits.clone()), ..ResourceRequirements::default() });
+            spec.resources = Some(ResourceRequirements {
+                limits: Some(limits.clone()),
+                ..ResourceRequirements::default()
+            });
         });
-        assert_eq!((container.command, container.args), (Some(vec!["node".into()]), Some(vec!["server.js".into()])));
+        assert_eq!(
+            (container.command, container.args),
+            (Some(vec!["node".into()]), Some(vec!["server.js".into()]))
+        );
         assert_eq!((container.env, container.env_from), (Some(vec![variable]), Some(vec![source])));
         assert_eq!(container.ports.unwrap()[0].container_port, 3000);
         assert_eq!(container.image_pull_policy.as_deref(), Some("Always"));
@@ -144,7 +168,10 @@ mod tests {
     fn a_revision_is_a_part_of_the_pods_and_of_nothing_that_selects_them() {
         let (template, _) = pods(|spec| spec.revision = Some("3f2a9c1".into()));
         let metadata = template.metadata.unwrap();
-        assert_eq!(metadata.annotations, Some(BTreeMap::from([("platform9.com/revision".to_owned(), "3f2a9c1".to_owned())])));
+        assert_eq!(
+            metadata.annotations,
+            Some(BTreeMap::from([("platform9.com/revision".to_owned(), "3f2a9c1".to_owned())]))
+        );
         assert_eq!(metadata.labels, pods(|_| ()).0.metadata.unwrap().labels);
     }
 

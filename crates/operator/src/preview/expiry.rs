@@ -1,9 +1,11 @@
-//! When a preview ends: at `spec.expiresAt`, or `spec.ttl` after the last change of its spec; no later than the administrator
-//! allows, and never while it is pinned. Before that, the condition [`EXPIRING`] warns.
+//! When a preview ends: at `spec.expiresAt`, or `spec.ttl` after the last change of its spec; no
+//! later than the administrator allows, and never while it is pinned. Before that, the condition
+//! [`EXPIRING`] warns.
 //!
-//! Two things are taken from the status, which nobody but the operator writes. When the spec was changed, once that was told: whoever may
-//! write a preview may write its `managedFields`, and would move the end by that. And until when it was told to be kept: a limit that
-//! is new, or became shorter, ends nothing at once, but after as long a warning as anybody gets.
+//! Two things are taken from the status, which nobody but the operator writes. When the spec was
+//! changed, once that was told: whoever may write a preview may write its `managedFields`, and
+//! would move the end by that. And until when it was told to be kept: a limit that is new, or
+//! became shorter, ends nothing at once, but after as long a warning as anybody gets.
 
 use std::time::Duration;
 
@@ -58,11 +60,13 @@ enum Phase {
 /// # Errors
 /// [`Invalid`] for what is no duration.
 pub(super) fn ttl(text: Option<&str>) -> Result<Option<Duration>, Invalid> {
-    let unusable = |error| Invalid::new("TtlNotUsable", format!("spec.ttl cannot be read: {error}"));
+    let unusable =
+        |error| Invalid::new("TtlNotUsable", format!("spec.ttl cannot be read: {error}"));
     text.map(duration::parse).transpose().map_err(unusable)
 }
 
-/// What others than the preview itself say about how long it is kept after the last change of its spec.
+/// What others than the preview itself say about how long it is kept after the last change of its
+/// spec.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bounds<'a> {
     /// The operator's setting.
@@ -101,32 +105,48 @@ enum Promise {
 impl Told {
     fn of(preview: &PreviewEnvironment) -> Self {
         let status = preview.status.as_ref();
-        let now = status
-            .filter(|status| status.observed_generation.is_some() && status.observed_generation == preview.metadata.generation);
-        let warns =
-            |status: &PreviewEnvironmentStatus| status.conditions.iter().any(|c| c.type_ == EXPIRING && c.status == "True");
+        let now = status.filter(|status| {
+            status.observed_generation.is_some()
+                && status.observed_generation == preview.metadata.generation
+        });
+        let warns = |status: &PreviewEnvironmentStatus| {
+            status.conditions.iter().any(|c| c.type_ == EXPIRING && c.status == "True")
+        };
         let promise = match (status.and_then(|status| status.expires_at.as_ref()), now) {
             (Some(end), _) if status.is_some_and(warns) => Promise::Ends(end.0),
             (Some(end), _) => Promise::Until(end.0),
             (None, Some(_)) => Promise::Forever,
             (None, None) => Promise::Nothing,
         };
-        Self { changed_at: now.and_then(|status| status.changed_at.as_ref()).map(|time| time.0), promise }
+        Self {
+            changed_at: now.and_then(|status| status.changed_at.as_ref()).map(|time| time.0),
+            promise,
+        }
     }
 
-    /// When a limit ends it that would at `due`: not before whoever relies on what was told was warned, and that is told from now on.
-    fn due(&self, due: Timestamp, changed_at: Option<Timestamp>, view: &View<'_, Reads>) -> Timestamp {
+    /// When a limit ends it that would at `due`: not before whoever relies on what was told was
+    /// warned, and that is told from now on.
+    fn due(
+        &self,
+        due: Timestamp,
+        changed_at: Option<Timestamp>,
+        view: &View<'_, Reads>,
+    ) -> Timestamp {
         let Some(now) = view.now() else { return due };
         let (relied_on, until) = match self.promise {
             Promise::Nothing => (due, Timestamp::MAX),
             Promise::Until(end) => (end, end),
-            // To shorten it further would be without a warning. It is never further ahead than that: what is was told by a clock that was
-            // wrong, or written by somebody else.
-            Promise::Ends(end) => return due.max(end.min(now + LONGEST_WARNING + SignedDuration::from_secs(1))),
+            // To shorten it further would be without a warning. It is never further ahead than
+            // that: what is was told by a clock that was wrong, or written by somebody
+            // else.
+            Promise::Ends(end) => {
+                return due.max(end.min(now + LONGEST_WARNING + SignedDuration::from_secs(1)));
+            }
             Promise::Forever => (Timestamp::MAX, Timestamp::MAX),
         };
         // A status has whole seconds.
-        let warned = Timestamp::from_second((now + warning(relied_on, changed_at)).as_second() + 1).unwrap_or(now);
+        let warned = Timestamp::from_second((now + warning(relied_on, changed_at)).as_second() + 1)
+            .unwrap_or(now);
         due.max(until.min(warned))
     }
 }
@@ -159,7 +179,11 @@ impl Expiry {
     ///
     /// # Errors
     /// [`Invalid`] for a ttl that is no duration.
-    pub(super) fn of(preview: &PreviewEnvironment, bounds: &Bounds<'_>, view: &View<'_, Reads>) -> Result<Option<Self>, Invalid> {
+    pub(super) fn of(
+        preview: &PreviewEnvironment,
+        bounds: &Bounds<'_>,
+        view: &View<'_, Reads>,
+    ) -> Result<Option<Self>, Invalid> {
         let spec = &preview.spec;
         if spec.is_pinned() {
             return Ok(None);
@@ -169,16 +193,21 @@ impl Expiry {
         // Where nobody says when it was changed (offline), nothing follows from that.
         let is_over = |at: &Timestamp| view.now().is_none_or(|now| *at <= now + CLOCKS_DIFFER);
         let changed_at = told.changed_at.filter(is_over).or_else(|| view.changed_at());
-        let after = |time: Duration| changed_at?.checked_add(SignedDuration::try_from(time).ok()?).ok();
+        let after =
+            |time: Duration| changed_at?.checked_add(SignedDuration::try_from(time).ok()?).ok();
         let chosen = match (&spec.expires_at, ttl, bounds.default) {
             (Some(at), ..) => Some((at.0, By::ExpiresAt)),
             (None, Some(ttl), _) => after(ttl).map(|at| (at, By::Ttl)),
-            (None, None, Some(limit)) => after(limit.value).map(|at| (at, By::Default(limit.policy.into()))),
+            (None, None, Some(limit)) => {
+                after(limit.value).map(|at| (at, By::Default(limit.policy.into())))
+            }
             (None, None, None) => None,
         };
         let own = chosen.as_ref().filter(|(_, by)| !by.is_limit()).map(|(at, _)| *at);
         let maximum = bounds.maximum.and_then(after).map(|at| (at, By::Longest(None)));
-        let longest = bounds.longest.and_then(|limit| Some((after(limit.value)?, By::Longest(Some(limit.policy.into())))));
+        let longest = bounds
+            .longest
+            .and_then(|limit| Some((after(limit.value)?, By::Longest(Some(limit.policy.into())))));
         let all = [chosen, longest, maximum].into_iter().flatten();
         let Some((due, by)) = all.min_by_key(|(at, _)| *at) else { return Ok(None) };
         // What the preview asks for itself is not put off by the warning of a limit.
@@ -197,7 +226,8 @@ impl Expiry {
 
     /// Why it is deleted now, if it is.
     pub(super) fn is_over(&self) -> Option<(&'static str, String)> {
-        let since = if self.by == By::ExpiresAt { "" } else { ", after the last change of its spec" };
+        let since =
+            if self.by == By::ExpiresAt { "" } else { ", after the last change of its spec" };
         let why = || format!("it was kept until {}, as {} says{since}", self.at, self.by.name());
         (self.phase == Phase::Over).then(|| (EXPIRED, why()))
     }
@@ -268,13 +298,22 @@ mod tests {
         Fixed::empty().changed(at(0)).at(at(0) + SignedDuration::from_millis(millis))
     }
 
-    fn expiry(operator: &PreviewOperator, preview: &PreviewEnvironment, source: &Fixed) -> Option<Expiry> {
+    fn expiry(
+        operator: &PreviewOperator,
+        preview: &PreviewEnvironment,
+        source: &Fixed,
+    ) -> Option<Expiry> {
         let view = View::new(source);
-        Expiry::of(preview, &Bounds::of(operator.maximum_ttl, &Rules::of("shop", &view)), &view).unwrap()
+        Expiry::of(preview, &Bounds::of(operator.maximum_ttl, &Rules::of("shop", &view)), &view)
+            .unwrap()
     }
 
     /// At that time: how far the end is away, if there is one.
-    fn phase(operator: &PreviewOperator, preview: &PreviewEnvironment, millis: i64) -> Option<Phase> {
+    fn phase(
+        operator: &PreviewOperator,
+        preview: &PreviewEnvironment,
+        millis: i64,
+    ) -> Option<Phase> {
         let source = seen(millis);
         expiry(operator, preview, &source).map(|expiry| expiry.phase)
     }
@@ -287,9 +326,13 @@ mod tests {
     #[test]
     fn a_preview_ends_to_the_second_and_warns_for_a_tenth_of_its_time() {
         let (operator, preview) = (PreviewOperator::default(), with_ttl("1000s"));
-        for (millis, expected) in
-            [(0, Phase::Far), (899_999, Phase::Far), (900_000, Phase::Near), (999_999, Phase::Near), (1_000_000, Phase::Over)]
-        {
+        for (millis, expected) in [
+            (0, Phase::Far),
+            (899_999, Phase::Far),
+            (900_000, Phase::Near),
+            (999_999, Phase::Near),
+            (1_000_000, Phase::Over),
+        ] {
             assert_eq!(phase(&operator, &preview, millis), Some(expected), "{millis}");
         }
     }
@@ -307,15 +350,25 @@ mod tests {
         let operator = PreviewOperator::default();
         let mut both = until(50);
         both.spec.ttl = Some("10s".into());
-        assert_eq!((end(&operator, &with_ttl("1h1m1s")), end(&operator, &both)), (Some(3661), Some(50)));
+        assert_eq!(
+            (end(&operator, &with_ttl("1h1m1s")), end(&operator, &both)),
+            (Some(3661), Some(50))
+        );
         both.spec.pinned = Some(true);
         assert_eq!((end(&operator, &both), end(&operator, &preview("web"))), (None, None));
-        assert_eq!(phase(&operator, &until(-5), 0), Some(Phase::Over), "one that has passed ends it at once");
+        assert_eq!(
+            phase(&operator, &until(-5), 0),
+            Some(Phase::Over),
+            "one that has passed ends it at once"
+        );
     }
 
     #[test]
     fn no_preview_is_kept_longer_than_the_administrator_allows_but_one_that_is_pinned() {
-        let operator = PreviewOperator { maximum_ttl: Some(Duration::from_secs(100)), ..PreviewOperator::default() };
+        let operator = PreviewOperator {
+            maximum_ttl: Some(Duration::from_secs(100)),
+            ..PreviewOperator::default()
+        };
         assert_eq!(end(&operator, &with_ttl("99s")), Some(99));
         assert_eq!(end(&operator, &with_ttl("101s")), Some(100));
         assert_eq!(end(&operator, &until(500)), Some(100));
@@ -327,7 +380,10 @@ mod tests {
 
     #[test]
     fn where_nobody_knows_when_it_was_changed_no_duration_ends_it() {
-        let operator = PreviewOperator { maximum_ttl: Some(Duration::from_secs(100)), ..PreviewOperator::default() };
+        let operator = PreviewOperator {
+            maximum_ttl: Some(Duration::from_secs(100)),
+            ..PreviewOperator::default()
+        };
         let source = Fixed::empty().at(at(1_000_000));
         let view = View::new(&source);
         let bounds = Bounds { maximum: operator.maximum_ttl, ..Bounds::default() };
@@ -349,29 +405,40 @@ mod tests {
                 moments.next.map(|n| n.duration_since(at(0)).as_secs()),
             )
         };
-        assert_eq!((next(0), next(90_000), next(100_000)), ((None, Some(90)), (Some(90), Some(100)), (Some(100), None)));
+        assert_eq!(
+            (next(0), next(90_000), next(100_000)),
+            ((None, Some(90)), (Some(90), Some(100)), (Some(100), None))
+        );
     }
 
     #[test]
     fn the_end_is_in_the_status_and_the_warning_says_how_to_keep_it() {
         let operator = PreviewOperator::default();
         let shown = |preview: &PreviewEnvironment, millis| {
-            observed_in(&operator, preview, &seen(millis), &[], |observed| operator.status(preview, observed))
-                .expires_at
-                .map(|time| time.0)
+            observed_in(&operator, preview, &seen(millis), &[], |observed| {
+                operator.status(preview, observed)
+            })
+            .expires_at
+            .map(|time| time.0)
         };
         assert_eq!(shown(&with_ttl("100s"), 0), Some(at(100)));
         assert_eq!(shown(&preview("web"), 0), None);
         let told = |preview: &PreviewEnvironment, millis| {
-            let conditions =
-                observed_in(&operator, preview, &seen(millis), &[], |observed| operator.conditions(preview, observed));
+            let conditions = observed_in(&operator, preview, &seen(millis), &[], |observed| {
+                operator.conditions(preview, observed)
+            });
             conditions.into_iter().find(|condition| condition.type_ == EXPIRING)
         };
         assert_eq!(told(&with_ttl("100s"), 89_999), None);
         let near = told(&with_ttl("100s"), 90_000).unwrap();
         assert_eq!((near.status, near.reason, near.warns), (Some(true), "ExpiresSoon", true));
-        assert!(near.message.starts_with("it is deleted at 2027-01-15T08:01:40Z: ") && near.message.contains("spec.expiresAt"));
-        assert!(told(&until(100), 95_000).unwrap().message.contains("write a later spec.expiresAt"));
+        assert!(
+            near.message.starts_with("it is deleted at 2027-01-15T08:01:40Z: ")
+                && near.message.contains("spec.expiresAt")
+        );
+        assert!(
+            told(&until(100), 95_000).unwrap().message.contains("write a later spec.expiresAt")
+        );
         assert_eq!(told(&with_ttl("100s"), 100_000).unwrap().reason, "Expired");
     }
 
@@ -387,7 +454,10 @@ mod tests {
         let mut short = with_ttl("10s");
         let retire = retired(&short).unwrap();
         assert_eq!(retire.reason, "Expired");
-        assert_eq!(retire.message, "it was kept until 2027-01-15T08:00:10Z, as spec.ttl says, after the last change of its spec");
+        assert_eq!(
+            retire.message,
+            "it was kept until 2027-01-15T08:00:10Z, as spec.ttl says, after the last change of its spec"
+        );
         short.spec.fqdn = "*".into();
         assert_eq!(retired(&short), Some(retire));
         assert_eq!(retired(&with_ttl("11s")), None);
@@ -396,17 +466,21 @@ mod tests {
     #[test]
     fn a_duration_that_the_schema_would_not_let_pass_is_refused() {
         let source = seen(0);
-        let refused = PreviewOperator::default().build(&with_ttl("3d"), &View::new(&source)).err().unwrap();
+        let refused =
+            PreviewOperator::default().build(&with_ttl("3d"), &View::new(&source)).err().unwrap();
         assert!(refused.reason == "TtlNotUsable" && refused.message.contains("72h"), "{refused:?}");
     }
 
     #[test]
-    fn a_preview_that_does_not_say_is_kept_as_long_as_a_policy_has_it_by_default_and_none_longer_than_it_allows() {
+    fn a_preview_that_does_not_say_is_kept_as_long_as_a_policy_has_it_by_default_and_none_longer_than_it_allows()
+     {
         let limits = serde_json::json!({ "limits": { "defaultTtl": "100s", "maxTtl": "1000s" } });
         let policy = crate::preview::policy::tests::policy("p", limits);
         let ends = |preview: &PreviewEnvironment| {
             let (operator, source) = (PreviewOperator::default(), seen(0).with(policy.clone()));
-            let status = observed_in(&operator, preview, &source, &[], |observed| operator.status(preview, observed));
+            let status = observed_in(&operator, preview, &source, &[], |observed| {
+                operator.status(preview, observed)
+            });
             status.expires_at.map(|end| end.0)
         };
         assert_eq!(ends(&preview("web")), Some(at(100)));
@@ -423,12 +497,14 @@ mod tests {
         let mut refused = with_ttl("100s");
         refused.spec.fqdn = "*".into();
         let source = seen(95_000);
-        let invalid = PreviewOperator::default().build(&refused, &View::new(&source)).err().unwrap();
+        let invalid =
+            PreviewOperator::default().build(&refused, &View::new(&source)).err().unwrap();
         let expiry = invalid.facts.get::<Expiry>().unwrap();
         assert_eq!((expiry.at, expiry.phase), (at(100), Phase::Near));
     }
 
-    /// The same preview after the operator told this: until when it is kept, if it said so, of generation 1.
+    /// The same preview after the operator told this: until when it is kept, if it said so, of
+    /// generation 1.
     fn told(preview: &PreviewEnvironment, end: Option<i64>) -> PreviewEnvironment {
         let mut preview = preview.clone();
         preview.metadata.generation = Some(1);
@@ -445,20 +521,25 @@ mod tests {
     /// The same after it was told to end then, and warned of that.
     fn warned(preview: &PreviewEnvironment, end: i64) -> PreviewEnvironment {
         let mut preview = told(preview, Some(end));
-        preview.status.as_mut().unwrap().conditions = vec![k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
-            last_transition_time: Time(at(0)),
-            message: String::new(),
-            observed_generation: None,
-            reason: "ExpiresSoon".into(),
-            status: "True".into(),
-            type_: EXPIRING.into(),
-        }];
+        preview.status.as_mut().unwrap().conditions =
+            vec![k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition {
+                last_transition_time: Time(at(0)),
+                message: String::new(),
+                observed_generation: None,
+                reason: "ExpiresSoon".into(),
+                status: "True".into(),
+                type_: EXPIRING.into(),
+            }];
         preview
     }
 
-    /// Where the longest that previews are kept is so many seconds, at this second: when it ends, whether it warns or is over.
+    /// Where the longest that previews are kept is so many seconds, at this second: when it ends,
+    /// whether it warns or is over.
     fn ends(preview: &PreviewEnvironment, longest: u64, second: i64) -> (i64, Phase) {
-        let operator = PreviewOperator { maximum_ttl: Some(Duration::from_secs(longest)), ..PreviewOperator::default() };
+        let operator = PreviewOperator {
+            maximum_ttl: Some(Duration::from_secs(longest)),
+            ..PreviewOperator::default()
+        };
         let expiry = expiry(&operator, preview, &seen(second * 1_000)).unwrap();
         (expiry.at.duration_since(at(0)).as_secs(), expiry.phase)
     }
@@ -466,12 +547,24 @@ mod tests {
     #[test]
     fn a_limit_that_becomes_shorter_ends_nothing_without_the_usual_warning() {
         let promised = told(&with_ttl("100s"), Some(100));
-        assert_eq!(ends(&promised, 1, 50), (61, Phase::Near), "a tenth of what it was told, and it warns at once");
+        assert_eq!(
+            ends(&promised, 1, 50),
+            (61, Phase::Near),
+            "a tenth of what it was told, and it warns at once"
+        );
         let longer = told(&with_ttl("1000h"), Some(3_600_000));
         assert_eq!(ends(&longer, 60, 1_000), (4_601, Phase::Near), "an hour at most");
         assert_eq!(ends(&promised, 1, 95), (100, Phase::Near), "never longer than it was told");
-        assert_eq!(ends(&promised, 80, 50), (80, Phase::Far), "a limit that leaves it more time than that counts as it is");
-        assert_eq!(ends(&told(&preview("web"), None), 60, 7_000), (10_601, Phase::Near), "it was told that it has no end");
+        assert_eq!(
+            ends(&promised, 80, 50),
+            (80, Phase::Far),
+            "a limit that leaves it more time than that counts as it is"
+        );
+        assert_eq!(
+            ends(&told(&preview("web"), None), 60, 7_000),
+            (10_601, Phase::Near),
+            "it was told that it has no end"
+        );
     }
 
     #[test]
@@ -479,7 +572,9 @@ mod tests {
         for promised in [Some(100), Some(1_000_000), None] {
             let mut preview = told(&with_ttl("1000h"), promised);
             let (end, _) = ends(&preview, 1, 50);
-            for (second, phase) in [(50, Phase::Near), (50, Phase::Near), (end - 1, Phase::Near), (end, Phase::Over)] {
+            for (second, phase) in
+                [(50, Phase::Near), (50, Phase::Near), (end - 1, Phase::Near), (end, Phase::Over)]
+            {
                 assert_eq!(ends(&preview, 1, second), (end, phase), "{second}");
                 preview = warned(&preview, end);
             }
@@ -493,7 +588,11 @@ mod tests {
         let shortened = told(&with_ttl("10s"), Some(100));
         assert_eq!(end_and_phase(&shortened, 50), (10, Phase::Over));
         assert_eq!(end_and_phase(&told(&until(20), Some(100)), 50), (20, Phase::Over));
-        assert_eq!(ends(&warned(&until(20), 3_600), 10, 5), (20, Phase::Near), "nor does a grace put off its own end");
+        assert_eq!(
+            ends(&warned(&until(20), 3_600), 10, 5),
+            (20, Phase::Near),
+            "nor does a grace put off its own end"
+        );
     }
 
     fn end_and_phase(preview: &PreviewEnvironment, second: i64) -> (i64, Phase) {
@@ -503,7 +602,11 @@ mod tests {
 
     #[test]
     fn what_no_right_clock_can_have_told_puts_nothing_off() {
-        assert_eq!(ends(&warned(&preview("web"), 9_999_999), 10, 50), (3_651, Phase::Near), "an hour is the longest warning");
+        assert_eq!(
+            ends(&warned(&preview("web"), 9_999_999), 10, 50),
+            (3_651, Phase::Near),
+            "an hour is the longest warning"
+        );
         let mut preview = told(&preview("web"), None);
         preview.status.as_mut().unwrap().changed_at = Some(Time(at(9_999_999)));
         assert_eq!(ends(&warned(&preview, 60), 60, 50).0, 60);
@@ -522,31 +625,53 @@ mod tests {
 
     #[test]
     fn no_time_in_managed_fields_moves_what_was_told_of_the_same_spec() {
-        let operator = PreviewOperator { maximum_ttl: Some(Duration::from_secs(100)), ..PreviewOperator::default() };
+        let operator = PreviewOperator {
+            maximum_ttl: Some(Duration::from_secs(100)),
+            ..PreviewOperator::default()
+        };
         let forged = Fixed::empty().changed(at(5_000)).at(at(50));
         let mut preview = told(&with_ttl("72h"), Some(100));
         let expiry_of = |preview: &PreviewEnvironment| expiry(&operator, preview, &forged).unwrap();
-        assert_eq!((expiry_of(&preview).at, expiry_of(&preview).changed_at), (at(100), Some(at(0))));
+        assert_eq!(
+            (expiry_of(&preview).at, expiry_of(&preview).changed_at),
+            (at(100), Some(at(0)))
+        );
         preview.metadata.generation = Some(2);
         assert_eq!(expiry_of(&preview).at, at(5_100), "an edit counts");
     }
 
     #[test]
     fn the_warning_names_the_limit_that_is_to_blame() {
-        let limits =
-            |limits: serde_json::Value| crate::preview::policy::tests::policy("p", serde_json::json!({ "limits": limits }));
+        let limits = |limits: serde_json::Value| {
+            crate::preview::policy::tests::policy("p", serde_json::json!({ "limits": limits }))
+        };
         let message = |operator: &PreviewOperator, world: Fixed| {
-            let condition = expiry(operator, &told(&preview("web"), None), &world.changed(at(0)).at(at(99))).unwrap().condition();
+            let condition =
+                expiry(operator, &told(&preview("web"), None), &world.changed(at(0)).at(at(99)))
+                    .unwrap()
+                    .condition();
             condition.unwrap().message
         };
         let (set, unset) = (
-            PreviewOperator { maximum_ttl: Some(Duration::from_secs(100)), ..PreviewOperator::default() },
+            PreviewOperator {
+                maximum_ttl: Some(Duration::from_secs(100)),
+                ..PreviewOperator::default()
+            },
             PreviewOperator::default(),
         );
-        assert!(message(&set, Fixed::empty()).contains(": --preview-maximum-ttl of the operator allows no more"));
+        assert!(
+            message(&set, Fixed::empty())
+                .contains(": --preview-maximum-ttl of the operator allows no more")
+        );
         let longest = Fixed::empty().with(limits(serde_json::json!({ "maxTtl": "100s" })));
-        assert!(message(&unset, longest).contains(": limits.maxTtl of PreviewPolicy p allows no more"));
+        assert!(
+            message(&unset, longest).contains(": limits.maxTtl of PreviewPolicy p allows no more")
+        );
         let default = Fixed::empty().with(limits(serde_json::json!({ "defaultTtl": "100s" })));
-        assert!(message(&unset, default).contains(": limits.defaultTtl of PreviewPolicy p is for previews that say nothing"));
+        assert!(
+            message(&unset, default).contains(
+                ": limits.defaultTtl of PreviewPolicy p is for previews that say nothing"
+            )
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What `build` finds out about a preview beside its spec: from what policies, other previews, the namespace and the cluster say. It
-//! is told to `status`, which says it in conditions.
+//! What `build` finds out about a preview beside its spec: from what policies, other previews, the
+//! namespace and the cluster say. It is told to `status`, which says it in conditions.
 
 use operator_api::preview::{GatewayRef, RouteType};
 
@@ -77,7 +77,8 @@ impl Findings {
 
     /// Of a preview that gets neither pods nor a route.
     pub(super) fn held(exceeded: Exceeded) -> Self {
-        let no_route = NoRoute { reason: exceeded.reason, message: exceeded.message.clone(), stalls: true };
+        let no_route =
+            NoRoute { reason: exceeded.reason, message: exceeded.message.clone(), stalls: true };
         Self { exceeded: Some(exceeded), ..Self::without_route(no_route) }
     }
 

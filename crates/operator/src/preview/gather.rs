@@ -1,4 +1,5 @@
-//! Gathers the [`Findings`] about a preview: asks every part that has something to say, in the order in which one decides over the other.
+//! Gathers the [`Findings`] about a preview: asks every part that has something to say, in the
+//! order in which one decides over the other.
 
 use kubewright::{Invalid, View};
 use operator_api::preview::{PreviewClaim, PreviewEnvironment};

@@ -1,5 +1,5 @@
-//! Which host names are never routed. The schema says more, and says it better; what is here is the last line, because a
-//! route with a wildcard takes the traffic of everybody else.
+//! Which host names are never routed. The schema says more, and says it better; what is here is the
+//! last line, because a route with a wildcard takes the traffic of everybody else.
 
 use kubewright::Invalid;
 
@@ -8,8 +8,10 @@ use kubewright::Invalid;
 /// # Errors
 /// [`Invalid`] says what to write instead.
 pub(super) fn check(host: &str) -> Result<(), Invalid> {
-    let is_label =
-        |label: &str| !label.is_empty() && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
     if host.split('.').all(is_label) {
         return Ok(());
     }
@@ -35,8 +37,23 @@ mod tests {
 
     #[test]
     fn what_is_not_the_name_of_one_host_is_refused() {
-        for host in ["", "*", "*.example.com", "http://a.b", "a.b/c", "a.b:80", "A.b", "a..b", "a.b.", "a b", "a\n.b"] {
-            assert!(check(host).is_err_and(|invalid| invalid.message.contains("preview-1.example.com")), "{host}");
+        for host in [
+            "",
+            "*",
+            "*.example.com",
+            "http://a.b",
+            "a.b/c",
+            "a.b:80",
+            "A.b",
+            "a..b",
+            "a.b.",
+            "a b",
+            "a\n.b",
+        ] {
+            assert!(
+                check(host).is_err_and(|invalid| invalid.message.contains("preview-1.example.com")),
+                "{host}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What the operator is named, and the kinds that a preview owns and is decided from. Watches, rights and what compiles follow from
-//! these types; everything in this folder may use them, and they use nothing of it.
+//! What the operator is named, and the kinds that a preview owns and is decided from. Watches,
+//! rights and what compiles follow from these types; everything in this folder may use them, and
+//! they use nothing of it.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service};
@@ -15,9 +16,11 @@ use operator_api::preview::{PreviewClaim, PreviewPlace, PreviewPolicy};
 pub(super) const NAME: &str = "preview";
 
 /// The kinds that a preview owns.
-pub(super) type Owns = (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>, NetworkPolicy);
+pub(super) type Owns =
+    (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>, NetworkPolicy);
 
-/// The kinds of its route, of which it has one at a time: two of one host would both get its traffic.
+/// The kinds of its route, of which it has one at a time: two of one host would both get its
+/// traffic.
 pub(super) type Routes = (Optional<HTTPRoute>, Ingress, Optional<Mapping>);
 
 /// What a preview is decided from beside its spec.

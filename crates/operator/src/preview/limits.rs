@@ -1,8 +1,11 @@
-//! Whether a preview asks for more than its policies allow. What one limit takes away does not depend on when the policy or the
-//! preview came: of too many, those that were made first are taken.
+//! Whether a preview asks for more than its policies allow. What one limit takes away does not
+//! depend on when the policy or the preview came: of too many, those that were made first are
+//! taken.
 
 use kubewright::{Condition, Part, View};
-use operator_api::preview::{LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment, PreviewPlace, TOO_MANY_PREVIEWS};
+use operator_api::preview::{
+    LIMIT_EXCEEDED, PreviewClaim, PreviewEnvironment, PreviewPlace, TOO_MANY_PREVIEWS,
+};
 
 use super::findings::Exceeded;
 use super::kinds::Reads;
@@ -10,7 +13,11 @@ use super::policy::Rules;
 use super::rank::rank;
 
 /// What a preview asks for beyond its limits that keeps all of it from running.
-pub(super) fn held(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
+pub(super) fn held(
+    claim: &PreviewClaim,
+    rules: &Rules,
+    view: &View<'_, Reads>,
+) -> Option<Exceeded> {
     image(claim, rules).or_else(|| number(claim, rules, view))
 }
 
@@ -25,8 +32,8 @@ fn image(claim: &PreviewClaim, rules: &Rules) -> Option<Exceeded> {
     Some(Exceeded { reason: "ImageNotAllowed", message, held: true })
 }
 
-/// All that are there count, whatever becomes of them: so it does not depend on who holds a host, and an edit of one is no matter of
-/// the others.
+/// All that are there count, whatever becomes of them: so it does not depend on who holds a host,
+/// and an edit of one is no matter of the others.
 fn number(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option<Exceeded> {
     let (limit, own) = (rules.previews()?, &claim.metadata);
     let namespace = own.namespace.as_deref().unwrap_or_default();
@@ -45,19 +52,34 @@ fn number(claim: &PreviewClaim, rules: &Rules, view: &View<'_, Reads>) -> Option
             if older == 1 { "is" } else { "are" },
         ),
     };
-    (older >= limit.value).then(|| Exceeded { reason: TOO_MANY_PREVIEWS, message: message(), held: true })
+    (older >= limit.value).then(|| Exceeded {
+        reason: TOO_MANY_PREVIEWS,
+        message: message(),
+        held: true,
+    })
 }
 
 /// What it asks for beyond its limits and gets a part of.
 pub(super) fn replicas(preview: &PreviewEnvironment, rules: &Rules) -> Option<Exceeded> {
     let (limit, asked) = (rules.replicas()?, preview.spec.replicas());
-    let message = || format!("spec.replicas is {asked}, and PreviewPolicy {} allows {}: so many run", limit.policy, limit.value);
-    (asked > limit.value).then(|| Exceeded { reason: "TooManyReplicas", message: message(), held: false })
+    let message = || {
+        format!(
+            "spec.replicas is {asked}, and PreviewPolicy {} allows {}: so many run",
+            limit.policy, limit.value
+        )
+    };
+    (asked > limit.value).then(|| Exceeded {
+        reason: "TooManyReplicas",
+        message: message(),
+        held: false,
+    })
 }
 
-/// The condition [`LIMIT_EXCEEDED`], where it is so. Of what keeps all of it from running, the verdict warns.
+/// The condition [`LIMIT_EXCEEDED`], where it is so. Of what keeps all of it from running, the
+/// verdict warns.
 pub(super) fn condition(exceeded: &Exceeded) -> Condition {
-    let condition = Condition::new(LIMIT_EXCEEDED, Some(true), exceeded.reason, exceeded.message.clone());
+    let condition =
+        Condition::new(LIMIT_EXCEEDED, Some(true), exceeded.reason, exceeded.message.clone());
     if exceeded.held { condition } else { condition.warned() }
 }
 
@@ -84,12 +106,17 @@ mod tests {
     }
 
     fn world(policies: &[PreviewPolicy], previews: &[PreviewEnvironment]) -> Fixed {
-        let world = policies.iter().fold(testing::with_ambassador(), |world, policy| world.with(policy.clone()));
+        let world = policies
+            .iter()
+            .fold(testing::with_ambassador(), |world, policy| world.with(policy.clone()));
         previews.iter().fold(world, testing::beside)
     }
 
     /// Its objects, the number of its pods, and what is said: RouteAccepted, LimitExceeded, Ready.
-    fn outcome(preview: &PreviewEnvironment, world: &Fixed) -> (Vec<String>, String, Vec<&'static str>) {
+    fn outcome(
+        preview: &PreviewEnvironment,
+        world: &Fixed,
+    ) -> (Vec<String>, String, Vec<&'static str>) {
         let operator = PreviewOperator::default();
         let names = testing::names_in(&operator, preview, world);
         testing::observed_in(&operator, preview, world, &[], |observed| {
@@ -110,7 +137,11 @@ mod tests {
         for (preview, taken) in all.iter().zip([false, true, true, false]) {
             let (names, ready, said) = outcome(preview, &world);
             if taken {
-                assert_eq!((names.len(), ready.as_str(), said.contains(&"TooManyPreviews")), (3, "0/1", false), "{said:?}");
+                assert_eq!(
+                    (names.len(), ready.as_str(), said.contains(&"TooManyPreviews")),
+                    (3, "0/1", false),
+                    "{said:?}"
+                );
             } else {
                 assert_eq!((names.len(), ready.as_str()), (2, "0/0"), "{names:?}");
                 assert_eq!(said, ["TooManyPreviews"; 3]);
@@ -122,13 +153,23 @@ mod tests {
     fn who_is_held_is_told_by_whom_and_until_when() {
         let all = [preview("a", 1), preview("b", 2), preview("c", 3)];
         for (most, told) in [
-            (0, "PreviewPolicy p allows no preview in namespace shop: this one starts when the limit is raised"),
-            (1, "PreviewPolicy p allows 1 preview in namespace shop, and 2 older than this one are there: it starts when "),
-            (2, "PreviewPolicy p allows 2 previews in namespace shop, and 2 older than this one are there: it starts when "),
+            (
+                0,
+                "PreviewPolicy p allows no preview in namespace shop: this one starts when the limit is raised",
+            ),
+            (
+                1,
+                "PreviewPolicy p allows 1 preview in namespace shop, and 2 older than this one are there: it starts when ",
+            ),
+            (
+                2,
+                "PreviewPolicy p allows 2 previews in namespace shop, and 2 older than this one are there: it starts when ",
+            ),
         ] {
             let world = world(&[policy("p", json!({ "limits": { "previews": most } }))], &all);
             let view = View::new(&world);
-            let exceeded = held(&PreviewClaim::of(&all[2]), &Rules::of("shop", &view), &view).unwrap();
+            let exceeded =
+                held(&PreviewClaim::of(&all[2]), &Rules::of("shop", &view), &view).unwrap();
             assert!(exceeded.message.starts_with(told), "{}", exceeded.message);
         }
     }
@@ -141,7 +182,11 @@ mod tests {
         let (operator, world) = (PreviewOperator::default(), only("registry.example.com/"));
         let warned = testing::observed_in(&operator, &preview("a", 1), &world, &[], |observed| {
             let conditions = operator.conditions(&preview("a", 1), observed);
-            assert!(!conditions[0].message.contains("reached inside"), "{}: nothing runs", conditions[0].message);
+            assert!(
+                !conditions[0].message.contains("reached inside"),
+                "{}: nothing runs",
+                conditions[0].message
+            );
             conditions.iter().any(|condition| condition.warns)
         });
         assert!(!warned, "the verdict warns of it, and once is enough");

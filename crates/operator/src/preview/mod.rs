@@ -1,15 +1,21 @@
-//! The operator of `PreviewEnvironment`: a Deployment of the image, a Service in front of it, and a route from the host name.
+//! The operator of `PreviewEnvironment`: a Deployment of the image, a Service in front of it, and a
+//! route from the host name.
 //!
-//! - `settings`: [`PreviewOperator`], what the administrator chose; `kinds`: what it owns and reads, and its name
-//! - `operator`: how the parts make a whole; `samples`: its examples; `policy_samples`: those of a `PreviewPolicy`
+//! - `settings`: [`PreviewOperator`], what the administrator chose; `kinds`: what it owns and
+//!   reads, and its name
+//! - `operator`: how the parts make a whole; `samples`: its examples; `policy_samples`: those of a
+//!   `PreviewPolicy`
 //! - `blueprint`: what a resource asks for, in one form
-//! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the condition RouteAccepted
+//! - `deployment`, `service`, `route`: the objects, all named as the PreviewEnvironment is; and the
+//!   condition RouteAccepted
 //! - `confinement`, `probes`: parts of the Deployment; and the condition MayRunAsRoot
-//! - `findings`: what is found out beside the spec, from `build` to `status`; `gather`: finds it out
+//! - `findings`: what is found out beside the spec, from `build` to `status`; `gather`: finds it
+//!   out
 //! - `rank`: which of several previews comes first
-//! - `policy`: what policies say about a namespace; `limits`: whether a preview asks for more; `network_policy`: the object
-//! - `standing`: what a preview may have by itself; `claims`: who holds a host that several claim; `domains`: which hosts a namespace may
-//!   have
+//! - `policy`: what policies say about a namespace; `limits`: whether a preview asks for more;
+//!   `network_policy`: the object
+//! - `standing`: what a preview may have by itself; `claims`: who holds a host that several claim;
+//!   `domains`: which hosts a namespace may have
 //! - `host`: which host names are never routed, whatever the schema let pass
 //! - `reasons`: what is said about it, in one list, for the documentation
 //! - `expiry`: when it ends, and the condition Expiring

@@ -1,7 +1,9 @@
-//! Who reaches the pods of a preview, where a `PreviewPolicy` says so: the namespaces that it names, at the port of the container.
+//! Who reaches the pods of a preview, where a `PreviewPolicy` says so: the namespaces that it
+//! names, at the port of the container.
 
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -15,9 +17,16 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// The `NetworkPolicy`, where one is asked for. Probes come from the node, which is always let in.
 pub(super) fn network_policy(of: &Blueprint<'_>) -> Option<NetworkPolicy> {
     let namespaces = of.findings.reached_from.clone()?;
-    let named = LabelSelectorRequirement { key: NAMESPACE_NAME.into(), operator: "In".into(), values: Some(namespaces) };
+    let named = LabelSelectorRequirement {
+        key: NAMESPACE_NAME.into(),
+        operator: "In".into(),
+        values: Some(namespaces),
+    };
     let peer = NetworkPolicyPeer {
-        namespace_selector: Some(LabelSelector { match_expressions: Some(vec![named]), match_labels: None }),
+        namespace_selector: Some(LabelSelector {
+            match_expressions: Some(vec![named]),
+            match_labels: None,
+        }),
         ..NetworkPolicyPeer::default()
     };
     let port = NetworkPolicyPort {
@@ -31,7 +40,10 @@ pub(super) fn network_policy(of: &Blueprint<'_>) -> Option<NetworkPolicy> {
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(pods),
             policy_types: Some(vec!["Ingress".into()]),
-            ingress: Some(vec![NetworkPolicyIngressRule { from: Some(vec![peer]), ports: Some(vec![port]) }]),
+            ingress: Some(vec![NetworkPolicyIngressRule {
+                from: Some(vec![peer]),
+                ports: Some(vec![port]),
+            }]),
             egress: None,
         }),
     })

@@ -1,4 +1,5 @@
-//! The operator of `PreviewEnvironment`, `platform9.com/v1`: from a preview to its objects, and to what is said about it.
+//! The operator of `PreviewEnvironment`, `platform9.com/v1`: from a preview to its objects, and to
+//! what is said about it.
 
 use kubewright::core::reason::Explained;
 use kubewright::{Children, Condition, Invalid, Observed, Operator, Sample, Verdict, View};
@@ -10,21 +11,33 @@ use super::findings::Findings;
 use super::kinds::{self, Owns, Reads};
 use super::pods::Trouble;
 use super::policy::Rules;
-use super::{PreviewOperator, confinement, deployment, gather, limits, network_policy, reasons, route, samples, service, status};
+use super::{
+    PreviewOperator, confinement, deployment, gather, limits, network_policy, reasons, route,
+    samples, service, status,
+};
 
 impl PreviewOperator {
     /// What `preview` asks for, and what `build` found out about it.
-    fn observed<'a>(preview: &'a PreviewEnvironment, observed: &Observed<'_, Owns>) -> Blueprint<'a> {
+    fn observed<'a>(
+        preview: &'a PreviewEnvironment,
+        observed: &Observed<'_, Owns>,
+    ) -> Blueprint<'a> {
         let findings = observed.facts::<Findings>().cloned();
         Blueprint::of(preview, findings.unwrap_or_else(Findings::nothing))
     }
 
     /// All objects of a preview.
-    fn objects(&self, preview: &PreviewEnvironment, rules: &Rules, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
+    fn objects(
+        &self,
+        preview: &PreviewEnvironment,
+        rules: &Rules,
+        view: &View<'_, Reads>,
+    ) -> Result<Children<Owns>, Invalid> {
         let findings = gather::findings(preview, self, rules, view)?;
         let of = Blueprint::of(preview, findings.clone());
-        let mut children =
-            Children::new().with(deployment::deployment(&of, confinement::of_pods(&of, view))).with(service::service(&of));
+        let mut children = Children::new()
+            .with(deployment::deployment(&of, confinement::of_pods(&of, view)))
+            .with(service::service(&of));
         children.tell(findings);
         if let Some(trouble) = Trouble::of(&of, view) {
             children.tell(trouble);
@@ -36,7 +49,11 @@ impl PreviewOperator {
     }
 
     /// The objects, and whether the preview has had its time.
-    fn decide(&self, preview: &PreviewEnvironment, view: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
+    fn decide(
+        &self,
+        preview: &PreviewEnvironment,
+        view: &View<'_, Reads>,
+    ) -> Result<Children<Owns>, Invalid> {
         let rules = Rules::of(preview.metadata.namespace.as_deref().unwrap_or_default(), view);
         let expiry = Expiry::of(preview, &Bounds::of(self.maximum_ttl, &rules), view)?;
         let over = expiry.as_ref().and_then(Expiry::is_over);
@@ -71,20 +88,34 @@ impl Operator for PreviewOperator {
     type Owns = Owns;
     type Reads = Reads;
 
-    fn build(&self, preview: &PreviewEnvironment, view: &View<'_, Self::Reads>) -> Result<Children<Self::Owns>, Invalid> {
-        // What is refused is the preview's own doing, each time: a host that is none, a name, a ttl, or a user that its namespace does not
-        // let in. It runs nothing: kept as they were, its pods would be beyond every limit, and its route would take the traffic of a
-        // host that another preview may have by now. What an administrator wrote for the operator, a setting or a
-        // policy, refuses no preview, even where nobody can understand it: that tears nothing down. A namespace that begins to enforce
-        // `restricted` does, for previews that ask for root.
+    fn build(
+        &self,
+        preview: &PreviewEnvironment,
+        view: &View<'_, Self::Reads>,
+    ) -> Result<Children<Self::Owns>, Invalid> {
+        // What is refused is the preview's own doing, each time: a host that is none, a name, a
+        // ttl, or a user that its namespace does not let in. It runs nothing: kept as they
+        // were, its pods would be beyond every limit, and its route would take the traffic of a
+        // host that another preview may have by now. What an administrator wrote for the operator,
+        // a setting or a policy, refuses no preview, even where nobody can understand it:
+        // that tears nothing down. A namespace that begins to enforce `restricted` does,
+        // for previews that ask for root.
         self.decide(preview, view).map_err(Invalid::withdraw)
     }
 
-    fn status(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> PreviewEnvironmentStatus {
+    fn status(
+        &self,
+        preview: &PreviewEnvironment,
+        observed: &Observed<'_, Self::Owns>,
+    ) -> PreviewEnvironmentStatus {
         status::status(&Self::observed(preview, observed), observed)
     }
 
-    fn conditions(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>) -> Vec<Condition> {
+    fn conditions(
+        &self,
+        preview: &PreviewEnvironment,
+        observed: &Observed<'_, Self::Owns>,
+    ) -> Vec<Condition> {
         let of = Self::observed(preview, observed);
         let route = route::verdict(&of, observed).condition();
         let exceeded = of.findings.exceeded.as_ref().map(limits::condition);
@@ -94,7 +125,12 @@ impl Operator for PreviewOperator {
         std::iter::once(route).chain(others.into_iter().flatten()).collect()
     }
 
-    fn verdict(&self, preview: &PreviewEnvironment, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {
+    fn verdict(
+        &self,
+        preview: &PreviewEnvironment,
+        observed: &Observed<'_, Self::Owns>,
+        verdict: Verdict,
+    ) -> Verdict {
         let verdict = match observed.facts::<Trouble>() {
             Some(trouble) => trouble.explain(verdict),
             None => verdict,
@@ -165,11 +201,16 @@ mod tests {
     #[test]
     fn the_gateways_of_the_spec_come_before_those_of_a_policy_and_those_before_the_operators() {
         let gateway = |name: &str| GatewayRef { name: name.to_owned(), ..GatewayRef::default() };
-        let operator = PreviewOperator { default_gateways: vec![gateway("operator")], ..PreviewOperator::default() };
-        let with_policy = Fixed::empty().with(policy("p", json!({ "routes": { "parentRefs": [{ "name": "policy" }] } })));
+        let operator = PreviewOperator {
+            default_gateways: vec![gateway("operator")],
+            ..PreviewOperator::default()
+        };
+        let with_policy = Fixed::empty()
+            .with(policy("p", json!({ "routes": { "parentRefs": [{ "name": "policy" }] } })));
         let gateways = |preview: &PreviewEnvironment, world: &Fixed| {
             let view = View::new(world);
-            let findings = gather::findings(preview, &operator, &Rules::of("shop", &view), &view).unwrap();
+            let findings =
+                gather::findings(preview, &operator, &Rules::of("shop", &view), &view).unwrap();
             Blueprint::of(preview, findings).gateways().to_vec()
         };
         let mut preview = preview("web");
@@ -180,20 +221,27 @@ mod tests {
     }
 
     #[test]
-    fn the_class_of_the_spec_comes_before_that_of_a_policy_and_that_before_the_operators_and_the_clusters() {
+    fn the_class_of_the_spec_comes_before_that_of_a_policy_and_that_before_the_operators_and_the_clusters()
+     {
         let nginx: Metadata<IngressClass> = Metadata {
             types: None,
             metadata: ObjectMeta { name: Some("cluster".into()), ..ObjectMeta::default() },
             _phantom: PhantomData,
         };
         let cluster = || Fixed::empty().with(nginx.clone());
-        let with_policy = || cluster().with(policy("p", json!({ "routes": { "ingressClassName": "policy" } })));
+        let with_policy =
+            || cluster().with(policy("p", json!({ "routes": { "ingressClassName": "policy" } })));
         let default = PreviewOperator::default;
-        let chosen = PreviewOperator { default_ingress_class: Some("operator".into()), ..default() };
+        let chosen =
+            PreviewOperator { default_ingress_class: Some("operator".into()), ..default() };
         let class = |operator: &PreviewOperator, world: &Fixed, spoken: Option<&str>| {
             let mut preview = preview("web");
             let ingress_class_name = spoken.map(str::to_owned);
-            preview.spec.route = Some(Route { type_: Some(RouteType::Ingress), ingress_class_name, ..Route::default() });
+            preview.spec.route = Some(Route {
+                type_: Some(RouteType::Ingress),
+                ingress_class_name,
+                ..Route::default()
+            });
             let children = testing::desired_in(operator, &preview, world);
             let ingress = children.iter().find(|child| child.kind.kind == "Ingress").unwrap();
             ingress.body()["spec"]["ingressClassName"].as_str().map(str::to_owned)
@@ -218,26 +266,47 @@ mod tests {
     fn a_preview_that_sleeps_keeps_its_objects_and_its_route_unless_that_is_to_go() {
         let mut preview = preview("web");
         preview.spec.suspend = Some(true);
-        assert_eq!(testing::names_of(&PreviewOperator::default(), &preview), ["Deployment web", "Service web", "Mapping web"]);
-        preview.spec.route = Some(Route { when_suspended: Some(WhenSuspended::Remove), ..Route::default() });
-        assert_eq!(testing::names_of(&PreviewOperator::default(), &preview), ["Deployment web", "Service web"]);
+        assert_eq!(
+            testing::names_of(&PreviewOperator::default(), &preview),
+            ["Deployment web", "Service web", "Mapping web"]
+        );
+        preview.spec.route =
+            Some(Route { when_suspended: Some(WhenSuspended::Remove), ..Route::default() });
+        assert_eq!(
+            testing::names_of(&PreviewOperator::default(), &preview),
+            ["Deployment web", "Service web"]
+        );
         preview.spec.suspend = Some(false);
-        assert_eq!(testing::names_of(&PreviewOperator::default(), &preview), ["Deployment web", "Service web", "Mapping web"]);
+        assert_eq!(
+            testing::names_of(&PreviewOperator::default(), &preview),
+            ["Deployment web", "Service web", "Mapping web"]
+        );
     }
 
     #[test]
-    fn a_preview_with_a_route_of_its_own_looks_at_its_namespace_and_pods_and_at_who_claims_its_host_and_at_nothing_else() {
+    fn a_preview_with_a_route_of_its_own_looks_at_its_namespace_and_pods_and_at_who_claims_its_host_and_at_nothing_else()
+     {
         let source = Fixed::empty();
         let view = View::new(&source);
         let mut preview = preview("web");
         let class = Some("nginx".to_owned());
-        preview.spec.route = Some(Route { type_: Some(RouteType::Ingress), ingress_class_name: class, ..Route::default() });
+        preview.spec.route = Some(Route {
+            type_: Some(RouteType::Ingress),
+            ingress_class_name: class,
+            ..Route::default()
+        });
         let _ = PreviewOperator::default().build(&preview, &view);
         let lookups = view.into_lookups();
-        let asked: Vec<String> = lookups.iter().map(|l| format!("{} {:?}", l.kind.resource(), l.query)).collect();
+        let asked: Vec<String> =
+            lookups.iter().map(|l| format!("{} {:?}", l.kind.resource(), l.query)).collect();
         let policies = asked.iter().filter(|asked| asked.starts_with("previewpolicies.")).count();
-        assert_eq!((asked.len(), policies), (4, 1), "{asked:?}: of a namespace without labels only policies for all of them");
-        let wakes = |object: &dyn AnyObject| lookups.iter().any(|lookup| lookup.query.matches(object));
+        assert_eq!(
+            (asked.len(), policies),
+            (4, 1),
+            "{asked:?}: of a namespace without labels only policies for all of them"
+        );
+        let wakes =
+            |object: &dyn AnyObject| lookups.iter().any(|lookup| lookup.query.matches(object));
         assert!(wakes(&namespace("shop", &[])) && !wakes(&namespace("other", &[])), "{asked:?}");
         assert!(wakes(&PreviewClaim::of(&preview)), "{asked:?}");
         preview.spec.fqdn = "other.example.com".into();
@@ -262,13 +331,23 @@ mod tests {
             r#"{"replicas":1,"readyReplicas":1,"updatedReplicas":1,"availableReplicas":1,"observedGeneration":1}"#,
         );
         let operator = PreviewOperator::default();
-        let (conditions, verdict, status) = testing::observed_in(&operator, &web, &contested(), &[runs], |observed| {
-            let verdict = operator.verdict(&web, observed, Verdict::Ready(String::new()));
-            (operator.conditions(&web, observed), verdict, operator.status(&web, observed))
-        });
+        let (conditions, verdict, status) =
+            testing::observed_in(&operator, &web, &contested(), &[runs], |observed| {
+                let verdict = operator.verdict(&web, observed, Verdict::Ready(String::new()));
+                (operator.conditions(&web, observed), verdict, operator.status(&web, observed))
+            });
         let said: Vec<_> = conditions.iter().map(|c| (c.type_, c.status, c.reason)).collect();
-        assert_eq!(said, [("RouteAccepted", Some(false), "HostConflict"), ("HostConflict", Some(true), "HeldByAnother")]);
-        assert!(conditions.iter().all(|c| c.message.contains("PreviewEnvironment shop/older")), "{conditions:?}");
+        assert_eq!(
+            said,
+            [
+                ("RouteAccepted", Some(false), "HostConflict"),
+                ("HostConflict", Some(true), "HeldByAnother")
+            ]
+        );
+        assert!(
+            conditions.iter().all(|c| c.message.contains("PreviewEnvironment shop/older")),
+            "{conditions:?}"
+        );
         assert_eq!(status.url, None);
         let Verdict::Stalled("HostConflict", message) = verdict else { panic!("{verdict:?}") };
         assert!(message.contains("shop/older"), "{message}");
@@ -278,16 +357,24 @@ mod tests {
     fn where_nothing_serves_a_route_the_preview_is_ready_nevertheless() {
         let (operator, web) = (PreviewOperator::default(), preview("web"));
         let ready = Verdict::Ready("all is well".into());
-        let (conditions, verdict) = testing::observed_in(&operator, &web, &Fixed::empty(), &[], |observed| {
-            (operator.conditions(&web, observed), operator.verdict(&web, observed, ready.clone()))
-        });
-        assert_eq!((conditions[0].status, conditions[0].reason, verdict), (Some(false), "RouteApiNotServed", ready));
+        let (conditions, verdict) =
+            testing::observed_in(&operator, &web, &Fixed::empty(), &[], |observed| {
+                (
+                    operator.conditions(&web, observed),
+                    operator.verdict(&web, observed, ready.clone()),
+                )
+            });
+        assert_eq!(
+            (conditions[0].status, conditions[0].reason, verdict),
+            (Some(false), "RouteApiNotServed", ready)
+        );
         assert!(conditions[0].message.contains("http://web.shop:80"), "{}", conditions[0].message);
     }
 
     #[test]
     fn a_name_that_no_service_can_have_is_refused() {
-        let refused = PreviewOperator::default().build(&preview("1-web"), &View::new(&Fixed::empty()));
+        let refused =
+            PreviewOperator::default().build(&preview("1-web"), &View::new(&Fixed::empty()));
         assert_eq!(refused.err().map(|invalid| invalid.reason), Some("NameNotUsable"));
     }
 

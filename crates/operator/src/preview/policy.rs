@@ -1,5 +1,5 @@
-//! What `PreviewPolicy`s say about the previews of a namespace. Several may select it: of limits the strictest counts, of lists each has
-//! to allow, of defaults that of the first by name.
+//! What `PreviewPolicy`s say about the previews of a namespace. Several may select it: of limits
+//! the strictest counts, of lists each has to allow, of defaults that of the first by name.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use operator_api::preview::{GatewayRef, LabelOperator, PreviewLimits, PreviewPol
 
 use super::kinds::Reads;
 
-/// Policies by one thing that they ask of a namespace's labels. So a policy that changes wakes the previews of those namespaces that
-/// have it, or had it, and no others.
+/// Policies by one thing that they ask of a namespace's labels. So a policy that changes wakes the
+/// previews of those namespaces that have it, or had it, and no others.
 struct ByLabel;
 
 /// The key of a policy that asks for no label that is there.
@@ -26,7 +26,9 @@ impl Index for ByLabel {
         if let Some((label, value)) = selector.match_labels.first_key_value() {
             return vec![pair(label, value)];
         }
-        let with = |operator| selector.match_expressions.iter().find(|requirement| requirement.operator == operator);
+        let with = |operator| {
+            selector.match_expressions.iter().find(|requirement| requirement.operator == operator)
+        };
         match (with(LabelOperator::In), with(LabelOperator::Exists)) {
             (Some(among), _) => among.values.iter().map(|value| pair(&among.key, value)).collect(),
             (None, Some(there)) => vec![there.key.clone()],
@@ -55,9 +57,11 @@ impl Rules {
     /// Those of a namespace.
     pub(super) fn of(namespace: &str, view: &View<'_, Reads>) -> Self {
         let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(namespace));
-        let labels = namespace.and_then(|namespace| namespace.metadata.labels.clone()).unwrap_or_default();
+        let labels =
+            namespace.and_then(|namespace| namespace.metadata.labels.clone()).unwrap_or_default();
         let keys = labels.iter().flat_map(|(label, value)| [label.clone(), pair(label, value)]);
-        let found = std::iter::once(ANY.to_owned()).chain(keys).flat_map(|key| view.by::<ByLabel, _>(&key));
+        let found =
+            std::iter::once(ANY.to_owned()).chain(keys).flat_map(|key| view.by::<ByLabel, _>(&key));
         let selects = |policy: &Arc<PreviewPolicy>| {
             policy.spec.namespace_selector.as_ref().is_none_or(|selector| selector.matches(&labels))
         };
@@ -72,8 +76,9 @@ impl Rules {
 
     /// The lowest that any policy says.
     fn lowest<T: Ord>(&self, says: impl Fn(&PreviewLimits) -> Option<T>) -> Option<Limit<'_, T>> {
-        let limit =
-            |(policy, of): (_, &PreviewPolicy)| of.spec.limits.as_ref().and_then(&says).map(|value| Limit { value, policy });
+        let limit = |(policy, of): (_, &PreviewPolicy)| {
+            of.spec.limits.as_ref().and_then(&says).map(|value| Limit { value, policy })
+        };
         self.each().filter_map(limit).min_by(|a, b| a.value.cmp(&b.value))
     }
 
@@ -103,7 +108,12 @@ impl Rules {
     /// The first policy that does not allow routes of this type.
     pub(super) fn refuses_route(&self, type_: RouteType) -> Option<Limit<'_, &[RouteType]>> {
         self.each().find_map(|(policy, of)| {
-            let allowed = of.spec.routes.as_ref().map(|routes| &*routes.types).filter(|types| !types.is_empty())?;
+            let allowed = of
+                .spec
+                .routes
+                .as_ref()
+                .map(|routes| &*routes.types)
+                .filter(|types| !types.is_empty())?;
             let refused = type_ != RouteType::None && !allowed.contains(&type_);
             refused.then_some(Limit { value: allowed, policy })
         })
@@ -116,33 +126,41 @@ impl Rules {
 
     /// The Gateways of an `HTTPRoute` that names none.
     pub(super) fn gateways(&self) -> Option<&[GatewayRef]> {
-        let mut gateways = self.each().filter_map(|(_, policy)| Some(&*policy.spec.routes.as_ref()?.parent_refs));
+        let mut gateways =
+            self.each().filter_map(|(_, policy)| Some(&*policy.spec.routes.as_ref()?.parent_refs));
         gateways.find(|gateways| !gateways.is_empty())
     }
 
     /// The class of an Ingress that names none.
     pub(super) fn ingress_class(&self) -> Option<&str> {
-        self.each().find_map(|(_, policy)| policy.spec.routes.as_ref()?.ingress_class_name.as_deref())
+        self.each()
+            .find_map(|(_, policy)| policy.spec.routes.as_ref()?.ingress_class_name.as_deref())
     }
 
     /// The first policy that does not allow this image.
     pub(super) fn refuses_image(&self, image: &str) -> Option<Limit<'_, &[String]>> {
         self.each().find_map(|(policy, of)| {
             let prefixes = &*of.spec.image_prefixes;
-            let refused = !prefixes.is_empty() && !prefixes.iter().any(|prefix| begins(image, prefix));
+            let refused =
+                !prefixes.is_empty() && !prefixes.iter().any(|prefix| begins(image, prefix));
             refused.then_some(Limit { value: prefixes, policy })
         })
     }
 
     /// The hosts that each policy allows, of those that say any.
     pub(super) fn domains(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.each().map(|(policy, of)| (policy, &*of.spec.domains)).filter(|(_, domains)| !domains.is_empty())
+        self.each()
+            .map(|(policy, of)| (policy, &*of.spec.domains))
+            .filter(|(_, domains)| !domains.is_empty())
     }
 
-    /// From which namespaces a preview is reached: those that any policy names; `None` where no policy asks.
+    /// From which namespaces a preview is reached: those that any policy names; `None` where no
+    /// policy asks.
     pub(super) fn reached_from(&self) -> Option<Vec<String>> {
-        let mut asked =
-            self.each().filter_map(|(_, policy)| Some(&policy.spec.network_policy.as_ref()?.from_namespaces)).peekable();
+        let mut asked = self
+            .each()
+            .filter_map(|(_, policy)| Some(&policy.spec.network_policy.as_ref()?.from_namespaces))
+            .peekable();
         asked.peek()?;
         let mut all: Vec<String> = asked.flatten().cloned().collect();
         all.sort();
@@ -151,8 +169,9 @@ impl Rules {
     }
 }
 
-/// Whether `image` is one of those that a prefix is for. What ends with a slash is for all below it; with a colon or an at sign for the
-/// tags or the digests of one repository, and these have no slash: what has one is a registry's port, and another image.
+/// Whether `image` is one of those that a prefix is for. What ends with a slash is for all below
+/// it; with a colon or an at sign for the tags or the digests of one repository, and these have no
+/// slash: what has one is a registry's port, and another image.
 fn begins(image: &str, prefix: &str) -> bool {
     image.strip_prefix(prefix).is_some_and(|rest| prefix.ends_with('/') || !rest.contains('/'))
 }
@@ -178,8 +197,9 @@ pub(super) mod tests {
     }
 
     fn world(policies: &[PreviewPolicy]) -> Fixed {
-        let namespaces =
-            Fixed::empty().with(namespace("shop", &[("team", "shop"), ("tier", "gold")])).with(namespace("bare", &[]));
+        let namespaces = Fixed::empty()
+            .with(namespace("shop", &[("team", "shop"), ("tier", "gold")]))
+            .with(namespace("bare", &[]));
         policies.iter().fold(namespaces, |world, policy| world.with(policy.clone()))
     }
 
@@ -189,19 +209,25 @@ pub(super) mod tests {
 
     #[test]
     fn a_policy_is_for_the_namespaces_that_it_selects() {
-        let selecting = |name: &str, selector: Value| policy(name, json!({ "namespaceSelector": selector }));
+        let selecting =
+            |name: &str, selector: Value| policy(name, json!({ "namespaceSelector": selector }));
         let expression = |operator: &str, values: &[&str]| json!({ "matchExpressions": [{ "key": "team", "operator": operator, "values": values }] });
         let policies = [
             policy("all", json!({})),
             selecting("empty", json!({})),
             selecting("labels", json!({ "matchLabels": { "team": "shop", "tier": "gold" } })),
-            selecting("other-labels", json!({ "matchLabels": { "team": "shop", "tier": "silver" } })),
+            selecting(
+                "other-labels",
+                json!({ "matchLabels": { "team": "shop", "tier": "silver" } }),
+            ),
             selecting("in", expression("In", &["search", "shop"])),
             selecting("not-in", expression("NotIn", &["shop"])),
             selecting("exists", expression("Exists", &[])),
             selecting("does-not-exist", expression("DoesNotExist", &[])),
         ];
-        let names = |namespace| rules(namespace, &policies).each().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+        let names = |namespace| {
+            rules(namespace, &policies).each().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+        };
         assert_eq!(names("shop"), ["all", "empty", "exists", "in", "labels"]);
         assert_eq!(names("bare"), ["all", "does-not-exist", "empty", "not-in"]);
     }
@@ -216,7 +242,9 @@ pub(super) mod tests {
         };
         let wakes = |namespace, selector: Value| {
             let policy: &dyn AnyObject = &policy("p", json!({ "namespaceSelector": selector }));
-            asked(namespace).iter().any(|lookup| lookup.kind.kind == "PreviewPolicy" && lookup.query.matches(policy))
+            asked(namespace)
+                .iter()
+                .any(|lookup| lookup.kind.kind == "PreviewPolicy" && lookup.query.matches(policy))
         };
         let in_shop = json!({ "matchExpressions": [{ "key": "team", "operator": "In", "values": ["a", "shop"] }] });
         for selector in [json!({ "matchLabels": { "team": "shop" } }), in_shop] {
@@ -232,8 +260,14 @@ pub(super) mod tests {
         let rules = rules(
             "shop",
             &[
-                policy("b", json!({ "limits": { "previews": 3, "replicas": 1, "maxTtl": "48h", "defaultTtl": "1h" } })),
-                policy("a", json!({ "limits": { "previews": 5, "maxTtl": "24h", "defaultTtl": "36h" } })),
+                policy(
+                    "b",
+                    json!({ "limits": { "previews": 3, "replicas": 1, "maxTtl": "48h", "defaultTtl": "1h" } }),
+                ),
+                policy(
+                    "a",
+                    json!({ "limits": { "previews": 5, "maxTtl": "24h", "defaultTtl": "36h" } }),
+                ),
                 policy("c", json!({})),
             ],
         );
@@ -261,7 +295,10 @@ pub(super) mod tests {
         );
         assert_eq!(rules.refuses_route(RouteType::HttpRoute).map(|limit| limit.policy), Some("b"));
         assert_eq!(rules.refuses_route(RouteType::Mapping).map(|limit| limit.policy), Some("a"));
-        assert_eq!((rules.refuses_route(RouteType::Ingress), rules.refuses_route(RouteType::None)), (None, None));
+        assert_eq!(
+            (rules.refuses_route(RouteType::Ingress), rules.refuses_route(RouteType::None)),
+            (None, None)
+        );
         assert_eq!(rules.refuses_image("a.example.com/team/app:1"), None);
         assert_eq!(rules.refuses_image("b.example.com/xy:1").map(|limit| limit.policy), Some("a"));
         assert_eq!(rules.default_route(), Some(RouteType::Ingress));
@@ -294,12 +331,20 @@ pub(super) mod tests {
 
     #[test]
     fn a_preview_is_reached_from_where_any_policy_says_and_from_everywhere_where_none_does() {
-        let from = |namespaces: &[&str]| json!({ "networkPolicy": { "fromNamespaces": namespaces } });
+        let from =
+            |namespaces: &[&str]| json!({ "networkPolicy": { "fromNamespaces": namespaces } });
         let both = rules(
             "shop",
-            &[policy("a", from(&["gateways", "b"])), policy("b", from(&["gateways", "a"])), policy("c", json!({}))],
+            &[
+                policy("a", from(&["gateways", "b"])),
+                policy("b", from(&["gateways", "a"])),
+                policy("c", json!({})),
+            ],
         );
-        assert_eq!(both.reached_from(), Some(vec!["a".to_owned(), "b".to_owned(), "gateways".to_owned()]));
+        assert_eq!(
+            both.reached_from(),
+            Some(vec!["a".to_owned(), "b".to_owned(), "gateways".to_owned()])
+        );
         assert_eq!(rules("shop", &[policy("c", json!({}))]).reached_from(), None);
     }
 }

@@ -1,11 +1,12 @@
-//! Examples of a `PreviewPolicy`. They are for the namespaces of one team, so that whoever applies them limits nobody else.
+//! Examples of a `PreviewPolicy`. They are for the namespaces of one team, so that whoever applies
+//! them limits nobody else.
 
 use std::collections::BTreeMap;
 
 use kubewright::Sample;
 use operator_api::preview::{
-    GatewayRef, LabelOperator, LabelRequirement, NamespaceSelector, PolicyNetwork, PolicyRoutes, PreviewLimits, PreviewPolicy,
-    PreviewPolicySpec, RouteType,
+    GatewayRef, LabelOperator, LabelRequirement, NamespaceSelector, PolicyNetwork, PolicyRoutes,
+    PreviewLimits, PreviewPolicy, PreviewPolicySpec, RouteType,
 };
 
 /// The smallest one that limits anything, and one with all fields.
@@ -22,7 +23,11 @@ pub fn policy_samples() -> Vec<Sample<PreviewPolicy>> {
             about: "At most ten previews in each namespace of a team.",
             resource: PreviewPolicy::new("team-shop", minimal),
         },
-        Sample { name: "full", about: "Every field.", resource: PreviewPolicy::new("team-search", full()) },
+        Sample {
+            name: "full",
+            about: "Every field.",
+            resource: PreviewPolicy::new("team-search", full()),
+        },
     ]
 }
 
@@ -37,9 +42,16 @@ fn full() -> PreviewPolicySpec {
         operator: LabelOperator::NotIn,
         values: vec!["production".to_owned(), "staging".to_owned()],
     };
-    let gateway = GatewayRef { name: "public".to_owned(), namespace: Some("gateways".to_owned()), section_name: None };
+    let gateway = GatewayRef {
+        name: "public".to_owned(),
+        namespace: Some("gateways".to_owned()),
+        section_name: None,
+    };
     PreviewPolicySpec {
-        namespace_selector: Some(NamespaceSelector { match_expressions: vec![tier], ..of_team("search") }),
+        namespace_selector: Some(NamespaceSelector {
+            match_expressions: vec![tier],
+            ..of_team("search")
+        }),
         limits: Some(PreviewLimits {
             previews: Some(20),
             replicas: Some(2),
@@ -54,6 +66,8 @@ fn full() -> PreviewPolicySpec {
         }),
         domains: vec!["*.search.previews.example.com".to_owned()],
         image_prefixes: vec!["registry.example.com/search/".to_owned()],
-        network_policy: Some(PolicyNetwork { from_namespaces: vec!["gateways".to_owned(), "monitoring".to_owned()] }),
+        network_policy: Some(PolicyNetwork {
+            from_namespaces: vec!["gateways".to_owned(), "monitoring".to_owned()],
+        }),
     }
 }

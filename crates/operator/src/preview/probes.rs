@@ -8,13 +8,17 @@ use crate::workload;
 
 /// When a pod is ready.
 ///
-/// That something listens is all that can be asked of an unknown image: which path it answers, and with what, is its own
-/// business. It is worth asking: a URL that is shown too early is an error page.
+/// That something listens is all that can be asked of an unknown image: which path it answers, and
+/// with what, is its own business. It is worth asking: a URL that is shown too early is an error
+/// page.
 pub(super) fn readiness(probes: Option<&preview::Probes>) -> Probe {
-    probes.and_then(|probes| probes.readiness.as_ref()).map_or_else(|| probe(&preview::Probe::default()), probe)
+    probes
+        .and_then(|probes| probes.readiness.as_ref())
+        .map_or_else(|| probe(&preview::Probe::default()), probe)
 }
 
-/// When it is started again. Only on demand: an image that takes long to start would never get there.
+/// When it is started again. Only on demand: an image that takes long to start would never get
+/// there.
 pub(super) fn liveness(probes: Option<&preview::Probes>) -> Option<Probe> {
     probes?.liveness.as_ref().map(probe)
 }
@@ -27,7 +31,10 @@ pub(super) fn startup(probes: Option<&preview::Probes>) -> Option<Probe> {
 fn probe(asked: &preview::Probe) -> Probe {
     let port = asked.port.map_or_else(workload::port, IntOrString::Int);
     let (http_get, tcp_socket) = match &asked.path {
-        Some(path) => (Some(HTTPGetAction { path: Some(path.clone()), port, ..HTTPGetAction::default() }), None),
+        Some(path) => (
+            Some(HTTPGetAction { path: Some(path.clone()), port, ..HTTPGetAction::default() }),
+            None,
+        ),
         None => (None, Some(TCPSocketAction { port, host: None })),
     };
     Probe {
@@ -52,8 +59,14 @@ mod tests {
     #[test]
     fn a_pod_is_ready_when_it_listens_and_is_never_started_again_unless_the_spec_says_more() {
         for nothing in [None, Some(&preview::Probes::default())] {
-            let listens = Probe { tcp_socket: Some(TCPSocketAction { port: workload::port(), host: None }), ..Probe::default() };
-            assert_eq!((readiness(nothing), liveness(nothing), startup(nothing)), (listens, None, None));
+            let listens = Probe {
+                tcp_socket: Some(TCPSocketAction { port: workload::port(), host: None }),
+                ..Probe::default()
+            };
+            assert_eq!(
+                (readiness(nothing), liveness(nothing), startup(nothing)),
+                (listens, None, None)
+            );
         }
     }
 
@@ -64,10 +77,21 @@ mod tests {
             liveness: Some(asked(Some("/live"), Some(9090))),
             startup: Some(asked(None, Some(9091))),
         };
-        let get = |path: &str, port| HTTPGetAction { path: Some(path.to_owned()), port, ..HTTPGetAction::default() };
-        let (ready, live, started) = (readiness(Some(&probes)), liveness(Some(&probes)), startup(Some(&probes)));
-        assert_eq!((ready.http_get, ready.tcp_socket), (Some(get("/ready", workload::port())), None));
-        assert_eq!(live.and_then(|probe| probe.http_get), Some(get("/live", IntOrString::Int(9090))));
+        let get = |path: &str, port| HTTPGetAction {
+            path: Some(path.to_owned()),
+            port,
+            ..HTTPGetAction::default()
+        };
+        let (ready, live, started) =
+            (readiness(Some(&probes)), liveness(Some(&probes)), startup(Some(&probes)));
+        assert_eq!(
+            (ready.http_get, ready.tcp_socket),
+            (Some(get("/ready", workload::port())), None)
+        );
+        assert_eq!(
+            live.and_then(|probe| probe.http_get),
+            Some(get("/live", IntOrString::Int(9090)))
+        );
         let socket = Some(TCPSocketAction { port: IntOrString::Int(9091), host: None });
         assert_eq!(started.and_then(|probe| probe.tcp_socket), socket);
     }
@@ -82,7 +106,12 @@ mod tests {
             ..preview::Probe::default()
         };
         let made = probe(&timed);
-        let numbers = [made.initial_delay_seconds, made.period_seconds, made.timeout_seconds, made.failure_threshold];
+        let numbers = [
+            made.initial_delay_seconds,
+            made.period_seconds,
+            made.timeout_seconds,
+            made.failure_threshold,
+        ];
         assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)]);
     }
 }

@@ -1,10 +1,12 @@
-//! Examples of a `PreviewEnvironment`: the smallest one that works, and one with all fields that need nothing else
-//! in the cluster. Both run as they are.
+//! Examples of a `PreviewEnvironment`: the smallest one that works, and one with all fields that
+//! need nothing else in the cluster. Both run as they are.
 
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kubewright::Sample;
-use operator_api::preview::{PodSecurity, PreviewEnvironment, PreviewEnvironmentSpec, Probe, Probes, PullPolicy, Source};
+use operator_api::preview::{
+    PodSecurity, PreviewEnvironment, PreviewEnvironmentSpec, Probe, Probes, PullPolicy, Source,
+};
 
 /// An image that answers every request with the request.
 const IMAGE: &str = "inanimate/echo-server:latest";
@@ -44,7 +46,11 @@ fn full() -> PreviewEnvironmentSpec {
         pull_policy: Some(PullPolicy::IfNotPresent),
         revision: Some("3f2a9c1".to_owned()),
         probes: Some(Probes {
-            readiness: Some(Probe { path: Some("/health".to_owned()), period_seconds: Some(5), ..Probe::default() }),
+            readiness: Some(Probe {
+                path: Some("/health".to_owned()),
+                period_seconds: Some(5),
+                ..Probe::default()
+            }),
             liveness: None,
             startup: Some(Probe { failure_threshold: Some(60), ..Probe::default() }),
         }),
@@ -79,5 +85,8 @@ fn field(name: &str, path: &str) -> EnvVar {
 }
 
 fn quantities(amounts: &[(&str, &str)]) -> std::collections::BTreeMap<String, Quantity> {
-    amounts.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect()
+    amounts
+        .iter()
+        .map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned())))
+        .collect()
 }

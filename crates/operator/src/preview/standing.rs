@@ -1,8 +1,9 @@
-//! What a preview may have by itself, whoever else claims its host. It is decided here alone, for a preview and for those that claim the
-//! host with it: one that cannot have a route, for a reason of its own, holds nothing.
+//! What a preview may have by itself, whoever else claims its host. It is decided here alone, for a
+//! preview and for those that claim the host with it: one that cannot have a route, for a reason of
+//! its own, holds nothing.
 //!
-//! Nothing here depends on who holds a host. So which of several may have it is known of each before they are compared, and no
-//! circle of previews that wait for each other can come about.
+//! Nothing here depends on who holds a host. So which of several may have it is known of each
+//! before they are compared, and no circle of previews that wait for each other can come about.
 
 use kubewright::{Invalid, View};
 use operator_api::preview::PreviewClaim;
@@ -31,10 +32,15 @@ pub(super) fn of(
 }
 
 /// Whether a preview may have a route, which can be made in this cluster.
-pub(super) fn may_have_route(claim: &PreviewClaim, settings: &PreviewOperator, view: &View<'_, Reads>) -> bool {
+pub(super) fn may_have_route(
+    claim: &PreviewClaim,
+    settings: &PreviewOperator,
+    view: &View<'_, Reads>,
+) -> bool {
     let rules = Rules::of(claim.metadata.namespace.as_deref().unwrap_or_default(), view);
     let has_route = |found: &Findings| route::is_served(found.route_type, view);
-    // The route alone first: to count the previews of a namespace costs most, and most of those who may have none need no count.
+    // The route alone first: to count the previews of a namespace costs most, and most of those who
+    // may have none need no count.
     has_route(&route::choose(claim, settings, &rules, view))
         && of(claim, settings, &rules, view).is_ok_and(|found| has_route(&found))
 }

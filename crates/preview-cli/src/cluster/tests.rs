@@ -1,4 +1,5 @@
-//! Answers of API servers, and what a person is told: a server that answers from a table stands in for the real one.
+//! Answers of API servers, and what a person is told: a server that answers from a table stands in
+//! for the real one.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,24 +13,39 @@ use super::*;
 pub(crate) type Asked = Arc<Mutex<Vec<String>>>;
 
 /// A cluster that answers with status and body.
-pub(crate) fn cluster(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> (Cluster, Asked) {
+pub(crate) fn cluster(
+    answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,
+) -> (Cluster, Asked) {
     let asked = Asked::default();
     let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
     let service = tower::service_fn(move |request: Request<Body>| {
         let line = format!("{} {}", request.method(), request.uri());
         log.lock().unwrap().push(line.clone());
         let (code, body) = answer(&line);
-        let response =
-            Response::builder().status(code).header("content-type", "application/json").body(Body::from(body.into_bytes()));
+        let response = Response::builder()
+            .status(code)
+            .header("content-type", "application/json")
+            .body(Body::from(body.into_bytes()));
         async move { Ok::<_, tower::BoxError>(response?) }
     });
     let client = Client::new(service, "shop");
-    (Cluster { client, server: "https://cluster.example.com/".to_owned(), namespace: "shop".to_owned() }, asked)
+    (
+        Cluster {
+            client,
+            server: "https://cluster.example.com/".to_owned(),
+            namespace: "shop".to_owned(),
+        },
+        asked,
+    )
 }
 
 /// A metav1.Status that says no.
 pub(crate) fn failure(code: u16, reason: &str, message: &str, name: &str) -> (u16, String) {
-    let details = if name.is_empty() { json!({}) } else { json!({ "name": name, "kind": "previewenvironments" }) };
+    let details = if name.is_empty() {
+        json!({})
+    } else {
+        json!({ "name": name, "kind": "previewenvironments" })
+    };
     let status = json!({
         "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message, "details": details,
     });
@@ -62,14 +78,22 @@ async fn told(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) ->
 /// No preview here, and `others` in the list.
 fn missing(others: (u16, String)) -> impl Fn(&str) -> (u16, String) + Send + Sync {
     move |asked| {
-        if asked.contains("/pr-17") { failure(404, "NotFound", "not found", "pr-17") } else { others.clone() }
+        if asked.contains("/pr-17") {
+            failure(404, "NotFound", "not found", "pr-17")
+        } else {
+            others.clone()
+        }
     }
 }
 
 #[tokio::test]
 async fn a_preview_that_is_not_there_is_answered_with_those_that_are_like_it() {
-    let (said, code) = told(missing(list(&[("shop", "pr-71"), ("shop", "docs"), ("shop", "pr-177")], ""))).await;
-    assert_eq!((said.as_str(), code), ("there is no preview pr-17 in namespace shop; there is pr-177, pr-71", 3));
+    let (said, code) =
+        told(missing(list(&[("shop", "pr-71"), ("shop", "docs"), ("shop", "pr-177")], ""))).await;
+    assert_eq!(
+        (said.as_str(), code),
+        ("there is no preview pr-17 in namespace shop; there is pr-177, pr-71", 3)
+    );
 }
 
 #[tokio::test]
@@ -81,14 +105,20 @@ async fn a_preview_of_another_namespace_is_found_there() {
         asked => panic!("{asked}"),
     };
     let (said, code) = told(answer).await;
-    assert_eq!(said, "there is no preview pr-17 in namespace shop; there is one in namespace team-b: add -n team-b");
+    assert_eq!(
+        said,
+        "there is no preview pr-17 in namespace shop; there is one in namespace team-b: add -n team-b"
+    );
     assert_eq!(code, 3);
 }
 
 #[tokio::test]
 async fn where_nothing_else_may_be_seen_the_answer_is_short() {
     let (said, _) = told(missing(failure(403, "Forbidden", "no", ""))).await;
-    assert_eq!(said, "there is no preview pr-17 in namespace shop, nor any other; `list -A` shows those of all namespaces");
+    assert_eq!(
+        said,
+        "there is no preview pr-17 in namespace shop, nor any other; `list -A` shows those of all namespaces"
+    );
 }
 
 #[tokio::test]
@@ -98,7 +128,12 @@ async fn a_cluster_without_the_definition_says_what_to_install() {
         failure(404, "NotFound", "the server could not find the requested resource", ""),
     ] {
         let (said, code) = told(move |_| answer.clone()).await;
-        assert!(said.starts_with("the cluster at https://cluster.example.com/ does not know PreviewEnvironments"), "{said}");
+        assert!(
+            said.starts_with(
+                "the cluster at https://cluster.example.com/ does not know PreviewEnvironments"
+            ),
+            "{said}"
+        );
         assert_eq!(code, 3);
     }
     let (cluster, _) = cluster(|_| (404, "404 page not found\n".to_owned()));
@@ -107,15 +142,27 @@ async fn a_cluster_without_the_definition_says_what_to_install() {
 
 #[tokio::test]
 async fn what_is_not_allowed_is_told_in_the_servers_words() {
-    let message = "previewenvironments.platform9.com is forbidden: User \"jane\" cannot get resource";
+    let message =
+        "previewenvironments.platform9.com is forbidden: User \"jane\" cannot get resource";
     let (said, code) = told(move |_| failure(403, "Forbidden", message, "pr-17")).await;
-    assert_eq!(said, format!("you may not do that: {message}; ask an administrator of the cluster for the right"));
+    assert_eq!(
+        said,
+        format!(
+            "you may not do that: {message}; ask an administrator of the cluster for the right"
+        )
+    );
     assert_eq!(code, 4);
     let (said, code) = told(|_| failure(401, "Unauthorized", "Unauthorized", "")).await;
-    assert!(said.contains("does not accept your credentials (Unauthorized): log in again"), "{said}");
+    assert!(
+        said.contains("does not accept your credentials (Unauthorized): log in again"),
+        "{said}"
+    );
     assert_eq!(code, 4);
     let (said, code) = told(|_| failure(503, "ServiceUnavailable", "etcd is down", "")).await;
-    assert_eq!((said.as_str(), code), ("the API server cannot do it now: etcd is down; try again", 4));
+    assert_eq!(
+        (said.as_str(), code),
+        ("the API server cannot do it now: etcd is down; try again", 4)
+    );
 }
 
 #[tokio::test]
@@ -127,28 +174,51 @@ async fn a_preview_that_was_made_again_is_left_alone_and_one_that_is_gone_is_tol
     let status = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 422, "reason": "Invalid", "message": "x", "details": details });
     let (one, _) = cluster(move |_| (422, status.to_string()));
     let error = one.change(&preview, &json!({ "pinned": true })).await.unwrap_err();
-    assert!(error.to_string().starts_with("web was deleted and made again while this was done; nothing was changed"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("web was deleted and made again while this was done; nothing was changed"),
+        "{error}"
+    );
     assert_eq!(error.number(), 4);
     let (other, _) = cluster(|_| failure(404, "NotFound", "not found", "web"));
     let error = other.change(&preview, &json!({ "pinned": true })).await.unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.number()), ("the preview web was deleted meanwhile", 3));
+    assert_eq!(
+        (error.to_string().as_str(), error.number()),
+        ("the preview web was deleted meanwhile", 3)
+    );
     let (third, _) = cluster(|_| failure(422, "Invalid", "spec.pinned: no", "web"));
     let error = third.change(&preview, &json!({ "pinned": true })).await.unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.number()), ("the API server did not take it: spec.pinned: no", 4));
+    assert_eq!(
+        (error.to_string().as_str(), error.number()),
+        ("the API server did not take it: spec.pinned: no", 4)
+    );
 }
 
 #[tokio::test]
 async fn a_long_list_is_read_page_by_page() {
-    let (cluster, asked) =
-        cluster(
-            |asked| {
-                if asked.contains("continue=more") { list(&[("shop", "b")], "") } else { list(&[("shop", "a")], "more") }
-            },
-        );
-    let names: Vec<String> = cluster.list(false, Some("team=web")).await.unwrap().iter().map(ResourceExt::name_any).collect();
+    let (cluster, asked) = cluster(|asked| {
+        if asked.contains("continue=more") {
+            list(&[("shop", "b")], "")
+        } else {
+            list(&[("shop", "a")], "more")
+        }
+    });
+    let names: Vec<String> = cluster
+        .list(false, Some("team=web"))
+        .await
+        .unwrap()
+        .iter()
+        .map(ResourceExt::name_any)
+        .collect();
     assert_eq!(names, ["a", "b"]);
     let asked = asked.lock().unwrap();
-    assert!(asked.iter().all(|line| line.contains("labelSelector=team%3Dweb") && line.contains("limit=500")), "{asked:?}");
+    assert!(
+        asked
+            .iter()
+            .all(|line| line.contains("labelSelector=team%3Dweb") && line.contains("limit=500")),
+        "{asked:?}"
+    );
 }
 
 #[test]

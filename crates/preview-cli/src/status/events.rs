@@ -32,7 +32,10 @@ fn happened(event: Event) -> Happened {
     let created = event.metadata.creation_timestamp.map(|time| time.0);
     let object = event.involved_object;
     Happened {
-        last: series_time.or_else(|| event.last_timestamp.map(|time| time.0)).or(event_time).or(created),
+        last: series_time
+            .or_else(|| event.last_timestamp.map(|time| time.0))
+            .or(event_time)
+            .or(created),
         times: series.count.or(event.count).unwrap_or(1),
         type_: event.type_.unwrap_or_default(),
         object: format!("{} {}", object.kind.unwrap_or_default(), object.name.unwrap_or_default()),
@@ -67,8 +70,14 @@ mod tests {
 
     #[test]
     fn only_the_latest_are_shown_and_the_last_of_them_last() {
-        let times = (0..=59).rev().map(|minute| event(&json!({ "lastTimestamp": format!("2030-01-31T12:{minute:02}:00Z") })));
-        let shown: Vec<String> = latest(times).iter().map(|event| event.last.unwrap().to_string()).collect();
-        assert_eq!((shown.len(), shown[0].as_str(), shown[9].as_str()), (10, "2030-01-31T12:50:00Z", "2030-01-31T12:59:00Z"));
+        let times = (0..=59).rev().map(|minute| {
+            event(&json!({ "lastTimestamp": format!("2030-01-31T12:{minute:02}:00Z") }))
+        });
+        let shown: Vec<String> =
+            latest(times).iter().map(|event| event.last.unwrap().to_string()).collect();
+        assert_eq!(
+            (shown.len(), shown[0].as_str(), shown[9].as_str()),
+            (10, "2030-01-31T12:50:00Z", "2030-01-31T12:59:00Z")
+        );
     }
 }

@@ -19,14 +19,20 @@ pub(super) struct Row {
     pub(super) message: String,
 }
 
-/// Kinds of route. Each has a form of its own for what its controller says; the operator has read it already.
+/// Kinds of route. Each has a form of its own for what its controller says; the operator has read
+/// it already.
 const ROUTES: [&str; 3] = ["HTTPRoute", "Ingress", "Mapping"];
 /// What every pod waits for that has just begun.
 const BEGINS: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
-/// Whether it is made for the preview with this UID: labels can be written by anybody. Pods are a ReplicaSet's.
+/// Whether it is made for the preview with this UID: labels can be written by anybody. Pods are a
+/// ReplicaSet's.
 pub(super) fn belongs(kind: &KindInfo, object: &DynamicObject, uid: &str) -> bool {
-    is_pod(kind) || object.owner_references().iter().any(|owner| owner.uid == uid && owner.controller == Some(true))
+    is_pod(kind)
+        || object
+            .owner_references()
+            .iter()
+            .any(|owner| owner.uid == uid && owner.controller == Some(true))
 }
 
 fn is_pod(kind: &KindInfo) -> bool {
@@ -51,7 +57,9 @@ pub(super) fn row(kind: &KindInfo, object: DynamicObject, preview: &Preview) -> 
 
 /// What the operator says about the route.
 fn route(preview: &Preview) -> (&'static str, String) {
-    let Some(condition) = preview.condition(ROUTE_ACCEPTED) else { return ("Unknown", String::new()) };
+    let Some(condition) = preview.condition(ROUTE_ACCEPTED) else {
+        return ("Unknown", String::new());
+    };
     let health = match condition.status.as_str() {
         "True" => "Ready",
         "False" => "Failed",
@@ -62,10 +70,15 @@ fn route(preview: &Preview) -> (&'static str, String) {
 
 /// What keeps a pod from running, as its node and the scheduler say it; each container's restarts.
 fn trouble(pod: &Value) -> Vec<String> {
-    let list = |path: &str| pod.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
-    let unscheduled = list("/status/conditions").into_iter().filter(|c| c["type"] == "PodScheduled" && c["status"] == "False");
+    let list =
+        |path: &str| pod.pointer(path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let unscheduled = list("/status/conditions")
+        .into_iter()
+        .filter(|c| c["type"] == "PodScheduled" && c["status"] == "False");
     let mut all: Vec<String> = unscheduled.map(|c| told(&c["reason"], &c["message"])).collect();
-    for container in list("/status/initContainerStatuses").into_iter().chain(list("/status/containerStatuses")) {
+    for container in
+        list("/status/initContainerStatuses").into_iter().chain(list("/status/containerStatuses"))
+    {
         all.extend(of_container(&container));
     }
     all
@@ -74,9 +87,13 @@ fn trouble(pod: &Value) -> Vec<String> {
 fn of_container(container: &Value) -> Option<String> {
     let name = container["name"].as_str().unwrap_or_default();
     let restarts = container["restartCount"].as_u64().unwrap_or(0);
-    let waiting = container.pointer("/state/waiting").filter(|w| !w["reason"].as_str().is_some_and(|r| BEGINS.contains(&r)));
-    let ended = |path: &str| container.pointer(path).filter(|t| t["reason"] != "Completed").map(exit);
-    let now = waiting.map(|w| told(&w["reason"], &w["message"])).or_else(|| ended("/state/terminated"));
+    let waiting = container
+        .pointer("/state/waiting")
+        .filter(|w| !w["reason"].as_str().is_some_and(|r| BEGINS.contains(&r)));
+    let ended =
+        |path: &str| container.pointer(path).filter(|t| t["reason"] != "Completed").map(exit);
+    let now =
+        waiting.map(|w| told(&w["reason"], &w["message"])).or_else(|| ended("/state/terminated"));
     let before = ended("/lastState/terminated").filter(|_| restarts > 0);
     let started = match (restarts, before) {
         (0, _) => None,
@@ -89,11 +106,17 @@ fn of_container(container: &Value) -> Option<String> {
 
 fn exit(terminated: &Value) -> String {
     let reason = terminated["reason"].as_str().unwrap_or("Error");
-    terminated["exitCode"].as_i64().map_or_else(|| reason.to_owned(), |code| format!("{reason} with exit code {code}"))
+    terminated["exitCode"]
+        .as_i64()
+        .map_or_else(|| reason.to_owned(), |code| format!("{reason} with exit code {code}"))
 }
 
 fn told(reason: &Value, message: &Value) -> String {
-    let parts: Vec<&str> = [reason, message].into_iter().filter_map(Value::as_str).filter(|text| !text.is_empty()).collect();
+    let parts: Vec<&str> = [reason, message]
+        .into_iter()
+        .filter_map(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .collect();
     parts.join(": ")
 }
 
@@ -125,10 +148,12 @@ mod tests {
 
     #[test]
     fn a_pod_says_what_its_node_says() {
-        let pulling = json!({ "waiting": { "reason": "ImagePullBackOff", "message": "no such image" } });
+        let pulling =
+            json!({ "waiting": { "reason": "ImagePullBackOff", "message": "no such image" } });
         let said = pod(&container(&pulling, 0, &json!({}))).1;
         assert_eq!(said, "container preview: ImagePullBackOff: no such image");
-        let crashing = json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 5m" } });
+        let crashing =
+            json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 5m" } });
         let last = json!({ "terminated": { "reason": "OOMKilled", "exitCode": 137 } });
         let said = pod(&container(&crashing, 4, &last)).1;
         assert_eq!(
@@ -148,7 +173,8 @@ mod tests {
     fn a_pod_that_has_just_begun_has_no_trouble() {
         let begins = json!({ "waiting": { "reason": "ContainerCreating" } });
         assert_eq!(pod(&container(&begins, 0, &json!({}))).1, "Pod web-1 is not ready");
-        let ready = json!({ "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] });
+        let ready =
+            json!({ "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] });
         assert_eq!(pod(&ready), ("Ready".to_owned(), String::new()));
     }
 
@@ -156,8 +182,13 @@ mod tests {
     fn a_route_is_as_the_operator_has_read_it() {
         let kind = KindInfo::of::<Ingress>();
         let of = |status: &str| {
-            let conditions = [condition("RouteAccepted", status, "NoAddress", "no controller serves it")];
-            let preview = preview("web", &json!({}), &json!({ "observedGeneration": 2, "conditions": conditions }));
+            let conditions =
+                [condition("RouteAccepted", status, "NoAddress", "no controller serves it")];
+            let preview = preview(
+                "web",
+                &json!({}),
+                &json!({ "observedGeneration": 2, "conditions": conditions }),
+            );
             row(&kind, object(json!({ "metadata": { "name": "web" } })), &preview).health
         };
         assert_eq!(["True", "False", "Unknown"].map(of), ["Ready", "Failed", "Unknown"]);
@@ -168,7 +199,11 @@ mod tests {
         let kind = KindInfo::of::<Deployment>();
         let owned = |uid: &str, controller: bool| {
             let owner = json!({ "apiVersion": "a/v1", "kind": "A", "name": "web", "uid": uid, "controller": controller });
-            belongs(&kind, &object(json!({ "metadata": { "name": "web", "ownerReferences": [owner] } })), "uid-web")
+            belongs(
+                &kind,
+                &object(json!({ "metadata": { "name": "web", "ownerReferences": [owner] } })),
+                "uid-web",
+            )
         };
         assert!(owned("uid-web", true) && !owned("uid-web", false) && !owned("other", true));
         assert!(!belongs(&kind, &object(json!({ "metadata": { "name": "web" } })), "uid-web"));
@@ -176,8 +211,13 @@ mod tests {
 
     #[test]
     fn what_is_being_deleted_is_told_as_such() {
-        let gone = json!({ "metadata": { "name": "web", "deletionTimestamp": "2030-01-31T12:00:00Z" } });
-        let row = row(&KindInfo::of::<Deployment>(), object(gone), &preview("web", &json!({}), &json!({})));
+        let gone =
+            json!({ "metadata": { "name": "web", "deletionTimestamp": "2030-01-31T12:00:00Z" } });
+        let row = row(
+            &KindInfo::of::<Deployment>(),
+            object(gone),
+            &preview("web", &json!({}), &json!({})),
+        );
         assert_eq!((row.health, row.message.as_str()), ("Deleting", ""));
     }
 }

@@ -16,14 +16,29 @@ pub(super) fn text(report: &Report, now: Timestamp) -> String {
     for (title, value) in facts(preview, now) {
         let mut lines = value.lines().map(shown);
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:<11}{}", format!("{title}:"), lines.next().unwrap_or_else(|| NOTHING.to_owned()));
+        let _ = writeln!(
+            text,
+            "{:<11}{}",
+            format!("{title}:"),
+            lines.next().unwrap_or_else(|| NOTHING.to_owned())
+        );
         for line in lines {
             let _ = writeln!(text, "{:<11}{line}", "");
         }
     }
-    section(&mut text, "Conditions", &["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"], &conditions(preview, now));
+    section(
+        &mut text,
+        "Conditions",
+        &["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"],
+        &conditions(preview, now),
+    );
     section(&mut text, "Objects", &["KIND", "NAME", "HEALTH", "MESSAGE"], &objects(report));
-    section(&mut text, "Events", &["LAST", "TYPE", "OBJECT", "REASON", "MESSAGE"], &events(report, now));
+    section(
+        &mut text,
+        "Events",
+        &["LAST", "TYPE", "OBJECT", "REASON", "MESSAGE"],
+        &events(report, now),
+    );
     if !report.gaps.is_empty() {
         text.push_str("\nNot shown:\n");
         for gap in &report.gaps {
@@ -40,12 +55,16 @@ fn section(text: &mut String, title: &str, headers: &[&str], rows: &[Vec<String>
 
 fn facts(preview: &Preview, now: Timestamp) -> Vec<(&'static str, String)> {
     let (spec, status) = (preview.spec(), preview.status());
-    let pods = status.ready.as_ref().map_or_else(|| NOTHING.to_owned(), |ready| format!("{ready} ready"));
+    let pods =
+        status.ready.as_ref().map_or_else(|| NOTHING.to_owned(), |ready| format!("{ready} ready"));
     let mut facts = vec![
         ("Name", preview.name()),
         ("Namespace", preview.namespace()),
         ("State", preview.state().as_str().to_owned()),
-        ("URL", preview.url().map_or_else(|| format!("none: {}", preview.why_no_url()), str::to_owned)),
+        (
+            "URL",
+            preview.url().map_or_else(|| format!("none: {}", preview.why_no_url()), str::to_owned),
+        ),
         ("Host", spec.fqdn.clone()),
         ("Image", spec.image.clone()),
         ("Revision", revision(spec.revision.as_deref(), status.revision.as_deref())),
@@ -53,7 +72,10 @@ fn facts(preview: &Preview, now: Timestamp) -> Vec<(&'static str, String)> {
         ("Expires", expires(preview, now)),
     ];
     facts.extend(spec.source.as_ref().map(|source| ("Source", of_source(source))));
-    facts.push(("Age", preview.created().map_or_else(String::new, |created| time::ago(created, now))));
+    facts.push((
+        "Age",
+        preview.created().map_or_else(String::new, |created| time::ago(created, now)),
+    ));
     facts
 }
 
@@ -75,7 +97,10 @@ fn expires(preview: &Preview, now: Timestamp) -> String {
         End::At(moment) => {
             let why = match (&spec.expires_at, &spec.ttl) {
                 (Some(asked), _) if asked.0 == moment => ", as spec.expiresAt says".to_owned(),
-                (Some(asked), _) => format!(", earlier than spec.expiresAt ({}) by the administrator's limit", asked.0),
+                (Some(asked), _) => format!(
+                    ", earlier than spec.expiresAt ({}) by the administrator's limit",
+                    asked.0
+                ),
                 (None, Some(ttl)) => format!(", its ttl is {ttl}"),
                 (None, None) => ", as the administrator chose".to_owned(),
             };
@@ -86,31 +111,62 @@ fn expires(preview: &Preview, now: Timestamp) -> String {
 
 /// In the words of its author: shown, and nothing more.
 fn of_source(source: &Source) -> String {
-    let text = |before: &str, value: &Option<String>| value.as_ref().map(|value| format!("{before}{value}"));
-    let place = [source.provider.clone(), source.repository.clone(), source.pull_request.map(|number| format!("#{number}"))];
+    let text = |before: &str, value: &Option<String>| {
+        value.as_ref().map(|value| format!("{before}{value}"))
+    };
+    let place = [
+        source.provider.clone(),
+        source.repository.clone(),
+        source.pull_request.map(|number| format!("#{number}")),
+    ];
     let place = place.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let place = Some(place).filter(|place| !place.is_empty());
-    let parts = [place, text("branch ", &source.branch), text("commit ", &source.commit), text("by ", &source.author)];
+    let parts = [
+        place,
+        text("branch ", &source.branch),
+        text("commit ", &source.commit),
+        text("by ", &source.author),
+    ];
     let line = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    [Some(line).filter(|line| !line.is_empty()), source.url.clone()].into_iter().flatten().collect::<Vec<_>>().join("\n")
+    [Some(line).filter(|line| !line.is_empty()), source.url.clone()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn conditions(preview: &Preview, now: Timestamp) -> Vec<Vec<String>> {
     let row = |c: &k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition| {
-        vec![c.type_.clone(), c.status.clone(), c.reason.clone(), time::ago(c.last_transition_time.0, now), c.message.clone()]
+        vec![
+            c.type_.clone(),
+            c.status.clone(),
+            c.reason.clone(),
+            time::ago(c.last_transition_time.0, now),
+            c.message.clone(),
+        ]
     };
     preview.conditions().iter().map(row).collect()
 }
 
 fn objects(report: &Report) -> Vec<Vec<String>> {
-    report.objects.iter().map(|row| vec![row.kind.clone(), row.name.clone(), row.health.into(), row.message.clone()]).collect()
+    report
+        .objects
+        .iter()
+        .map(|row| vec![row.kind.clone(), row.name.clone(), row.health.into(), row.message.clone()])
+        .collect()
 }
 
 fn events(report: &Report, now: Timestamp) -> Vec<Vec<String>> {
     let row = |event: &super::Happened| {
         let ago = event.last.map_or_else(|| NOTHING.to_owned(), |last| time::ago(last, now));
         let last = if event.times > 1 { format!("{ago} (x{})", event.times) } else { ago };
-        vec![last, event.type_.clone(), event.object.clone(), event.reason.clone(), event.message.clone()]
+        vec![
+            last,
+            event.type_.clone(),
+            event.object.clone(),
+            event.reason.clone(),
+            event.message.clone(),
+        ]
     };
     report.events.iter().map(row).collect()
 }
@@ -236,12 +292,29 @@ mod tests {
         let ends = |moment: &str| json!({ "observedGeneration": 2, "expiresAt": moment });
         let (early, late) = ("2030-01-31T18:00:00Z", "2030-02-01T12:00:00Z");
         assert_eq!(says(&json!({}), &json!({ "observedGeneration": 2 })), "never");
-        assert_eq!(says(&json!({ "pinned": true }), &json!({ "observedGeneration": 2 })), "never while it is pinned");
-        assert_eq!(says(&json!({ "ttl": "72h" }), &ends(early)), format!("in 6h ({early}, its ttl is 72h)"));
-        assert_eq!(says(&json!({ "expiresAt": late }), &ends(late)), format!("in 1d ({late}, as spec.expiresAt says)"));
+        assert_eq!(
+            says(&json!({ "pinned": true }), &json!({ "observedGeneration": 2 })),
+            "never while it is pinned"
+        );
+        assert_eq!(
+            says(&json!({ "ttl": "72h" }), &ends(early)),
+            format!("in 6h ({early}, its ttl is 72h)")
+        );
+        assert_eq!(
+            says(&json!({ "expiresAt": late }), &ends(late)),
+            format!("in 1d ({late}, as spec.expiresAt says)")
+        );
         let capped = says(&json!({ "expiresAt": late }), &ends(early));
-        assert_eq!(capped, format!("in 6h ({early}, earlier than spec.expiresAt ({late}) by the administrator's limit)"));
-        assert_eq!(says(&json!({}), &ends(early)), format!("in 6h ({early}, as the administrator chose)"));
+        assert_eq!(
+            capped,
+            format!(
+                "in 6h ({early}, earlier than spec.expiresAt ({late}) by the administrator's limit)"
+            )
+        );
+        assert_eq!(
+            says(&json!({}), &ends(early)),
+            format!("in 6h ({early}, as the administrator chose)")
+        );
     }
 
     #[test]

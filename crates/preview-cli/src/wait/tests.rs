@@ -27,7 +27,11 @@ fn progressing(message: &str) -> Value {
 }
 
 fn ready() -> Value {
-    object(&status(2, &[condition("Ready", "True", "Ready", "1/1 replicas ready")], Some("http://web.example.com")))
+    object(&status(
+        2,
+        &[condition("Ready", "True", "Ready", "1/1 replicas ready")],
+        Some("http://web.example.com"),
+    ))
 }
 
 fn event(type_: &str, object: &Value) -> String {
@@ -52,10 +56,18 @@ async fn waited(first: Value, watches: Vec<String>, args: WaitArgs) -> Ended {
         _ => (200, first.to_string()),
     });
     let (mut output, mut errors) = (Vec::new(), Vec::new());
-    let mut streams = Streams { input: &mut std::io::empty(), output: &mut output, errors: &mut errors, colour: false };
+    let mut streams = Streams {
+        input: &mut std::io::empty(),
+        output: &mut output,
+        errors: &mut errors,
+        colour: false,
+    };
     let result = wait(&cluster, &args, &mut streams).await;
     let told = String::from_utf8(errors).unwrap();
-    let told = told.lines().map(|line| line.split_once("s  ").map_or(line, |(_, line)| line).to_owned()).collect();
+    let told = told
+        .lines()
+        .map(|line| line.split_once("s  ").map_or(line, |(_, line)| line).to_owned())
+        .collect();
     Ended { result, output: String::from_utf8(output).unwrap(), told, asked }
 }
 
@@ -66,17 +78,30 @@ fn args() -> WaitArgs {
 #[tokio::test]
 async fn what_is_ready_already_needs_no_watch() {
     let ended = waited(ready(), Vec::new(), args()).await;
-    assert!(ended.result.is_ok() && ended.output == "http://web.example.com\n", "{:?}", ended.result);
+    assert!(
+        ended.result.is_ok() && ended.output == "http://web.example.com\n",
+        "{:?}",
+        ended.result
+    );
     assert_eq!(ended.told, ["Ready is True: 1/1 replicas ready (Ready)"]);
     assert_eq!(ended.asked.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn each_change_is_told_once_and_the_url_alone_is_the_output() {
-    let events = [&progressing("0/1 replicas ready"), &progressing("0/1 replicas ready"), &progressing("pulling"), &ready()];
+    let events = [
+        &progressing("0/1 replicas ready"),
+        &progressing("0/1 replicas ready"),
+        &progressing("pulling"),
+        &ready(),
+    ];
     let watch = events.map(|object| event("MODIFIED", object)).concat();
     let ended = waited(progressing("0/1 replicas ready"), vec![watch], args()).await;
-    assert!(ended.result.is_ok() && ended.output == "http://web.example.com\n", "{:?}", ended.result);
+    assert!(
+        ended.result.is_ok() && ended.output == "http://web.example.com\n",
+        "{:?}",
+        ended.result
+    );
     let told = [
         "Ready is False: 0/1 replicas ready (Progressing)",
         "Ready is False: pulling (Progressing)",
@@ -84,7 +109,10 @@ async fn each_change_is_told_once_and_the_url_alone_is_the_output() {
     ];
     assert_eq!(ended.told, told);
     let asked = ended.asked.lock().unwrap();
-    assert!(asked.len() == 2 && asked[1].contains("fieldSelector=metadata.name%3Dweb"), "{asked:?}");
+    assert!(
+        asked.len() == 2 && asked[1].contains("fieldSelector=metadata.name%3Dweb"),
+        "{asked:?}"
+    );
     assert!(asked[1].contains("resourceVersion=7"), "from what was read: {asked:?}");
 }
 
@@ -108,46 +136,79 @@ async fn what_was_ready_before_the_last_edit_is_not_ready() {
 
 #[tokio::test]
 async fn what_only_an_edit_can_help_ends_at_once() {
-    let ended = waited(progressing("0/1"), vec![event("MODIFIED", &stalled("HostNotUsable", "no host"))], args()).await;
+    let ended = waited(
+        progressing("0/1"),
+        vec![event("MODIFIED", &stalled("HostNotUsable", "no host"))],
+        args(),
+    )
+    .await;
     let error = ended.result.unwrap_err();
     assert_eq!(error.to_string(), "web will not become ready as it is: HostNotUsable: no host");
     assert_eq!((error.number(), ended.output.as_str()), (1, ""));
 }
 
 fn stalled(reason: &str, message: &str) -> Value {
-    object(&status(2, &[condition("Ready", "False", reason, message), condition("Stalled", "True", reason, message)], None))
+    object(&status(
+        2,
+        &[
+            condition("Ready", "False", reason, message),
+            condition("Stalled", "True", reason, message),
+        ],
+        None,
+    ))
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_goes_on_when_another_preview_goes_is_waited_for_and_told() {
     for reason in ["HostConflict", "TooManyPreviews"] {
-        let watch = event("MODIFIED", &stalled(reason, "there is team-a/web")) + &event("MODIFIED", &ready());
+        let watch = event("MODIFIED", &stalled(reason, "there is team-a/web"))
+            + &event("MODIFIED", &ready());
         let ended = waited(progressing("0/1"), vec![watch], args()).await;
-        assert!(ended.result.is_ok() && ended.output == "http://web.example.com\n", "{:?}", ended.result);
+        assert!(
+            ended.result.is_ok() && ended.output == "http://web.example.com\n",
+            "{:?}",
+            ended.result
+        );
         assert_eq!(ended.told[1], format!("Ready is False: there is team-a/web ({reason})"));
         let forever = event("MODIFIED", &stalled(reason, "there is team-a/web"));
-        let error = waited(stalled(reason, "there is team-a/web"), vec![forever], args()).await.result.unwrap_err();
-        assert_eq!(error.to_string(), format!("web was not ready within 1m: there is team-a/web ({reason})"));
+        let error = waited(stalled(reason, "there is team-a/web"), vec![forever], args())
+            .await
+            .result
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("web was not ready within 1m: there is team-a/web ({reason})")
+        );
         assert_eq!(error.number(), 1);
     }
 }
 
 #[tokio::test]
 async fn a_preview_that_goes_is_not_waited_for() {
-    let ended = waited(progressing("0/1"), vec![event("DELETED", &progressing("0/1"))], args()).await;
+    let ended =
+        waited(progressing("0/1"), vec![event("DELETED", &progressing("0/1"))], args()).await;
     let error = ended.result.unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.number()), ("the preview web was deleted meanwhile", 3));
+    assert_eq!(
+        (error.to_string().as_str(), error.number()),
+        ("the preview web was deleted meanwhile", 3)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_ends_is_opened_again_and_the_time_is_up_in_the_end() {
     let gone = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old" });
     let watches = vec![String::new(), event("ERROR", &gone)];
-    let ended = waited(progressing("0/1 replicas ready"), watches, WaitArgs { timeout: Duration::from_secs(10), ..args() }).await;
+    let ended = waited(
+        progressing("0/1 replicas ready"),
+        watches,
+        WaitArgs { timeout: Duration::from_secs(10), ..args() },
+    )
+    .await;
     let error = ended.result.unwrap_err();
     assert_eq!(error.to_string(), "web was not ready within 10s: 0/1 replicas ready (Progressing)");
     assert_eq!(error.number(), 1);
-    let number = ended.asked.lock().unwrap().iter().filter(|line| line.contains("watch=true")).count();
+    let number =
+        ended.asked.lock().unwrap().iter().filter(|line| line.contains("watch=true")).count();
     assert!((5..=11).contains(&number), "{number}: with a pause between them");
 }
 
@@ -155,7 +216,12 @@ async fn a_watch_that_ends_is_opened_again_and_the_time_is_up_in_the_end() {
 async fn a_preview_that_is_not_there_is_told_at_once() {
     let (cluster, _) = cluster(|_| failure(404, "NotFound", "not found", "web"));
     let mut sink = Vec::new();
-    let mut streams = Streams { input: &mut std::io::empty(), output: &mut std::io::sink(), errors: &mut sink, colour: false };
+    let mut streams = Streams {
+        input: &mut std::io::empty(),
+        output: &mut std::io::sink(),
+        errors: &mut sink,
+        colour: false,
+    };
     assert!(matches!(wait(&cluster, &args(), &mut streams).await, Err(Error::NotFound { .. })));
 }
 
@@ -166,12 +232,18 @@ async fn a_route_that_its_controller_has_not_taken_is_waited_for() {
         let [type_, status_, reason, message] = route;
         object(&status(2, &[ready.clone(), condition(type_, status_, reason, message)], url))
     };
-    let silent = with(&["RouteAccepted", "Unknown", "WaitingForController", "no address yet"], None);
+    let silent =
+        with(&["RouteAccepted", "Unknown", "WaitingForController", "no address yet"], None);
     let refused = with(&["RouteAccepted", "False", "NotAccepted", "no such listener"], None);
-    let taken = with(&["RouteAccepted", "True", "Accepted", "leads to it"], Some("http://web.example.com"));
+    let taken =
+        with(&["RouteAccepted", "True", "Accepted", "leads to it"], Some("http://web.example.com"));
     let watch = [&refused, &taken].map(|object| event("MODIFIED", object)).concat();
     let ended = waited(silent.clone(), vec![watch], args()).await;
-    assert!(ended.result.is_ok() && ended.output == "http://web.example.com\n", "{:?}", ended.result);
+    assert!(
+        ended.result.is_ok() && ended.output == "http://web.example.com\n",
+        "{:?}",
+        ended.result
+    );
     let told = [
         "Ready is True: 1/1 (Ready)",
         "RouteAccepted is Unknown: no address yet (WaitingForController)",
@@ -179,16 +251,22 @@ async fn a_route_that_its_controller_has_not_taken_is_waited_for() {
         "RouteAccepted is True: leads to it (Accepted)",
     ];
     assert_eq!(ended.told, told);
-    let ended = waited(silent, Vec::new(), WaitArgs { timeout: Duration::from_millis(50), ..args() }).await;
+    let ended =
+        waited(silent, Vec::new(), WaitArgs { timeout: Duration::from_millis(50), ..args() }).await;
     let Err(Error::NotInTime { last, .. }) = ended.result else { panic!("{:?}", ended.result) };
     assert_eq!(last, "no address yet (WaitingForController)");
 }
 
 #[tokio::test]
 async fn one_that_is_ready_without_a_url_says_why() {
-    let conditions =
-        [condition("Ready", "True", "Ready", ""), condition("RouteAccepted", "False", "NoRoute", "spec.route.type is None")];
+    let conditions = [
+        condition("Ready", "True", "Ready", ""),
+        condition("RouteAccepted", "False", "NoRoute", "spec.route.type is None"),
+    ];
     let ended = waited(object(&status(2, &conditions, None)), Vec::new(), args()).await;
     assert!(ended.result.is_ok() && ended.output.is_empty());
-    assert_eq!(ended.told.last().unwrap(), "web is ready, and has no URL: spec.route.type is None (NoRoute)");
+    assert_eq!(
+        ended.told.last().unwrap(),
+        "web is ready, and has no URL: spec.route.type is None (NoRoute)"
+    );
 }

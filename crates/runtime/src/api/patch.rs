@@ -55,7 +55,8 @@ impl Serialize for Status<'_> {
         let mut object = serializer.serialize_map(None)?;
         object.serialize_entry("apiVersion", &self.kind.api_version())?;
         object.serialize_entry("kind", &self.kind.kind)?;
-        let identity = Identity { name: &self.key.name, namespace: self.key.namespace(), uid: self.uid };
+        let identity =
+            Identity { name: &self.key.name, namespace: self.key.namespace(), uid: self.uid };
         object.serialize_entry("metadata", &identity)?;
         object.serialize_entry("status", self.status)?;
         object.end()
@@ -92,8 +93,11 @@ mod tests {
             plural: Borrowed("ks"),
             namespaced: true,
         };
-        let (key, cluster, status) = (ObjectKey::new("ns", "web"), ObjectKey::cluster("web"), json!({ "ready": true }));
-        let sent = |key| serde_json::to_value(Status { kind: &kind, key, status: &status, uid: "u" }).unwrap();
+        let (key, cluster, status) =
+            (ObjectKey::new("ns", "web"), ObjectKey::cluster("web"), json!({ "ready": true }));
+        let sent = |key| {
+            serde_json::to_value(Status { kind: &kind, key, status: &status, uid: "u" }).unwrap()
+        };
         let expected = json!({ "apiVersion": "g/v1", "kind": "K", "metadata": { "name": "web", "namespace": "ns", "uid": "u" },
             "status": { "ready": true } });
         assert_eq!(sent(&key), expected);

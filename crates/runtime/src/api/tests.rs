@@ -56,8 +56,9 @@ async fn a_watch_that_never_opens_is_given_up() {
 
 #[tokio::test]
 async fn whatever_the_api_server_takes_as_a_name_is_one_segment_of_a_path() {
-    let api =
-        testing::api("test", |request| std::future::ready(testing::answer(200, &json!({ "asked": request.uri().to_string() }))));
+    let api = testing::api("test", |request| {
+        std::future::ready(testing::answer(200, &json!({ "asked": request.uri().to_string() })))
+    });
     for (name, escaped) in [
         ("system:web", "system%3Aweb"),
         ("a role", "a%20role"),
@@ -74,8 +75,13 @@ async fn whatever_the_api_server_takes_as_a_name_is_one_segment_of_a_path() {
 #[tokio::test]
 async fn whoever_cannot_connect_is_told_why() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
-    let said = Api::new(crate::transport::of_client(client), "test", Metrics::new()).version().await.unwrap_err().to_string();
+    let client =
+        kube::Client::try_from(kube::Config::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+    let said = Api::new(crate::transport::of_client(client), "test", Metrics::new())
+        .version()
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(said.to_lowercase().contains("refused"), "{said}");
 }
 
@@ -91,7 +97,10 @@ async fn how_long_to_wait_is_told_by_the_answer_or_by_its_head_alone() {
         });
         api.version().await.unwrap_err().retry_after()
     };
-    assert_eq!(asked_for(None, r#"{ "details": { "retryAfterSeconds": 3 } }"#).await, Some(Duration::from_secs(3)));
+    assert_eq!(
+        asked_for(None, r#"{ "details": { "retryAfterSeconds": 3 } }"#).await,
+        Some(Duration::from_secs(3))
+    );
     assert_eq!(asked_for(Some("5"), r#""Too many requests""#).await, Some(Duration::from_secs(5)));
     for head in [None, Some("Wed, 21 Oct 2026 07:28:00 GMT")] {
         assert_eq!(asked_for(head, "{}").await, None);

@@ -39,7 +39,10 @@ fn with_a_namespace_that_goes(
 /// One run for one resource of the first operator; gives how it ended, and what was asked for.
 async fn run(registry: &Registry, resource: &Value, key: ObjectKey) -> (End, Vec<String>) {
     let asked = Asked::default();
-    let engine = testing::engine(registry, testing::api(registry.name(), with_a_namespace_that_goes(&asked)));
+    let engine = testing::engine(
+        registry,
+        testing::api(registry.name(), with_a_namespace_that_goes(&asked)),
+    );
     known(&engine, resource);
     let end = reconcile(&engine, &WorkKey { controller: 0, key }).await;
     let asked = asked.lock().unwrap().clone();
@@ -49,7 +52,8 @@ async fn run(registry: &Registry, resource: &Value, key: ObjectKey) -> (End, Vec
 #[tokio::test]
 async fn a_resource_goes_silently_with_its_namespace() {
     let registry = Registry::new("test").with(Pages);
-    let (end, asked) = run(&registry, &resource("Page", Some("doomed"), 1), ObjectKey::new("doomed", "web")).await;
+    let (end, asked) =
+        run(&registry, &resource("Page", Some("doomed"), 1), ObjectKey::new("doomed", "web")).await;
     assert_eq!(end, End::Done);
     assert_eq!(asked, ["PATCH /api/v1/namespaces/doomed/configmaps/web"], "nobody is told");
 }
@@ -70,10 +74,14 @@ async fn a_resource_of_the_whole_cluster_says_that_a_namespace_goes_and_makes_it
 /// What an answer to a deletion comes to.
 async fn deleted(code: u16) -> Pruned {
     let registry = Registry::new("test").with(Pages);
-    let api = testing::api("test", move |_| std::future::ready(testing::refusal(code, "said the server", &json!([]))));
+    let api = testing::api("test", move |_| {
+        std::future::ready(testing::refusal(code, "said the server", &json!([])))
+    });
     let engine = testing::engine(&registry, api);
-    let (running, key) = (engine.running(0), WorkKey { controller: 0, key: ObjectKey::new("ns", "web") });
-    let object = running.controller.decode(resource("Page", Some("ns"), 1).to_string().as_bytes()).unwrap();
+    let (running, key) =
+        (engine.running(0), WorkKey { controller: 0, key: ObjectKey::new("ns", "web") });
+    let object =
+        running.controller.decode(resource("Page", Some("ns"), 1).to_string().as_bytes()).unwrap();
     running.parents.observe(Parent::new(object, 1), None, crate::cache::Epoch::default());
     let parent = running.parents.get(&key.key).unwrap();
     let run = Run::new(&engine, running, &key, parent);
@@ -85,9 +93,18 @@ async fn deleted(code: u16) -> Pruned {
 #[tokio::test]
 async fn a_deletion_that_is_refused_is_told_and_its_class_says_whether_another_try_can_help() {
     assert!(matches!(deleted(404).await, Pruned::Gone));
-    for (code, class) in [(403, Class::Transient), (409, Class::Transient), (422, Class::Invalid), (500, Class::Transient)] {
+    for (code, class) in [
+        (403, Class::Transient),
+        (409, Class::Transient),
+        (422, Class::Invalid),
+        (500, Class::Transient),
+    ] {
         let Pruned::Left(left) = deleted(code).await else { panic!("{code}") };
-        assert_eq!((left.class, &*left.name, &*left.message), (class, "ConfigMap old", "said the server"), "{code}");
+        assert_eq!(
+            (left.class, &*left.name, &*left.message),
+            (class, "ConfigMap old", "said the server"),
+            "{code}"
+        );
     }
 }
 
@@ -95,12 +112,16 @@ fn page() -> WorkKey {
     WorkKey { controller: 0, key: ObjectKey::new("ns", "web") }
 }
 
-/// How a run ends for a Site, whose kinds are optional and served, when its children are answered with this.
+/// How a run ends for a Site, whose kinds are optional and served, when its children are answered
+/// with this.
 async fn not_found(body: Value) -> End {
     let api = testing::api("test", move |request| {
         let is_status = request.uri().path().ends_with("/status");
         std::future::ready(if is_status {
-            testing::answer(200, &json!({ "metadata": { "name": "web", "uid": "u-1", "resourceVersion": "9" } }))
+            testing::answer(
+                200,
+                &json!({ "metadata": { "name": "web", "uid": "u-1", "resourceVersion": "9" } }),
+            )
         } else {
             testing::answer(404, &body)
         })
@@ -112,15 +133,25 @@ async fn not_found(body: Value) -> End {
 
 #[tokio::test]
 async fn what_is_not_found_while_its_kind_is_served_is_tried_again() {
-    let namespace =
-        json!({ "reason": "NotFound", "message": "namespaces \"doomed\" not found", "details": { "kind": "namespaces" } });
-    assert_eq!(not_found(namespace).await, End::Failed(Class::Transient), "nothing tells when the namespace is there");
+    let namespace = json!({ "reason": "NotFound", "message": "namespaces \"doomed\" not found", "details": { "kind": "namespaces" } });
+    assert_eq!(
+        not_found(namespace).await,
+        End::Failed(Class::Transient),
+        "nothing tells when the namespace is there"
+    );
     let server = json!({ "reason": "NotFound", "message": "the server could not find the requested resource" });
-    assert_eq!(not_found(server).await, End::Failed(Class::Transient), "one API server of several may be behind");
+    assert_eq!(
+        not_found(server).await,
+        End::Failed(Class::Transient),
+        "one API server of several may be behind"
+    );
 }
 
-/// An API server that takes everything; counts what is asked for of children, by method, each a version above 10.
-fn that_takes_all(asked: &Asked) -> impl Fn(http::Request<Body>) -> std::future::Ready<Answer> + Clone + Send + 'static {
+/// An API server that takes everything; counts what is asked for of children, by method, each a
+/// version above 10.
+fn that_takes_all(
+    asked: &Asked,
+) -> impl Fn(http::Request<Body>) -> std::future::Ready<Answer> + Clone + Send + 'static {
     let asked = Arc::clone(asked);
     move |request| {
         let mut asked = asked.lock().unwrap();
@@ -148,14 +179,21 @@ fn told(engine: &Engine) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_is_deleted_again_and_again_is_made_less_and_less_often_and_that_is_told() {
     let asked = Asked::default();
-    let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", that_takes_all(&asked)));
+    let engine = testing::engine(
+        &Registry::new("test").with(Pages),
+        testing::api("test", that_takes_all(&asked)),
+    );
     known(&engine, &resource("Page", Some("ns"), 1));
     for _ in 0..100 {
         reconcile(&engine, &page()).await;
         engine.running(0).children[0].forget(&page().key, 10 + asked.lock().unwrap().len() as u64);
     }
     assert_eq!(count(&asked, "PATCH"), 30);
-    assert!(told(&engine).contains("it is deleted by somebody again and again"), "{}", told(&engine));
+    assert!(
+        told(&engine).contains("it is deleted by somebody again and again"),
+        "{}",
+        told(&engine)
+    );
     tokio::time::advance(std::time::Duration::from_secs(2)).await;
     assert_eq!(reconcile(&engine, &page()).await, End::Done, "one every two seconds");
 }
@@ -163,7 +201,10 @@ async fn a_child_that_is_deleted_again_and_again_is_made_less_and_less_often_and
 #[tokio::test(start_paused = true)]
 async fn what_is_made_again_and_again_is_deleted_less_and_less_often_and_that_is_told() {
     let asked = Asked::default();
-    let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", that_takes_all(&asked)));
+    let engine = testing::engine(
+        &Registry::new("test").with(Pages),
+        testing::api("test", that_takes_all(&asked)),
+    );
     known(&engine, &resource("Page", Some("ns"), 1));
     for _ in 0..100 {
         let version = 11 + asked.lock().unwrap().len() as u64;
@@ -176,13 +217,17 @@ async fn what_is_made_again_and_again_is_deleted_less_and_less_often_and_that_is
 }
 
 #[tokio::test]
-async fn what_another_controller_has_is_refused_and_what_a_resource_has_that_is_gone_is_waited_for() {
+async fn what_another_controller_has_is_refused_and_what_a_resource_has_that_is_gone_is_waited_for()
+{
     for (api_version, end) in [
         ("test.example.com/v1", End::Waits),
         ("test.example.com/v2", End::Waits),
         ("other.example.com/v1", End::Failed(Class::Refused)),
     ] {
-        let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", that_takes_all(&Asked::default())));
+        let engine = testing::engine(
+            &Registry::new("test").with(Pages),
+            testing::api("test", that_takes_all(&Asked::default())),
+        );
         known(&engine, &resource("Page", Some("ns"), 1));
         let mut theirs = child("web", 5);
         let owner = &mut theirs["metadata"]["ownerReferences"][0];
@@ -199,7 +244,8 @@ async fn an_api_server_that_asks_to_be_left_alone_is_left_alone_for_that_long() 
     let engine = testing::engine(&Registry::new("test").with(Pages), api);
     known(&engine, &resource("Page", Some("ns"), 1));
     assert_eq!(reconcile(&engine, &page()).await, End::Failed(Class::Transient));
-    let delay = engine.retries.failed(&page(), Some(1), crate::engine::BACKOFF.0, crate::engine::BACKOFF.1);
+    let delay =
+        engine.retries.failed(&page(), Some(1), crate::engine::BACKOFF.0, crate::engine::BACKOFF.1);
     assert!((76..=77).contains(&delay.as_secs()), "{delay:?}");
 }
 
@@ -208,9 +254,10 @@ async fn a_name_that_is_taken_is_told_as_such_however_often_it_is_looked_at() {
     let api = testing::api("test", |request| {
         let is_status = request.uri().path().ends_with("/status");
         std::future::ready(match *request.method() {
-            _ if is_status => {
-                testing::answer(200, &json!({ "metadata": { "name": "web", "uid": "u-1", "resourceVersion": "9" } }))
-            }
+            _ if is_status => testing::answer(
+                200,
+                &json!({ "metadata": { "name": "web", "uid": "u-1", "resourceVersion": "9" } }),
+            ),
             http::Method::GET => testing::answer(
                 200,
                 &json!({ "metadata": { "name": "web", "namespace": "ns", "uid": "theirs", "resourceVersion": "5" } }),
@@ -226,7 +273,8 @@ async fn a_name_that_is_taken_is_told_as_such_however_often_it_is_looked_at() {
     }
 }
 
-/// An API server that takes everything and answers a deletion with this; tells what was asked for of children.
+/// An API server that takes everything and answers a deletion with this; tells what was asked for
+/// of children.
 fn that_deletes(
     asked: &Asked,
     (code, answer): (u16, Value),
@@ -243,14 +291,22 @@ fn that_deletes(
             body["metadata"]["uid"] = "u-1".into();
         }
         let is_deletion = *request.method() == http::Method::DELETE;
-        std::future::ready(if is_deletion { testing::answer(code, &answer) } else { testing::answer(200, &body) })
+        std::future::ready(if is_deletion {
+            testing::answer(code, &answer)
+        } else {
+            testing::answer(200, &body)
+        })
     }
 }
 
-/// Runs for a resource that has the object `old` and is to have `web` in its place, when the deletion is answered with this.
+/// Runs for a resource that has the object `old` and is to have `web` in its place, when the
+/// deletion is answered with this.
 async fn replaced(answer: (u16, Value)) -> (Arc<Engine>, Asked, End) {
     let asked = Asked::default();
-    let engine = testing::engine(&Registry::new("test").with(Singles), testing::api("test", that_deletes(&asked, answer)));
+    let engine = testing::engine(
+        &Registry::new("test").with(Singles),
+        testing::api("test", that_deletes(&asked, answer)),
+    );
     known(&engine, &resource("Page", Some("ns"), 1));
     observed(&engine, &child("old", 5));
     let end = reconcile(&engine, &page()).await;
@@ -262,19 +318,29 @@ async fn what_goes_at_once_is_replaced_in_the_same_run() {
     let as_it_was = child("old", 5);
     for answer in [json!({ "kind": "Status", "status": "Success", "metadata": {} }), as_it_was] {
         let (_, asked, end) = replaced((200, answer)).await;
-        assert_eq!((&*asked.lock().unwrap(), end), (&vec!["DELETE old".to_owned(), "PATCH web".to_owned()], End::Done));
+        assert_eq!(
+            (&*asked.lock().unwrap(), end),
+            (&vec!["DELETE old".to_owned(), "PATCH web".to_owned()], End::Done)
+        );
     }
-    let (_, asked, _) = replaced((404, json!({ "kind": "Status", "code": 404, "message": "gone" }))).await;
+    let (_, asked, _) =
+        replaced((404, json!({ "kind": "Status", "code": 404, "message": "gone" }))).await;
     assert_eq!(*asked.lock().unwrap(), ["DELETE old", "PATCH web"], "it was gone already");
 }
 
 #[tokio::test]
-async fn what_a_finalizer_keeps_is_replaced_when_its_deletion_is_told_and_the_resource_says_what_it_waits_for() {
+async fn what_a_finalizer_keeps_is_replaced_when_its_deletion_is_told_and_the_resource_says_what_it_waits_for()
+ {
     let mut leaving = child("old", 6);
     leaving["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z".into();
     let (engine, asked, end) = replaced((200, leaving.clone())).await;
-    assert_eq!((&*asked.lock().unwrap(), end), (&vec!["DELETE old".to_owned()], End::Done), "nothing is asked for until then");
-    let waits = "ConfigMap old is no longer wanted and still there; ConfigMap web is made when it is gone";
+    assert_eq!(
+        (&*asked.lock().unwrap(), end),
+        (&vec!["DELETE old".to_owned()], End::Done),
+        "nothing is asked for until then"
+    );
+    let waits =
+        "ConfigMap old is no longer wanted and still there; ConfigMap web is made when it is gone";
     assert!(told(&engine).starts_with(waits), "{}", told(&engine));
     observed(&engine, &leaving);
     assert_eq!(reconcile(&engine, &page()).await, End::Done);
@@ -288,14 +354,19 @@ async fn what_a_finalizer_keeps_is_replaced_when_its_deletion_is_told_and_the_re
 
 #[tokio::test]
 async fn what_may_not_be_deleted_is_not_replaced_and_that_is_tried_again() {
-    let refused = json!({ "kind": "Status", "status": "Failure", "code": 403, "message": "not by you" });
+    let refused =
+        json!({ "kind": "Status", "status": "Failure", "code": 403, "message": "not by you" });
     let (engine, asked, end) = replaced((403, refused)).await;
-    assert_eq!((&*asked.lock().unwrap(), end), (&vec!["DELETE old".to_owned()], End::Failed(Class::Transient)));
+    assert_eq!(
+        (&*asked.lock().unwrap(), end),
+        (&vec!["DELETE old".to_owned()], End::Failed(Class::Transient))
+    );
     assert!(told(&engine).contains("could not be deleted: not by you"), "{}", told(&engine));
 }
 
 #[tokio::test]
-async fn what_vanishes_while_it_is_written_is_not_made_again_before_it_is_known_whether_another_is_there() {
+async fn what_vanishes_while_it_is_written_is_not_made_again_before_it_is_known_whether_another_is_there()
+ {
     let asked = Asked::default();
     let serve = {
         let asked = Arc::clone(&asked);

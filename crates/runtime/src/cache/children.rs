@@ -1,4 +1,5 @@
-//! Existing objects of one owned kind, shared by all controllers: a few hashes and the raw status each.
+//! Existing objects of one owned kind, shared by all controllers: a few hashes and the raw status
+//! each.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,7 +48,8 @@ struct Slot {
     epoch: Epoch,
 }
 
-/// A write whose answer may come later than its own event, or than the event of a deletion that followed it.
+/// A write whose answer may come later than its own event, or than the event of a deletion that
+/// followed it.
 #[derive(Debug, Default)]
 struct Writing {
     /// How many writes there are at once.
@@ -76,8 +78,8 @@ pub(crate) struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// The answer: by definition as we want it. `false` when it is not the last word: the object changed again already, or is
-    /// gone, and its owner was not told.
+    /// The answer: by definition as we want it. `false` when it is not the last word: the object
+    /// changed again already, or is gone, and its owner was not told.
     #[must_use]
     pub(crate) fn taken(mut self, child: ObservedChild, of: Covered) -> bool {
         self.is_on = false;
@@ -114,22 +116,30 @@ fn owner_hash(child: &ObservedChild) -> u64 {
 
 impl State {
     fn get(&self, key: &ObjectKey) -> Option<&Arc<ObservedChild>> {
-        self.children.find(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key).map(|slot| &slot.child)
+        self.children
+            .find(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key)
+            .map(|slot| &slot.child)
     }
 
     fn insert(&mut self, child: ObservedChild, epoch: Epoch) {
         self.remove(&child.key);
         let child = Arc::new(child);
         if child.controller.is_some() {
-            self.owned.insert_unique(owner_hash(&child), Arc::clone(&child), |child| owner_hash(child));
+            self.owned
+                .insert_unique(owner_hash(&child), Arc::clone(&child), |child| owner_hash(child));
         }
-        self.children.insert_unique(hash_of(&child), Slot { child, epoch }, |slot| hash_of(&slot.child));
+        self.children
+            .insert_unique(hash_of(&child), Slot { child, epoch }, |slot| hash_of(&slot.child));
     }
 
     fn remove(&mut self, key: &ObjectKey) -> Option<Arc<ObservedChild>> {
-        let found = self.children.find_entry(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key);
+        let found = self
+            .children
+            .find_entry(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key);
         let (Slot { child, .. }, _) = found.ok()?.remove();
-        if let Ok(entry) = self.owned.find_entry(owner_hash(&child), |owned| Arc::ptr_eq(owned, &child)) {
+        if let Ok(entry) =
+            self.owned.find_entry(owner_hash(&child), |owned| Arc::ptr_eq(owned, &child))
+        {
             entry.remove();
         }
         Some(child)
@@ -139,18 +149,20 @@ impl State {
     fn end_write(&mut self, key: &ObjectKey) -> Meanwhile {
         let Some(writing) = self.writing.get_mut(key) else { return Meanwhile::default() };
         writing.count -= 1;
-        let meanwhile = Meanwhile { gone: writing.gone, untold: std::mem::take(&mut writing.untold) };
+        let meanwhile =
+            Meanwhile { gone: writing.gone, untold: std::mem::take(&mut writing.untold) };
         if writing.count == 0 {
             self.writing.remove(key);
         }
         meanwhile
     }
 
-    /// An event of a write comes while its answer is on its way: nothing new, unless the answer is of an older version.
-    /// Whether the only one whom it concerns will see to that.
+    /// An event of a write comes while its answer is on its way: nothing new, unless the answer is
+    /// of an older version. Whether the only one whom it concerns will see to that.
     fn is_seen_to(&mut self, child: &ObservedChild, owners: &Owners) -> bool {
         let Some(writing) = self.writing.get_mut(&child.key) else { return false };
-        let is_writer = writing.count == 1 && matches!(&owners[..], [owner] if *owner == writing.by);
+        let is_writer =
+            writing.count == 1 && matches!(&owners[..], [owner] if *owner == writing.by);
         if is_writer {
             writing.untold = writing.untold.max(child.resource_version);
         }
@@ -195,7 +207,8 @@ impl ChildCache {
         self.state().served
     }
 
-    /// Records whether the API of this kind is there; all objects go with it. `true` when that is news.
+    /// Records whether the API of this kind is there; all objects go with it. `true` when that is
+    /// news.
     pub(crate) fn serve(&self, served: bool) -> bool {
         let mut state = self.state();
         if !served {
@@ -209,7 +222,11 @@ impl ChildCache {
     ///
     /// # Errors
     /// Gives the object back where a newer version is known.
-    pub(crate) fn observe(&self, mut child: ObservedChild, epoch: Epoch) -> Result<Owners, Box<ObservedChild>> {
+    pub(crate) fn observe(
+        &self,
+        mut child: ObservedChild,
+        epoch: Epoch,
+    ) -> Result<Owners, Box<ObservedChild>> {
         self.pools.share(&mut child);
         let mut state = self.state();
         let mut owners = Owners::new();
@@ -234,12 +251,16 @@ impl ChildCache {
         Ok(owners)
     }
 
-    /// The list that began with `epoch` is complete as of `version`, and shows this in an older version than the one that is
-    /// known. Was that not a write of ours since, the cluster was restored from a backup: then it is as it is shown.
+    /// The list that began with `epoch` is complete as of `version`, and shows this in an older
+    /// version than the one that is known. Was that not a write of ours since, the cluster was
+    /// restored from a backup: then it is as it is shown.
     pub(crate) fn set_back(&self, child: ObservedChild, epoch: Epoch, version: u64) -> Owners {
         let mut state = self.state();
-        let is_of_another_time =
-            |slot: &&Slot| slot.child.key == child.key && slot.epoch != epoch && slot.child.resource_version <= version;
+        let is_of_another_time = |slot: &&Slot| {
+            slot.child.key == child.key
+                && slot.epoch != epoch
+                && slot.child.resource_version <= version
+        };
         let known = state.children.find(hash_of(&child), |slot| is_of_another_time(&slot));
         let Some(before) = known.map(|slot| owner(&slot.child)) else { return Owners::new() };
         let mut owners: Owners = before.into_iter().chain(owner(&child)).collect();
@@ -253,21 +274,33 @@ impl ChildCache {
         let mut state = self.state();
         state.gone(key, version);
         match state.get(key) {
-            Some(child) if child.resource_version <= version => state.remove(key).and_then(|c| owner(&c)).into_iter().collect(),
+            Some(child) if child.resource_version <= version => {
+                state.remove(key).and_then(|c| owner(&c)).into_iter().collect()
+            }
             _ => Owners::new(),
         }
     }
 
-    /// The list that began with `epoch` is complete as of `version`: what it did not contain is gone.
+    /// The list that began with `epoch` is complete as of `version`: what it did not contain is
+    /// gone.
     pub(crate) fn listed(&self, namespace: Option<&str>, epoch: Epoch, version: u64) -> Owners {
         let mut state = self.state();
         let in_scope = |key: &ObjectKey| namespace.is_none() || key.namespace() == namespace;
-        let missing = |slot: &Slot| in_scope(&slot.child.key) && slot.epoch != epoch && slot.child.resource_version <= version;
-        let gone: Vec<ObjectKey> =
-            state.children.iter().filter(|slot| missing(slot)).map(|slot| slot.child.key.clone()).collect();
+        let missing = |slot: &Slot| {
+            in_scope(&slot.child.key)
+                && slot.epoch != epoch
+                && slot.child.resource_version <= version
+        };
+        let gone: Vec<ObjectKey> = state
+            .children
+            .iter()
+            .filter(|slot| missing(slot))
+            .map(|slot| slot.child.key.clone())
+            .collect();
         let State { children, writing, .. } = &mut *state;
         for (key, writing) in writing.iter_mut().filter(|(key, _)| in_scope(key)) {
-            let listed = children.find(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key);
+            let listed =
+                children.find(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key);
             if listed.is_none_or(|slot| slot.epoch != epoch) {
                 writing.gone = writing.gone.max(version);
             }
@@ -296,7 +329,9 @@ impl ChildCache {
         }
         let is_last_word = untold <= child.resource_version;
         let mut epoch = Epoch::default();
-        if let Some(before) = state.children.find(hash_of(&child), |slot| slot.child.key == child.key) {
+        if let Some(before) =
+            state.children.find(hash_of(&child), |slot| slot.child.key == child.key)
+        {
             if before.child.resource_version > child.resource_version {
                 return is_last_word;
             }
@@ -310,7 +345,8 @@ impl ChildCache {
         is_last_word
     }
 
-    /// A comparison found that this version of an object is as we want it: its entry's bytes are not needed any more.
+    /// A comparison found that this version of an object is as we want it: its entry's bytes are
+    /// not needed any more.
     pub(crate) fn learned(&self, child: &ObservedChild, of: Covered) {
         let mut state = self.state();
         let found = state.children.find(hash_of(child), |slot| slot.child.key == child.key);
@@ -328,7 +364,10 @@ impl ChildCache {
     /// Every object that `uid` controls, in the order of their keys.
     pub(crate) fn owned_by(&self, uid: &str) -> Vec<Arc<ObservedChild>> {
         let state = self.state();
-        let owned = state.owned.iter_hash(hash::of(uid.as_bytes())).filter(|child| child.is_controlled_by(uid));
+        let owned = state
+            .owned
+            .iter_hash(hash::of(uid.as_bytes()))
+            .filter(|child| child.is_controlled_by(uid));
         let mut owned: Vec<_> = owned.cloned().collect();
         owned.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         owned
@@ -355,7 +394,13 @@ mod tests {
 
     fn cache() -> ChildCache {
         let text = Cow::Borrowed;
-        let kind = KindInfo { group: text("apps"), version: text("v1"), kind: text("D"), plural: text("ds"), namespaced: true };
+        let kind = KindInfo {
+            group: text("apps"),
+            version: text("v1"),
+            kind: text("D"),
+            plural: text("ds"),
+            namespaced: true,
+        };
         ChildCache::new(kind, false, Arc::default())
     }
 
@@ -370,9 +415,14 @@ mod tests {
             resource_version: version,
             generation: None,
             deleting: false,
-            controller: Some(ControllerRef { kind: "E".into(), name: "e".into(), uid: owner.into() }.into()),
+            controller: Some(
+                ControllerRef { kind: "E".into(), name: "e".into(), uid: owner.into() }.into(),
+            ),
             desired_hash: Some(covered().hash),
-            entry: Entry::Unverified { hash: entry, fields: serde_json::value::to_raw_value(&0).unwrap().into() },
+            entry: Entry::Unverified {
+                hash: entry,
+                fields: serde_json::value::to_raw_value(&0).unwrap().into(),
+            },
             status: None,
         }
     }
@@ -439,11 +489,23 @@ mod tests {
         let (cache, key) = (cache(), key());
         let write = cache.writes(&key, "other");
         assert_eq!(cache.observe(child(7, "o", 1), 1).unwrap(), vec!["o".into()]);
-        assert_eq!(cache.observe(child(8, "other", 1), 1).unwrap(), vec!["o".into(), "other".into()], "it changed hands");
+        assert_eq!(
+            cache.observe(child(8, "other", 1), 1).unwrap(),
+            vec!["o".into(), "other".into()],
+            "it changed hands"
+        );
         let another = cache.writes(&key, "other");
-        assert_eq!(cache.observe(child(9, "other", 2), 1).unwrap(), vec!["other".into()], "who of the two is not clear");
+        assert_eq!(
+            cache.observe(child(9, "other", 2), 1).unwrap(),
+            vec!["other".into()],
+            "who of the two is not clear"
+        );
         assert!(another.failed() && write.failed());
-        assert_eq!(cache.observe(child(10, "other", 3), 1).unwrap(), vec!["other".into()], "nobody writes");
+        assert_eq!(
+            cache.observe(child(10, "other", 3), 1).unwrap(),
+            vec!["other".into()],
+            "nobody writes"
+        );
     }
 
     #[test]
@@ -459,18 +521,27 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_shows_less_than_it_must_is_of_another_time_and_one_without_our_last_write_is_not() {
+    fn a_list_that_shows_less_than_it_must_is_of_another_time_and_one_without_our_last_write_is_not()
+     {
         let cache = cache();
         cache.observe(child(1000, "o", 1), 1).unwrap();
         let older = *cache.observe(child(500, "o", 2), 2).unwrap_err();
-        assert_eq!(cache.set_back(older.clone(), 2, 999), Owners::new(), "1000 may be newer than that list");
+        assert_eq!(
+            cache.set_back(older.clone(), 2, 999),
+            Owners::new(),
+            "1000 may be newer than that list"
+        );
         assert_eq!(cache.get(&key()).unwrap().resource_version, 1000);
         assert_eq!(cache.set_back(older.clone(), 2, 1000), vec!["o".into()]);
         assert_eq!(cache.get(&key()).unwrap().resource_version, 500);
 
         let older = *cache.observe(child(400, "o", 1), 3).unwrap_err();
         cache.observe(child(501, "o", 2), 3).unwrap();
-        assert_eq!(cache.set_back(older, 3, u64::MAX), Owners::new(), "the list showed a newer one, too");
+        assert_eq!(
+            cache.set_back(older, 3, u64::MAX),
+            Owners::new(),
+            "the list showed a newer one, too"
+        );
     }
 
     #[test]

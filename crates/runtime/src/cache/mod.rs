@@ -1,6 +1,8 @@
-//! What the engine knows of the cluster, kept in step by watches: resources, owned children, read objects.
+//! What the engine knows of the cluster, kept in step by watches: resources, owned children, read
+//! objects.
 //!
-//! Caches decide what an event means (new, older than our own write, nothing new) and whom it concerns. They send nothing.
+//! Caches decide what an event means (new, older than our own write, nothing new) and whom it
+//! concerns. They send nothing.
 
 use std::sync::LazyLock;
 
@@ -12,7 +14,8 @@ mod pool;
 pub(crate) mod reads;
 pub(crate) mod written;
 
-/// Which list of a collection: they are counted from 1. What a list did not contain is of an earlier epoch.
+/// Which list of a collection: they are counted from 1. What a list did not contain is of an
+/// earlier epoch.
 pub(crate) type Epoch = u32;
 
 /// A process hashes keys in its own way, so that nobody can choose names that collide.

@@ -19,9 +19,11 @@ const UNKNOWN: i64 = i64::MIN;
 pub(crate) struct Parent {
     pub(crate) object: Arc<dyn AnyObject>,
     pub(crate) version: u64,
-    /// When its spec was last changed: twice the second, and 1 for an edit after that; [`UNKNOWN`] where nothing says so.
+    /// When its spec was last changed: twice the second, and 1 for an edit after that; [`UNKNOWN`]
+    /// where nothing says so.
     changed_at: i64,
-    /// Hash of what its status tells already: of the report, or of all that it was made from; 0 while that is not known.
+    /// Hash of what its status tells already: of the report, or of all that it was made from; 0
+    /// while that is not known.
     settled: AtomicU64,
 }
 
@@ -47,7 +49,8 @@ impl Parent {
         Timestamp::from_second(self.changed_at >> 1).ok()
     }
 
-    /// Whether nothing but the status can be different in the other one. The generation counts changes of the spec.
+    /// Whether nothing but the status can be different in the other one. The generation counts
+    /// changes of the spec.
     fn is_but_for_its_status(&self, other: &Self) -> bool {
         let (a, b) = (self.object.meta(), other.object.meta());
         a.uid == b.uid
@@ -82,8 +85,8 @@ impl Parent {
         self.settled.store(told, Ordering::Relaxed);
     }
 
-    /// Adds to `hasher` all that a status can depend on. The generation stands for the spec; without one there is nothing that
-    /// does.
+    /// Adds to `hasher` all that a status can depend on. The generation stands for the spec;
+    /// without one there is nothing that does.
     pub(crate) fn add_to(&self, hasher: &mut impl Hasher) -> Option<()> {
         let meta = self.object.meta();
         (meta.generation?, &meta.labels, &meta.annotations, &meta.finalizers).hash(hasher);
@@ -150,14 +153,18 @@ struct Slot {
 impl State {
     fn insert(&mut self, parent: Parent, epoch: Epoch) {
         let parent = Arc::new(parent);
-        self.by_uid.insert_unique(parent.uid_hash(), Arc::clone(&parent), |parent| parent.uid_hash());
+        self.by_uid
+            .insert_unique(parent.uid_hash(), Arc::clone(&parent), |parent| parent.uid_hash());
         self.by_key.insert_unique(parent.hash(), Slot { parent, epoch }, |slot| slot.parent.hash());
     }
 
     fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Parent>> {
-        let found = self.by_key.find_entry(key_hash(&key.namespace, &key.name), |slot| slot.parent.is(key));
+        let found =
+            self.by_key.find_entry(key_hash(&key.namespace, &key.name), |slot| slot.parent.is(key));
         let (Slot { parent, .. }, _) = found.ok()?.remove();
-        if let Ok(entry) = self.by_uid.find_entry(parent.uid_hash(), |other| Arc::ptr_eq(other, &parent)) {
+        if let Ok(entry) =
+            self.by_uid.find_entry(parent.uid_hash(), |other| Arc::ptr_eq(other, &parent))
+        {
             entry.remove();
         }
         Some(parent)
@@ -168,7 +175,9 @@ impl State {
     }
 
     fn see(&mut self, key: &ObjectKey, epoch: Epoch) {
-        if let Some(slot) = self.by_key.find_mut(key_hash(&key.namespace, &key.name), |slot| slot.parent.is(key)) {
+        if let Some(slot) =
+            self.by_key.find_mut(key_hash(&key.namespace, &key.name), |slot| slot.parent.is(key))
+        {
             slot.epoch = epoch;
         }
     }
@@ -179,25 +188,31 @@ impl ParentCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An event says what a resource is like now; `epoch` is the last list that began. `told` is what we wrote with exactly
-    /// this version, if we did: then there is nothing to do, unless something else is news too.
+    /// An event says what a resource is like now; `epoch` is the last list that began. `told` is
+    /// what we wrote with exactly this version, if we did: then there is nothing to do, unless
+    /// something else is news too.
     pub(crate) fn observe(&self, parent: Parent, told: Option<Told>, epoch: Epoch) -> Effect {
         let key = ObjectKey::of(parent.object.meta());
         let mut state = self.lock();
         let slot = state.slot(&key);
         let same = slot.filter(|slot| slot.parent.uid() == parent.uid());
-        // Watches alone write here, in order: what a new list brings is how it is, even where it is older.
-        let set_back = same.is_some_and(|slot| slot.parent.version > parent.version && slot.epoch != epoch);
+        // Watches alone write here, in order: what a new list brings is how it is, even where it is
+        // older.
+        let set_back =
+            same.is_some_and(|slot| slot.parent.version > parent.version && slot.epoch != epoch);
         if same.is_some_and(|slot| slot.parent.version >= parent.version) && !set_back {
             state.see(&key, epoch);
             return Effect::default();
         }
-        let gone = slot.map(|slot| slot.parent.uid()).filter(|uid| *uid != parent.uid()).map(Into::into);
+        let gone =
+            slot.map(|slot| slot.parent.uid()).filter(|uid| *uid != parent.uid()).map(Into::into);
         if let Some(Told { report, .. }) = told {
             // Whatever else is in it, this is.
             parent.settle(report);
         }
-        let nothing_else = |told: Told| told.is_all && same.is_some_and(|slot| slot.parent.is_but_for_its_status(&parent));
+        let nothing_else = |told: Told| {
+            told.is_all && same.is_some_and(|slot| slot.parent.is_but_for_its_status(&parent))
+        };
         let work = !told.is_some_and(nothing_else);
         state.remove(&key);
         state.insert(parent, epoch);
@@ -212,11 +227,24 @@ impl ParentCache {
     }
 
     /// The list that began with `epoch` is complete: what it did not contain is gone.
-    pub(crate) fn listed(&self, namespace: Option<&str>, epoch: Epoch) -> Vec<(ObjectKey, Box<str>)> {
+    pub(crate) fn listed(
+        &self,
+        namespace: Option<&str>,
+        epoch: Epoch,
+    ) -> Vec<(ObjectKey, Box<str>)> {
         let mut state = self.lock();
-        let missing = |slot: &&Slot| slot.epoch != epoch && namespace.is_none_or(|n| slot.parent.key().0 == n);
-        let gone: Vec<_> = state.by_key.iter().filter(missing).map(|slot| ObjectKey::of(slot.parent.object.meta())).collect();
-        gone.into_iter().filter_map(|key| state.remove(&key).map(|p| (key, p.uid().into()))).collect()
+        let missing = |slot: &&Slot| {
+            slot.epoch != epoch && namespace.is_none_or(|n| slot.parent.key().0 == n)
+        };
+        let gone: Vec<_> = state
+            .by_key
+            .iter()
+            .filter(missing)
+            .map(|slot| ObjectKey::of(slot.parent.object.meta()))
+            .collect();
+        gone.into_iter()
+            .filter_map(|key| state.remove(&key).map(|p| (key, p.uid().into())))
+            .collect()
     }
 
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<Parent>> {
@@ -261,10 +289,16 @@ mod tests {
     #[test]
     fn an_older_or_equal_version_is_no_news_and_another_uid_replaces() {
         let cache = ParentCache::default();
-        assert_eq!(cache.observe(parent("a", "u1", 5), None, 1), Effect { work: true, ..Effect::default() });
+        assert_eq!(
+            cache.observe(parent("a", "u1", 5), None, 1),
+            Effect { work: true, ..Effect::default() }
+        );
         assert_eq!(cache.observe(parent("a", "u1", 5), None, 1), Effect::default());
         assert_eq!(cache.observe(parent("a", "u1", 4), None, 1), Effect::default());
-        assert_eq!(cache.observe(parent("a", "u2", 3), None, 1), Effect { work: true, gone: Some("u1".into()), set_back: false });
+        assert_eq!(
+            cache.observe(parent("a", "u2", 3), None, 1),
+            Effect { work: true, gone: Some("u1".into()), set_back: false }
+        );
         assert_eq!((cache.with_uid("u1"), cache.with_uid("u2")), (None, Some(key("a"))));
         assert_eq!(cache.len(), 1);
     }
@@ -320,7 +354,10 @@ mod tests {
         cache.observe(with(1, |_| ()), None, 1);
         assert_eq!(cache.observe(with(2, |_| ()), told(true), 1), Effect::default());
         assert!(cache.get(&key("a")).unwrap().tells(7));
-        assert!(cache.observe(with(3, |_| ()), told(false), 1).work, "somebody else's status is in it");
+        assert!(
+            cache.observe(with(3, |_| ()), told(false), 1).work,
+            "somebody else's status is in it"
+        );
         assert!(cache.get(&key("a")).unwrap().tells(7), "and ours");
         let changes: [fn(&mut ConfigMap); 3] = [
             |object| object.metadata.generation = Some(2),
@@ -333,15 +370,25 @@ mod tests {
             assert!(cache.observe(with(2, change), told(true), 1).work);
         }
         let cache = ParentCache::default();
-        assert!(cache.observe(with(1, |_| ()), told(true), 1).work, "nobody knows what it was before");
+        assert!(
+            cache.observe(with(1, |_| ()), told(true), 1).work,
+            "nobody knows what it was before"
+        );
     }
 
     #[test]
     fn a_new_list_is_believed_also_where_it_is_older() {
         let cache = ParentCache::default();
         cache.observe(parent("a", "u", 1000), None, 1);
-        assert_eq!(cache.observe(parent("a", "u", 999), None, 1), Effect::default(), "that is an old event");
-        assert_eq!(cache.observe(parent("a", "u", 500), None, 2), Effect { work: true, gone: None, set_back: true });
+        assert_eq!(
+            cache.observe(parent("a", "u", 999), None, 1),
+            Effect::default(),
+            "that is an old event"
+        );
+        assert_eq!(
+            cache.observe(parent("a", "u", 500), None, 2),
+            Effect { work: true, gone: None, set_back: true }
+        );
         assert_eq!(cache.get(&key("a")).unwrap().version, 500);
     }
 }

@@ -1,7 +1,7 @@
 //! Values that many cached objects have in common, kept once.
 //!
-//! Objects that were made alike have the same `fieldsV1`, and siblings have the same owner: at a start, before anything is
-//! compared, the former would otherwise be most of the memory.
+//! Objects that were made alike have the same `fieldsV1`, and siblings have the same owner: at a
+//! start, before anything is compared, the former would otherwise be most of the memory.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -28,7 +28,8 @@ impl<T: ?Sized> Default for Pool<T> {
 }
 
 impl<T: ?Sized> Pool<T> {
-    /// A value that is the `same` as `value`, whose hash this is: the one that others hold, if anybody does.
+    /// A value that is the `same` as `value`, whose hash this is: the one that others hold, if
+    /// anybody does.
     pub(crate) fn shared(&self, hash: u64, value: Arc<T>, same: impl Fn(&T, &T) -> bool) -> Arc<T> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(entry) = state.values.find_entry(hash, |(of, _)| *of == hash) {

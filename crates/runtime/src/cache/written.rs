@@ -1,4 +1,5 @@
-//! What is remembered of the statuses that we write: those that the watch has not shown yet, and how often only words change.
+//! What is remembered of the statuses that we write: those that the watch has not shown yet, and
+//! how often only words change.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 
-/// The longest and the shortest time between two statuses of a resource that differ in messages alone.
+/// The longest and the shortest time between two statuses of a resource that differ in messages
+/// alone.
 const WORDS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
 /// What is remembered, by resource.
@@ -50,13 +52,20 @@ impl Written {
         self.ahead().get(key).map(|ahead| (ahead.version, Arc::clone(&ahead.status)))
     }
 
-    /// We wrote `status`, which counts until the watch shows this version. `report` is what it tells, where the write made
-    /// exactly this version.
-    pub(crate) fn remember(&self, key: ObjectKey, version: u64, status: Value, report: Option<u64>) {
+    /// We wrote `status`, which counts until the watch shows this version. `report` is what it
+    /// tells, where the write made exactly this version.
+    pub(crate) fn remember(
+        &self,
+        key: ObjectKey,
+        version: u64,
+        status: Value,
+        report: Option<u64>,
+    ) {
         self.ahead().insert(key, Ahead { version, status: status.into(), report });
     }
 
-    /// What we wrote with exactly this version: the hash of the report that it tells, and the status.
+    /// What we wrote with exactly this version: the hash of the report that it tells, and the
+    /// status.
     pub(crate) fn told(&self, key: &ObjectKey, version: u64) -> Option<(u64, Arc<Value>)> {
         let ahead = self.ahead();
         let ahead = ahead.get(key).filter(|ahead| ahead.version == version)?;
@@ -73,9 +82,15 @@ impl Written {
 
     /// Whether a status may be written that differs from `current`; if not, when.
     ///
-    /// A write is an event, and an event is a run: an error text that is another one each time (a port, a UID) would be
-    /// written for ever. So a status that says the same in other words waits, longer each time.
-    pub(crate) fn may_differ(&self, key: &ObjectKey, current: &Value, next: &Value) -> Result<(), Duration> {
+    /// A write is an event, and an event is a run: an error text that is another one each time (a
+    /// port, a UID) would be written for ever. So a status that says the same in other words
+    /// waits, longer each time.
+    pub(crate) fn may_differ(
+        &self,
+        key: &ObjectKey,
+        current: &Value,
+        next: &Value,
+    ) -> Result<(), Duration> {
         let mut words = self.words();
         if without_messages(current) != without_messages(next) {
             words.remove(key);
@@ -142,7 +157,10 @@ mod tests {
         }
         assert!(written.may_differ(&key, &status("0/1", "a"), &status("0/1", "b")).is_err());
         assert!(written.may_differ(&key, &status("0/1", "a"), &status("1/1", "b")).is_ok());
-        assert!(written.may_differ(&key, &status("1/1", "a"), &status("1/1", "b")).is_ok(), "it began anew");
+        assert!(
+            written.may_differ(&key, &status("1/1", "a"), &status("1/1", "b")).is_ok(),
+            "it began anew"
+        );
     }
 
     #[test]
@@ -162,6 +180,10 @@ mod tests {
         written.caught_up(&key, 8);
         assert_eq!(written.last(&key), None);
         remember(None);
-        assert_eq!(written.told(&key, 7), None, "the write changed nothing, so that version is somebody else's");
+        assert_eq!(
+            written.told(&key, 7),
+            None,
+            "the write changed nothing, so that version is somebody else's"
+        );
     }
 }

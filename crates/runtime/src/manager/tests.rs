@@ -13,7 +13,8 @@ fn declared(registry: &Registry) -> [Vec<(String, bool)>; 2] {
     let (_, children) = running(registry);
     let engine = testing::engine(registry, testing::api("test", |_| std::future::pending()));
     let owned = children.iter().map(|cache| (cache.kind.to_string(), cache.optional)).collect();
-    let read = read_kinds(&engine).iter().map(|read| (read.info.to_string(), read.optional)).collect();
+    let read =
+        read_kinds(&engine).iter().map(|read| (read.info.to_string(), read.optional)).collect();
     [owned, read]
 }
 
@@ -31,7 +32,11 @@ async fn a_kind_that_one_operator_cannot_do_without_is_not_optional_whoever_come
 
 #[tokio::test]
 async fn no_time_between_two_looks_at_everything_is_never_and_not_all_the_time() {
-    let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", |_| std::future::pending()));
-    let never = tokio::time::timeout(Duration::from_secs(1), engine.resync(0, Duration::ZERO)).await;
+    let engine = testing::engine(
+        &Registry::new("test").with(Pages),
+        testing::api("test", |_| std::future::pending()),
+    );
+    let never =
+        tokio::time::timeout(Duration::from_secs(1), engine.resync(0, Duration::ZERO)).await;
     assert!(never.is_ok(), "it goes on and on");
 }

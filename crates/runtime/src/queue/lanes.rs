@@ -1,8 +1,9 @@
-//! The keys of one priority, in fair turns: controllers take turns, and within a controller its namespaces.
+//! The keys of one priority, in fair turns: controllers take turns, and within a controller its
+//! namespaces.
 //!
-//! Within a namespace keys keep their order. Every operation takes constant time, spread over many; there is memory for what
-//! waits alone. A key that leaves for another priority leaves its ticket behind, which is skipped later: a ticket counts only
-//! while it is the last one that its key got.
+//! Within a namespace keys keep their order. Every operation takes constant time, spread over many;
+//! there is memory for what waits alone. A key that leaves for another priority leaves its ticket
+//! behind, which is skipped later: a ticket counts only while it is the last one that its key got.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -61,8 +62,13 @@ impl<K: Clone + Eq + Hash, T: Default> Ring<K, T> {
         self.parts.entry(name.clone()).or_default()
     }
 
-    /// What the next part gives that has something. A part without anything loses its turn, and its memory.
-    fn take<R>(&mut self, mut from: impl FnMut(&K, &mut T) -> Option<R>, is_empty: impl Fn(&T) -> bool) -> Option<R> {
+    /// What the next part gives that has something. A part without anything loses its turn, and its
+    /// memory.
+    fn take<R>(
+        &mut self,
+        mut from: impl FnMut(&K, &mut T) -> Option<R>,
+        is_empty: impl Fn(&T) -> bool,
+    ) -> Option<R> {
         while let Some(name) = self.turns.pop_front() {
             let Some(part) = self.parts.get_mut(&name) else { continue };
             let taken = from(&name, part);
@@ -86,7 +92,9 @@ impl Lane {
         while let Some(ticket) = self.tickets.pop_front() {
             if counts(&ticket) {
                 self.waiting -= 1;
-                fit(self.tickets.len(), self.tickets.capacity(), |room| self.tickets.shrink_to(room));
+                fit(self.tickets.len(), self.tickets.capacity(), |room| {
+                    self.tickets.shrink_to(room)
+                });
                 return Some(ticket);
             }
         }
@@ -109,11 +117,16 @@ impl Lanes {
     }
 
     /// The key whose turn it is. `counts` tells whether a ticket is its key's last one.
-    pub(super) fn pop(&mut self, counts: impl Fn(&WorkKey, u64) -> bool) -> Option<(WorkKey, Ticket)> {
+    pub(super) fn pop(
+        &mut self,
+        counts: impl Fn(&WorkKey, u64) -> bool,
+    ) -> Option<(WorkKey, Ticket)> {
         let taken = self.controllers.take(
             |controller, namespaces| {
                 let from_lane = |namespace: &Arc<str>, lane: &mut Lane| {
-                    let ticket = lane.pop(|ticket| counts(&holder(*controller, namespace, ticket), ticket.number))?;
+                    let ticket = lane.pop(|ticket| {
+                        counts(&holder(*controller, namespace, ticket), ticket.number)
+                    })?;
                     Some((holder(*controller, namespace, &ticket), ticket))
                 };
                 namespaces.take(from_lane, |lane| lane.waiting == 0)
@@ -137,7 +150,9 @@ impl Lanes {
             // It keeps its turn, so that nobody who comes back at once gets a second one.
             lane.tickets = VecDeque::new();
         } else if lane.tickets.len() > 2 * lane.waiting + SLACK {
-            lane.tickets.retain(|ticket| counts(&holder(key.controller, &key.key.namespace, ticket), ticket.number));
+            lane.tickets.retain(|ticket| {
+                counts(&holder(key.controller, &key.key.namespace, ticket), ticket.number)
+            });
             fit(lane.tickets.len(), lane.tickets.capacity(), |room| lane.tickets.shrink_to(room));
         }
     }
@@ -146,12 +161,18 @@ impl Lanes {
     #[cfg(test)]
     pub(super) fn room(&self) -> usize {
         let lanes = self.controllers.parts.values().flat_map(|n| n.parts.values());
-        let rings = self.controllers.parts.values().map(|n| n.parts.capacity() + n.turns.capacity());
-        self.controllers.parts.capacity() + rings.sum::<usize>() + lanes.map(|l| l.tickets.capacity()).sum::<usize>()
+        let rings =
+            self.controllers.parts.values().map(|n| n.parts.capacity() + n.turns.capacity());
+        self.controllers.parts.capacity()
+            + rings.sum::<usize>()
+            + lanes.map(|l| l.tickets.capacity()).sum::<usize>()
     }
 }
 
 /// Whose ticket it is.
 fn holder(controller: usize, namespace: &Arc<str>, ticket: &Ticket) -> WorkKey {
-    WorkKey { controller, key: ObjectKey { namespace: Arc::clone(namespace), name: Arc::clone(&ticket.name) } }
+    WorkKey {
+        controller,
+        key: ObjectKey { namespace: Arc::clone(namespace), name: Arc::clone(&ticket.name) },
+    }
 }

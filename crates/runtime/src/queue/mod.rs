@@ -1,12 +1,16 @@
-//! Which resource is worked on next: each key once, never two runs of one key at a time, nothing lost.
+//! Which resource is worked on next: each key once, never two runs of one key at a time, nothing
+//! lost.
 //!
-//! - A key that is added while it is worked on runs once more afterwards; one that waits and is added again for a better
-//!   reason moves up. Delayed keys become due exactly; a run before that is the one that was planned.
-//! - What changed goes before what is swept, and that before what is looked at because time passed; of eight keys at least one
-//!   comes from each of those that have something (`state`).
-//! - Controllers take turns, and within a controller namespaces: nobody's flood holds up the others (`lanes`).
+//! - A key that is added while it is worked on runs once more afterwards; one that waits and is
+//!   added again for a better reason moves up. Delayed keys become due exactly; a run before that
+//!   is the one that was planned.
+//! - What changed goes before what is swept, and that before what is looked at because time passed;
+//!   of eight keys at least one comes from each of those that have something (`state`).
+//! - Controllers take turns, and within a controller namespaces: nobody's flood holds up the others
+//!   (`lanes`).
 //!
-//! What is known and what follows from it is in [`State`], which is told the time; here is who waits for it.
+//! What is known and what follows from it is in [`State`], which is told the time; here is who
+//! waits for it.
 
 mod lanes;
 #[cfg(test)]
@@ -93,7 +97,8 @@ impl Queue {
     /// The next key; it is running until [`done`](Self::done). `None` once the queue is closed.
     pub(crate) async fn next(&self) -> Option<Given> {
         loop {
-            // Who waits is known before the look: an addition afterwards wakes somebody, one before is seen.
+            // Who waits is known before the look: an addition afterwards wakes somebody, one before
+            // is seen.
             let mut woken = std::pin::pin!(self.wake.notified());
             woken.as_mut().enable();
             let next = self.state().next(Instant::now());
@@ -165,7 +170,11 @@ mod tests {
     }
 
     async fn now(queue: &Queue) -> Option<WorkKey> {
-        tokio::time::timeout(Duration::from_millis(1), queue.next()).await.ok().flatten().map(|given| given.key)
+        tokio::time::timeout(Duration::from_millis(1), queue.next())
+            .await
+            .ok()
+            .flatten()
+            .map(|given| given.key)
     }
 
     #[tokio::test(start_paused = true)]
@@ -194,7 +203,8 @@ mod tests {
         queue.add(key("a"), Priority::Change);
         tokio::task::yield_now().await;
         queue.done(&running);
-        let given = tokio::time::timeout(Duration::from_secs(1), sleeper).await.unwrap().unwrap().unwrap();
+        let given =
+            tokio::time::timeout(Duration::from_secs(1), sleeper).await.unwrap().unwrap().unwrap();
         assert_eq!(given.key, key("a"));
     }
 
@@ -205,7 +215,8 @@ mod tests {
         let mut workers = tokio::task::JoinSet::new();
         for _ in 0..5 {
             let queue = Arc::clone(&queue);
-            workers.spawn(async move { queue.next().await.map(|given| (start.elapsed(), given.lag)) });
+            workers
+                .spawn(async move { queue.next().await.map(|given| (start.elapsed(), given.lag)) });
         }
         tokio::task::yield_now().await;
         let millis = [7_001, 12, 350, 90, 40_000].map(Duration::from_millis);
@@ -215,9 +226,14 @@ mod tests {
         }
         let mut woken: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
         woken.sort();
-        for ((at, lag), delay) in woken.into_iter().zip([12, 90, 350, 7_001, 40_000].map(Duration::from_millis)) {
+        for ((at, lag), delay) in
+            woken.into_iter().zip([12, 90, 350, 7_001, 40_000].map(Duration::from_millis))
+        {
             let late = at.checked_sub(delay).unwrap();
-            assert!(late < Duration::from_millis(10) && late == lag, "{late:?} after {delay:?}, and it says {lag:?}");
+            assert!(
+                late < Duration::from_millis(10) && late == lag,
+                "{late:?} after {delay:?}, and it says {lag:?}"
+            );
         }
     }
 
@@ -254,7 +270,8 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn no_key_lies_about_while_a_worker_sleeps() {
-        let (queue, together) = (Arc::new(Queue::default()), Arc::new(tokio::sync::Barrier::new(3)));
+        let (queue, together) =
+            (Arc::new(Queue::default()), Arc::new(tokio::sync::Barrier::new(3)));
         let mut workers = tokio::task::JoinSet::new();
         for _ in 0..2 {
             let (queue, together) = (Arc::clone(&queue), Arc::clone(&together));

@@ -1,4 +1,5 @@
-//! The queue against a model that is too simple to be wrong: nothing lost, nothing twice at a time, nobody starved.
+//! The queue against a model that is too simple to be wrong: nothing lost, nothing twice at a time,
+//! nobody starved.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -40,7 +41,11 @@ type Group = (Priority, Option<usize>, Option<ObjectKey>);
 /// The groups that a key belongs to, the widest first.
 fn groups(key: &WorkKey, priority: Priority) -> [Group; 3] {
     let namespace = ObjectKey::cluster(key.key.namespace.clone());
-    [(priority, None, None), (priority, Some(key.controller), None), (priority, Some(key.controller), Some(namespace))]
+    [
+        (priority, None, None),
+        (priority, Some(key.controller), None),
+        (priority, Some(key.controller), Some(namespace)),
+    ]
 }
 
 const CONTROLLERS: usize = 3;
@@ -70,7 +75,14 @@ fn acts() -> impl Strategy<Value = Act> {
 impl Model {
     fn new() -> Self {
         let (state, now) = (State::default(), Instant::now());
-        Self { state, now, waiting: Vec::new(), running: BTreeMap::new(), due: BTreeMap::new(), passed: BTreeMap::new() }
+        Self {
+            state,
+            now,
+            waiting: Vec::new(),
+            running: BTreeMap::new(),
+            due: BTreeMap::new(),
+            passed: BTreeMap::new(),
+        }
     }
 
     fn act(&mut self, act: Act) {
@@ -82,7 +94,8 @@ impl Model {
             Act::After(key, delay) => {
                 let at = self.now + delay;
                 self.state.add_at(key.clone(), at);
-                let is_there = self.waits(&key) || self.running.get(&key).is_some_and(Option::is_some);
+                let is_there =
+                    self.waits(&key) || self.running.get(&key).is_some_and(Option::is_some);
                 if !is_there && self.due.get(&key).is_none_or(|due| at < *due) {
                     self.due.insert(key, at);
                 }
@@ -99,7 +112,8 @@ impl Model {
             }
             Act::Wait(time) => self.now += time,
         }
-        let depths = Priority::ALL.map(|priority| self.waiting.iter().filter(|(_, p, _)| *p == priority).count());
+        let depths = Priority::ALL
+            .map(|priority| self.waiting.iter().filter(|(_, p, _)| *p == priority).count());
         assert_eq!((self.state.depths(), self.state.running()), (depths, self.running.len()));
     }
 
@@ -128,7 +142,12 @@ impl Model {
     }
 
     fn take(&mut self) -> Option<WorkKey> {
-        let mut due: Vec<_> = self.due.iter().filter(|(_, at)| **at <= self.now).map(|(key, at)| (*at, key.clone())).collect();
+        let mut due: Vec<_> = self
+            .due
+            .iter()
+            .filter(|(_, at)| **at <= self.now)
+            .map(|(key, at)| (*at, key.clone()))
+            .collect();
         due.sort();
         for (at, key) in due {
             self.due.remove(&key);
@@ -137,14 +156,26 @@ impl Model {
         let given = match self.state.next(self.now) {
             Next::Work(given) => given,
             next => {
-                assert!(self.waiting.is_empty(), "nothing is given out, and {:?} wait", self.waiting);
-                assert_eq!(next, self.due.values().min().map_or(Next::Nothing, |at| Next::Until(*at)));
+                assert!(
+                    self.waiting.is_empty(),
+                    "nothing is given out, and {:?} wait",
+                    self.waiting
+                );
+                assert_eq!(
+                    next,
+                    self.due.values().min().map_or(Next::Nothing, |at| Next::Until(*at))
+                );
                 return None;
             }
         };
-        let place = self.waiting.iter().position(|(key, ..)| *key == given.key).expect("what is given out waits");
+        let place = self
+            .waiting
+            .iter()
+            .position(|(key, ..)| *key == given.key)
+            .expect("what is given out waits");
         let [.., lane] = groups(&given.key, given.priority);
-        let first = self.waiting.iter().position(|(key, priority, _)| groups(key, *priority)[2] == lane);
+        let first =
+            self.waiting.iter().position(|(key, priority, _)| groups(key, *priority)[2] == lane);
         assert_eq!(first, Some(place), "first come, first served, within a namespace");
         let (key, priority, since) = self.waiting.remove(place);
         assert_eq!((given.priority, given.lag), (priority, self.now - since));
@@ -183,7 +214,9 @@ impl Model {
 
     fn forget_empty_groups(&mut self) {
         let waiting = &self.waiting;
-        self.passed.retain(|group, _| waiting.iter().any(|(key, priority, _)| groups(key, *priority).contains(group)));
+        self.passed.retain(|group, _| {
+            waiting.iter().any(|(key, priority, _)| groups(key, *priority).contains(group))
+        });
     }
 }
 
@@ -222,8 +255,12 @@ fn a_flood_of_one_namespace_or_controller_holds_up_nobody_else() {
     (0..10_000).for_each(|name| state.add(key(0, "flood", name), Priority::Change, now));
     state.add(key(0, "quiet", 1), Priority::Change, now);
     state.add(key(1, "other", 1), Priority::Change, now);
-    let first: Vec<WorkKey> = (0..4).filter_map(|_| next(&mut state, now)).map(|(key, _)| key).collect();
-    assert_eq!(first, [key(0, "flood", 0), key(1, "other", 1), key(0, "quiet", 1), key(0, "flood", 1)]);
+    let first: Vec<WorkKey> =
+        (0..4).filter_map(|_| next(&mut state, now)).map(|(key, _)| key).collect();
+    assert_eq!(
+        first,
+        [key(0, "flood", 0), key(1, "other", 1), key(0, "quiet", 1), key(0, "flood", 1)]
+    );
 }
 
 #[test]
@@ -233,7 +270,9 @@ fn of_eight_keys_one_comes_from_each_priority_that_has_something() {
         (0..80).for_each(|name| state.add(key(priority as usize, "n", name), priority, now));
     }
     let mut of = [0; 3];
-    (0..80).filter_map(|_| next(&mut state, now)).for_each(|(_, priority)| of[priority as usize] += 1);
+    (0..80)
+        .filter_map(|_| next(&mut state, now))
+        .for_each(|(_, priority)| of[priority as usize] += 1);
     assert!(of[0] >= 58 && of[1] >= 9 && of[2] >= 9, "{of:?}");
 }
 
@@ -248,7 +287,11 @@ fn a_flood_leaves_no_memory_behind() {
     for name in (0..100_000).step_by(2) {
         state.add(key(name % 2, &(name % 977).to_string(), name), Priority::Change, now);
     }
-    assert!(state.room() < 2 * full, "{} for 100,000 keys that changed place, {full} before", state.room());
+    assert!(
+        state.room() < 2 * full,
+        "{} for 100,000 keys that changed place, {full} before",
+        state.room()
+    );
     now += Duration::from_secs(1);
     let mut given = 0;
     while next(&mut state, now).is_some() {

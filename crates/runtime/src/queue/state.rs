@@ -80,7 +80,10 @@ impl State {
     /// Adds a key at a time to come, unless it is there or due earlier.
     pub(super) fn add_at(&mut self, key: WorkKey, at: Instant) {
         let earlier = self.due_of.get(&key).is_some_and(|due| *due <= at);
-        if earlier || self.places.contains_key(&key) || self.running.get(&key).is_some_and(Option::is_some) {
+        if earlier
+            || self.places.contains_key(&key)
+            || self.running.get(&key).is_some_and(Option::is_some)
+        {
             return;
         }
         self.cancel(&key);
@@ -94,8 +97,12 @@ impl State {
             return Next::Closed;
         }
         self.promote(now);
-        let Some(priority) = self.turn() else { return self.due.first().map_or(Next::Nothing, |(at, _)| Next::Until(*at)) };
-        let Some((key, ticket)) = self.lanes[priority as usize].pop(counts(&self.places)) else { return Next::Nothing };
+        let Some(priority) = self.turn() else {
+            return self.due.first().map_or(Next::Nothing, |(at, _)| Next::Until(*at));
+        };
+        let Some((key, ticket)) = self.lanes[priority as usize].pop(counts(&self.places)) else {
+            return Next::Nothing;
+        };
         self.pass(priority);
         self.places.remove(&key);
         fit(self.places.len(), self.places.capacity(), |room| self.places.shrink_to(room));
@@ -141,14 +148,20 @@ impl State {
     fn promote(&mut self, now: Instant) {
         while let Some((at, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
             self.cancel(&key);
-            // A retry never goes before a change: many failing resources must not hold up the healthy ones.
+            // A retry never goes before a change: many failing resources must not hold up the
+            // healthy ones.
             self.add(key, Priority::Sweep, at);
         }
     }
 
-    /// Which priority goes next: the highest that has something, unless a lower one was passed over for too long.
+    /// Which priority goes next: the highest that has something, unless a lower one was passed over
+    /// for too long.
     fn turn(&self) -> Option<Priority> {
-        let waiting = || Priority::ALL.into_iter().filter(|priority| self.lanes[*priority as usize].waiting() > 0);
+        let waiting = || {
+            Priority::ALL
+                .into_iter()
+                .filter(|priority| self.lanes[*priority as usize].waiting() > 0)
+        };
         let is_overdue = |priority: &Priority| self.passed[*priority as usize] + 1 >= SHARE;
         waiting().find(is_overdue).or_else(|| waiting().next())
     }

@@ -1,4 +1,5 @@
-//! What becomes of the objects of a resource that is refused: they are kept, or withdrawn where the operator says so.
+//! What becomes of the objects of a resource that is refused: they are kept, or withdrawn where the
+//! operator says so.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
@@ -50,12 +51,18 @@ struct Server {
 impl Server {
     async fn answer(self, request: http::Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let body: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        let body: Value =
+            serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes())
+                .unwrap();
         if path.ends_with("/status") {
             let conditions = body["status"]["conditions"].as_array().unwrap();
-            let says = |type_: &str| conditions.iter().find(|c| c["type"] == type_).unwrap().clone();
+            let says =
+                |type_: &str| conditions.iter().find(|c| c["type"] == type_).unwrap().clone();
             let (ready, stalled) = (says("Ready"), says("Stalled"));
-            let told = format!("{} {}: {}, {}", ready["status"], ready["reason"], ready["message"], stalled["status"]);
+            let told = format!(
+                "{} {}: {}, {}",
+                ready["status"], ready["reason"], ready["message"], stalled["status"]
+            );
             self.told.lock().unwrap().push(told.replace('"', ""));
         }
         if method == Method::DELETE {
@@ -65,7 +72,8 @@ impl Server {
         testing::answer(200, &child("web", 7))
     }
 
-    /// Two runs of a Page that is annotated so, which has a ConfigMap beside which there is one of somebody else.
+    /// Two runs of a Page that is annotated so, which has a ConfigMap beside which there is one of
+    /// somebody else.
     async fn run(&self, annotations: Option<Value>) -> [End; 2] {
         let server = self.clone();
         let engine: Arc<Engine> = testing::engine(
@@ -101,8 +109,15 @@ async fn what_was_made_before_is_withdrawn_once_and_exactly_that_where_the_opera
     let server = Server { code: 200, ..Server::default() };
     assert_eq!(server.run(Some(json!({ "a": "b" }))).await, [End::Parked, End::Parked]);
     let preconditions = json!({ "uid": "uid-of-web", "resourceVersion": "1" });
-    assert_eq!(*server.deleted.lock().unwrap(), [("/api/v1/namespaces/ns/configmaps/web".to_owned(), preconditions)]);
-    assert_eq!(*server.told.lock().unwrap(), ["False Broken: write another text, True"], "the refusal, and nothing else");
+    assert_eq!(
+        *server.deleted.lock().unwrap(),
+        [("/api/v1/namespaces/ns/configmaps/web".to_owned(), preconditions)]
+    );
+    assert_eq!(
+        *server.told.lock().unwrap(),
+        ["False Broken: write another text, True"],
+        "the refusal, and nothing else"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,6 +128,9 @@ async fn what_cannot_be_withdrawn_is_told_beside_the_refusal_and_tried_again() {
     assert_eq!(then, End::Parked, "somebody else has deleted it");
     let told = server.told.lock().unwrap();
     let left = "write another text; ConfigMap web is no longer wanted and could not be deleted: ";
-    assert!(told[0].starts_with(&format!("False Broken: {left}")) && told[0].ends_with(", True"), "{told:?}");
+    assert!(
+        told[0].starts_with(&format!("False Broken: {left}")) && told[0].ends_with(", True"),
+        "{told:?}"
+    );
     assert_eq!(told[1], "False Broken: write another text, True");
 }

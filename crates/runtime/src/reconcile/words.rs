@@ -1,4 +1,5 @@
-//! What an operator says in its own words: of what `build` found out, of the verdict, and warnings by conditions.
+//! What an operator says in its own words: of what `build` found out, of the verdict, and warnings
+//! by conditions.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
@@ -6,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use http_body_util::BodyExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::client::Body;
-use kubewright_core::{Children, Condition, Invalid, ObjectKey, Observed, Operator, Registry, Sample, Verdict, View};
+use kubewright_core::{
+    Children, Condition, Invalid, ObjectKey, Observed, Operator, Registry, Sample, Verdict, View,
+};
 use serde_json::{Value, json};
 
 use super::{End, reconcile};
@@ -18,7 +21,8 @@ use crate::metrics::Metrics;
 use crate::queue::WorkKey;
 use crate::testing::{self, Answer, Page, PageStatus, child, known, observed, resource};
 
-/// Makes one ConfigMap for each Page. The annotation `holder` names who has the page's host; `soon` says what is near.
+/// Makes one ConfigMap for each Page. The annotation `holder` names who has the page's host; `soon`
+/// says what is near.
 struct Hosts;
 
 struct Holder(String);
@@ -48,12 +52,17 @@ impl Operator for Hosts {
     }
 
     fn conditions(&self, page: &Page, _: &Observed<'_, Self::Owns>) -> Vec<Condition> {
-        annotation(page, "soon").map(|what| Condition::new("Soon", Some(true), "Near", what).warned()).into_iter().collect()
+        annotation(page, "soon")
+            .map(|what| Condition::new("Soon", Some(true), "Near", what).warned())
+            .into_iter()
+            .collect()
     }
 
     fn verdict(&self, _: &Page, observed: &Observed<'_, Self::Owns>, verdict: Verdict) -> Verdict {
         match (observed.facts::<Holder>(), verdict) {
-            (Some(Holder(other)), Verdict::Ready(_)) => Verdict::Stalled("HostConflict", format!("{other} has it")),
+            (Some(Holder(other)), Verdict::Ready(_)) => {
+                Verdict::Stalled("HostConflict", format!("{other} has it"))
+            }
             (_, verdict) => verdict,
         }
     }
@@ -74,9 +83,14 @@ struct Written {
 impl Written {
     async fn answer(self, request: http::Request<Body>) -> Answer {
         let path = request.uri().path().to_owned();
-        let body: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        let body: Value =
+            serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes())
+                .unwrap();
         if path.ends_with("/events") {
-            self.events.lock().unwrap().push(format!("{}: {}", body["reason"], body["note"]).replace('"', ""));
+            self.events
+                .lock()
+                .unwrap()
+                .push(format!("{}: {}", body["reason"], body["note"]).replace('"', ""));
         } else if path.ends_with("/status") {
             self.statuses.lock().unwrap().push(body["status"].clone());
         } else if *self.refuses.lock().unwrap() {
@@ -91,8 +105,14 @@ impl Written {
         let api = testing::api("test", move |request| written.clone().answer(request));
         let (events, send) = Events::new(api.clone());
         tokio::spawn(send);
-        let engine =
-            Engine::new(api, None, running(&Registry::new("test").with(Hosts)).0, events, Metrics::new(), Brake::new(30));
+        let engine = Engine::new(
+            api,
+            None,
+            running(&Registry::new("test").with(Hosts)).0,
+            events,
+            Metrics::new(),
+            Brake::new(30),
+        );
         known(&engine, page);
         observed(&engine, &child("web", 1));
         engine
@@ -101,7 +121,15 @@ impl Written {
     /// `Ready` and `Stalled` as they were written last, and why.
     fn last(&self) -> (String, String, String) {
         let status = self.statuses.lock().unwrap().last().unwrap().clone();
-        let find = |type_: &str| status["conditions"].as_array().unwrap().iter().find(|c| c["type"] == type_).unwrap().clone();
+        let find = |type_: &str| {
+            status["conditions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|c| c["type"] == type_)
+                .unwrap()
+                .clone()
+        };
         let text = |condition: &Value, field: &str| condition[field].as_str().unwrap().to_owned();
         let ready = find("Ready");
         (text(&ready, "status"), text(&find("Stalled"), "status"), text(&ready, "reason"))

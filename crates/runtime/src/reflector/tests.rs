@@ -29,7 +29,8 @@ fn in_words(query: &str) -> String {
     let value = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name));
     if value("watch=").is_none() {
         assert_eq!(value("limit="), Some("500"), "{query}");
-        return value("continue=").map_or_else(|| "list".to_owned(), |token| format!("list from {token}"));
+        return value("continue=")
+            .map_or_else(|| "list".to_owned(), |token| format!("list from {token}"));
     }
     assert_eq!(value("allowWatchBookmarks="), Some("true"), "{query}");
     format!("watch from {}", value("resourceVersion=").unwrap())
@@ -75,8 +76,9 @@ impl Sink for Notes {
     }
 }
 
-/// Follows a collection for so long; `serve` gets what is asked for and how often anything was asked for before, and gives
-/// nothing when it never answers. Gives what was asked for, and what the sink was told.
+/// Follows a collection for so long; `serve` gets what is asked for and how often anything was
+/// asked for before, and gives nothing when it never answers. Gives what was asked for, and what
+/// the sink was told.
 async fn follow_for(
     time: Duration,
     serve: impl Fn(&str, usize) -> Option<Answer> + Clone + Send + 'static,
@@ -99,7 +101,8 @@ async fn follow_slowly(
             noted.push((started.elapsed(), what.clone()));
             noted.len() - 1
         };
-        // Whoever floods the server would do so for ever: this time passes only while everybody waits.
+        // Whoever floods the server would do so for ever: this time passes only while everybody
+        // waits.
         let given = if before < FLOOD { serve(&what, before) } else { None };
         async move {
             tokio::time::sleep(pause).await;
@@ -110,7 +113,14 @@ async fn follow_slowly(
         }
     });
     let kind = KindInfo::of::<ConfigMap>();
-    let collection = Collection { kind, namespace: None, labels: None, fields: None, shard: None, form: Form::Full };
+    let collection = Collection {
+        kind,
+        namespace: None,
+        labels: None,
+        fields: None,
+        shard: None,
+        form: Form::Full,
+    };
     let mut sink = Notes::default();
     let _ = tokio::time::timeout(time, run(&api, &collection, &mut sink)).await;
     (asked, sink.0)
@@ -127,7 +137,10 @@ fn event(type_: &str, name: &str, version: u64) -> Value {
 
 /// A page of a list, with the token of the next one.
 fn page(items: &[Value], version: u64, next: &str) -> Answer {
-    answer(200, &json!({ "metadata": { "resourceVersion": version.to_string(), "continue": next }, "items": items }))
+    answer(
+        200,
+        &json!({ "metadata": { "resourceVersion": version.to_string(), "continue": next }, "items": items }),
+    )
 }
 
 /// A whole list, as of version 9.
@@ -174,7 +187,11 @@ async fn a_page_that_comes_too_late_begins_the_list_anew() {
     };
     let (asked, told) = follow_for(10 * SECOND, serve).await;
     assert_eq!(asked.all(), ["list", "list from two", "list", "watch from 20"]);
-    assert_eq!(told, ["listing", "has a", "listing", "has b", "listed 20", "opened"], "that is no failure");
+    assert_eq!(
+        told,
+        ["listing", "has a", "listing", "has b", "listed 20", "opened"],
+        "that is no failure"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,14 +202,19 @@ async fn a_watch_that_never_opens_is_told_and_opened_again() {
         _ => Some(silent(&[])),
     };
     let (asked, told) = follow_for(40 * SECOND, serve).await;
-    assert_eq!(told, ["listing", "listed 9", "failed: no answer from the API server within 30 s", "opened"]);
+    assert_eq!(
+        told,
+        ["listing", "listed 9", "failed: no answer from the API server within 30 s", "opened"]
+    );
     assert_eq!(asked.all(), ["list", "watch from 9", "watch from 9"]);
     assert!(asked.at(2) <= 31 * SECOND, "{:?}", asked.at(2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_watch_that_is_silent_for_too_long_is_opened_again_where_it_was() {
-    let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { silent(&[event("ADDED", "a", 12)]) });
+    let serve = |what: &str, _| {
+        Some(if what == "list" { whole(&[]) } else { silent(&[event("ADDED", "a", 12)]) })
+    };
     let (asked, told) = follow_for(160 * SECOND, serve).await;
     assert_eq!(asked.all(), ["list", "watch from 9", "watch from 12"]);
     assert!((150 * SECOND..=151 * SECOND).contains(&asked.at(2)), "{:?}", asked.at(2));
@@ -212,17 +234,29 @@ async fn a_panic_over_one_object_is_told_and_ends_nothing() {
     };
     let (asked, told) = follow_for(10 * SECOND, serve).await;
     let listed = ["listing", "panicked", "has a", "listed 9"];
-    assert_eq!(told, [&listed[..], &["opened", "panicked", "has b", "panicked", "opened"]].concat());
-    assert_eq!(asked.all(), ["list", "watch from 9", "watch from 12"], "what it cannot take is not asked for again");
+    assert_eq!(
+        told,
+        [&listed[..], &["opened", "panicked", "has b", "panicked", "opened"]].concat()
+    );
+    assert_eq!(
+        asked.all(),
+        ["list", "watch from 9", "watch from 12"],
+        "what it cannot take is not asked for again"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_position_that_always_fails_is_given_up_and_a_new_one_gets_as_many_tries() {
-    let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { refusal(500, "broken", &json!([])) });
+    let serve = |what: &str, _| {
+        Some(if what == "list" { whole(&[]) } else { refusal(500, "broken", &json!([])) })
+    };
     let (asked, told) = follow_for(30 * SECOND, serve).await;
     let tries = ["list", "watch from 9", "watch from 9", "watch from 9"];
     assert_eq!(asked.all()[..8], [tries, tries].concat());
-    assert_eq!(told[..6], ["listing", "listed 9", "failed: broken", "failed: broken", "failed: broken", "listing"]);
+    assert_eq!(
+        told[..6],
+        ["listing", "listed 9", "failed: broken", "failed: broken", "failed: broken", "listing"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,12 +294,16 @@ async fn a_server_that_closes_every_watch_at_once_is_not_flooded() {
     let requests = asked.all().len();
     // 15 s less jitter between two of them, once the delay has grown.
     assert!((40..=60).contains(&requests), "{requests} requests in 10 minutes");
-    assert!(!told.iter().any(|told| told.starts_with("failed")), "to close is no failure: {told:?}");
+    assert!(
+        !told.iter().any(|told| told.starts_with("failed")),
+        "to close is no failure: {told:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_refuses_every_request_is_not_flooded() {
-    let (asked, _) = follow_for(600 * SECOND, |_, _| Some(refusal(403, "not allowed", &json!([])))).await;
+    let (asked, _) =
+        follow_for(600 * SECOND, |_, _| Some(refusal(403, "not allowed", &json!([])))).await;
     let requests = asked.all().len();
     assert!((40..=60).contains(&requests), "{requests} requests in 10 minutes");
 }
@@ -279,7 +317,11 @@ async fn watches_that_last_are_opened_again_at_once() {
 
     let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { cut(&[]) });
     let (asked, _) = follow_slowly(190 * SECOND, 20 * SECOND, serve).await;
-    assert_eq!(asked.all()[1..], ["watch from 9"; 9], "each of them showed that the position is good");
+    assert_eq!(
+        asked.all()[1..],
+        ["watch from 9"; 9],
+        "each of them showed that the position is good"
+    );
     assert!(asked.at(9) < 182 * SECOND, "{:?}", asked.at(9));
 }
 
@@ -298,6 +340,10 @@ async fn a_version_that_is_too_old_leads_to_a_new_list_and_is_no_failure() {
         let (asked, told) = follow_for(10 * SECOND, serve).await;
         assert_eq!(asked.all(), ["list", "watch from 9", "list", "watch from 20"]);
         let between: &[&str] = if in_an_event { &["opened", "has b"] } else { &[] };
-        assert_eq!(told, [&["listing", "listed 9"], between, &["listing", "has a", "listed 20", "opened"]].concat());
+        assert_eq!(
+            told,
+            [&["listing", "listed 9"], between, &["listing", "has a", "listed 20", "opened"]]
+                .concat()
+        );
     }
 }

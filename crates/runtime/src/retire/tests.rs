@@ -23,16 +23,20 @@ use crate::queue::WorkKey;
 use crate::reconcile::{End, Run, reconcile};
 use crate::testing::{self, Answer, Page, PageStatus, child, known, resource};
 
-/// Makes one ConfigMap for each Page, and ends the page at the moment that its annotation `ends` names, or as many seconds after its
-/// last change as `lives` says; one that is `broken` too.
+/// Makes one ConfigMap for each Page, and ends the page at the moment that its annotation `ends`
+/// names, or as many seconds after its last change as `lives` says; one that is `broken` too.
 struct Mortals;
 /// The same, without the declaration.
 struct Undeclared;
 
 fn mortal(page: &Page, view: &View<'_, ()>) -> Result<Children<(ConfigMap,)>, Invalid> {
     let annotation = |name: &str| page.metadata.annotations.as_ref().and_then(|all| all.get(name));
-    let lives = |seconds: &String| view.changed_at().map(|at| at + SignedDuration::from_secs(seconds.parse().unwrap()));
-    let ends = annotation("ends").map(|at| at.parse().unwrap()).or_else(|| annotation("lives").and_then(lives));
+    let lives = |seconds: &String| {
+        view.changed_at().map(|at| at + SignedDuration::from_secs(seconds.parse().unwrap()))
+    };
+    let ends = annotation("ends")
+        .map(|at| at.parse().unwrap())
+        .or_else(|| annotation("lives").and_then(lives));
     let over = ends.is_some_and(|at| view.is_past(at));
     if annotation("broken").is_some() {
         let invalid = Invalid::new("Broken", "it is");
@@ -131,14 +135,18 @@ impl Server {
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let mut state = self.state();
         if path.ends_with("/events") {
-            state.events.push(format!("{} {}: {}", body["type"], body["reason"], body["note"]).replace('"', ""));
+            state.events.push(
+                format!("{} {}: {}", body["type"], body["reason"], body["note"]).replace('"', ""),
+            );
         } else {
             state.asked.push(format!("{method} {name}"));
         }
         if path.ends_with("/status") {
             state.about.push(body["status"]["observedGeneration"].clone());
             let ready = &body["status"]["conditions"][0];
-            state.stalled.push(format!("{} {}", ready["reason"], ready["message"]).replace('"', ""));
+            state
+                .stalled
+                .push(format!("{} {}", ready["reason"], ready["message"]).replace('"', ""));
         }
         if body["kind"] == "Page" && body["metadata"]["annotations"].is_object() {
             state.noted.push(body["metadata"]["annotations"].clone());
@@ -164,7 +172,8 @@ impl Server {
         }
         let mut answer = testing::answer(200, &object);
         if let Some(second) = state.clock {
-            let date = Timestamp::from_second(second).unwrap().strftime("%a, %d %b %Y %T GMT").to_string();
+            let date =
+                Timestamp::from_second(second).unwrap().strftime("%a, %d %b %Y %T GMT").to_string();
             answer.headers_mut().insert(header::DATE, HeaderValue::from_str(&date).unwrap());
         }
         answer
@@ -242,7 +251,11 @@ async fn a_clock_of_this_machine_that_runs_ahead_deletes_nothing() {
     server.state().clock = Some(Timestamp::now().as_second() - 20);
     let engine = server.engine(&ending_in(-10));
     assert_eq!(reconcile(&engine, &key()).await, End::Done);
-    assert_eq!(server.state().asked, ["GET web", "PATCH web", "PATCH status"], "it is as any other until then");
+    assert_eq!(
+        server.state().asked,
+        ["GET web", "PATCH web", "PATCH status"],
+        "it is as any other until then"
+    );
     let waits = idle(&engine).await.unwrap();
     assert!(waits.as_secs() == 10, "{waits:?}, by the server's clock");
     engine.queue.done(&key());
@@ -264,7 +277,11 @@ async fn what_the_server_said_a_moment_ago_is_not_asked_again() {
         assert_eq!(reconcile(&engine, &key()).await, End::Done);
     }
     assert_eq!(server.state().asked.iter().filter(|asked| *asked == "GET web").count(), 1);
-    assert_eq!(idle(&engine).await, Some(Duration::from_mins(1)), "no longer than that, for clocks are set");
+    assert_eq!(
+        idle(&engine).await,
+        Some(Duration::from_mins(1)),
+        "no longer than that, for clocks are set"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,7 +291,11 @@ async fn a_server_that_does_not_say_what_time_it_is_is_told_and_asked_again() {
     let engine = server.engine(&ending_in(-10));
     assert_eq!(reconcile(&engine, &key()).await, End::Failed(Class::Transient));
     assert!(server.state().deleted.is_empty());
-    assert!(server.state().stalled[0].contains("does not say what time it is"), "{:?}", server.state().stalled);
+    assert!(
+        server.state().stalled[0].contains("does not say what time it is"),
+        "{:?}",
+        server.state().stalled
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -299,7 +320,10 @@ async fn what_the_server_does_not_let_go_is_told_and_tried_again() {
     let engine = server.engine(&ending_in(-1));
     assert!(matches!(reconcile(&engine, &key()).await, End::Failed(_)));
     let told = server.state().stalled.last().unwrap().clone();
-    assert!(told.starts_with("DeleteFailed this Page is no longer wanted and could not be deleted: "), "{told}");
+    assert!(
+        told.starts_with("DeleteFailed this Page is no longer wanted and could not be deleted: "),
+        "{told}"
+    );
     assert_eq!(server.events().await.len(), 1, "a warning");
 }
 
@@ -318,7 +342,11 @@ async fn what_an_operator_does_not_declare_it_does_not_do() {
     let server = Server::new();
     let engine = server.engine_of(Undeclared, &ending_in(-1), Brake::running(30));
     assert_eq!(reconcile(&engine, &key()).await, End::Failed(Class::Bug));
-    assert!(server.state().stalled[0].contains("const RETIRES: bool = true"), "{:?}", server.state().stalled);
+    assert!(
+        server.state().stalled[0].contains("const RETIRES: bool = true"),
+        "{:?}",
+        server.state().stalled
+    );
     assert!(server.state().deleted.is_empty());
 }
 
@@ -377,7 +405,8 @@ async fn a_moment_that_comes_wakes_who_asked() {
     engine.close();
 }
 
-/// A page that lives so many seconds after its last change: that of its entry in `managedFields`, so many seconds from now.
+/// A page that lives so many seconds after its last change: that of its entry in `managedFields`,
+/// so many seconds from now.
 fn changed_in(seconds: i64, lives: i64) -> Value {
     let at = |second| Timestamp::from_second(Timestamp::now().as_second() + second).unwrap();
     let mut page = resource("Page", Some("ns"), 1);
@@ -437,17 +466,27 @@ async fn where_an_edit_cannot_be_recorded_nothing_ends_and_all_else_goes_on_and_
     for _ in 0..2 {
         assert_eq!(reconcile(&engine, &key()).await, End::Failed(Class::Transient));
     }
-    assert_eq!(server.state().asked[..3], ["PATCH web", "PATCH web", "PATCH status"], "the note, the child, the status");
+    assert_eq!(
+        server.state().asked[..3],
+        ["PATCH web", "PATCH web", "PATCH status"],
+        "the note, the child, the status"
+    );
     assert!(server.state().deleted.is_empty());
     let told = server.state().stalled.last().unwrap().clone();
-    assert!(told.starts_with("ApplyFailed when this Page was changed could not be recorded"), "{told}");
+    assert!(
+        told.starts_with("ApplyFailed when this Page was changed could not be recorded"),
+        "{told}"
+    );
     assert!(told.ends_with("no notes here"), "{told}");
     assert_eq!(server.events().await.len(), 1, "a warning");
     // A later process would not know of the edit otherwise.
     assert!(server.state().about.iter().all(|about| *about == 1), "the status is not about it yet");
     server.state().note = 200;
     server.state().drops = true;
-    assert!(matches!(reconcile(&engine, &key()).await, End::Failed(_)), "it was taken, and is not there");
+    assert!(
+        matches!(reconcile(&engine, &key()).await, End::Failed(_)),
+        "it was taken, and is not there"
+    );
     let told = server.state().stalled.last().unwrap().clone();
     assert!(told.contains("an admission webhook or a mutating policy removes it"), "{told}");
     server.state().drops = false;
@@ -462,9 +501,12 @@ async fn who_waits_for_its_deletion_and_has_a_defect_gives_its_place_up() {
     reconcile(&engine, &key()).await;
     assert_eq!(engine.brake.held(), 1);
     let parent = engine.running(0).parents.get(&key().key).unwrap();
-    let owner = kubewright_core::registry::owner_of(engine.running(0).kind.clone(), &*parent.object);
+    let owner =
+        kubewright_core::registry::owner_of(engine.running(0).kind.clone(), &*parent.object);
     let (key, running) = (key(), engine.running(0));
-    Run { engine: &engine, running, key: &key, parent, owner, recorded: false }.defect("build gives up").await;
+    Run { engine: &engine, running, key: &key, parent, owner, recorded: false }
+        .defect("build gives up")
+        .await;
     assert_eq!(engine.brake.held(), 0);
 }
 
@@ -490,7 +532,11 @@ async fn a_time_that_is_yet_to_come_counts_as_now() {
     show(&engine, &page);
     server.state().version = 2;
     assert_eq!(reconcile(&engine, &key()).await, End::Done);
-    assert_eq!(server.state().asked, ["GET web", "GET web", "DELETE web"], "the server's clock is asked");
+    assert_eq!(
+        server.state().asked,
+        ["GET web", "GET web", "DELETE web"],
+        "the server's clock is asked"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -502,7 +548,11 @@ async fn a_clock_of_this_machine_that_runs_behind_makes_no_edit_older_than_it_is
     page["metadata"]["resourceVersion"] = "2".into();
     show(&engine, &page);
     assert_eq!(reconcile(&engine, &key()).await, End::Done);
-    assert_eq!(server.state().asked, ["GET web", "PATCH web", "PATCH status"], "it is as any other");
+    assert_eq!(
+        server.state().asked,
+        ["GET web", "PATCH web", "PATCH status"],
+        "it is as any other"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -518,6 +568,14 @@ async fn where_no_clock_can_be_asked_whether_a_time_is_yet_to_come_nothing_ends(
     server.state().clock = None;
     assert_eq!(reconcile(&engine, &key()).await, End::Failed(Class::Transient));
     let state = server.state();
-    assert!(state.deleted.is_empty() && state.asked.contains(&"PATCH web".to_owned()), "{:?}", state.asked);
-    assert!(state.stalled.iter().all(|told| told.starts_with("ApplyFailed when this Page was changed")), "{:?}", state.stalled);
+    assert!(
+        state.deleted.is_empty() && state.asked.contains(&"PATCH web".to_owned()),
+        "{:?}",
+        state.asked
+    );
+    assert!(
+        state.stalled.iter().all(|told| told.starts_with("ApplyFailed when this Page was changed")),
+        "{:?}",
+        state.stalled
+    );
 }

@@ -9,7 +9,8 @@ use crate::cache::children::{ChildCache, Owners};
 
 pub(crate) struct Children {
     cache: Arc<ChildCache>,
-    /// What the list that is coming in shows in an older version than the one that is known: nearly always nothing.
+    /// What the list that is coming in shows in an older version than the one that is known:
+    /// nearly always nothing.
     older: Option<Vec<ObservedChild>>,
 }
 

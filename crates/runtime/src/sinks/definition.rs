@@ -30,8 +30,8 @@ impl Store for Definition {
 
     fn upsert(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
         let definition = decode(json, source.engine.manager)?;
-        // One that is being deleted takes no objects any more, and takes those that there are with it: they must not be made
-        // again.
+        // One that is being deleted takes no objects any more, and takes those that there are with
+        // it: they must not be made again.
         self.found = !definition.deleting;
         self.set(self.found);
         Ok(definition.resource_version)

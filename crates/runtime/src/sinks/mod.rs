@@ -1,5 +1,5 @@
-//! From watch events to caches to the queue. [`Feed`] is what all kinds of caches have in common; each has a [`Store`] that
-//! says what is kept of an object, and whom it concerns.
+//! From watch events to caches to the queue. [`Feed`] is what all kinds of caches have in common;
+//! each has a [`Store`] that says what is kept of an object, and whom it concerns.
 
 mod children;
 mod definition;
@@ -32,7 +32,8 @@ pub(crate) struct Source {
     epoch: Epoch,
     /// The newest version that was shown.
     newest: u64,
-    /// The list that is complete now is older than what was shown before: the cluster was restored from a backup.
+    /// The list that is complete now is older than what was shown before: the cluster was restored
+    /// from a backup.
     set_back: bool,
 }
 
@@ -48,7 +49,8 @@ pub(crate) trait Store: Send {
     fn listing(&mut self) {}
     /// An object as it is now; gives its version.
     fn upsert(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError>;
-    /// An object as it was when it was deleted, or left the selection; gives the version at which that was.
+    /// An object as it was when it was deleted, or left the selection; gives the version at which
+    /// that was.
     fn delete(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError>;
     /// The list is complete, as of this version.
     fn listed(&mut self, source: &Source, version: u64);
@@ -58,7 +60,8 @@ pub(crate) trait Store: Send {
     }
 }
 
-/// So often in a row must a kind that was served be said not to be, until that is believed: some seconds.
+/// So often in a row must a kind that was served be said not to be, until that is believed: some
+/// seconds.
 const CERTAIN: u32 = 5;
 
 /// A collection that feeds a store.
@@ -73,7 +76,14 @@ pub(crate) struct Feed<S> {
 
 impl<S: Store> Feed<S> {
     pub(crate) fn new(engine: Arc<Engine>, collection: Collection, token: Token, store: S) -> Self {
-        let source = Source { engine, collection, token, epoch: Epoch::default(), newest: 0, set_back: false };
+        let source = Source {
+            engine,
+            collection,
+            token,
+            epoch: Epoch::default(),
+            newest: 0,
+            set_back: false,
+        };
         Self { source, store, missed: 0, is_known: false }
     }
 
@@ -138,8 +148,10 @@ impl<S: Store> Sink for Feed<S> {
 
     fn failed(&mut self, error: &ApiError) {
         self.missed = if error.is_not_found() { self.missed + 1 } else { 0 };
-        // One API server of several may not know a kind yet, or be about to stop; that its definition is gone is certain.
-        let is_certain = !self.is_known || self.missed >= CERTAIN || matches!(error, ApiError::NotServed);
+        // One API server of several may not know a kind yet, or be about to stop; that its
+        // definition is gone is certain.
+        let is_certain =
+            !self.is_known || self.missed >= CERTAIN || matches!(error, ApiError::NotServed);
         let is_absent = error.is_not_found() && is_certain;
         if is_absent && self.store.absent(&self.source) {
             self.is_known = false;
@@ -157,7 +169,9 @@ impl<S: Store> Sink for Feed<S> {
                     kind.api_version() + " " + &kind.kind,
                     kind.resource()
                 ),
-                Some(401 | 403) => tracing::error!("not allowed to watch {collection}: {error}; apply the generated RBAC"),
+                Some(401 | 403) => tracing::error!(
+                    "not allowed to watch {collection}: {error}; apply the generated RBAC"
+                ),
                 _ => tracing::warn!("cannot watch {collection}, trying again: {error}"),
             }
         }

@@ -20,8 +20,8 @@ impl Parents {
         source.engine.parent_gone(&WorkKey { controller: self.0, key }, uid);
     }
 
-    /// One that cannot be read exists: it must not count as deleted. But what is cached is not what exists any more, and
-    /// nothing more is done for it until it can be read again.
+    /// One that cannot be read exists: it must not count as deleted. But what is cached is not what
+    /// exists any more, and nothing more is done for it until it can be read again.
     fn unreadable(&self, source: &Source, json: &[u8], error: serde_json::Error) -> DecodeError {
         match decode_identity(json) {
             Ok((key, uid, _)) => {
@@ -41,12 +41,16 @@ impl Store for Parents {
     fn upsert(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
         let engine = &source.engine;
         let running = engine.running(self.0);
-        let decoded = running.controller.decode(json).or_else(|error| without_status(json, &*running.controller).ok_or(error));
+        let decoded = running
+            .controller
+            .decode(json)
+            .or_else(|error| without_status(json, &*running.controller).ok_or(error));
         let object = decoded.map_err(|error| self.unreadable(source, json, error))?;
         let (key, version) = (ObjectKey::of(object.meta()), version_of(&*object, json)?);
         let told = running.written.told(&key, version).map(|(report, ours)| Told {
             report,
-            // Somebody else's status may have come with it, or the write made no version of its own.
+            // Somebody else's status may have come with it, or the write made no version of its
+            // own.
             is_all: running.controller.status(&*object).is_ok_and(|shown| shown == *ours),
         });
         // One that could not be read for a while is no former one.
@@ -81,7 +85,9 @@ impl Store for Parents {
         if source.set_back {
             source.engine.running(self.0).written.set_back();
         }
-        for (key, uid) in source.engine.running(self.0).parents.listed(source.namespace(), source.epoch) {
+        for (key, uid) in
+            source.engine.running(self.0).parents.listed(source.namespace(), source.epoch)
+        {
             self.gone(source, key, &uid);
         }
     }
@@ -96,7 +102,8 @@ fn version_of(object: &dyn AnyObject, json: &[u8]) -> Result<u64, DecodeError> {
     }
 }
 
-/// The resource without its status: one that an older operator wrote may not have today's form, and is written anew anyway.
+/// The resource without its status: one that an older operator wrote may not have today's form, and
+/// is written anew anyway.
 fn without_status(json: &[u8], controller: &dyn Controller) -> Option<Arc<dyn AnyObject>> {
     let mut value: serde_json::Value = serde_json::from_slice(json).ok()?;
     value.as_object_mut()?.remove("status")?;

@@ -1,5 +1,6 @@
-//! Objects that are looked up. One that cannot be read counts as it was known last, or not at all where it never was; it is told in the
-//! log and in an Event about it, because whoever wrote it may take it for heeded: a limit, for instance.
+//! Objects that are looked up. One that cannot be read counts as it was known last, or not at all
+//! where it never was; it is told in the log and in an Event about it, because whoever wrote it may
+//! take it for heeded: a limit, for instance.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,13 +28,21 @@ impl Reads {
     }
 
     /// Tells whoever looks at the object that it cannot be read, and what that means.
-    fn tell_unreadable(&mut self, source: &Source, key: ObjectKey, uid: Box<str>, error: &serde_json::Error) {
+    fn tell_unreadable(
+        &mut self,
+        source: &Source,
+        key: ObjectKey,
+        uid: Box<str>,
+        error: &serde_json::Error,
+    ) {
         let means = if source.engine.reads.knows(self.read.type_id, &key) {
             "what it said before counts until it can be"
         } else {
             "nothing of it counts until it can be"
         };
-        let note = format!("this operator cannot read it: {error}; {means}. Is another version of its definition installed?");
+        let note = format!(
+            "this operator cannot read it: {error}; {means}. Is another version of its definition installed?"
+        );
         tracing::error!(collection = %source.collection, object = %key, note, "what is looked up cannot be read");
         self.unreadable.insert(uid.clone());
         let about = Owner { kind: self.read.info.clone(), key, uid: uid.into() };
@@ -91,7 +100,10 @@ impl Store for Reads {
 
     fn absent(&mut self, source: &Source) -> bool {
         if self.read.optional {
-            wake(source, source.engine.reads.listed(self.read.type_id, source.namespace(), &HashSet::new()));
+            wake(
+                source,
+                source.engine.reads.listed(self.read.type_id, source.namespace(), &HashSet::new()),
+            );
         }
         self.read.optional
     }

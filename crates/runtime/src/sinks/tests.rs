@@ -25,7 +25,14 @@ use crate::testing::{self, Pages, child, known, next, observed, resource};
 /// A store's feed from a collection of this kind.
 fn feed<S: Store>(engine: &Arc<Engine>, kind: &KindInfo, optional: bool, store: S) -> Feed<S> {
     let kind = kind.clone();
-    let collection = Collection { kind, namespace: None, labels: None, fields: None, shard: None, form: Form::Full };
+    let collection = Collection {
+        kind,
+        namespace: None,
+        labels: None,
+        fields: None,
+        shard: None,
+        form: Form::Full,
+    };
     let token = engine.sync.register("objects".to_owned(), vec![0], optional);
     Feed::new(Arc::clone(engine), collection, token, store)
 }
@@ -66,8 +73,7 @@ fn page(version: u64, spec: &Value, status: &Value) -> Vec<u8> {
 async fn when_a_resource_was_changed_is_kept_without_the_fields_that_say_so() {
     let (engine, mut feed) = pages();
     let mut page = resource("Page", Some("ns"), 5);
-    page["metadata"]["managedFields"] =
-        json!([{ "manager": "m", "time": "2030-01-31T12:00:00Z", "fieldsV1": { "f:spec": { "f:a": {} } } }]);
+    page["metadata"]["managedFields"] = json!([{ "manager": "m", "time": "2030-01-31T12:00:00Z", "fieldsV1": { "f:spec": { "f:a": {} } } }]);
     feed.upsert(page.to_string().as_bytes());
     let kept = engine.running(0).parents.get(&web().key).unwrap();
     assert_eq!(kept.changed_at(), Some("2030-01-31T12:00:00Z".parse().unwrap()));
@@ -81,11 +87,17 @@ async fn when_a_resource_was_changed_is_kept_without_the_fields_that_say_so() {
 async fn a_status_that_cannot_be_read_does_not_keep_a_resource_from_being_worked_on() {
     let (engine, mut feed) = pages();
     let parents = &engine.running(0).parents;
-    for (version, status) in [(1, json!({ "conditions": "of an older operator" })), (2, json!("text")), (3, json!([]))] {
+    for (version, status) in
+        [(1, json!({ "conditions": "of an older operator" })), (2, json!("text")), (3, json!([]))]
+    {
         assert_eq!(feed.upsert(&page(version, &json!({}), &status)), Some(version), "{status}");
         let known = parents.get(&ObjectKey::new("ns", "web")).unwrap();
         assert_eq!(known.version, version, "{status}");
-        assert_eq!(engine.running(0).controller.status(&*known.object).unwrap(), Value::Null, "it is written anew");
+        assert_eq!(
+            engine.running(0).controller.status(&*known.object).unwrap(),
+            Value::Null,
+            "it is written anew"
+        );
     }
 }
 
@@ -110,7 +122,8 @@ fn taker() -> Api {
     })
 }
 
-/// The Page as the watch shows it once its status was written, with somebody else's condition or without.
+/// The Page as the watch shows it once its status was written, with somebody else's condition or
+/// without.
 fn with_status(engine: &Engine, version: u64, foreign: bool) -> Value {
     let mut shown = resource("Page", Some("ns"), version);
     let (_, status) = engine.running(0).written.last(&web().key).unwrap();
@@ -131,7 +144,8 @@ async fn somebody_elses_status_that_is_shown_together_with_ours_is_news_and_ours
         assert_eq!(next(&engine).await, Some(web()));
         assert_eq!(reconcile(&engine, &web()).await, End::Done);
         engine.queue.done(&web());
-        // The watch was cut: what somebody else wrote at version 2 was never shown, and version 3 is ours.
+        // The watch was cut: what somebody else wrote at version 2 was never shown, and version 3
+        // is ours.
         let shown = with_status(&engine, 3, foreign);
         list(&mut feed, &[shown], 3);
         assert_eq!(next(&engine).await, foreign.then(web));
@@ -156,7 +170,12 @@ async fn a_resource_that_can_be_read_again_is_not_its_own_predecessor() {
 async fn a_cluster_that_was_restored_from_a_backup_is_believed() {
     let (engine, mut parents) = pages_with(taker());
     let running = engine.running(0);
-    let mut children = feed(&engine, &running.children[0].kind, false, Children::new(Arc::clone(&running.children[0])));
+    let mut children = feed(
+        &engine,
+        &running.children[0].kind,
+        false,
+        Children::new(Arc::clone(&running.children[0])),
+    );
     engine.start(0);
     list(&mut parents, &[resource("Page", Some("ns"), 1000)], 1000);
     list(&mut children, &[child("web", 900), child("later", 950)], 1000);
@@ -180,7 +199,8 @@ async fn a_cluster_that_was_restored_from_a_backup_is_believed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_status_that_was_written_before_a_cluster_was_set_back_does_not_count_though_it_was_never_shown() {
+async fn a_status_that_was_written_before_a_cluster_was_set_back_does_not_count_though_it_was_never_shown()
+ {
     let (engine, mut parents) = pages();
     list(&mut parents, &[resource("Page", Some("ns"), 400)], 1000);
     engine.running(0).written.remember(web().key, 1001, json!({}), Some(7));
@@ -210,13 +230,15 @@ fn namespaces(engine: &Engine) -> usize {
 
 #[tokio::test]
 async fn an_api_server_that_does_not_know_an_optional_kind_for_a_moment_empties_nothing() {
-    let engine = testing::engine(&Registry::new("test").with(Pages), testing::api("test", |_| std::future::pending()));
+    let engine = testing::engine(
+        &Registry::new("test").with(Pages),
+        testing::api("test", |_| std::future::pending()),
+    );
     let read = <Pages as Operator>::Reads::read().remove(0);
     let kind = read.info.clone();
     let mut reads = feed(&engine, &kind, true, Reads::new(read));
     let missing = || testing::not_found();
-    let namespace =
-        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ns", "uid": "u", "resourceVersion": "1" } });
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ns", "uid": "u", "resourceVersion": "1" } });
     for failures in [1, CERTAIN - 1] {
         list(&mut reads, std::slice::from_ref(&namespace), 1);
         (0..failures).for_each(|_| reads.failed(&missing()));
@@ -241,22 +263,36 @@ async fn what_is_looked_up_and_cannot_be_read_counts_as_it_was_and_is_told_about
     let api = testing::api("test", move |request: http::Request<Body>| {
         let events = Arc::clone(&events);
         async move {
-            let event: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
-            let told = format!("{} {} {}: {}", event["regarding"]["name"], event["type"], event["reason"], event["note"]);
+            let event: Value =
+                serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes())
+                    .unwrap();
+            let told = format!(
+                "{} {} {}: {}",
+                event["regarding"]["name"], event["type"], event["reason"], event["note"]
+            );
             events.lock().unwrap().push(told.replace('"', ""));
             testing::answer(201, &json!({}))
         }
     });
     let (events, send) = Events::new(api.clone());
     tokio::spawn(send);
-    let engine = Engine::new(api, None, running(&Registry::new("test").with(Pages)).0, events, Metrics::new(), Brake::new(30));
+    let engine = Engine::new(
+        api,
+        None,
+        running(&Registry::new("test").with(Pages)).0,
+        events,
+        Metrics::new(),
+        Brake::new(30),
+    );
     let read = <Pages as Operator>::Reads::read().remove(0);
     let mut reads = feed(&engine, &read.info.clone(), true, Reads::new(read));
     let namespace = |name: &str, labels: Value| {
-        let metadata = json!({ "name": name, "uid": name, "resourceVersion": "1", "labels": labels });
+        let metadata =
+            json!({ "name": name, "uid": name, "resourceVersion": "1", "labels": labels });
         json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata })
     };
-    let (good, bad) = (|name| namespace(name, json!({ "a": "b" })), |name| namespace(name, json!(5)));
+    let (good, bad) =
+        (|name| namespace(name, json!({ "a": "b" })), |name| namespace(name, json!(5)));
     let all = async || {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         std::mem::take(&mut *told.lock().unwrap())
@@ -266,19 +302,33 @@ async fn what_is_looked_up_and_cannot_be_read_counts_as_it_was_and_is_told_about
     assert_eq!(namespaces(&engine), 1);
     let told = all().await;
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("never-known Warning Unreadable: this operator cannot read it: "), "{told:?}");
+    assert!(
+        told[0].starts_with("never-known Warning Unreadable: this operator cannot read it: "),
+        "{told:?}"
+    );
     assert!(told[0].contains("nothing of it counts until it can be"), "{told:?}");
 
     reads.upsert(bad("known").to_string().as_bytes());
     list(&mut reads, &[bad("known"), bad("never-known")], 2);
-    assert_eq!(namespaces(&engine), 1, "what was known of it is kept, and is not taken for deleted");
+    assert_eq!(
+        namespaces(&engine),
+        1,
+        "what was known of it is kept, and is not taken for deleted"
+    );
     let told = all().await;
     assert_eq!(told.len(), 1, "each once: {told:?}");
-    assert!(told[0].starts_with("known Warning") && told[0].contains("what it said before counts"), "{told:?}");
+    assert!(
+        told[0].starts_with("known Warning") && told[0].contains("what it said before counts"),
+        "{told:?}"
+    );
 
     reads.upsert(good("never-known").to_string().as_bytes());
     reads.upsert(bad("never-known").to_string().as_bytes());
-    assert_eq!((namespaces(&engine), all().await.len()), (2, 1), "it could be read meanwhile, so it is news");
+    assert_eq!(
+        (namespaces(&engine), all().await.len()),
+        (2, 1),
+        "it could be read meanwhile, so it is news"
+    );
     reads.delete(bad("known").to_string().as_bytes());
     assert_eq!(namespaces(&engine), 1);
 }

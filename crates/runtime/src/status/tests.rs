@@ -18,11 +18,16 @@ use crate::queue::WorkKey;
 use crate::reconcile::reconcile;
 use crate::reflector::{Collection, Sink};
 use crate::sinks::{Feed, Parents};
-use crate::testing::{self, Answer, Page, PageStatus, Pages, child, known, next, observed, resource};
+use crate::testing::{
+    self, Answer, Page, PageStatus, Pages, child, known, next, observed, resource,
+};
 
 #[test]
 fn whatever_a_status_says_is_in_the_hash() {
-    let report = |replicas: i32, conditions: Vec<Condition>| Report { status: json!({ "replicas": replicas }), conditions };
+    let report = |replicas: i32, conditions: Vec<Condition>| Report {
+        status: json!({ "replicas": replicas }),
+        conditions,
+    };
     let own = |status| Condition::new("Routed", status, "Accepted", "by the gateway");
     let ready = |message: &str| Verdict::Ready(message.to_owned());
     let hashes = [
@@ -66,7 +71,8 @@ impl Operator for Servers {
     }
 }
 
-/// What the API server has: its version, the statuses that were written, and what is to happen at the next write of a child.
+/// What the API server has: its version, the statuses that were written, and what is to happen at
+/// the next write of a child.
 #[derive(Default)]
 struct Server {
     version: u64,
@@ -85,7 +91,9 @@ impl Shared {
 
     async fn answer(self, request: http::Request<Body>) -> Answer {
         let is_status = request.uri().path().ends_with("/status");
-        let body: Value = serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        let body: Value =
+            serde_json::from_slice(&request.into_body().collect().await.unwrap().to_bytes())
+                .unwrap();
         let version = self.next();
         let mut answer = child("web", version);
         if is_status {
@@ -134,8 +142,17 @@ impl Shared {
     /// `Ready` as it was written last: its status, and since when.
     fn ready(&self) -> (String, String) {
         let status = self.0.lock().unwrap().statuses.last().unwrap().clone();
-        let ready = status["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap().clone();
-        (ready["status"].as_str().unwrap().to_owned(), ready["lastTransitionTime"].as_str().unwrap().to_owned())
+        let ready = status["conditions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|c| c["type"] == "Ready")
+            .unwrap()
+            .clone();
+        (
+            ready["status"].as_str().unwrap().to_owned(),
+            ready["lastTransitionTime"].as_str().unwrap().to_owned(),
+        )
     }
 }
 
@@ -145,8 +162,20 @@ fn page() -> WorkKey {
 
 fn feed(engine: &Arc<Engine>) -> Feed<Parents> {
     let kind = engine.running(0).kind.clone();
-    let collection = Collection { kind, namespace: None, labels: None, fields: None, shard: None, form: Form::Full };
-    Feed::new(Arc::clone(engine), collection, engine.sync.register("pages".to_owned(), vec![0], false), Parents(0))
+    let collection = Collection {
+        kind,
+        namespace: None,
+        labels: None,
+        fields: None,
+        shard: None,
+        form: Form::Full,
+    };
+    Feed::new(
+        Arc::clone(engine),
+        collection,
+        engine.sync.register("pages".to_owned(), vec![0], false),
+        Parents(0),
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +231,11 @@ async fn a_status_is_built_again_exactly_when_something_changed_that_it_may_depe
     assert_eq!((run().await, run().await), (1, 1), "until the watch shows what was written");
     let mut shown = server.shown();
     watch.upsert(shown.to_string().as_bytes());
-    assert_eq!((run().await, run().await), (1, 0), "it is another one than was written, and known from then on");
+    assert_eq!(
+        (run().await, run().await),
+        (1, 0),
+        "it is another one than was written, and known from then on"
+    );
 
     shown["metadata"]["labels"] = json!({ "team": "blue" });
     shown["metadata"]["resourceVersion"] = server.next().to_string().into();
@@ -229,7 +262,11 @@ fn with_a_status_that_is_not_found(times: usize) -> (Arc<Engine>, Arc<Mutex<usiz
         std::future::ready(if request.uri().path().ends_with("/status") {
             let mut asked = counted.lock().unwrap();
             *asked += 1;
-            if *asked <= times { testing::answer(404, &json!({})) } else { testing::answer(200, &child("web", 9)) }
+            if *asked <= times {
+                testing::answer(404, &json!({}))
+            } else {
+                testing::answer(200, &child("web", 9))
+            }
         } else {
             testing::answer(200, &child("web", 8))
         })

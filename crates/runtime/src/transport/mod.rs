@@ -1,9 +1,12 @@
-//! How requests get to the API server: kube's configuration (TLS, tokens, impersonation) around a plain HTTP client.
+//! How requests get to the API server: kube's configuration (TLS, tokens, impersonation) around a
+//! plain HTTP client.
 //!
-//! kube's own client passes every request through a queue to a task of its own, and through a span. For small
-//! requests that is work for nothing, so there is nothing here but what changes the request. Behind a proxy, kube's client it is.
+//! kube's own client passes every request through a queue to a task of its own, and through a span.
+//! For small requests that is work for nothing, so there is nothing here but what changes the
+//! request. Behind a proxy, kube's client it is.
 //!
-//! Public for programs that want to send requests of their own at the same price, as the project's bench does.
+//! Public for programs that want to send requests of their own at the same price, as the project's
+//! bench does.
 
 use std::time::Duration;
 
@@ -19,8 +22,9 @@ use kube::client::{Body, ConfigExt};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, service_fn};
 
-/// How long a connection without a request is used again; it is closed within twice that time. Less than the 90 s after which the
-/// API server closes it, so that no request meets a connection that is just being closed.
+/// How long a connection without a request is used again; it is closed within twice that time. Less
+/// than the 90 s after which the API server closes it, so that no request meets a connection that
+/// is just being closed.
 const IDLE: Duration = Duration::from_secs(45);
 
 /// Sends requests; each clone can be used by itself.
@@ -31,8 +35,8 @@ pub type Answer = UnsyncBoxBody<Bytes, BoxError>;
 
 /// The way to the API server of `config`.
 ///
-/// Requests have a path and a query alone. Nothing is tried again, but for what was certainly not sent. An answer whose body is
-/// dropped before its end costs its connection.
+/// Requests have a path and a query alone. Nothing is tried again, but for what was certainly not
+/// sent. An answer whose body is dropped before its end costs its connection.
 ///
 /// # Errors
 /// What [`kube::Client::try_from`] fails with: certificates, keys or tokens that cannot be read.
@@ -53,7 +57,9 @@ pub fn transport(config: kube::Config) -> Result<Transport, kube::Error> {
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
-        .map_response(|response: Response<Incoming>| response.map(|body| body.map_err(BoxError::from).boxed_unsync()))
+        .map_response(|response: Response<Incoming>| {
+            response.map(|body| body.map_err(BoxError::from).boxed_unsync())
+        })
         .map_err(BoxError::from)
         .service(client);
     Ok(BoxCloneSyncService::new(service))

@@ -48,7 +48,8 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 opened.fetch_add(1, Ordering::SeqCst);
-                let (asked, send_head, send_end) = (asked.clone(), send_head.clone(), send_end.clone());
+                let (asked, send_head, send_end) =
+                    (asked.clone(), send_head.clone(), send_end.clone());
                 tokio::spawn(async move {
                     serve(stream, script, &asked, &send_head).await;
                     let _ = send_end.send(());
@@ -67,7 +68,12 @@ impl Server {
     }
 }
 
-async fn serve(stream: TcpStream, script: &[Then], asked: &AtomicUsize, heads: &mpsc::UnboundedSender<String>) {
+async fn serve(
+    stream: TcpStream,
+    script: &[Then],
+    asked: &AtomicUsize,
+    heads: &mpsc::UnboundedSender<String>,
+) {
     let mut stream = BufReader::new(stream);
     loop {
         let (mut head, mut length) = (String::new(), 0);
@@ -88,7 +94,9 @@ async fn serve(stream: TcpStream, script: &[Then], asked: &AtomicUsize, heads: &
         heads.send(head).unwrap();
         let then = script[asked.fetch_add(1, Ordering::SeqCst).min(script.len() - 1)];
         let answer: &[u8] = match then {
-            Then::Answer | Then::AnswerAndClose => b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+            Then::Answer | Then::AnswerAndClose => {
+                b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+            }
             Then::Begin => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
             Then::Nothing => b"HTTP/1.1 204 No Content\r\n\r\n",
             Then::Close => b"",
@@ -145,7 +153,11 @@ async fn requests_side_by_side_have_connections_of_their_own() {
     drop(watch);
     server.ended.recv().await.unwrap();
     assert_eq!(send(&transport, "/", "").await.unwrap(), "ok");
-    assert_eq!(server.connections(), 2, "an answer that was given up took its connection with it, and no other");
+    assert_eq!(
+        server.connections(),
+        2,
+        "an answer that was given up took its connection with it, and no other"
+    );
 }
 
 #[tokio::test]
@@ -223,7 +235,8 @@ async fn behind_a_proxy_requests_go_to_the_proxy() {
         "current-context": "c",
     });
     let file: Kubeconfig = serde_json::from_value(yaml).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+    let config =
+        kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
     let transport = transport(config).unwrap();
     let sent = tokio::spawn(async move { send(&transport, "/version", "").await });
     let head = server.heads.recv().await.unwrap();

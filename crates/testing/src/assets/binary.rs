@@ -26,7 +26,8 @@ pub enum Binary {
     Kwokctl,
 }
 
-/// Binaries that come from one source tree, have one version and are built from one set of Go modules.
+/// Binaries that come from one source tree, have one version and are built from one set of Go
+/// modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Project {
     /// etcd-io/etcd.
@@ -81,8 +82,9 @@ impl Binary {
 
     /// Whether a binary of version `found` can stand in where `wanted` is pinned.
     ///
-    /// The parts of one control plane have the same minor version; kubectl may be one away from the API server
-    /// (the Kubernetes version skew policy), and any etcd from 3.5 on serves an API server of today.
+    /// The parts of one control plane have the same minor version; kubectl may be one away from the
+    /// API server (the Kubernetes version skew policy), and any etcd from 3.5 on serves an API
+    /// server of today.
     pub fn accepts(self, found: Version, wanted: Version) -> bool {
         match self {
             Self::Etcd => found >= OLDEST_ETCD,
@@ -131,7 +133,8 @@ impl Project {
 pub const KUBERNETES: Version = Version::new(1, 36, 3);
 /// The etcd version that is built for it.
 pub const ETCD: Version = Version::new(3, 7, 3);
-/// The version of kwok and kwokctl. Its configuration format is what `control_plane::kwokctl` writes.
+/// The version of kwok and kwokctl. Its configuration format is what `control_plane::kwokctl`
+/// writes.
 pub const KWOK: Version = Version::new(0, 8, 0);
 /// etcd before 3.5 is no longer maintained.
 const OLDEST_ETCD: Version = Version::new(3, 5, 0);

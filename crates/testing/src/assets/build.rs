@@ -1,5 +1,5 @@
-//! Building binaries from Go modules that are pinned by checksum (`go/*/go.mod` and `go.sum` of this crate),
-//! once per version, into the cache.
+//! Building binaries from Go modules that are pinned by checksum (`go/*/go.mod` and `go.sum` of
+//! this crate), once per version, into the cache.
 
 use std::collections::HashSet;
 use std::fs;
@@ -17,7 +17,8 @@ use crate::progress::{Progress, Step};
 struct Module {
     go_mod: &'static str,
     go_sum: &'static str,
-    /// Linker flags. The Kubernetes binaries do not know their own version without them, and kwokctl asks.
+    /// Linker flags. The Kubernetes binaries do not know their own version without them, and
+    /// kwokctl asks.
     ldflags: &'static str,
 }
 
@@ -142,11 +143,17 @@ fn write_module(home: &Home, project: Project, folder: &Path) -> Result<PathBuf,
 }
 
 /// Fetches all modules, and counts for each binary the packages that none before it has.
-fn packages(go: &Go, sources: &Path, binaries: &[Binary], step: &Step<'_>) -> Result<Vec<usize>, AssetsError> {
+fn packages(
+    go: &Go,
+    sources: &Path,
+    binaries: &[Binary],
+    step: &Step<'_>,
+) -> Result<Vec<usize>, AssetsError> {
     let mut seen: HashSet<String> = HashSet::new();
     let mut counts = Vec::new();
     for binary in binaries {
-        let arguments = ["list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", binary.package()];
+        let arguments =
+            ["list", "-mod=readonly", "-deps", "-f", "{{.ImportPath}}", binary.package()];
         let list = go.run(sources, &arguments, binary.name(), |line| step.update(line))?;
         let before = seen.len();
         seen.extend(list.lines().map(str::to_owned));
@@ -170,14 +177,25 @@ fn build_one(
     let module = binary.project().module();
     let ldflags = format!("-ldflags={}", module.ldflags);
     let out = partial.to_string_lossy();
-    let arguments = ["build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", &ldflags, "-o", &out, binary.package()];
+    let arguments = [
+        "build",
+        "-v",
+        "-mod=readonly",
+        "-trimpath",
+        "-buildvcs=false",
+        &ldflags,
+        "-o",
+        &out,
+        binary.package(),
+    ];
     let mut compiled = 0;
     step.count("looking at what is compiled already", 0, packages);
     go.run(sources, &arguments, binary.name(), |line| {
         if line.starts_with("go: ") {
             return step.update(line);
         }
-        // `-v` names each package when it is compiled, the main package last; then comes the linker.
+        // `-v` names each package when it is compiled, the main package last; then comes the
+        // linker.
         compiled += 1;
         let detail = if line == binary.package() { "linking" } else { line };
         step.count(detail, compiled.min(packages), packages);

@@ -1,4 +1,5 @@
-//! The environment variables that decide where things are, read once, so that tests can hand in their own.
+//! The environment variables that decide where things are, read once, so that tests can hand in
+//! their own.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -18,7 +19,8 @@ pub struct Environment {
     pub kubewright_assets: Option<PathBuf>,
     /// `KUBEBUILDER_ASSETS`: a folder that may hold some of them (kube-apiserver, etcd, kubectl).
     pub kubebuilder_assets: Option<PathBuf>,
-    /// Whether `KUBEWRIGHT_DOWNLOAD` is `never`: then what is missing is built, from modules pinned by checksum.
+    /// Whether `KUBEWRIGHT_DOWNLOAD` is `never`: then what is missing is built, from modules
+    /// pinned by checksum.
     pub never_download: bool,
     /// `PATH`.
     pub path: Option<OsString>,
@@ -43,7 +45,8 @@ impl Environment {
         }
     }
 
-    /// The folders of `PATH`, in order, each once, without relative ones: what they name depends on where one stands.
+    /// The folders of `PATH`, in order, each once, without relative ones: what they name depends on
+    /// where one stands.
     pub(crate) fn path_folders(&self) -> Vec<PathBuf> {
         let path = self.path.clone().unwrap_or_default();
         // On many systems /bin is /usr/bin.

@@ -21,7 +21,8 @@ pub enum AssetsError {
         /// What is not in it.
         missing: Vec<Binary>,
     },
-    /// `KUBEWRIGHT_ASSETS` names a folder with a binary of another version than the one that is asked for.
+    /// `KUBEWRIGHT_ASSETS` names a folder with a binary of another version than the one that is
+    /// asked for.
     #[error(
         "{} is {found}, but {} is needed: ask for Kubernetes {found}, or unset KUBEWRIGHT_ASSETS",
         .path.display(), .binary.requirement(*.wanted)
@@ -179,7 +180,8 @@ mod tests {
 
     #[test]
     fn a_version_that_cannot_be_built_is_named_beside_the_one_that_can() {
-        let error = AssetsError::NotPinned { project: Project::Kubernetes, wanted: Version::new(1, 34, 2) };
+        let error =
+            AssetsError::NotPinned { project: Project::Kubernetes, wanted: Version::new(1, 34, 2) };
         let text = error.to_string();
         assert!(text.contains("kubernetes v1.34.2 is not on this machine"), "{text}");
         assert!(text.contains("only kubernetes v1.36.3 can be built"), "{text}");

@@ -1,5 +1,5 @@
-//! The Go toolchain: finding it, deciding whether it is new enough, and understanding why it failed.
-//! What is built with it is [`super::build`]'s business.
+//! The Go toolchain: finding it, deciding whether it is new enough, and understanding why it
+//! failed. What is built with it is [`super::build`]'s business.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -38,11 +38,12 @@ impl Go {
             .map(|folder| folder.join("go"))
             .find(|path| probe::is_executable(path))
             .ok_or_else(|| AssetsError::NoGo { missing: missing.to_vec() })?;
-        // `local`: ask this Go itself, not the one that a go.mod above the current folder would choose.
+        // `local`: ask this Go itself, not the one that a go.mod above the current folder would
+        // choose.
         let mut ask = Command::new(&path);
         ask.arg("version").env("GOTOOLCHAIN", "local");
-        let output =
-            command::output(&mut ask, Duration::from_secs(20)).map_err(|source| AssetsError::Go { go: path.clone(), source })?;
+        let output = command::output(&mut ask, Duration::from_secs(20))
+            .map_err(|source| AssetsError::Go { go: path.clone(), source })?;
         let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let toolchain = toolchain(&version, environment.go_toolchain.as_deref())?;
         Ok(Self { path, version, toolchain })
@@ -67,8 +68,8 @@ impl Go {
         command
     }
 
-    /// Runs Go in `folder`, handing each line of standard error to `line`, and returns standard output.
-    /// `target` is what is being made, for errors.
+    /// Runs Go in `folder`, handing each line of standard error to `line`, and returns standard
+    /// output. `target` is what is being made, for errors.
     pub(super) fn run(
         &self,
         folder: &Path,
@@ -102,7 +103,9 @@ impl Go {
         let detail = command::last_lines(stderr, 15);
         let target = target.to_owned();
         match reason(stderr) {
-            Reason::Toolchain => AssetsError::GoTooOld { found: self.version.clone(), detail: Some(detail) },
+            Reason::Toolchain => {
+                AssetsError::GoTooOld { found: self.version.clone(), detail: Some(detail) }
+            }
             Reason::Network => AssetsError::Network { target, detail },
             Reason::DiskFull => AssetsError::DiskFull { target, detail },
             Reason::Killed => AssetsError::Killed { target, detail },
@@ -123,7 +126,8 @@ fn major_minor(version: &str) -> Option<(u32, u32)> {
 fn toolchain(version: &str, set: Option<&str>) -> Result<Option<&'static str>, AssetsError> {
     let too_old = || AssetsError::GoTooOld { found: version.to_owned(), detail: None };
     // A development build says something else, and is new.
-    let found = major_minor(version).unwrap_or(if version.contains("devel") { NEEDED } else { (0, 0) });
+    let found =
+        major_minor(version).unwrap_or(if version.contains("devel") { NEEDED } else { (0, 0) });
     match set {
         _ if found >= NEEDED => Ok(None),
         _ if found < FETCHES_TOOLCHAINS => Err(too_old()),
@@ -145,7 +149,8 @@ enum Reason {
     Other,
 }
 
-/// Reads the reason from what Go printed. The order counts: a full disk shows as many other things too.
+/// Reads the reason from what Go printed. The order counts: a full disk shows as many other things
+/// too.
 fn reason(stderr: &str) -> Reason {
     let says = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
     if says(&["no space left on device", "disk quota exceeded"]) {
@@ -208,10 +213,16 @@ mod tests {
         let cases = [
             ("write /tmp/x: no space left on device", Reason::DiskFull),
             ("go: download go1.26.0 for linux/amd64: toolchain not available", Reason::Toolchain),
-            ("go: go.mod requires go >= 1.26.0 (running go 1.22.2; GOTOOLCHAIN=local)", Reason::Toolchain),
+            (
+                "go: go.mod requires go >= 1.26.0 (running go 1.22.2; GOTOOLCHAIN=local)",
+                Reason::Toolchain,
+            ),
             ("verifying k8s.io/api@v0.36.3: checksum mismatch", Reason::Checksum),
             ("compile: signal: killed", Reason::Killed),
-            ("Get \"https://example/mod\": dial tcp: lookup example: no such host", Reason::Network),
+            (
+                "Get \"https://example/mod\": dial tcp: lookup example: no such host",
+                Reason::Network,
+            ),
             ("module lookup disabled by GOPROXY=off", Reason::Network),
             ("x.go:1:1: syntax error", Reason::Other),
         ];
@@ -222,7 +233,8 @@ mod tests {
 
     #[test]
     fn without_any_go_the_error_names_what_was_to_be_built() {
-        let environment = Environment { path: Some("/nonexistent".into()), ..Environment::default() };
+        let environment =
+            Environment { path: Some("/nonexistent".into()), ..Environment::default() };
         // A machine with Go in one of the usual places finds that one.
         if let Err(error) = Go::find(&environment, &[Binary::Etcd]) {
             assert!(matches!(error, AssetsError::NoGo { missing } if missing == [Binary::Etcd]));

@@ -1,4 +1,5 @@
-//! Where the binaries of the local control plane come from. Starting them is `control_plane`'s business.
+//! Where the binaries of the local control plane come from. Starting them is `control_plane`'s
+//! business.
 //!
 //! Each binary is taken from the first of these that has it in a version that fits:
 //!
@@ -9,8 +10,8 @@
 //! 5. a download of released binaries, unless `KUBEWRIGHT_DOWNLOAD` is `never`
 //! 6. a build from Go modules that are pinned by checksum
 //!
-//! What 5 and 6 bring goes to our cache. [`Assets::locate`] is the way in; `resolve` is 1 to 4, `download` is 5,
-//! `build` is 6.
+//! What 5 and 6 bring goes to our cache. [`Assets::locate`] is the way in; `resolve` is 1 to 4,
+//! `download` is 5, `build` is 6.
 
 mod binary;
 mod build;
@@ -113,12 +114,17 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// Finds, downloads or builds all that is `wanted`. A build takes minutes and tells `progress` about it; when
-    /// everything is there this takes milliseconds.
+    /// Finds, downloads or builds all that is `wanted`. A build takes minutes and tells `progress`
+    /// about it; when everything is there this takes milliseconds.
     ///
     /// # Errors
     /// [`AssetsError`]; each says what to do.
-    pub fn locate(environment: &Environment, home: &Home, wanted: &Wanted, progress: &dyn Progress) -> Result<Self, AssetsError> {
+    pub fn locate(
+        environment: &Environment,
+        home: &Home,
+        wanted: &Wanted,
+        progress: &dyn Progress,
+    ) -> Result<Self, AssetsError> {
         let found = resolve::find(environment, home, wanted)?;
         let mut located = found.located;
         let mut missing = found.missing;
@@ -127,7 +133,8 @@ impl Assets {
                 progress.note(line);
             }
             if !environment.never_download {
-                let downloaded = download::download(environment, home, wanted, &located, &missing, progress)?;
+                let downloaded =
+                    download::download(environment, home, wanted, &located, &missing, progress)?;
                 missing.retain(|binary| !downloaded.iter().any(|one| one.binary == *binary));
                 located.extend(downloaded);
             }

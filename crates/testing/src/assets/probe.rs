@@ -9,18 +9,23 @@ use super::error::AssetsError;
 use super::version::Version;
 use crate::command;
 
-/// Printing a version takes milliseconds; a wrapper that fetches something first is not what we want.
+/// Printing a version takes milliseconds; a wrapper that fetches something first is not what we
+/// want.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// What the binary at `path` says its version is.
 pub(super) fn version(binary: Binary, path: &Path) -> Result<Version, AssetsError> {
     let failed = |detail: String| AssetsError::CannotRun { path: path.to_owned(), detail };
-    let output =
-        command::output(Command::new(path).args(binary.version_arguments()), LIMIT).map_err(|error| failed(error.to_string()))?;
+    let output = command::output(Command::new(path).args(binary.version_arguments()), LIMIT)
+        .map_err(|error| failed(error.to_string()))?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     Version::find_in(&stdout).ok_or_else(|| {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        failed(format!("{}\n{}", output.status, command::last_lines(&format!("{stdout}\n{stderr}"), 5)))
+        failed(format!(
+            "{}\n{}",
+            output.status,
+            command::last_lines(&format!("{stdout}\n{stderr}"), 5)
+        ))
     })
 }
 

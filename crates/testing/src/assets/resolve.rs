@@ -1,5 +1,5 @@
-//! Finding binaries that are already on this machine, in the order that [`super`] documents. Nothing is
-//! fetched or built here.
+//! Finding binaries that are already on this machine, in the order that [`super`] documents.
+//! Nothing is fetched or built here.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,11 @@ pub(super) struct Found {
 }
 
 /// Looks for all that is wanted.
-pub(super) fn find(environment: &Environment, home: &Home, wanted: &Wanted) -> Result<Found, AssetsError> {
+pub(super) fn find(
+    environment: &Environment,
+    home: &Home,
+    wanted: &Wanted,
+) -> Result<Found, AssetsError> {
     if let Some(folder) = &environment.kubewright_assets {
         return in_named_folder(folder, wanted);
     }
@@ -36,8 +40,10 @@ pub(super) fn find(environment: &Environment, home: &Home, wanted: &Wanted) -> R
 
 /// `KUBEWRIGHT_ASSETS`: everything comes from there, and the user hears of it when it does not.
 fn in_named_folder(folder: &Path, wanted: &Wanted) -> Result<Found, AssetsError> {
-    let (present, missing): (Vec<Binary>, Vec<Binary>) =
-        wanted.binaries.iter().partition(|binary| probe::is_executable(&folder.join(binary.name())));
+    let (present, missing): (Vec<Binary>, Vec<Binary>) = wanted
+        .binaries
+        .iter()
+        .partition(|binary| probe::is_executable(&folder.join(binary.name())));
     if !missing.is_empty() {
         return Err(AssetsError::Missing { folder: folder.to_owned(), missing });
     }
@@ -66,7 +72,8 @@ fn find_one(
             Ok(version) if binary.accepts(version, wanted) => version,
             Ok(version) => {
                 let needed = binary.requirement(wanted);
-                passed_over.push(format!("{} is {version}, {needed} is needed: not used", path.display()));
+                passed_over
+                    .push(format!("{} is {version}, {needed} is needed: not used", path.display()));
                 return None;
             }
             Err(error) => {
@@ -84,13 +91,19 @@ fn find_one(
         .and_then(|path| if_it_fits(path, Source::KubebuilderAssets))
         .or_else(|| cached(home, binary, wanted))
         .or_else(|| {
-            let mut candidates = environment.path_folders().into_iter().map(|folder| folder.join(binary.name()));
-            // The first that fits, not the first that is there: a shim in front must not hide the real thing.
-            candidates.by_ref().filter(|path| probe::is_executable(path)).find_map(|path| if_it_fits(path, Source::Path))
+            let mut candidates =
+                environment.path_folders().into_iter().map(|folder| folder.join(binary.name()));
+            // The first that fits, not the first that is there: a shim in front must not hide the
+            // real thing.
+            candidates
+                .by_ref()
+                .filter(|path| probe::is_executable(path))
+                .find_map(|path| if_it_fits(path, Source::Path))
         })
 }
 
-/// What an earlier run left in the cache. Its version is known from the folder: only whole binaries get there.
+/// What an earlier run left in the cache. Its version is known from the folder: only whole binaries
+/// get there.
 pub(super) fn cached(home: &Home, binary: Binary, version: Version) -> Option<Located> {
     let path = home.binaries(binary.project(), version).join(binary.name());
     probe::is_executable(&path).then_some(Located { binary, path, version, source: Source::Cache })

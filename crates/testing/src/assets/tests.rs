@@ -92,7 +92,8 @@ fn another_version_in_the_named_folder_is_an_error_unless_it_is_asked_for() {
     let error = machine.find(Binary::KubeApiserver).unwrap_err();
     assert!(matches!(error, AssetsError::DoesNotFit { .. }));
     assert!(error.to_string().contains("is v1.34.2, but v1.36 is needed"), "{error}");
-    let wanted = Wanted { kubernetes: Version::new(1, 34, 0), binaries: vec![Binary::KubeApiserver] };
+    let wanted =
+        Wanted { kubernetes: Version::new(1, 34, 0), binaries: vec![Binary::KubeApiserver] };
     let found = resolve::find(&machine.environment, &machine.home, &wanted).unwrap();
     assert_eq!(found.located[0].version, Version::new(1, 34, 2));
 }
@@ -112,11 +113,9 @@ fn what_kubebuilder_assets_lacks_or_has_in_another_version_is_looked_for_elsewhe
 
 #[test]
 fn an_old_wrapper_does_not_hide_a_binary_that_fits_further_down_the_path() {
-    let mut machine = Machine::new().with("front", Binary::Kubectl, "Client Version: v1.32.4-dispatcher").with(
-        "back",
-        Binary::Kubectl,
-        "Client Version: v1.35.1",
-    );
+    let mut machine = Machine::new()
+        .with("front", Binary::Kubectl, "Client Version: v1.32.4-dispatcher")
+        .with("back", Binary::Kubectl, "Client Version: v1.35.1");
     let folders = [machine.folder("front"), machine.folder("back")];
     machine.environment.path = Some(std::env::join_paths(folders).unwrap());
     let found = machine.find(Binary::Kubectl).unwrap();
@@ -143,7 +142,8 @@ fn a_binary_that_does_not_run_is_passed_over_with_the_reason() {
 #[test]
 fn a_version_that_is_nowhere_and_not_pinned_is_refused_before_go_is_looked_for() {
     let machine = Machine::new();
-    let wanted = Wanted { kubernetes: Version::new(1, 30, 0), binaries: vec![Binary::KubeApiserver] };
+    let wanted =
+        Wanted { kubernetes: Version::new(1, 30, 0), binaries: vec![Binary::KubeApiserver] };
     let error = Assets::locate(&machine.environment, &machine.home, &wanted, &Silent).unwrap_err();
     assert!(matches!(error, AssetsError::NotPinned { .. }), "{error}");
 }

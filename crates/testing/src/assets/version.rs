@@ -1,12 +1,13 @@
-//! Versions of binaries: parsing what a binary prints about itself, and which versions fit together.
-//! Running the binaries is [`super::probe`]'s business.
+//! Versions of binaries: parsing what a binary prints about itself, and which versions fit
+//! together. Running the binaries is [`super::probe`]'s business.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A release such as `v1.36.3`. Suffixes (`-rc.1`, `+build`) are dropped: only releases are compared here.
+/// A release such as `v1.36.3`. Suffixes (`-rc.1`, `+build`) are dropped: only releases are
+/// compared here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Version {
@@ -24,10 +25,12 @@ impl Version {
         Self { major, minor, patch }
     }
 
-    /// The first thing in `output` that looks like a version, as `--version` prints it: `Kubernetes v1.36.3`,
-    /// `etcd Version: 3.7.3`, `kwok version v0.8.0 go1.26.8 (linux/amd64)`.
+    /// The first thing in `output` that looks like a version, as `--version` prints it: `Kubernetes
+    /// v1.36.3`, `etcd Version: 3.7.3`, `kwok version v0.8.0 go1.26.8 (linux/amd64)`.
     pub fn find_in(output: &str) -> Option<Self> {
-        output.split(|c: char| c.is_whitespace() || matches!(c, '"' | ',' | ';' | '(' | ')')).find_map(|word| word.parse().ok())
+        output
+            .split(|c: char| c.is_whitespace() || matches!(c, '"' | ',' | ';' | '(' | ')'))
+            .find_map(|word| word.parse().ok())
     }
 
     /// Whether both have the same major and minor number.
@@ -59,7 +62,8 @@ impl FromStr for Version {
         let invalid = || InvalidVersion(text.to_owned());
         let numbers = text.strip_prefix('v').unwrap_or(text);
         let numbers = numbers.split(['-', '+']).next().unwrap_or_default();
-        let parts: Vec<u32> = numbers.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|_| invalid())?;
+        let parts: Vec<u32> =
+            numbers.split('.').map(str::parse).collect::<Result<_, _>>().map_err(|_| invalid())?;
         match parts[..] {
             [major, minor, patch] => Ok(Self { major, minor, patch }),
             _ => Err(invalid()),
@@ -90,8 +94,14 @@ mod tests {
     fn what_each_binary_prints_about_itself_is_understood() {
         let cases = [
             ("Kubernetes v1.36.3\n", Version::new(1, 36, 3)),
-            ("Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0\n", Version::new(1, 32, 4)),
-            ("etcd Version: 3.7.3\nGit SHA: Not provided\nGo Version: go1.26.8\n", Version::new(3, 7, 3)),
+            (
+                "Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0\n",
+                Version::new(1, 32, 4),
+            ),
+            (
+                "etcd Version: 3.7.3\nGit SHA: Not provided\nGo Version: go1.26.8\n",
+                Version::new(3, 7, 3),
+            ),
             ("kwok version v0.8.0 go1.26.8 (linux/amd64)\n", Version::new(0, 8, 0)),
             ("Kubernetes v1.36.0-rc.1+abcdef", Version::new(1, 36, 0)),
         ];

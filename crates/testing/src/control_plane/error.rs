@@ -62,7 +62,9 @@ pub enum Error {
         binary: Binary,
     },
     /// Too few free ports.
-    #[error("no {needed} free ports on 127.0.0.1 between {from} and {to}: take other clusters down")]
+    #[error(
+        "no {needed} free ports on 127.0.0.1 between {from} and {to}: take other clusters down"
+    )]
     Ports {
         /// How many are needed.
         needed: usize,
@@ -122,7 +124,9 @@ pub enum Error {
         detail: String,
     },
     /// A process would not end.
-    #[error("the processes {pids:?} of the cluster `{name}` do not end; end them by hand and try again")]
+    #[error(
+        "the processes {pids:?} of the cluster `{name}` do not end; end them by hand and try again"
+    )]
     Immortal {
         /// Which cluster.
         name: String,
@@ -146,7 +150,11 @@ pub enum Error {
 }
 
 fn others(names: &[String]) -> String {
-    if names.is_empty() { "bring it up first; there are no others".to_owned() } else { format!("there is {}", names.join(", ")) }
+    if names.is_empty() {
+        "bring it up first; there are no others".to_owned()
+    } else {
+        format!("there is {}", names.join(", "))
+    }
 }
 
 fn last_answer(text: &str) -> String {

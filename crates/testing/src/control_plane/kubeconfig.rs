@@ -1,4 +1,5 @@
-//! The kubeconfig of a cluster: our own file, complete in itself, and on request an entry in a file of the user.
+//! The kubeconfig of a cluster: our own file, complete in itself, and on request an entry in a file
+//! of the user.
 
 use std::fs;
 use std::io;
@@ -12,19 +13,27 @@ use super::error::Error;
 use super::kubectl::Kubectl;
 use crate::home::{HomeError, write_private};
 
-/// The name of the context, cluster and user: with a prefix, as it stands beside others in a user's file.
+/// The name of the context, cluster and user: with a prefix, as it stands beside others in a user's
+/// file.
 pub(super) fn context(name: &str) -> String {
     format!("kubewright-{name}")
 }
 
-/// Writes a kubeconfig that holds the certificates that kwokctl made in `pki`, readable by the owner alone.
+/// Writes a kubeconfig that holds the certificates that kwokctl made in `pki`, readable by the
+/// owner alone.
 pub(super) fn write(path: &Path, name: &str, server: &str, pki: &Path) -> Result<(), Error> {
     let encoded = |file: &str| -> Result<String, Error> {
         let file = pki.join(file);
         let content = fs::read(&file).map_err(HomeError::at(&file))?;
         Ok(STANDARD.encode(content))
     };
-    let text = render(&context(name), server, &encoded("ca.crt")?, &encoded("admin.crt")?, &encoded("admin.key")?);
+    let text = render(
+        &context(name),
+        server,
+        &encoded("ca.crt")?,
+        &encoded("admin.crt")?,
+        &encoded("admin.key")?,
+    );
     Ok(write_private(path, text.as_bytes())?)
 }
 
@@ -55,15 +64,28 @@ current-context: {context}
 /// Editing a kubeconfig takes milliseconds, but kubectl waits for whoever else edits it.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Adds the cluster to the kubeconfig `target`, or brings its entry there up to date; everything else stays.
-pub(super) fn export(kubectl: &Path, target: &Path, name: &str, server: &str, pki: &Path) -> Result<(), Error> {
+/// Adds the cluster to the kubeconfig `target`, or brings its entry there up to date; everything
+/// else stays.
+pub(super) fn export(
+    kubectl: &Path,
+    target: &Path,
+    name: &str,
+    server: &str,
+    pki: &Path,
+) -> Result<(), Error> {
     if let Some(folder) = target.parent() {
         fs::create_dir_all(folder).map_err(HomeError::at(folder))?;
     }
     let context = context(name);
     let file = |flag: &str, file: &str| format!("--{flag}={}", pki.join(file).display());
     let edits: [&[&str]; 3] = [
-        &["set-cluster", &context, &format!("--server={server}"), "--embed-certs=true", &file("certificate-authority", "ca.crt")],
+        &[
+            "set-cluster",
+            &context,
+            &format!("--server={server}"),
+            "--embed-certs=true",
+            &file("certificate-authority", "ca.crt"),
+        ],
         &[
             "set-credentials",
             &context,
@@ -91,7 +113,8 @@ pub(super) fn unexport(kubectl: &Path, target: &Path, name: &str) -> Result<(), 
     if !text.contains(&context) {
         return Ok(());
     }
-    let is_current = text.lines().any(|line| line.trim_end() == format!("current-context: {context}"));
+    let is_current =
+        text.lines().any(|line| line.trim_end() == format!("current-context: {context}"));
     if is_current {
         edit(kubectl, target, &[&["unset", "current-context"]])?;
     }
@@ -103,7 +126,8 @@ pub(super) fn unexport(kubectl: &Path, target: &Path, name: &str) -> Result<(), 
 }
 
 fn edit(kubectl: &Path, target: &Path, edits: &[&[&str]]) -> Result<(), Error> {
-    // kubectl keeps no cache for this; the folder is only named so that it does not look for another.
+    // kubectl keeps no cache for this; the folder is only named so that it does not look for
+    // another.
     let kubectl = Kubectl::new(kubectl, target, &std::env::temp_dir());
     for edit in edits {
         let arguments: Vec<&str> = ["config"].into_iter().chain(edit.iter().copied()).collect();

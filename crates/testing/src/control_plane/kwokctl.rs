@@ -1,8 +1,8 @@
 //! kwokctl: what it is told (as data, in the format of kwok 0.8) and how it is called.
 //!
-//! It is told by a configuration file, not by flags: there is no flag for the address to listen on (it would be
-//! all of them, and etcd asks nobody for a password) or for etcd's peer port, and its `--extra-args` mixes up
-//! components when two of them get two flags each.
+//! It is told by a configuration file, not by flags: there is no flag for the address to listen on
+//! (it would be all of them, and etcd asks nobody for a password) or for etcd's peer port, and its
+//! `--extra-args` mixes up components when two of them get two flags each.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -72,7 +72,11 @@ struct ExtraArg {
 }
 
 /// What kwokctl is told for `spec`.
-pub(super) fn configuration<'a>(spec: &'a Spec, ports: &Ports, assets: &'a Assets) -> Configuration<'a> {
+pub(super) fn configuration<'a>(
+    spec: &'a Spec,
+    ports: &Ports,
+    assets: &'a Assets,
+) -> Configuration<'a> {
     let components = spec.components();
     Configuration {
         api_version: "config.kwok.x-k8s.io/v1alpha1",
@@ -97,7 +101,10 @@ pub(super) fn configuration<'a>(spec: &'a Spec, ports: &Ports, assets: &'a Asset
             kube_scheduler_port: ports.kube_scheduler,
             kwok_controller_port: ports.kwok_controller,
         },
-        components_patches: components.into_iter().map(|component| patch(component, spec)).collect(),
+        components_patches: components
+            .into_iter()
+            .map(|component| patch(component, spec))
+            .collect(),
     }
 }
 
@@ -123,12 +130,14 @@ fn own_args(component: Component, spec: &Spec) -> Vec<(String, String)> {
         Component::KubeApiserver => {
             // The default range is a /24: after 254 Services every create fails.
             args.push(("service-cluster-ip-range", "10.96.0.0/12".into()));
-            // Without an address it looks for a default route, and a machine without a network has none. And
-            // endpoints of the Service `kubernetes` on 127.0.0.1 are not allowed, so there are none.
+            // Without an address it looks for a default route, and a machine without a network has
+            // none. And endpoints of the Service `kubernetes` on 127.0.0.1 are not
+            // allowed, so there are none.
             args.push(("advertise-address", "127.0.0.1".into()));
             args.push(("endpoint-reconciler-type", "none".into()));
         }
-        // There is one of each. Electing it costs a start up to 15 s when the one before it was killed.
+        // There is one of each. Electing it costs a start up to 15 s when the one before it was
+        // killed.
         Component::KubeControllerManager | Component::KubeScheduler => {
             args.push(("leader-elect", "false".into()));
         }
@@ -153,7 +162,8 @@ pub(super) enum Action {
 
 /// The arguments for an action.
 ///
-/// Global flags come first, so that the process can be told from others where arguments are one string (macOS).
+/// Global flags come first, so that the process can be told from others where arguments are one
+/// string (macOS).
 pub(super) fn arguments(action: Action, name: &str, configuration: &Path) -> Vec<String> {
     let configuration = configuration.to_string_lossy();
     let mut arguments = vec!["--config", &configuration, "--name", name];
@@ -170,13 +180,20 @@ pub(super) fn configuration_file(home: &Home, name: &str) -> PathBuf {
     home.cluster(name).join("kwokctl.json")
 }
 
-/// Writes what kwokctl is told, and a folder with nothing but kubectl: kwokctl takes the first one on `PATH`.
-pub(super) fn prepare(home: &Home, spec: &Spec, ports: &Ports, assets: &Assets) -> Result<(), Error> {
+/// Writes what kwokctl is told, and a folder with nothing but kubectl: kwokctl takes the first one
+/// on `PATH`.
+pub(super) fn prepare(
+    home: &Home,
+    spec: &Spec,
+    ports: &Ports,
+    assets: &Assets,
+) -> Result<(), Error> {
     let path = configuration_file(home, &spec.name);
     let text = serde_json::to_vec_pretty(&configuration(spec, ports, assets))
         .map_err(|error| Error::State { path: path.clone(), detail: error.to_string() })?;
     write_private(&path, &text)?;
-    let kubectl = assets.path(Binary::Kubectl).ok_or(Error::NoBinary { binary: Binary::Kubectl })?;
+    let kubectl =
+        assets.path(Binary::Kubectl).ok_or(Error::NoBinary { binary: Binary::Kubectl })?;
     let folder = path_folder(home, &spec.name);
     let link = folder.join(Binary::Kubectl.name());
     let make = || {
@@ -192,7 +209,12 @@ fn path_folder(home: &Home, name: &str) -> PathBuf {
 }
 
 /// Starts kwokctl; its output is appended to [`logs::of_kwokctl`].
-pub(super) fn spawn(home: &Home, name: &str, assets: &Assets, action: Action) -> Result<Child, Error> {
+pub(super) fn spawn(
+    home: &Home,
+    name: &str,
+    assets: &Assets,
+    action: Action,
+) -> Result<Child, Error> {
     let path = assets.path(Binary::Kwokctl).ok_or(Error::NoBinary { binary: Binary::Kwokctl })?;
     let log = logs::of_kwokctl(home, name);
     let open = || -> std::io::Result<(File, File)> {
@@ -201,7 +223,11 @@ pub(super) fn spawn(home: &Home, name: &str, assets: &Assets, action: Action) ->
     };
     let (stdout, stderr) = open().map_err(HomeError::at(&log))?;
     let mut kwokctl = Command::new(path);
-    kwokctl.args(arguments(action, name, &configuration_file(home, name))).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    kwokctl
+        .args(arguments(action, name, &configuration_file(home, name)))
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr);
     // What the user has set for their own kwokctl is not meant for ours.
     for (variable, _) in std::env::vars_os() {
         if variable.to_string_lossy().starts_with("KWOK_") {
@@ -210,7 +236,8 @@ pub(super) fn spawn(home: &Home, name: &str, assets: &Assets, action: Action) ->
     }
     kwokctl.env("KWOK_WORKDIR", home.kwok());
     let path_before = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(path_folder(home, name)).chain(std::env::split_paths(&path_before));
+    let folders =
+        std::iter::once(path_folder(home, name)).chain(std::env::split_paths(&path_before));
     // A folder with a colon in its name cannot be on PATH; then kwokctl takes another kubectl.
     if let Ok(joined) = std::env::join_paths(folders) {
         kwokctl.env("PATH", joined);
@@ -291,7 +318,8 @@ mod tests {
 
     #[test]
     fn flags_of_the_user_come_after_ours() {
-        let spec = Spec::new("a").arg(Component::KubeApiserver, "service-cluster-ip-range", "10.0.0.0/16");
+        let spec =
+            Spec::new("a").arg(Component::KubeApiserver, "service-cluster-ip-range", "10.0.0.0/16");
         let args = args(&told(&spec), "kube-apiserver");
         assert_eq!(args.last().unwrap(), "service-cluster-ip-range=10.0.0.0/16");
     }
@@ -308,7 +336,16 @@ mod tests {
         let file = Path::new("/h/clusters/a/kwokctl.json");
         assert_eq!(
             arguments(Action::Create, "a", file),
-            ["--config", "/h/clusters/a/kwokctl.json", "--name", "a", "create", "cluster", "--kubeconfig", ""]
+            [
+                "--config",
+                "/h/clusters/a/kwokctl.json",
+                "--name",
+                "a",
+                "create",
+                "cluster",
+                "--kubeconfig",
+                ""
+            ]
         );
         assert_eq!(
             arguments(Action::Start, "a", file),

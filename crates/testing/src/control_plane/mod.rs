@@ -1,10 +1,12 @@
-//! The local control plane: a real Kubernetes API server with etcd, controller manager, scheduler and kwok, as
-//! processes of the user, listening on 127.0.0.1 alone. Where the binaries come from is `assets`' business; what
-//! is run on the cluster is the caller's.
+//! The local control plane: a real Kubernetes API server with etcd, controller manager, scheduler
+//! and kwok, as processes of the user, listening on 127.0.0.1 alone. Where the binaries come from
+//! is `assets`' business; what is run on the cluster is the caller's.
 //!
 //! - [`ControlPlane`]: the way in. [`Spec`]: what it is to be like. [`Status`]: how it is.
-//! - `up` decides between reusing, restarting and making; `ready` waits; `state` is what is written down.
-//! - `kwokctl`, `kubectl`, `processes`, `ports`, `nodes`, `kubeconfig`, `logs`: one thing of the outside world each.
+//! - `up` decides between reusing, restarting and making; `ready` waits; `state` is what is written
+//!   down.
+//! - `kwokctl`, `kubectl`, `processes`, `ports`, `nodes`, `kubeconfig`, `logs`: one thing of the
+//!   outside world each.
 //!
 //! # Guarantees
 //! - A kubeconfig of the user is touched by [`ControlPlane::export_kubeconfig`] alone.
@@ -53,15 +55,23 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Makes the cluster that `spec` describes, or reuses the one of that name: starts it again if it is stopped
-    /// or partly dead, makes it anew if it cannot be repaired or was never finished.
+    /// Makes the cluster that `spec` describes, or reuses the one of that name: starts it again if
+    /// it is stopped or partly dead, makes it anew if it cannot be repaired or was never
+    /// finished.
     ///
     /// # Guarantees
-    /// On return the API server is ready, the nodes are ready and the `default` ServiceAccount exists.
+    /// On return the API server is ready, the nodes are ready and the `default` ServiceAccount
+    /// exists.
     ///
     /// # Errors
-    /// [`Error`]; each says what to do. [`Error::Differs`] when a cluster of that name was made for another spec.
-    pub fn up(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) -> Result<Self, Error> {
+    /// [`Error`]; each says what to do. [`Error::Differs`] when a cluster of that name was made for
+    /// another spec.
+    pub fn up(
+        home: &Home,
+        spec: &Spec,
+        assets: &Assets,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
         up::up(home, spec, assets, progress)
     }
 
@@ -82,7 +92,8 @@ impl ControlPlane {
         state::names(home)
     }
 
-    /// Takes down the cluster of that name, also one that is damaged. One that is not there is fine.
+    /// Takes down the cluster of that name, also one that is damaged. One that is not there is
+    /// fine.
     ///
     /// # Errors
     /// [`Error`] when a process does not end or a file cannot be removed.
@@ -157,7 +168,8 @@ impl ControlPlane {
         processes::terminate(&self.home, self.name())
     }
 
-    /// Ends its processes and removes its files, and its entries in the kubeconfigs it was exported to.
+    /// Ends its processes and removes its files, and its entries in the kubeconfigs it was exported
+    /// to.
     ///
     /// # Errors
     /// [`Error`] when a process does not end or a file cannot be removed.
@@ -165,18 +177,25 @@ impl ControlPlane {
         Self::remove(&self.home, self.name())
     }
 
-    /// Adds the cluster to a kubeconfig of the user and makes it the current context there. What else is in the
-    /// file stays. [`down`](Self::down) takes it out again.
+    /// Adds the cluster to a kubeconfig of the user and makes it the current context there. What
+    /// else is in the file stays. [`down`](Self::down) takes it out again.
     ///
     /// # Errors
     /// [`Error`] when the file cannot be changed.
     pub fn export_kubeconfig(&mut self, target: &Path) -> Result<(), Error> {
         let _lock = self.home.lock(&up::lock_name(self.name()), || ())?;
         let target = std::path::absolute(target).map_err(crate::home::HomeError::at(target))?;
-        // Written down first: what is written down and not there does no harm, the other way round it stays.
+        // Written down first: what is written down and not there does no harm, the other way round
+        // it stays.
         self.state.exported.insert(target.clone());
         self.state.save(&self.home)?;
-        kubeconfig::export(&self.kubectl, &target, self.name(), &self.server_url, &up::pki(&self.home, self.name()))?;
+        kubeconfig::export(
+            &self.kubectl,
+            &target,
+            self.name(),
+            &self.server_url,
+            &up::pki(&self.home, self.name()),
+        )?;
         kubeconfig::make_current(&self.kubectl, &target, self.name())
     }
 

@@ -74,7 +74,8 @@ fn range(index: u32) -> String {
     format!("{a}.{b}.{c}.{d}/20")
 }
 
-/// Makes the nodes be `count`, and waits until they are ready. `folder` is for a file, `logs` for an error.
+/// Makes the nodes be `count`, and waits until they are ready. `folder` is for a file, `logs` for
+/// an error.
 pub(super) fn settle(
     kubectl: &Kubectl,
     folder: &Path,
@@ -85,15 +86,19 @@ pub(super) fn settle(
 ) -> Result<(), Error> {
     let selector = format!("{LABEL}={LABEL_VALUE}");
     let list = kubectl.run(&["get", "nodes", "-l", &selector, "-o", "name"], limit)?;
-    let present: BTreeSet<&str> = list.lines().filter_map(|line| line.strip_prefix("node/")).collect();
+    let present: BTreeSet<&str> =
+        list.lines().filter_map(|line| line.strip_prefix("node/")).collect();
     let wanted: BTreeSet<String> = (0..count).map(name).collect();
-    let superfluous: Vec<&str> = present.iter().copied().filter(|name| !wanted.contains(*name)).collect();
+    let superfluous: Vec<&str> =
+        present.iter().copied().filter(|name| !wanted.contains(*name)).collect();
     if !superfluous.is_empty() {
         // One request for all of them: `kubectl delete` sends two for each, five a second.
-        let selector = format!("labelSelector=kubernetes.io/hostname%20in%20({})", superfluous.join(","));
+        let selector =
+            format!("labelSelector=kubernetes.io/hostname%20in%20({})", superfluous.join(","));
         kubectl.run(&["delete", "--raw", &format!("/api/v1/nodes?{selector}")], limit)?;
     }
-    let absent: Vec<u32> = (0..count).filter(|index| !present.contains(name(*index).as_str())).collect();
+    let absent: Vec<u32> =
+        (0..count).filter(|index| !present.contains(name(*index).as_str())).collect();
     if !absent.is_empty() {
         let file = folder.join("nodes.json");
         write_private(&file, manifest(absent.into_iter()).to_string().as_bytes())?;
@@ -101,7 +106,8 @@ pub(super) fn settle(
     }
     let deadline = Instant::now() + limit;
     loop {
-        // One question about all of them: `kubectl wait` asks about each, and takes a second for ten.
+        // One question about all of them: `kubectl wait` asks about each, and takes a second for
+        // ten.
         let conditions = kubectl.run(&["get", "nodes", "-l", &selector, "-o", READY], limit)?;
         let ready = conditions.lines().filter(|status| *status == "True").count();
         step.count("nodes are ready", ready, wanted.len());
@@ -117,7 +123,8 @@ pub(super) fn settle(
 }
 
 /// Asks for the status of each node's condition `Ready`, one a line.
-const READY: &str = r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
+const READY: &str =
+    r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
 /// Between two questions; a node takes a few tenths of a second.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -139,8 +146,12 @@ mod tests {
     #[test]
     fn there_are_as_many_nodes_as_were_asked_for() {
         let manifest = manifest(0..3);
-        let names: Vec<&str> =
-            manifest["items"].as_array().unwrap().iter().map(|node| node["metadata"]["name"].as_str().unwrap()).collect();
+        let names: Vec<&str> = manifest["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["metadata"]["name"].as_str().unwrap())
+            .collect();
         assert_eq!(names, ["node-0", "node-1", "node-2"]);
     }
 }

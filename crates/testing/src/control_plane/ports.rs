@@ -1,5 +1,6 @@
-//! Which ports a cluster listens on. They are chosen here, not by kwokctl: it looks for free ports when it
-//! starts, so two that start at the same time choose the same ones, and a cluster that is stopped has none.
+//! Which ports a cluster listens on. They are chosen here, not by kwokctl: it looks for free ports
+//! when it starts, so two that start at the same time choose the same ones, and a cluster that is
+//! stopped has none.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -29,16 +30,17 @@ pub struct Ports {
 }
 
 const COUNT: usize = 6;
-/// Above what services are registered on, and below both 30000 (node ports) and 32768, from where on systems
-/// take the ports of outgoing connections.
+/// Above what services are registered on, and below both 30000 (node ports) and 32768, from where
+/// on systems take the ports of outgoing connections.
 const FROM: u16 = 20_000;
 const TO: u16 = 30_000;
 
 impl Ports {
     /// Chooses ports that nobody listens on and that are not in `taken`.
     ///
-    /// The search begins at a place that depends on `seed` only: the same cluster gets the same ports again, and
-    /// clusters of different homes, which do not know of each other, seldom meet.
+    /// The search begins at a place that depends on `seed` only: the same cluster gets the same
+    /// ports again, and clusters of different homes, which do not know of each other, seldom
+    /// meet.
     pub(super) fn choose(seed: &str, taken: &BTreeSet<u16>) -> Result<Self, Error> {
         Self::choose_where(seed, |port| !taken.contains(&port) && is_free(port))
     }
@@ -52,16 +54,35 @@ impl Ports {
         let candidates = (FROM + start..TO).chain(FROM..FROM + start);
         let free: Vec<u16> = candidates.filter(|port| is_free(*port)).take(COUNT).collect();
         match free[..] {
-            [etcd, etcd_peer, kube_apiserver, kube_controller_manager, kube_scheduler, kwok_controller] => {
-                Ok(Self { etcd, etcd_peer, kube_apiserver, kube_controller_manager, kube_scheduler, kwok_controller })
-            }
+            [
+                etcd,
+                etcd_peer,
+                kube_apiserver,
+                kube_controller_manager,
+                kube_scheduler,
+                kwok_controller,
+            ] => Ok(Self {
+                etcd,
+                etcd_peer,
+                kube_apiserver,
+                kube_controller_manager,
+                kube_scheduler,
+                kwok_controller,
+            }),
             _ => Err(Error::Ports { needed: COUNT, from: FROM, to: TO }),
         }
     }
 
     /// All of them.
     pub fn all(&self) -> [u16; COUNT] {
-        [self.etcd, self.etcd_peer, self.kube_apiserver, self.kube_controller_manager, self.kube_scheduler, self.kwok_controller]
+        [
+            self.etcd,
+            self.etcd_peer,
+            self.kube_apiserver,
+            self.kube_controller_manager,
+            self.kube_scheduler,
+            self.kwok_controller,
+        ]
     }
 
     /// The port of a component.
@@ -112,6 +133,9 @@ mod tests {
 
     #[test]
     fn too_few_free_ports_are_an_error() {
-        assert!(matches!(Ports::choose_where("a", |port| port < FROM + 5), Err(Error::Ports { .. })));
+        assert!(matches!(
+            Ports::choose_where("a", |port| port < FROM + 5),
+            Err(Error::Ports { .. })
+        ));
     }
 }

@@ -1,6 +1,6 @@
-//! The processes of a cluster: finding them and ending them. They are recognised by what they are called and by
-//! the cluster's folder in their arguments, never by a pid alone: after a restart of the machine an old pid file
-//! names somebody else's process.
+//! The processes of a cluster: finding them and ending them. They are recognised by what they are
+//! called and by the cluster's folder in their arguments, never by a pid alone: after a restart of
+//! the machine an old pid file names somebody else's process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ const TERM_LIMIT: Duration = Duration::from_secs(5);
 
 /// All processes of the cluster `name`.
 pub(super) fn of_cluster(home: &Home, name: &str) -> Vec<Process> {
-    let folders = [home.kwok_cluster(name), home.cluster(name)].map(|path| format!("{}/", path.display()));
+    let folders =
+        [home.kwok_cluster(name), home.cluster(name)].map(|path| format!("{}/", path.display()));
     all().into_iter().filter_map(|(pid, arguments)| belongs(&folders, pid, &arguments)).collect()
 }
 
@@ -52,7 +53,9 @@ fn all() -> Vec<(u32, Vec<String>)> {
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let line = fs::read(entry.path().join("cmdline")).ok()?;
-            let arguments = line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+            let arguments = line
+                .split(|byte| *byte == 0)
+                .map(|word| String::from_utf8_lossy(word).into_owned());
             Some((pid, arguments.collect()))
         })
         .collect();
@@ -62,12 +65,16 @@ fn all() -> Vec<(u32, Vec<String>)> {
 /// Where there is no `/proc`, as on macOS.
 fn from_ps() -> Vec<(u32, Vec<String>)> {
     let mut ps = Command::new("ps");
-    let output = command::output(ps.args(["-axww", "-o", "pid=,command="]), Duration::from_secs(10));
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let output =
+        command::output(ps.args(["-axww", "-o", "pid=,command="]), Duration::from_secs(10));
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
     text.lines().filter_map(ps_line).collect()
 }
 
-/// A line of `ps`. Where an argument ends cannot be told from spaces in a path, so all arguments are one.
+/// A line of `ps`. Where an argument ends cannot be told from spaces in a path, so all arguments
+/// are one.
 fn ps_line(line: &str) -> Option<(u32, Vec<String>)> {
     let (pid, command) = line.trim_start().split_once(' ')?;
     let command = command.trim_start();
@@ -81,7 +88,8 @@ pub(super) fn kill(home: &Home, name: &str) -> Result<(), Error> {
     end(home, name, Signal::KILL, KILL_LIMIT)
 }
 
-/// Asks all processes of the cluster to end, those that depend on others first, and kills what does not.
+/// Asks all processes of the cluster to end, those that depend on others first, and kills what does
+/// not.
 pub(super) fn terminate(home: &Home, name: &str) -> Result<(), Error> {
     let mut components = Component::ALL;
     components.reverse();
@@ -124,8 +132,8 @@ fn send(pid: u32, signal: Signal) {
     }
 }
 
-/// Makes kwokctl's pid files say what is true: it believes them, and would take whatever process has that number
-/// for the component.
+/// Makes kwokctl's pid files say what is true: it believes them, and would take whatever process
+/// has that number for the component.
 pub(super) fn correct_pid_files(home: &Home, name: &str) {
     let running = of_cluster(home, name);
     for component in Component::ALL {
@@ -161,7 +169,8 @@ mod tests {
     fn a_component_is_recognised_by_its_name_and_the_folder_in_its_arguments() {
         let etcd = ["/h/kwok/clusters/a/bin/etcd", "--data-dir=/h/kwok/clusters/a/etcd"];
         assert_eq!(belongs_to_a(&etcd), Some(Process { pid: 7, component: Some(Component::Etcd) }));
-        let kwokctl = ["/bin/kwokctl", "create", "cluster", "--config", "/h/clusters/a/kwokctl.json"];
+        let kwokctl =
+            ["/bin/kwokctl", "create", "cluster", "--config", "/h/clusters/a/kwokctl.json"];
         assert_eq!(belongs_to_a(&kwokctl), Some(Process { pid: 7, component: None }));
     }
 
@@ -169,7 +178,10 @@ mod tests {
     fn processes_of_other_clusters_and_other_programs_are_left_alone() {
         let other = ["/h/kwok/clusters/ab/bin/etcd", "--data-dir=/h/kwok/clusters/ab/etcd"];
         assert_eq!(belongs_to_a(&other), None);
-        assert_eq!(belongs_to_a(&["kubectl", "--kubeconfig=/h/clusters/a/kubeconfig", "get", "pods"]), None);
+        assert_eq!(
+            belongs_to_a(&["kubectl", "--kubeconfig=/h/clusters/a/kubeconfig", "get", "pods"]),
+            None
+        );
         assert_eq!(belongs_to_a(&["vim", "/h/kwok/clusters/a/logs/etcd.log"]), None);
         assert_eq!(belongs_to_a(&["/usr/bin/etcd", "--data-dir=/var/lib/etcd"]), None);
         assert_eq!(belongs_to_a(&[]), None);

@@ -13,8 +13,9 @@ use crate::assets::Assets;
 use crate::home::{Home, HomeError};
 use crate::progress::Step;
 
-/// How often components that ended are started again. On a busy machine the controller manager gives up when the
-/// API server does not answer within 10 s; a component that cannot work at all must be found out soon.
+/// How often components that ended are started again. On a busy machine the controller manager
+/// gives up when the API server does not answer within 10 s; a component that cannot work at all
+/// must be found out soon.
 const RESTARTS: u32 = 3;
 /// Between two looks: the components need the processor more than we do.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -56,7 +57,8 @@ impl Starting<'_> {
                 *kwokctl = self.spawn(Action::Start)?;
                 continue;
             }
-            // kwokctl asks the same thing and ends soon after; when it has, nothing is started behind our back.
+            // kwokctl asks the same thing and ends soon after; when it has, nothing is started
+            // behind our back.
             if kwokctl_is_done && self.all_run() && self.is_ready() {
                 return Ok(());
             }
@@ -83,12 +85,16 @@ impl Starting<'_> {
             .filter(|component| processes::pid_file(self.home, name, *component).exists())
             .collect();
         let running = processes::of_cluster(self.home, name);
-        started.into_iter().find(|component| !running.iter().any(|process| process.component == Some(*component)))
+        started
+            .into_iter()
+            .find(|component| !running.iter().any(|process| process.component == Some(*component)))
     }
 
     fn all_run(&self) -> bool {
         let running = processes::of_cluster(self.home, &self.spec.name);
-        let runs = |component: &Component| running.iter().any(|process| process.component == Some(*component));
+        let runs = |component: &Component| {
+            running.iter().any(|process| process.component == Some(*component))
+        };
         self.spec.components().iter().all(runs)
     }
 

@@ -28,8 +28,13 @@ pub enum Component {
 
 impl Component {
     /// All of them, in the order in which they start.
-    pub const ALL: [Self; 5] =
-        [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::KubeScheduler, Self::KwokController];
+    pub const ALL: [Self; 5] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::KubeScheduler,
+        Self::KwokController,
+    ];
 
     /// The name that kwokctl knows it by; its process, pid file and log file carry it too.
     pub const fn name(self) -> &'static str {
@@ -66,7 +71,8 @@ impl fmt::Display for Component {
 pub struct Spec {
     /// Names the cluster among ours. A DNS label of up to 40 characters.
     pub name: String,
-    /// The Kubernetes version. Others than the pinned one must be on this machine: they are not built.
+    /// The Kubernetes version. Others than the pinned one must be on this machine: they are not
+    /// built.
     pub kubernetes: Version,
     /// How many nodes to pretend there are. Can be changed while the cluster runs.
     pub nodes: u32,
@@ -78,11 +84,11 @@ pub struct Spec {
     pub kwok: bool,
     /// Flags for components, without the leading dashes, after ours: the last one counts.
     pub extra_args: BTreeMap<Component, Vec<(String, String)>>,
-    /// Where etcd keeps its data, for example a folder on a tmpfs; a folder named after the cluster is made
-    /// in it. By default it is beside everything else.
+    /// Where etcd keeps its data, for example a folder on a tmpfs; a folder named after the
+    /// cluster is made in it. By default it is beside everything else.
     pub etcd_data: Option<PathBuf>,
-    /// Whether etcd waits until each write is on the disk. Off by default: the data is not worth it, and on a
-    /// slow disk it takes most of the time.
+    /// Whether etcd waits until each write is on the disk. Off by default: the data is not worth
+    /// it, and on a slow disk it takes most of the time.
     pub durable: bool,
     /// Makes the cluster anew when it exists with another spec, instead of refusing.
     #[serde(skip)]
@@ -134,9 +140,15 @@ impl Spec {
         self
     }
 
-    /// Adds a flag for a component: `("kube-apiserver's flag", "value")`, without the leading dashes.
+    /// Adds a flag for a component: `("kube-apiserver's flag", "value")`, without the leading
+    /// dashes.
     #[must_use]
-    pub fn arg(mut self, component: Component, flag: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn arg(
+        mut self,
+        component: Component,
+        flag: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
         self.extra_args.entry(component).or_default().push((flag.into(), value.into()));
         self
     }
@@ -161,13 +173,14 @@ impl Spec {
 
     /// The binaries that bringing it up takes.
     pub fn wanted(&self) -> Wanted {
-        let mut binaries: Vec<Binary> = self.components().into_iter().map(Component::binary).collect();
+        let mut binaries: Vec<Binary> =
+            self.components().into_iter().map(Component::binary).collect();
         binaries.extend([Binary::Kubectl, Binary::Kwokctl]);
         Wanted { kubernetes: self.kubernetes, binaries }
     }
 
-    /// What keeps a cluster that was made for `self` from serving for `other`; nothing if it can. The number of nodes
-    /// can be changed.
+    /// What keeps a cluster that was made for `self` from serving for `other`; nothing if it can.
+    /// The number of nodes can be changed.
     pub(super) fn differences(&self, other: &Self) -> Vec<&'static str> {
         let differences = [
             ("Kubernetes version", self.kubernetes != other.kubernetes),
@@ -239,7 +252,8 @@ mod tests {
         assert!(spec.differences(&spec.clone().nodes(9).replace(true)).is_empty());
         let other = spec.clone().arg(Component::KubeApiserver, "v", "4");
         assert_eq!(spec.differences(&other), ["flags of components"]);
-        let other = Spec { kubernetes: Version::new(1, 35, 0), durable: true, ..spec.clone().api_only() };
+        let other =
+            Spec { kubernetes: Version::new(1, 35, 0), durable: true, ..spec.clone().api_only() };
         assert_eq!(spec.differences(&other).len(), 5);
     }
 }

@@ -1,4 +1,5 @@
-//! What is written down about a cluster (`clusters/NAME/state.json`), so that another process can go on with it.
+//! What is written down about a cluster (`clusters/NAME/state.json`), so that another process can
+//! go on with it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -43,15 +44,16 @@ impl State {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             other => other.map_err(HomeError::at(&path))?,
         };
-        let state = serde_json::from_slice(&text).map_err(|error| Error::State { path, detail: error.to_string() })?;
+        let state = serde_json::from_slice(&text)
+            .map_err(|error| Error::State { path, detail: error.to_string() })?;
         Ok(Some(state))
     }
 
     /// Writes it down.
     pub(super) fn save(&self, home: &Home) -> Result<(), Error> {
         let path = path(home, &self.spec.name);
-        let text =
-            serde_json::to_vec_pretty(self).map_err(|error| Error::State { path: path.clone(), detail: error.to_string() })?;
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::State { path: path.clone(), detail: error.to_string() })?;
         Ok(write_private(&path, &text)?)
     }
 }
@@ -59,8 +61,10 @@ impl State {
 /// The names of all clusters, also of those that were begun and not finished.
 pub(super) fn names(home: &Home) -> Vec<String> {
     let folders = fs::read_dir(home.clusters()).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        folders.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = folders
+        .filter(|entry| entry.path().is_dir())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort();
     names
 }
@@ -70,7 +74,8 @@ pub(super) fn taken_ports(home: &Home, except: &str) -> BTreeSet<u16> {
     names(home)
         .iter()
         .filter(|name| *name != except)
-        // A cluster whose notes cannot be read holds its ports only while it runs, and then they are not free.
+        // A cluster whose notes cannot be read holds its ports only while it runs, and then they
+        // are not free.
         .filter_map(|name| State::load(home, name).ok().flatten())
         .flat_map(|state| state.ports.all())
         .collect()

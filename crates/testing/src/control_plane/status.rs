@@ -75,7 +75,10 @@ pub(super) fn of(home: &Home, state: &State, kubectl: &Kubectl, server_url: &str
     let running = processes::of_cluster(home, &spec.name);
     let component = |component: Component| ComponentStatus {
         component,
-        pid: running.iter().find(|process| process.component == Some(component)).map(|process| process.pid),
+        pid: running
+            .iter()
+            .find(|process| process.component == Some(component))
+            .map(|process| process.pid),
         port: state.ports.of(component),
         version: state.assets.get(component.binary()).map(|located| located.version),
         log: logs::of_component(home, &spec.name, component),
@@ -119,7 +122,12 @@ impl fmt::Display for Status {
             let state = if one.pid.is_some() { "running" } else { "stopped" };
             let pid = one.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
             let version = one.version.map_or_else(|| "-".to_owned(), |version| version.to_string());
-            writeln!(f, "  {:<24} {state:<8} {pid:>8} {:>6}  {version}", one.component.name(), one.port)?;
+            writeln!(
+                f,
+                "  {:<24} {state:<8} {pid:>8} {:>6}  {version}",
+                one.component.name(),
+                one.port
+            )?;
         }
         Ok(())
     }

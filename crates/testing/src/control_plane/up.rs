@@ -1,4 +1,5 @@
-//! Bringing a cluster up: reusing, restarting, repairing or making it, whichever its state calls for.
+//! Bringing a cluster up: reusing, restarting, repairing or making it, whichever its state calls
+//! for.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,20 +31,28 @@ enum Plan {
 }
 
 /// See [`ControlPlane::up`].
-pub(super) fn up(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) -> Result<ControlPlane, Error> {
+pub(super) fn up(
+    home: &Home,
+    spec: &Spec,
+    assets: &Assets,
+    progress: &dyn Progress,
+) -> Result<ControlPlane, Error> {
     spec.validate()?;
     let has_all = |binary: &Binary| assets.path(*binary).is_some();
     if let Some(binary) = spec.wanted().binaries.into_iter().find(|binary| !has_all(binary)) {
         return Err(Error::NoBinary { binary });
     }
     let name = &spec.name;
-    let waiting = || progress.note(&format!("another process is at the cluster `{name}`: waiting for it"));
+    let waiting =
+        || progress.note(&format!("another process is at the cluster `{name}`: waiting for it"));
     let _lock = home.lock(&lock_name(name), waiting)?;
     match plan(home, spec)? {
         Plan::Create => create(home, spec, assets, progress),
         Plan::Start(state) => match start(home, spec, &state, progress) {
             Err(error) if is_beyond_repair(&error) => {
-                progress.note(&format!("{error}\nthe cluster `{name}` is beyond repair: making it anew"));
+                progress.note(&format!(
+                    "{error}\nthe cluster `{name}` is beyond repair: making it anew"
+                ));
                 create(home, spec, assets, progress)
             }
             result => result,
@@ -56,8 +65,9 @@ pub(super) fn pki(home: &Home, name: &str) -> PathBuf {
     home.kwok_cluster(name).join("pki")
 }
 
-/// Whether a cluster that failed to start like this has to be made anew. One that only takes too long is left as it is:
-/// what is in it is worth more than an answer, and on a busy machine a new one is no faster.
+/// Whether a cluster that failed to start like this has to be made anew. One that only takes too
+/// long is left as it is: what is in it is worth more than an answer, and on a busy machine a new
+/// one is no faster.
 fn is_beyond_repair(error: &Error) -> bool {
     matches!(error, Error::Died { .. } | Error::Kwokctl { .. } | Error::Run { .. })
 }
@@ -78,17 +88,26 @@ fn plan(home: &Home, spec: &Spec) -> Result<Plan, Error> {
             _ if spec.replace => Ok(Plan::Create),
             differences => differs(differences.join(", ")),
         },
-        Err(Error::State { .. }) if !spec.replace => differs("by another version of this program".to_owned()),
+        Err(Error::State { .. }) if !spec.replace => {
+            differs("by another version of this program".to_owned())
+        }
         Ok(None) | Err(Error::State { .. }) => Ok(Plan::Create),
         Err(error) => Err(error),
     }
 }
 
-fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) -> Result<ControlPlane, Error> {
+fn create(
+    home: &Home,
+    spec: &Spec,
+    assets: &Assets,
+    progress: &dyn Progress,
+) -> Result<ControlPlane, Error> {
     let name = &spec.name;
     progress.plan(STEPS);
-    let step = progress.step(&format!("Start a Kubernetes {} control plane `{name}`", spec.kubernetes));
-    let exported = State::load(home, name).ok().flatten().map(|state| state.exported).unwrap_or_default();
+    let step =
+        progress.step(&format!("Start a Kubernetes {} control plane `{name}`", spec.kubernetes));
+    let exported =
+        State::load(home, name).ok().flatten().map(|state| state.exported).unwrap_or_default();
     wipe(home, name)?;
     let state = reserve(home, spec, assets, exported)?;
     kwokctl::prepare(home, spec, &state.ports, assets)?;
@@ -103,7 +122,13 @@ fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) ->
     let pki = pki(home, name);
     for target in &control_plane.state.exported {
         // The entries of the one before have its certificates.
-        if let Err(error) = kubeconfig::export(&control_plane.kubectl, target, name, &control_plane.server_url, &pki) {
+        if let Err(error) = kubeconfig::export(
+            &control_plane.kubectl,
+            target,
+            name,
+            &control_plane.server_url,
+            &pki,
+        ) {
             progress.note(&format!("{} is out of date: {error}", target.display()));
         }
     }
@@ -114,7 +139,12 @@ fn create(home: &Home, spec: &Spec, assets: &Assets, progress: &dyn Progress) ->
     Ok(control_plane)
 }
 
-fn start(home: &Home, spec: &Spec, state: &State, progress: &dyn Progress) -> Result<ControlPlane, Error> {
+fn start(
+    home: &Home,
+    spec: &Spec,
+    state: &State,
+    progress: &dyn Progress,
+) -> Result<ControlPlane, Error> {
     let name = &spec.name;
     let mut control_plane = ControlPlane::new(home, state.clone())?;
     if !control_plane.kubeconfig.exists() {
@@ -123,10 +153,12 @@ fn start(home: &Home, spec: &Spec, state: &State, progress: &dyn Progress) -> Re
     let health = control_plane.status().health;
     if health != status::Health::Ready {
         progress.plan(STEPS);
-        let step = progress.step(&format!("Start the control plane `{name}` again: it is {health}"));
+        let step =
+            progress.step(&format!("Start the control plane `{name}` again: it is {health}"));
         processes::correct_pid_files(home, name);
         let kubectl = control_plane.starting_kubectl();
-        Starting { home, spec, assets: &state.assets, kubectl: &kubectl }.run(Action::Start, &step)?;
+        Starting { home, spec, assets: &state.assets, kubectl: &kubectl }
+            .run(Action::Start, &step)?;
         step.done(&control_plane.server_url);
         control_plane.settle(spec, progress)?;
     } else if control_plane.state.spec.nodes != spec.nodes {
@@ -139,17 +171,28 @@ fn start(home: &Home, spec: &Spec, state: &State, progress: &dyn Progress) -> Re
 }
 
 /// Chooses ports and writes them down before another cluster can choose the same.
-fn reserve(home: &Home, spec: &Spec, assets: &Assets, exported: BTreeSet<PathBuf>) -> Result<State, Error> {
+fn reserve(
+    home: &Home,
+    spec: &Spec,
+    assets: &Assets,
+    exported: BTreeSet<PathBuf>,
+) -> Result<State, Error> {
     let _lock = home.lock("ports", || ())?;
     let seed = format!("{}/{}", home.root().display(), spec.name);
     let ports = Ports::choose(&seed, &taken_ports(home, &spec.name))?;
-    let state = State { phase: Phase::Creating, spec: spec.clone(), ports, assets: assets.clone(), exported };
+    let state = State {
+        phase: Phase::Creating,
+        spec: spec.clone(),
+        ports,
+        assets: assets.clone(),
+        exported,
+    };
     state.save(home)?;
     Ok(state)
 }
 
-/// Takes the cluster out of the kubeconfigs of the user that it was added to. A file that cannot be changed must not
-/// keep the cluster alive.
+/// Takes the cluster out of the kubeconfigs of the user that it was added to. A file that cannot be
+/// changed must not keep the cluster alive.
 pub(super) fn unexport(home: &Home, name: &str) {
     let Ok(Some(state)) = State::load(home, name) else { return };
     let Some(kubectl) = state.assets.path(Binary::Kubectl) else { return };
@@ -179,7 +222,12 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
 
 impl ControlPlane {
     fn write_kubeconfig(&self) -> Result<(), Error> {
-        kubeconfig::write(&self.kubeconfig, self.name(), &self.server_url, &pki(&self.home, self.name()))
+        kubeconfig::write(
+            &self.kubeconfig,
+            self.name(),
+            &self.server_url,
+            &pki(&self.home, self.name()),
+        )
     }
 
     /// The nodes, and what the controller manager makes in a fresh cluster.
@@ -192,13 +240,15 @@ impl ControlPlane {
         let step = progress.step(&title);
         let kubectl = self.own_kubectl();
         if spec.kwok {
-            let (folder, logs) = (self.home.cluster(&spec.name), logs::folder(&self.home, &spec.name));
+            let (folder, logs) =
+                (self.home.cluster(&spec.name), logs::folder(&self.home, &spec.name));
             nodes::settle(&kubectl, &folder, &logs, spec.nodes, spec.timeout, &step)?;
         }
         if spec.controller_manager {
             // Pods are refused until it is there.
             let timeout = format!("--timeout={}s", spec.timeout.as_secs());
-            let wait = ["wait", "--for=create", "serviceaccount/default", "--namespace=default", &timeout];
+            let wait =
+                ["wait", "--for=create", "serviceaccount/default", "--namespace=default", &timeout];
             kubectl.run(&wait, spec.timeout + Duration::from_secs(5))?;
         }
         step.done("");
@@ -234,7 +284,11 @@ mod tests {
         assert_eq!(plan(&home, &spec).unwrap(), Plan::Start(Box::new(state)));
 
         remove_folder(&pki(&home, "a")).unwrap();
-        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "without certificates it is made anew");
+        assert_eq!(
+            plan(&home, &spec).unwrap(),
+            Plan::Create,
+            "without certificates it is made anew"
+        );
 
         written(&home, &spec, Phase::Created);
         let other = spec.clone().api_only();
@@ -245,7 +299,12 @@ mod tests {
     #[test]
     fn a_cluster_that_only_takes_too_long_is_not_thrown_away() {
         let (limit, logs) = (Duration::from_secs(1), PathBuf::new());
-        let late = Error::Timeout { what: "the API server", limit, logs: logs.clone(), detail: String::new() };
+        let late = Error::Timeout {
+            what: "the API server",
+            limit,
+            logs: logs.clone(),
+            detail: String::new(),
+        };
         assert!(!is_beyond_repair(&late));
         assert!(is_beyond_repair(&Error::Kwokctl { log: logs, detail: String::new() }));
     }
@@ -273,8 +332,9 @@ mod tests {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         // So many that some of them begin their search at the same place.
-        let ports: Vec<u16> =
-            (0..120).flat_map(|n| written(&home, &Spec::new(format!("c{n}")), Phase::Created).ports.all()).collect();
+        let ports: Vec<u16> = (0..120)
+            .flat_map(|n| written(&home, &Spec::new(format!("c{n}")), Phase::Created).ports.all())
+            .collect();
         let distinct: BTreeSet<u16> = ports.iter().copied().collect();
         assert_eq!(distinct.len(), ports.len());
     }

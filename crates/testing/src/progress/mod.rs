@@ -1,8 +1,9 @@
-//! Telling a person what is going on while binaries are built and clusters start. What is told is decided by
-//! the callers; here is only how it reaches a terminal, a log, or nobody.
+//! Telling a person what is going on while binaries are built and clusters start. What is told is
+//! decided by the callers; here is only how it reaches a terminal, a log, or nobody.
 //!
 //! - [`Progress`], [`Step`]: what callers use.
-//! - [`Bars`]: a live line on a terminal. [`Plain`]: a line per event for logs. [`Silent`]: nothing.
+//! - [`Bars`]: a live line on a terminal. [`Plain`]: a line per event for logs. [`Silent`]:
+//!   nothing.
 
 mod bars;
 mod plain;
@@ -46,7 +47,8 @@ pub trait Progress: Send + Sync {
 }
 
 impl dyn Progress + '_ {
-    /// Begins a step that ends when the returned value goes: as failed, unless [`Step::done`] was called.
+    /// Begins a step that ends when the returned value goes: as failed, unless [`Step::done`] was
+    /// called.
     pub fn step(&self, title: &str) -> Step<'_> {
         self.start(title);
         Step { progress: self, open: true }

@@ -34,13 +34,17 @@ struct Open {
 }
 
 impl Plain {
-    /// How long a step may be silent: CI systems take a job without output for a dead one after some minutes.
+    /// How long a step may be silent: CI systems take a job without output for a dead one after
+    /// some minutes.
     pub const HEARTBEAT: Duration = Duration::from_secs(30);
 
     /// Lines go to `out`; a step that takes longer than `heartbeat` says so as often.
     pub fn new(out: Box<dyn Write + Send>, heartbeat: Duration) -> Self {
         let state = State { out, planned: 0, started: 0, open: None };
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }), heartbeat }
+        Self {
+            shared: Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }),
+            heartbeat,
+        }
     }
 }
 
@@ -53,9 +57,12 @@ impl Shared {
     fn watch(&self, number: usize, interval: Duration) {
         let mut state = self.lock();
         loop {
-            let is_open = |state: &mut State| state.open.as_ref().is_some_and(|open| open.number == number);
-            let (guard, timeout) =
-                self.changed.wait_timeout_while(state, interval, |state| is_open(state)).unwrap_or_else(PoisonError::into_inner);
+            let is_open =
+                |state: &mut State| state.open.as_ref().is_some_and(|open| open.number == number);
+            let (guard, timeout) = self
+                .changed
+                .wait_timeout_while(state, interval, |state| is_open(state))
+                .unwrap_or_else(PoisonError::into_inner);
             state = guard;
             if !timeout.timed_out() || !is_open(&mut state) {
                 return;
@@ -101,7 +108,13 @@ impl Progress for Plain {
         let number = state.started;
         let text = format!("{} {title} ...", state.prefix(number));
         state.line(&text);
-        state.open = Some(Open { number, title: title.to_owned(), since: Instant::now(), detail: String::new(), count: None });
+        state.open = Some(Open {
+            number,
+            title: title.to_owned(),
+            since: Instant::now(),
+            detail: String::new(),
+            count: None,
+        });
         drop(state);
         let (shared, interval) = (Arc::clone(&self.shared), self.heartbeat);
         thread::spawn(move || shared.watch(number, interval));
@@ -168,7 +181,10 @@ mod tests {
         progress.step("Wait").done("3 nodes");
         drop(plain);
         let text: String = lines.try_iter().collect();
-        assert_eq!(text, "[1/2] Start etcd ...\n[1/2] Start etcd: done in 0.0s\n[2/2] Wait ...\n[2/2] Wait: 3 nodes, 0.0s\n");
+        assert_eq!(
+            text,
+            "[1/2] Start etcd ...\n[1/2] Start etcd: done in 0.0s\n[2/2] Wait ...\n[2/2] Wait: 3 nodes, 0.0s\n"
+        );
     }
 
     #[test]
@@ -187,10 +203,12 @@ mod tests {
         let step = progress.step("Build");
         step.count("net/http", 3, 9);
         let deadline = Duration::from_secs(10);
-        let said = std::iter::from_fn(|| lines.recv_timeout(deadline).ok()).find(|text| text.contains("net/http (3 of 9)"));
+        let said = std::iter::from_fn(|| lines.recv_timeout(deadline).ok())
+            .find(|text| text.contains("net/http (3 of 9)"));
         assert!(said.unwrap().contains("so far"));
         step.done("");
-        // The watching thread ends with the step: no more lines come once the channel's last sender is gone.
+        // The watching thread ends with the step: no more lines come once the channel's last sender
+        // is gone.
         drop(plain);
         while lines.recv_timeout(deadline).is_ok() {}
         assert!(matches!(lines.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected)));

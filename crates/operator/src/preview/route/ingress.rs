@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::{
-    HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule, IngressServiceBackend, IngressSpec,
-    IngressStatus, IngressTLS, ServiceBackendPort,
+    HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
+    IngressServiceBackend, IngressSpec, IngressStatus, IngressTLS, ServiceBackendPort,
 };
 use kubewright::Observed;
 use kubewright::core::observed::ChildState;
@@ -52,8 +52,8 @@ pub(super) fn ingress(of: &Blueprint<'_>) -> Ingress {
     }
 }
 
-/// The class that the spec names, or what was found out. It is named always: were it left out, the API server would choose only where
-/// the Ingress is made, and who names none later takes it away.
+/// The class that the spec names, or what was found out. It is named always: were it left out, the
+/// API server would choose only where the Ingress is made, and who names none later takes it away.
 fn class<'a>(of: &'a Blueprint<'_>) -> Option<&'a String> {
     let spoken = of.route().and_then(|route| route.ingress_class_name.as_ref());
     spoken.or(of.findings.ingress_class.as_ref())
@@ -61,21 +61,28 @@ fn class<'a>(of: &'a Blueprint<'_>) -> Option<&'a String> {
 
 fn issuer(tls: &RouteTls) -> Option<BTreeMap<String, String>> {
     let of_namespace = tls.issuer.iter().map(|name| (ISSUER.to_owned(), name.clone()));
-    let of_cluster = tls.cluster_issuer.iter().map(|name| (CLUSTER_ISSUER.to_owned(), name.clone()));
+    let of_cluster =
+        tls.cluster_issuer.iter().map(|name| (CLUSTER_ISSUER.to_owned(), name.clone()));
     let annotations: BTreeMap<String, String> = of_namespace.chain(of_cluster).collect();
     (!annotations.is_empty()).then_some(annotations)
 }
 
 fn certificate(of: &Blueprint<'_>, tls: &RouteTls) -> IngressTLS {
-    // cert-manager has to be told where to put what it makes, and overwrites whatever is there: so nobody chooses that name, and it is
-    // none that a person would give to something else.
+    // cert-manager has to be told where to put what it makes, and overwrites whatever is there: so
+    // nobody chooses that name, and it is none that a person would give to something else.
     let is_made = tls.issuer.is_some() || tls.cluster_issuer.is_some();
     let made = is_made.then(|| naming::shared_name(&[of.resource, "preview-tls"]));
-    IngressTLS { hosts: Some(vec![of.host().to_owned()]), secret_name: made.or_else(|| tls.secret_name.clone()) }
+    IngressTLS {
+        hosts: Some(vec![of.host().to_owned()]),
+        secret_name: made.or_else(|| tls.secret_name.clone()),
+    }
 }
 
 /// The Ingress as it was observed.
-pub(super) fn child<'a>(of: &Blueprint<'_>, observed: &Observed<'a, Owns>) -> Option<&'a ChildState<'a>> {
+pub(super) fn child<'a>(
+    of: &Blueprint<'_>,
+    observed: &Observed<'a, Owns>,
+) -> Option<&'a ChildState<'a>> {
     observed.child::<Ingress, _>(&of.name)
 }
 
@@ -120,7 +127,10 @@ mod tests {
     #[test]
     fn every_path_of_the_host_leads_to_the_service_and_nothing_more_is_said_than_was_asked_for() {
         let ingress = ingress(&blueprint_of(&routed(Route::default())));
-        assert_eq!((ingress.metadata.name.as_deref(), ingress.metadata.annotations), (Some("web"), None));
+        assert_eq!(
+            (ingress.metadata.name.as_deref(), ingress.metadata.annotations),
+            (Some("web"), None)
+        );
         let mut spec = ingress.spec.unwrap();
         assert_eq!((&spec.ingress_class_name, &spec.tls), (&None, &None));
         let rule = spec.rules.as_mut().unwrap().remove(0);
@@ -133,10 +143,17 @@ mod tests {
 
     #[test]
     fn class_and_path_are_those_of_the_spec() {
-        let route = Route { ingress_class_name: Some("nginx".into()), path: Some("/app".into()), ..Route::default() };
+        let route = Route {
+            ingress_class_name: Some("nginx".into()),
+            path: Some("/app".into()),
+            ..Route::default()
+        };
         let spec = ingress(&blueprint_of(&routed(route))).spec.unwrap();
         assert_eq!(spec.ingress_class_name.as_deref(), Some("nginx"));
-        assert_eq!(spec.rules.unwrap()[0].http.as_ref().unwrap().paths[0].path.as_deref(), Some("/app"));
+        assert_eq!(
+            spec.rules.unwrap()[0].http.as_ref().unwrap().paths[0].path.as_deref(),
+            Some("/app")
+        );
     }
 
     #[test]
@@ -157,9 +174,17 @@ mod tests {
             parts(with_tls(cluster)),
             (text("web-preview-tls"), annotation("cert-manager.io/cluster-issuer", "letsencrypt"))
         );
-        let both = RouteTls { issuer: text("staging"), secret_name: text("theirs"), ..RouteTls::default() };
+        let both = RouteTls {
+            issuer: text("staging"),
+            secret_name: text("theirs"),
+            ..RouteTls::default()
+        };
         let issued = (text("web-preview-tls"), annotation("cert-manager.io/issuer", "staging"));
-        assert_eq!(parts(with_tls(both)), issued, "whatever the schema lets pass, theirs is not overwritten");
+        assert_eq!(
+            parts(with_tls(both)),
+            issued,
+            "whatever the schema lets pass, theirs is not overwritten"
+        );
     }
 
     #[test]
@@ -175,16 +200,25 @@ mod tests {
 
     #[test]
     fn without_an_address_nobody_knows_and_the_condition_says_who_should() {
-        let with_class = routed(Route { ingress_class_name: Some("nginx".into()), ..Route::default() });
+        let with_class =
+            routed(Route { ingress_class_name: Some("nginx".into()), ..Route::default() });
         for nothing in ["{}", r#"{"loadBalancer":{}}"#, r#"{"loadBalancer":{"ingress":[{}]}}"#] {
             let (accepted, reason, message) = told(&with_class, &[("Ingress", nothing)]);
             assert_eq!((accepted, reason), (None, "WaitingForController"), "{nothing}");
-            assert!(message.ends_with("an ingress controller that heeds the class nginx gives it one"), "{message}");
+            assert!(
+                message.ends_with("an ingress controller that heeds the class nginx gives it one"),
+                "{message}"
+            );
         }
         let without = told(&routed(Route::default()), &[("Ingress", "{}")]).2;
         assert!(without.contains("no IngressClass"), "{without}");
-        let operator = PreviewOperator { default_ingress_class: Some("internal".into()), ..PreviewOperator::default() };
-        let chosen = conditions_of(&operator, &routed(Route::default()), &[("Ingress", "{}")]).remove(0).message;
+        let operator = PreviewOperator {
+            default_ingress_class: Some("internal".into()),
+            ..PreviewOperator::default()
+        };
+        let chosen = conditions_of(&operator, &routed(Route::default()), &[("Ingress", "{}")])
+            .remove(0)
+            .message;
         assert!(chosen.ends_with("heeds the class internal gives it one"), "{chosen}");
     }
 }

@@ -32,7 +32,10 @@ pub(super) fn mapping(of: &Blueprint<'_>) -> Mapping {
 }
 
 /// The Mapping as it was observed.
-pub(super) fn child<'a>(of: &Blueprint<'_>, observed: &Observed<'a, Owns>) -> Option<&'a ChildState<'a>> {
+pub(super) fn child<'a>(
+    of: &Blueprint<'_>,
+    observed: &Observed<'a, Owns>,
+) -> Option<&'a ChildState<'a>> {
     observed.child::<Mapping, _>(&of.name)
 }
 
@@ -42,13 +45,20 @@ pub(super) fn verdict(of: &Blueprint<'_>, child: &ChildState<'_>) -> Verdict {
     match says.state.as_deref() {
         Some(INACTIVE) => {
             let why = says.reason.unwrap_or_default();
-            Verdict::refused(NOT_ACCEPTED, format!("Ambassador does not heed Mapping {}: {why}", of.name))
+            Verdict::refused(
+                NOT_ACCEPTED,
+                format!("Ambassador does not heed Mapping {}: {why}", of.name),
+            )
         }
         Some(RUNNING) => Verdict::accepted(leads_to(of)),
         _ => Verdict {
             accepted: None,
             reason: "NotReported",
-            message: format!("{}, as far as is known: Ambassador reports nothing about Mapping {}", leads_to(of), of.name),
+            message: format!(
+                "{}, as far as is known: Ambassador reports nothing about Mapping {}",
+                leads_to(of),
+                of.name
+            ),
             leads: true,
         },
     }
@@ -67,7 +77,10 @@ mod tests {
         let mapping = mapping(&blueprint_of(&preview));
         assert_eq!(mapping.metadata.name.as_deref(), Some("web"));
         assert_eq!(mapping.spec.hostname.as_deref(), Some("web.example.com"));
-        assert_eq!((mapping.spec.prefix.as_str(), mapping.spec.service.as_str()), ("/", "web.shop:80"));
+        assert_eq!(
+            (mapping.spec.prefix.as_str(), mapping.spec.service.as_str()),
+            ("/", "web.shop:80")
+        );
         assert_eq!(mapping.spec.rewrite, None);
     }
 
@@ -76,7 +89,10 @@ mod tests {
         let mut preview = preview("web");
         preview.spec.route = Some(Route { path: Some("/app".into()), ..Route::default() });
         let mapping = mapping(&blueprint_of(&preview));
-        assert_eq!((mapping.spec.prefix.as_str(), mapping.spec.rewrite.as_deref()), ("/app", Some("")));
+        assert_eq!(
+            (mapping.spec.prefix.as_str(), mapping.spec.rewrite.as_deref()),
+            ("/app", Some(""))
+        );
     }
 
     #[test]
@@ -86,7 +102,8 @@ mod tests {
         assert!(message.starts_with("web.example.com leads to Service web.shop:80"), "{message}");
         let (status, reason, _) = told(&preview("web"), &[("Mapping", r#"{"state":"Running"}"#)]);
         assert_eq!((status, reason), (Some(true), "Accepted"));
-        let (status, reason, message) = told(&preview("web"), &[("Mapping", r#"{"state":"Inactive","reason":"no Host"}"#)]);
+        let (status, reason, message) =
+            told(&preview("web"), &[("Mapping", r#"{"state":"Inactive","reason":"no Host"}"#)]);
         assert_eq!((status, reason), (Some(false), "NotAccepted"));
         assert!(message.ends_with("no Host"), "{message}");
     }

@@ -1,9 +1,10 @@
 //! Objects that `build` looks up, and who looked up what.
 //!
-//! A change wakes exactly the resources whose last `build` asked for the changed object, or for a list that it is in or was
-//! in, or for a key that it has or had; what nobody can see of an object wakes nobody. That a kind begins or ends to be served wakes
-//! who asked, or has a child of that kind. A build holds on to the state that it sees until it is recorded what it
-//! looked up, so that every change is either before that and seen, or after it and told.
+//! A change wakes exactly the resources whose last `build` asked for the changed object, or for a
+//! list that it is in or was in, or for a key that it has or had; what nobody can see of an object
+//! wakes nobody. That a kind begins or ends to be served wakes who asked, or has a child of that
+//! kind. A build holds on to the state that it sees until it is recorded what it looked up, so that
+//! every change is either before that and seen, or after it and told.
 
 mod objects;
 mod readers;
@@ -38,7 +39,8 @@ pub(crate) struct ReadCache {
     readers: Mutex<Readers>,
 }
 
-/// A consistent state of all read objects, for the length of one build: no event is taken in meanwhile.
+/// A consistent state of all read objects, for the length of one build: no event is taken in
+/// meanwhile.
 #[derive(Debug)]
 pub(crate) struct Snapshot<'a> {
     cache: &'a ReadCache,
@@ -60,12 +62,23 @@ impl Source for Snapshot<'_> {
         self.state.objects.get(&type_id)?.get(key)
     }
 
-    fn list(&self, type_id: TypeId, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
-        self.state.objects.get(&type_id).map_or_else(Vec::new, |objects| objects.list(namespace, labels))
+    fn list(
+        &self,
+        type_id: TypeId,
+        namespace: Option<&str>,
+        labels: &[(String, String)],
+    ) -> Vec<Arc<dyn AnyObject>> {
+        self.state
+            .objects
+            .get(&type_id)
+            .map_or_else(Vec::new, |objects| objects.list(namespace, labels))
     }
 
     fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>> {
-        self.state.objects.get(&type_id).map_or_else(Vec::new, |objects| objects.indexed(index, key))
+        self.state
+            .objects
+            .get(&type_id)
+            .map_or_else(Vec::new, |objects| objects.indexed(index, key))
     }
 
     fn serves(&self, kind: &KindInfo) -> bool {
@@ -137,12 +150,22 @@ impl ReadCache {
     pub(crate) fn observe(&self, type_id: TypeId, object: &Arc<dyn AnyObject>) -> HashSet<WorkKey> {
         let (key, content) = (ObjectKey::of(object.meta()), object.content());
         // A relist brings what is known already, and many a write changes nothing that can be seen.
-        if self.read().objects.get(&type_id).is_some_and(|objects| objects.is_as_known(&key, content)) {
+        if self
+            .read()
+            .objects
+            .get(&type_id)
+            .is_some_and(|objects| objects.is_as_known(&key, content))
+        {
             return HashSet::new();
         }
         let mut state = self.write();
-        let before = state.objects.entry(type_id).or_default().insert(key.clone(), Arc::clone(object), content);
-        let states: Vec<&dyn AnyObject> = before.as_deref().into_iter().chain([&**object]).collect();
+        let before = state.objects.entry(type_id).or_default().insert(
+            key.clone(),
+            Arc::clone(object),
+            content,
+        );
+        let states: Vec<&dyn AnyObject> =
+            before.as_deref().into_iter().chain([&**object]).collect();
         self.readers().concerned(type_id, &key, &states)
     }
 
@@ -155,21 +178,29 @@ impl ReadCache {
     pub(crate) fn forget(&self, type_id: TypeId, key: &ObjectKey) -> HashSet<WorkKey> {
         let mut state = self.write();
         let before = state.objects.get_mut(&type_id).and_then(|objects| objects.remove(key));
-        before.map_or_else(HashSet::new, |before| self.readers().concerned(type_id, key, &[&*before]))
+        before
+            .map_or_else(HashSet::new, |before| self.readers().concerned(type_id, key, &[&*before]))
     }
 
     /// An optional kind is served from now on, or is not; gives whom that concerns.
     pub(crate) fn serve(&self, kind: &KindInfo, served: bool) -> HashSet<WorkKey> {
         let mut state = self.write();
-        let news = if served { state.served.insert(kind.clone()) } else { state.served.remove(kind) };
+        let news =
+            if served { state.served.insert(kind.clone()) } else { state.served.remove(kind) };
         if news { self.readers().of_served(kind) } else { HashSet::new() }
     }
 
     /// A list is complete: what it did not contain is gone.
-    pub(crate) fn listed(&self, type_id: TypeId, namespace: Option<&str>, seen: &HashSet<ObjectKey>) -> HashSet<WorkKey> {
+    pub(crate) fn listed(
+        &self,
+        type_id: TypeId,
+        namespace: Option<&str>,
+        seen: &HashSet<ObjectKey>,
+    ) -> HashSet<WorkKey> {
         let keys: Vec<ObjectKey> = {
             let state = self.read();
-            let all = state.objects.get(&type_id).into_iter().flat_map(|objects| objects.keys(namespace));
+            let all =
+                state.objects.get(&type_id).into_iter().flat_map(|objects| objects.keys(namespace));
             all.filter(|key| !seen.contains(*key)).cloned().collect()
         };
         keys.iter().flat_map(|key| self.forget(type_id, key)).collect()

@@ -22,7 +22,9 @@ impl By {
     /// The values of one object: those under which it is found.
     fn values(&self, object: &dyn AnyObject) -> Vec<String> {
         match self {
-            Self::Label(label) => label_of(object.meta(), label).map(str::to_owned).into_iter().collect(),
+            Self::Label(label) => {
+                label_of(object.meta(), label).map(str::to_owned).into_iter().collect()
+            }
             Self::Index(index) => index.keys(object),
         }
     }
@@ -88,12 +90,23 @@ impl Objects {
     }
 
     /// The keys of one namespace, or of all.
-    pub(super) fn keys<'a>(&'a self, namespace: Option<&'a str>) -> impl Iterator<Item = &'a ObjectKey> {
-        self.all.range((first(namespace), Bound::Unbounded)).map(|(key, _)| key).take_while(move |key| is_in(key, namespace))
+    pub(super) fn keys<'a>(
+        &'a self,
+        namespace: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a ObjectKey> {
+        self.all
+            .range((first(namespace), Bound::Unbounded))
+            .map(|(key, _)| key)
+            .take_while(move |key| is_in(key, namespace))
     }
 
-    /// The objects of one namespace, or of all, ordered by key: at least those that carry all of `labels`.
-    pub(super) fn list(&self, namespace: Option<&str>, labels: &[(String, String)]) -> Vec<Arc<dyn AnyObject>> {
+    /// The objects of one namespace, or of all, ordered by key: at least those that carry all of
+    /// `labels`.
+    pub(super) fn list(
+        &self,
+        namespace: Option<&str>,
+        labels: &[(String, String)],
+    ) -> Vec<Arc<dyn AnyObject>> {
         let nothing = BTreeSet::new();
         let indexed = labels.iter().filter_map(|(label, value)| {
             let values = self.by.get(&By::Label(label.clone()))?;
@@ -101,17 +114,22 @@ impl Objects {
         });
         match indexed.min_by_key(|keys| keys.len()) {
             Some(keys) => {
-                let range = keys.range((first(namespace), Bound::Unbounded)).take_while(|key| is_in(key, namespace));
+                let range = keys
+                    .range((first(namespace), Bound::Unbounded))
+                    .take_while(|key| is_in(key, namespace));
                 range.filter_map(|key| self.get(key)).collect()
             }
             None => self.keys(namespace).filter_map(|key| self.get(key)).collect(),
         }
     }
 
-    /// The objects of all namespaces, ordered by key: at least those that have this key in the index.
+    /// The objects of all namespaces, ordered by key: at least those that have this key in the
+    /// index.
     pub(super) fn indexed(&self, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>> {
         match self.by.get(&By::Index(index)) {
-            Some(values) => values.get(key).into_iter().flatten().filter_map(|key| self.get(key)).collect(),
+            Some(values) => {
+                values.get(key).into_iter().flatten().filter_map(|key| self.get(key)).collect()
+            }
             None => self.all.values().map(|known| Arc::clone(&known.object)).collect(),
         }
     }
@@ -158,11 +176,16 @@ mod tests {
 
     use super::*;
 
-    fn config(namespace: &str, name: &str, labels: &[(&str, &str)]) -> (ObjectKey, Arc<dyn AnyObject>) {
+    fn config(
+        namespace: &str,
+        name: &str,
+        labels: &[(&str, &str)],
+    ) -> (ObjectKey, Arc<dyn AnyObject>) {
         let mut config = ConfigMap::default();
         config.metadata.name = Some(name.to_owned());
         config.metadata.namespace = Some(namespace.to_owned());
-        config.metadata.labels = Some(labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+        config.metadata.labels =
+            Some(labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
         (ObjectKey::new(namespace, name), Arc::new(config))
     }
 
@@ -179,13 +202,24 @@ mod tests {
     }
 
     fn listed(objects: &Objects, namespace: Option<&str>, labels: &[(&str, &str)]) -> Vec<String> {
-        let labels: Vec<_> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        objects.list(namespace, &labels).iter().map(|o| ObjectKey::of(o.meta()).to_string()).collect()
+        let labels: Vec<_> =
+            labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        objects
+            .list(namespace, &labels)
+            .iter()
+            .map(|o| ObjectKey::of(o.meta()).to_string())
+            .collect()
     }
 
     #[test]
     fn a_namespace_is_found_without_those_before_and_after_it() {
-        let objects = of(&[("a", "1", &[]), ("b", "1", &[]), ("b", "2", &[]), ("b-c", "1", &[]), ("c", "1", &[])]);
+        let objects = of(&[
+            ("a", "1", &[]),
+            ("b", "1", &[]),
+            ("b", "2", &[]),
+            ("b-c", "1", &[]),
+            ("c", "1", &[]),
+        ]);
         assert_eq!(listed(&objects, Some("b"), &[]), ["b/1", "b/2"]);
         assert_eq!(listed(&objects, None, &[]).len(), 5);
         assert_eq!(listed(&objects, Some(""), &[]), [""; 0]);
@@ -193,13 +227,25 @@ mod tests {
 
     #[test]
     fn a_label_that_is_indexed_gives_only_what_carries_it() {
-        let mut objects = of(&[("a", "1", &[("host", "x")]), ("a", "2", &[("host", "y")]), ("b", "1", &[("host", "x")])]);
-        assert_eq!(listed(&objects, None, &[("host", "x")]).len(), 3, "at first everything is given");
+        let mut objects = of(&[
+            ("a", "1", &[("host", "x")]),
+            ("a", "2", &[("host", "y")]),
+            ("b", "1", &[("host", "x")]),
+        ]);
+        assert_eq!(
+            listed(&objects, None, &[("host", "x")]).len(),
+            3,
+            "at first everything is given"
+        );
         objects.index(&By::Label("host".to_owned()), true);
         assert_eq!(listed(&objects, None, &[("host", "x")]), ["a/1", "b/1"]);
         assert_eq!(listed(&objects, Some("b"), &[("host", "x")]), ["b/1"]);
         assert_eq!(listed(&objects, None, &[("host", "z")]), [""; 0]);
-        assert_eq!(listed(&objects, None, &[("other", "x"), ("host", "y")]), ["a/2"], "one indexed label is enough");
+        assert_eq!(
+            listed(&objects, None, &[("other", "x"), ("host", "y")]),
+            ["a/2"],
+            "one indexed label is enough"
+        );
     }
 
     #[test]
@@ -216,7 +262,10 @@ mod tests {
         assert_eq!(listed(&objects, None, &[("host", "x")]), ["a/1"]);
         objects.remove(&key);
         assert_eq!(listed(&objects, None, &[("host", "x")]), [""; 0]);
-        assert!(objects.by[&By::Label("host".to_owned())].is_empty(), "nothing is kept of values that nobody carries");
+        assert!(
+            objects.by[&By::Label("host".to_owned())].is_empty(),
+            "nothing is kept of values that nobody carries"
+        );
         objects.index(&By::Label("host".to_owned()), false);
         assert!(objects.by.is_empty());
     }

@@ -1,4 +1,5 @@
-//! Who looked up what: from an object that changed to those whose last `build` asked for it, without asking all others.
+//! Who looked up what: from an object that changed to those whose last `build` asked for it,
+//! without asking all others.
 
 use std::any::TypeId;
 use std::collections::hash_map::RandomState;
@@ -29,8 +30,9 @@ pub(super) struct Readers {
     hashes: RandomState,
 }
 
-/// Hash of a type, and of a namespace (or all) with one label (or none), or of a key in an index. A list is filed under one such,
-/// an event looks at those that its object has. Two that share a hash by chance cost a look: the query itself decides.
+/// Hash of a type, and of a namespace (or all) with one label (or none), or of a key in an index. A
+/// list is filed under one such, an event looks at those that its object has. Two that share a hash
+/// by chance cost a look: the query itself decides.
 type Slot = u64;
 
 /// Labels and indexes by which a kind is asked for.
@@ -39,7 +41,9 @@ pub(super) type Bys = HashSet<(TypeId, By)>;
 /// By what a query asks.
 fn bys(query: &Query) -> Vec<By> {
     match query {
-        Query::List { labels, .. } => labels.iter().map(|(label, _)| By::Label(label.clone())).collect(),
+        Query::List { labels, .. } => {
+            labels.iter().map(|(label, _)| By::Label(label.clone())).collect()
+        }
         Query::Index { index, .. } => vec![By::Index(*index)],
         Query::Get(_) | Query::Served => Vec::new(),
     }
@@ -54,13 +58,17 @@ impl Readers {
         self.hashes.hash_one((type_id, index, key))
     }
 
-    /// The slots under which a query for several objects may be filed: one for each of its labels, or the one of no label; that of
-    /// its key in an index.
+    /// The slots under which a query for several objects may be filed: one for each of its labels,
+    /// or the one of no label; that of its key in an index.
     fn slots(&self, type_id: TypeId, query: &Query) -> Vec<Slot> {
         match query {
-            Query::List { namespace, labels } if labels.is_empty() => vec![self.slot(type_id, namespace.as_deref(), None)],
+            Query::List { namespace, labels } if labels.is_empty() => {
+                vec![self.slot(type_id, namespace.as_deref(), None)]
+            }
             Query::List { namespace, labels } => {
-                let slot = |(label, value): &(String, String)| self.slot(type_id, namespace.as_deref(), Some((label, value)));
+                let slot = |(label, value): &(String, String)| {
+                    self.slot(type_id, namespace.as_deref(), Some((label, value)))
+                };
                 labels.iter().map(slot).collect()
             }
             Query::Index { index, key } => vec![self.slot_of_key(type_id, *index, key)],
@@ -83,7 +91,8 @@ impl Readers {
         self.served.get(kind).cloned().unwrap_or_default()
     }
 
-    /// What `who` asked for in its last build; gives by what nobody asked before, or nobody does any more.
+    /// What `who` asked for in its last build; gives by what nobody asked before, or nobody does
+    /// any more.
     pub(super) fn record(&mut self, who: &WorkKey, lookups: Vec<Lookup>) -> Bys {
         if self.asked.get(who) == Some(&lookups) {
             return Bys::new();
@@ -91,12 +100,21 @@ impl Readers {
         let mut changed = self.forget(who);
         for Lookup { type_id, kind, query } in &lookups {
             match query {
-                Query::Get(key) => drop(self.gets.entry((*type_id, key.clone())).or_default().insert(who.clone())),
-                Query::Served => drop(self.served.entry(kind.clone()).or_default().insert(who.clone())),
+                Query::Get(key) => {
+                    drop(self.gets.entry((*type_id, key.clone())).or_default().insert(who.clone()))
+                }
+                Query::Served => {
+                    drop(self.served.entry(kind.clone()).or_default().insert(who.clone()))
+                }
                 Query::List { .. } | Query::Index { .. } => {
                     let list = (*type_id, query.clone());
                     let slot = self.best(&self.slots(*type_id, query), &list);
-                    self.lists.entry(slot).or_default().entry(list).or_default().insert(who.clone());
+                    self.lists
+                        .entry(slot)
+                        .or_default()
+                        .entry(list)
+                        .or_default()
+                        .insert(who.clone());
                 }
             }
             for by in bys(query) {
@@ -114,10 +132,13 @@ impl Readers {
         changed
     }
 
-    /// The slot that has this list already, or the one that has the fewest: a label that all lists share tells nothing.
+    /// The slot that has this list already, or the one that has the fewest: a label that all lists
+    /// share tells nothing.
     fn best(&self, slots: &[Slot], list: &(TypeId, Query)) -> Slot {
-        let filed = |slot: &&Slot| self.lists.get(slot).is_some_and(|lists| lists.contains_key(list));
-        let fewest = || slots.iter().min_by_key(|slot| self.lists.get(slot).map_or(0, HashMap::len));
+        let filed =
+            |slot: &&Slot| self.lists.get(slot).is_some_and(|lists| lists.contains_key(list));
+        let fewest =
+            || slots.iter().min_by_key(|slot| self.lists.get(slot).map_or(0, HashMap::len));
         slots.iter().find(filed).or_else(fewest).copied().unwrap_or_default()
     }
 
@@ -139,7 +160,9 @@ impl Readers {
             match query {
                 Query::Get(key) => remove(&mut self.gets, &(type_id, key), who),
                 Query::Served => remove(&mut self.served, &kind, who),
-                Query::List { .. } | Query::Index { .. } => self.forget_list(&(type_id, query), who),
+                Query::List { .. } | Query::Index { .. } => {
+                    self.forget_list(&(type_id, query), who)
+                }
             }
         }
         changed
@@ -155,8 +178,14 @@ impl Readers {
         }
     }
 
-    /// Whom it concerns that an object changed from one of these states to the other; one that it was not in is left out.
-    pub(super) fn concerned(&self, type_id: TypeId, key: &ObjectKey, states: &[&dyn AnyObject]) -> HashSet<WorkKey> {
+    /// Whom it concerns that an object changed from one of these states to the other; one that it
+    /// was not in is left out.
+    pub(super) fn concerned(
+        &self,
+        type_id: TypeId,
+        key: &ObjectKey,
+        states: &[&dyn AnyObject],
+    ) -> HashSet<WorkKey> {
         let mut concerned = self.gets.get(&(type_id, key.clone())).cloned().unwrap_or_default();
         if self.lists.is_empty() {
             return concerned;
@@ -181,11 +210,18 @@ impl Readers {
     }
 
     /// Every slot under which a list may be filed that an object is in.
-    fn slots_of<'a>(&'a self, type_id: TypeId, object: &'a dyn AnyObject) -> impl Iterator<Item = Slot> + 'a {
+    fn slots_of<'a>(
+        &'a self,
+        type_id: TypeId,
+        object: &'a dyn AnyObject,
+    ) -> impl Iterator<Item = Slot> + 'a {
         let meta = object.meta();
-        let labels = move || meta.labels.iter().flatten().map(|(label, value)| Some((&**label, &**value)));
+        let labels =
+            move || meta.labels.iter().flatten().map(|(label, value)| Some((&**label, &**value)));
         let by_labels = [None, meta.namespace.as_deref()].into_iter().flat_map(move |namespace| {
-            std::iter::once(None).chain(labels()).map(move |label| self.slot(type_id, namespace, label))
+            std::iter::once(None)
+                .chain(labels())
+                .map(move |label| self.slot(type_id, namespace, label))
         });
         let indexes = self.bys.keys().filter_map(move |(of, by)| match by {
             By::Index(index) if *of == type_id => Some(*index),

@@ -69,7 +69,12 @@ fn get(cache: &ReadCache, reader: &str, namespace: &str, name: &str) {
 }
 
 /// Gives how many there are.
-fn list(cache: &ReadCache, reader: &str, namespace: Option<&str>, labels: &[(&str, &str)]) -> usize {
+fn list(
+    cache: &ReadCache,
+    reader: &str,
+    namespace: Option<&str>,
+    labels: &[(&str, &str)],
+) -> usize {
     look(cache, reader, |view| view.list::<ConfigMap, _>(namespace, labels).len())
 }
 
@@ -88,13 +93,28 @@ fn one_of_each() -> ReadCache {
 fn a_change_wakes_those_who_got_it_or_listed_it_and_nobody_else() {
     let cache = one_of_each();
     let both = json!({ "tier": "x", "app": "web", "more": "1" });
-    assert_eq!(event::<ConfigMap>(&cache, &config("a", "one", &json!({}), "1")), ["all", "get", "namespace"]);
+    assert_eq!(
+        event::<ConfigMap>(&cache, &config("a", "one", &json!({}), "1")),
+        ["all", "get", "namespace"]
+    );
     assert_eq!(event::<ConfigMap>(&cache, &config("b", "one", &json!({}), "1")), ["all"]);
-    assert_eq!(event::<ConfigMap>(&cache, &config("b", "two", &json!({ "tier": "x" }), "1")), ["all", "label"]);
-    assert_eq!(event::<ConfigMap>(&cache, &config("a", "two", &json!({ "tier": "x" }), "1")), ["all", "label", "namespace"]);
-    assert_eq!(event::<ConfigMap>(&cache, &config("a", "three", &both, "1")), ["all", "both", "label", "namespace"]);
+    assert_eq!(
+        event::<ConfigMap>(&cache, &config("b", "two", &json!({ "tier": "x" }), "1")),
+        ["all", "label"]
+    );
+    assert_eq!(
+        event::<ConfigMap>(&cache, &config("a", "two", &json!({ "tier": "x" }), "1")),
+        ["all", "label", "namespace"]
+    );
+    assert_eq!(
+        event::<ConfigMap>(&cache, &config("a", "three", &both, "1")),
+        ["all", "both", "label", "namespace"]
+    );
     assert_eq!(event::<ConfigMap>(&cache, &config("b", "three", &both, "1")), ["all", "label"]);
-    assert_eq!(event::<ConfigMap>(&cache, &config("b", "four", &json!({ "tier": "y" }), "1")), ["all"]);
+    assert_eq!(
+        event::<ConfigMap>(&cache, &config("b", "four", &json!({ "tier": "y" }), "1")),
+        ["all"]
+    );
     assert_eq!(event::<Pod>(&cache, &config("a", "one", &both, "1")), [""; 0], "another kind");
 }
 
@@ -106,7 +126,11 @@ fn who_lists_is_woken_by_what_enters_changes_and_leaves() {
     let tier = |tier: &str, data: &str| config("a", "one", &json!({ "tier": tier }), data);
     assert_eq!(event::<ConfigMap>(&cache, &tier("x", "1")), ["x"], "it enters");
     assert_eq!(event::<ConfigMap>(&cache, &tier("x", "2")), ["x"], "it changes");
-    assert_eq!(event::<ConfigMap>(&cache, &tier("y", "2")), ["x", "y"], "it goes from one to the other");
+    assert_eq!(
+        event::<ConfigMap>(&cache, &tier("y", "2")),
+        ["x", "y"],
+        "it goes from one to the other"
+    );
     assert_eq!(event::<ConfigMap>(&cache, &tier("z", "2")), ["y"], "it leaves");
     assert_eq!(event::<ConfigMap>(&cache, &tier("z", "3")), [""; 0]);
     event::<ConfigMap>(&cache, &tier("y", "3"));
@@ -134,12 +158,25 @@ fn what_nobody_can_see_wakes_nobody() {
     object["metadata"]["resourceVersion"] = json!("7");
     object["metadata"]["managedFields"] = json!([{ "manager": "them", "operation": "Update" }]);
     assert_eq!(event::<ConfigMap>(&cache, &object), [""; 0], "touched");
-    for (field, value) in [("annotations", json!({ "a": "b" })), ("uid", json!("u-2")), ("finalizers", json!(["them/hold"]))] {
+    for (field, value) in [
+        ("annotations", json!({ "a": "b" })),
+        ("uid", json!("u-2")),
+        ("finalizers", json!(["them/hold"])),
+    ] {
         object["metadata"][field] = value;
-        assert_eq!(event::<ConfigMap>(&cache, &object), ["all", "get", "namespace"], "{field} can be seen");
+        assert_eq!(
+            event::<ConfigMap>(&cache, &object),
+            ["all", "get", "namespace"],
+            "{field} can be seen"
+        );
     }
-    let seen = look(&cache, "a", |view| view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"))).unwrap();
-    assert_eq!((&seen.metadata.resource_version, &seen.metadata.managed_fields), (&None, &None), "nobody decides from it");
+    let seen =
+        look(&cache, "a", |view| view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"))).unwrap();
+    assert_eq!(
+        (&seen.metadata.resource_version, &seen.metadata.managed_fields),
+        (&None, &None),
+        "nobody decides from it"
+    );
 }
 
 #[test]
@@ -149,7 +186,8 @@ fn who_sees_metadata_alone_is_not_woken_by_spec_and_status() {
     look(&cache, "meta", |view| view.get::<Metadata<Pod>, _>(&key));
     look(&cache, "full", |view| view.get::<Pod, _>(&key));
     let mut pod = json!({ "metadata": { "namespace": "a", "name": "one", "generation": 1 }, "spec": { "containers": [] } });
-    let both = |pod: &Value| [event::<Metadata<Pod>>(&cache, pod), event::<Pod>(&cache, pod)].concat();
+    let both =
+        |pod: &Value| [event::<Metadata<Pod>>(&cache, pod), event::<Pod>(&cache, pod)].concat();
     assert_eq!(both(&pod), ["meta", "full"]);
     pod["metadata"]["generation"] = json!(2);
     pod["spec"]["nodeName"] = json!("n");
@@ -172,7 +210,10 @@ fn who_no_longer_looks_is_no_longer_woken() {
     for reader in ["namespace", "label"] {
         cache.forget_reader(&who(reader));
     }
-    assert_eq!(format!("{:?}", cache.readers().without_hashes()), format!("{:?}", Readers::default().without_hashes()));
+    assert_eq!(
+        format!("{:?}", cache.readers().without_hashes()),
+        format!("{:?}", Readers::default().without_hashes())
+    );
 }
 
 #[test]
@@ -188,7 +229,10 @@ fn of_many_who_list_by_a_label_of_their_own_only_one_is_looked_at_and_only_its_o
         // The label that all have in common comes first.
         assert_eq!(list(&cache, &reader, None, &[("kind", "preview"), ("host", &own)]), 1);
     }
-    let object = (read_kind::<ConfigMap>().decode)(config("a", "c-7", &labels(7), "2").to_string().as_bytes()).unwrap();
+    let object = (read_kind::<ConfigMap>().decode)(
+        config("a", "c-7", &labels(7), "2").to_string().as_bytes(),
+    )
+    .unwrap();
     let looked_at = cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object);
     assert!(looked_at <= 2, "{looked_at} lists were looked at");
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7"]);
@@ -215,7 +259,11 @@ fn who_asks_for_a_key_is_woken_by_what_has_it_or_had_it_and_by_nothing_else() {
     let value = |name: &str, value: &str| config("a", name, &json!({}), value);
     assert_eq!(event::<ConfigMap>(&cache, &value("one", "x")), ["x", "x-too"], "it gets the key");
     assert_eq!(event::<ConfigMap>(&cache, &value("two", "z")), [""; 0], "nobody asked for its key");
-    assert_eq!(event::<ConfigMap>(&cache, &value("one", "y")), ["x", "x-too", "y"], "it changes its key");
+    assert_eq!(
+        event::<ConfigMap>(&cache, &value("one", "y")),
+        ["x", "x-too", "y"],
+        "it changes its key"
+    );
     assert_eq!(event::<ConfigMap>(&cache, &value("two", "y")), ["y"]);
     assert_eq!(by(&cache, "y", "y"), ["a/one", "a/two"]);
     assert_eq!(gone(&cache, "a", "one"), ["y"]);
@@ -230,12 +278,21 @@ fn of_many_who_ask_for_a_key_of_their_own_each_looks_at_its_own_objects_alone() 
     const ALL: usize = 500;
     let cache = ReadCache::default();
     for number in 0..ALL {
-        event::<ConfigMap>(&cache, &config("a", &format!("c-{number}"), &json!({}), &format!("v-{number}")));
+        event::<ConfigMap>(
+            &cache,
+            &config("a", &format!("c-{number}"), &json!({}), &format!("v-{number}")),
+        );
     }
     for number in 0..ALL {
-        assert_eq!(by(&cache, &format!("r-{number}"), &format!("v-{number}")), [format!("a/c-{number}")]);
+        assert_eq!(
+            by(&cache, &format!("r-{number}"), &format!("v-{number}")),
+            [format!("a/c-{number}")]
+        );
     }
-    let object = (read_kind::<ConfigMap>().decode)(config("a", "c-7", &json!({}), "v-8").to_string().as_bytes()).unwrap();
+    let object = (read_kind::<ConfigMap>().decode)(
+        config("a", "c-7", &json!({}), "v-8").to_string().as_bytes(),
+    )
+    .unwrap();
     assert_eq!(cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object), 1);
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7", "r-8"]);
     let index = kubewright_core::index::AnyIndex::of::<ByValue>();
@@ -247,7 +304,10 @@ fn of_many_who_ask_for_a_key_of_their_own_each_looks_at_its_own_objects_alone() 
     for number in 0..ALL {
         cache.forget_reader(&who(&format!("r-{number}")));
     }
-    assert_eq!(format!("{:?}", cache.readers().without_hashes()), format!("{:?}", Readers::default().without_hashes()));
+    assert_eq!(
+        format!("{:?}", cache.readers().without_hashes()),
+        format!("{:?}", Readers::default().without_hashes())
+    );
     assert_eq!(
         cache.snapshot(Times::default()).indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(),
         ALL,
@@ -259,7 +319,8 @@ fn of_many_who_ask_for_a_key_of_their_own_each_looks_at_its_own_objects_alone() 
 fn that_a_kind_comes_or_goes_wakes_those_who_asked_and_nobody_else() {
     let cache = ReadCache::default();
     let (secret, pod) = (KindInfo::of::<Secret>(), KindInfo::of::<Pod>());
-    let serves = |reader| look(&cache, reader, |view| view.serves::<Secret, _>().then_some(())).is_some();
+    let serves =
+        |reader| look(&cache, reader, |view| view.serves::<Secret, _>().then_some(())).is_some();
     assert!(!serves("one") && !serves("two"));
     get(&cache, "other", "a", "one");
     assert_eq!(names(cache.serve(&pod, true)), [""; 0], "another kind");
@@ -287,7 +348,9 @@ fn of_what_is_read_in_part_only_what_that_part_has_wakes_anybody() {
         object
     };
     // The kind as a whole, and the part of it.
-    let woken = |object: &Value| [event::<ConfigMap>(&cache, object), event::<Part<ConfigMap>>(&cache, object)].concat();
+    let woken = |object: &Value| {
+        [event::<ConfigMap>(&cache, object), event::<Part<ConfigMap>>(&cache, object)].concat()
+    };
     assert_eq!(woken(&object(&[], "1")), ["whole", "part"]);
     let edits = [
         ("generation", json!(2)),
@@ -298,7 +361,11 @@ fn of_what_is_read_in_part_only_what_that_part_has_wakes_anybody() {
     for (count, _) in edits.iter().enumerate() {
         assert_eq!(woken(&object(&edits[..=count], "1")), ["whole"], "{:?}", edits[count]);
     }
-    assert_eq!(woken(&object(&[("resourceVersion", json!("9"))], "1")), ["whole"], "the other fields are as at first");
+    assert_eq!(
+        woken(&object(&[("resourceVersion", json!("9"))], "1")),
+        ["whole"],
+        "the other fields are as at first"
+    );
     for (meta, data) in [
         (vec![], "2"),
         (vec![("uid", json!("u-2"))], "2"),
@@ -322,9 +389,14 @@ fn objects_that_are_selected_are_not_those_of_the_whole_kind() {
     assert_eq!(event::<Selected<Pod, Ours>>(&cache, &ours), ["ours"]);
     event::<Pod>(&cache, &pod("two", &json!({})));
     // A watch of those that are selected says what there is of them, and nothing of others.
-    cache.listed(TypeId::of::<Selected<Pod, Ours>>(), None, &HashSet::from([ObjectKey::new("a", "one")]));
+    cache.listed(
+        TypeId::of::<Selected<Pod, Ours>>(),
+        None,
+        &HashSet::from([ObjectKey::new("a", "one")]),
+    );
     let seen = look(&cache, "all", |view| view.list::<Pod, _>(None, &[]).len());
-    let selected = look(&cache, "ours", |view| view.list::<Selected<Pod, Ours>, _>(None, &[]).len());
+    let selected =
+        look(&cache, "ours", |view| view.list::<Selected<Pod, Ours>, _>(None, &[]).len());
     assert_eq!((seen, selected), (2, 1));
     assert_eq!(read_kind::<Selected<Pod, Ours>>().selector().as_deref(), Some("app=web,tier=x"));
     assert_eq!(read_kind::<Pod>().selector(), None);
@@ -345,13 +417,19 @@ fn the_same_list_of_many_is_kept_once() {
 #[test]
 fn no_change_is_taken_in_between_a_build_and_the_record_of_what_it_saw() {
     let cache = ReadCache::default();
-    let object = (read_kind::<ConfigMap>().decode)(config("a", "one", &json!({}), "1").to_string().as_bytes()).unwrap();
+    let object = (read_kind::<ConfigMap>().decode)(
+        config("a", "one", &json!({}), "1").to_string().as_bytes(),
+    )
+    .unwrap();
     let woken = std::thread::scope(|scope| {
         let state = cache.snapshot(Times::default());
         let view = View::<Reads>::new(&state);
         let event = scope.spawn(|| cache.observe(TypeId::of::<ConfigMap>(), &object));
         let seen = view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"));
-        assert!(seen.is_none() && cache.state.try_write().is_err(), "the event waits for the build");
+        assert!(
+            seen.is_none() && cache.state.try_write().is_err(),
+            "the event waits for the build"
+        );
         let lookups = view.into_lookups();
         state.record(&who("a"), lookups);
         event.join().unwrap()

@@ -1,7 +1,8 @@
 //! Having kwokctl fetch etcd and the Kubernetes components, as it does for clusters of its own.
 //!
-//! It fetches them while it makes a cluster, one after the other. So it is asked for a cluster whose last binary,
-//! kwok, is a file that is not there: by then it has fetched everything else, starts nothing, and gives up.
+//! It fetches them while it makes a cluster, one after the other. So it is asked for a cluster
+//! whose last binary, kwok, is a file that is not there: by then it has fetched everything else,
+//! starts nothing, and gives up.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -39,17 +40,22 @@ pub(super) fn download(
     missing: &[Binary],
     progress: &dyn Progress,
 ) -> Result<Vec<Located>, Failure> {
-    let Some(kwokctl) = present.iter().find(|one| one.binary == Binary::Kwokctl) else { return Ok(Vec::new()) };
+    let Some(kwokctl) = present.iter().find(|one| one.binary == Binary::Kwokctl) else {
+        return Ok(Vec::new());
+    };
     progress.plan(1);
     let names: Vec<&str> = missing.iter().map(|binary| binary.name()).collect();
-    let step = progress.step(&format!("Download {} with kwokctl, without checksums", names.join(", ")));
+    let step =
+        progress.step(&format!("Download {} with kwokctl, without checksums", names.join(", ")));
     let folder = home.root().join("download").join("kwokctl");
     remove_folder(&folder)?;
     let result = run(&kwokctl.path, &folder, wanted, present, &step).and_then(|log| {
         let files = files(&folder.join("cache"));
         let adopt_one = |binary: &Binary| {
             let detail = || excerpt(&log);
-            let file = files.get(binary.name()).ok_or_else(|| Failure::Kwokctl { binary: *binary, detail: detail() })?;
+            let file = files
+                .get(binary.name())
+                .ok_or_else(|| Failure::Kwokctl { binary: *binary, detail: detail() })?;
             adopt(home, wanted, *binary, file)
         };
         missing.iter().map(adopt_one).collect::<Result<Vec<_>, _>>()
@@ -61,13 +67,17 @@ pub(super) fn download(
     result
 }
 
-/// What kwokctl is told: the components that are wanted, with those that are there already by their paths.
+/// What kwokctl is told: the components that are wanted, with those that are there already by their
+/// paths.
 fn configuration(folder: &Path, wanted: &Wanted, present: &[Located]) -> Value {
     let mut options = Map::from_iter([
         ("runtime".to_owned(), json!("binary")),
         ("bindAddress".to_owned(), json!("127.0.0.1")),
         ("kubeVersion".to_owned(), json!(wanted.kubernetes.to_string())),
-        ("etcdVersion".to_owned(), json!(Project::Etcd.pinned().to_string().trim_start_matches('v'))),
+        (
+            "etcdVersion".to_owned(),
+            json!(Project::Etcd.pinned().to_string().trim_start_matches('v')),
+        ),
         ("quietPull".to_owned(), json!(true)),
         ("cacheDir".to_owned(), json!(folder.join("cache"))),
         ("kwokControllerBinary".to_owned(), json!(folder.join("there-is-no-such-file"))),
@@ -91,10 +101,17 @@ fn configuration(folder: &Path, wanted: &Wanted, present: &[Located]) -> Value {
 }
 
 /// Lets kwokctl run until it gives up; returns what it printed.
-fn run(kwokctl: &Path, folder: &Path, wanted: &Wanted, present: &[Located], step: &Step<'_>) -> Result<String, Failure> {
+fn run(
+    kwokctl: &Path,
+    folder: &Path,
+    wanted: &Wanted,
+    present: &[Located],
+    step: &Step<'_>,
+) -> Result<String, Failure> {
     fs::create_dir_all(folder).map_err(HomeError::at(folder))?;
     let (file, log) = (folder.join("kwokctl.json"), folder.join("kwokctl.log"));
-    fs::write(&file, configuration(folder, wanted, present).to_string()).map_err(HomeError::at(&file))?;
+    fs::write(&file, configuration(folder, wanted, present).to_string())
+        .map_err(HomeError::at(&file))?;
     let output = File::create(&log).map_err(HomeError::at(&log))?;
     let error_output = output.try_clone().map_err(HomeError::at(&log))?;
     let mut command = Command::new(kwokctl);
@@ -178,7 +195,8 @@ mod tests {
         };
         let start = "cd \"$KWOK_WORKDIR\"; mkdir -p cache/https/dl.k8s.io".to_owned();
         let end = "echo 'it cannot go on' >&2; exit 1".to_owned();
-        let lines: Vec<String> = [start].into_iter().chain(versions.iter().map(copy)).chain([end]).collect();
+        let lines: Vec<String> =
+            [start].into_iter().chain(versions.iter().map(copy)).chain([end]).collect();
         located(Binary::Kwokctl, scratch.script("bin/kwokctl", &lines.join("\n")))
     }
 
@@ -186,10 +204,15 @@ mod tests {
     fn what_kwokctl_fetched_goes_to_the_cache_although_it_gave_up() {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
-        let kwokctl = fake(&scratch, &[("kube-apiserver", "Kubernetes v1.36.3"), ("etcd", "etcd Version: 3.7.3")]);
+        let kwokctl = fake(
+            &scratch,
+            &[("kube-apiserver", "Kubernetes v1.36.3"), ("etcd", "etcd Version: 3.7.3")],
+        );
         let missing = [Binary::Etcd, Binary::KubeApiserver];
         let found = download(&home, &Wanted::default(), &[kwokctl], &missing, &Silent).unwrap();
-        let expected = missing.map(|binary| home.binaries(binary.project(), binary.project().pinned()).join(binary.name()));
+        let expected = missing.map(|binary| {
+            home.binaries(binary.project(), binary.project().pinned()).join(binary.name())
+        });
         assert_eq!(found.iter().map(|one| one.path.clone()).collect::<Vec<_>>(), expected);
         assert!(expected.iter().all(|path| path.exists()));
         assert!(!home.root().join("download/kwokctl").exists());
@@ -200,7 +223,9 @@ mod tests {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
         let kwokctl = fake(&scratch, &[("kube-apiserver", "Kubernetes v1.30.0")]);
-        let error = download(&home, &Wanted::default(), &[kwokctl], &[Binary::KubeApiserver], &Silent).unwrap_err();
+        let error =
+            download(&home, &Wanted::default(), &[kwokctl], &[Binary::KubeApiserver], &Silent)
+                .unwrap_err();
         assert!(error.to_string().contains("v1.30.0, not v1.36.3"), "{error}");
         assert!(!home.binaries(Project::Kubernetes, KUBERNETES).join("kube-apiserver").exists());
     }
@@ -210,7 +235,8 @@ mod tests {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
         let kwokctl = fake(&scratch, &[]);
-        let error = download(&home, &Wanted::default(), &[kwokctl], &[Binary::Etcd], &Silent).unwrap_err();
+        let error =
+            download(&home, &Wanted::default(), &[kwokctl], &[Binary::Etcd], &Silent).unwrap_err();
         assert!(error.to_string().contains("it cannot go on"), "{error}");
     }
 

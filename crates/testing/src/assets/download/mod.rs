@@ -1,9 +1,11 @@
-//! Fetching released binaries instead of building them. Nothing here is needed: whatever cannot be fetched is
-//! built, so a failure is a note, not an error.
+//! Fetching released binaries instead of building them. Nothing here is needed: whatever cannot be
+//! fetched is built, so a failure is a note, not an error.
 //!
-//! - `pinned`: releases whose SHA-256 is written down in this crate; what does not match is thrown away.
-//! - `kwokctl`: everything else, by kwokctl's own means: over TLS, without a checksum. `KUBEWRIGHT_DOWNLOAD=never`
-//!   turns all of it off, and then everything is built from modules that are pinned by checksum.
+//! - `pinned`: releases whose SHA-256 is written down in this crate; what does not match is thrown
+//!   away.
+//! - `kwokctl`: everything else, by kwokctl's own means: over TLS, without a checksum.
+//!   `KUBEWRIGHT_DOWNLOAD=never` turns all of it off, and then everything is built from modules
+//!   that are pinned by checksum.
 
 mod kwokctl;
 mod pinned;
@@ -26,13 +28,19 @@ pub(super) fn download(
     missing: &[Binary],
     progress: &dyn Progress,
 ) -> Result<Vec<Located>, HomeError> {
-    let _lock = home.lock("download", || progress.note("another process is downloading: waiting for it"))?;
-    let mut located: Vec<Located> =
-        missing.iter().filter_map(|binary| resolve::cached(home, *binary, wanted.version(*binary))).collect();
-    let is_missing =
-        |located: &[Located], binary: Binary| missing.contains(&binary) && !located.iter().any(|one| one.binary == binary);
+    let _lock =
+        home.lock("download", || progress.note("another process is downloading: waiting for it"))?;
+    let mut located: Vec<Located> = missing
+        .iter()
+        .filter_map(|binary| resolve::cached(home, *binary, wanted.version(*binary)))
+        .collect();
+    let is_missing = |located: &[Located], binary: Binary| {
+        missing.contains(&binary) && !located.iter().any(|one| one.binary == binary)
+    };
 
-    for binary in Binary::ALL.into_iter().filter(|binary| is_missing(&located, *binary)).collect::<Vec<_>>() {
+    for binary in
+        Binary::ALL.into_iter().filter(|binary| is_missing(&located, *binary)).collect::<Vec<_>>()
+    {
         if wanted.version(binary) != binary.project().pinned() {
             continue;
         }
@@ -88,9 +96,12 @@ fn adopt(home: &Home, wanted: &Wanted, binary: Binary, file: &Path) -> Result<Lo
         fs::create_dir_all(folder)
     };
     make().map_err(HomeError::at(file))?;
-    let version = probe::version(binary, file).map_err(|error| Failure::DoesNotRun(error.to_string()))?;
+    let version =
+        probe::version(binary, file).map_err(|error| Failure::DoesNotRun(error.to_string()))?;
     if version != expected {
-        return Err(Failure::DoesNotRun(format!("{binary} says that it is {version}, not {expected}")));
+        return Err(Failure::DoesNotRun(format!(
+            "{binary} says that it is {version}, not {expected}"
+        )));
     }
     fs::rename(file, &path).map_err(HomeError::at(&path))?;
     Ok(Located { binary, path, version, source: Source::Downloaded })

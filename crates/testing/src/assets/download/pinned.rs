@@ -1,5 +1,5 @@
-//! Releases whose SHA-256 is known here. curl does the fetching: it knows the proxies and certificates of the
-//! machine, and it is on nearly all of them.
+//! Releases whose SHA-256 is known here. curl does the fetching: it knows the proxies and
+//! certificates of the machine, and it is on nearly all of them.
 
 use std::fmt::Write;
 use std::fs;
@@ -19,19 +19,69 @@ use crate::progress::{Progress, Step};
 
 /// A released file: which binary, for which system (Go's names), its SHA-256.
 ///
-/// kubectl's are published beside the files on dl.k8s.io, kwok's on its release page. A wrong one does no harm:
-/// the file is thrown away and the binary is built.
+/// kubectl's are published beside the files on dl.k8s.io, kwok's on its release page. A wrong one
+/// does no harm: the file is thrown away and the binary is built.
 const RELEASES: [(Binary, &str, &str, &str); 10] = [
-    (Binary::Kubectl, "linux", "amd64", "ebbd080e7c2e275093b55915722043257eb24004363e20acb3c4d71919f88336"),
-    (Binary::Kubectl, "linux", "arm64", "3d86f24401c41ae5a46ac50eef8865fe891d3647d324a0836f6c63757a126e62"),
-    (Binary::Kubectl, "darwin", "amd64", "158b3b46cf74e8b6bd9b1d7cd30f665e3efb2bc1ec3c843ec925bcfdd2930de0"),
-    (Binary::Kubectl, "darwin", "arm64", "fc8582acde13869a606730a79379d6515f30c68afcced0b5ac8789d5d002b7d6"),
-    (Binary::Kwok, "linux", "amd64", "f5a4385a2ae1b9dd7f8acae18e002a75c0ebba124ae9d7259aa8dadb50711f46"),
-    (Binary::Kwok, "linux", "arm64", "628f7d277860f524a2a775c217adcc58828e7b59ab0933680315784f1b8b0e37"),
-    (Binary::Kwok, "darwin", "arm64", "69a064ec98d37844d9d742b5b28ff57825659a983ccc3e208daa6948b94d64ba"),
-    (Binary::Kwokctl, "linux", "amd64", "d5743166c657283d6e827c7c4c20cacfd9009fd94830f06718ca7b2c7099461f"),
-    (Binary::Kwokctl, "linux", "arm64", "5a642b27d3e975f36040d215640cd90fb4a63cb6fca0ad5865a61bcd9c81051b"),
-    (Binary::Kwokctl, "darwin", "arm64", "9323a59adb9c27854bd2a76652ad00258bcbb68acc40aba0dc21e362b67b7d6a"),
+    (
+        Binary::Kubectl,
+        "linux",
+        "amd64",
+        "ebbd080e7c2e275093b55915722043257eb24004363e20acb3c4d71919f88336",
+    ),
+    (
+        Binary::Kubectl,
+        "linux",
+        "arm64",
+        "3d86f24401c41ae5a46ac50eef8865fe891d3647d324a0836f6c63757a126e62",
+    ),
+    (
+        Binary::Kubectl,
+        "darwin",
+        "amd64",
+        "158b3b46cf74e8b6bd9b1d7cd30f665e3efb2bc1ec3c843ec925bcfdd2930de0",
+    ),
+    (
+        Binary::Kubectl,
+        "darwin",
+        "arm64",
+        "fc8582acde13869a606730a79379d6515f30c68afcced0b5ac8789d5d002b7d6",
+    ),
+    (
+        Binary::Kwok,
+        "linux",
+        "amd64",
+        "f5a4385a2ae1b9dd7f8acae18e002a75c0ebba124ae9d7259aa8dadb50711f46",
+    ),
+    (
+        Binary::Kwok,
+        "linux",
+        "arm64",
+        "628f7d277860f524a2a775c217adcc58828e7b59ab0933680315784f1b8b0e37",
+    ),
+    (
+        Binary::Kwok,
+        "darwin",
+        "arm64",
+        "69a064ec98d37844d9d742b5b28ff57825659a983ccc3e208daa6948b94d64ba",
+    ),
+    (
+        Binary::Kwokctl,
+        "linux",
+        "amd64",
+        "d5743166c657283d6e827c7c4c20cacfd9009fd94830f06718ca7b2c7099461f",
+    ),
+    (
+        Binary::Kwokctl,
+        "linux",
+        "arm64",
+        "5a642b27d3e975f36040d215640cd90fb4a63cb6fca0ad5865a61bcd9c81051b",
+    ),
+    (
+        Binary::Kwokctl,
+        "darwin",
+        "arm64",
+        "9323a59adb9c27854bd2a76652ad00258bcbb68acc40aba0dc21e362b67b7d6a",
+    ),
 ];
 
 /// A file to fetch.
@@ -49,16 +99,22 @@ fn release(binary: Binary, os: &str, architecture: &str) -> Option<Release> {
         "aarch64" => "arm64",
         other => other,
     };
-    let (.., sha256) = RELEASES.iter().find(|(b, o, a, _)| (*b, *o, *a) == (binary, os, architecture))?;
+    let (.., sha256) =
+        RELEASES.iter().find(|(b, o, a, _)| (*b, *o, *a) == (binary, os, architecture))?;
     let version = binary.project().pinned();
     let url = match binary {
-        Binary::Kubectl => format!("https://dl.k8s.io/release/{version}/bin/{os}/{architecture}/kubectl"),
-        _ => format!("https://github.com/kubernetes-sigs/kwok/releases/download/{version}/{binary}-{os}-{architecture}"),
+        Binary::Kubectl => {
+            format!("https://dl.k8s.io/release/{version}/bin/{os}/{architecture}/kubectl")
+        }
+        _ => format!(
+            "https://github.com/kubernetes-sigs/kwok/releases/download/{version}/{binary}-{os}-{architecture}"
+        ),
     };
     Some(Release { url, sha256 })
 }
 
-/// Fetches `binary` in its pinned version; `None` if there is no checksum for this system, or no curl.
+/// Fetches `binary` in its pinned version; `None` if there is no checksum for this system, or no
+/// curl.
 pub(super) fn download(
     environment: &Environment,
     home: &Home,
@@ -69,11 +125,19 @@ pub(super) fn download(
         return Ok(None);
     };
     let curl = environment.path_folders().into_iter().map(|folder| folder.join("curl"));
-    let Some(curl) = curl.into_iter().find(|path| probe::is_executable(path)) else { return Ok(None) };
+    let Some(curl) = curl.into_iter().find(|path| probe::is_executable(path)) else {
+        return Ok(None);
+    };
     fetch(&curl, home, binary, &release, progress).map(Some)
 }
 
-fn fetch(curl: &Path, home: &Home, binary: Binary, release: &Release, progress: &dyn Progress) -> Result<Located, Failure> {
+fn fetch(
+    curl: &Path,
+    home: &Home,
+    binary: Binary,
+    release: &Release,
+    progress: &dyn Progress,
+) -> Result<Located, Failure> {
     progress.plan(1);
     let step = progress.step(&format!("Download {binary} {}", binary.project().pinned()));
     let folder = home.root().join("download");
@@ -95,7 +159,16 @@ fn run(curl: &Path, url: &str, file: &Path, step: &Step<'_>) -> Result<(), Failu
     let mut command = Command::new(curl);
     command
         .args(["--fail", "--silent", "--show-error", "--location", "--proto", "=https"])
-        .args(["--connect-timeout", "10", "--speed-limit", "1000", "--speed-time", "30", "--retry", "2"])
+        .args([
+            "--connect-timeout",
+            "10",
+            "--speed-limit",
+            "1000",
+            "--speed-time",
+            "30",
+            "--retry",
+            "2",
+        ])
         .arg("--output")
         .args([file.as_os_str(), url.as_ref()])
         .stdin(Stdio::null())
@@ -112,7 +185,8 @@ fn run(curl: &Path, url: &str, file: &Path, step: &Step<'_>) -> Result<(), Failu
     if status.success() {
         return Ok(());
     }
-    let stderr = child.stderr.take().map(io::read_to_string).and_then(Result::ok).unwrap_or_default();
+    let stderr =
+        child.stderr.take().map(io::read_to_string).and_then(Result::ok).unwrap_or_default();
     Err(failed(last_lines(&stderr, 1)))
 }
 
@@ -156,23 +230,34 @@ mod tests {
         let kubectl = release(Binary::Kubectl, "macos", "aarch64").unwrap();
         assert_eq!(kubectl.url, "https://dl.k8s.io/release/v1.36.3/bin/darwin/arm64/kubectl");
         let kwok = release(Binary::Kwok, "linux", "x86_64").unwrap();
-        assert_eq!(kwok.url, "https://github.com/kubernetes-sigs/kwok/releases/download/v0.8.0/kwok-linux-amd64");
+        assert_eq!(
+            kwok.url,
+            "https://github.com/kubernetes-sigs/kwok/releases/download/v0.8.0/kwok-linux-amd64"
+        );
         assert_eq!(release(Binary::Kwok, "linux", "riscv64"), None);
         assert_eq!(release(Binary::KubeApiserver, "linux", "x86_64"), None);
     }
 
     #[test]
     fn checksums_look_like_checksums_and_are_all_different() {
-        let sums: std::collections::BTreeSet<&str> = RELEASES.iter().map(|(.., sum)| *sum).collect();
+        let sums: std::collections::BTreeSet<&str> =
+            RELEASES.iter().map(|(.., sum)| *sum).collect();
         assert_eq!(sums.len(), RELEASES.len());
-        assert!(sums.iter().all(|sum| sum.len() == 64 && sum.chars().all(|c| c.is_ascii_hexdigit())));
+        assert!(
+            sums.iter().all(|sum| sum.len() == 64 && sum.chars().all(|c| c.is_ascii_hexdigit()))
+        );
     }
 
     /// A curl that "downloads" a kubectl of the pinned version, and the checksum of that.
     fn fake(scratch: &Scratch) -> (PathBuf, String) {
         let kubectl = scratch.executable("served/kubectl", "Client Version: v1.36.3");
-        let curl =
-            scratch.script("bin/curl", &format!("while [ \"$1\" != --output ]; do shift; done; cp {} \"$2\"", kubectl.display()));
+        let curl = scratch.script(
+            "bin/curl",
+            &format!(
+                "while [ \"$1\" != --output ]; do shift; done; cp {} \"$2\"",
+                kubectl.display()
+            ),
+        );
         (curl, sha256(&kubectl).unwrap())
     }
 
@@ -187,7 +272,11 @@ mod tests {
         let (curl, sum) = fake(&scratch);
         let release = Release { url: "https://example.com/kubectl".into(), sha256: leaked(sum) };
         let located = fetch(&curl, &home, Binary::Kubectl, &release, &Silent).unwrap();
-        assert!(located.path.ends_with("bin/kubernetes-v1.36.3/kubectl"), "{}", located.path.display());
+        assert!(
+            located.path.ends_with("bin/kubernetes-v1.36.3/kubectl"),
+            "{}",
+            located.path.display()
+        );
         assert!(probe::is_executable(&located.path));
     }
 
@@ -207,9 +296,11 @@ mod tests {
     fn what_curl_says_is_passed_on() {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
-        let curl = scratch.script("bin/curl", "echo 'curl: (6) Could not resolve host: dl.k8s.io' >&2; exit 6");
+        let curl = scratch
+            .script("bin/curl", "echo 'curl: (6) Could not resolve host: dl.k8s.io' >&2; exit 6");
         let release = release(Binary::Kubectl, "linux", "x86_64").unwrap();
-        let error = fetch(&curl, &home, Binary::Kubectl, &release, &Silent).unwrap_err().to_string();
+        let error =
+            fetch(&curl, &home, Binary::Kubectl, &release, &Silent).unwrap_err().to_string();
         assert!(error.contains("Could not resolve host"), "{error}");
     }
 }
