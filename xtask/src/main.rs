@@ -1,6 +1,8 @@
 //! The door to everything a developer does: `cargo xtask`. What the commands do lives in
 //! `kubewright::devkit`.
 
+mod words;
+
 use std::process::ExitCode;
 
 use kubewright::devkit::{self, Project};
@@ -17,6 +19,7 @@ fn project() -> Project {
             "kubewright-manifests",
         ])
         .alone(["kubewright-runtime", "kubewright-testing", "operator-api", "preview-cli"])
+        .words(words::words())
 }
 
 fn main() -> ExitCode {

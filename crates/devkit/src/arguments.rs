@@ -194,6 +194,9 @@ pub(crate) struct CiArguments {
     /// Run these steps only.
     #[arg(long, value_name = "STEPS", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Folder whose files `tidy` reports, relative to the project; default: the whole project.
+    #[arg(long, value_name = "FOLDER", default_value = "", hide_default_value = true)]
+    pub(crate) within: PathBuf,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -34,7 +34,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-pub use ci::CiError;
+pub use ci::{CiError, tidy};
 pub use cluster::ClusterError;
 pub use deploy::{DeployError, Problem};
 pub use dev::DevError;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use kubewright_core::Registry;
 use kubewright_manifests::Options;
 
+use crate::ci::tidy::Words;
+
 /// A project built on kubewright.
 #[derive(Clone, Debug)]
 pub struct Project {
@@ -17,6 +19,7 @@ pub struct Project {
     pub(crate) generated: &'static str,
     pub(crate) pure: Vec<&'static str>,
     pub(crate) alone: Vec<&'static str>,
+    pub(crate) words: Words,
 }
 
 /// The project's folder cannot be found.
@@ -43,8 +46,16 @@ impl Project {
     /// `registry` has the operators, `operator` is the package (and binary) that runs them.
     #[must_use]
     pub fn new(registry: Registry, operator: &'static str) -> Self {
-        let (options, pure, alone) = (Options::default(), Vec::new(), Vec::new());
-        Self { registry, options, operator, bench: None, generated: "generated", pure, alone }
+        Self {
+            registry,
+            options: Options::default(),
+            operator,
+            bench: None,
+            generated: "generated",
+            pure: Vec::new(),
+            alone: Vec::new(),
+            words: Words::default(),
+        }
     }
 
     /// The package (and binary) that measures the operator. It is told where the operator's program
@@ -74,6 +85,13 @@ impl Project {
     #[must_use]
     pub fn alone(mut self, packages: impl IntoIterator<Item = &'static str>) -> Self {
         self.alone.extend(packages);
+        self
+    }
+
+    /// The words that `ci` reports in code and in prose; none by default.
+    #[must_use]
+    pub fn words(mut self, words: Words) -> Self {
+        self.words = words;
         self
     }
 

@@ -50,10 +50,12 @@ pub enum CiError {
         /// Why.
         source: serde_json::Error,
     },
-    /// Source files that are not as the house wants them.
-    #[error("{found}")]
+    /// Source files break the rules of `tidy`.
+    #[error("{count} {}:\n{found}", if *.count == 1 { "problem" } else { "problems" })]
     Tidy {
-        /// What is wrong, a line each.
+        /// The number of problems.
+        count: usize,
+        /// Each problem with its file and line.
         found: String,
     },
     /// A source file cannot be read.

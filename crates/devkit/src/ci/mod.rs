@@ -11,7 +11,7 @@ mod error;
 mod licences;
 mod spdx;
 mod steps;
-mod tidy;
+pub mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -54,7 +54,7 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
         ));
         let start = Instant::now();
         // A failure does not end it: whoever reads the log wants to know all that is wrong.
-        let outcome = run(project, &root, step).unwrap_or_else(|error| {
+        let outcome = run(project, &root, &arguments.within, step).unwrap_or_else(|error| {
             terminal::error(&error);
             Outcome::Failed
         });
@@ -72,7 +72,7 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn run(project: &Project, root: &Path, step: &Step) -> Result<Outcome, Error> {
+fn run(project: &Project, root: &Path, within: &Path, step: &Step) -> Result<Outcome, Error> {
     let passed = |text: String| Ok(Outcome::Passed(text));
     match &step.action {
         Action::Commands(calls) => {
@@ -93,7 +93,7 @@ fn run(project: &Project, root: &Path, step: &Step) -> Result<Outcome, Error> {
                 Check::Dependencies => passed(dependencies::check(root, &project.pure)?),
                 Check::Licences => passed(licences::check(root)?),
                 Check::Advisories => passed(advisories::check(root)?),
-                Check::Tidy => passed(tidy::check(root)?),
+                Check::Tidy => passed(tidy::check(root, within, &project.words)?),
                 Check::Tests => match test::run(root, &[])? {
                     ExitCode::SUCCESS => passed(String::new()),
                     _ => Ok(Outcome::Failed),
