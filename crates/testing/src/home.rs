@@ -105,6 +105,25 @@ impl Home {
         self.kwok().join("clusters").join(name)
     }
 
+    /// The kubeconfig of a cluster.
+    pub(crate) fn kubeconfig(&self, name: &str) -> PathBuf {
+        self.cluster(name).join("kubeconfig")
+    }
+
+    /// The folder in which kwokctl keeps the certificates of a cluster.
+    pub(crate) fn pki(&self, name: &str) -> PathBuf {
+        self.kwok_cluster(name).join("pki")
+    }
+
+    /// Takes the lock on a cluster, calling `waiting` once if another process holds it.
+    pub(crate) fn lock_cluster(
+        &self,
+        name: &str,
+        waiting: impl FnOnce(),
+    ) -> Result<Lock, HomeError> {
+        self.lock(&format!("cluster-{name}"), waiting)
+    }
+
     /// Takes the lock `name`, calling `waiting` once if another process has it.
     pub(crate) fn lock(&self, name: &str, waiting: impl FnOnce()) -> Result<Lock, HomeError> {
         let path = self.root.join("locks").join(format!("{name}.lock"));

@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -247,9 +247,9 @@ fn config(cluster: &ControlPlane, file: &Path, arguments: &[&str]) -> String {
 #[test]
 fn components_outlive_an_interrupt_of_the_process_that_started_them() {
     let name = unique("interrupt");
-    let mut caller = caller(&name);
+    let mut caller = start_in_another_process(&name);
     let mut output = BufReader::new(caller.stdout.take().unwrap()).lines();
-    assert!(output.any(|line| line.unwrap().ends_with(IS_UP)), "it is not up");
+    assert!(output.any(|line| line.unwrap() == IS_UP), "it is not up");
     let (home, _) = machine();
     let cluster = ControlPlane::attach(home, &name).unwrap().disposable();
     let before = pids(&cluster);
@@ -264,7 +264,7 @@ fn components_outlive_an_interrupt_of_the_process_that_started_them() {
 fn a_start_that_was_killed_is_repaired_by_the_next_one() {
     let (home, _) = machine();
     let name = unique("killed");
-    let mut caller = caller(&name);
+    let mut caller = start_in_another_process(&name);
     let has_processes = || {
         ControlPlane::attach(home, &name).is_ok_and(|cluster| {
             let status = cluster.status();
@@ -289,30 +289,17 @@ fn a_start_that_was_killed_is_repaired_by_the_next_one() {
     assert_eq!(files_of(&name), [] as [PathBuf; 0]);
 }
 
-/// What a [`caller`] prints when its cluster is up.
+/// What the program prints when its cluster is up.
 const IS_UP: &str = "the cluster is up";
-/// Tells a [`caller`] which cluster to bring up.
-const NAME: &str = "KUBEWRIGHT_TEST_CALLER";
 
-/// Another process, in a group of its own, that brings a cluster up and then waits.
-fn caller(name: &str) -> Child {
+/// Another process, in a process group of its own, that starts a cluster and then waits.
+fn start_in_another_process(name: &str) -> Child {
     machine();
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "brings_a_cluster_up_for_another_test", "--ignored", "--nocapture"])
-        .env(NAME, name)
+    Command::new(env!("CARGO_BIN_EXE_hold-cluster"))
+        .arg(name)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .process_group(0)
         .spawn()
         .unwrap()
-}
-
-#[test]
-#[ignore = "other tests run it in a process of its own"]
-fn brings_a_cluster_up_for_another_test() {
-    let Ok(name) = std::env::var(NAME) else { return };
-    up_again(&Spec::new(name));
-    println!("\n{IS_UP}");
-    // Until the other test goes, or kills this one.
-    let _ = std::io::stdin().read(&mut [0]);
 }

@@ -9,7 +9,9 @@ use super::binary::{Binary, Project};
 use super::environment::Environment;
 use super::error::AssetsError;
 use super::go::Go;
-use super::{Located, Source, Wanted, probe, resolve};
+use super::located::{Located, Source};
+use super::wanted::Wanted;
+use super::{probe, resolve};
 use crate::home::{Home, HomeError, remove_folder};
 use crate::progress::{Progress, Step};
 

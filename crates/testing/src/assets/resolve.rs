@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use super::binary::Binary;
 use super::environment::Environment;
 use super::error::AssetsError;
+use super::located::{Located, Source};
+use super::probe;
 use super::version::Version;
-use super::{Located, Source, Wanted, probe};
+use super::wanted::Wanted;
 use crate::home::Home;
 
 /// What was found, and what was looked at but not taken, each with the reason.

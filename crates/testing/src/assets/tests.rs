@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::home::Home;
 use crate::progress::Silent;
 use crate::scratch::Scratch;
 

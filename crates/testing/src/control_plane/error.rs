@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::spec::Component;
+use super::component::Component;
 use crate::assets::{AssetsError, Binary};
 use crate::home::HomeError;
 

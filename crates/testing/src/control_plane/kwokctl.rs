@@ -10,10 +10,11 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Serialize;
 
+use super::component::Component;
 use super::error::Error;
 use super::logs;
 use super::ports::Ports;
-use super::spec::{Component, Spec};
+use super::spec::Spec;
 use crate::assets::{Assets, Binary};
 use crate::command;
 use crate::home::{Home, HomeError, write_private};

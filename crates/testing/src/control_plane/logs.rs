@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::spec::Component;
+use super::component::Component;
 use crate::excerpt::excerpt;
 use crate::home::Home;
 

@@ -8,8 +8,8 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use serde::{Deserialize, Serialize};
 
+use super::component::Component;
 use super::error::Error;
-use super::spec::Component;
 
 /// The ports of one cluster, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::component::Component;
 use super::error::Error;
-use super::spec::Component;
 use crate::command;
 use crate::home::Home;
 

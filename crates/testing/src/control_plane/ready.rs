@@ -4,10 +4,11 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::component::Component;
 use super::error::Error;
 use super::kubectl::Kubectl;
 use super::kwokctl::{self, Action};
-use super::spec::{Component, Spec};
+use super::spec::Spec;
 use super::{logs, processes};
 use crate::assets::Assets;
 use crate::home::{Home, HomeError};

@@ -1,69 +1,14 @@
 //! What a control plane is to be like. Pure data; bringing it up is [`super::up`]'s business.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::component::Component;
 use super::error::Error;
 use crate::assets::{Binary, KUBERNETES, Version, Wanted};
-
-/// A process of the control plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Component {
-    /// The store.
-    Etcd,
-    /// The API server.
-    KubeApiserver,
-    /// Garbage collection and the other built-in controllers.
-    KubeControllerManager,
-    /// Assigns pods to nodes.
-    KubeScheduler,
-    /// Makes nodes ready and runs pods, as far as the API shows.
-    KwokController,
-}
-
-impl Component {
-    /// All of them, in the order in which they start.
-    pub const ALL: [Self; 5] = [
-        Self::Etcd,
-        Self::KubeApiserver,
-        Self::KubeControllerManager,
-        Self::KubeScheduler,
-        Self::KwokController,
-    ];
-
-    /// The name that kwokctl knows it by; its process, pid file and log file carry it too.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Etcd => "etcd",
-            Self::KubeApiserver => "kube-apiserver",
-            Self::KubeControllerManager => "kube-controller-manager",
-            Self::KubeScheduler => "kube-scheduler",
-            Self::KwokController => "kwok-controller",
-        }
-    }
-
-    /// The binary that it runs.
-    pub const fn binary(self) -> Binary {
-        match self {
-            Self::Etcd => Binary::Etcd,
-            Self::KubeApiserver => Binary::KubeApiserver,
-            Self::KubeControllerManager => Binary::KubeControllerManager,
-            Self::KubeScheduler => Binary::KubeScheduler,
-            Self::KwokController => Binary::Kwok,
-        }
-    }
-}
-
-impl fmt::Display for Component {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// What a control plane is to be like: `Spec::new("dev").nodes(5)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

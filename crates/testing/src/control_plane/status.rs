@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::component::Component;
 use super::kubectl::Kubectl;
 use super::ready::Starting;
-use super::spec::Component;
 use super::state::{Phase, State};
 use super::{logs, processes};
 use crate::assets::Version;
@@ -90,14 +90,9 @@ pub(super) fn of(home: &Home, state: &State, kubectl: &Kubectl, server_url: &str
         health: health(state.phase, &components, is_ready),
         components,
         server_url: server_url.to_owned(),
-        kubeconfig: kubeconfig(home, &spec.name),
+        kubeconfig: home.kubeconfig(&spec.name),
         nodes: spec.nodes,
     }
-}
-
-/// Where the kubeconfig of a cluster is.
-pub(super) fn kubeconfig(home: &Home, name: &str) -> PathBuf {
-    home.cluster(name).join("kubeconfig")
 }
 
 fn health(phase: Phase, components: &[ComponentStatus], is_ready: impl FnOnce() -> bool) -> Health {

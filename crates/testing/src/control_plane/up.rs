@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::Error;
+use super::handle::ControlPlane;
 use super::kubeconfig;
 use super::kwokctl::{self, Action};
 use super::ports::Ports;
 use super::ready::Starting;
 use super::spec::Spec;
 use super::state::{Phase, State, taken_ports};
-use super::{ControlPlane, logs, nodes, processes, status};
+use super::status::Health;
+use super::{logs, nodes, processes, remove};
 use crate::assets::{Assets, Binary};
-use crate::home::{Home, HomeError, remove_folder};
+use crate::home::{Home, HomeError};
 use crate::progress::Progress;
 
 /// The steps that a start tells `progress` about.
@@ -30,39 +32,47 @@ enum Plan {
     Start(Box<State>),
 }
 
-/// See [`ControlPlane::up`].
-pub(super) fn up(
-    home: &Home,
-    spec: &Spec,
-    assets: &Assets,
-    progress: &dyn Progress,
-) -> Result<ControlPlane, Error> {
-    spec.validate()?;
-    let has_all = |binary: &Binary| assets.path(*binary).is_some();
-    if let Some(binary) = spec.wanted().binaries.into_iter().find(|binary| !has_all(binary)) {
-        return Err(Error::NoBinary { binary });
+impl ControlPlane {
+    /// Makes the cluster that `spec` describes, or reuses the one of that name: starts it again if
+    /// it is stopped or partly dead, makes it anew if it cannot be repaired or was never
+    /// finished.
+    ///
+    /// # Guarantees
+    /// On return the API server is ready, the nodes are ready and the `default` ServiceAccount
+    /// exists.
+    ///
+    /// # Errors
+    /// [`Error`]; each says what to do. [`Error::Differs`] when a cluster of that name was made for
+    /// another spec.
+    pub fn up(
+        home: &Home,
+        spec: &Spec,
+        assets: &Assets,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
+        spec.validate()?;
+        let has_all = |binary: &Binary| assets.path(*binary).is_some();
+        if let Some(binary) = spec.wanted().binaries.into_iter().find(|binary| !has_all(binary)) {
+            return Err(Error::NoBinary { binary });
+        }
+        let name = &spec.name;
+        let waiting = || {
+            progress.note(&format!("another process is at the cluster `{name}`: waiting for it"))
+        };
+        let _lock = home.lock_cluster(name, waiting)?;
+        match plan(home, spec)? {
+            Plan::Create => create(home, spec, assets, progress),
+            Plan::Start(state) => match start(home, spec, &state, progress) {
+                Err(error) if is_beyond_repair(&error) => {
+                    progress.note(&format!(
+                        "{error}\nthe cluster `{name}` is beyond repair: making it anew"
+                    ));
+                    create(home, spec, assets, progress)
+                }
+                result => result,
+            },
+        }
     }
-    let name = &spec.name;
-    let waiting =
-        || progress.note(&format!("another process is at the cluster `{name}`: waiting for it"));
-    let _lock = home.lock(&lock_name(name), waiting)?;
-    match plan(home, spec)? {
-        Plan::Create => create(home, spec, assets, progress),
-        Plan::Start(state) => match start(home, spec, &state, progress) {
-            Err(error) if is_beyond_repair(&error) => {
-                progress.note(&format!(
-                    "{error}\nthe cluster `{name}` is beyond repair: making it anew"
-                ));
-                create(home, spec, assets, progress)
-            }
-            result => result,
-        },
-    }
-}
-
-/// Where kwokctl keeps the certificates of a cluster.
-pub(super) fn pki(home: &Home, name: &str) -> PathBuf {
-    home.kwok_cluster(name).join("pki")
 }
 
 /// Whether a cluster that failed to start like this has to be made anew. One that only takes too
@@ -72,17 +82,12 @@ fn is_beyond_repair(error: &Error) -> bool {
     matches!(error, Error::Died { .. } | Error::Kwokctl { .. } | Error::Run { .. })
 }
 
-/// The name of the lock on a cluster.
-pub(super) fn lock_name(name: &str) -> String {
-    format!("cluster-{name}")
-}
-
 fn plan(home: &Home, spec: &Spec) -> Result<Plan, Error> {
     let differs = |what: String| Err(Error::Differs { name: spec.name.clone(), what });
     match State::load(home, &spec.name) {
         Ok(Some(state)) if state.phase == Phase::Creating => Ok(Plan::Create),
         // Somebody tidied up: without its certificates nothing can start.
-        Ok(Some(_)) if !pki(home, &spec.name).join("admin.key").exists() => Ok(Plan::Create),
+        Ok(Some(_)) if !home.pki(&spec.name).join("admin.key").exists() => Ok(Plan::Create),
         Ok(Some(state)) => match &state.spec.differences(spec)[..] {
             [] => Ok(Plan::Start(Box::new(state))),
             _ if spec.replace => Ok(Plan::Create),
@@ -108,7 +113,7 @@ fn create(
         progress.step(&format!("Start a Kubernetes {} control plane `{name}`", spec.kubernetes));
     let exported =
         State::load(home, name).ok().flatten().map(|state| state.exported).unwrap_or_default();
-    wipe(home, name)?;
+    remove::files(home, name)?;
     let state = reserve(home, spec, assets, exported)?;
     kwokctl::prepare(home, spec, &state.ports, assets)?;
     if let Some(folder) = kwokctl::etcd_folder(spec) {
@@ -119,7 +124,7 @@ fn create(
     let kubectl = control_plane.starting_kubectl();
     Starting { home, spec, assets, kubectl: &kubectl }.run(Action::Create, &step)?;
     control_plane.write_kubeconfig()?;
-    let pki = pki(home, name);
+    let pki = home.pki(name);
     for target in &control_plane.state.exported {
         // The entries of the one before have its certificates.
         if let Err(error) = kubeconfig::export(
@@ -151,7 +156,7 @@ fn start(
         control_plane.write_kubeconfig()?;
     }
     let health = control_plane.status().health;
-    if health != status::Health::Ready {
+    if health != Health::Ready {
         progress.plan(STEPS);
         let step =
             progress.step(&format!("Start the control plane `{name}` again: it is {health}"));
@@ -191,29 +196,6 @@ fn reserve(
     Ok(state)
 }
 
-/// Takes the cluster out of the kubeconfigs of the user that it was added to. A file that cannot be
-/// changed must not keep the cluster alive.
-pub(super) fn unexport(home: &Home, name: &str) {
-    let Ok(Some(state)) = State::load(home, name) else { return };
-    let Some(kubectl) = state.assets.path(Binary::Kubectl) else { return };
-    for target in &state.exported {
-        if let Err(error) = kubeconfig::unexport(kubectl, target, name) {
-            tracing::warn!(%error, file = %target.display(), "left in a kubeconfig");
-        }
-    }
-}
-
-/// Ends all processes of a cluster and removes all its files.
-pub(super) fn wipe(home: &Home, name: &str) -> Result<(), Error> {
-    processes::kill(home, name)?;
-    let state = State::load(home, name).ok().flatten();
-    if let Some(folder) = state.and_then(|state| kwokctl::etcd_folder(&state.spec)) {
-        remove_folder(&folder)?;
-    }
-    remove_folder(&home.kwok_cluster(name))?;
-    Ok(remove_folder(&home.cluster(name))?)
-}
-
 fn make_private_folder(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
@@ -226,7 +208,7 @@ impl ControlPlane {
             &self.kubeconfig,
             self.name(),
             &self.server_url,
-            &pki(&self.home, self.name()),
+            &self.home.pki(self.name()),
         )
     }
 
@@ -260,13 +242,14 @@ impl ControlPlane {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::home::remove_folder;
     use crate::scratch::Scratch;
 
     fn written(home: &Home, spec: &Spec, phase: Phase) -> State {
         let mut state = reserve(home, spec, &Assets::default(), BTreeSet::new()).unwrap();
         state.phase = phase;
         state.save(home).unwrap();
-        crate::home::write_private(&pki(home, &spec.name).join("admin.key"), b"key").unwrap();
+        crate::home::write_private(&home.pki(&spec.name).join("admin.key"), b"key").unwrap();
         state
     }
 
@@ -283,7 +266,7 @@ mod tests {
         let state = written(&home, &spec, Phase::Created);
         assert_eq!(plan(&home, &spec).unwrap(), Plan::Start(Box::new(state)));
 
-        remove_folder(&pki(&home, "a")).unwrap();
+        remove_folder(&home.pki("a")).unwrap();
         assert_eq!(
             plan(&home, &spec).unwrap(),
             Plan::Create,
@@ -322,7 +305,8 @@ mod tests {
     fn a_binary_that_was_not_located_is_named_before_anything_is_touched() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
-        let result = up(&home, &Spec::new("a"), &Assets::default(), &crate::progress::Silent);
+        let result =
+            ControlPlane::up(&home, &Spec::new("a"), &Assets::default(), &crate::progress::Silent);
         assert!(matches!(result, Err(Error::NoBinary { binary: Binary::Etcd })));
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
     }

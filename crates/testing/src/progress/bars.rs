@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Count, Outcome, Progress, elapsed};
+use super::step::{Count, Outcome, Progress, elapsed};
 
 /// A live line at the bottom of the terminal.
 pub struct Bars {

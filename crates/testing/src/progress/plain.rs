@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Count, Outcome, Progress, elapsed};
+use super::step::{Count, Outcome, Progress, elapsed};
 
 /// Lines, without anything that moves.
 pub struct Plain {

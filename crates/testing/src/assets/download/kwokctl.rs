@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::{Failure, adopt, megabytes};
+use super::adopt::{Failure, adopt, megabytes};
 use crate::assets::binary::{Binary, Project};
-use crate::assets::{Located, Wanted};
+use crate::assets::located::Located;
+use crate::assets::wanted::Wanted;
 use crate::command;
 use crate::excerpt::excerpt;
 use crate::home::{Home, HomeError, remove_folder};

@@ -9,10 +9,12 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::{Failure, adopt, megabytes};
+use super::adopt::{Failure, adopt, megabytes};
 use crate::assets::binary::Binary;
 use crate::assets::environment::Environment;
-use crate::assets::{Located, Wanted, probe};
+use crate::assets::located::Located;
+use crate::assets::probe;
+use crate::assets::wanted::Wanted;
 use crate::command::{self, last_lines};
 use crate::home::{Home, HomeError};
 use crate::progress::{Progress, Step};
