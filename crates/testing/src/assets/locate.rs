@@ -1,4 +1,4 @@
-//! Finds all binaries of a control plane; what is missing is downloaded or built.
+//! Finds all binaries of a control plane, and downloads or builds missing ones.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,18 +14,18 @@ use super::{build, download, resolve};
 use crate::home::Home;
 use crate::progress::Progress;
 
-/// The binaries for a control plane.
+/// The binaries of a control plane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assets {
     located: BTreeMap<Binary, Located>,
 }
 
 impl Assets {
-    /// Finds, downloads or builds all that is `wanted`. A build takes minutes and tells `progress`
-    /// about it; when everything is there this takes milliseconds.
+    /// Finds, downloads or builds the binaries of `wanted`. A build takes minutes and reports to
+    /// `progress`; without one the call takes milliseconds.
     ///
     /// # Errors
-    /// [`AssetsError`]; each says what to do.
+    /// [`AssetsError`]: each message names the remedy.
     pub fn locate(
         environment: &Environment,
         home: &Home,
@@ -36,7 +36,7 @@ impl Assets {
         let mut located = found.located;
         let mut missing = found.missing;
         if !missing.is_empty() {
-            for line in &found.passed_over {
+            for line in &found.skipped {
                 progress.note(line);
             }
             if !environment.never_download {
@@ -52,17 +52,17 @@ impl Assets {
         Ok(located.into_iter().collect())
     }
 
-    /// The binary, if it was asked for.
+    /// The binary, if it was requested.
     pub fn get(&self, binary: Binary) -> Option<&Located> {
         self.located.get(&binary)
     }
 
-    /// The file of a binary, if it was asked for.
+    /// The path of a binary, if it was requested.
     pub fn path(&self, binary: Binary) -> Option<&Path> {
         self.get(binary).map(|located| located.path.as_path())
     }
 
-    /// All of them, in a fixed order.
+    /// All binaries in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = &Located> {
         self.located.values()
     }

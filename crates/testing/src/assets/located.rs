@@ -1,4 +1,4 @@
-//! A binary that was found on this machine, or that was downloaded or built.
+//! A binary that was found, downloaded or built.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 use super::binary::Binary;
 use super::version::Version;
 
-/// Where a binary was found.
+/// The place where a binary was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// In the folder `KUBEWRIGHT_ASSETS`.
+    /// The folder `KUBEWRIGHT_ASSETS`.
     KubewrightAssets,
-    /// In the folder `KUBEBUILDER_ASSETS`.
+    /// The folder `KUBEBUILDER_ASSETS`.
     KubebuilderAssets,
-    /// In our cache.
+    /// The cache of this crate.
     Cache,
-    /// On `PATH`.
+    /// `PATH`.
     Path,
-    /// Downloaded just now; it is in our cache from now on.
+    /// A download, which is in the cache now.
     Downloaded,
-    /// Built just now; it is in our cache from now on.
+    /// A build, which is in the cache now.
     Built,
 }
 
@@ -39,15 +39,15 @@ impl fmt::Display for Source {
     }
 }
 
-/// A binary that can be used.
+/// A usable binary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Located {
-    /// Which one.
+    /// The binary.
     pub binary: Binary,
-    /// Absolute path of the file.
+    /// The absolute path of the file.
     pub path: PathBuf,
-    /// Its version.
+    /// The version.
     pub version: Version,
-    /// Where it was found.
+    /// The place where it was found.
     pub source: Source,
 }

@@ -1,17 +1,15 @@
-//! Where the binaries of the local control plane come from. Starting them is `control_plane`'s
-//! business.
+//! Finds the binaries of the local control plane; `control_plane` starts them.
 //!
-//! Each binary is taken from the first of these that has it in a version that fits:
+//! [`Assets::locate`] uses the first of these places that has a binary in a suitable version:
 //!
-//! 1. the folder `KUBEWRIGHT_ASSETS`; when it is set, everything comes from there
+//! 1. the folder `KUBEWRIGHT_ASSETS`; when it is set, all binaries come from it
 //! 2. the folder `KUBEBUILDER_ASSETS`
-//! 3. our cache, [`Home::binaries`]
-//! 4. `PATH`
-//! 5. a download of released binaries, unless `KUBEWRIGHT_DOWNLOAD` is `never`
-//! 6. a build from Go modules that are pinned by checksum
+//! 3. the cache, [`Home::binaries`](crate::home::Home::binaries)
+//! 4. `PATH` (1 to 4: `resolve`)
+//! 5. a download of a release, unless `KUBEWRIGHT_DOWNLOAD` is `never` (`download`)
+//! 6. a build from Go modules that are pinned by checksum (`build`)
 //!
-//! What 5 and 6 bring goes to our cache. [`Assets::locate`] is the way in; `resolve` is 1 to 4,
-//! `download` is 5, `build` is 6.
+//! Downloads and builds are written to the cache.
 
 mod binary;
 mod build;

@@ -10,7 +10,7 @@ use crate::assets::Binary;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Component {
-    /// The store.
+    /// The store of the API server.
     Etcd,
     /// The API server.
     KubeApiserver,
@@ -18,12 +18,12 @@ pub enum Component {
     KubeControllerManager,
     /// Assigns pods to nodes.
     KubeScheduler,
-    /// Makes nodes ready and runs pods, as far as the API shows.
+    /// Simulates kubelets: nodes become ready, and pods become running in the API.
     KwokController,
 }
 
 impl Component {
-    /// All of them, in the order in which they start.
+    /// All components in the order of their start.
     pub const ALL: [Self; 5] = [
         Self::Etcd,
         Self::KubeApiserver,
@@ -32,7 +32,7 @@ impl Component {
         Self::KwokController,
     ];
 
-    /// The name that kwokctl knows it by; its process, pid file and log file carry it too.
+    /// kwokctl's name of the component; also the name of its process, pid file and log file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Etcd => "etcd",
@@ -43,7 +43,7 @@ impl Component {
         }
     }
 
-    /// The binary that it runs.
+    /// The binary of the component.
     pub const fn binary(self) -> Binary {
         match self {
             Self::Etcd => Binary::Etcd,

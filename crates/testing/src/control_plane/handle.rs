@@ -1,4 +1,4 @@
-//! A cluster that exists: what it is, and what can be done with it.
+//! A cluster that exists: its properties and the operations on it.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::{kubeconfig, processes, remove};
 use crate::assets::{Assets, Binary};
 use crate::home::{Home, HomeError};
 
-/// A cluster that exists. It goes on when this value goes.
+/// A cluster that exists. It outlives this value.
 #[derive(Clone, Debug)]
 pub struct ControlPlane {
     pub(super) home: Home,
@@ -25,10 +25,10 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// The cluster of that name, whether it runs or not.
+    /// The cluster with this name, running or stopped.
     ///
     /// # Errors
-    /// [`Error::NotFound`] names those that there are.
+    /// [`Error::NotFound`] lists the existing clusters.
     pub fn attach(home: &Home, name: &str) -> Result<Self, Error> {
         spec::validate_name(name)?;
         match State::load(home, name)? {
@@ -37,13 +37,12 @@ impl ControlPlane {
         }
     }
 
-    /// The names of all clusters, whether they run or not.
+    /// The names of all clusters, running or stopped.
     pub fn list(home: &Home) -> Vec<String> {
         state::names(home)
     }
 
-    /// Takes down the cluster of that name, also one that is damaged. One that is not there is
-    /// fine.
+    /// Removes a cluster, also a damaged one. A missing cluster is no error.
     ///
     /// # Errors
     /// [`Error`] when a process does not end or a file cannot be removed.
@@ -64,17 +63,17 @@ impl ControlPlane {
         Ok(Self { home: home.clone(), state, kubectl, kubeconfig, server_url })
     }
 
-    /// Its name.
+    /// The name of the cluster.
     pub fn name(&self) -> &str {
         &self.state.spec.name
     }
 
-    /// What it was made for.
+    /// The spec of the cluster.
     pub fn spec(&self) -> &Spec {
         &self.state.spec
     }
 
-    /// The kubeconfig to connect with, complete in itself; mode 0600.
+    /// A self-contained kubeconfig with mode 0600.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
@@ -84,42 +83,41 @@ impl ControlPlane {
         kubeconfig::context(self.name())
     }
 
-    /// Where the API server is.
+    /// The URL of the API server.
     pub fn server_url(&self) -> &str {
         &self.server_url
     }
 
-    /// The ports that it listens on.
+    /// The ports of the components.
     pub fn ports(&self) -> &Ports {
         &self.state.ports
     }
 
-    /// The binaries that it runs.
+    /// The binaries of the cluster.
     pub fn assets(&self) -> &Assets {
         &self.state.assets
     }
 
-    /// A kubectl for this cluster, to add arguments to. It uses nothing of the user's.
+    /// A kubectl command for this cluster. It ignores all settings of the user.
     pub fn kubectl(&self) -> Command {
         self.own_kubectl().command()
     }
 
-    /// How it is.
+    /// The current status.
     pub fn status(&self) -> Status {
-        status::of(&self.home, &self.state, &self.own_kubectl(), &self.server_url)
+        status::read(&self.home, &self.state, &self.own_kubectl(), &self.server_url)
     }
 
-    /// Ends its processes and keeps its data; [`up`](Self::up) starts it again.
+    /// Ends all processes and keeps the data. [`up`](Self::up) starts the cluster again.
     ///
     /// # Errors
-    /// [`Error::Immortal`] when a process does not end.
+    /// [`Error::StillRunning`] when a process does not end.
     pub fn stop(&self) -> Result<(), Error> {
         let _lock = self.home.lock_cluster(self.name(), || ())?;
         processes::terminate(&self.home, self.name())
     }
 
-    /// Ends its processes and removes its files, and its entries in the kubeconfigs it was exported
-    /// to.
+    /// Removes the cluster: its processes, its files, and its entries in exported kubeconfigs.
     ///
     /// # Errors
     /// [`Error`] when a process does not end or a file cannot be removed.
@@ -127,16 +125,16 @@ impl ControlPlane {
         Self::remove(&self.home, self.name())
     }
 
-    /// Adds the cluster to a kubeconfig of the user and makes it the current context there. What
-    /// else is in the file stays. [`down`](Self::down) takes it out again.
+    /// Adds the cluster to a kubeconfig of the user, as its current context. Other entries stay.
+    /// [`down`](Self::down) removes the entry.
     ///
     /// # Errors
     /// [`Error`] when the file cannot be changed.
     pub fn export_kubeconfig(&mut self, target: &Path) -> Result<(), Error> {
         let _lock = self.home.lock_cluster(self.name(), || ())?;
         let target = std::path::absolute(target).map_err(HomeError::at(target))?;
-        // Written down first: what is written down and not there does no harm, the other way round
-        // it stays.
+        // The state comes first: an entry that is recorded and missing does no harm, an entry that
+        // is not recorded would stay for ever.
         self.state.exported.insert(target.clone());
         self.state.save(&self.home)?;
         kubeconfig::export(
@@ -149,7 +147,7 @@ impl ControlPlane {
         kubeconfig::make_current(&self.kubectl, &target, self.name())
     }
 
-    /// This cluster, taken down when the returned value goes.
+    /// A value that removes this cluster on drop.
     pub fn disposable(self) -> Disposable {
         Disposable(self)
     }
@@ -158,7 +156,7 @@ impl ControlPlane {
         Kubectl::new(&self.kubectl, &self.kubeconfig, &self.kubectl_cache())
     }
 
-    /// kwokctl's own kubeconfig is there earlier than ours.
+    /// kwokctl writes its own kubeconfig before this crate writes one.
     pub(super) fn starting_kubectl(&self) -> Kubectl {
         let kubeconfig = self.home.kwok_cluster(self.name()).join("kubeconfig.yaml");
         Kubectl::new(&self.kubectl, &kubeconfig, &self.kubectl_cache())
@@ -169,7 +167,7 @@ impl ControlPlane {
     }
 }
 
-/// A cluster that is taken down when this value goes, for tests.
+/// A cluster that is removed on drop, for tests.
 #[derive(Debug)]
 pub struct Disposable(ControlPlane);
 
@@ -184,7 +182,7 @@ impl Deref for Disposable {
 impl Drop for Disposable {
     fn drop(&mut self) {
         if let Err(error) = ControlPlane::remove(&self.0.home, self.0.name()) {
-            tracing::warn!(%error, cluster = self.0.name(), "a cluster for a test is left");
+            tracing::warn!(%error, cluster = self.0.name(), "cannot remove a test cluster");
         }
     }
 }

@@ -1,19 +1,17 @@
-//! The local control plane: a real Kubernetes API server with etcd, controller manager, scheduler
-//! and kwok, as processes of the user, listening on 127.0.0.1 alone. Where the binaries come from
-//! is `assets`' business; what is run on the cluster is the caller's.
+//! The local control plane: API server, etcd, controller manager, scheduler and kwok as processes
+//! of the user, listening on 127.0.0.1 only.
 //!
-//! - [`ControlPlane`]: the way in. [`Spec`]: what it is to be like. [`Status`]: how it is.
-//! - `up` decides between reusing, restarting and making; `ready` waits; `state` is what is written
-//!   down.
-//! - `kwokctl`, `kubectl`, `processes`, `ports`, `nodes`, `kubeconfig`, `logs`: one thing of the
-//!   outside world each.
+//! - [`ControlPlane`]: the entry point; [`Spec`]: its settings; [`Status`]: its state
+//! - `up`: creates, restarts or repairs a cluster; `ready`: waits; `remove`: removes it
+//! - `state`: the state file; `kwokctl`, `kubectl`, `processes`, `ports`, `nodes`, `kubeconfig`,
+//!   `logs`: the outside world
 //!
 //! # Guarantees
-//! - A kubeconfig of the user is touched by [`ControlPlane::export_kubeconfig`] alone.
-//! - Processes that work on the same cluster take turns; clusters of different names do not meet.
-//! - Components outlive the process that started them, also when that one gets an interrupt.
+//! - Only [`ControlPlane::export_kubeconfig`] changes a kubeconfig of the user.
+//! - Processes that work on one cluster take turns. Clusters with different names are independent.
+//! - Components outlive the process that started them, also when it is interrupted.
 //! - After [`ControlPlane::down`] no process and no file of the cluster is left.
-//! - An interrupted `up` is repaired by the next one.
+//! - The next `up` repairs an interrupted `up`.
 
 mod component;
 mod error;

@@ -6,19 +6,19 @@ use super::{kubeconfig, kwokctl, processes};
 use crate::assets::Binary;
 use crate::home::{Home, remove_folder};
 
-/// Takes the cluster out of the kubeconfigs of the user that it was added to. A file that cannot be
-/// changed must not keep the cluster alive.
+/// Removes the cluster from exported kubeconfigs. A file that cannot be changed does not prevent
+/// the removal.
 pub(super) fn kubeconfig_entries(home: &Home, name: &str) {
     let Ok(Some(state)) = State::load(home, name) else { return };
     let Some(kubectl) = state.assets.path(Binary::Kubectl) else { return };
     for target in &state.exported {
-        if let Err(error) = kubeconfig::unexport(kubectl, target, name) {
-            tracing::warn!(%error, file = %target.display(), "left in a kubeconfig");
+        if let Err(error) = kubeconfig::remove_entry(kubectl, target, name) {
+            tracing::warn!(%error, file = %target.display(), "cannot remove a kubeconfig entry");
         }
     }
 }
 
-/// Ends all processes of a cluster and removes all its files.
+/// Ends all processes of a cluster and removes its files.
 pub(super) fn files(home: &Home, name: &str) -> Result<(), Error> {
     processes::kill(home, name)?;
     let state = State::load(home, name).ok().flatten();

@@ -1,5 +1,4 @@
-//! Bringing a cluster up: reusing, restarting, repairing or making it, whichever its state calls
-//! for.
+//! Creates, restarts or repairs a cluster.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,29 +19,27 @@ use crate::assets::{Assets, Binary};
 use crate::home::{Home, HomeError};
 use crate::progress::Progress;
 
-/// The steps that a start tells `progress` about.
+/// The number of steps that a start reports.
 const STEPS: usize = 2;
 
-/// What is to be done about a cluster.
+/// The way to start a cluster.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
-    /// Make it; nothing of it is there, or nothing that is worth keeping.
+    /// Create it. Nothing exists, or nothing worth keeping.
     Create,
-    /// It was ready once: start what does not run.
+    /// Start the components that do not run.
     Start(Box<State>),
 }
 
 impl ControlPlane {
-    /// Makes the cluster that `spec` describes, or reuses the one of that name: starts it again if
-    /// it is stopped or partly dead, makes it anew if it cannot be repaired or was never
-    /// finished.
+    /// Creates the cluster of `spec`, or reuses the cluster with its name: starts missing
+    /// components, and creates it again if it is damaged or unfinished.
     ///
     /// # Guarantees
-    /// On return the API server is ready, the nodes are ready and the `default` ServiceAccount
-    /// exists.
+    /// On return the API server and the nodes are ready, and the `default` ServiceAccount exists.
     ///
     /// # Errors
-    /// [`Error`]; each says what to do. [`Error::Differs`] when a cluster of that name was made for
+    /// [`Error`]: each message names the remedy. [`Error::Differs`] when the cluster exists with
     /// another spec.
     pub fn up(
         home: &Home,
@@ -57,15 +54,15 @@ impl ControlPlane {
         }
         let name = &spec.name;
         let waiting = || {
-            progress.note(&format!("another process is at the cluster `{name}`: waiting for it"))
+            progress.note(&format!("waiting for another process that uses cluster `{name}`"));
         };
         let _lock = home.lock_cluster(name, waiting)?;
         match plan(home, spec)? {
             Plan::Create => create(home, spec, assets, progress),
             Plan::Start(state) => match start(home, spec, &state, progress) {
-                Err(error) if is_beyond_repair(&error) => {
+                Err(error) if must_be_recreated(&error) => {
                     progress.note(&format!(
-                        "{error}\nthe cluster `{name}` is beyond repair: making it anew"
+                        "{error}\ncluster `{name}` cannot be repaired: it is created again"
                     ));
                     create(home, spec, assets, progress)
                 }
@@ -75,18 +72,17 @@ impl ControlPlane {
     }
 }
 
-/// Whether a cluster that failed to start like this has to be made anew. One that only takes too
-/// long is left as it is: what is in it is worth more than an answer, and on a busy machine a new
-/// one is no faster.
-fn is_beyond_repair(error: &Error) -> bool {
-    matches!(error, Error::Died { .. } | Error::Kwokctl { .. } | Error::Run { .. })
+/// Whether a cluster must be created again after this error. After a timeout it is kept: its data
+/// is valuable, and a new cluster is no faster on a busy machine.
+fn must_be_recreated(error: &Error) -> bool {
+    matches!(error, Error::Crashed { .. } | Error::Kwokctl { .. } | Error::Run { .. })
 }
 
 fn plan(home: &Home, spec: &Spec) -> Result<Plan, Error> {
     let differs = |what: String| Err(Error::Differs { name: spec.name.clone(), what });
     match State::load(home, &spec.name) {
         Ok(Some(state)) if state.phase == Phase::Creating => Ok(Plan::Create),
-        // Somebody tidied up: without its certificates nothing can start.
+        // Without certificates nothing can start.
         Ok(Some(_)) if !home.pki(&spec.name).join("admin.key").exists() => Ok(Plan::Create),
         Ok(Some(state)) => match &state.spec.differences(spec)[..] {
             [] => Ok(Plan::Start(Box::new(state))),
@@ -94,7 +90,7 @@ fn plan(home: &Home, spec: &Spec) -> Result<Plan, Error> {
             differences => differs(differences.join(", ")),
         },
         Err(Error::State { .. }) if !spec.replace => {
-            differs("by another version of this program".to_owned())
+            differs("created by another version of this program".to_owned())
         }
         Ok(None) | Err(Error::State { .. }) => Ok(Plan::Create),
         Err(error) => Err(error),
@@ -117,8 +113,8 @@ fn create(
     let state = reserve(home, spec, assets, exported)?;
     kwokctl::prepare(home, spec, &state.ports, assets)?;
     if let Some(folder) = kwokctl::etcd_folder(spec) {
-        // etcd refuses a folder that others may read.
-        make_private_folder(&folder)?;
+        // etcd rejects a folder that others can read.
+        create_private_folder(&folder)?;
     }
     let mut control_plane = ControlPlane::new(home, state)?;
     let kubectl = control_plane.starting_kubectl();
@@ -126,7 +122,7 @@ fn create(
     control_plane.write_kubeconfig()?;
     let pki = home.pki(name);
     for target in &control_plane.state.exported {
-        // The entries of the one before have its certificates.
+        // Existing entries contain the certificates of the previous cluster.
         if let Err(error) = kubeconfig::export(
             &control_plane.kubectl,
             target,
@@ -134,7 +130,7 @@ fn create(
             &control_plane.server_url,
             &pki,
         ) {
-            progress.note(&format!("{} is out of date: {error}", target.display()));
+            progress.note(&format!("cannot update {}: {error}", target.display()));
         }
     }
     step.done(&control_plane.server_url);
@@ -158,8 +154,7 @@ fn start(
     let health = control_plane.status().health;
     if health != Health::Ready {
         progress.plan(STEPS);
-        let step =
-            progress.step(&format!("Start the control plane `{name}` again: it is {health}"));
+        let step = progress.step(&format!("Restart the control plane `{name}`, which is {health}"));
         processes::correct_pid_files(home, name);
         let kubectl = control_plane.starting_kubectl();
         Starting { home, spec, assets: &state.assets, kubectl: &kubectl }
@@ -175,7 +170,7 @@ fn start(
     Ok(control_plane)
 }
 
-/// Chooses ports and writes them down before another cluster can choose the same.
+/// Chooses ports and records them before another cluster can choose the same ports.
 fn reserve(
     home: &Home,
     spec: &Spec,
@@ -196,10 +191,10 @@ fn reserve(
     Ok(state)
 }
 
-fn make_private_folder(folder: &Path) -> Result<(), Error> {
+fn create_private_folder(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    Ok(made.map_err(HomeError::at(folder))?)
+    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    Ok(created.map_err(HomeError::at(folder))?)
 }
 
 impl ControlPlane {
@@ -212,7 +207,7 @@ impl ControlPlane {
         )
     }
 
-    /// The nodes, and what the controller manager makes in a fresh cluster.
+    /// Waits for the nodes and for the default ServiceAccount.
     fn settle(&self, spec: &Spec, progress: &dyn Progress) -> Result<(), Error> {
         let title = match spec.nodes {
             0 => "Wait for the cluster".to_owned(),
@@ -227,7 +222,7 @@ impl ControlPlane {
             nodes::settle(&kubectl, &folder, &logs, spec.nodes, spec.timeout, &step)?;
         }
         if spec.controller_manager {
-            // Pods are refused until it is there.
+            // Without it the API server rejects pods.
             let timeout = format!("--timeout={}s", spec.timeout.as_secs());
             let wait =
                 ["wait", "--for=create", "serviceaccount/default", "--namespace=default", &timeout];
@@ -254,24 +249,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_depends_on_what_is_written_down() {
+    fn the_plan_depends_on_the_recorded_state() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         let spec = Spec::new("a");
         assert_eq!(plan(&home, &spec).unwrap(), Plan::Create);
 
         written(&home, &spec, Phase::Creating);
-        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "an unfinished one is made anew");
+        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "an unfinished cluster");
 
         let state = written(&home, &spec, Phase::Created);
         assert_eq!(plan(&home, &spec).unwrap(), Plan::Start(Box::new(state)));
 
         remove_folder(&home.pki("a")).unwrap();
-        assert_eq!(
-            plan(&home, &spec).unwrap(),
-            Plan::Create,
-            "without certificates it is made anew"
-        );
+        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "without certificates");
 
         written(&home, &spec, Phase::Created);
         let other = spec.clone().api_only();
@@ -280,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_only_takes_too_long_is_not_thrown_away() {
+    fn a_cluster_is_kept_after_a_timeout() {
         let (limit, logs) = (Duration::from_secs(1), PathBuf::new());
         let late = Error::Timeout {
             what: "the API server",
@@ -288,12 +279,12 @@ mod tests {
             logs: logs.clone(),
             detail: String::new(),
         };
-        assert!(!is_beyond_repair(&late));
-        assert!(is_beyond_repair(&Error::Kwokctl { log: logs, detail: String::new() }));
+        assert!(!must_be_recreated(&late));
+        assert!(must_be_recreated(&Error::Kwokctl { log: logs, detail: String::new() }));
     }
 
     #[test]
-    fn notes_of_another_version_are_only_thrown_away_on_request() {
+    fn a_state_file_of_another_version_is_replaced_only_on_request() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         crate::home::write_private(&home.cluster("a").join("state.json"), b"{}").unwrap();
@@ -302,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_that_was_not_located_is_named_before_anything_is_touched() {
+    fn a_missing_binary_is_reported_before_any_change() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         let result =
@@ -312,12 +303,14 @@ mod tests {
     }
 
     #[test]
-    fn two_clusters_never_get_the_same_port() {
+    fn clusters_never_share_a_port() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
-        // So many that some of them begin their search at the same place.
+        // Many clusters, so that some searches start at the same port.
         let ports: Vec<u16> = (0..120)
-            .flat_map(|n| written(&home, &Spec::new(format!("c{n}")), Phase::Created).ports.all())
+            .flat_map(|n| {
+                written(&home, &Spec::new(format!("c{n}")), Phase::Created).ports.to_array()
+            })
             .collect();
         let distinct: BTreeSet<u16> = ports.iter().copied().collect();
         assert_eq!(distinct.len(), ports.len());

@@ -1,4 +1,4 @@
-//! Chooses the form that fits standard error.
+//! Chooses how progress is shown.
 
 use std::io::IsTerminal;
 

@@ -1,9 +1,8 @@
-//! Telling a person what is going on while binaries are built and clusters start. What is told is
-//! decided by the callers; here is only how it reaches a terminal, a log, or nobody.
+//! Shows progress while binaries are built and clusters start.
 //!
-//! - [`Progress`], [`Step`]: what callers use.
-//! - [`Bars`]: a live line on a terminal. [`Plain`]: a line per event for logs. [`Silent`]:
-//!   nothing.
+//! - [`Progress`], [`Step`]: the interface for callers
+//! - [`Bars`]: a live line on a terminal; [`Plain`]: lines for logs; [`Silent`]: nothing
+//! - [`detect`]: chooses between [`Bars`] and [`Plain`]
 
 mod bars;
 mod detect;

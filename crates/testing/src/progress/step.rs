@@ -1,42 +1,41 @@
-//! Steps: what a caller reports, and what an implementation of [`Progress`] receives.
+//! Steps: what callers report, and what implementations of [`Progress`] receive.
 
 use std::time::Duration;
 
-/// How far a step is.
+/// The progress of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// Things done.
+    /// The number of finished things.
     pub done: usize,
-    /// Things to do in all.
+    /// The number of all things.
     pub total: usize,
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome<'a> {
-    /// It did what it was to do; the text, if any, says with what result.
+    /// Success, with an optional result.
     Done(&'a str),
-    /// It did not, and an error follows.
+    /// Failure; an error follows.
     Failed,
 }
 
-/// Receives what is going on. Steps follow each other; at most one is open at a time.
+/// Receives progress. Steps follow each other: at most one is open at a time.
 pub trait Progress: Send + Sync {
-    /// `steps` more steps are about to follow.
+    /// Adds `steps` to the number of expected steps.
     fn plan(&self, steps: usize);
-    /// A step begins. Use `step`, which also ends it.
+    /// Starts a step. Use `step`, which also ends the step.
     fn start(&self, title: &str);
-    /// The open step is at `detail` now.
+    /// Reports what the open step does.
     fn update(&self, detail: &str, count: Option<Count>);
-    /// The open step ended.
+    /// Ends the open step.
     fn finish(&self, outcome: Outcome<'_>);
-    /// Something worth knowing that is not a step.
+    /// Shows a message that belongs to no step.
     fn note(&self, message: &str);
 }
 
 impl dyn Progress + '_ {
-    /// Begins a step that ends when the returned value goes: as failed, unless [`Step::done`] was
-    /// called.
+    /// Starts a step. The step fails when the returned value is dropped without [`Step::done`].
     pub fn step(&self, title: &str) -> Step<'_> {
         self.start(title);
         Step { progress: self, open: true }
@@ -50,17 +49,17 @@ pub struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// What the step is at.
+    /// Reports what the step does.
     pub fn update(&self, detail: &str) {
         self.progress.update(detail, None);
     }
 
-    /// What the step is at, and how far.
+    /// Reports what the step does, with a count.
     pub fn count(&self, detail: &str, done: usize, total: usize) {
         self.progress.update(detail, Some(Count { done, total }));
     }
 
-    /// The step did what it was to do. `result` may be empty.
+    /// Ends the step with success. `result` may be empty.
     pub fn done(mut self, result: &str) {
         self.open = false;
         self.progress.finish(Outcome::Done(result));
@@ -75,7 +74,7 @@ impl Drop for Step<'_> {
     }
 }
 
-/// Tells nobody.
+/// Shows nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
@@ -104,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_short_to_read() {
+    fn times_are_short() {
         assert_eq!(elapsed(Duration::from_millis(430)), "0.4s");
         assert_eq!(elapsed(Duration::from_secs(12)), "12s");
         assert_eq!(elapsed(Duration::from_secs(303)), "5m03s");

@@ -1,4 +1,4 @@
-//! Moves a file that was downloaded to the cache, after a check.
+//! Checks a downloaded file and moves it to the cache.
 
 use std::fs;
 use std::path::Path;
@@ -9,22 +9,22 @@ use crate::assets::probe;
 use crate::assets::wanted::Wanted;
 use crate::home::{Home, HomeError};
 
-/// Why something could not be fetched.
+/// The reason why a download failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("{url} was not downloaded ({detail})")]
     NotDownloaded { url: String, detail: String },
-    #[error("{url} is not what is expected: its SHA-256 is {found}")]
+    #[error("{url} has the unexpected SHA-256 {found}")]
     Mismatch { url: String, found: String },
     #[error("kwokctl did not download {} ({detail})", .binary.name())]
     Kwokctl { binary: Binary, detail: String },
-    #[error("the download does not run ({0})")]
-    DoesNotRun(String),
+    #[error("the downloaded file was rejected ({0})")]
+    Rejected(String),
     #[error(transparent)]
     Home(#[from] HomeError),
 }
 
-/// Moves a file that was fetched to the cache, if it is what it should be.
+/// Moves a downloaded file to the cache, if it runs and has the wanted version.
 pub(super) fn adopt(
     home: &Home,
     wanted: &Wanted,
@@ -35,16 +35,16 @@ pub(super) fn adopt(
     let expected = wanted.version(binary);
     let path = home.binaries(binary.project(), expected).join(binary.name());
     let folder = path.parent().unwrap_or(home.root());
-    let make = || {
+    let create = || {
         fs::set_permissions(file, fs::Permissions::from_mode(0o755))?;
         fs::create_dir_all(folder)
     };
-    make().map_err(HomeError::at(file))?;
+    create().map_err(HomeError::at(file))?;
     let version =
-        probe::version(binary, file).map_err(|error| Failure::DoesNotRun(error.to_string()))?;
+        probe::version(binary, file).map_err(|error| Failure::Rejected(error.to_string()))?;
     if version != expected {
-        return Err(Failure::DoesNotRun(format!(
-            "{binary} says that it is {version}, not {expected}"
+        return Err(Failure::Rejected(format!(
+            "{binary} reports version {version}; {expected} is wanted"
         )));
     }
     fs::rename(file, &path).map_err(HomeError::at(&path))?;

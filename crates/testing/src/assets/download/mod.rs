@@ -1,11 +1,11 @@
-//! Fetching released binaries instead of building them. Nothing here is needed: whatever cannot be
-//! fetched is built, so a failure is a note, not an error.
+//! Downloads released binaries. A failure is a note and no error, because a missing binary is
+//! built.
 //!
-//! - `pinned`: releases whose SHA-256 is written down in this crate; what does not match is thrown
-//!   away.
-//! - `kwokctl`: everything else, by kwokctl's own means: over TLS, without a checksum.
-//!   `KUBEWRIGHT_DOWNLOAD=never` turns all of it off, and then everything is built from modules
-//!   that are pinned by checksum.
+//! - `pinned`: releases whose SHA-256 is in this crate; a file with another checksum is deleted
+//! - `kwokctl`: all other binaries, by kwokctl, over TLS and without a checksum
+//! - `adopt`: moves a file to the cache
+//!
+//! `KUBEWRIGHT_DOWNLOAD=never` disables downloads.
 
 mod adopt;
 mod kwokctl;
@@ -19,7 +19,7 @@ use super::wanted::Wanted;
 use crate::home::{Home, HomeError};
 use crate::progress::Progress;
 
-/// Fetches what can be fetched of `missing`. `present` is what was found already.
+/// Downloads as many of `missing` as possible. `present` was found before.
 pub(super) fn download(
     environment: &Environment,
     home: &Home,
@@ -29,7 +29,7 @@ pub(super) fn download(
     progress: &dyn Progress,
 ) -> Result<Vec<Located>, HomeError> {
     let _lock =
-        home.lock("download", || progress.note("another process is downloading: waiting for it"))?;
+        home.lock("download", || progress.note("waiting for another process that downloads"))?;
     let mut located: Vec<Located> = missing
         .iter()
         .filter_map(|binary| resolve::cached(home, *binary, wanted.version(*binary)))
@@ -48,7 +48,7 @@ pub(super) fn download(
             Ok(Some(one)) => located.push(one),
             Ok(None) => {}
             Err(error) => {
-                progress.note(&format!("{error}: building instead"));
+                progress.note(&format!("{error}: it is built instead"));
                 return Ok(located);
             }
         }
@@ -64,7 +64,7 @@ pub(super) fn download(
     if !rest.is_empty() {
         match kwokctl::download(home, wanted, &all, &rest, progress) {
             Ok(more) => located.extend(more),
-            Err(error) => progress.note(&format!("{error}: building instead")),
+            Err(error) => progress.note(&format!("{error}: they are built instead")),
         }
     }
     Ok(located)
