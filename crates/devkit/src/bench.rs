@@ -6,27 +6,40 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::arguments::BenchArguments;
-use crate::error::Error;
-use crate::interrupt::Interrupt;
-use crate::invocation::Invocation;
-use crate::program;
+use crate::interrupt::{Interrupt, SignalError};
+use crate::invocation::{Invocation, RunError, exit_code};
+use crate::program::{self, ProgramError};
 use crate::project::{Project, ProjectError};
 
-pub(crate) fn command(project: &Project, arguments: &BenchArguments) -> Result<ExitCode, Error> {
-    let package = project.bench.ok_or(ProjectError::NoBench)?;
+/// The bench cannot run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    #[error("this project has no bench; name its package with Project::bench in xtask/src/main.rs")]
+    NoBench,
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Signals(#[from] SignalError),
+}
+
+pub(crate) fn command(
+    project: &Project,
+    arguments: &BenchArguments,
+) -> Result<ExitCode, BenchError> {
+    let package = project.bench.ok_or(BenchError::NoBench)?;
     // The bench gets the signal too, and takes down what it started: we wait for it.
-    let _interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
+    let _interrupt = Interrupt::listen()?;
     let root = project.root()?;
     // One after the other: built together, the operator would have features that the bench asks
     // for.
     let operator = program::build(release(&root, project.operator), project.operator)?;
     let bench = program::build(release(&root, package), package)?;
     // Where the person is: a file that is named belongs there.
-    let status = call(&bench, &operator, &arguments.arguments).status()?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(exit_code(call(&bench, &operator, &arguments.arguments).status()?))
 }
 
 fn release(root: &Path, package: &str) -> Invocation {

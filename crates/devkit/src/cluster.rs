@@ -12,12 +12,12 @@ use kubewright_testing::home::{Home, HomeError};
 use kubewright_testing::progress::{self, Progress};
 
 use crate::arguments::{ClusterCommand, KubectlArguments, UpArguments};
-use crate::error::Error;
+use crate::invocation::exit_code;
 use crate::terminal;
 
 /// The local control plane could not be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
+pub(crate) enum ClusterError {
     /// Its binaries.
     #[error(transparent)]
     Assets(#[from] AssetsError),
@@ -47,11 +47,11 @@ pub enum ClusterError {
 }
 
 /// `cluster ...`.
-pub(crate) fn command(command: ClusterCommand) -> Result<ExitCode, Error> {
+pub(crate) fn command(command: ClusterCommand) -> Result<ExitCode, ClusterError> {
     match command {
         ClusterCommand::Up(arguments) => up(&arguments)?,
         ClusterCommand::Down(cluster) => {
-            ControlPlane::remove(&home()?, &cluster.name).map_err(ClusterError::from)?;
+            ControlPlane::remove(&home()?, &cluster.name)?;
             terminal::done(format_args!("the control plane `{}` is gone", cluster.name));
         }
         ClusterCommand::Status { name } => status(name.as_deref())?,
@@ -127,13 +127,9 @@ fn kubeconfig(name: &str, raw: bool) -> Result<(), ClusterError> {
 }
 
 /// `kubectl ...`: hands everything through, the exit code too.
-pub(crate) fn kubectl(arguments: &KubectlArguments) -> Result<ExitCode, Error> {
-    let control_plane =
-        ControlPlane::attach(&home()?, &arguments.cluster.name).map_err(ClusterError::from)?;
+pub(crate) fn kubectl(arguments: &KubectlArguments) -> Result<ExitCode, ClusterError> {
+    let control_plane = ControlPlane::attach(&home()?, &arguments.cluster.name)?;
     let status = control_plane.kubectl().args(&arguments.arguments).status();
     let status = status.map_err(|source| ClusterError::Kubectl { source })?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(exit_code(status))
 }

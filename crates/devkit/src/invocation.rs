@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Output, Stdio};
 
 use crate::terminal;
 
@@ -298,6 +298,12 @@ fn finished(command: String, output: &Output) -> Result<String, RunError> {
         status: output.status,
         detail: text(&output.stderr).trim().to_owned(),
     })
+}
+
+/// The exit code of a program, to exit with; a failure if a signal ended the program.
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn shown(command: &Command) -> String {

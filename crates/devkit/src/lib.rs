@@ -34,16 +34,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-pub use ci::{CiError, tidy};
-pub use cluster::ClusterError;
-pub use deploy::{DeployError, Problem};
-pub use dev::DevError;
-pub use error::Error;
-pub use program::ProgramError;
+pub use ci::tidy;
 pub use project::Project;
 pub use test::KUBECONFIG_VARIABLE;
 
 use crate::arguments::{Arguments, Command};
+use crate::error::Error;
+use crate::generate::Scope;
 
 /// Runs the command that the process was called with. An error is printed, with what to do about
 /// it.
@@ -58,25 +55,19 @@ pub fn main(project: &Project) -> ExitCode {
 }
 
 fn run(project: &Project, command: Command) -> Result<ExitCode, Error> {
-    match command {
-        Command::DeployKind(arguments) => deploy::command(project, &arguments),
-        Command::Test(arguments) => test::command(project, &arguments),
-        Command::Bench(arguments) => bench::command(project, &arguments),
-        Command::Ci(arguments) => ci::command(project, &arguments),
-        Command::Gen(arguments) => {
-            generate::command(project, generate::Scope::All, arguments.check)
-        }
-        Command::GenCrd(arguments) => {
-            generate::command(project, generate::Scope::Crds, arguments.check)
-        }
-        Command::GenRbac(arguments) => {
-            generate::command(project, generate::Scope::Rbac, arguments.check)
-        }
+    Ok(match command {
+        Command::Dev(arguments) => dev::command(project, &arguments)?,
+        Command::DeployKind(arguments) => deploy::command(project, &arguments)?,
+        Command::Test(arguments) => test::command(project, &arguments)?,
+        Command::Bench(arguments) => bench::command(project, &arguments)?,
+        Command::Ci(arguments) => ci::command(project, &arguments)?,
+        Command::Gen(arguments) => generate::command(project, Scope::All, arguments.check)?,
+        Command::GenCrd(arguments) => generate::command(project, Scope::Crds, arguments.check)?,
+        Command::GenRbac(arguments) => generate::command(project, Scope::Rbac, arguments.check)?,
         Command::GenSamples(arguments) => {
-            generate::command(project, generate::Scope::Samples, arguments.check)
+            generate::command(project, Scope::Samples, arguments.check)?
         }
-        Command::Cluster { command } => cluster::command(command),
-        Command::Kubectl(arguments) => cluster::kubectl(&arguments),
-        Command::Dev(arguments) => dev::command(project, &arguments),
-    }
+        Command::Cluster { command } => cluster::command(command)?,
+        Command::Kubectl(arguments) => cluster::kubectl(&arguments)?,
+    })
 }

@@ -4,19 +4,20 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::error::Error;
 use crate::invocation::{Invocation, RunError};
 use crate::terminal;
 
 /// There is no program to run.
 #[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
+pub(crate) enum ProgramError {
     /// It does not compile.
     #[error("`{package}` does not compile; what the compiler said is above")]
     Build {
         /// The package.
         package: &'static str,
     },
+    #[error(transparent)]
+    Run(RunError),
     /// The package has none.
     #[error(
         "the package `{package}` has no program `{package}`; a Project names packages whose program is called as they are"
@@ -40,16 +41,16 @@ struct Target {
 }
 
 /// Runs a `cargo build`, and says where the program of `package` is.
-pub(crate) fn build(cargo: Invocation, package: &'static str) -> Result<PathBuf, Error> {
+pub(crate) fn build(cargo: Invocation, package: &'static str) -> Result<PathBuf, ProgramError> {
     terminal::command(&cargo);
     // Errors and progress still go to standard error, for the person.
     let messages = cargo.arg("--message-format=json-render-diagnostics").capture_stdout().map_err(
         |error| match error {
-            RunError::Failed { .. } => Error::from(ProgramError::Build { package }),
-            other => Error::from(other),
+            RunError::Failed { .. } => ProgramError::Build { package },
+            other => ProgramError::Run(other),
         },
     )?;
-    executable(&messages, package).ok_or_else(|| ProgramError::NoBinary { package }.into())
+    executable(&messages, package).ok_or(ProgramError::NoBinary { package })
 }
 
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {

@@ -37,9 +37,6 @@ pub enum ProjectError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// Nothing measures the operator.
-    #[error("this project has no bench; name its package with Project::bench in xtask/src/main.rs")]
-    NoBench,
 }
 
 impl Project {

@@ -7,11 +7,23 @@ use kubewright_testing::control_plane::{ControlPlane, Spec};
 
 use crate::arguments::TestArguments;
 use crate::cluster::{self, ClusterError};
-use crate::error::Error;
-use crate::interrupt::{EXIT_CODE, Interrupt};
-use crate::invocation::Invocation;
-use crate::project::Project;
+use crate::interrupt::{EXIT_CODE, Interrupt, SignalError};
+use crate::invocation::{Invocation, RunError, exit_code};
+use crate::project::{Project, ProjectError};
 use crate::terminal;
+
+/// The tests cannot run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TestError {
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Signals(#[from] SignalError),
+}
 
 /// Where tests find the cluster that was brought up for them. Without it they bring up one
 /// themselves.
@@ -21,14 +33,14 @@ const NAME_PREFIX: &str = "test-";
 /// Several, so that what is spread over nodes can be.
 const NODES: u32 = 3;
 
-pub(crate) fn command(project: &Project, arguments: &TestArguments) -> Result<ExitCode, Error> {
+pub(crate) fn command(project: &Project, arguments: &TestArguments) -> Result<ExitCode, TestError> {
     run(&project.root()?, &arguments.arguments)
 }
 
 /// Compiles the tests, brings a control plane up, runs them there and takes it down. The runner's
 /// exit code is the result.
-pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, Error> {
-    let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, TestError> {
+    let interrupt = Interrupt::listen()?;
     // First what fails soonest: a cluster would only wait for the compiler.
     let (for_cargo, _) = split(arguments);
     let compile = cargo_test(root, &with(for_cargo, "--no-run"));
@@ -50,7 +62,7 @@ fn on_cluster(
     arguments: &[String],
     name: &str,
     interrupt: &Interrupt,
-) -> Result<ExitCode, Error> {
+) -> Result<ExitCode, TestError> {
     let control_plane = cluster::bring_up(&Spec::new(name).nodes(NODES))?;
     if interrupt.requested() {
         return Ok(ExitCode::from(EXIT_CODE));
@@ -62,13 +74,9 @@ fn on_cluster(
 }
 
 /// Runs it; its exit code if it failed.
-fn failure(call: &Invocation) -> Result<Option<ExitCode>, Error> {
+fn failure(call: &Invocation) -> Result<Option<ExitCode>, TestError> {
     let status = call.status()?;
-    let code = status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from);
-    Ok((!status.success()).then_some(code))
+    Ok((!status.success()).then(|| exit_code(status)))
 }
 
 /// `cargo test`, of everything unless packages are named.

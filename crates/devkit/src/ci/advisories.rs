@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Output;
 
-use crate::error::Error;
+use super::error::CiError;
 use crate::invocation::Invocation;
 use crate::terminal;
 
@@ -14,7 +14,7 @@ const DATABASE: &str = "https://github.com/rustsec/advisory-db";
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
 /// Fails on a known vulnerability. Without a way to the database this proves nothing, and says so.
-pub(super) fn check(root: &Path) -> Result<String, Error> {
+pub(super) fn check(root: &Path) -> Result<String, CiError> {
     if !can_be_reached() {
         return Ok(format!("skipped: {DATABASE} cannot be reached"));
     }

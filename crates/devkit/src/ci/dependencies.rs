@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::error::CiError;
-use crate::error::Error;
 use crate::invocation::Invocation;
 
 /// Async runtimes and HTTP clients, each by the crate that all others of its kind are built on.
@@ -26,7 +25,7 @@ const FORBIDDEN: [&str; 14] = [
 
 /// Proves that none of `packages` depends on an async runtime or an HTTP client, not even for its
 /// tests.
-pub(super) fn check(root: &Path, packages: &[&str]) -> Result<String, Error> {
+pub(super) fn check(root: &Path, packages: &[&str]) -> Result<String, CiError> {
     let mut found = Vec::new();
     for package in packages {
         let tree = tree(root, package).capture()?;
@@ -41,7 +40,7 @@ pub(super) fn check(root: &Path, packages: &[&str]) -> Result<String, Error> {
     if found.is_empty() {
         Ok(packages.join(", "))
     } else {
-        Err(CiError::Impure { found: found.join("\n") }.into())
+        Err(CiError::Impure { found: found.join("\n") })
     }
 }
 

@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::error::CiError;
 use super::spdx;
-use crate::error::Error;
 use crate::invocation::Invocation;
 
 /// deny.toml, as far as we read it.
@@ -72,7 +71,7 @@ struct Package {
 }
 
 /// Checks every package of the tree.
-pub(super) fn check(root: &Path) -> Result<String, Error> {
+pub(super) fn check(root: &Path) -> Result<String, CiError> {
     let config = config(&root.join("deny.toml"))?;
     let platforms = config.graph.targets.iter().flat_map(|target| ["--filter-platform", target]);
     let call = Invocation::cargo()
@@ -90,7 +89,7 @@ pub(super) fn check(root: &Path) -> Result<String, Error> {
     if found.is_empty() {
         Ok(format!("{} packages", packages.len()))
     } else {
-        Err(CiError::Licences { found: found.join("\n") }.into())
+        Err(CiError::Licences { found: found.join("\n") })
     }
 }
 

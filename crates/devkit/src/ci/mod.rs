@@ -17,11 +17,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-pub use error::CiError;
+pub(crate) use error::CiError;
 
 use self::steps::{Action, Check, Step};
 use crate::arguments::CiArguments;
-use crate::error::Error;
 use crate::generate::{self, Scope};
 use crate::project::Project;
 use crate::{terminal, test};
@@ -33,7 +32,7 @@ enum Outcome {
     Failed,
 }
 
-pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<ExitCode, Error> {
+pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<ExitCode, CiError> {
     let root = project.root()?;
     let steps = steps::chosen(steps::all(project), &arguments.only)?;
     if arguments.list {
@@ -72,7 +71,7 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn run(project: &Project, root: &Path, within: &Path, step: &Step) -> Result<Outcome, Error> {
+fn run(project: &Project, root: &Path, within: &Path, step: &Step) -> Result<Outcome, CiError> {
     let passed = |text: String| Ok(Outcome::Passed(text));
     match &step.action {
         Action::Commands(calls) => {

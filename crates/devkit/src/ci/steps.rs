@@ -104,7 +104,7 @@ pub(super) fn chosen(steps: Vec<Step>, only: &[String]) -> Result<Vec<Step>, CiE
         only.iter().find(|name| steps.iter().all(|step| step.name != name.as_str()))
     {
         let known: Vec<&str> = steps.iter().map(|step| step.name).collect();
-        return Err(CiError::UnknownStep { asked: asked.clone(), known: known.join(", ") });
+        return Err(CiError::UnknownStep { step: asked.clone(), known: known.join(", ") });
     }
     Ok(steps
         .into_iter()

@@ -1,46 +1,6 @@
 //! Why a step failed, as far as it can be told from what was printed and from the cluster, and what
 //! to do about it.
 
-/// Deploying did not work.
-#[derive(Debug, thiserror::Error)]
-pub enum DeployError {
-    /// Something is missing on this machine.
-    #[error("this machine is not ready for it:\n{problems}")]
-    NotReady {
-        /// What is missing and what to do, a line each.
-        problems: String,
-    },
-    /// A step failed.
-    #[error("`{command}` failed ({status}): {advice}")]
-    Step {
-        /// The call.
-        command: String,
-        /// How it ended.
-        status: std::process::ExitStatus,
-        /// What to do.
-        advice: String,
-    },
-    /// A sample is not what its operator takes.
-    #[error(
-        "the sample `{sample}` of {controller} leads to no objects: {detail}; this is a defect of the operator"
-    )]
-    Sample {
-        /// Which sample.
-        sample: &'static str,
-        /// Whose.
-        controller: &'static str,
-        /// What is wrong.
-        detail: String,
-    },
-    /// kubectl's answer cannot be understood.
-    #[error("kubectl answered something that is not a list of objects: {source}")]
-    Json {
-        /// Why.
-        #[from]
-        source: serde_json::Error,
-    },
-}
-
 /// What a step's failure is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {

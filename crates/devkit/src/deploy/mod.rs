@@ -6,35 +6,39 @@
 //! - `execute`: doing it. `failure`: why a step failed, and what to do about it. `reach`: how to
 //!   reach what runs.
 
+mod error;
 mod execute;
 mod facts;
 mod failure;
 mod image;
+mod kubectl;
 mod problem;
 mod reach;
-mod sample_images;
+mod samples;
 mod steps;
 
 use std::process::ExitCode;
 
-pub use failure::DeployError;
-pub use problem::Problem;
+pub(crate) use error::DeployError;
 
 use self::facts::Facts;
+use self::problem::Problem;
 use self::steps::{Plan, Step};
 use crate::arguments::DeployArguments;
-use crate::cluster::{self, ClusterError};
-use crate::error::Error;
-use crate::generate::{self, Scope};
+use crate::cluster;
+use crate::generate::{self, GenerateError, Scope};
 use crate::project::Project;
 use crate::terminal;
 
-pub(crate) fn command(project: &Project, arguments: &DeployArguments) -> Result<ExitCode, Error> {
+pub(crate) fn command(
+    project: &Project,
+    arguments: &DeployArguments,
+) -> Result<ExitCode, DeployError> {
     let root = project.root()?;
     // Ours alone: a kubeconfig of the person is touched only when they ask for it.
     let folder = cluster::home()?.root().join("kind");
     std::fs::create_dir_all(&folder)
-        .map_err(|source| ClusterError::Kubeconfig { path: folder.clone(), source })?;
+        .map_err(|source| DeployError::Folder { path: folder.clone(), source })?;
     let kubeconfig = folder.join(format!("{}.kubeconfig", arguments.name));
     if arguments.delete {
         let delete = steps::delete(&arguments.name, &kubeconfig);
@@ -47,7 +51,12 @@ pub(crate) fn command(project: &Project, arguments: &DeployArguments) -> Result<
         return Ok(ExitCode::SUCCESS);
     }
     let facts = Facts::gather(&arguments.name, arguments.node_image.as_deref());
-    let plan = Plan::new(project, arguments, &root, &kubeconfig, &facts)?;
+    let kubectl = if facts.kubectl || arguments.dry_run {
+        "kubectl".to_owned()
+    } else {
+        kubectl::provided()?
+    };
+    let plan = Plan::new(project, arguments, &root, &kubeconfig, kubectl, &facts)?;
     let steps = plan.steps();
     if arguments.dry_run {
         dry_run(&facts, &steps);
@@ -55,11 +64,8 @@ pub(crate) fn command(project: &Project, arguments: &DeployArguments) -> Result<
     }
     let stale = generate::stale(project, Scope::All)?;
     if !stale.is_empty() {
-        return Err(generate::GenerateError::Stale {
-            count: stale.len(),
-            command: "cargo xtask gen",
-        }
-        .into());
+        let command = Scope::All.command();
+        return Err(GenerateError::Stale { count: stale.len(), command }.into());
     }
     refuse(&facts.problems())?;
     execute::all(&steps, &plan)?;

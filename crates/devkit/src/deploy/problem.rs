@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Something without which deploying cannot work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
+pub(super) enum Problem {
     /// No docker.
     #[error("docker is not on PATH: install Docker (https://docs.docker.com/engine/install)")]
     NoDocker,

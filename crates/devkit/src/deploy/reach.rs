@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use kubewright_core::labels;
 use serde::Deserialize;
 
-use super::failure::DeployError;
-use super::steps::{Plan, SAMPLES_NAMESPACE};
-use crate::error::Error;
+use super::error::DeployError;
+use super::samples;
+use super::steps::Plan;
 use crate::terminal;
 
 /// The node learns of a port a moment after the pods are ready.
@@ -50,19 +50,19 @@ struct Port {
 }
 
 /// Prints how to reach each Service that the samples made.
-pub(super) fn print(plan: &Plan) -> Result<(), Error> {
+pub(super) fn print(plan: &Plan) -> Result<(), DeployError> {
     let selector = format!("{}={}", labels::MANAGED_BY, plan.manager);
     let get = plan.kubectl().args([
         "get",
         "services",
         "--namespace",
-        SAMPLES_NAMESPACE,
+        samples::NAMESPACE,
         "--selector",
         &selector,
         "-o",
         "json",
     ]);
-    let services: Services = serde_json::from_str(&get.capture()?).map_err(DeployError::from)?;
+    let services: Services = serde_json::from_str(&get.capture()?)?;
     let node = r#"jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}"#;
     let node = plan.kubectl().args(["get", "nodes", "-o", node]).capture()?;
     println!();

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::error::DeployError;
 use super::facts::{Compiler, Facts, Target};
 use super::failure::Stage;
 use super::image::{DOCKERFILE, PROGRAM};
-use super::sample_images;
+use super::samples;
 use crate::arguments::{DEFAULT_KIND_CLUSTER, DeployArguments};
-use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::project::Project;
 
@@ -52,8 +52,6 @@ pub(super) struct Plan {
     pub(super) manager: &'static str,
 }
 
-/// Where the samples go.
-pub(super) const SAMPLES_NAMESPACE: &str = "default";
 /// Where the image is built from, below the project's folder: git and Docker's other builds do not
 /// look there.
 const CONTEXT: &str = "target/kubewright/image";
@@ -64,14 +62,10 @@ impl Plan {
         arguments: &DeployArguments,
         root: &Path,
         kubeconfig: &Path,
+        kubectl: String,
         facts: &Facts,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, DeployError> {
         let (registry, options) = (&project.registry, &project.options);
-        let kubectl = if facts.kubectl || arguments.dry_run {
-            "kubectl".to_owned()
-        } else {
-            super::execute::own_kubectl()?
-        };
         Ok(Self {
             cluster: arguments.name.clone(),
             node_image: arguments.node_image.clone(),
@@ -86,7 +80,7 @@ impl Plan {
             add_target: facts.target == Target::CanBeAdded,
             compiler: facts.compiler,
             image: options.image_of(registry),
-            images: sample_images::of(registry)?
+            images: samples::images(registry)?
                 .into_iter()
                 .filter(|image| facts.images.contains(image))
                 .collect(),
@@ -131,7 +125,7 @@ impl Plan {
             "40",
         ];
         let namespace =
-            if stage == Stage::Rollout { self.namespace.as_str() } else { SAMPLES_NAMESPACE };
+            if stage == Stage::Rollout { self.namespace.as_str() } else { samples::NAMESPACE };
         let in_namespace = |arguments: &[&str]| {
             self.kubectl().args(arguments.iter().copied()).args(["--namespace", namespace])
         };
@@ -325,7 +319,7 @@ impl Plan {
     }
 
     fn samples(&self) -> Vec<Step> {
-        let namespace = ["--namespace", SAMPLES_NAMESPACE];
+        let namespace = ["--namespace", samples::NAMESPACE];
         let files = format!("{}/samples", self.generated);
         // Unlike apply, wait looks into the folders below, too: there are samples of kinds that
         // nobody reconciles.
@@ -395,6 +389,7 @@ mod tests {
             arguments,
             Path::new("/project"),
             Path::new("/home/kind/kubewright"),
+            "kubectl".to_owned(),
             facts,
         )
         .unwrap();

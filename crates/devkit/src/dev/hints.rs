@@ -6,14 +6,14 @@ use std::process::Command;
 use std::sync::Arc;
 
 use kubewright_core::KindInfo;
-use kubewright_core::registry::Controller;
+use kubewright_core::controller::Controller;
 use kubewright_testing::assets::{Binary, KUBERNETES, Version};
 use kubewright_testing::control_plane::ControlPlane;
 use serde::Deserialize;
 
+use super::error::DevError;
 use super::operator::Operator;
 use crate::arguments::DEFAULT_CLUSTER;
-use crate::error::Error;
 use crate::invocation::ask;
 use crate::project::Project;
 use crate::terminal;
@@ -47,7 +47,7 @@ pub(super) fn print(
     project: &Project,
     control_plane: &ControlPlane,
     operator: &Operator,
-) -> Result<(), Error> {
+) -> Result<(), DevError> {
     for controller in project.registry.controllers() {
         let mut get = control_plane.kubectl();
         println!("\n{}", ask(get.args(["get", &controller.resource().resource()]))?.trim_end());

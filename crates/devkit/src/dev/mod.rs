@@ -19,14 +19,13 @@ use std::time::Duration;
 use kubewright_manifests::{Artifact, samples};
 use kubewright_testing::control_plane::{ControlPlane, Health, Spec};
 
-pub use error::DevError;
+pub(crate) use error::DevError;
 
 use self::follow::Follow;
 use self::operator::Operator;
 use self::turn::Turn;
 use crate::arguments::DevArguments;
 use crate::cluster;
-use crate::error::Error;
 use crate::generate::{self, GenerateError, Scope};
 use crate::interrupt::{EXIT_CODE, Interrupt};
 use crate::invocation::{ask, feed};
@@ -38,8 +37,8 @@ const POLL: Duration = Duration::from_millis(200);
 /// Under which name we write; kubectl's own would mix with what a person does by hand.
 const FIELD_MANAGER: &str = "--field-manager=kubewright-devkit";
 
-pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<ExitCode, Error> {
-    let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
+pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<ExitCode, DevError> {
+    let interrupt = Interrupt::listen()?;
     let name = &arguments.cluster.name;
     let mut turn = Turn::take(cluster::home()?.root(), name)?;
     // One that runs already is used as it is, and left as it was: somebody brought it up for a
@@ -64,7 +63,7 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
 }
 
 /// Takes the control plane down, unless it is to stay.
-fn end(name: &str, stays: bool, outcome: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
+fn end(name: &str, stays: bool, outcome: Result<ExitCode, DevError>) -> Result<ExitCode, DevError> {
     if stays {
         let command = cluster_command("down", name);
         terminal::note(format_args!(
@@ -103,7 +102,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&self, turn: &mut Turn) -> Result<ExitCode, Error> {
+    fn run(&self, turn: &mut Turn) -> Result<ExitCode, DevError> {
         let root = self.project.root()?;
         let binary = operator::build(self.project, &root)?;
         self.apply_crds()?;
@@ -123,8 +122,8 @@ impl Session<'_> {
         outcome
     }
 
-    fn with(&self, operator: &mut Operator) -> Result<ExitCode, Error> {
-        let samples = samples::of_resources(&self.project.registry, &self.project.options)
+    fn with(&self, operator: &mut Operator) -> Result<ExitCode, DevError> {
+        let samples = samples::resource_samples(&self.project.registry, &self.project.options)
             .map_err(GenerateError::from)?;
         let samples = self.apply(&samples)?;
         let samples =
@@ -151,7 +150,7 @@ impl Session<'_> {
     }
 
     /// Shows the operator's log until Ctrl-C.
-    fn follow(&self, operator: &mut Operator) -> Result<ExitCode, Error> {
+    fn follow(&self, operator: &mut Operator) -> Result<ExitCode, DevError> {
         terminal::heading("The operator's log (Ctrl-C stops everything):");
         let mut log = Follow::open(operator.log())?;
         while !self.interrupt.requested() {
@@ -165,7 +164,7 @@ impl Session<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn apply_crds(&self) -> Result<(), Error> {
+    fn apply_crds(&self) -> Result<(), DevError> {
         let crds = generate::wanted(self.project, Scope::Crds)?;
         self.apply(&crds)?;
         let definitions = self.project.registry.definitions();
@@ -180,7 +179,7 @@ impl Session<'_> {
     }
 
     /// Applies all of `files` and returns the objects as JSON.
-    fn apply(&self, files: &[Artifact]) -> Result<String, Error> {
+    fn apply(&self, files: &[Artifact]) -> Result<String, DevError> {
         let documents: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
         let mut apply = self.control_plane.kubectl();
         apply.args([

@@ -14,9 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::error::DevError;
 use super::follow;
-use crate::error::Error;
 use crate::invocation::Invocation;
-use crate::program;
+use crate::program::{self, ProgramError};
 use crate::project::Project;
 use crate::terminal;
 
@@ -25,7 +24,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Compiles the operator and says where its program is.
-pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, Error> {
+pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, ProgramError> {
     let package = project.operator;
     let mut cargo =
         Invocation::cargo().args(["build", "--package", package, "--bin", package]).folder(root);

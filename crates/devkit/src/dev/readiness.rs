@@ -14,7 +14,6 @@ use serde::Deserialize;
 use super::error::DevError;
 use super::follow;
 use super::operator::Operator;
-use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::invocation::ask;
 use crate::terminal;
@@ -130,7 +129,7 @@ pub(super) fn wait(
     operator: &mut Operator,
     interrupt: &Interrupt,
     limit: Duration,
-) -> Result<bool, Error> {
+) -> Result<bool, DevError> {
     let mut table = Table::new(&resources);
     let start = Instant::now();
     loop {
@@ -171,7 +170,7 @@ fn timeout(resources: &[Resource], operator: &Operator, limit: Duration) -> DevE
 }
 
 /// The same resources as they are now. One that was deleted meanwhile is left out.
-fn look(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Resource>, Error> {
+fn look(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Resource>, DevError> {
     let mut by_namespace: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for resource in resources {
         by_namespace

@@ -49,7 +49,7 @@ impl Turn {
                 return Ok(Self { file, path });
             }
             if Instant::now() > deadline {
-                return Err(DevError::Taken { name: name.to_owned() });
+                return Err(DevError::AlreadyRunning { name: name.to_owned() });
             }
             thread::sleep(POLL);
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use kubewright_manifests::{Artifact, Finding};
 
-use super::GenerateError;
+use super::error::GenerateError;
 
 /// Every file below `folder/part`, by its path below `folder`, with `/`. Anything that is not a
 /// folder counts as a file.

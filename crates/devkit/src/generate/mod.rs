@@ -6,15 +6,15 @@
 //! - `disk`: reading and writing the folder.
 
 mod disk;
+mod error;
 
-use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use kubewright_manifests::check::Difference;
 use kubewright_manifests::{self as manifests, Artifact, Finding};
 
-use crate::error::Error;
+pub use error::GenerateError;
+
 use crate::project::Project;
 use crate::terminal;
 
@@ -43,7 +43,7 @@ impl Scope {
     }
 
     /// What to run to bring the files up to date.
-    const fn command(self) -> &'static str {
+    pub(crate) const fn command(self) -> &'static str {
         match self {
             Self::All => "cargo xtask gen",
             Self::Crds => "cargo xtask gen-crd",
@@ -53,35 +53,11 @@ impl Scope {
     }
 }
 
-/// Generated files could not be made, read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum GenerateError {
-    /// They cannot be made.
-    #[error(transparent)]
-    Manifests(#[from] manifests::artifact::Error),
-    /// A file or folder.
-    #[error("cannot use {}: {source}; mend it and try again", .path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The files are not what the types say.
-    #[error("{count} generated {} not what the types say; run `{command}`", if *.count == 1 { "file is" } else { "files are" })]
-    Stale {
-        /// How many.
-        count: usize,
-        /// What to run.
-        command: &'static str,
-    },
-}
-
 /// The files that the types of `project` ask for.
 pub(crate) fn wanted(project: &Project, scope: Scope) -> Result<Vec<Artifact>, GenerateError> {
     let (registry, options) = (&project.registry, &project.options);
     Ok(match scope {
-        Scope::All => manifests::all(registry, options),
+        Scope::All => manifests::artifacts(registry, options),
         Scope::Crds => manifests::crds(registry, options),
         Scope::Rbac => manifests::rbac(registry, options),
         Scope::Samples => manifests::samples(registry, options),
@@ -92,14 +68,18 @@ pub(crate) fn wanted(project: &Project, scope: Scope) -> Result<Vec<Artifact>, G
 /// belong there.
 ///
 /// # Errors
-/// [`Error`] when files cannot be made or read.
-pub fn stale(project: &Project, scope: Scope) -> Result<Vec<Finding>, Error> {
+/// [`GenerateError`] when files cannot be made or read.
+pub fn stale(project: &Project, scope: Scope) -> Result<Vec<Finding>, GenerateError> {
     let folder = project.generated_folder()?;
     Ok(manifests::check(&wanted(project, scope)?, &disk::read(&folder, scope.folder())?))
 }
 
 /// `gen` and its parts: writes, or with `check` only complains.
-pub(crate) fn command(project: &Project, scope: Scope, check: bool) -> Result<ExitCode, Error> {
+pub(crate) fn command(
+    project: &Project,
+    scope: Scope,
+    check: bool,
+) -> Result<ExitCode, GenerateError> {
     let stale = stale(project, scope)?;
     let folder = project.generated;
     if stale.is_empty() {
@@ -113,7 +93,7 @@ pub(crate) fn command(project: &Project, scope: Scope, check: bool) -> Result<Ex
         for finding in &stale {
             println!("{folder}/{finding}");
         }
-        return Err(GenerateError::Stale { count: stale.len(), command: scope.command() }.into());
+        return Err(GenerateError::Stale { count: stale.len(), command: scope.command() });
     }
     disk::write(&project.generated_folder()?, &wanted(project, scope)?, &stale)?;
     for finding in &stale {

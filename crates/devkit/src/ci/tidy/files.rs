@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::ci::error::CiError;
+use super::error::TidyError;
 
 /// Folders that are skipped wherever they are: build output, generated files, and the compile-fail
 /// cases of trybuild.
@@ -31,11 +31,11 @@ pub(super) enum Kind {
 }
 
 /// Reads every file that is checked.
-pub(super) fn read(root: &Path) -> Result<Vec<Source>, CiError> {
+pub(super) fn read(root: &Path) -> Result<Vec<Source>, TidyError> {
     let mut sources = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        let failed = |source| CiError::File { path: folder.clone(), source };
+        let failed = |source| TidyError::File { path: folder.clone(), source };
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let (path, file_type) = (entry.path(), entry.file_type().map_err(failed)?);
@@ -57,7 +57,7 @@ fn is_checked_folder(name: &str) -> bool {
 }
 
 /// The file, if its kind is known.
-fn source(root: &Path, path: &Path) -> Result<Option<Source>, CiError> {
+fn source(root: &Path, path: &Path) -> Result<Option<Source>, TidyError> {
     let extension = path.extension().map(|extension| extension.to_string_lossy());
     let kind = match extension.as_deref() {
         Some("rs") => Kind::Rust,
@@ -69,7 +69,8 @@ fn source(root: &Path, path: &Path) -> Result<Option<Source>, CiError> {
     if extension.is_some() && kind == Kind::Other && is_recorded(&relative) {
         return Ok(None);
     }
-    let bytes = fs::read(path).map_err(|source| CiError::File { path: path.to_owned(), source })?;
+    let bytes =
+        fs::read(path).map_err(|source| TidyError::File { path: path.to_owned(), source })?;
     // Without an extension, a script starts with the name of its interpreter.
     if extension.is_none() && !bytes.starts_with(b"#!") {
         return Ok(None);

@@ -6,6 +6,7 @@
 //! - `circles`: files of one crate that import each other
 
 mod circles;
+mod error;
 mod files;
 mod problem;
 mod shape;
@@ -14,18 +15,18 @@ mod words;
 
 use std::path::Path;
 
+pub use error::TidyError;
 pub use problem::Problem;
 pub use words::Words;
 
 use self::files::{Kind, Source};
-use super::error::CiError;
 
 /// Checks the files of `root`, and returns every problem in the order of the paths. `within` limits
 /// the result to a folder, given relative to `root`.
 ///
 /// # Errors
-/// [`CiError::File`] when a file cannot be read.
-pub fn problems(root: &Path, within: &Path, words: &Words) -> Result<Vec<Problem>, CiError> {
+/// [`TidyError::File`] when a file cannot be read.
+pub fn problems(root: &Path, within: &Path, words: &Words) -> Result<Vec<Problem>, TidyError> {
     let sources = files::read(root)?;
     let mut found = check_each(&sources, words);
     found.extend(circles::check(&sources));
@@ -35,7 +36,7 @@ pub fn problems(root: &Path, within: &Path, words: &Words) -> Result<Vec<Problem
 }
 
 /// The step of `ci`: fails on any problem, and otherwise returns a summary.
-pub(super) fn check(root: &Path, within: &Path, words: &Words) -> Result<String, CiError> {
+pub(super) fn check(root: &Path, within: &Path, words: &Words) -> Result<String, TidyError> {
     let found = problems(root, within, words)?;
     if found.is_empty() {
         return Ok(if within.as_os_str().is_empty() {
@@ -45,7 +46,7 @@ pub(super) fn check(root: &Path, within: &Path, words: &Words) -> Result<String,
         });
     }
     let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
-    Err(CiError::Tidy { count: found.len(), found: lines.join("\n") })
+    Err(TidyError::Problems { count: found.len(), found: lines.join("\n") })
 }
 
 fn check_each(sources: &[Source], words: &Words) -> Vec<Problem> {

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use kubewright_core::Registry;
-use kubewright_core::registry::{AnySample, Controller};
-use kubewright_core::view::Fixed;
+use kubewright_core::controller::{AnySample, Controller, Program};
+use kubewright_core::{FakeCluster, Registry};
 use serde_json::Value;
 
-use super::failure::DeployError;
-use super::steps::SAMPLES_NAMESPACE;
+use super::error::DeployError;
+
+/// The namespace of the samples.
+pub(super) const NAMESPACE: &str = "default";
 
 /// The images of the samples of all operators.
-pub(super) fn of(registry: &Registry) -> Result<BTreeSet<String>, DeployError> {
+pub(super) fn images(registry: &Registry) -> Result<BTreeSet<String>, DeployError> {
     let mut images = BTreeSet::new();
     for controller in registry.controllers() {
         for sample in controller.samples() {
@@ -35,13 +36,13 @@ fn of_sample(
     let mut body = sample.body.clone();
     // What only the API server gives to a resource.
     body["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000".into();
-    body["metadata"]["namespace"] = SAMPLES_NAMESPACE.into();
+    body["metadata"]["namespace"] = NAMESPACE.into();
     let resource = controller
         .decode(body.to_string().as_bytes())
         .map_err(|error| defect(error.to_string()))?;
     // Nothing is in the cluster but the sample itself.
     let built = controller
-        .build(manager, &*resource, &Fixed::empty())
+        .build(Program::from(manager), &*resource, &FakeCluster::empty())
         .map_err(|error| defect(error.to_string()))?;
     // A sample may be one that is to be refused: then it has no pods.
     for child in built.children.unwrap_or_default() {
