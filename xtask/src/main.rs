@@ -1,5 +1,4 @@
-//! The door to everything a developer does: `cargo xtask`. What the commands do lives in
-//! `kubewright::devkit`.
+//! `cargo xtask`: the commands of `kubewright::devkit` for this project.
 
 mod words;
 
@@ -11,14 +10,14 @@ fn project() -> Project {
     Project::new(operator::registry(), "operator")
         .bench("kubewright-bench")
         .pure(["kubewright-core", "operator-api"])
-        .alone([
+        .standalone([
             "kubewright",
             "kubewright-cli",
             "kubewright-core",
             "kubewright-devkit",
             "kubewright-manifests",
         ])
-        .alone(["kubewright-runtime", "kubewright-testing", "operator-api", "preview-cli"])
+        .standalone(["kubewright-runtime", "kubewright-testing", "operator-api", "preview-cli"])
         .words(words::words())
 }
 
@@ -31,7 +30,7 @@ mod tests {
     use kubewright::devkit::generate::{Scope, stale};
 
     #[test]
-    fn the_generated_files_are_what_the_types_say() {
+    fn the_generated_files_are_up_to_date() {
         let stale = stale(&super::project(), Scope::All).map_err(|error| error.to_string());
         assert_eq!(stale, Ok(Vec::new()), "run `cargo xtask gen`");
     }

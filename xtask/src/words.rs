@@ -2,7 +2,7 @@
 
 use kubewright::devkit::tidy::Words;
 
-/// Words that the glossary in CONTRIBUTING.md replaces by the terms of the field.
+/// Words that the glossary in CONTRIBUTING.md replaces by terms of the field.
 const BANNED: [&str; 27] = [
     "alone among",
     "brake",
@@ -32,7 +32,7 @@ const BANNED: [&str; 27] = [
     "verdict",
     "whoever",
 ];
-/// Files that quote these words to explain or to list them.
+/// Files that may quote these words.
 const GLOSSARIES: [&str; 4] = ["CHANGELOG.md", "CONTRIBUTING.md", "STYLE.md", "xtask/src/words.rs"];
 
 pub(crate) fn words() -> Words {

@@ -1,4 +1,4 @@
-//! The error of any command, for `main`. Each command has an error type of its own.
+//! The error of any command, for `main`. Each command has its own error type.
 
 use crate::bench::BenchError;
 use crate::ci::CiError;

@@ -1,19 +1,19 @@
-//! The developer commands of every project built on kubewright: a project's `xtask` is a few lines
-//! on [`main`].
+//! The developer commands of a project: its `xtask` calls [`main`].
 //!
-//! | module | what lives there |
+//! | module | content |
 //! |---|---|
-//! | [`project`] | what a project tells us about itself |
-//! | [`generate`] | `gen`, `gen-crd`, `gen-rbac`, `gen-samples`: writing and comparing the generated files |
-//! | `cluster` | `cluster`, `kubectl`: the local control plane of `kubewright-testing` |
-//! | `dev` | `dev`: that control plane, the operator from source and the samples, until Ctrl-C |
+//! | [`project`] | the project's operators and settings |
+//! | [`generate`] | `gen`, `gen-crd`, `gen-rbac`, `gen-samples`: the generated files |
+//! | `cluster` | `cluster`, `kubectl`: local control planes |
+//! | `dev` | `dev`: the operator from source on a local control plane |
 //! | `deploy` | `deploy-kind`: the operator as an image on a kind cluster |
-//! | `test` | `test`: every test, on a control plane of its own |
-//! | `bench` | `bench`: measuring the operator as it is released |
-//! | `ci` | `ci`: what CI runs |
-//! | `arguments`, `invocation`, `program`, `interrupt`, `terminal` | the command line, other programs and ours, signals, what a person sees |
+//! | `test` | `test`: all tests on a local control plane |
+//! | `bench` | `bench`: the project's benchmark |
+//! | `ci` | `ci`: the steps of CI; [`tidy`] is one of them |
+//! | `arguments`, `terminal` | the command line, messages |
+//! | `invocation`, `program`, `interrupt` | other programs, builds, signals |
 //!
-//! Everything is synchronous: what is done here is done by other programs, which are run and shown.
+//! Everything is synchronous: the work is done by other programs.
 
 mod arguments;
 mod bench;
@@ -42,8 +42,7 @@ use crate::arguments::{Arguments, Command};
 use crate::error::Error;
 use crate::generate::Scope;
 
-/// Runs the command that the process was called with. An error is printed, with what to do about
-/// it.
+/// Runs the command of this process. An error is printed with its remedy.
 pub fn main(project: &Project) -> ExitCode {
     match run(project, Arguments::parse().command) {
         Ok(code) => code,

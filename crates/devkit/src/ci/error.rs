@@ -1,4 +1,4 @@
-//! Errors of `ci`, each with what to do.
+//! Errors of `ci`, each with a remedy.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Errors of `deploy-kind`, each with what to do.
+//! Errors of `deploy-kind`, each with a remedy.
 
 use std::io;
 use std::path::PathBuf;

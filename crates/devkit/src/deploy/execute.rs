@@ -1,4 +1,4 @@
-//! Running the steps, each shown, and telling what happened where one fails.
+//! Runs the steps and explains a failed step.
 
 use super::error::DeployError;
 use super::failure::{self, Stage};
@@ -6,7 +6,7 @@ use super::steps::{Plan, Step};
 use crate::terminal;
 
 /// Runs all steps until one fails.
-pub(super) fn all(steps: &[Step], plan: &Plan) -> Result<(), DeployError> {
+pub(super) fn run_all(steps: &[Step], plan: &Plan) -> Result<(), DeployError> {
     for (index, step) in steps.iter().enumerate() {
         terminal::heading(format_args!("\n[{}/{}] {}", index + 1, steps.len(), step.about));
         run(step, Some(plan))?;
@@ -15,14 +15,14 @@ pub(super) fn all(steps: &[Step], plan: &Plan) -> Result<(), DeployError> {
 }
 
 /// Runs one step.
-pub(super) fn one(step: &Step) -> Result<(), DeployError> {
+pub(super) fn run_step(step: &Step) -> Result<(), DeployError> {
     run(step, None)
 }
 
 fn run(step: &Step, plan: Option<&Plan>) -> Result<(), DeployError> {
     terminal::command(&step.call);
     let (status, printed) = match step.stage {
-        // Cargo shows a progress bar where it has a terminal.
+        // Cargo shows a progress bar on a terminal.
         Stage::Build { .. } => (step.call.status()?, String::new()),
         _ => step.call.tee()?,
     };
@@ -36,8 +36,7 @@ fn run(step: &Step, plan: Option<&Plan>) -> Result<(), DeployError> {
     Err(DeployError::Step { command: step.call.to_string(), status, advice })
 }
 
-/// Shows what the cluster says about pods that did not become ready; what to do about it, if that
-/// can be told.
+/// Prints diagnostics about pods that did not become ready; returns advice if the reason is known.
 fn diagnose(stage: Stage, plan: &Plan) -> Option<&'static str> {
     if !matches!(stage, Stage::Rollout | Stage::Samples) {
         return None;
@@ -45,7 +44,7 @@ fn diagnose(stage: Stage, plan: &Plan) -> Option<&'static str> {
     let mut pods = None;
     for call in plan.diagnostics(stage) {
         terminal::command(&call);
-        // What cannot be shown is no reason not to show the rest.
+        // A failed diagnosis does not prevent the next one.
         let printed = call.tee().map(|(_, printed)| printed).unwrap_or_default();
         pods.get_or_insert(printed);
     }

@@ -1,11 +1,11 @@
-//! Which kubectl is used.
+//! Provides kubectl for machines without a suitable one.
 
 use kubewright_testing::assets::{Assets, Binary, Environment, KUBERNETES, Wanted};
 use kubewright_testing::progress;
 
 use crate::cluster::{self, ClusterError};
 
-/// The kubectl of the local control plane, for machines whose own does not fit.
+/// The kubectl of the local control plane, downloaded or built if it is missing.
 pub(super) fn provided() -> Result<String, ClusterError> {
     let wanted = Wanted { kubernetes: KUBERNETES, binaries: vec![Binary::Kubectl] };
     let home = cluster::home()?;

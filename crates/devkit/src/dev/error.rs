@@ -1,4 +1,4 @@
-//! Errors of a development session, each with what to do.
+//! Errors of `dev`, each with a remedy.
 
 use std::io;
 use std::path::PathBuf;

@@ -7,29 +7,32 @@ use kubewright_manifests as manifests;
 
 use crate::project::ProjectError;
 
-/// Generated files could not be made, read or written.
+/// Generated files cannot be generated, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     /// The project's folder cannot be found.
     #[error(transparent)]
     Project(#[from] ProjectError),
-    /// They cannot be made.
+    /// A file cannot be generated.
     #[error(transparent)]
     Manifests(#[from] manifests::artifact::Error),
-    /// A file or folder.
-    #[error("cannot use {}: {source}; mend it and try again", .path.display())]
+    /// A file or folder cannot be used.
+    #[error("cannot use {}: {source}; fix it and try again", .path.display())]
     File {
-        /// Which one.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The files are not what the types say.
-    #[error("{count} generated {} not what the types say; run `{command}`", if *.count == 1 { "file is" } else { "files are" })]
+    /// Files are out of date.
+    #[error(
+        "{count} generated {} out of date; run `{command}`",
+        if *.count == 1 { "file is" } else { "files are" }
+    )]
     Stale {
-        /// How many.
+        /// The number of files.
         count: usize,
-        /// What to run.
+        /// The command that writes them.
         command: &'static str,
     },
 }

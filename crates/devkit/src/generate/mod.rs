@@ -1,9 +1,8 @@
-//! `gen` and its parts: the generated files, written or compared. What is in them, and how they are
-//! compared, is `kubewright-manifests`' business; here they meet the disk.
+//! `gen` and its parts: writes or compares the generated files. `kubewright-manifests` generates
+//! and compares their content.
 //!
-//! - [`stale`]: what is not as it should be, without touching anything; also for a project's
-//!   `#[test]`.
-//! - `disk`: reading and writing the folder.
+//! - [`stale`]: the differences; also for a `#[test]` of a project
+//! - `disk`: reads and writes the folder
 
 mod disk;
 mod error;
@@ -18,10 +17,10 @@ pub use error::GenerateError;
 use crate::project::Project;
 use crate::terminal;
 
-/// Which of the generated files.
+/// A part of the generated files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them.
+    /// All files.
     All,
     /// CustomResourceDefinitions.
     Crds,
@@ -32,7 +31,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The folder below the generated one; empty for all.
+    /// The subfolder of the part; empty for all files.
     const fn folder(self) -> &'static str {
         match self {
             Self::All => "",
@@ -42,7 +41,7 @@ impl Scope {
         }
     }
 
-    /// What to run to bring the files up to date.
+    /// The command that writes the part.
     pub(crate) const fn command(self) -> &'static str {
         match self {
             Self::All => "cargo xtask gen",
@@ -53,7 +52,7 @@ impl Scope {
     }
 }
 
-/// The files that the types of `project` ask for.
+/// The generated files of `project`.
 pub(crate) fn wanted(project: &Project, scope: Scope) -> Result<Vec<Artifact>, GenerateError> {
     let (registry, options) = (&project.registry, &project.options);
     Ok(match scope {
@@ -64,17 +63,17 @@ pub(crate) fn wanted(project: &Project, scope: Scope) -> Result<Vec<Artifact>, G
     }?)
 }
 
-/// What is not as it should be in the generated folder: files that differ, are missing, or do not
-/// belong there.
+/// The differences between the generated folder and the types of the project: files that differ,
+/// are missing or are unexpected.
 ///
 /// # Errors
-/// [`GenerateError`] when files cannot be made or read.
+/// [`GenerateError`] when files cannot be generated or read.
 pub fn stale(project: &Project, scope: Scope) -> Result<Vec<Finding>, GenerateError> {
     let folder = project.generated_folder()?;
     Ok(manifests::check(&wanted(project, scope)?, &disk::read(&folder, scope.folder())?))
 }
 
-/// `gen` and its parts: writes, or with `check` only complains.
+/// Writes the files, or with `check` only reports differences.
 pub(crate) fn command(
     project: &Project,
     scope: Scope,
@@ -143,12 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_just_written_is_up_to_date() {
+    fn written_files_are_up_to_date() {
         assert_eq!(findings(generated().path()), [""; 0]);
     }
 
     #[test]
-    fn an_edited_file_is_named_with_the_first_line_that_differs() {
+    fn an_edited_file_is_reported_with_the_first_different_line() {
         let folder = generated();
         fs::write(folder.path().join("crds/echoes.yaml"), "kind: Echo\nplural: echos\n").unwrap();
         let found = findings(folder.path());
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_file_is_named() {
+    fn a_deleted_file_is_reported() {
         let folder = generated();
         fs::remove_file(folder.path().join("rbac/role.yaml")).unwrap();
         let found = findings(folder.path());
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extra_file_is_named_wherever_it_is_and_whatever_is_in_it() {
+    fn an_unexpected_file_is_reported_in_any_folder_and_with_any_content() {
         let folder = generated();
         fs::write(folder.path().join("notes.bin"), b"\xff\xfe").unwrap();
         fs::create_dir_all(folder.path().join("charts/old")).unwrap();
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_mends_every_finding_and_leaves_no_empty_folder() {
+    fn writing_fixes_every_difference_and_leaves_no_empty_folder() {
         let folder = generated();
         let at = |path: &str| folder.path().join(path);
         fs::write(at("install.yaml"), "theirs").unwrap();
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_sees_nothing_of_the_others() {
+    fn a_part_ignores_files_of_other_parts() {
         let folder = generated();
         fs::write(folder.path().join("notes.txt"), "").unwrap();
         let crds = disk::read(folder.path(), "crds").unwrap();
@@ -198,11 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_what_to_run() {
+    fn the_error_contains_the_command_to_run() {
         let error = GenerateError::Stale { count: 1, command: Scope::Crds.command() };
-        assert_eq!(
-            error.to_string(),
-            "1 generated file is not what the types say; run `cargo xtask gen-crd`"
-        );
+        assert_eq!(error.to_string(), "1 generated file is out of date; run `cargo xtask gen-crd`");
     }
 }

@@ -24,7 +24,7 @@ struct Word<'a> {
 
 impl Words {
     /// Bans `banned`: words or phrases. Case does not matter, except that an entry with a capital
-    /// letter names a type: it matches with this case, and in Rust files alone. `pages` are paths
+    /// letter names a type: it matches only with this case and in Rust files. `pages` are paths
     /// from the project's folder, of files that may quote what is banned.
     pub fn new(
         banned: impl IntoIterator<Item = &'static str>,

@@ -22,7 +22,7 @@ use super::problem::Problem;
 ///
 /// - A path counts as an import of the file that defines the item, wherever the path stands: in
 ///   `use`, in an expression or in a type. A re-export is followed to the definition.
-/// - `mod name;` alone is no import: a parent may declare a child that uses it.
+/// - `mod name;` is no import: a parent may declare a child that imports the parent.
 /// - Code under `#[cfg(test)]` is ignored.
 pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
     let texts: BTreeMap<&Path, &str> = sources

@@ -214,7 +214,7 @@ fn defined(tokens: &[Token]) -> Option<&str> {
     }
 }
 
-/// How many tokens an attribute has, together with its item if that is compiled for tests alone.
+/// How many tokens an attribute has, with its item if the item is compiled only for tests.
 fn attribute(tokens: &[Token]) -> usize {
     let at = 1 + usize::from(tokens.get(1).is_some_and(|token| token.is_mark('!')));
     let Some(inner) = tokens.get(at).and_then(|token| token.group('[')) else { return 1 };
