@@ -107,10 +107,10 @@ impl Facts {
         match (&self.docker, self.rust_target()) {
             (Docker::Missing, _) => problems.push(Problem::NoDocker),
             (Docker::Down(detail), _) => {
-                problems.push(Problem::DockerDown { detail: detail.clone() })
+                problems.push(Problem::DockerDown { detail: detail.clone() });
             }
             (Docker::Runs(architecture), None) => {
-                problems.push(Problem::Architecture { architecture: architecture.clone() })
+                problems.push(Problem::Architecture { architecture: architecture.clone() });
             }
             (Docker::Runs(_), Some(_)) => {}
         }

@@ -149,7 +149,7 @@ pub(super) fn wait(
         operator.check()?;
         if start.elapsed() > limit {
             table.end();
-            return Err(timeout(&resources, operator, limit).into());
+            return Err(timeout(&resources, operator, limit));
         }
         thread::sleep(POLL);
         resources = read(control_plane, &resources)?;
