@@ -6,7 +6,7 @@ use kubewright_testing::progress;
 use crate::cluster::{self, ClusterError};
 
 /// The kubectl of the local control plane, downloaded or built if it is missing.
-pub(super) fn provided() -> Result<String, ClusterError> {
+pub(super) fn provide() -> Result<String, ClusterError> {
     let wanted = Wanted { kubernetes: KUBERNETES, binaries: vec![Binary::Kubectl] };
     let home = cluster::home()?;
     let assets =

@@ -53,7 +53,7 @@ pub(crate) fn command(
     let kubectl = if facts.kubectl || arguments.dry_run {
         "kubectl".to_owned()
     } else {
-        kubectl::provided()?
+        kubectl::provide()?
     };
     let plan = Plan::new(project, arguments, &root, &kubeconfig, kubectl, &facts)?;
     let steps = plan.steps();

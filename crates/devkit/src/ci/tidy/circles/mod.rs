@@ -49,59 +49,15 @@ fn is_root(path: &Path) -> bool {
 
 fn problem(files: &[PathBuf], circle: &Circle) -> Problem {
     let name = |file: usize| files[file].to_string_lossy();
+    let step = |import: &graph::Import| format!("{}:{}", name(import.from), import.line);
     let first = &circle.imports[0];
-    let mut steps: Vec<String> =
-        circle.imports.iter().map(|import| format!("{}:{}", name(import.from), import.line)).collect();
+    let mut steps: Vec<String> = circle.imports.iter().map(step).collect();
     steps.push(name(first.from).into_owned());
     let mut message = format!("circle of files: {}", steps.join(" -> "));
     if circle.files.len() > circle.imports.len() {
         let names: Vec<_> = circle.files.iter().map(|file| name(*file)).collect();
-        message += "\n    ";
-        message += &format!("{} files import each other: {}", names.len(), names.join(", "));
-    }
-    Problem { file: files[first.from].clone(), line: first.line, message }
-}
-
-#[cfg(test)]` is ignored.
-pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
-    let texts: BTreeMap<&Path, &str> = sources
-        .iter()
-        .filter(|source| source.kind == Kind::Rust)
-        .map(|source| (source.path.as_path(), source.text.as_str()))
-        .collect();
-    let roots = texts.keys().filter(|path| is_root(path));
-    let mut found = Vec::new();
-    for root in roots {
-        let krate = Crate::read(root, &|path| texts.get(path).copied());
-        let graph = Graph::new(resolve::imports(&krate));
-        found.extend(graph.circles().iter().map(|circle| problem(&krate.files, circle)));
-    }
-    found
-}
-
-/// Whether a file is the root of a library or a program.
-fn is_root(path: &Path) -> bool {
-    let is_named = |name: &str| path.file_name().is_some_and(|file| file == name);
-    let is_in = |name: &str| path.parent().is_some_and(|parent| parent.ends_with(name));
-    (is_in("src") && (is_named("lib.rs") || is_named("main.rs"))) || is_in("src/bin")
-}
-
-fn problem(files: &[PathBuf], circle: &Circle) -> Problem {
-    let first = &circle.imports[0];
-    let steps = circle
-        .imports
-        .iter()
-        .map(|import| format!("{}:{} -> ", files[import.from].display(), import.line));
-    let mut message = format!("circle of files: {}", steps.collect::<String>());
-    message.push_str(&files[first.from].to_string_lossy());
-    if circle.files.len() > circle.imports.len() {
-        let names: Vec<_> =
-            circle.files.iter().map(|file| files[*file].to_string_lossy()).collect();
-        message.push_str(&format!(
-            "\n    {} files import each other: {}",
-            names.len(),
-            names.join(", ")
-        ));
+        let (count, names) = (names.len(), names.join(", "));
+        message = format!("{message}\n    {count} files import each other: {names}");
     }
     Problem { file: files[first.from].clone(), line: first.line, message }
 }
