@@ -137,7 +137,7 @@ async fn the_workflow_for_github_makes_a_preview_waits_for_its_url_and_deletes_i
     serve(&sandbox, "pr-17").await;
     runner.run(step("preview", "Wait until it shows this commit"), &variables).await;
     assert_eq!(lines(&output)["url"], "https://pr-17.preview.example.com");
-    runner.run(step("preview", "Say why it does not"), &variables).await;
+    runner.run(step("preview", "Show why it failed"), &variables).await;
     runner.run(step("remove", "Delete the preview"), &variables).await;
     sandbox.gone::<PreviewEnvironment>("pr-17").await;
     // A pull request that never had one is closed, too.
