@@ -16,7 +16,7 @@ fn project() -> Project {
             "kubewright-devkit",
             "kubewright-manifests",
         ])
-        .alone(["kubewright-runtime", "kubewright-testing", "operator-api", "preview-cli"])
+        .alone(["kubewright-runtime", "kubewright-testing", "operator-api", "kubectl-preview"])
 }
 
 fn main() -> ExitCode {
