@@ -1,7 +1,7 @@
 //! `status`: shows one preview.
 //!
 //! - `report`: the requests, and their results
-//! - `objects`: the health of its objects and pods; `events`: its latest Events
+//! - `objects`: the state of its objects and pods; `events`: its latest Events
 //! - `text`: the report as text
 
 mod events;

@@ -1,9 +1,8 @@
-//! The health of the objects and pods of a preview.
+//! The state of the objects and pods of a preview.
 
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use kubewright_core::KindInfo;
-use kubewright_core::health::{self, Health};
+use kubewright_core::{KindInfo, Readiness, kstatus};
 use operator_api::preview::ROUTE_ACCEPTED;
 use serde_json::Value;
 
@@ -13,8 +12,8 @@ use crate::preview::{Preview, describe};
 pub(super) struct ObjectRow {
     pub(super) kind: String,
     pub(super) name: String,
-    /// `Ready`, `Progressing`, `Failed`, `Unknown`, `Deleting`.
-    pub(super) health: &'static str,
+    /// `Ready`, `Progressing`, `Stalled`, `NotReady`, `Unknown`, `Deleting`.
+    pub(super) state: &'static str,
     pub(super) message: String,
 }
 
@@ -41,28 +40,28 @@ pub(super) fn row(kind: &KindInfo, object: DynamicObject, preview: &Preview) -> 
     let (name, deleting) = (object.name_any(), object.metadata.deletion_timestamp.is_some());
     // The object was read from JSON, so this cannot fail.
     let object = serde_json::to_value(object).unwrap_or_default();
-    let (health, message) = match health::of_object(kind, &object) {
+    let (state, message) = match kstatus::of_object(kind, &object) {
         _ if deleting => ("Deleting", String::new()),
-        _ if ROUTES.contains(&&*kind.kind) => route_health(preview),
-        Health::Ready { message } => ("Ready", message),
-        Health::Progressing { message, .. } => ("Progressing", message),
-        Health::Failed { message, .. } => ("Failed", message),
+        _ if ROUTES.contains(&&*kind.kind) => route_state(preview),
+        Readiness::Ready(message) => ("Ready", message),
+        Readiness::Progressing(_, message) => ("Progressing", message),
+        Readiness::Stalled(_, message) => ("Stalled", message),
     };
     let failures = if is_pod(kind) && !deleting { pod_failures(&object) } else { Vec::new() };
     let message = if failures.is_empty() { message } else { failures.join("; ") };
-    ObjectRow { kind: kind.kind.to_string(), name, health, message }
+    ObjectRow { kind: kind.kind.to_string(), name, state, message }
 }
 
-fn route_health(preview: &Preview) -> (&'static str, String) {
+fn route_state(preview: &Preview) -> (&'static str, String) {
     let Some(condition) = preview.condition(ROUTE_ACCEPTED) else {
         return ("Unknown", String::new());
     };
-    let health = match condition.status.as_str() {
+    let state = match condition.status.as_str() {
         "True" => "Ready",
-        "False" => "Failed",
+        "False" => "NotReady",
         _ => "Unknown",
     };
-    (health, describe(condition))
+    (state, describe(condition))
 }
 
 /// What prevents a pod from running, as the scheduler and its node report it, and restarts.
@@ -129,11 +128,11 @@ mod tests {
         preview("web", &json!({}), &json!({}))
     }
 
-    /// Health and message of a pod with this status.
+    /// State and message of a pod with this status.
     fn pod(status: &Value) -> (&'static str, String) {
         let pod = object(json!({ "metadata": { "name": "web-1" }, "status": status }));
         let row = row(&KindInfo::of::<Pod>(), pod, &web());
-        (row.health, row.message)
+        (row.state, row.message)
     }
 
     fn container(state: &Value, restarts: u64, last: &Value) -> Value {
@@ -173,23 +172,23 @@ mod tests {
     #[test]
     fn a_pod_that_starts_has_no_failure() {
         let starting = json!({ "waiting": { "reason": "ContainerCreating" } });
-        let (health, message) = pod(&container(&starting, 0, &json!({})));
-        assert!(health == "Progressing" && !message.contains("ContainerCreating"), "{message}");
+        let (state, message) = pod(&container(&starting, 0, &json!({})));
+        assert!(state == "Progressing" && !message.contains("ContainerCreating"), "{message}");
         let ready = json!({ "type": "Ready", "status": "True" });
         let running = json!({ "phase": "Running", "conditions": [ready] });
         assert_eq!(pod(&running), ("Ready", String::new()));
     }
 
     #[test]
-    fn the_health_of_a_route_is_the_condition_of_the_operator() {
+    fn the_state_of_a_route_is_the_condition_of_the_operator() {
         let kind = KindInfo::of::<Ingress>();
-        let health = |status: &str| {
+        let state = |status: &str| {
             let accepted = condition("RouteAccepted", status, "NoAddress", "no controller");
             let status = json!({ "observedGeneration": 2, "conditions": [accepted] });
             let ingress = object(json!({ "metadata": { "name": "web" } }));
-            row(&kind, ingress, &preview("web", &json!({}), &status)).health
+            row(&kind, ingress, &preview("web", &json!({}), &status)).state
         };
-        assert_eq!(["True", "False", "Unknown"].map(health), ["Ready", "Failed", "Unknown"]);
+        assert_eq!(["True", "False", "Unknown"].map(state), ["Ready", "NotReady", "Unknown"]);
     }
 
     #[test]
@@ -215,6 +214,6 @@ mod tests {
         let metadata = json!({ "name": "web", "deletionTimestamp": "2030-01-31T12:00:00Z" });
         let deployment = object(json!({ "metadata": metadata }));
         let row = row(&KindInfo::of::<Deployment>(), deployment, &web());
-        assert_eq!((row.health, &*row.message), ("Deleting", ""));
+        assert_eq!((row.state, &*row.message), ("Deleting", ""));
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn text(report: &Report, now: Timestamp) -> String {
     }
     let headers = ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"];
     section(&mut text, "Conditions", &headers, &conditions(preview, now));
-    section(&mut text, "Objects", &["KIND", "NAME", "HEALTH", "MESSAGE"], &objects(report));
+    section(&mut text, "Objects", &["KIND", "NAME", "STATE", "MESSAGE"], &objects(report));
     let headers = ["LAST", "TYPE", "OBJECT", "REASON", "MESSAGE"];
     section(&mut text, "Events", &headers, &events(report, now));
     if !report.errors.is_empty() {
@@ -124,7 +124,7 @@ fn conditions(preview: &Preview, now: Timestamp) -> Vec<Vec<String>> {
 
 fn objects(report: &Report) -> Vec<Vec<String>> {
     let row = |row: &super::objects::ObjectRow| {
-        vec![row.kind.clone(), row.name.clone(), row.health.to_owned(), row.message.clone()]
+        vec![row.kind.clone(), row.name.clone(), row.state.to_owned(), row.message.clone()]
     };
     report.objects.iter().map(row).collect()
 }
@@ -155,8 +155,8 @@ mod tests {
         "2030-01-31T12:00:00Z".parse().unwrap()
     }
 
-    fn object(kind: &str, name: &str, health: &'static str, message: &str) -> ObjectRow {
-        ObjectRow { kind: kind.into(), name: name.into(), health, message: message.into() }
+    fn object(kind: &str, name: &str, state: &'static str, message: &str) -> ObjectRow {
+        ObjectRow { kind: kind.into(), name: name.into(), state, message: message.into() }
     }
 
     fn event(message: &str) -> EventRow {
@@ -216,10 +216,10 @@ mod tests {
           RouteAccepted   True     Accepted   1h      the Gateway accepts it
 
         Objects:
-          KIND         NAME      HEALTH   MESSAGE
-          Deployment   pr-17     Ready    1/1 replicas ready
-          Service      pr-17     Ready    -
-          Pod          pr-17-1   Ready    -
+          KIND         NAME      STATE   MESSAGE
+          Deployment   pr-17     Ready   1/1 replicas ready
+          Service      pr-17     Ready   -
+          Pod          pr-17-1   Ready   -
 
         Events:
           LAST      TYPE      OBJECT        REASON      MESSAGE
