@@ -9,6 +9,5 @@ fn main() -> ExitCode {
         .configured(operator::Settings::registry)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs Echo and PreviewEnvironment, two operators built on kubewright.")
-        .with(preview_cli::extension())
         .main()
 }

@@ -1,4 +1,4 @@
-//! Moments and times as people read them: `in 5h30m`, `3d`, `2030-01-31T12:00:00Z`.
+//! Times and durations for people: `in 5h30m`, `3d`.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,10 +6,9 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// How long, in one or two units: the smaller one only where it says something. What is negative
-/// counts as nothing.
-pub(crate) fn short(time: SignedDuration) -> String {
-    let seconds = time.as_secs().max(0);
+/// A duration in one or two units. A negative duration is `0s`.
+pub(crate) fn short(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs().max(0);
     let two = |large: i64, unit: &str, small: i64, small_unit: &str| {
         let (first, rest) = (seconds / large, seconds % large / small);
         if rest == 0 {
@@ -28,14 +27,14 @@ pub(crate) fn short(time: SignedDuration) -> String {
     }
 }
 
-/// How long ago.
-pub(crate) fn ago(moment: Timestamp, now: Timestamp) -> String {
-    short(now.duration_since(moment))
+/// The duration since `time`.
+pub(crate) fn age(time: Timestamp, now: Timestamp) -> String {
+    short(now.duration_since(time))
 }
 
-/// When, seen from now: `in 5h30m`, `now`, `2m ago`.
-pub(crate) fn relative(moment: Timestamp, now: Timestamp) -> String {
-    let ahead = moment.duration_since(now);
+/// `in 5h30m`, `now`, `2m ago`.
+pub(crate) fn relative(time: Timestamp, now: Timestamp) -> String {
+    let ahead = time.duration_since(now);
     match ahead.as_secs() {
         0 => "now".to_owned(),
         s if s > 0 => format!("in {}", short(ahead)),
@@ -43,10 +42,17 @@ pub(crate) fn relative(moment: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A time that somebody wrote, in the same units as [`short`].
-pub(crate) fn written(time: std::time::Duration) -> String {
-    let signed = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-    if time.as_secs() == 0 { format!("{}ms", time.as_millis()) } else { short(signed) }
+/// `2030-01-31T12:00:00Z (in 5h30m)`.
+pub(crate) fn absolute(time: Timestamp, now: Timestamp) -> String {
+    format!("{time} ({})", relative(time, now))
+}
+
+/// The value of a flag in the units of [`short`].
+pub(crate) fn flag(duration: std::time::Duration) -> String {
+    if duration.as_secs() == 0 {
+        return format!("{}ms", duration.as_millis());
+    }
+    short(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX))
 }
 
 #[cfg(test)]
@@ -55,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_as_exact_as_anybody_cares() {
+    fn a_longer_duration_has_coarser_units() {
         for (seconds, text) in [
             (-5, "0s"),
             (0, "0s"),
@@ -77,22 +83,23 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_ahead_or_behind() {
+    fn a_time_is_relative_to_now() {
         let now: Timestamp = "2030-01-31T12:00:00Z".parse().unwrap();
         let at = |seconds| now + SignedDuration::from_secs(seconds);
         assert_eq!(relative(at(5 * HOUR), now), "in 5h");
         assert_eq!(relative(at(0), now), "now");
         assert_eq!(relative(at(-90), now), "1m30s ago");
-        assert_eq!(ago(at(-90), now), "1m30s");
-        assert_eq!(ago(at(90), now), "0s", "a clock that is behind the server's");
+        assert_eq!(absolute(at(60), now), "2030-01-31T12:01:00Z (in 1m)");
+        assert_eq!(age(at(-90), now), "1m30s");
+        assert_eq!(age(at(90), now), "0s", "the local clock is behind the server's clock");
     }
 
     #[test]
-    fn a_limit_is_told_as_it_was_written() {
+    fn a_flag_is_shown_in_the_units_in_which_people_write_it() {
         for (milliseconds, text) in
             [(300_000, "5m"), (90_000, "1m30s"), (500, "500ms"), (5_400_000, "1h30m")]
         {
-            assert_eq!(written(std::time::Duration::from_millis(milliseconds)), text);
+            assert_eq!(flag(std::time::Duration::from_millis(milliseconds)), text);
         }
     }
 }
