@@ -155,7 +155,7 @@ impl fmt::Display for RouteType {
 }
 
 /// A Gateway, or a listener of one.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct GatewayRef {

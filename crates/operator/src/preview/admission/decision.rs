@@ -1,0 +1,90 @@
+//! What a preview gets: the result of admission.
+
+use kubewright::core::condition::READY;
+use operator_api::preview::{GatewayRef, HOST_CONFLICT, ROUTE_ACCEPTED, TOO_MANY_PREVIEWS};
+
+use crate::compat::ConditionType;
+use crate::security::User;
+
+/// Reasons of `Ready` for a preview that is refused its route or all of its pods.
+pub(in crate::preview) const READY_REFUSALS: ConditionType = ConditionType::new(READY, REFUSALS);
+/// The same reasons of `RouteAccepted`.
+pub(in crate::preview) const ROUTE_REFUSALS: ConditionType =
+    ConditionType::new(ROUTE_ACCEPTED, REFUSALS);
+
+const REFUSALS: &[(&str, &str)] = &[
+    ("GatewayMissing", "no route: the HTTPRoute has no Gateway"),
+    (HOST_CONFLICT, "no route: another preview holds the host"),
+    ("HostNotAllowed", "no route: the namespace may not use this host"),
+    ("ImageNotAllowed", "no pods and no route: a PreviewPolicy does not allow the image"),
+    ("RouteTypeNotAllowed", "no route: a PreviewPolicy does not allow routes of this type"),
+    (
+        TOO_MANY_PREVIEWS,
+        "no pods and no route: the namespace has as many older previews as a PreviewPolicy allows",
+    ),
+];
+
+/// The reason of `RouteAccepted` if the cluster does not serve the kind of the route. Such a
+/// preview can be ready.
+pub(in crate::preview) const NOT_SERVED: &str = "RouteApiNotServed";
+
+/// What a preview gets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::preview) struct Decision {
+    pub(in crate::preview) routing: Routing,
+    /// The number of pods.
+    pub(in crate::preview) replicas: i32,
+    /// The limit of a policy that the spec exceeds. If it stalls, there are no pods and no route.
+    pub(in crate::preview) exceeded: Option<Refusal>,
+    /// The namespaces that may connect to the pods; `None` for all.
+    pub(in crate::preview) reachable_from: Option<Vec<String>>,
+    /// The user of the program.
+    pub(in crate::preview) user: User,
+    /// Why the program may run as root although the namespace warns about that.
+    pub(in crate::preview) root: Option<RootCause>,
+}
+
+/// The route of a preview, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::preview) enum Routing {
+    /// An `HTTPRoute`, attached to these Gateways.
+    HttpRoute(Vec<GatewayRef>),
+    /// An Ingress of this class.
+    Ingress(Option<String>),
+    Mapping,
+    /// The route type is `None`.
+    NotRequested,
+    /// `spec.suspend` and `spec.route.whenSuspended: Remove`.
+    RemovedWhileSuspended,
+    Refused(Refusal),
+}
+
+/// Why a preview does not get all that its spec asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::preview) struct Refusal {
+    pub(in crate::preview) reason: &'static str,
+    pub(in crate::preview) message: String,
+    /// Whether the preview is not ready because of this.
+    pub(in crate::preview) stalls: bool,
+}
+
+impl Refusal {
+    /// A refusal that stalls the preview.
+    pub(super) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), stalls: true }
+    }
+
+    /// The same, but the preview can be ready.
+    pub(super) fn without_stalling(self) -> Self {
+        Self { stalls: false, ..self }
+    }
+}
+
+/// Why a program may run as root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::preview) enum RootCause {
+    /// `spec.podSecurity` allows it.
+    Spec,
+    /// The user of the image is not restricted.
+    Image,
+}
