@@ -9,7 +9,6 @@
 //!
 //! This crate does no I/O: the binary passes [`registry`] to the framework, which does.
 
-mod compat;
 pub mod echo;
 mod naming;
 pub mod preview;

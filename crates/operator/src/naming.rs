@@ -1,13 +1,10 @@
 //! Which names a Service can have on every supported version of Kubernetes.
 
-use kubewright::Invalid;
-use kubewright::core::condition::READY;
-
-use crate::compat::ConditionType;
+use kubewright::{ConditionType, Invalid};
 
 /// Reasons of `Ready` for a resource whose name cannot be used.
 pub(crate) const NAME_REASONS: ConditionType =
-    ConditionType::new(READY, &[("NameNotUsable", "no Service can be named after the resource")]);
+    ConditionType::ready(&[("NameNotUsable", "no Service can be named after the resource")]);
 
 /// Checks that a Service can have this name. Before Kubernetes 1.36, Service names are DNS labels
 /// of RFC 1035, which start with a letter.
@@ -38,7 +35,7 @@ mod tests {
     fn a_name_that_starts_with_a_digit_is_rejected_with_a_name_that_works() {
         let rejected = check_service_name("1-web", &child_name(&["1-web"]));
         assert!(
-            rejected.is_err_and(|invalid| invalid.message.contains("web-1-web instead of 1-web"))
+            rejected.is_err_and(|invalid| invalid.message().contains("web-1-web instead of 1-web"))
         );
     }
 

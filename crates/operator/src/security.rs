@@ -22,7 +22,6 @@ pub(crate) enum User {
 /// The user id of the `nonroot` user in common base images without a shell; owns nothing on a node.
 pub(crate) const NONROOT: User = User::Id(65_532);
 
-/// The security context of a pod.
 pub(crate) fn pod(user: User) -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: (!matches!(user, User::Image | User::Id(0))).then_some(true),

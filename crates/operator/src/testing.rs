@@ -3,23 +3,18 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::borrow::Cow;
-
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use k8s_openapi::jiff::Timestamp;
-use kubewright::core::children::{Child, Owner, Parts, Stamp};
-use kubewright::core::desired::Desired;
-use kubewright::core::facts::Facts;
-use kubewright::core::observed::{ChildState, ObservedChild, Outcome, decode};
-pub(crate) use kubewright::core::view::Fixed as FakeCluster;
-use kubewright::{KindInfo, Metadata, ObjectKey, Observed, Operator, Part, StatusOf, View};
+use kubewright::controller::{self, Built, Observation, Program};
+use kubewright::observed::{ChildState, ObservedChild, Outcome, decode};
+pub(crate) use kubewright::{FakeCluster, Readiness, Report};
+use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp, View};
 use operator_api::ambassador::Mapping;
 use operator_api::preview::{
     GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewPlace,
 };
+use serde_json::Value;
 
-pub(crate) use crate::compat::{Readiness, Report};
 use crate::preview::PreviewOperator;
 
 /// In place of the status of a child: its API is not served.
@@ -65,6 +60,11 @@ pub(crate) fn beside(cluster: FakeCluster, preview: &PreviewEnvironment) -> Fake
         .with_as::<Part<PreviewPlace>>(PreviewPlace::from(preview))
 }
 
+/// The view of this cluster for a preview in the namespace `shop`.
+pub(crate) fn view_of(cluster: &FakeCluster) -> View<'_, PreviewOperator> {
+    View::new(cluster, &ObjectMeta { namespace: Some("shop".into()), ..ObjectMeta::default() })
+}
+
 /// A namespace as the operators read it.
 pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Metadata<Namespace> {
     let labels =
@@ -74,105 +74,80 @@ pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Metadata<Namespa
     Metadata { types: None, metadata, _phantom: std::marker::PhantomData }
 }
 
-fn complete(children: Vec<Child>) -> Vec<Desired> {
-    let owner = Owner {
-        kind: KindInfo::of::<PreviewEnvironment>(),
-        key: ObjectKey::new("shop", "owner"),
-        uid: "u-1".into(),
-    };
-    Stamp { controller: "test", manager: "test", sharded: false }.all(&owner, children).unwrap()
-}
-
-/// What `build` returned: the objects and facts; or reason and message of the rejection, whether it
-/// deletes the objects, and the facts. And reason and message of the expiry.
-struct Built {
-    children: Vec<Desired>,
-    facts: Facts,
-    rejection: Option<(&'static str, String)>,
-    withdraws: bool,
-    expired: Option<(&'static str, String)>,
-}
-
-fn build<O: Operator>(operator: &O, resource: &O::Resource, cluster: &FakeCluster) -> Built {
-    match operator.build(resource, &View::new(cluster)) {
-        Ok(children) => {
-            let Parts { children, facts, retire } = children.into_parts().unwrap();
-            Built {
-                children: complete(children),
-                facts,
-                rejection: None,
-                withdraws: false,
-                expired: retire.map(|retire| (retire.reason, retire.message)),
-            }
-        }
-        Err(invalid) => Built {
-            children: Vec::new(),
-            facts: invalid.facts,
-            rejection: Some((invalid.reason, invalid.message)),
-            withdraws: invalid.withdraw,
-            expired: invalid.retire.map(|retire| (retire.reason, retire.message)),
-        },
-    }
-}
-
-/// The objects of a resource in this cluster.
-pub(crate) fn desired_in<O: Operator>(
+/// What `build` returned for a resource in this cluster.
+fn build<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     cluster: &FakeCluster,
-) -> Vec<Desired> {
-    let built = build(operator, resource, cluster);
-    assert_eq!(built.rejection, None);
-    built.children
+) -> Built {
+    let controller = controller::controller(operator.clone());
+    controller.build(Program::from("test"), &in_namespace(resource), cluster).unwrap()
+}
+
+/// The resource in the namespace `shop`, if it has none.
+fn in_namespace<R: Object>(resource: &R) -> R {
+    let mut resource = resource.clone();
+    resource.meta_mut().namespace.get_or_insert_with(|| "shop".into());
+    resource
+}
+
+/// The objects of a resource in this cluster, as JSON.
+pub(crate) fn objects_in<O: Operator + Clone>(
+    operator: &O,
+    resource: &O::Resource,
+    cluster: &FakeCluster,
+) -> Vec<Value> {
+    let children = build(operator, resource, cluster).children.unwrap();
+    children.iter().map(|child| child.body().clone()).collect()
 }
 
 /// The objects of a resource in this cluster: `Deployment web`, `Service web`, ...
-pub(crate) fn names_in<O: Operator>(
+pub(crate) fn names_in<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     cluster: &FakeCluster,
 ) -> Vec<String> {
-    let children = desired_in(operator, resource, cluster);
+    let children = build(operator, resource, cluster).children.unwrap();
     children.iter().map(|child| format!("{} {}", child.kind, child.key.name)).collect()
 }
 
 /// The same in a cluster with Ambassador.
-pub(crate) fn names_of<O: Operator>(operator: &O, resource: &O::Resource) -> Vec<String> {
+pub(crate) fn names_of<O: Operator + Clone>(operator: &O, resource: &O::Resource) -> Vec<String> {
     names_in(operator, resource, &with_ambassador())
 }
 
-/// Reason and message, if the resource is rejected.
-pub(crate) fn rejection_in<O: Operator>(
+/// Why the resource is rejected, if it is.
+pub(crate) fn rejection_in<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     cluster: &FakeCluster,
-) -> Option<(&'static str, String)> {
-    build(operator, resource, cluster).rejection
+) -> Option<Invalid> {
+    build(operator, resource, cluster).children.err()
 }
 
 /// The reason, if the resource is rejected. Its objects must be deleted then.
-pub(crate) fn withdrawn_in<O: Operator>(
+pub(crate) fn withdrawn_in<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     cluster: &FakeCluster,
 ) -> Option<&'static str> {
     let built = build(operator, resource, cluster);
-    assert_eq!(built.withdraws, built.rejection.is_some());
-    built.rejection.map(|(reason, _)| reason)
+    assert_eq!(built.withdraw, built.children.is_err());
+    built.children.err().map(|invalid| invalid.reason())
 }
 
 /// Reason and message, if the resource has expired.
-pub(crate) fn expired_in<O: Operator>(
+pub(crate) fn expired_in<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     cluster: &FakeCluster,
 ) -> Option<(&'static str, String)> {
-    build(operator, resource, cluster).expired
+    build(operator, resource, cluster).expired.map(|expired| (expired.reason, expired.message))
 }
 
 /// The report of a resource in a cluster with Ambassador, whose children of these kinds have these
 /// statuses, and are in sync.
-pub(crate) fn report<O: Operator>(
+pub(crate) fn report<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     children: &[(&str, &str)],
@@ -181,7 +156,7 @@ pub(crate) fn report<O: Operator>(
 }
 
 /// The same in this cluster.
-pub(crate) fn report_in<O: Operator>(
+pub(crate) fn report_in<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     cluster: &FakeCluster,
@@ -191,7 +166,7 @@ pub(crate) fn report_in<O: Operator>(
 }
 
 /// The same where the children have this readiness.
-pub(crate) fn report_with<O: Operator>(
+pub(crate) fn report_with<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     cluster: &FakeCluster,
@@ -199,8 +174,11 @@ pub(crate) fn report_with<O: Operator>(
     readiness: Readiness,
 ) -> Report<StatusOf<O>> {
     let Built { children: desired, facts, .. } = build(operator, resource, cluster);
-    let found: Vec<(Option<ObservedChild>, Outcome)> =
-        desired.iter().map(|desired| observe(desired, children)).collect();
+    let desired = desired.unwrap_or_default();
+    let found: Vec<(Option<ObservedChild>, Outcome)> = desired
+        .iter()
+        .map(|desired| observe(&desired.kind.kind, &desired.key.name, children))
+        .collect();
     let states = desired.iter().zip(&found);
     let states: Vec<ChildState<'_>> = states
         .map(|(desired, (observed, outcome))| ChildState {
@@ -209,20 +187,18 @@ pub(crate) fn report_with<O: Operator>(
             outcome,
         })
         .collect();
-    let observed = Observed::with(&states, &facts);
-    Report {
-        status: operator.status(resource, &observed),
-        conditions: operator.conditions(resource, &observed),
-        readiness: operator.verdict(resource, &observed, readiness),
-    }
+    let observation = Observation { children: &states, facts: &facts, readiness: &readiness };
+    let controller = controller::controller(operator.clone());
+    let Report { status, conditions, readiness } =
+        controller.report(&in_namespace(resource), observation).unwrap();
+    Report { status: serde_json::from_value(status).unwrap(), conditions, readiness }
 }
 
-fn observe(desired: &Desired, children: &[(&str, &str)]) -> (Option<ObservedChild>, Outcome) {
-    match children.iter().find(|(kind, _)| *desired.kind.kind == **kind) {
+fn observe(kind: &str, name: &str, children: &[(&str, &str)]) -> (Option<ObservedChild>, Outcome) {
+    match children.iter().find(|child| child.0 == kind) {
         None => (None, Outcome::InSync),
         Some((_, NOT_SERVED)) => (None, Outcome::NotServed),
         Some((_, status)) => {
-            let (name, status): (&str, Cow<'_, str>) = (&desired.key.name, (*status).into());
             let json = format!(
                 r#"{{"metadata":{{"name":"{name}","namespace":"shop","uid":"u-2",
                     "resourceVersion":"1","generation":1}},"status":{status}}}"#

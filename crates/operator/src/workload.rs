@@ -21,7 +21,6 @@ pub(crate) fn port() -> IntOrString {
     IntOrString::String(PORT_NAME.into())
 }
 
-/// The one port of a container.
 pub(crate) fn container_port(number: i32) -> ContainerPort {
     ContainerPort {
         name: Some(PORT_NAME.into()),

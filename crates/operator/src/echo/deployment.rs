@@ -9,7 +9,6 @@ use super::server::Server;
 use crate::security;
 use crate::workload::{self, Pods};
 
-/// The name of the one container.
 const CONTAINER: &str = "echo";
 /// The requests of a server whose spec has none. http-echo was measured to use 9 MB of memory and
 /// almost no cpu.

@@ -2,14 +2,14 @@
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use kubewright::core::reason::Explained;
-use kubewright::{Children, Invalid, Observed, Operator, Sample, View, labels, names};
+use kubewright::{
+    Children, ConditionType, Invalid, Observed, Operator, Report, Sample, View, labels, names,
+};
 use operator_api::echo::{Echo, EchoService, EchoSpec, EchoStatus, ServiceType};
 
-use super::blueprint::{Blueprint, CONDITIONS, Owns};
-use super::report;
+use super::blueprint::{Blueprint, Owns};
 use super::server::Server;
-use crate::compat;
+use super::{objects, report};
 
 /// Runs the `Echo`s of `example.com/v1`. Deployment and Service have the name of the Echo.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,20 +17,18 @@ pub struct EchoOperator;
 
 impl Operator for EchoOperator {
     const NAME: &'static str = "echo";
+    const CONDITIONS: &'static [ConditionType] = objects::CONDITIONS;
     type Resource = Echo;
     type Owns = Owns;
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, echo: &Echo, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
-        blueprint(echo).children()
+    fn build(&self, echo: &Echo, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        objects::children(&blueprint(echo))
     }
 
-    fn status(&self, echo: &Echo, observed: &Observed<'_, Self::Owns>) -> EchoStatus {
-        report::status(&blueprint(echo), observed)
-    }
-
-    fn reasons() -> Vec<Explained> {
-        compat::explained(CONDITIONS)
+    fn report(&self, echo: &Echo, observed: &Observed<'_, Self>, (): &()) -> Report<EchoStatus> {
+        report::report(&blueprint(echo), observed)
     }
 
     fn samples() -> Vec<Sample<Echo>> {
@@ -66,8 +64,7 @@ impl Operator for EchoOperator {
             },
             Sample {
                 name: "full",
-                about: "Every field but service.nodePort: three servers that answer with a text, at a \
-                        port of every node.",
+                about: "Every field but service.nodePort: three servers that answer with a text.",
                 resource: Echo::new("full-echo", full),
             },
         ]

@@ -2,7 +2,8 @@
 //!
 //! - `example_com`: [`EchoOperator`], of `example.com/v1`; `test_com`: [`TestEchoOperator`], of
 //!   `test.com/v1`
-//! - `blueprint`: what both ask for, in one form, and their objects; `deployment`: the pods
+//! - `blueprint`: what both ask for, in one form
+//! - `objects`: the objects; `deployment`: one of them
 //! - `server`: the two servers; `text`: how a text reaches a server unchanged
 //! - `report`: the status
 //!
@@ -12,6 +13,7 @@
 mod blueprint;
 mod deployment;
 mod example_com;
+mod objects;
 mod report;
 mod server;
 mod test_com;

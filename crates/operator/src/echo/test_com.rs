@@ -1,14 +1,14 @@
 //! The operator of the `Echo` of `test.com/v1`.
 
-use kubewright::core::reason::Explained;
-use kubewright::{Children, Invalid, Observed, Operator, Sample, View, labels, names};
+use kubewright::{
+    Children, ConditionType, Invalid, Observed, Operator, Report, Sample, View, labels, names,
+};
 use operator_api::echo::{EchoService, ServiceType};
 use operator_api::echo_test::{Echo, EchoSpec, EchoStatus};
 
-use super::blueprint::{Blueprint, CONDITIONS, Owns};
-use super::report;
+use super::blueprint::{Blueprint, Owns};
 use super::server::{Server, TEXT_PORT};
-use crate::compat;
+use super::{objects, report};
 
 /// The suffix of the names of objects, so that an `Echo` of `example.com` can have the same name.
 const NAME_SUFFIX: &str = "test-com";
@@ -20,20 +20,18 @@ pub struct TestEchoOperator;
 
 impl Operator for TestEchoOperator {
     const NAME: &'static str = "echo-test";
+    const CONDITIONS: &'static [ConditionType] = objects::CONDITIONS;
     type Resource = Echo;
     type Owns = Owns;
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, echo: &Echo, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
-        blueprint(echo).children()
+    fn build(&self, echo: &Echo, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        objects::children(&blueprint(echo))
     }
 
-    fn status(&self, echo: &Echo, observed: &Observed<'_, Self::Owns>) -> EchoStatus {
-        report::status(&blueprint(echo), observed)
-    }
-
-    fn reasons() -> Vec<Explained> {
-        compat::explained(CONDITIONS)
+    fn report(&self, echo: &Echo, observed: &Observed<'_, Self>, (): &()) -> Report<EchoStatus> {
+        report::report(&blueprint(echo), observed)
     }
 
     fn samples() -> Vec<Sample<Echo>> {

@@ -11,14 +11,11 @@
 //! Containers have variables that the pod does not list, such as `KUBERNETES_SERVICE_HOST`. So the
 //! operator doubles every `$`.
 
-use kubewright::Invalid;
-use kubewright::core::condition::READY;
-
-use crate::compat::ConditionType;
+use kubewright::{ConditionType, Invalid};
 
 /// Reasons of `Ready` for a text that cannot be served.
 pub(super) const TEXT_REASONS: ConditionType =
-    ConditionType::new(READY, &[("TextNotUsable", "no server can start with `spec.text`")]);
+    ConditionType::ready(&[("TextNotUsable", "no server can start with `spec.text`")]);
 
 /// The argument that the kubelet expands to `text`.
 pub(super) fn escape(text: &str) -> String {

@@ -6,12 +6,10 @@ use super::admission::decision::Decision;
 use super::lifetime::expiry::Expiry;
 use super::report::pod_failure::PodFailure;
 
-/// What `build` passes to `report`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Facts {
     /// What the preview gets. `None` if it is rejected.
     pub(super) decision: Option<Decision>,
-    /// Why a pod does not run.
     pub(super) pod_failure: Option<PodFailure>,
     /// When the current spec was first seen.
     pub(super) changed_at: Option<Timestamp>,

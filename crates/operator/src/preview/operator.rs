@@ -1,7 +1,6 @@
 //! The operator of `PreviewEnvironment`, `platform9.com/v1`.
 
-use kubewright::core::reason::Explained;
-use kubewright::{Children, Condition, Invalid, Observed, Operator, Sample, Verdict, View};
+use kubewright::{Children, ConditionType, Invalid, Observed, Operator, Report, Sample, View, of};
 use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus};
 
 use super::admission::decision::{Decision, READY_REFUSALS, ROUTE_REFUSALS, Routing};
@@ -10,7 +9,7 @@ use super::admission::policy::Policies;
 use super::admission::resolve::{self, TTL_REASONS};
 use super::admission::security::POD_SECURITY_REASONS;
 use super::facts::Facts;
-use super::kinds::{NAME, Owns, PreviewObserved, PreviewView, Reads, Routes};
+use super::kinds::{NAME, Owns, Reads, Routes};
 use super::lifetime::expiry::{self, Expiry};
 use super::lifetime::warning::{self, EXPIRING_CONDITION};
 use super::objects::blueprint::Blueprint;
@@ -20,154 +19,101 @@ use super::report::pod_failure::{POD_REASONS, PodFailure};
 use super::report::{conditions, route, status};
 use super::samples;
 use super::settings::PreviewOperator;
-use crate::compat::{ConditionType, Readiness, Report, explained};
 use crate::naming::NAME_REASONS;
 
-const CONDITIONS: &[ConditionType] = &[
-    HOST_REASONS,
-    NAME_REASONS,
-    TTL_REASONS,
-    POD_SECURITY_REASONS,
-    READY_REFUSALS,
-    POD_REASONS,
-    ROUTE_ACCEPTED_CONDITION,
-    ROUTE_REFUSALS,
-    conditions::HOST_CONFLICT_CONDITION,
-    conditions::LIMIT_EXCEEDED_CONDITION,
-    conditions::SUSPENDED_CONDITION,
-    conditions::MAY_RUN_AS_ROOT_CONDITION,
-    EXPIRING_CONDITION,
-];
+impl Operator for PreviewOperator {
+    const NAME: &'static str = NAME;
+    const CONDITIONS: &'static [ConditionType] = &[
+        HOST_REASONS,
+        NAME_REASONS,
+        TTL_REASONS,
+        POD_SECURITY_REASONS,
+        READY_REFUSALS,
+        POD_REASONS,
+        ROUTE_ACCEPTED_CONDITION,
+        ROUTE_REFUSALS,
+        conditions::HOST_CONFLICT_CONDITION,
+        conditions::LIMIT_EXCEEDED_CONDITION,
+        conditions::SUSPENDED_CONDITION,
+        conditions::MAY_RUN_AS_ROOT_CONDITION,
+        EXPIRING_CONDITION,
+    ];
+    type Resource = PreviewEnvironment;
+    type Owns = Owns;
+    type Reads = Reads;
+    type Facts = Facts;
 
-/// The objects of a preview.
-fn objects(blueprint: &Blueprint<'_>, decision: &Decision) -> Children<Owns> {
+    fn build(
+        &self,
+        preview: &PreviewEnvironment,
+        view: &View<'_, Self>,
+    ) -> Result<Children<Self>, Invalid> {
+        let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
+        let policies = Policies::selecting(namespace, view);
+        let changed_at = expiry::changed_at(preview, view);
+        let expiry = Expiry::resolve(preview, changed_at, self, &policies, view);
+        let expired = expiry.as_ref().and_then(warning::event);
+        let mut facts = Facts { changed_at, expiry, ..Facts::default() };
+        let children = match resolve::resolve(preview, self, &policies, view) {
+            Ok(decision) => {
+                let blueprint = Blueprint::new(preview);
+                let children = objects(&blueprint, &decision);
+                facts.pod_failure = PodFailure::find(&blueprint, view);
+                facts.decision = Some(decision);
+                children
+            }
+            // The objects of a rejected preview are deleted: otherwise its pods could exceed every
+            // limit, and its route could keep a host that another preview holds.
+            Err(invalid) => Children::withdrawn(invalid),
+        };
+        let mut children = children.with_facts(facts);
+        if let Some((reason, message)) = expired {
+            children.expire(reason, message);
+        }
+        Ok(children)
+    }
+
+    fn report(
+        &self,
+        preview: &PreviewEnvironment,
+        observed: &Observed<'_, Self>,
+        facts: &Facts,
+    ) -> Report<PreviewEnvironmentStatus> {
+        let blueprint = Blueprint::new(preview);
+        let acceptance = route::acceptance(&blueprint, facts.decision.as_ref(), observed);
+        Report {
+            status: status::status(&blueprint, facts, &acceptance, observed),
+            conditions: conditions::conditions(&blueprint, facts, acceptance),
+            readiness: conditions::readiness(&blueprint, facts, observed.readiness().clone()),
+        }
+    }
+
+    fn samples() -> Vec<Sample<PreviewEnvironment>> {
+        samples::preview_samples()
+    }
+}
+
+fn objects(blueprint: &Blueprint<'_>, decision: &Decision) -> Children<PreviewOperator> {
     let mut children = Children::new()
         .with(deployment::deployment(blueprint, decision.replicas, decision.user))
         .with(service::service(blueprint));
     if let Some(namespaces) = &decision.reachable_from {
         children.add(network_policy::network_policy(blueprint, namespaces));
     }
+    let group = of::<Routes>();
     match &decision.routing {
         Routing::HttpRoute(gateways) => {
-            let route = http_route::http_route(blueprint, gateways);
-            children.with_alone_among::<Routes, _, _>(route)
+            children.exclusive(group, http_route::http_route(blueprint, gateways));
         }
         Routing::Ingress(class) => {
-            let route = ingress::ingress(blueprint, class.as_deref());
-            children.with_alone_among::<Routes, _, _>(route)
+            children.exclusive(group, ingress::ingress(blueprint, class.as_deref()));
         }
-        Routing::Mapping => children.with_alone_among::<Routes, _, _>(mapping::mapping(blueprint)),
-        Routing::NotRequested | Routing::RemovedWhileSuspended | Routing::Refused(_) => children,
-    }
-}
-
-fn report(
-    preview: &PreviewEnvironment,
-    observed: &PreviewObserved<'_>,
-    facts: &Facts,
-    readiness: Readiness,
-) -> Report<PreviewEnvironmentStatus> {
-    let blueprint = Blueprint::new(preview);
-    let acceptance = route::acceptance(&blueprint, facts.decision.as_ref(), observed);
-    Report {
-        status: status::status(&blueprint, facts, &acceptance, observed),
-        conditions: conditions::conditions(&blueprint, facts, acceptance),
-        readiness: conditions::readiness(&blueprint, facts, readiness),
-    }
-}
-
-impl PreviewOperator {
-    fn facts(
-        &self,
-        preview: &PreviewEnvironment,
-        policies: &Policies,
-        view: &PreviewView<'_>,
-    ) -> Facts {
-        let changed_at = expiry::changed_at(preview, view);
-        Facts {
-            changed_at,
-            expiry: Expiry::resolve(preview, changed_at, self, policies, view),
-            ..Facts::default()
+        Routing::Mapping => {
+            children.exclusive(group, mapping::mapping(blueprint));
         }
+        Routing::NotRequested | Routing::RemovedWhileSuspended | Routing::Refused(_) => {}
     }
-}
-
-impl Operator for PreviewOperator {
-    const NAME: &'static str = NAME;
-    const RETIRES: bool = true;
-    type Resource = PreviewEnvironment;
-    type Owns = Owns;
-    type Reads = Reads;
-
-    fn build(
-        &self,
-        preview: &PreviewEnvironment,
-        view: &View<'_, Self::Reads>,
-    ) -> Result<Children<Self::Owns>, Invalid> {
-        let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
-        let policies = Policies::selecting(namespace, view);
-        let mut facts = self.facts(preview, &policies, view);
-        // A rejected preview expires, too.
-        let expired = facts.expiry.as_ref().and_then(warning::event);
-        match resolve::resolve(preview, self, &policies, view) {
-            Ok(decision) => {
-                let blueprint = Blueprint::new(preview);
-                let mut children = objects(&blueprint, &decision);
-                facts.pod_failure = PodFailure::find(&blueprint, view);
-                facts.decision = Some(decision);
-                children.tell(facts);
-                if let Some((reason, message)) = expired {
-                    children.retire(reason, message);
-                }
-                Ok(children)
-            }
-            // The objects of a rejected preview are deleted: otherwise its pods could exceed every
-            // limit, and its route could keep a host that another preview holds.
-            Err(invalid) => {
-                let invalid = invalid.withdraw().tell(facts);
-                Err(match expired {
-                    Some((reason, message)) => invalid.retire(reason, message),
-                    None => invalid,
-                })
-            }
-        }
-    }
-
-    fn status(
-        &self,
-        preview: &PreviewEnvironment,
-        observed: &Observed<'_, Self::Owns>,
-    ) -> PreviewEnvironmentStatus {
-        let facts = observed.facts().cloned().unwrap_or_default();
-        report(preview, observed, &facts, Readiness::Ready(String::new())).status
-    }
-
-    fn conditions(
-        &self,
-        preview: &PreviewEnvironment,
-        observed: &Observed<'_, Self::Owns>,
-    ) -> Vec<Condition> {
-        let facts = observed.facts().cloned().unwrap_or_default();
-        report(preview, observed, &facts, Readiness::Ready(String::new())).conditions
-    }
-
-    fn verdict(
-        &self,
-        preview: &PreviewEnvironment,
-        observed: &Observed<'_, Self::Owns>,
-        verdict: Verdict,
-    ) -> Verdict {
-        let facts = observed.facts().cloned().unwrap_or_default();
-        report(preview, observed, &facts, verdict).readiness
-    }
-
-    fn reasons() -> Vec<Explained> {
-        explained(CONDITIONS)
-    }
-
-    fn samples() -> Vec<Sample<PreviewEnvironment>> {
-        samples::preview_samples()
-    }
+    children
 }
 
 #[cfg(test)]
@@ -177,8 +123,8 @@ mod tests {
 
     use k8s_openapi::api::networking::v1::IngressClass;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-    use kubewright::Metadata;
-    use kubewright::core::kind::AnyObject;
+    use kubewright::kind::AnyObject;
+    use kubewright::{Metadata, Readiness};
     use operator_api::preview::{PreviewClaim, Route, RouteType, WhenSuspended};
     use serde_json::json;
 
@@ -239,9 +185,9 @@ mod tests {
                 ingress_class_name: spec.map(str::to_owned),
                 ..Route::default()
             });
-            let children = testing::desired_in(operator, &preview, cluster);
-            let ingress = children.iter().find(|child| child.kind.kind == "Ingress").unwrap();
-            ingress.body()["spec"]["ingressClassName"].as_str().map(str::to_owned)
+            let children = testing::objects_in(operator, &preview, cluster);
+            let ingress = children.iter().find(|child| child["kind"] == "Ingress").unwrap();
+            ingress["spec"]["ingressClassName"].as_str().map(str::to_owned)
         };
         let named = |name: &str| Some(name.to_owned());
         assert_eq!(
@@ -280,13 +226,13 @@ mod tests {
     #[test]
     fn a_preview_with_its_own_route_looks_up_only_its_namespace_pods_policies_and_rivals() {
         let source = FakeCluster::empty();
-        let view = View::new(&source);
         let mut preview = preview("web");
         preview.spec.route = Some(Route {
             type_: Some(RouteType::Ingress),
             ingress_class_name: Some("nginx".to_owned()),
             ..Route::default()
         });
+        let view = View::new(&source, &preview.metadata);
         let _ = PreviewOperator::default().build(&preview, &view);
         let lookups = view.into_lookups();
         let queries: Vec<String> =

@@ -20,7 +20,12 @@ pub struct PreviewOperator {
 
     /// Gateway of HTTPRoutes that name none; by default in the namespace of the preview; repeat
     /// the option, or separate with commas, for several
-    #[arg(long = "preview-gateway", value_name = "[NAMESPACE/]NAME[:LISTENER]", value_delimiter = ',', value_parser = gateway)]
+    #[arg(
+        long = "preview-gateway",
+        value_name = "[NAMESPACE/]NAME[:LISTENER]",
+        value_delimiter = ',',
+        value_parser = gateway
+    )]
     pub default_gateways: Vec<GatewayRef>,
 
     /// Class of Ingresses that name none; otherwise the default IngressClass of the cluster, or
@@ -30,7 +35,12 @@ pub struct PreviewOperator {
 
     /// Host that previews may use, or *.DOMAIN for every host below a domain; repeat the option,
     /// or separate with commas, for several; by default every host
-    #[arg(long = "preview-domain", value_name = "DOMAIN", value_delimiter = ',', value_parser = domain)]
+    #[arg(
+        long = "preview-domain",
+        value_name = "DOMAIN",
+        value_delimiter = ',',
+        value_parser = domain
+    )]
     pub allowed_domains: Vec<String>,
 
     /// Maximum lifetime of a preview after the last change of its spec, for example 72h or 1h30m;

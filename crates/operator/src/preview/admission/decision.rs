@@ -1,16 +1,14 @@
 //! What a preview gets: the result of admission.
 
-use kubewright::core::condition::READY;
 use operator_api::preview::{GatewayRef, HOST_CONFLICT, ROUTE_ACCEPTED, TOO_MANY_PREVIEWS};
 
-use crate::compat::ConditionType;
 use crate::security::User;
+use kubewright::ConditionType;
 
 /// Reasons of `Ready` for a preview that is refused its route or all of its pods.
-pub(in crate::preview) const READY_REFUSALS: ConditionType = ConditionType::new(READY, REFUSALS);
+pub(crate) const READY_REFUSALS: ConditionType = ConditionType::ready(REFUSALS);
 /// The same reasons of `RouteAccepted`.
-pub(in crate::preview) const ROUTE_REFUSALS: ConditionType =
-    ConditionType::new(ROUTE_ACCEPTED, REFUSALS);
+pub(crate) const ROUTE_REFUSALS: ConditionType = ConditionType::new(ROUTE_ACCEPTED, REFUSALS);
 
 const REFUSALS: &[(&str, &str)] = &[
     ("GatewayMissing", "no route: the HTTPRoute has no Gateway"),
@@ -26,27 +24,26 @@ const REFUSALS: &[(&str, &str)] = &[
 
 /// The reason of `RouteAccepted` if the cluster does not serve the kind of the route. Such a
 /// preview can be ready.
-pub(in crate::preview) const NOT_SERVED: &str = "RouteApiNotServed";
+pub(crate) const NOT_SERVED: &str = "RouteApiNotServed";
 
-/// What a preview gets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::preview) struct Decision {
-    pub(in crate::preview) routing: Routing,
+pub(crate) struct Decision {
+    pub(crate) routing: Routing,
     /// The number of pods.
-    pub(in crate::preview) replicas: i32,
+    pub(crate) replicas: i32,
     /// The limit of a policy that the spec exceeds. If it stalls, there are no pods and no route.
-    pub(in crate::preview) exceeded: Option<Refusal>,
+    pub(crate) exceeded: Option<Refusal>,
     /// The namespaces that may connect to the pods; `None` for all.
-    pub(in crate::preview) reachable_from: Option<Vec<String>>,
+    pub(crate) reachable_from: Option<Vec<String>>,
     /// The user of the program.
-    pub(in crate::preview) user: User,
+    pub(crate) user: User,
     /// Why the program may run as root although the namespace warns about that.
-    pub(in crate::preview) root: Option<RootCause>,
+    pub(crate) root: Option<RootCause>,
 }
 
 /// The route of a preview, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::preview) enum Routing {
+pub(crate) enum Routing {
     /// An `HTTPRoute`, attached to these Gateways.
     HttpRoute(Vec<GatewayRef>),
     /// An Ingress of this class.
@@ -59,13 +56,12 @@ pub(in crate::preview) enum Routing {
     Refused(Refusal),
 }
 
-/// Why a preview does not get all that its spec asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::preview) struct Refusal {
-    pub(in crate::preview) reason: &'static str,
-    pub(in crate::preview) message: String,
+pub(crate) struct Refusal {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
     /// Whether the preview is not ready because of this.
-    pub(in crate::preview) stalls: bool,
+    pub(crate) stalls: bool,
 }
 
 impl Refusal {
@@ -82,7 +78,7 @@ impl Refusal {
 
 /// Why a program may run as root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::preview) enum RootCause {
+pub(crate) enum RootCause {
     /// `spec.podSecurity` allows it.
     Spec,
     /// The user of the image is not restricted.

@@ -54,11 +54,10 @@ fn describe(source: &str, domains: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kubewright::View;
 
     use super::*;
     use crate::preview::admission::policy::tests::policy;
-    use crate::testing::{FakeCluster, namespace};
+    use crate::testing::{FakeCluster, namespace, view_of};
 
     fn annotated(domains: &str) -> Metadata<Namespace> {
         let mut namespace = namespace("shop", &[]);
@@ -107,7 +106,8 @@ mod tests {
         assert_eq!(
             rejected("one.example.com,*.dev.example.com,", "two.example.com").as_deref(),
             Some(
-                "the annotation platform9.com/allowed-domains of Namespace shop allows only one.example.com, *.dev.example.com"
+                "the annotation platform9.com/allowed-domains of Namespace shop allows only \
+                 one.example.com, *.dev.example.com"
             )
         );
         assert!(
@@ -121,7 +121,7 @@ mod tests {
         let settings = ["*.example.com".to_owned(), "*.org".to_owned()];
         let narrow = policy("narrow", serde_json::json!({ "domains": ["*.example.com"] }));
         let world = FakeCluster::empty().with(narrow);
-        let policies = Policies::selecting("shop", &View::new(&world));
+        let policies = Policies::selecting("shop", &view_of(&world));
         let rejected = |host| {
             rejection(host, Some(&annotated("*.dev.example.com,*.org")), &settings, &policies)
         };

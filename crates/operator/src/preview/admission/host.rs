@@ -1,14 +1,11 @@
 //! Which texts are host names. The schema checks more and gives better messages; this check covers
 //! older resources, because a route with a wildcard would take the traffic of other hosts.
 
-use kubewright::Invalid;
-use kubewright::core::condition::READY;
-
-use crate::compat::ConditionType;
+use kubewright::{ConditionType, Invalid};
 
 /// Reasons of `Ready` for a host that cannot be used.
-pub(in crate::preview) const HOST_REASONS: ConditionType =
-    ConditionType::new(READY, &[("HostNotUsable", "`spec.fqdn` is not one host name")]);
+pub(crate) const HOST_REASONS: ConditionType =
+    ConditionType::ready(&[("HostNotUsable", "`spec.fqdn` is not one host name")]);
 
 /// Checks that `host` is one host name.
 ///
@@ -58,7 +55,8 @@ mod tests {
             "a\n.b",
         ] {
             assert!(
-                check(host).is_err_and(|invalid| invalid.message.contains("preview-1.example.com")),
+                check(host)
+                    .is_err_and(|invalid| invalid.message().contains("preview-1.example.com")),
                 "{host}"
             );
         }

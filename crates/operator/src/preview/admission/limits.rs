@@ -1,8 +1,8 @@
-//! Whether a preview exceeds the limits of its policies. The result does not depend on when a policy
-//! was created: of too many previews, the oldest run.
+//! Whether a preview exceeds the limits of its policies. When a policy was created does not matter:
+//! of too many previews, the oldest run.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kubewright::{Part, Timestamp};
+use kubewright::{Part, Timestamp, of};
 use operator_api::preview::{PreviewClaim, PreviewPlace, TOO_MANY_PREVIEWS};
 
 use super::decision::Refusal;
@@ -37,7 +37,7 @@ fn image(claim: &PreviewClaim, policies: &Policies) -> Option<Refusal> {
 fn number(claim: &PreviewClaim, policies: &Policies, view: &PreviewView<'_>) -> Option<Refusal> {
     let limit = policies.previews()?;
     let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
-    let previews = view.list::<Part<PreviewPlace>, _>(Some(namespace), &[]);
+    let previews = view.list(of::<Part<PreviewPlace>>(), Some(namespace), &[]);
     let is_older = |other: &PreviewPlace| precedence(&other.metadata) < precedence(&claim.metadata);
     let older = previews.iter().filter(|other| is_older(other)).count();
     let (policy, plural) = (limit.policy, |count| if count == 1 { "" } else { "s" });
@@ -78,14 +78,13 @@ pub(super) fn precedence(meta: &ObjectMeta) -> (Option<Timestamp>, Option<&str>)
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use kubewright::View;
     use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
     use serde_json::json;
 
     use super::*;
     use crate::preview::admission::policy::tests::policy;
     use crate::preview::settings::PreviewOperator;
-    use crate::testing::{self, FakeCluster, Readiness, created_at};
+    use crate::testing::{self, FakeCluster, Readiness, created_at, view_of};
 
     fn preview(name: &str, second: i64) -> PreviewEnvironment {
         created_at(testing::preview(name), second)
@@ -146,7 +145,7 @@ mod tests {
             ),
         ] {
             let cluster = cluster(&[policy("p", json!({ "limits": { "previews": most } }))], &all);
-            let view = View::new(&cluster);
+            let view = view_of(&cluster);
             let policies = Policies::selecting("shop", &view);
             let refusal = blocking(&PreviewClaim::from(&all[2]), &policies, &view).unwrap();
             assert!(refusal.message.starts_with(message), "{}", refusal.message);

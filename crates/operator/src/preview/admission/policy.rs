@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kubewright::{Index, Metadata, ObjectKey};
+use kubewright::{Index, Metadata, of};
 use operator_api::duration;
-use operator_api::preview::{GatewayRef, LabelOperator, PreviewLimits, PreviewPolicy, RouteType};
+use operator_api::preview::{
+    GatewayRef, LabelOperator, PreviewLimits, PreviewPolicy, PreviewPolicySpec, RouteType,
+};
 
 use crate::preview::kinds::PreviewView;
 
@@ -45,24 +47,25 @@ fn pair(label: &str, value: &str) -> String {
 
 /// The policies that select a namespace, ordered by name.
 #[derive(Clone, Debug, Default)]
-pub(in crate::preview) struct Policies(Vec<Arc<PreviewPolicy>>);
+pub(crate) struct Policies(Vec<Arc<PreviewPolicy>>);
 
 /// A limit, and the policy that sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::preview) struct Limit<'a, T> {
-    pub(in crate::preview) value: T,
-    pub(in crate::preview) policy: &'a str,
+pub(crate) struct Limit<'a, T> {
+    pub(crate) value: T,
+    pub(crate) policy: &'a str,
 }
 
 impl Policies {
     /// The policies that select this namespace.
-    pub(in crate::preview) fn selecting(namespace: &str, view: &PreviewView<'_>) -> Self {
-        let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(namespace));
+    pub(crate) fn selecting(namespace: &str, view: &PreviewView<'_>) -> Self {
+        let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
         let labels =
             namespace.and_then(|namespace| namespace.metadata.labels.clone()).unwrap_or_default();
         let keys = labels.iter().flat_map(|(label, value)| [label.clone(), pair(label, value)]);
-        let found =
-            std::iter::once(ANY.to_owned()).chain(keys).flat_map(|key| view.by::<ByLabel, _>(&key));
+        let found = std::iter::once(ANY.to_owned())
+            .chain(keys)
+            .flat_map(|key| view.by(of::<ByLabel>(), &key));
         let selects = |policy: &Arc<PreviewPolicy>| {
             policy.spec.namespace_selector.as_ref().is_none_or(|selector| selector.matches(&labels))
         };
@@ -71,15 +74,24 @@ impl Policies {
         Self(policies)
     }
 
-    fn each(&self) -> impl Iterator<Item = (&str, &PreviewPolicy)> {
-        self.0.iter().map(|policy| (policy.metadata.name.as_deref().unwrap_or_default(), &**policy))
+    fn each(&self) -> impl Iterator<Item = (&str, &PreviewPolicySpec)> {
+        self.0
+            .iter()
+            .map(|policy| (policy.metadata.name.as_deref().unwrap_or_default(), &policy.spec))
+    }
+
+    /// The value of the first policy that has one.
+    fn first<'a, T>(
+        &'a self,
+        value: impl Fn(&'a PreviewPolicySpec) -> Option<T>,
+    ) -> Option<Limit<'a, T>> {
+        self.each().find_map(|(policy, spec)| Some(Limit { value: value(spec)?, policy }))
     }
 
     /// The lowest limit of all policies.
     fn lowest<T: Ord>(&self, limit: impl Fn(&PreviewLimits) -> Option<T>) -> Option<Limit<'_, T>> {
-        let limits = self.each().filter_map(|(name, policy)| {
-            let value = limit(policy.spec.limits.as_ref()?)?;
-            Some(Limit { value, policy: name })
+        let limits = self.each().filter_map(|(policy, spec)| {
+            Some(Limit { value: limit(spec.limits.as_ref()?)?, policy })
         });
         limits.min_by(|a, b| a.value.cmp(&b.value))
     }
@@ -95,75 +107,67 @@ impl Policies {
     }
 
     /// The maximum lifetime of a preview.
-    pub(super) fn max_ttl(&self) -> Option<Limit<'_, Duration>> {
-        self.lowest(|limits| read(limits.max_ttl.as_deref()))
+    pub(crate) fn max_ttl(&self) -> Option<Limit<'_, Duration>> {
+        self.lowest(|limits| duration::parse(limits.max_ttl.as_deref()?).ok())
     }
 
     /// The lifetime of a preview whose spec has none. It may exceed the maximum.
-    pub(super) fn default_ttl(&self) -> Option<Limit<'_, Duration>> {
-        self.each().find_map(|(name, policy)| {
-            let value = read(policy.spec.limits.as_ref()?.default_ttl.as_deref())?;
-            Some(Limit { value, policy: name })
-        })
+    pub(crate) fn default_ttl(&self) -> Option<Limit<'_, Duration>> {
+        self.first(|spec| duration::parse(spec.limits.as_ref()?.default_ttl.as_deref()?).ok())
     }
 
     /// The first policy that does not allow routes of this type, with the types that it allows.
     pub(super) fn rejects_route(&self, type_: RouteType) -> Option<Limit<'_, &[RouteType]>> {
-        self.each().find_map(|(name, policy)| {
-            let types = &*policy.spec.routes.as_ref()?.types;
+        self.first(|spec| {
+            let types = &*spec.routes.as_ref()?.types;
             let is_allowed = type_ == RouteType::None || types.is_empty() || types.contains(&type_);
-            (!is_allowed).then_some(Limit { value: types, policy: name })
+            (!is_allowed).then_some(types)
         })
     }
 
     /// The route type of a preview whose spec has none.
     pub(super) fn default_route(&self) -> Option<RouteType> {
-        self.each().find_map(|(_, policy)| policy.spec.routes.as_ref()?.default)
+        self.first(|spec| spec.routes.as_ref()?.default).map(|limit| limit.value)
     }
 
     /// The Gateways of an `HTTPRoute` whose spec has none.
     pub(super) fn gateways(&self) -> Option<&[GatewayRef]> {
-        let mut gateways =
-            self.each().filter_map(|(_, policy)| Some(&*policy.spec.routes.as_ref()?.parent_refs));
-        gateways.find(|gateways| !gateways.is_empty())
+        let gateways = self.first(|spec| {
+            let gateways = &*spec.routes.as_ref()?.parent_refs;
+            (!gateways.is_empty()).then_some(gateways)
+        });
+        gateways.map(|limit| limit.value)
     }
 
     /// The class of an Ingress whose spec has none.
     pub(super) fn ingress_class(&self) -> Option<&str> {
-        self.each()
-            .find_map(|(_, policy)| policy.spec.routes.as_ref()?.ingress_class_name.as_deref())
+        self.first(|spec| spec.routes.as_ref()?.ingress_class_name.as_deref())
+            .map(|limit| limit.value)
     }
 
     /// The first policy that does not allow this image, with the prefixes that it allows.
     pub(super) fn rejects_image(&self, image: &str) -> Option<Limit<'_, &[String]>> {
-        self.each().find_map(|(name, policy)| {
-            let prefixes = &*policy.spec.image_prefixes;
+        self.first(|spec| {
+            let prefixes = &*spec.image_prefixes;
             let is_allowed =
                 prefixes.is_empty() || prefixes.iter().any(|prefix| matches(image, prefix));
-            (!is_allowed).then_some(Limit { value: prefixes, policy: name })
+            (!is_allowed).then_some(prefixes)
         })
     }
 
     /// The hosts that each policy allows, without policies that allow all.
     pub(super) fn domains(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.each()
-            .map(|(name, policy)| (name, &*policy.spec.domains))
-            .filter(|(_, domains)| !domains.is_empty())
+        let domains = self.each().map(|(policy, spec)| (policy, &*spec.domains));
+        domains.filter(|(_, domains)| !domains.is_empty())
     }
 
     /// The namespaces that may connect to a preview: all that any policy lists. `None` if no policy
     /// has a list.
     pub(super) fn reachable_from(&self) -> Option<Vec<String>> {
-        let lists = self
-            .each()
-            .filter_map(|(_, policy)| Some(&policy.spec.network_policy.as_ref()?.from_namespaces));
-        lists
-            .fold(None, |all: Option<BTreeSet<String>>, list| {
-                let mut all = all.unwrap_or_default();
-                all.extend(list.iter().cloned());
-                Some(all)
-            })
-            .map(|all| all.into_iter().collect())
+        let lists = self.each().filter_map(|(_, spec)| spec.network_policy.as_ref());
+        let mut lists = lists.map(|network| &network.from_namespaces).peekable();
+        lists.peek()?;
+        Some(lists.flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect())
     }
 }
 
@@ -174,23 +178,17 @@ fn matches(image: &str, prefix: &str) -> bool {
     image.strip_prefix(prefix).is_some_and(|rest| prefix.ends_with('/') || !rest.contains('/'))
 }
 
-/// Reads a duration; `None` for a text that a current schema rejects.
-fn read(text: Option<&str>) -> Option<Duration> {
-    duration::parse(text?).ok()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(in crate::preview) mod tests {
-    use kubewright::View;
-    use kubewright::core::kind::AnyObject;
+pub(crate) mod tests {
+    use kubewright::kind::AnyObject;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{FakeCluster, namespace};
+    use crate::testing::{FakeCluster, namespace, view_of};
 
     /// A policy with this spec.
-    pub(in crate::preview) fn policy(name: &str, spec: Value) -> PreviewPolicy {
+    pub(crate) fn policy(name: &str, spec: Value) -> PreviewPolicy {
         PreviewPolicy::new(name, serde_json::from_value(spec).unwrap())
     }
 
@@ -202,26 +200,26 @@ pub(in crate::preview) mod tests {
     }
 
     fn selecting(namespace: &str, policies: &[PreviewPolicy]) -> Policies {
-        Policies::selecting(namespace, &View::new(&world(policies)))
+        Policies::selecting(namespace, &view_of(&world(policies)))
     }
 
     #[test]
     fn a_policy_applies_to_the_namespaces_that_it_selects() {
-        let selecting =
+        let with =
             |name: &str, selector: Value| policy(name, json!({ "namespaceSelector": selector }));
-        let expression = |operator: &str, values: &[&str]| json!({ "matchExpressions": [{ "key": "team", "operator": operator, "values": values }] });
+        let expression = |operator: &str, values: &[&str]| {
+            let requirement = json!({ "key": "team", "operator": operator, "values": values });
+            json!({ "matchExpressions": [requirement] })
+        };
         let policies = [
             policy("all", json!({})),
-            selecting("empty", json!({})),
-            selecting("labels", json!({ "matchLabels": { "team": "shop", "tier": "gold" } })),
-            selecting(
-                "other-labels",
-                json!({ "matchLabels": { "team": "shop", "tier": "silver" } }),
-            ),
-            selecting("in", expression("In", &["search", "shop"])),
-            selecting("not-in", expression("NotIn", &["shop"])),
-            selecting("exists", expression("Exists", &[])),
-            selecting("does-not-exist", expression("DoesNotExist", &[])),
+            with("empty", json!({})),
+            with("labels", json!({ "matchLabels": { "team": "shop", "tier": "gold" } })),
+            with("other-labels", json!({ "matchLabels": { "team": "shop", "tier": "silver" } })),
+            with("in", expression("In", &["search", "shop"])),
+            with("not-in", expression("NotIn", &["shop"])),
+            with("exists", expression("Exists", &[])),
+            with("does-not-exist", expression("DoesNotExist", &[])),
         ];
         let names = |namespace| {
             selecting(namespace, &policies)
@@ -237,7 +235,7 @@ pub(in crate::preview) mod tests {
     fn a_policy_wakes_only_previews_of_namespaces_with_a_label_that_it_requires() {
         let world = world(&[]);
         let lookups = |namespace| {
-            let view = View::new(&world);
+            let view = view_of(&world);
             let _ = Policies::selecting(namespace, &view);
             view.into_lookups()
         };
@@ -247,7 +245,8 @@ pub(in crate::preview) mod tests {
                 .iter()
                 .any(|lookup| lookup.kind.kind == "PreviewPolicy" && lookup.query.matches(policy))
         };
-        let in_shop = json!({ "matchExpressions": [{ "key": "team", "operator": "In", "values": ["a", "shop"] }] });
+        let in_shop = json!({ "key": "team", "operator": "In", "values": ["a", "shop"] });
+        let in_shop = json!({ "matchExpressions": [in_shop] });
         for selector in [json!({ "matchLabels": { "team": "shop" } }), in_shop] {
             assert!(wakes("shop", selector.clone()) && !wakes("bare", selector));
         }
@@ -263,7 +262,9 @@ pub(in crate::preview) mod tests {
             &[
                 policy(
                     "b",
-                    json!({ "limits": { "previews": 3, "replicas": 1, "maxTtl": "48h", "defaultTtl": "1h" } }),
+                    json!({ "limits": {
+                        "previews": 3, "replicas": 1, "maxTtl": "48h", "defaultTtl": "1h",
+                    } }),
                 ),
                 policy(
                     "a",
@@ -286,11 +287,18 @@ pub(in crate::preview) mod tests {
             &[
                 policy(
                     "a",
-                    json!({ "routes": { "types": ["HTTPRoute", "Ingress"] }, "imagePrefixes": ["a.example.com/", "b.example.com/x:"] }),
+                    json!({
+                        "routes": { "types": ["HTTPRoute", "Ingress"] },
+                        "imagePrefixes": ["a.example.com/", "b.example.com/x:"],
+                    }),
                 ),
                 policy(
                     "b",
-                    json!({ "routes": { "types": ["Ingress"], "default": "Ingress", "parentRefs": [{ "name": "public" }] } }),
+                    json!({ "routes": {
+                        "types": ["Ingress"],
+                        "default": "Ingress",
+                        "parentRefs": [{ "name": "public" }],
+                    } }),
                 ),
             ],
         );

@@ -5,22 +5,20 @@
 //! host, so previews never wait for each other in a circle. A preview that cannot have a route
 //! holds nothing; otherwise a namespace could block hosts with previews that are never served.
 
-use kubewright::core::condition::READY;
-use kubewright::{Index, Invalid, ObjectKey, Part, names};
 use operator_api::duration;
 use operator_api::preview::{HOST_CONFLICT, PreviewClaim, PreviewEnvironment, RouteType};
 
 use super::decision::{Decision, Refusal, Routing};
 use super::policy::Policies;
 use super::{host, limits, route, security};
-use crate::compat::ConditionType;
 use crate::naming;
 use crate::preview::kinds::PreviewView;
 use crate::preview::settings::PreviewOperator;
+use kubewright::{ConditionType, Index, Invalid, ObjectKey, Part, names, of};
 
 /// Reasons of `Ready` for a lifetime that cannot be read.
-pub(in crate::preview) const TTL_REASONS: ConditionType =
-    ConditionType::new(READY, &[("TtlNotUsable", "`spec.ttl` is not a duration")]);
+pub(crate) const TTL_REASONS: ConditionType =
+    ConditionType::ready(&[("TtlNotUsable", "`spec.ttl` is not a duration")]);
 
 /// Previews by the host that they claim. A claim is one host name, never a wildcard.
 struct ByHost;
@@ -37,7 +35,7 @@ impl Index for ByHost {
 ///
 /// # Errors
 /// [`Invalid`] if the preview cannot run at all.
-pub(in crate::preview) fn resolve(
+pub(crate) fn resolve(
     preview: &PreviewEnvironment,
     settings: &PreviewOperator,
     policies: &Policies,
@@ -119,7 +117,7 @@ fn host_conflict(
 ) -> Option<Refusal> {
     let host = claim.host()?;
     let own = limits::precedence(&claim.metadata);
-    let mut older = view.by::<ByHost, _>(host);
+    let mut older = view.by(of::<ByHost>(), host);
     older.retain(|claim| limits::precedence(&claim.metadata) < own);
     older.sort_by(|a, b| limits::precedence(&a.metadata).cmp(&limits::precedence(&b.metadata)));
     let holder = older.iter().find(|claim| can_have_route(claim, settings, view))?;
@@ -149,7 +147,6 @@ fn can_have_route(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use kubewright::View;
     use operator_api::ambassador::Mapping;
     use operator_api::preview::{PodSecurity, Route, WhenSuspended};
     use serde_json::json;
@@ -157,7 +154,7 @@ mod tests {
     use super::*;
     use crate::preview::admission::domains::ALLOWED_DOMAINS;
     use crate::preview::admission::policy::tests::policy;
-    use crate::testing::{self, FakeCluster, created_at, gateway};
+    use crate::testing::{self, FakeCluster, created_at, gateway, view_of};
 
     /// A preview `shop/NAME` of the host `web.example.com` that was created in this second.
     fn preview(name: &str, second: i64) -> PreviewEnvironment {
@@ -173,7 +170,7 @@ mod tests {
 
     fn conflict_in(preview: &PreviewEnvironment, cluster: &FakeCluster) -> Option<Refusal> {
         let (claim, settings) = (PreviewClaim::from(preview), PreviewOperator::default());
-        host_conflict(&claim, &settings, &View::new(cluster))
+        host_conflict(&claim, &settings, &view_of(cluster))
     }
 
     /// Which of the previews do not get their host.
@@ -234,8 +231,8 @@ mod tests {
         );
     }
 
-    /// The outcome for `closed/rival`, which is older, and `open/web`: why the rival is not Ready or
-    /// its route not accepted, and whether `web` has the host.
+    /// The outcome for `closed/rival`, which is older, and `open/web`: why the rival is not Ready,
+    /// or its route not accepted, and whether `web` has the host.
     fn outcome(
         operator: &PreviewOperator,
         rival: &PreviewEnvironment,
@@ -352,7 +349,7 @@ mod tests {
     #[test]
     fn only_claims_of_the_same_host_are_looked_up() {
         let cluster = FakeCluster::empty();
-        let view = View::new(&cluster);
+        let view = view_of(&cluster);
         let claim = PreviewClaim::from(&preview("a", 1));
         assert_eq!(host_conflict(&claim, &PreviewOperator::default(), &view), None);
         let lookups = view.into_lookups();
@@ -367,7 +364,7 @@ mod tests {
     }
 
     fn replicas_of(preview: &PreviewEnvironment, cluster: &FakeCluster) -> i32 {
-        let view = View::new(cluster);
+        let view = view_of(cluster);
         let policies = Policies::selecting("shop", &view);
         resolve(preview, &PreviewOperator::default(), &policies, &view).unwrap().replicas
     }
@@ -391,7 +388,7 @@ mod tests {
         let with_policy = FakeCluster::empty()
             .with(policy("p", json!({ "routes": { "parentRefs": [{ "name": "policy" }] } })));
         let gateways = |preview: &PreviewEnvironment, cluster: &FakeCluster| {
-            let view = View::new(cluster);
+            let view = view_of(cluster);
             let policies = Policies::selecting("shop", &view);
             match resolve(preview, &settings, &policies, &view).unwrap().routing {
                 Routing::HttpRoute(gateways) => gateways,

@@ -1,5 +1,5 @@
-//! The type of a preview's route, with its Gateways or its class: from the spec, else from a policy,
-//! else from the operator's settings, else what the cluster serves.
+//! The type of a preview's route, with its Gateways or its class: from the spec, or else a policy,
+//! the operator's settings, or what the cluster serves.
 //!
 //! That an API is served does not mean that a controller implements it. So the choice needs more: a
 //! Gateway that somebody named, or an IngressClass, which comes with its controller.
@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::networking::v1::IngressClass;
-use kubewright::{Metadata, ObjectKey};
+use kubewright::{Metadata, of};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{GatewayRef, PreviewClaim, RouteType};
@@ -41,7 +41,7 @@ pub(super) fn choose(
         return Ok(RouteType::None);
     };
     let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
-    let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(namespace));
+    let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
     let domains = &settings.allowed_domains;
     if let Some(rejection) = domains::rejection(host, namespace.as_deref(), domains, policies) {
         let message = format!("spec.fqdn is {host}, but {rejection}: write an allowed host");
@@ -108,9 +108,9 @@ fn list(types: &[RouteType]) -> String {
 /// Whether the cluster serves the API of this route type. Ingress is built into Kubernetes.
 pub(super) fn is_served(type_: RouteType, view: &PreviewView<'_>) -> bool {
     match type_ {
-        RouteType::HttpRoute => view.serves::<HTTPRoute, _>(),
+        RouteType::HttpRoute => view.serves(of::<HTTPRoute>()),
         RouteType::Ingress => true,
-        RouteType::Mapping => view.serves::<Mapping, _>(),
+        RouteType::Mapping => view.serves(of::<Mapping>()),
         RouteType::None => false,
     }
 }
@@ -143,7 +143,7 @@ pub(super) fn ingress_class(
 /// The default `IngressClass` of the cluster, or else the oldest: a class that is added later does
 /// not take over existing Ingresses.
 fn cluster_class(view: &PreviewView<'_>) -> Option<String> {
-    let classes = view.list::<Metadata<IngressClass>, _>(None, &[]);
+    let classes = view.list(of::<Metadata<IngressClass>>(), None, &[]);
     let created = |class: &Metadata<IngressClass>| {
         class.metadata.creation_timestamp.as_ref().map(|time| time.0)
     };
@@ -168,11 +168,10 @@ fn cluster_class(view: &PreviewView<'_>) -> Option<String> {
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
     use k8s_openapi::jiff::Timestamp;
-    use kubewright::View;
-    use kubewright::core::view::{Lookup, Query};
+    use kubewright::view::{Lookup, Query};
 
     use super::*;
-    use crate::testing::{FakeCluster, gateway};
+    use crate::testing::{FakeCluster, gateway, view_of};
 
     /// A class that was created in this second.
     fn class(name: &str, second: i64) -> Metadata<IngressClass> {
@@ -201,7 +200,7 @@ mod tests {
     }
 
     fn chosen(settings: &PreviewOperator, cluster: &FakeCluster) -> Result<RouteType, Refusal> {
-        first_served(settings, &Policies::default(), &View::new(cluster))
+        first_served(settings, &Policies::default(), &view_of(cluster))
     }
 
     #[test]
@@ -219,7 +218,7 @@ mod tests {
     #[test]
     fn an_ingress_has_the_default_class_or_else_the_oldest_and_a_later_class_changes_nothing() {
         let class_of =
-            |classes: &[Metadata<IngressClass>]| cluster_class(&View::new(&cluster_with(classes)));
+            |classes: &[Metadata<IngressClass>]| cluster_class(&view_of(&cluster_with(classes)));
         let named = |name: &str| Some(name.to_owned());
         let (old, new) = (class("b", 1), class("a", 2));
         assert_eq!(class_of(&[]), None);
@@ -251,7 +250,7 @@ mod tests {
             ..PreviewOperator::default()
         };
         let cluster = cluster_with(&[default(class("nginx", 1))]);
-        let view = View::new(&cluster);
+        let view = view_of(&cluster);
         assert_eq!(first_served(&settings, &Policies::default(), &view), Ok(RouteType::Ingress));
         let class = ingress_class(None, &settings, &Policies::default(), &view);
         assert_eq!(class.as_deref(), Some("traefik"));
@@ -270,7 +269,7 @@ mod tests {
     #[test]
     fn only_kinds_that_decide_are_looked_up() {
         let lookups = |settings: &PreviewOperator, cluster: &FakeCluster| {
-            let view = View::new(cluster);
+            let view = view_of(cluster);
             let _ = first_served(settings, &Policies::default(), &view);
             let name =
                 |lookup: Lookup| (lookup.kind.kind.into_owned(), lookup.query == Query::Served);

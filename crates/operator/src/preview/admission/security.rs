@@ -1,34 +1,29 @@
 //! The user of a preview's program: from the spec, within what the namespace allows.
 
 use k8s_openapi::api::core::v1::Namespace;
-use kubewright::core::condition::READY;
-use kubewright::{Invalid, Metadata, ObjectKey};
 use operator_api::preview::{PodSecurity, PreviewClaim};
 
 use super::decision::RootCause;
-use crate::compat::ConditionType;
 use crate::preview::kinds::PreviewView;
 use crate::security::User;
+use kubewright::{ConditionType, Invalid, Metadata, of};
 
 /// Reasons of `Ready` for a pod security that the namespace does not allow.
-pub(in crate::preview) const POD_SECURITY_REASONS: ConditionType = ConditionType::new(
-    READY,
-    &[(
-        "PodSecurityNotAllowed",
-        "the namespace enforces `restricted`, and `spec.podSecurity` asks for root",
-    )],
-);
+pub(crate) const POD_SECURITY_REASONS: ConditionType = ConditionType::ready(&[(
+    "PodSecurityNotAllowed",
+    "the namespace enforces `restricted`, and `spec.podSecurity` asks for root",
+)]);
 
 /// The label with the Pod Security Standard that a namespace enforces.
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 /// The label with the Pod Security Standard that a namespace warns about.
-pub(in crate::preview) const WARN: &str = "pod-security.kubernetes.io/warn";
+pub(crate) const WARN: &str = "pod-security.kubernetes.io/warn";
 /// The strictest standard. It forbids root.
-pub(in crate::preview) const RESTRICTED: &str = "restricted";
+pub(crate) const RESTRICTED: &str = "restricted";
 
 /// Whether the label of a namespace has the value `restricted`. Unknown namespaces do not.
 fn is_restricted(label: &str, namespace: &str, view: &PreviewView<'_>) -> bool {
-    let namespace = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster(namespace));
+    let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
     let labels = namespace.as_ref().and_then(|namespace| namespace.metadata.labels.as_ref());
     labels.and_then(|labels| labels.get(label)).is_some_and(|value| value == RESTRICTED)
 }
@@ -88,11 +83,10 @@ pub(super) fn check(claim: &PreviewClaim, view: &PreviewView<'_>) -> Result<(), 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use kubewright::View;
     use operator_api::preview::PreviewEnvironment;
 
     use super::*;
-    use crate::testing::{FakeCluster, namespace, preview};
+    use crate::testing::{FakeCluster, namespace, preview, view_of};
 
     fn with(pod_security: PodSecurity) -> PreviewEnvironment {
         let mut preview = preview("web");
@@ -107,7 +101,7 @@ mod tests {
         let cluster = FakeCluster::empty()
             .with(namespace("shop", labels))
             .with(namespace("other", &[(ENFORCE, RESTRICTED), (WARN, RESTRICTED)]));
-        let view = View::new(&cluster);
+        let view = view_of(&cluster);
         check(&PreviewClaim::from(preview), &view)?;
         Ok(user(preview.spec.pod_security.as_ref(), "shop", &view))
     }
@@ -124,7 +118,7 @@ mod tests {
     #[test]
     fn an_unknown_namespace_forbids_nothing_and_warns_about_nothing() {
         let cluster = FakeCluster::empty();
-        assert_eq!(user(None, "shop", &View::new(&cluster)), (User::Image, None));
+        assert_eq!(user(None, "shop", &view_of(&cluster)), (User::Image, None));
     }
 
     #[test]
@@ -143,10 +137,10 @@ mod tests {
         assert_eq!(user_in(&[], &with(perhaps.clone())).unwrap().0, User::Image);
         for (spec, field) in [(root, "runAsUser is 0"), (perhaps, "runAsNonRoot is false")] {
             let rejected = user_in(&[(ENFORCE, RESTRICTED)], &with(spec)).unwrap_err();
-            assert_eq!(rejected.reason, "PodSecurityNotAllowed");
+            assert_eq!(rejected.reason(), "PodSecurityNotAllowed");
             assert!(
-                rejected.message.contains("namespace shop enforces")
-                    && rejected.message.contains(field),
+                rejected.message().contains("namespace shop enforces")
+                    && rejected.message().contains(field),
                 "{rejected}"
             );
         }
@@ -161,7 +155,9 @@ mod tests {
     #[test]
     fn a_program_that_may_be_root_is_reported_only_where_the_namespace_warns_about_it() {
         let warns = [(WARN, RESTRICTED)];
-        let cause = |labels: &[(&str, &str)], preview| user_in(labels, preview).unwrap().1;
+        let cause = |labels: &[(&str, &str)], preview: &PreviewEnvironment| {
+            user_in(labels, preview).unwrap().1
+        };
         let web = preview("web");
         assert_eq!(cause(&warns, &web), Some(RootCause::Image));
         for labels in [

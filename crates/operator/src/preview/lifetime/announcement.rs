@@ -2,7 +2,7 @@
 //! shorter ends a preview only after a warning.
 
 use kubewright::Timestamp;
-use kubewright::core::time::SignedDuration;
+use kubewright::time::SignedDuration;
 use operator_api::preview::{EXPIRING, PreviewEnvironment, PreviewEnvironmentStatus};
 
 /// A preview warns for this part of its lifetime: a tenth.
@@ -25,7 +25,6 @@ pub(super) fn warning_time(end: Timestamp, changed_at: Option<Timestamp>) -> Sig
     (lifetime.max(SignedDuration::ZERO) / WARNED_PART).min(LONGEST_WARNING)
 }
 
-/// What the previous status announced.
 pub(super) struct Announcement {
     end: Option<Timestamp>,
     /// Whether it warned of this end.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use kubewright::Timestamp;
-use kubewright::core::time::SignedDuration;
+use kubewright::time::SignedDuration;
 use operator_api::preview::PreviewEnvironment;
 
 use super::announcement::{Announcement, current_status, warning_time};
@@ -14,10 +14,9 @@ use crate::preview::admission::policy::{Limit, Policies};
 use crate::preview::kinds::PreviewView;
 use crate::preview::settings::PreviewOperator;
 
-/// When a preview expires.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::preview) struct Expiry {
-    pub(in crate::preview) at: Timestamp,
+pub(crate) struct Expiry {
+    pub(crate) at: Timestamp,
     pub(super) source: Source,
     pub(super) phase: Phase,
 }
@@ -42,7 +41,7 @@ pub(super) enum Phase {
 
 /// When the current spec was first seen: the creation for the first generation, else what the
 /// status recorded for this generation, else now. Offline it may be unknown.
-pub(in crate::preview) fn changed_at(
+pub(crate) fn changed_at(
     preview: &PreviewEnvironment,
     view: &PreviewView<'_>,
 ) -> Option<Timestamp> {
@@ -56,7 +55,7 @@ pub(in crate::preview) fn changed_at(
 
 impl Expiry {
     /// When the preview expires; `None` if nothing ends it.
-    pub(in crate::preview) fn resolve(
+    pub(crate) fn resolve(
         preview: &PreviewEnvironment,
         changed_at: Option<Timestamp>,
         settings: &PreviewOperator,
@@ -108,13 +107,13 @@ impl Expiry {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-    use kubewright::{Operator, View};
+    use kubewright::Operator;
     use operator_api::preview::{EXPIRING, PreviewEnvironmentStatus};
     use serde_json::json;
 
     use super::*;
     use crate::preview::admission::policy::tests::policy;
-    use crate::testing::{self, FakeCluster, created_at, report_in};
+    use crate::testing::{self, FakeCluster, created_at, report_in, view_of};
 
     /// The second in which the previews are created.
     const CREATED: i64 = 1_800_000_000;
@@ -158,7 +157,7 @@ mod tests {
         preview: &PreviewEnvironment,
         cluster: &FakeCluster,
     ) -> Option<Expiry> {
-        let view = View::new(cluster);
+        let view = view_of(cluster);
         let policies = Policies::selecting("shop", &view);
         Expiry::resolve(preview, changed_at(preview, &view), settings, &policies, &view)
     }
@@ -224,8 +223,7 @@ mod tests {
     fn the_time_of_an_edit_is_when_it_was_first_seen_and_stays_that_after_a_restart() {
         let changed = |preview: &PreviewEnvironment, second: i64| {
             let cluster = after(second * 1_000);
-            changed_at(preview, &View::new(&cluster))
-                .map(|time| time.duration_since(at(0)).as_secs())
+            changed_at(preview, &view_of(&cluster)).map(|time| time.duration_since(at(0)).as_secs())
         };
         let mut preview = announced(&preview(), None);
         assert_eq!(changed(&preview, 50), Some(0), "the first generation counts from the creation");
@@ -238,13 +236,13 @@ mod tests {
         preview.metadata.generation = Some(3);
         assert_eq!(changed(&preview, 5_000), Some(5_000), "an edit while the operator was down");
         let cluster = FakeCluster::empty();
-        assert_eq!(changed_at(&preview, &View::new(&cluster)), None, "offline");
+        assert_eq!(changed_at(&preview, &view_of(&cluster)), None, "offline");
     }
 
     #[test]
     fn without_a_time_of_the_last_change_no_duration_ends_a_preview() {
         let (settings, cluster) = (with_maximum(100), after(1_000_000_000));
-        let view = View::new(&cluster);
+        let view = view_of(&cluster);
         let resolve = |preview: &PreviewEnvironment| {
             Expiry::resolve(preview, None, &settings, &Policies::default(), &view)
         };
@@ -257,7 +255,7 @@ mod tests {
     fn the_preview_wakes_for_its_warning_and_then_for_its_end() {
         let moments = |millis| {
             let cluster = after(millis);
-            let view = View::new(&cluster);
+            let view = view_of(&cluster);
             let _ = PreviewOperator::default().build(&with_ttl("100s"), &view);
             let seconds =
                 |time: Option<Timestamp>| time.map(|time| time.duration_since(at(0)).as_secs());
@@ -323,12 +321,10 @@ mod tests {
 
     #[test]
     fn a_ttl_that_is_not_a_duration_is_rejected() {
-        let rejected =
-            testing::rejection_in(&PreviewOperator::default(), &with_ttl("3d"), &after(0));
+        let operator = PreviewOperator::default();
+        let rejected = testing::rejection_in(&operator, &with_ttl("3d"), &after(0)).unwrap();
         assert!(
-            rejected.as_ref().is_some_and(
-                |(reason, message)| *reason == "TtlNotUsable" && message.contains("72h")
-            ),
+            rejected.reason() == "TtlNotUsable" && rejected.message().contains("72h"),
             "{rejected:?}"
         );
     }

@@ -1,13 +1,12 @@
 //! What a preview reports about its end: the condition Expiring, and the Event when it expires.
 
-use kubewright::Condition;
 use operator_api::preview::EXPIRING;
 
 use super::expiry::{Expiry, Phase, Source};
-use crate::compat::ConditionType;
+use kubewright::{Condition, ConditionType};
 
 /// The condition of a preview that expires soon.
-pub(in crate::preview) const EXPIRING_CONDITION: ConditionType = ConditionType::new(
+pub(crate) const EXPIRING_CONDITION: ConditionType = ConditionType::new(
     EXPIRING,
     &[
         (EXPIRED, "the preview is deleted as soon as the operator's limit of expirations allows"),
@@ -19,7 +18,7 @@ pub(in crate::preview) const EXPIRING_CONDITION: ConditionType = ConditionType::
 const EXPIRED: &str = "Expired";
 
 /// Reason and message of the Event, if the preview has expired.
-pub(in crate::preview) fn event(expiry: &Expiry) -> Option<(&'static str, String)> {
+pub(crate) fn event(expiry: &Expiry) -> Option<(&'static str, String)> {
     let counted = match expiry.source {
         Source::ExpiresAt => "",
         _ => ", counted from the last change of the spec",
@@ -28,8 +27,7 @@ pub(in crate::preview) fn event(expiry: &Expiry) -> Option<(&'static str, String
     (expiry.phase == Phase::Over).then_some((EXPIRED, message))
 }
 
-/// The condition Expiring, if the preview expires soon.
-pub(in crate::preview) fn condition(expiry: &Expiry) -> Option<Condition> {
+pub(crate) fn condition(expiry: &Expiry) -> Option<Condition> {
     let (at, source) = (expiry.at, name(&expiry.source));
     let remedy = match expiry.source {
         Source::ExpiresAt => "write a later spec.expiresAt, or spec.pinned: true",

@@ -10,7 +10,6 @@ use super::probes;
 use crate::security::{self, User};
 use crate::workload::{self, Pods};
 
-/// The name of the one container.
 const CONTAINER: &str = "app";
 /// The annotation of the pods with `spec.revision`: a new revision replaces the pods even if the
 /// image has the same name.
@@ -21,11 +20,7 @@ const FIRST_UNPRIVILEGED_PORT: i32 = 1024;
 const UNPRIVILEGED_PORT_START: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// The Deployment of this many pods, whose program runs as this user.
-pub(in crate::preview) fn deployment(
-    blueprint: &Blueprint<'_>,
-    replicas: i32,
-    user: User,
-) -> Deployment {
+pub(crate) fn deployment(blueprint: &Blueprint<'_>, replicas: i32, user: User) -> Deployment {
     let revision = |revision: &String| BTreeMap::from([(REVISION.to_owned(), revision.clone())]);
     workload::deployment(
         &blueprint.name,
@@ -43,7 +38,7 @@ pub(in crate::preview) fn deployment(
 fn pod_security(blueprint: &Blueprint<'_>, user: User) -> PodSecurityContext {
     let spec = blueprint.spec.pod_security.as_ref();
     let port = blueprint.spec.port();
-    // No container has capabilities, not even as root, so the sysctl is the only way to such a port.
+    // No container has capabilities, not even as root, so only the sysctl allows such a port.
     let sysctl = || Sysctl { name: UNPRIVILEGED_PORT_START.into(), value: port.to_string() };
     PodSecurityContext {
         run_as_group: spec.and_then(|spec| spec.run_as_group),

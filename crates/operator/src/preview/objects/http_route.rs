@@ -10,10 +10,7 @@ use super::blueprint::Blueprint;
 use super::service;
 
 /// The `HTTPRoute`, attached to these Gateways.
-pub(in crate::preview) fn http_route(
-    blueprint: &Blueprint<'_>,
-    gateways: &[GatewayRef],
-) -> HTTPRoute {
+pub(crate) fn http_route(blueprint: &Blueprint<'_>, gateways: &[GatewayRef]) -> HTTPRoute {
     let matches = match blueprint.path() {
         // The default of the Gateway API.
         DEFAULT_PATH => Vec::new(),

@@ -20,7 +20,7 @@ const CLUSTER_ISSUER: &str = "cert-manager.io/cluster-issuer";
 
 /// The Ingress. Its class is always stated if there is one: the API server fills in the class only
 /// at creation, and a later apply without it would remove it.
-pub(in crate::preview) fn ingress(blueprint: &Blueprint<'_>, class: Option<&str>) -> Ingress {
+pub(crate) fn ingress(blueprint: &Blueprint<'_>, class: Option<&str>) -> Ingress {
     let mut metadata = workload::named(&blueprint.name);
     metadata.annotations = blueprint.tls().and_then(issuer);
     let path = HTTPIngressPath {

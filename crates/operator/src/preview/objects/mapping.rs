@@ -6,8 +6,7 @@ use operator_api::preview::DEFAULT_PATH;
 use super::blueprint::Blueprint;
 use super::service;
 
-/// The Mapping.
-pub(in crate::preview) fn mapping(blueprint: &Blueprint<'_>) -> Mapping {
+pub(crate) fn mapping(blueprint: &Blueprint<'_>) -> Mapping {
     let path = blueprint.path();
     Mapping::new(
         &blueprint.name,

@@ -16,10 +16,7 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// The `NetworkPolicy` that lets in connections from these namespaces. Probes come from the node,
 /// which Kubernetes always lets in.
-pub(in crate::preview) fn network_policy(
-    blueprint: &Blueprint<'_>,
-    namespaces: &[String],
-) -> NetworkPolicy {
+pub(crate) fn network_policy(blueprint: &Blueprint<'_>, namespaces: &[String]) -> NetworkPolicy {
     let named = LabelSelectorRequirement {
         key: NAMESPACE_NAME.into(),
         operator: "In".into(),

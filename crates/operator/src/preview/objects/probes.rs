@@ -18,7 +18,6 @@ pub(super) fn liveness(probes: Option<&preview::Probes>) -> Option<Probe> {
     probes?.liveness.as_ref().map(probe)
 }
 
-/// The startup probe.
 pub(super) fn startup(probes: Option<&preview::Probes>) -> Option<Probe> {
     probes?.startup.as_ref().map(probe)
 }

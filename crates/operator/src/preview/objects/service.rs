@@ -6,15 +6,14 @@ use super::blueprint::Blueprint;
 use crate::workload;
 
 /// The port of the Service.
-pub(in crate::preview) const PORT: i32 = 80;
+pub(crate) const PORT: i32 = 80;
 
-/// The Service.
-pub(in crate::preview) fn service(blueprint: &Blueprint<'_>) -> Service {
+pub(crate) fn service(blueprint: &Blueprint<'_>) -> Service {
     workload::service(&blueprint.name, &blueprint.labels, "ClusterIP", PORT, None)
 }
 
 /// The address of the Service inside the cluster: `NAME.NAMESPACE:PORT`.
-pub(in crate::preview) fn address(blueprint: &Blueprint<'_>) -> String {
+pub(crate) fn address(blueprint: &Blueprint<'_>) -> String {
     match blueprint.namespace {
         "" => format!("{}:{PORT}", blueprint.name),
         namespace => format!("{}.{namespace}:{PORT}", blueprint.name),

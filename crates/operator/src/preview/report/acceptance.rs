@@ -1,15 +1,14 @@
 //! Whether the controller of a route accepts it, in one form for all kinds of routes.
 
-use kubewright::Condition;
 use operator_api::preview::{NOT_ACCEPTED, ROUTE_ACCEPTED};
 
-use crate::compat::ConditionType;
 use crate::preview::admission::decision::NOT_SERVED;
 use crate::preview::objects::blueprint::Blueprint;
 use crate::preview::objects::service;
+use kubewright::{Condition, ConditionType};
 
 /// The condition about the route. Admission declares its other reasons.
-pub(in crate::preview) const ROUTE_ACCEPTED_CONDITION: ConditionType = ConditionType::new(
+pub(crate) const ROUTE_ACCEPTED_CONDITION: ConditionType = ConditionType::new(
     ROUTE_ACCEPTED,
     &[
         ("Accepted", "the controller of the route accepts it"),
@@ -28,7 +27,7 @@ pub(in crate::preview) const ROUTE_ACCEPTED_CONDITION: ConditionType = Condition
 
 /// Whether the host leads to the preview.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::preview) struct Acceptance {
+pub(crate) struct Acceptance {
     /// Whether the controller of the route accepts it; `None` if unknown.
     pub(super) is_accepted: Option<bool>,
     pub(super) reason: &'static str,

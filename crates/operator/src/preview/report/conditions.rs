@@ -1,25 +1,24 @@
 //! The conditions of a preview, and its readiness.
 
-use kubewright::Condition;
 use operator_api::preview::{
     HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, SUSPENDED, TOO_MANY_PREVIEWS,
 };
 
 use super::acceptance::Acceptance;
-use crate::compat::{ConditionType, Readiness};
 use crate::preview::admission::decision::{Decision, Refusal, RootCause, Routing};
 use crate::preview::admission::security::{RESTRICTED, WARN};
 use crate::preview::facts::Facts;
 use crate::preview::lifetime::warning;
 use crate::preview::objects::blueprint::Blueprint;
+use kubewright::{Condition, ConditionType, Readiness};
 
 /// The condition of a preview whose host another preview holds.
-pub(in crate::preview) const HOST_CONFLICT_CONDITION: ConditionType = ConditionType::new(
+pub(crate) const HOST_CONFLICT_CONDITION: ConditionType = ConditionType::new(
     HOST_CONFLICT,
     &[("HeldByAnother", "another preview holds the host; the message names it")],
 );
 /// The condition of a preview that exceeds a limit.
-pub(in crate::preview) const LIMIT_EXCEEDED_CONDITION: ConditionType = ConditionType::new(
+pub(crate) const LIMIT_EXCEEDED_CONDITION: ConditionType = ConditionType::new(
     LIMIT_EXCEEDED,
     &[
         ("ImageNotAllowed", "a PreviewPolicy does not allow the image"),
@@ -31,10 +30,10 @@ pub(in crate::preview) const LIMIT_EXCEEDED_CONDITION: ConditionType = Condition
     ],
 );
 /// The condition of a suspended preview.
-pub(in crate::preview) const SUSPENDED_CONDITION: ConditionType =
+pub(crate) const SUSPENDED_CONDITION: ConditionType =
     ConditionType::new(SUSPENDED, &[("SuspendedBySpec", "`spec.suspend` is true: no pods run")]);
 /// The condition of a preview that may run as root in a namespace that warns about it.
-pub(in crate::preview) const MAY_RUN_AS_ROOT_CONDITION: ConditionType = ConditionType::new(
+pub(crate) const MAY_RUN_AS_ROOT_CONDITION: ConditionType = ConditionType::new(
     MAY_RUN_AS_ROOT,
     &[
         ("AskedFor", "`spec.podSecurity` allows root"),
@@ -43,7 +42,7 @@ pub(in crate::preview) const MAY_RUN_AS_ROOT_CONDITION: ConditionType = Conditio
 );
 
 /// All conditions that apply, RouteAccepted first.
-pub(in crate::preview) fn conditions(
+pub(crate) fn conditions(
     blueprint: &Blueprint<'_>,
     facts: &Facts,
     acceptance: Acceptance,
@@ -107,7 +106,7 @@ fn may_run_as_root(blueprint: &Blueprint<'_>, cause: RootCause) -> Condition {
 }
 
 /// The readiness of a preview whose children have this readiness.
-pub(in crate::preview) fn readiness(
+pub(crate) fn readiness(
     blueprint: &Blueprint<'_>,
     facts: &Facts,
     readiness: Readiness,

@@ -1,6 +1,6 @@
 //! The answers of Gateways about an `HTTPRoute`.
 
-use kubewright::core::observed::ChildState;
+use kubewright::observed::ChildState;
 use operator_api::gateway::{HTTPRouteStatus, ParentReference, RouteParentStatus};
 use operator_api::preview::{GatewayRef, NOT_ACCEPTED};
 

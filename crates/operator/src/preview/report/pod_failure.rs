@@ -1,40 +1,31 @@
 //! Why a pod of a preview does not run, as its node reports it: more useful than the number of
 //! missing pods.
 
-use kubewright::core::condition::READY;
-use kubewright::core::reason;
-use kubewright::{Selected, labels};
 use operator_api::pod::{ContainerHealth, PodHealth, SCHEDULED};
 
-use crate::compat::{ConditionType, Readiness};
 use crate::preview::kinds::{PreviewPods, PreviewView};
 use crate::preview::objects::blueprint::Blueprint;
+use kubewright::{ConditionType, Readiness, Selected, labels, of, reason};
 
 /// Reasons of `Ready` for a pod that does not run.
-pub(in crate::preview) const POD_REASONS: ConditionType = ConditionType::new(
-    READY,
-    &[
-        (CRASH_LOOP, "the program of a pod exits again and again; the message has its exit code"),
-        (
-            "CreateContainerConfigError",
-            "a Secret or ConfigMap of a pod is missing, or the image may not run as its user",
-        ),
-        (
-            "CreateContainerError",
-            "a node cannot create the container of a pod; the message has its error",
-        ),
-        ("ErrImageNeverPull", "`spec.pullPolicy` is `Never`, and a node does not have the image"),
-        ("ImageInspectError", "a node cannot read the image"),
-        (IMAGE_PULL, "a node cannot pull the image; the message has its error"),
-        ("InvalidImageName", "`spec.image` is not the name of an image"),
-        (FAILED, "a pod has failed, and does not start again"),
-        (
-            "RunContainerError",
-            "a node cannot start the container of a pod; the message has its error",
-        ),
-        (UNSCHEDULABLE, "no node has room for a pod; the message says what is missing"),
-    ],
-);
+pub(crate) const POD_REASONS: ConditionType = ConditionType::ready(&[
+    (CRASH_LOOP, "the program of a pod exits again and again; the message has its exit code"),
+    (
+        "CreateContainerConfigError",
+        "a Secret or ConfigMap of a pod is missing, or the image may not run as its user",
+    ),
+    (
+        "CreateContainerError",
+        "a node cannot create the container of a pod; the message has its error",
+    ),
+    ("ErrImageNeverPull", "`spec.pullPolicy` is `Never`, and a node does not have the image"),
+    ("ImageInspectError", "a node cannot read the image"),
+    (IMAGE_PULL, "a node cannot pull the image; the message has its error"),
+    ("InvalidImageName", "`spec.image` is not the name of an image"),
+    (FAILED, "a pod has failed, and does not start again"),
+    ("RunContainerError", "a node cannot start the container of a pod; the message has its error"),
+    (UNSCHEDULABLE, "no node has room for a pod; the message says what is missing"),
+]);
 
 /// The reasons of the kubelet for a container that waits permanently. Other reasons are temporary.
 const WAITING: [&str; 8] = [
@@ -54,21 +45,18 @@ const IMAGE_PULL_ATTEMPT: &str = "ErrImagePull";
 const UNSCHEDULABLE: &str = "Unschedulable";
 const FAILED: &str = "PodFailed";
 
-/// Why a pod does not run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::preview) struct PodFailure {
+pub(crate) struct PodFailure {
     reason: &'static str,
     message: String,
 }
 
 impl PodFailure {
     /// The failure of the first pod of this preview that has one.
-    pub(in crate::preview) fn find(
-        blueprint: &Blueprint<'_>,
-        view: &PreviewView<'_>,
-    ) -> Option<Self> {
+    pub(crate) fn find(blueprint: &Blueprint<'_>, view: &PreviewView<'_>) -> Option<Self> {
         let instance = blueprint.labels.get(labels::INSTANCE)?;
-        let pods = view.list::<Selected<PodHealth, PreviewPods>, _>(
+        let pods = view.list(
+            of::<Selected<PodHealth, PreviewPods>>(),
             Some(blueprint.namespace),
             &[(labels::INSTANCE, instance)],
         );

@@ -1,7 +1,7 @@
 //! Whether the Deployment of a preview has replaced all pods of an older spec.
 
 use k8s_openapi::api::apps::v1::DeploymentStatus;
-use kubewright::core::observed::{ChildState, Outcome};
+use kubewright::observed::{ChildState, Outcome};
 
 /// The reason of Progressing when a rollout has ended. It stays when a pod fails later.
 const COMPLETE: &str = "NewReplicaSetAvailable";
@@ -32,13 +32,14 @@ mod tests {
     use crate::preview::settings::PreviewOperator;
     use crate::testing::{preview, report};
 
-    /// The revision in the status of a preview of `replicas` pods with this status of its Deployment.
+    /// `status.revision` of a preview of `replicas` pods whose Deployment has this status.
     fn reported(replicas: i32, generation: i64, counts: &str, reason: &str) -> Option<String> {
         let mut preview = preview("web");
         preview.spec.revision = Some("a1".into());
         preview.spec.replicas = Some(replicas);
         let deployment = format!(
-            r#"{{"observedGeneration":{generation},{counts}"conditions":[{{"type":"Progressing","status":"True","reason":"{reason}"}}]}}"#
+            r#"{{"observedGeneration":{generation},{counts}
+                "conditions":[{{"type":"Progressing","status":"True","reason":"{reason}"}}]}}"#
         );
         report(&PreviewOperator::default(), &preview, &[("Deployment", &deployment)])
             .status

@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::{Ingress, IngressStatus};
-use kubewright::core::observed::{ChildState, Outcome};
+use kubewright::observed::{ChildState, Outcome};
+use kubewright::of;
 use operator_api::ambassador::{Mapping, MappingStatus};
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{NOT_ACCEPTED, RouteType};
@@ -20,7 +21,7 @@ const INACTIVE: &str = "Inactive";
 const RUNNING: &str = "Running";
 
 /// Whether the host leads to the preview. `None` instead of a decision: the preview is rejected.
-pub(in crate::preview) fn acceptance(
+pub(crate) fn acceptance(
     blueprint: &Blueprint<'_>,
     decision: Option<&Decision>,
     observed: &PreviewObserved<'_>,
@@ -31,67 +32,40 @@ pub(in crate::preview) fn acceptance(
     let name = &blueprint.name;
     let inside =
         format!("reachable inside the cluster only, at http://{}", service::address(blueprint));
-    match &decision.routing {
+    let (type_, child) = match &decision.routing {
+        Routing::HttpRoute(_) => (RouteType::HttpRoute, observed.child(of::<HTTPRoute>(), name)),
+        Routing::Ingress(_) => (RouteType::Ingress, observed.child(of::<Ingress>(), name)),
+        Routing::Mapping => (RouteType::Mapping, observed.child(of::<Mapping>(), name)),
         Routing::NotRequested => {
-            let message = format!(
-                "{inside}: the route type is None; write another spec.route.type to get a URL"
-            );
-            Acceptance::rejected("NotRequested", message)
+            let remedy = "the route type is None; write another spec.route.type to get a URL";
+            return Acceptance::rejected("NotRequested", format!("{inside}: {remedy}"));
         }
-        Routing::RemovedWhileSuspended => Acceptance::rejected(
-            "RemovedWhileSuspended",
-            "there is no route while spec.suspend is true, because spec.route.whenSuspended is \
-             Remove",
-        ),
+        Routing::RemovedWhileSuspended => {
+            let message = "there is no route while spec.suspend is true, because \
+                           spec.route.whenSuspended is Remove";
+            return Acceptance::rejected("RemovedWhileSuspended", message);
+        }
         Routing::Refused(refusal) => {
-            let runs = decision.replicas > 0 && observed.child::<Service, _>(name).is_some();
+            let runs = decision.replicas > 0 && observed.child(of::<Service>(), name).is_some();
             let until_then = if runs { format!("; until then {inside}") } else { String::new() };
-            Acceptance::rejected(refusal.reason, refusal.message.clone() + &until_then)
+            return Acceptance::rejected(refusal.reason, refusal.message.clone() + &until_then);
         }
-        Routing::HttpRoute(gateways) => {
-            let child = observed.child::<HTTPRoute, _>(name);
-            in_place(blueprint, RouteType::HttpRoute, child, &inside, |child| {
-                http_route::acceptance(blueprint, gateways, child)
-            })
-        }
-        Routing::Ingress(class) => {
-            let child = observed.child::<Ingress, _>(name);
-            in_place(blueprint, RouteType::Ingress, child, &inside, |child| {
-                ingress(blueprint, class.as_deref(), child)
-            })
-        }
-        Routing::Mapping => {
-            let child = observed.child::<Mapping, _>(name);
-            in_place(blueprint, RouteType::Mapping, child, &inside, |child| {
-                mapping(blueprint, child)
-            })
-        }
-    }
-}
-
-/// The acceptance by the controller, once the route is in place.
-fn in_place(
-    blueprint: &Blueprint<'_>,
-    type_: RouteType,
-    child: Option<&ChildState<'_>>,
-    inside: &str,
-    acceptance: impl FnOnce(&ChildState<'_>) -> Acceptance,
-) -> Acceptance {
-    let name = &blueprint.name;
-    match child {
-        Some(child) if *child.outcome == Outcome::NotServed => not_served(type_, inside),
+    };
+    let message = match child {
+        Some(child) if *child.outcome == Outcome::NotServed => return not_served(type_, &inside),
         Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => {
-            acceptance(child)
+            return match &decision.routing {
+                Routing::HttpRoute(gateways) => http_route::acceptance(blueprint, gateways, child),
+                Routing::Ingress(class) => ingress(blueprint, class.as_deref(), child),
+                _ => mapping(blueprint, child),
+            };
         }
-        Some(ChildState { outcome: Outcome::Held(before), .. }) => Acceptance::rejected(
-            "RouteNotInPlace",
-            format!("{type_} {name} is created when {before} is gone; see Ready"),
-        ),
-        _ => Acceptance::rejected(
-            "RouteNotInPlace",
-            format!("{type_} {name} is not in place; see Ready"),
-        ),
-    }
+        Some(ChildState { outcome: Outcome::AwaitsDeletion(before), .. }) => {
+            format!("{type_} {name} is created when {before} is gone; see Ready")
+        }
+        _ => format!("{type_} {name} is not in place; see Ready"),
+    };
+    Acceptance::rejected("RouteNotInPlace", message)
 }
 
 fn not_served(type_: RouteType, inside: &str) -> Acceptance {

@@ -2,9 +2,8 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kubewright::core::health::{self, Health};
-use kubewright::core::observed::Outcome;
-use kubewright::labels;
+use kubewright::observed::{ChildState, Outcome};
+use kubewright::{Readiness, kstatus, labels, of};
 use operator_api::preview::{DEFAULT_PATH, PreviewEnvironmentStatus};
 
 use super::acceptance::Acceptance;
@@ -13,8 +12,7 @@ use crate::preview::facts::Facts;
 use crate::preview::kinds::PreviewObserved;
 use crate::preview::objects::blueprint::Blueprint;
 
-/// The status.
-pub(in crate::preview) fn status(
+pub(crate) fn status(
     blueprint: &Blueprint<'_>,
     facts: &Facts,
     acceptance: &Acceptance,
@@ -22,14 +20,11 @@ pub(in crate::preview) fn status(
 ) -> PreviewEnvironmentStatus {
     let wanted =
         facts.decision.as_ref().map_or(blueprint.spec.replicas(), |decision| decision.replicas);
-    let child = observed.child::<Deployment, _>(&blueprint.name);
-    let deployment = observed.status::<Deployment, _>(&blueprint.name).unwrap_or_default();
+    let child = observed.child(of::<Deployment>(), &blueprint.name);
+    let deployment = observed.status(of::<Deployment>(), &blueprint.name).unwrap_or_default();
     // The API server leaves out zeros.
     let ready = deployment.ready_replicas.unwrap_or(0);
-    let is_up = |child| matches!(health::of(child), Health::Ready { .. });
-    let is_reachable = acceptance.is_reachable
-        && ready > 0
-        && child.is_some_and(|child| *child.outcome == Outcome::InSync && is_up(child));
+    let is_reachable = acceptance.is_reachable && ready > 0 && child.is_some_and(is_up);
     let shows_revision = child.is_some_and(|child| rollout::is_complete(child, wanted));
     PreviewEnvironmentStatus {
         url: is_reachable.then(|| url(blueprint)),
@@ -42,6 +37,11 @@ pub(in crate::preview) fn status(
         ready: Some(format!("{ready}/{wanted}")),
         ..PreviewEnvironmentStatus::default()
     }
+}
+
+fn is_up(deployment: &ChildState<'_>) -> bool {
+    *deployment.outcome == Outcome::InSync
+        && matches!(kstatus::of_child(deployment), Readiness::Ready(_))
 }
 
 /// The URL, with http unless the spec has TLS settings: whether the gateway has a certificate for
@@ -59,8 +59,8 @@ mod tests {
     use crate::preview::settings::PreviewOperator;
     use crate::testing::{self, preview, report};
 
-    const RUNS: &str = r#"{"replicas":1,"readyReplicas":1,"updatedReplicas":1,"availableReplicas":1,"observedGeneration":1,
-        "conditions":[{"type":"Available","status":"True"}]}"#;
+    const RUNS: &str = r#"{"replicas":1,"readyReplicas":1,"updatedReplicas":1,"availableReplicas":1,
+        "observedGeneration":1,"conditions":[{"type":"Available","status":"True"}]}"#;
     const STARTS: &str =
         r#"{"replicas":1,"updatedReplicas":1,"unavailableReplicas":1,"observedGeneration":1}"#;
 
