@@ -1,14 +1,13 @@
-//! Definitions of the APIs by which routes are made, which others install: as far as we write or
-//! read their objects.
+//! CRDs of other projects' route kinds, with the fields that the operator writes or reads.
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-/// The definition that Ambassador brings.
+/// The name of Ambassador's CRD.
 pub const MAPPINGS: &str = "mappings.getambassador.io";
 
-/// As Ambassador's, as far as it matters: it has a status, and takes any field.
+/// A CRD like Ambassador's: it has a status and accepts any field.
 #[must_use]
 pub fn mappings() -> CustomResourceDefinition {
     let any = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
@@ -27,8 +26,7 @@ pub fn mappings() -> CustomResourceDefinition {
     .unwrap()
 }
 
-/// As that of the Gateway API, as far as we write or read it: with its defaults, which the API
-/// server fills in, and which are no fields of ours.
+/// A CRD like the Gateway API's, with the defaults that the API server sets in our objects.
 #[must_use]
 pub fn http_routes() -> CustomResourceDefinition {
     let text = |default: &str| json!({ "type": "string", "default": default });
@@ -57,7 +55,7 @@ pub fn http_routes() -> CustomResourceDefinition {
     serde_json::from_value(json!({
         "metadata": {
             "name": "httproutes.gateway.networking.k8s.io",
-            // The API server takes definitions in its own groups only with this.
+            // The API server requires this annotation for CRDs in its own groups.
             "annotations": { "api-approved.kubernetes.io": "https://github.com/kubernetes-sigs/gateway-api/pull/1" },
         },
         "spec": {

@@ -1,5 +1,5 @@
-//! The command line of previews on a real control plane, with the operator at work: what people
-//! see, what is changed by it, and what scripts go by.
+//! The command line for previews on a real control plane with a running operator: its output, the
+//! fields that it changes, and its exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
@@ -15,9 +15,9 @@ use kubewright::cli::{Program, Streams};
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 use tests::cluster::{SOON, Sandbox, eventually, kubeconfig_of};
-use tests::fixtures::{Fixture, Preview, preview};
+use tests::fixtures::{Fixture, PreviewFixture, preview};
 
-/// The rights that the documentation tells administrators to give.
+/// The rights that the documentation recommends.
 fn documented_rights() -> ClusterRole {
     let page = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -32,7 +32,7 @@ fn documented_rights() -> ClusterRole {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-/// How a call ended.
+/// The result of a call.
 #[derive(Debug)]
 struct Outcome {
     code: u8,
@@ -92,7 +92,7 @@ async fn ask(sandbox: &Sandbox, args: &[&str]) -> Outcome {
     call(sandbox.cluster().kubeconfig(), sandbox.namespace(), args).await
 }
 
-/// Does the work of an ingress controller: gives the route of `name` an address.
+/// Sets the address of the Ingress `name`, as its controller would.
 async fn address(sandbox: &Sandbox, name: &str) {
     let api: Api<Ingress> = sandbox.api();
     let patch = Patch::Merge(
@@ -106,7 +106,7 @@ fn ends(preview: &PreviewEnvironment) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_is_waited_for_and_shown_and_opened() {
+async fn wait_status_list_and_open_show_a_preview() {
     let sandbox = Sandbox::new("cli-show").await;
     ask(&sandbox, &["list"])
         .await
@@ -114,8 +114,8 @@ async fn a_preview_is_waited_for_and_shown_and_opened() {
         .complains("There is no preview in namespace t-cli-show");
     let source = json!({ "provider": "github", "repository": "team/app", "pullRequest": 17, "author": "octocat" });
     let fields = json!({ "route": { "type": "Ingress" }, "source": source, "revision": "one" });
-    sandbox.create(&preview("pr-17").with(fields).labelled("team", "web")).await;
-    sandbox.create(&preview("pr-18").with(json!({ "route": { "type": "None" } }))).await;
+    sandbox.create(&preview("pr-17").with_fields(fields).labelled("team", "web")).await;
+    sandbox.create(&preview("pr-18").with_fields(json!({ "route": { "type": "None" } }))).await;
 
     let in_time = ask(&sandbox, &["wait", "pr-17", "--timeout", "1s"]).await.ended_with(1);
     in_time.complains("pr-17 was not ready within 1s: the operator has not said anything about it; is it running?");
@@ -125,12 +125,12 @@ async fn a_preview_is_waited_for_and_shown_and_opened() {
         .complains("has not looked at its last change yet");
 
     let waiting = ask(&sandbox, &["wait", "pr-18", "--timeout", "60s"]);
-    let (operator, waited) = tokio::join!(sandbox.operate(), waiting);
+    let (operator, waited) = tokio::join!(sandbox.start_operator(), waiting);
     let waited = waited.ended_with(0);
     waited.complains("  Ready is True: ");
     waited.complains("pr-18 is ready, and has no URL: ");
-    assert_eq!(waited.output, "", "the output is the URL and nothing else");
-    sandbox.ready::<PreviewEnvironment>("pr-17").await;
+    assert_eq!(waited.output, "", "the output has more than the URL");
+    sandbox.until_ready::<PreviewEnvironment>("pr-17").await;
     let waited = ask(&sandbox, &["wait", "pr-17", "--timeout", "1s"]).await.ended_with(1);
     waited.complains("pr-17 was not ready within 1s: Ingress pr-17 has no address yet");
     let nowhere = ask(&sandbox, &["open", "pr-17", "--print"]).await.ended_with(1);
@@ -141,7 +141,7 @@ async fn a_preview_is_waited_for_and_shown_and_opened() {
     address(&sandbox, "pr-17").await;
     let reached =
         |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.url.is_some());
-    sandbox.until("pr-17", "is reached", reached).await;
+    sandbox.until("pr-17", "has a URL", reached).await;
     for args in
         [&["wait", "pr-17"][..], &["wait", "pr-17", "--quiet"], &["open", "pr-17", "--print"]]
     {
@@ -202,10 +202,10 @@ async fn a_preview_is_waited_for_and_shown_and_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_lives_longer_by_one_field_and_nothing_is_shortened() {
+async fn extend_and_pin_change_one_field_and_never_shorten_the_lifetime() {
     let sandbox = Sandbox::new("cli-live").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "route": { "type": "None" } }))).await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": { "type": "None" } }))).await;
     ask(&sandbox, &["wait", "web"]).await.ended_with(0);
     ask(&sandbox, &["extend", "web", "--by", "1h"]).await.ended_with(1).complains("web has no end");
     let past =
@@ -225,9 +225,9 @@ async fn a_preview_lives_longer_by_one_field_and_nothing_is_shortened() {
     assert_eq!(
         changed.fields_v1.as_ref().unwrap().0,
         json!({ "f:spec": { "f:expiresAt": {} } }),
-        "one field and no other"
+        "the command changed other fields"
     );
-    assert_eq!(changed.subresource, None, "and no status");
+    assert_eq!(changed.subresource, None, "the command changed the status");
 
     ask(&sandbox, &["wait", "web"]).await.ended_with(0);
     let sooner =
@@ -247,7 +247,7 @@ async fn a_preview_lives_longer_by_one_field_and_nothing_is_shortened() {
     let again: PreviewEnvironment = sandbox.get("web").await;
     assert_eq!(
         again.metadata.generation, pinned.metadata.generation,
-        "what is so already is not written"
+        "a command without effect wrote the preview"
     );
     ask(&sandbox, &["list"]).await.shows(&["web Ready - pinned"]);
     ask(&sandbox, &["status", "web"]).await.shows(&["Expires: never while it is pinned"]);
@@ -256,15 +256,15 @@ async fn a_preview_lives_longer_by_one_field_and_nothing_is_shortened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_with_a_ttl_is_extended_from_the_end_that_the_operator_tells() {
+async fn extend_adds_to_the_expiry_in_the_status() {
     let sandbox = Sandbox::new("cli-ttl").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     sandbox
-        .create(&preview("web").with(json!({ "ttl": "72h", "route": { "type": "None" } })))
+        .create(&preview("web").with_fields(json!({ "ttl": "72h", "route": { "type": "None" } })))
         .await;
     ask(&sandbox, &["wait", "web"]).await.ended_with(0);
     let web: PreviewEnvironment = sandbox.get("web").await;
-    let end = web.status.unwrap().expires_at.expect("the operator tells it").0;
+    let end = web.status.unwrap().expires_at.expect("the status has expiresAt").0;
     ask(&sandbox, &["list"]).await.shows(&["web Ready - in 2d23h"]);
     ask(&sandbox, &["status", "web"]).await.shows(&[&format!("({end}, its ttl is 72h)")]);
     let extended = ask(&sandbox, &["extend", "web", "--by", "24h"]).await.ended_with(0);
@@ -274,26 +274,26 @@ async fn a_preview_with_a_ttl_is_extended_from_the_end_that_the_operator_tells()
     assert_eq!(
         (ends(&web), web.spec.ttl.as_deref()),
         (Some(later.to_string()), Some("72h")),
-        "one field and no other"
+        "the command changed other fields"
     );
     assert_eq!(
         web.status.unwrap().expires_at.unwrap().0,
         later,
-        "what is told is what the operator said"
+        "the printed end differs from the status"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_goes_to_sleep_and_wakes_up_and_can_be_waited_for() {
+async fn sleep_wake_and_wait_work_together() {
     let sandbox = Sandbox::new("cli-sleep").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "route": { "type": "None" } }))).await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": { "type": "None" } }))).await;
     ask(&sandbox, &["wait", "web"]).await.ended_with(0);
     let done = ask(&sandbox, &["sleep", "webb", "web"]).await.ended_with(3);
     done.complains("there is no preview webb in namespace");
     done.complains("; there is web");
     done.shows(&["web: goes to sleep"]);
-    sandbox.none::<Pod>().await;
+    sandbox.until_none::<Pod>().await;
     ask(&sandbox, &["wait", "web"])
         .await
         .ended_with(0)
@@ -304,15 +304,15 @@ async fn a_preview_goes_to_sleep_and_wakes_up_and_can_be_waited_for() {
     assert_eq!(
         sandbox.api::<Pod>().list(&ListParams::default()).await.unwrap().items.len(),
         1,
-        "ready means that it runs"
+        "a ready preview has no pod"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scripts_can_tell_what_did_not_come_true_from_what_is_not_there_and_what_is_not_allowed() {
+async fn exit_codes_differ_for_an_unmet_condition_a_missing_preview_and_missing_rights() {
     let sandbox = Sandbox::new("cli-codes").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "route": { "type": "HTTPRoute" } }))).await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": { "type": "HTTPRoute" } }))).await;
     let stalled = ask(&sandbox, &["wait", "web", "--timeout", "5m"]).await.ended_with(1);
     stalled.complains("web will not become ready as it is: GatewayMissing: ");
     ask(&sandbox, &["status", "web"]).await.ended_with(0).shows(&["State: Stalled"]);
@@ -338,11 +338,11 @@ async fn scripts_can_tell_what_did_not_come_true_from_what_is_not_there_and_what
         refused.complains("you may not do that: previewenvironments.platform9.com ");
         refused.complains("is forbidden");
     }
-    with_documented_rights(&sandbox, "jane", &jane).await;
+    assert_documented_rights_are_enough(&sandbox, "jane", &jane).await;
 }
 
-/// Nothing is hidden from who has the rights that the documentation names, and every command works.
-async fn with_documented_rights(sandbox: &Sandbox, account: &str, kubeconfig: &Path) {
+/// Checks that every command works with the documented rights, and that status hides nothing.
+async fn assert_documented_rights_are_enough(sandbox: &Sandbox, account: &str, kubeconfig: &Path) {
     let role = documented_rights();
     let rules = serde_json::to_value(&role.rules).unwrap();
     sandbox
