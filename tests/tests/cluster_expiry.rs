@@ -135,7 +135,7 @@ async fn an_extension_that_the_api_server_accepted_is_never_lost() {
     // The default deletion limit would leave no deletion to race against.
     let settings = Settings {
         namespaces: vec![sandbox.namespace().to_owned()],
-        deletions_per_minute: 60_000,
+        expirations_per_minute: 60_000,
         ..Settings::default()
     };
     let operator =
@@ -207,7 +207,7 @@ async fn the_expiration_limit_deletes_a_few_previews_and_keeps_the_others_until_
     let sandbox = Sandbox::new("expiry-limit").await;
     let settings = Settings {
         namespaces: vec![sandbox.namespace().to_owned()],
-        deletions_per_minute: 6,
+        expirations_per_minute: 6,
         ..Settings::default()
     };
     let operator =
@@ -218,7 +218,7 @@ async fn the_expiration_limit_deletes_a_few_previews_and_keeps_the_others_until_
     }
     operator
         .until("three expirations are pending", |metrics| {
-            metrics.sum("kubewright_held_deletions", &[]) == 3
+            metrics.sum("kubewright_pending_expirations", &[]) == 3
         })
         .await;
     let left = async || -> Vec<PreviewEnvironment> { sandbox.list().await };
@@ -241,7 +241,7 @@ async fn the_expiration_limit_deletes_a_few_previews_and_keeps_the_others_until_
     }
     operator
         .until("no expiration is pending", |metrics| {
-            metrics.sum("kubewright_held_deletions", &[]) == 0
+            metrics.sum("kubewright_pending_expirations", &[]) == 0
         })
         .await;
     assert_eq!(left().await.len(), 3);

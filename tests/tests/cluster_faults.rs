@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Written, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
 use kubewright::runtime::Settings;
-use kubewright::{Children, Invalid, Observed, Registry, Sample, View};
+use kubewright::{Children, Invalid, Observed, Registry, Report, Status, View};
 use operator_api::echo::Echo;
 use operator_api::preview::PreviewEnvironment;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ enum Defect {
     #[default]
     None,
     Build,
-    Status,
+    Report,
 }
 
 /// A resource that makes its operator panic.
@@ -39,19 +39,11 @@ enum Defect {
     kind = "Brittle",
     plural = "brittles",
     namespaced,
-    status = "BrittleStatus"
+    status = "Status"
 )]
 struct BrittleSpec {
     /// Where the operator panics.
     defect: Defect,
-}
-
-#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase")]
-struct BrittleStatus {
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Written>,
 }
 
 struct BrittleOperator;
@@ -61,8 +53,9 @@ impl kubewright::Operator for BrittleOperator {
     type Resource = Brittle;
     type Owns = (ConfigMap,);
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, brittle: &Brittle, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, brittle: &Brittle, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         assert!(
             brittle.spec.defect != Defect::Build,
             "{} is more than build can take",
@@ -73,13 +66,9 @@ impl kubewright::Operator for BrittleOperator {
         Ok(Children::new().with(config))
     }
 
-    fn status(&self, brittle: &Brittle, _: &Observed<'_, Self::Owns>) -> BrittleStatus {
-        assert!(brittle.spec.defect != Defect::Status, "status gives up");
-        BrittleStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Brittle>> {
-        Vec::new()
+    fn report(&self, brittle: &Brittle, observed: &Observed<'_, Self>, (): &()) -> Report<Status> {
+        assert!(brittle.spec.defect != Defect::Report, "report gives up");
+        Report::new(observed, Status::default())
     }
 }
 
@@ -95,7 +84,7 @@ async fn a_panic_affects_only_its_own_resource_until_an_edit() {
     let operator =
         Operator::start(&registry, sandbox.cluster().kubeconfig(), &[sandbox.namespace()]).await;
     sandbox.create(&brittle("build", Defect::Build)).await;
-    sandbox.create(&brittle("status", Defect::Status)).await;
+    sandbox.create(&brittle("report", Defect::Report)).await;
     // More resources than workers: no panic ends a worker.
     for number in 0..20 {
         sandbox.create(&brittle(&format!("good-{number}"), Defect::None)).await;
@@ -104,8 +93,8 @@ async fn a_panic_affects_only_its_own_resource_until_an_edit() {
     let panicked: Brittle = sandbox.until_not_ready("build", "InternalError").await;
     let message = condition(&panicked, "Ready").message;
     assert_eq!(message, "the operator panicked: build is more than build can take");
-    let panicked: Brittle = sandbox.until_not_ready("status", "InternalError").await;
-    assert_eq!(condition(&panicked, "Ready").message, "the operator panicked: status gives up");
+    let panicked: Brittle = sandbox.until_not_ready("report", "InternalError").await;
+    assert_eq!(condition(&panicked, "Ready").message, "the operator panicked: report gives up");
     for number in 0..20 {
         sandbox.until_ready::<Brittle>(&format!("good-{number}")).await;
     }
@@ -114,7 +103,7 @@ async fn a_panic_affects_only_its_own_resource_until_an_edit() {
     assert!(bugs(&counted) < 10, "retries back off: {counted:?}");
     assert!(operator.is_healthy().await);
 
-    for name in ["build", "status"] {
+    for name in ["build", "report"] {
         sandbox.merge::<Brittle>(name, json!({ "spec": { "defect": "None" } })).await;
         sandbox.until_ready::<Brittle>(name).await;
         sandbox.get::<ConfigMap>(name).await;

@@ -8,13 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::api::{Api, DeleteParams};
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
-use kubewright::core::kind::Labels;
+use kubewright::selected::Labels;
 use kubewright::{
-    Children, Index, Invalid, Observed, Optional, Registry, Sample, Selected, Selector, Served,
-    View,
+    Children, Index, Invalid, Optional, Registry, Selected, Selector, Served, Status, View, of,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,7 +29,7 @@ const ALL: usize = 30;
     kind = "Seeker",
     plural = "seekers",
     namespaced,
-    status = "SeekerStatus"
+    status = "Status"
 )]
 #[serde(rename_all = "camelCase")]
 struct SeekerSpec {
@@ -46,14 +44,6 @@ struct SeekerSpec {
     /// Look up the open Services.
     #[serde(default)]
     counts: bool,
-}
-
-#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase")]
-struct SeekerStatus {
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Written>,
 }
 
 /// A Seeker with the fields that other Seekers read.
@@ -125,26 +115,23 @@ impl kubewright::Operator for SeekerOperator {
     type Resource = Seeker;
     type Owns = (Optional<Gadget>,);
     type Reads = (Claim, OpenShops, Served<Gadget>);
+    type Facts = ();
 
-    fn build(
-        &self,
-        seeker: &Seeker,
-        view: &View<'_, Self::Reads>,
-    ) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, seeker: &Seeker, view: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         let (name, namespace) = (seeker.name_any(), seeker.namespace());
         let mut found = Vec::new();
         if let Some(host) = &seeker.spec.host {
-            found.extend(view.by::<ByHost, _>(host).iter().map(|claim| claim.name_any()));
+            found.extend(view.by(of::<ByHost>(), host).iter().map(|claim| claim.name_any()));
         }
         if seeker.spec.counts {
             found.extend(
-                view.list::<OpenShops, _>(namespace.as_deref(), &[])
+                view.list(of::<OpenShops>(), namespace.as_deref(), &[])
                     .iter()
                     .map(|shop| shop.name_any()),
             );
         }
         if seeker.spec.asks {
-            found.push(view.serves::<Gadget, _>().to_string());
+            found.push(view.serves(of::<Gadget>()).to_string());
         }
         let mut builds = self.0.lock().unwrap();
         let (count, last) = builds.entry(name.clone()).or_default();
@@ -156,14 +143,6 @@ impl kubewright::Operator for SeekerOperator {
         } else {
             children
         })
-    }
-
-    fn status(&self, _: &Seeker, _: &Observed<'_, Self::Owns>) -> SeekerStatus {
-        SeekerStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Seeker>> {
-        Vec::new()
     }
 }
 

@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
-use kubewright::{Children, Invalid, Metadata, ObjectKey, Observed, Registry, Sample, View};
+use kubewright::{Children, Invalid, Metadata, Registry, Status, View, of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tests::cluster::{Operator, SOON, Sandbox, condition, describe, eventually};
@@ -28,7 +27,7 @@ const MARKER: &str = "marker";
     kind = "Reader",
     plural = "readers",
     namespaced,
-    status = "ReaderStatus"
+    status = "Status"
 )]
 struct ReaderSpec {
     /// Look up the ConfigMap of this name.
@@ -37,14 +36,6 @@ struct ReaderSpec {
     host: Option<String>,
     /// Look up the metadata of the Deployment of this name.
     deployment: Option<String>,
-}
-
-#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase")]
-struct ReaderStatus {
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Written>,
 }
 
 /// Number of builds, by resource.
@@ -57,35 +48,18 @@ impl kubewright::Operator for ReaderOperator {
     type Resource = Reader;
     type Owns = ();
     type Reads = (ConfigMap, Metadata<Deployment>);
+    type Facts = ();
 
-    fn build(
-        &self,
-        reader: &Reader,
-        view: &View<'_, Self::Reads>,
-    ) -> Result<Children<()>, Invalid> {
+    fn build(&self, reader: &Reader, view: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         *self.0.lock().unwrap().entry(reader.name_any()).or_default() += 1;
-        let namespace = reader.namespace().unwrap_or_default();
-        let key = |name: &String| ObjectKey::new(&*namespace, &**name);
-        let _ = reader.spec.config.as_ref().map(|name| view.get::<ConfigMap, _>(&key(name)));
-        let _ = reader
-            .spec
-            .deployment
-            .as_ref()
-            .map(|name| view.get::<Metadata<Deployment>, _>(&key(name)));
-        let _ = reader
-            .spec
-            .host
-            .as_ref()
-            .map(|host| view.list::<ConfigMap, _>(Some(&namespace), &[("host", host)]));
+        let spec = &reader.spec;
+        let _ = spec.config.as_deref().map(|name| view.get(of::<ConfigMap>(), name));
+        let _ = spec.deployment.as_deref().map(|name| view.get(of::<Metadata<Deployment>>(), name));
+        let namespace = reader.namespace();
+        let list =
+            |host: &str| view.list(of::<ConfigMap>(), namespace.as_deref(), &[("host", host)]);
+        let _ = spec.host.as_deref().map(list);
         Ok(Children::new())
-    }
-
-    fn status(&self, _: &Reader, _: &Observed<'_, ()>) -> ReaderStatus {
-        ReaderStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Reader>> {
-        Vec::new()
     }
 }
 

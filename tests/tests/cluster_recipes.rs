@@ -11,7 +11,7 @@ use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::{Scope, pinned_kind};
-use kubewright::core::view::Fixed;
+use kubewright::FakeCluster;
 use recipe_blocks::{blocks, definitions};
 use serde_json::{Value, json};
 use tests::cluster::OwnCluster;
@@ -47,8 +47,8 @@ fn children(mut preview: Value) -> Vec<Value> {
     preview["metadata"]["namespace"] = "previews".into();
     preview["metadata"]["uid"] = "11111111-2222-3333-4444-555555555555".into();
     let resource = controller.decode(preview.to_string().as_bytes()).unwrap();
-    let world = Fixed::empty().with(restricted_namespace("previews"));
-    let built = controller.build(operator::NAME, &*resource, &world).unwrap();
+    let cluster = FakeCluster::empty().with(restricted_namespace("previews"));
+    let built = controller.build(operator::NAME.into(), &*resource, &cluster).unwrap();
     built.children.unwrap().iter().map(|child| child.body().clone()).collect()
 }
 

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
 use kubewright::runtime::Settings;
-use kubewright::{Children, Invalid, Observed, Registry, Sample, Shard, View};
+use kubewright::{Children, Invalid, Registry, Status, View};
+use kubewright_core::internals::shard::Shard;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tests::cluster::{
@@ -32,19 +32,11 @@ const SIDE_BY_SIDE: usize = 32;
     kind = "Slice",
     plural = "slices",
     namespaced,
-    status = "SliceStatus"
+    status = "Status"
 )]
 struct SliceSpec {
     /// The text in the ConfigMap.
     text: String,
-}
-
-#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase")]
-struct SliceStatus {
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Written>,
 }
 
 /// The processes that built each resource, by UID.
@@ -60,21 +52,14 @@ impl kubewright::Operator for SliceOperator {
     type Resource = Slice;
     type Owns = (ConfigMap,);
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, slice: &Slice, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, slice: &Slice, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         self.built.lock().unwrap().entry(slice.uid().unwrap()).or_default().insert(self.process);
         let mut config = ConfigMap::default();
         config.metadata.name.clone_from(&slice.metadata.name);
         config.data = Some([("text".to_owned(), slice.spec.text.clone())].into());
         Ok(Children::new().with(config))
-    }
-
-    fn status(&self, _: &Slice, _: &Observed<'_, Self::Owns>) -> SliceStatus {
-        SliceStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Slice>> {
-        Vec::new()
     }
 }
 

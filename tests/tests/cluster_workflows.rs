@@ -141,7 +141,7 @@ async fn the_github_workflow_creates_a_preview_waits_for_its_url_and_deletes_it(
     set_address(&sandbox, "pr-17").await;
     runner.run(step("preview", "Wait until it shows this commit"), &variables).await;
     assert_eq!(lines(&output)["url"], "https://pr-17.preview.example.com");
-    runner.run(step("preview", "Say why it does not"), &variables).await;
+    runner.run(step("preview", "Show why it failed"), &variables).await;
     runner.run(step("remove", "Delete the preview"), &variables).await;
     sandbox.until_gone::<PreviewEnvironment>("pr-17").await;
     // The deletion also succeeds for a pull request without a preview.

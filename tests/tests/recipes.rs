@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use kubewright::core::registry::Controller;
-use kubewright::core::view::Fixed;
+use kubewright::FakeCluster;
+use kubewright::controller::Controller;
 use kubewright::manifests::validate::{Severity, Validator};
 use recipe_blocks::{blocks, blocks_of, folder, pages};
 use serde_json::{Value, json};
@@ -37,8 +37,8 @@ fn problems(mut preview: Value) -> Vec<String> {
     preview["metadata"]["namespace"] = "previews".into();
     preview["metadata"]["uid"] = "11111111-2222-3333-4444-555555555555".into();
     let resource = controller.decode(preview.to_string().as_bytes()).unwrap();
-    let world = Fixed::empty().with(restricted_namespace("previews"));
-    let built = controller.build(operator::NAME, &*resource, &world).unwrap();
+    let cluster = FakeCluster::empty().with(restricted_namespace("previews"));
+    let built = controller.build(operator::NAME.into(), &*resource, &cluster).unwrap();
     let children = match built.children {
         Ok(children) => children,
         Err(invalid) => return vec![invalid.to_string()],

@@ -9,8 +9,8 @@ mod rules;
 
 use std::sync::Arc;
 
-use kubewright::core::registry::{AnySample, Controller};
-use kubewright::core::view::Fixed;
+use kubewright::FakeCluster;
+use kubewright::controller::{AnySample, Controller};
 use kubewright::{KindInfo, Object};
 use operator_api::ambassador::Mapping;
 use operator_api::echo::ServiceType;
@@ -37,25 +37,26 @@ fn controller_of<K: Object>() -> Arc<dyn Controller> {
 }
 
 /// The children of a resource as one document, or the reason why it is invalid.
-fn build(controller: &dyn Controller, mut resource: Value, world: &Fixed) -> Value {
+fn build(controller: &dyn Controller, mut resource: Value, cluster: &FakeCluster) -> Value {
     let metadata = resource["metadata"].as_object_mut().expect("metadata");
     metadata.insert("uid".into(), UID.into());
     metadata.entry("namespace").or_insert("default".into());
     let resource =
         controller.decode(resource.to_string().as_bytes()).expect("the resource decodes");
-    let built =
-        controller.build(operator::NAME, &*resource, world).expect("build returns no ChildError");
+    let built = controller
+        .build(operator::NAME.into(), &*resource, cluster)
+        .expect("build returns no ChildError");
     match built.children {
         Ok(children) => children.into_iter().map(|child| child.body().clone()).collect(),
         Err(invalid) => {
-            json!({ "invalid": { "reason": invalid.reason, "message": invalid.message } })
+            json!({ "invalid": { "reason": invalid.reason(), "message": invalid.message() } })
         }
     }
 }
 
 /// A cluster that serves only Ambassador's routes.
-fn with_ambassador() -> Fixed {
-    Fixed::empty().serving::<Mapping>()
+fn with_ambassador() -> FakeCluster {
+    FakeCluster::empty().serving::<Mapping>()
 }
 
 /// All cases: names and children.
@@ -63,9 +64,9 @@ fn cases() -> Vec<(String, Value)> {
     [samples(), inputs(), echoes(), test_echoes(), previews()].concat()
 }
 
-fn case<K: Object>(name: &str, resource: &K, world: &Fixed) -> (String, Value) {
+fn case<K: Object>(name: &str, resource: &K, cluster: &FakeCluster) -> (String, Value) {
     let resource = serde_json::to_value(resource).expect("a resource is JSON");
-    (name.to_owned(), build(&*controller_of::<K>(), resource, world))
+    (name.to_owned(), build(&*controller_of::<K>(), resource, cluster))
 }
 
 fn samples() -> Vec<(String, Value)> {
@@ -99,7 +100,8 @@ fn inputs() -> Vec<(String, Value)> {
 }
 
 fn echoes() -> Vec<(String, Value)> {
-    let case = |name: &str, resource| case(&format!("echo_{name}"), &resource, &Fixed::empty());
+    let case =
+        |name: &str, resource| case(&format!("echo_{name}"), &resource, &FakeCluster::empty());
     vec![
         case("minimal", echo("web")),
         case(
@@ -107,7 +109,7 @@ fn echoes() -> Vec<(String, Value)> {
             echo("web")
                 .in_namespace("shop")
                 .with_replicas(7)
-                .with_text("Hello world")
+                .with_text("Hello cluster")
                 .with_image("registry.example.com/mirror/http-echo:1.0.0")
                 .with_service(ServiceType::NodePort)
                 .with_port(8080)
@@ -131,7 +133,7 @@ fn echoes() -> Vec<(String, Value)> {
 
 fn test_echoes() -> Vec<(String, Value)> {
     let case =
-        |name: &str, resource| case(&format!("test_echo_{name}"), &resource, &Fixed::empty());
+        |name: &str, resource| case(&format!("test_echo_{name}"), &resource, &FakeCluster::empty());
     vec![
         case("minimal", test_echo("web")),
         case("with_hostile_text", test_echo("web").with_replicas(3).with_text(HOSTILE)),
@@ -186,18 +188,18 @@ fn previews() -> Vec<(String, Value)> {
         PreviewPolicy::new("guarded", serde_json::from_value(spec).expect("a policy"))
     };
     let guarded = || (guarded(), namespace("guarded").labelled("guarded", "yes"));
-    let with_policy = |world: Fixed| world.with(guarded().0).with(guarded().1);
+    let with_policy = |cluster: FakeCluster| cluster.with(guarded().0).with(guarded().1);
     let none = || -> PreviewPolicy {
         let spec = json!({ "namespaceSelector": { "matchLabels": { "full": "yes" } }, "limits": { "previews": 0 } });
         PreviewPolicy::new("none", serde_json::from_value(spec).expect("a policy"))
     };
-    let with_policy = move |world: Fixed| {
-        with_policy(world).with(none()).with(namespace("full").labelled("full", "yes"))
+    let with_policy = move |cluster: FakeCluster| {
+        with_policy(cluster).with(none()).with(namespace("full").labelled("full", "yes"))
     };
-    let world = || {
+    let cluster = || {
         with_policy(with_ambassador()).with(restricted_namespace("locked")).with(namespace("open"))
     };
-    let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &world());
+    let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &cluster());
     vec![
         case("minimal", preview("pr-17")),
         case("in_an_open_namespace", preview("pr-17").in_namespace("open")),
@@ -319,8 +321,8 @@ fn labels_annotations_and_source_of_a_resource_are_not_copied_to_its_children() 
             .clone()
             .labelled("marker.example.com/l", "mark-l")
             .annotated("marker.example.com/a", "mark-a");
-        let (_, plain) = case("plain", resource, &Fixed::empty());
-        let (_, marked) = case("marked", &marked, &Fixed::empty());
+        let (_, plain) = case("plain", resource, &FakeCluster::empty());
+        let (_, marked) = case("marked", &marked, &FakeCluster::empty());
         assert_eq!(marked, plain);
         assert!(!marked.to_string().contains("mark"), "{marked}");
     }

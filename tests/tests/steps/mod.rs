@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kubewright::core::registry::{Controller, Definition};
+use kubewright::controller::Controller;
+use kubewright::registry::Definition;
 use serde_json::Value;
 
 /// A project with custom resources: its files, and the kinds in its registry.
