@@ -18,8 +18,13 @@ pub fn mappings() -> CustomResourceDefinition {
             "group": "getambassador.io", "scope": "Namespaced",
             "names": { "kind": "Mapping", "plural": "mappings", "singular": "mapping" },
             "versions": [{
-                "name": "v3alpha1", "served": true, "storage": true, "subresources": { "status": {} },
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": any, "status": any } } },
+                "name": "v3alpha1", "served": true, "storage": true,
+                "subresources": { "status": {} },
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object", "properties": { "spec": any, "status": any },
+                    },
+                },
             }],
         },
     }))
@@ -31,24 +36,35 @@ pub fn mappings() -> CustomResourceDefinition {
 pub fn http_routes() -> CustomResourceDefinition {
     let text = |default: &str| json!({ "type": "string", "default": default });
     let any = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
-    let list = |properties: Value| json!({ "type": "array", "x-kubernetes-list-type": "atomic", "items": { "type": "object", "properties": properties } });
+    let list = |properties: Value| {
+        json!({
+            "type": "array", "x-kubernetes-list-type": "atomic",
+            "items": { "type": "object", "properties": properties },
+        })
+    };
     let parents = list(json!({
         "group": text("gateway.networking.k8s.io"), "kind": text("Gateway"),
-        "namespace": { "type": "string" }, "name": { "type": "string" }, "sectionName": { "type": "string" },
+        "namespace": { "type": "string" }, "name": { "type": "string" },
+        "sectionName": { "type": "string" },
     }));
-    let path = json!({ "type": "object", "properties": { "type": text("PathPrefix"), "value": text("/") } });
+    let path = json!({
+        "type": "object", "properties": { "type": text("PathPrefix"), "value": text("/") },
+    });
     let everything = json!([{ "path": { "type": "PathPrefix", "value": "/" } }]);
     let mut matches = list(json!({ "path": path }));
     matches["default"] = everything;
     let backends = list(json!({
-        "group": text(""), "kind": text("Service"), "name": { "type": "string" }, "port": { "type": "integer" },
+        "group": text(""), "kind": text("Service"), "name": { "type": "string" },
+        "port": { "type": "integer" },
         "weight": { "type": "integer", "default": 1 },
     }));
     let spec = json!({
         "type": "object",
         "properties": {
             "parentRefs": parents,
-            "hostnames": { "type": "array", "x-kubernetes-list-type": "atomic", "items": { "type": "string" } },
+            "hostnames": {
+                "type": "array", "x-kubernetes-list-type": "atomic", "items": { "type": "string" },
+            },
             "rules": list(json!({ "matches": matches, "backendRefs": backends })),
         },
     });
@@ -62,8 +78,13 @@ pub fn http_routes() -> CustomResourceDefinition {
             "group": "gateway.networking.k8s.io", "scope": "Namespaced",
             "names": { "kind": "HTTPRoute", "plural": "httproutes", "singular": "httproute" },
             "versions": [{
-                "name": "v1", "served": true, "storage": true, "subresources": { "status": {} },
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": spec, "status": any } } },
+                "name": "v1", "served": true, "storage": true,
+                "subresources": { "status": {} },
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object", "properties": { "spec": spec, "status": any },
+                    },
+                },
             }],
         },
     }))

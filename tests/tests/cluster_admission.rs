@@ -33,7 +33,10 @@ fn custom_resources(sandbox: &Sandbox, group: &str) -> Api<DynamicObject> {
 async fn rejection(sandbox: &Sandbox, group: &str, name: &str, spec: &Value) -> Option<String> {
     let api = custom_resources(sandbox, group);
     let kind = if group == "platform9.com" { "PreviewEnvironment" } else { "Echo" };
-    let body = json!({ "apiVersion": format!("{group}/v1"), "kind": kind, "metadata": { "name": name }, "spec": spec });
+    let body = json!({
+        "apiVersion": format!("{group}/v1"), "kind": kind, "metadata": { "name": name },
+        "spec": spec,
+    });
     match api.create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await {
         Ok(_) => None,
         Err(kube::Error::Api(status)) => Some(status.message),
@@ -113,7 +116,10 @@ async fn the_rejection_of_an_echo_names_a_correction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn strict_validation_rejects_an_unknown_field() {
     let sandbox = Sandbox::new("unknown").await;
-    let body = json!({ "apiVersion": "example.com/v1", "kind": "Echo", "metadata": { "name": "web" }, "spec": { "replica": 2 } });
+    let body = json!({
+        "apiVersion": "example.com/v1", "kind": "Echo", "metadata": { "name": "web" },
+        "spec": { "replica": 2 },
+    });
     let params = PatchParams::apply("tests").validation_strict();
     let error = sandbox.api::<Echo>().patch("web", &params, &Patch::Apply(body)).await.unwrap_err();
     assert!(error.to_string().contains("spec.replica"), "{error}");
@@ -229,7 +235,8 @@ fn hostile_texts() -> Vec<String> {
         "two\nlines\r\nand\ttabs\n",
         "\n",
         "\u{1b}[31mred\u{7} \u{7f}",
-        "caf\u{e9} cafe\u{301} \u{1d11e} \u{202e}reversed \u{2028} \u{feff} \u{1f469}\u{200d}\u{1f680}",
+        "caf\u{e9} cafe\u{301} \u{1d11e} \u{202e}reversed \u{2028} \u{feff} \
+         \u{1f469}\u{200d}\u{1f680}",
         // Characters that YAML reads as line breaks or rejects.
         "a \u{85} b \u{2028} c \u{2029} d\u{85}e",
         "\u{80}\u{9f}\u{a0}\u{fffd}\u{fffe}\u{ffff}\u{10ffff}",

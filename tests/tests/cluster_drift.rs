@@ -131,9 +131,13 @@ fn changes_of_own_fields() -> Vec<Case> {
         deployment(
             "the container replaced by another",
             // A merge patch replaces lists.
-            Merge(
-                json!({ "spec": { "template": { "spec": { "containers": [{ "name": "theirs", "image": "nginx" }] } } } }),
-            ),
+            Merge(json!({
+                "spec": {
+                    "template": {
+                        "spec": { "containers": [{ "name": "theirs", "image": "nginx" }] },
+                    },
+                },
+            })),
             Repaired(&["/spec/template/spec/containers/echo"]),
         ),
         deployment(

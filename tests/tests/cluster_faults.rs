@@ -238,8 +238,7 @@ async fn the_deletion_of_a_namespace_does_not_affect_another_namespace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_operator_survives_the_deletion_of_fifty_namespaces_during_the_creation_of_their_previews()
- {
+async fn fifty_namespaces_can_be_deleted_while_the_operator_creates_their_previews() {
     const DOOMED: u64 = 50;
     let cluster = OwnCluster::start("namespaces");
     // An operator of all namespaces, including those that are deleted.

@@ -29,7 +29,8 @@ async fn report_all(sandbox: &Sandbox, gateways: &[(&str, bool, bool)]) {
     let generation = api.get("web").await.unwrap().metadata.generation;
     let condition = |type_: &str, holds: bool, reason: &str| {
         json!({
-            "type": type_, "status": if holds { "True" } else { "False" }, "reason": reason, "message": "from the controller",
+            "type": type_, "status": if holds { "True" } else { "False" },
+            "reason": reason, "message": "from the controller",
             "observedGeneration": generation, "lastTransitionTime": "2030-01-01T00:00:00Z",
         })
     };
@@ -37,9 +38,15 @@ async fn report_all(sandbox: &Sandbox, gateways: &[(&str, bool, bool)]) {
         let reason = if *accepted { "Accepted" } else { "NoMatchingListenerHostname" };
         let refs = if *resolved { "ResolvedRefs" } else { "BackendNotFound" };
         json!({
-            "parentRef": { "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways", "name": gateway },
+            "parentRef": {
+                "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways",
+                "name": gateway,
+            },
             "controllerName": "example.com/gateway",
-            "conditions": [condition("Accepted", *accepted, reason), condition("ResolvedRefs", *resolved, refs)],
+            "conditions": [
+                condition("Accepted", *accepted, reason),
+                condition("ResolvedRefs", *resolved, refs),
+            ],
         })
     };
     let status = json!({ "parents": gateways.iter().map(parent).collect::<Vec<_>>() });
@@ -60,7 +67,10 @@ async fn until_route_is(sandbox: &Sandbox, status: &str, reason: &str) -> Option
 }
 
 fn through(gateway: &str) -> Value {
-    json!({ "type": "HTTPRoute", "parentRefs": [{ "name": gateway, "namespace": "gateways" }], "tls": {} })
+    json!({
+        "type": "HTTPRoute", "parentRefs": [{ "name": gateway, "namespace": "gateways" }],
+        "tls": {},
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +98,8 @@ async fn a_preview_has_a_url_when_its_gateway_accepts_the_route() {
     let message = condition(&web, "RouteAccepted").message;
     assert_eq!(
         message,
-        "Gateway gateways/public: Accepted is False, NoMatchingListenerHostname: from the controller"
+        "Gateway gateways/public: Accepted is False, NoMatchingListenerHostname: from the \
+         controller"
     );
 
     report(&sandbox, "public", true).await;

@@ -90,8 +90,7 @@ async fn the_older_of_two_claims_holds_the_host_and_the_other_claim_takes_over()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claims_from_before_the_operator_started_have_the_same_order_and_a_suspended_claim_returns_to_it()
- {
+async fn claims_that_existed_before_the_operator_keep_their_order_over_a_suspension() {
     let sandbox = Sandbox::new("hosts-before").await;
     let host = format!("{}.example.com", sandbox.namespace());
     let mut claims = Vec::new();
@@ -105,7 +104,14 @@ async fn claims_from_before_the_operator_started_have_the_same_order_and_a_suspe
     for other in &order[1..] {
         until_waits_for(&sandbox, other, &quoted(&sandbox, &order[0])).await;
     }
-    let suspend = |suspend: bool| json!({ "spec": { "suspend": suspend, "route": { "type": "Ingress", "whenSuspended": "Remove" } } });
+    let suspend = |suspend: bool| {
+        json!({
+            "spec": {
+                "suspend": suspend,
+                "route": { "type": "Ingress", "whenSuspended": "Remove" },
+            },
+        })
+    };
     sandbox.merge::<PreviewEnvironment>(&order[0], suspend(true)).await;
     until_holds(&sandbox, &order[1]).await;
     until_waits_for(&sandbox, &order[2], &quoted(&sandbox, &order[1])).await;

@@ -122,7 +122,12 @@ async fn edits_of_text_image_replicas_resources_and_service_are_applied() {
     );
 
     let resources = json!({ "requests": { "cpu": "5m" }, "limits": { "memory": "64Mi" } });
-    let edit = json!({ "spec": { "image": "mirror.example.com/http-echo:9", "resources": resources, "service": { "port": 8080 } } });
+    let edit = json!({
+        "spec": {
+            "image": "mirror.example.com/http-echo:9", "resources": resources,
+            "service": { "port": 8080 },
+        },
+    });
     sandbox.merge::<Echo>("web", edit).await;
     sandbox.until_ready::<Echo>("web").await;
     let now = container(&sandbox.get("web").await);

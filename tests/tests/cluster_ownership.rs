@@ -33,9 +33,10 @@ fn foreign_deployment() -> Deployment {
 }
 
 fn foreign_service() -> Service {
-    from(
-        json!({ "metadata": { "name": "web" }, "spec": { "selector": { "app": "foreign" }, "ports": [{ "port": 80 }] } }),
-    )
+    from(json!({
+        "metadata": { "name": "web" },
+        "spec": { "selector": { "app": "foreign" }, "ports": [{ "port": 80 }] },
+    }))
 }
 
 /// Creates a Deployment and waits until its controller has updated the status.
@@ -177,7 +178,8 @@ async fn the_owner_of_a_foreign_object_is_named() {
         sandbox.create(&from(json!({ "metadata": { "name": "other-release" } }))).await;
     let mut foreign = foreign_service();
     foreign.metadata.owner_references = from(json!([{
-        "apiVersion": "v1", "kind": "ConfigMap", "name": "other-release", "uid": owner.uid(), "controller": true,
+        "apiVersion": "v1", "kind": "ConfigMap", "name": "other-release",
+        "uid": owner.uid(), "controller": true,
     }]));
     let foreign = sandbox.create(&foreign).await;
     assert_unchanged_until_deleted(

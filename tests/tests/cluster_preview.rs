@@ -154,10 +154,16 @@ async fn ready_begins_with_the_reason_why_the_pods_do_not_run() {
     let pods = sandbox.list::<Pod>().await.into_iter().map(|pod| pod.name_any());
     let pod = pods.into_iter().find(|name| name.starts_with("web-")).unwrap();
     let waiting = json!({ "reason": "ImagePullBackOff", "message": "no such image" });
-    let container = json!({ "name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": { "waiting": waiting } });
+    let container = json!({
+        "name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0,
+        "state": { "waiting": waiting },
+    });
     let status = json!({ "status": {
         "containerStatuses": [container],
-        "conditions": [{ "type": "Ready", "status": "False" }, { "type": "ContainersReady", "status": "False" }],
+        "conditions": [
+            { "type": "Ready", "status": "False" },
+            { "type": "ContainersReady", "status": "False" },
+        ],
     } });
     sandbox
         .api::<Pod>()
@@ -268,7 +274,9 @@ async fn an_http_route_without_a_gateway_waits_for_an_edit_and_one_without_its_a
     );
     assert_eq!(condition(&web, "RouteAccepted").status_and_reason(), ("False", "GatewayMissing"));
     sandbox.until("web", "exists without a route", |_: &Deployment| true).await;
-    let named = json!({ "spec": { "route": { "parentRefs": [{ "name": "public", "namespace": "gateways" }] } } });
+    let named = json!({
+        "spec": { "route": { "parentRefs": [{ "name": "public", "namespace": "gateways" }] } },
+    });
     sandbox.merge::<PreviewEnvironment>("web", named).await;
     let web: PreviewEnvironment = sandbox.until_ready("web").await;
     assert_eq!(
@@ -304,11 +312,17 @@ async fn the_fields_of_the_spec_arrive_in_the_pods() {
         "port": 80,
         "command": ["node"],
         "args": ["server.js"],
-        "env": [{ "name": "PORT", "value": "80" }, { "name": "POD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }],
+        "env": [
+            { "name": "PORT", "value": "80" },
+            { "name": "POD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
+        ],
         "envFrom": [{ "prefix": "A_", "configMapRef": { "name": "settings", "optional": true } }],
         "resources": { "requests": { "cpu": "10m" }, "limits": { "memory": "64Mi" } },
         "imagePullSecrets": [{ "name": "registry" }],
-        "probes": { "readiness": { "path": "/ready" }, "liveness": {}, "startup": { "failureThreshold": 60 } },
+        "probes": {
+            "readiness": { "path": "/ready" }, "liveness": {},
+            "startup": { "failureThreshold": 60 },
+        },
         "podSecurity": { "runAsUser": 1000, "fsGroup": 1000, "readOnlyRootFilesystem": true },
     });
     sandbox.create(&preview("web").with_fields(fields)).await;
@@ -352,7 +366,11 @@ async fn a_root_user_in_a_restricted_namespace_is_refused_with_a_correction() {
         describe(&web)
     );
     assert!(sandbox.find::<Deployment>("web").await.is_none());
-    let user = json!({ "spec": { "port": 80, "podSecurity": { "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000 } } });
+    let user = json!({
+        "spec": {
+            "port": 80, "podSecurity": { "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000 },
+        },
+    });
     sandbox.merge::<PreviewEnvironment>("web", user).await;
     sandbox.until_ready::<PreviewEnvironment>("web").await;
 }
@@ -370,9 +388,10 @@ fn invalid_fields() -> Vec<(Value, &'static str)> {
         (env(json!({ "name": "1A" })), "write a name like LOG_LEVEL"),
         (env(json!({ "name": "A", "value": 1 })), "must be of type string"),
         (
-            env(
-                json!({ "name": "A", "value": "a", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }),
-            ),
+            env(json!({
+                "name": "A", "value": "a",
+                "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } },
+            })),
             "write value or valueFrom",
         ),
         (json!({ "env": [{ "name": "A" }, { "name": "A" }] }), "Duplicate value"),
@@ -433,7 +452,9 @@ fn invalid_fields() -> Vec<(Value, &'static str)> {
             "only an Ingress names its certificate",
         ),
         (
-            json!({ "route": { "type": "Ingress", "tls": { "issuer": "a", "clusterIssuer": "b" } } }),
+            json!({
+                "route": { "type": "Ingress", "tls": { "issuer": "a", "clusterIssuer": "b" } },
+            }),
             "a certificate has one issuer",
         ),
         (
@@ -486,7 +507,10 @@ async fn privileges_are_unknown_fields() {
     ] {
         let spec =
             json!({ "image": "app:1", "fqdn": "web.example.com", "podSecurity": { field: value } });
-        let body = json!({ "apiVersion": "platform9.com/v1", "kind": "PreviewEnvironment", "metadata": { "name": "web" }, "spec": spec });
+        let body = json!({
+            "apiVersion": "platform9.com/v1", "kind": "PreviewEnvironment",
+            "metadata": { "name": "web" }, "spec": spec,
+        });
         let params = PatchParams::apply("tests").validation_strict();
         let error = api.patch("web", &params, &Patch::Apply(body)).await.unwrap_err().to_string();
         assert!(error.contains(&format!("spec.podSecurity.{field}")), "{error}");

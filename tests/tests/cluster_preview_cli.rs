@@ -112,7 +112,9 @@ async fn wait_status_list_and_open_show_a_preview() {
         .await
         .ended_with(0)
         .complains("There is no preview in namespace t-cli-show");
-    let source = json!({ "provider": "github", "repository": "team/app", "pullRequest": 17, "author": "octocat" });
+    let source = json!({
+        "provider": "github", "repository": "team/app", "pullRequest": 17, "author": "octocat",
+    });
     let fields = json!({ "route": { "type": "Ingress" }, "source": source, "revision": "one" });
     sandbox.create(&preview("pr-17").with_fields(fields).labelled("team", "web")).await;
     sandbox.create(&preview("pr-18").with_fields(json!({ "route": { "type": "None" } }))).await;
@@ -358,8 +360,12 @@ async fn assert_documented_rights_are_enough(sandbox: &Sandbox, account: &str, k
             account,
             json!({
                 "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": account },
-                "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account },
-                "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": sandbox.namespace() }],
+                "roleRef": {
+                    "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account,
+                },
+                "subjects": [
+                    { "kind": "ServiceAccount", "name": account, "namespace": sandbox.namespace() },
+                ],
             }),
         )
         .await;

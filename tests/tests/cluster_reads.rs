@@ -235,7 +235,10 @@ async fn a_changed_object_reconciles_exactly_the_resources_that_looked_it_up() {
 
     // Another manager applies the same value: only managedFields changes, which no operator reads.
     let before: ConfigMap = sandbox.get("config-7").await;
-    let same = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "config-7" }, "data": { "key": "2" } });
+    let same = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "config-7" },
+        "data": { "key": "2" },
+    });
     assert_eq!(
         readers.reconciled_by(sandbox.apply::<ConfigMap>("config-7", same)).await,
         once(&[]),

@@ -106,7 +106,8 @@ fn unwanted(owner: &Echo, kind: &str, api_version: &str, spec: &Value) -> Value 
             "name": "unwanted",
             "labels": { "app.kubernetes.io/managed-by": operator::NAME },
             "ownerReferences": [{
-                "apiVersion": "example.com/v1", "kind": "Echo", "name": owner.name_any(), "uid": owner.uid(), "controller": true,
+                "apiVersion": "example.com/v1", "kind": "Echo", "name": owner.name_any(),
+                "uid": owner.uid(), "controller": true,
             }],
         },
         "spec": spec,
@@ -116,7 +117,10 @@ fn unwanted(owner: &Echo, kind: &str, api_version: &str, spec: &Value) -> Value 
 fn pods() -> Value {
     json!({
         "replicas": 0, "selector": { "matchLabels": { "a": "b" } },
-        "template": { "metadata": { "labels": { "a": "b" } }, "spec": { "containers": [{ "name": "a", "image": "a" }] } },
+        "template": {
+            "metadata": { "labels": { "a": "b" } },
+            "spec": { "containers": [{ "name": "a", "image": "a" }] },
+        },
     })
 }
 
@@ -160,7 +164,11 @@ async fn create_repair_and_prune(sandbox: &Sandbox) {
 
 /// Foreign objects with the names of children, which Events report, and deletion.
 async fn report_foreign_objects_and_delete(sandbox: &Sandbox) {
-    let foreign = |kind: &str, api_version: &str, name: &str, spec: Value| json!({ "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "spec": spec });
+    let foreign = |kind: &str, api_version: &str, name: &str, spec: Value| {
+        json!({
+            "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "spec": spec,
+        })
+    };
     sandbox.create::<Deployment>(&parsed(foreign("Deployment", "apps/v1", "taken", pods()))).await;
     sandbox
         .create::<Service>(&parsed(foreign(
@@ -202,19 +210,19 @@ async fn until_event(sandbox: &Sandbox, name: &str) {
     .await;
 }
 
-/// A preview whose time is over, after an edit of which the API server tells no time.
-async fn edited_and_ended(sandbox: &Sandbox) {
-    let source = json!({ "branch": "x" });
-    sandbox.create(&preview("brief").with_fields(json!({ "ttl": "5s", "source": source }))).await;
-    let told = |preview: &PreviewEnvironment| {
+/// A preview that expires after an edit.
+async fn edit_and_expire(sandbox: &Sandbox) {
+    sandbox.create(&preview("brief").with_fields(json!({ "ttl": "5s" }))).await;
+    let has_end = |preview: &PreviewEnvironment| {
         preview.status.as_ref().is_some_and(|status| status.expires_at.is_some())
     };
-    sandbox.until("brief", "says when it ends", told).await;
-    sandbox.merge::<PreviewEnvironment>("brief", json!({ "spec": { "source": null } })).await;
+    sandbox.until("brief", "has expiresAt", has_end).await;
+    let patch = json!({ "spec": { "source": { "branch": "x" } } });
+    sandbox.merge::<PreviewEnvironment>("brief", patch).await;
     sandbox.until_gone::<PreviewEnvironment>("brief").await;
 }
 
-async fn nothing_was_forbidden(operator: &Operator, echoes_left: u64) {
+async fn assert_nothing_was_forbidden(operator: &Operator, echoes_left: u64) {
     operator
         .until("the cache has no deleted Echo", |metrics| metrics.resources("echo") == echoes_left)
         .await;
@@ -246,7 +254,7 @@ async fn the_rights_in_two_namespaces_are_enough_there_and_forbid_other_namespac
     report_foreign_objects_and_delete(&one).await;
     two.create(&echo("web")).await;
     two.until_ready::<Echo>("web").await;
-    nothing_was_forbidden(&operator, 1).await;
+    assert_nothing_was_forbidden(&operator, 1).await;
 }
 
 /// A verb and `group/resource`, as roles have them.
@@ -364,7 +372,8 @@ async fn create_prune_and_report_route(sandbox: &Sandbox, route: &RouteKind) {
     .await;
 
     let foreign = json!({
-        "apiVersion": route.api_version, "kind": route.kind, "metadata": { "name": name("busy") }, "spec": route.spec,
+        "apiVersion": route.api_version, "kind": route.kind, "metadata": { "name": name("busy") },
+        "spec": route.spec,
     });
     api.create(&params, &serde_json::from_value(foreign).unwrap()).await.unwrap();
     sandbox.create(&requesting(&name("busy"))).await;
@@ -387,7 +396,9 @@ fn route_definition(group: &str, version: &str, kind: &str) -> CustomResourceDef
             "names": { "kind": kind, "plural": format!("{singular}s"), "singular": singular },
             "versions": [{
                 "name": version, "served": true, "storage": true,
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": any } } },
+                "schema": {
+                    "openAPIV3Schema": { "type": "object", "properties": { "spec": any } },
+                },
             }],
         },
     });
@@ -435,8 +446,8 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
         create_prune_and_report_route(&sandbox, &route).await;
     }
     report_foreign_objects_and_delete(&sandbox).await;
-    edited_and_ended(&sandbox).await;
-    nothing_was_forbidden(&operator, 0).await;
+    edit_and_expire(&sandbox).await;
+    assert_nothing_was_forbidden(&operator, 0).await;
 
     let used: BTreeSet<Right> =
         cluster.audited_requests()[before..].iter().flat_map(needed_for).collect();

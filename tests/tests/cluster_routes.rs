@@ -64,10 +64,20 @@ async fn until_url_is(
 
 /// The status of a route that the controller of its Gateway has accepted.
 fn accepted() -> Value {
-    let holds = |type_: &str| json!({ "type": type_, "status": "True", "reason": type_, "message": "", "lastTransitionTime": "2030-01-01T00:00:00Z" });
+    let holds = |type_: &str| {
+        json!({
+            "type": type_, "status": "True", "reason": type_, "message": "",
+            "lastTransitionTime": "2030-01-01T00:00:00Z",
+        })
+    };
     json!({ "parents": [{
-        "parentRef": { "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways", "name": "public" },
-        "controllerName": "example.com/gateway", "conditions": [holds("Accepted"), holds("ResolvedRefs")],
+        "parentRef": {
+            "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways",
+            "name": "public",
+        },
+        "controllerName": "example.com/gateway", "conditions": [
+            holds("Accepted"), holds("ResolvedRefs"),
+        ],
     }] })
 }
 
@@ -170,9 +180,11 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
     };
     let reconciled =
         operator.until("both previews are reconciled for the new class", two_more(&before)).await;
-    let default_class = Patch::Merge(
-        json!({ "metadata": { "annotations": { "ingressclass.kubernetes.io/is-default-class": "true" } } }),
-    );
+    let default_class = Patch::Merge(json!({
+        "metadata": {
+            "annotations": { "ingressclass.kubernetes.io/is-default-class": "true" },
+        },
+    }));
     Api::<IngressClass>::all(sandbox.client())
         .patch("nginx", &PatchParams::default(), &default_class)
         .await

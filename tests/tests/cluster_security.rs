@@ -24,7 +24,9 @@ fn pod_security_context(deployment: &Deployment) -> PodSecurityContext {
 async fn restricted(about: &str) -> Sandbox {
     let sandbox = Sandbox::with_labels(about, &[(ENFORCE, "restricted")]).await;
     let pod: Pod = serde_json::from_value(json!({
-        "metadata": { "name": "privileged" }, "spec": { "containers": [{ "name": "a", "image": "a" }] },
+        "metadata": { "name": "privileged" }, "spec": {
+            "containers": [{ "name": "a", "image": "a" }],
+        },
     }))
     .unwrap();
     let error = sandbox.try_create(&pod).await.unwrap_err().to_string();

@@ -87,7 +87,7 @@ fn write(root: &Path, path: &str, text: &str) {
     fs::write(path, text).unwrap();
 }
 
-/// The omissions of the complete project after `forget` has undone a part of it.
+/// The omissions of the complete project without the part that `forget` removes.
 fn omissions_after(forget: impl FnOnce(&mut Project)) -> Vec<String> {
     let (_folder, mut project) = complete_project();
     forget(&mut project);

@@ -147,14 +147,14 @@ fn every_field_of_a_spec_has_its_type_default_bounds_and_a_valid_example() {
                         .map_or_else(|| field["default"].to_string(), str::to_owned);
                     assert!(
                         section.contains(&format!("default `{default}`")),
-                        "{name}: {path} has the default {default}, which its section does not have: {section}"
+                        "{name}: the section of {path} has no default {default}: {section}"
                     );
                     count.0 += 1;
                 }
                 for bound in bounds(field) {
                     assert!(
                         section.contains(&bound),
-                        "{name}: {path} has the bound {bound}, which its section does not have: {section}"
+                        "{name}: the section of {path} has no bound {bound}: {section}"
                     );
                     count.1 += 1;
                 }

@@ -25,7 +25,8 @@ use tests::fixtures::{
 const UID: &str = "11111111-2222-3333-4444-555555555555";
 
 /// A text with characters that shells, YAML, Kubernetes or HTML could interpret.
-const HOSTILE: &str = "--listen=:1 \"double\" 'single' $(HOSTNAME) $$ ${HOME} `id` \\n %s <b>&amp;</b>\nsecond: line\n\t- third é 𝄞 $";
+const HOSTILE: &str = "--listen=:1 \"double\" 'single' $(HOSTNAME) $$ ${HOME} `id` \\n %s \
+                       <b>&amp;</b>\nsecond: line\n\t- third é 𝄞 $";
 
 fn controller_of<K: Object>() -> Arc<dyn Controller> {
     let kind = KindInfo::of::<K>();
@@ -152,45 +153,75 @@ fn preview_with_route(route: Value) -> PreviewEnvironment {
 /// All fields of a preview.
 fn all_fields() -> Value {
     json!({
-        "route": { "type": "Ingress", "ingressClassName": "nginx", "tls": { "issuer": "staging" }, "path": "/app" },
+        "route": {
+            "type": "Ingress", "ingressClassName": "nginx", "tls": { "issuer": "staging" },
+            "path": "/app",
+        },
         "port": 3000,
         "replicas": 3,
         "command": ["node", "--enable-source-maps"],
         "args": ["server.js", "--port=$(PORT)"],
         "env": [
             { "name": "PORT", "value": "3000" },
-            { "name": "PASSWORD", "valueFrom": { "secretKeyRef": { "name": "database", "key": "password", "optional": true } } },
-            { "name": "LEVEL", "valueFrom": { "configMapKeyRef": { "name": "settings", "key": "level" } } },
+            {
+                "name": "PASSWORD",
+                "valueFrom": {
+                    "secretKeyRef": { "name": "database", "key": "password", "optional": true },
+                },
+            },
+            {
+                "name": "LEVEL",
+                "valueFrom": { "configMapKeyRef": { "name": "settings", "key": "level" } },
+            },
             { "name": "POD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
-            { "name": "MEMORY", "valueFrom": { "resourceFieldRef": { "resource": "limits.memory", "divisor": "1Mi" } } },
+            {
+                "name": "MEMORY",
+                "valueFrom": {
+                    "resourceFieldRef": { "resource": "limits.memory", "divisor": "1Mi" },
+                },
+            },
         ],
-        "envFrom": [{ "configMapRef": { "name": "settings" } }, { "prefix": "DB_", "secretRef": { "name": "database" } }],
+        "envFrom": [
+            { "configMapRef": { "name": "settings" } },
+            { "prefix": "DB_", "secretRef": { "name": "database" } },
+        ],
         "resources": { "requests": { "cpu": "50m" }, "limits": { "memory": "256Mi" } },
         "imagePullSecrets": [{ "name": "registry" }],
         "pullPolicy": "Always",
         "revision": "3f2a9c1",
         "probes": {
             "readiness": { "path": "/ready", "periodSeconds": 5 },
-            "liveness": { "path": "/live", "port": 9090, "initialDelaySeconds": 10, "timeoutSeconds": 2 },
+            "liveness": {
+                "path": "/live", "port": 9090, "initialDelaySeconds": 10, "timeoutSeconds": 2,
+            },
             "startup": { "failureThreshold": 60 },
         },
         "podSecurity": {
-            "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000, "runAsNonRoot": true, "readOnlyRootFilesystem": true,
+            "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000,
+            "runAsNonRoot": true, "readOnlyRootFilesystem": true,
         },
-        "source": { "provider": "mark-p", "repository": "mark/r", "pullRequest": 17, "branch": "mark-b", "author": "mark-a" },
+        "source": {
+            "provider": "mark-p", "repository": "mark/r", "pullRequest": 17, "branch": "mark-b",
+            "author": "mark-a",
+        },
     })
 }
 
 fn previews() -> Vec<(String, Value)> {
     let guarded = || -> PreviewPolicy {
         let selector = json!({ "matchLabels": { "guarded": "yes" } });
-        let spec = json!({ "namespaceSelector": selector, "networkPolicy": { "fromNamespaces": ["monitoring", "gateways"] } });
+        let spec = json!({
+            "namespaceSelector": selector,
+            "networkPolicy": { "fromNamespaces": ["monitoring", "gateways"] },
+        });
         PreviewPolicy::new("guarded", serde_json::from_value(spec).expect("a policy"))
     };
     let guarded = || (guarded(), namespace("guarded").labelled("guarded", "yes"));
     let with_policy = |cluster: FakeCluster| cluster.with(guarded().0).with(guarded().1);
     let none = || -> PreviewPolicy {
-        let spec = json!({ "namespaceSelector": { "matchLabels": { "full": "yes" } }, "limits": { "previews": 0 } });
+        let spec = json!({
+            "namespaceSelector": { "matchLabels": { "full": "yes" } }, "limits": { "previews": 0 },
+        });
         PreviewPolicy::new("none", serde_json::from_value(spec).expect("a policy"))
     };
     let with_policy = move |cluster: FakeCluster| {
@@ -232,23 +263,28 @@ fn previews() -> Vec<(String, Value)> {
         ),
         case(
             "behind_an_http_route",
-            preview_with_route(
-                json!({ "type": "HTTPRoute", "parentRefs": [{ "name": "public", "namespace": "gateways" }] }),
-            ),
+            preview_with_route(json!({
+                "type": "HTTPRoute",
+                "parentRefs": [{ "name": "public", "namespace": "gateways" }],
+            })),
         ),
         case(
             "behind_an_http_route_with_all_fields",
             preview_with_route(json!({
                 "type": "HTTPRoute", "path": "/app", "tls": {},
-                "parentRefs": [{ "name": "public", "namespace": "gateways", "sectionName": "https" }, { "name": "own" }],
+                "parentRefs": [
+                    { "name": "public", "namespace": "gateways", "sectionName": "https" },
+                    { "name": "own" },
+                ],
             })),
         ),
         case("behind_an_ingress", preview_with_route(json!({ "type": "Ingress" }))),
         case(
             "behind_an_ingress_with_all_fields",
-            preview_with_route(
-                json!({ "type": "Ingress", "ingressClassName": "nginx", "path": "/app", "tls": { "clusterIssuer": "letsencrypt" } }),
-            ),
+            preview_with_route(json!({
+                "type": "Ingress", "ingressClassName": "nginx", "path": "/app",
+                "tls": { "clusterIssuer": "letsencrypt" },
+            })),
         ),
         case(
             "behind_an_ingress_with_a_certificate",

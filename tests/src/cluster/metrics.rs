@@ -122,7 +122,11 @@ mod tests {
 
     #[test]
     fn samples_are_summed_by_name_and_labels() {
-        let text = "# TYPE a counter\na_total{verb=\"get\",code=\"200\"} 3\na_total{verb=\"get\",code=\"404\"} 1\nb 7\na_total{verb=\"put\",code=\"200\"} 9 # {} 1\n";
+        let text = "# TYPE a counter\n\
+            a_total{verb=\"get\",code=\"200\"} 3\n\
+            a_total{verb=\"get\",code=\"404\"} 1\n\
+            b 7\n\
+            a_total{verb=\"put\",code=\"200\"} 9 # {} 1\n";
         let metrics = Metrics::parse(text);
         assert_eq!(metrics.sum("a_total", &[("verb", "get")]), 4);
         assert_eq!(metrics.sum("a_total", &[("code", "200")]), 12);

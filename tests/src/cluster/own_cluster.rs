@@ -114,8 +114,13 @@ impl OwnCluster {
             .unwrap();
         let binding: ClusterRoleBinding = serde_json::from_value(json!({
             "metadata": { "name": ACCOUNT },
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin" },
-            "subjects": [{ "kind": "ServiceAccount", "name": ACCOUNT, "namespace": ACCOUNT_NAMESPACE }],
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                "name": "cluster-admin",
+            },
+            "subjects": [
+                { "kind": "ServiceAccount", "name": ACCOUNT, "namespace": ACCOUNT_NAMESPACE },
+            ],
         }))
         .unwrap();
         Api::all(client).create(&PostParams::default(), &binding).await.unwrap();
@@ -145,7 +150,10 @@ fn audit_policy() -> Value {
         "apiVersion": "audit.k8s.io/v1", "kind": "Policy",
         "omitStages": ["RequestReceived"],
         "rules": [
-            { "level": "Metadata", "users": [format!("system:serviceaccount:{ACCOUNT_NAMESPACE}:{ACCOUNT}")] },
+            {
+                "level": "Metadata",
+                "users": [format!("system:serviceaccount:{ACCOUNT_NAMESPACE}:{ACCOUNT}")],
+            },
             { "level": "None" },
         ],
     })

@@ -42,8 +42,16 @@ fn definition(kind: &Value) -> CustomResourceDefinition {
         },
         "spec": {
             "group": group, "scope": kind["scope"].as_str().unwrap_or("Namespaced"),
-            "names": { "kind": text("kind"), "plural": text("plural"), "singular": text("kind").to_lowercase() },
-            "versions": [{ "name": version, "served": true, "storage": true, "schema": { "openAPIV3Schema": schema } }],
+            "names": {
+                "kind": text("kind"), "plural": text("plural"),
+                "singular": text("kind").to_lowercase(),
+            },
+            "versions": [
+                {
+                    "name": version, "served": true, "storage": true,
+                    "schema": { "openAPIV3Schema": schema },
+                },
+            ],
         },
     }))
     .unwrap()
