@@ -258,16 +258,16 @@ async fn any_text_arrives_at_the_server_unchanged() {
     let _operator = sandbox.start_operator().await;
     let texts = hostile_texts();
     for (number, text) in texts.iter().enumerate() {
-        sandbox.create(&echo(&format!("ours-{number}")).with_replicas(0).with_text(text)).await;
+        sandbox.create(&echo(&format!("example-{number}")).with_replicas(0).with_text(text)).await;
         sandbox
-            .create(&test_echo(&format!("theirs-{number}")).with_replicas(0).with_text(text))
+            .create(&test_echo(&format!("test-{number}")).with_replicas(0).with_text(text))
             .await;
     }
     let variables = [("KUBERNETES_SERVICE_HOST", "10.96.0.1"), ("HOME", "/root"), ("", "empty")];
     for (number, text) in texts.iter().enumerate() {
-        sandbox.until_ready::<Echo>(&format!("ours-{number}")).await;
-        sandbox.until_ready::<echo_test::Echo>(&format!("theirs-{number}")).await;
-        for name in [format!("ours-{number}"), format!("theirs-{number}-test-com")] {
+        sandbox.until_ready::<Echo>(&format!("example-{number}")).await;
+        sandbox.until_ready::<echo_test::Echo>(&format!("test-{number}")).await;
+        for name in [format!("example-{number}"), format!("test-{number}-test-com")] {
             let deployment: Deployment = sandbox.get(&name).await;
             let args =
                 deployment.spec.unwrap().template.spec.unwrap().containers.remove(0).args.unwrap();
@@ -329,11 +329,11 @@ async fn an_unknown_container_resource_waits_for_an_edit() {
 async fn a_node_port_in_use_is_retried_until_it_is_free() {
     let sandbox = Sandbox::new("taken").await;
     let _operator = sandbox.start_operator().await;
-    let theirs: Service = serde_json::from_value(json!({
-        "metadata": { "name": "theirs" }, "spec": { "type": "NodePort", "ports": [{ "port": 80 }] },
+    let other: Service = serde_json::from_value(json!({
+        "metadata": { "name": "other" }, "spec": { "type": "NodePort", "ports": [{ "port": 80 }] },
     }))
     .unwrap();
-    let port = sandbox.create(&theirs).await.spec.unwrap().ports.unwrap()[0].node_port.unwrap();
+    let port = sandbox.create(&other).await.spec.unwrap().ports.unwrap()[0].node_port.unwrap();
     sandbox
         .create(
             &echo("web").with_replicas(0).with_service(ServiceType::NodePort).with_node_port(port),
@@ -343,6 +343,6 @@ async fn a_node_port_in_use_is_retried_until_it_is_free() {
     let reconciling = condition(&web, "Reconciling");
     assert_eq!(reconciling.status_and_reason(), ("True", "ApplyFailed"), "{}", describe(&web));
     assert!(reconciling.message.contains("already allocated"), "{}", reconciling.message);
-    sandbox.delete::<Service>("theirs").await;
+    sandbox.delete::<Service>("other").await;
     sandbox.until_ready::<Echo>("web").await;
 }

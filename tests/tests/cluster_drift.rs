@@ -134,7 +134,7 @@ fn changes_of_own_fields() -> Vec<Case> {
             Merge(json!({
                 "spec": {
                     "template": {
-                        "spec": { "containers": [{ "name": "theirs", "image": "nginx" }] },
+                        "spec": { "containers": [{ "name": "other", "image": "nginx" }] },
                     },
                 },
             })),
@@ -179,7 +179,7 @@ fn changes_of_own_fields() -> Vec<Case> {
 fn additions_of_others() -> Vec<Case> {
     use Change::{Apply, Merge, Strategic};
     let port = json!({ "name": "more", "port": 81, "protocol": "TCP", "targetPort": 81 });
-    let theirs = |name: &str| json!({ "name": name, "value": "2" });
+    let variable = |name: &str| json!({ "name": name, "value": "2" });
     let template = json!({ "annotations": { "kubectl.kubernetes.io/restartedAt": "now" } });
     vec![
         service(
@@ -189,13 +189,13 @@ fn additions_of_others() -> Vec<Case> {
         ),
         service(
             "an annotation added",
-            Merge(json!({ "metadata": { "annotations": { "theirs": "x" } } })),
-            stays("/metadata/annotations/theirs", json!("x")),
+            Merge(json!({ "metadata": { "annotations": { "other": "x" } } })),
+            stays("/metadata/annotations/other", json!("x")),
         ),
         deployment(
             "an environment variable added",
-            of_container(&json!({ "env": [theirs("E")] })),
-            stays(&format!("{POD}/containers/echo/env/E"), theirs("E")),
+            of_container(&json!({ "env": [variable("E")] })),
+            stays(&format!("{POD}/containers/echo/env/E"), variable("E")),
         ),
         deployment(
             "a sidecar container added",
@@ -204,13 +204,13 @@ fn additions_of_others() -> Vec<Case> {
         ),
         deployment(
             "an annotation added",
-            Merge(json!({ "metadata": { "annotations": { "theirs": "x" } } })),
-            stays("/metadata/annotations/theirs", json!("x")),
+            Merge(json!({ "metadata": { "annotations": { "other": "x" } } })),
+            stays("/metadata/annotations/other", json!("x")),
         ),
         deployment(
             "a label added",
-            Merge(json!({ "metadata": { "labels": { "theirs": "x" } } })),
-            stays("/metadata/labels/theirs", json!("x")),
+            Merge(json!({ "metadata": { "labels": { "other": "x" } } })),
+            stays("/metadata/labels/other", json!("x")),
         ),
         deployment(
             "a node selector added",
@@ -543,7 +543,7 @@ async fn a_foreign_finalizer_on_a_deleted_child_is_kept_until_its_owner_removes_
     sandbox.delete::<Service>(NAME).await;
     let waiting: Echo = sandbox.until_not_ready(NAME, "Terminating").await;
     assert!(
-        condition(&waiting, "Ready").message.contains("Service web is being deleted"),
+        condition(&waiting, "Ready").message.contains("an older Service web is being deleted"),
         "{}",
         describe(&waiting)
     );

@@ -73,8 +73,8 @@ async fn the_older_of_two_claims_holds_the_host_and_the_other_claim_takes_over()
     for pair in 0..PAIRS {
         let (own, host) =
             (format!("web-{pair}"), format!("{}-{pair}.example.com", one.namespace()));
-        let (mine, theirs) = (claim(&own, &host), claim(&own, &host));
-        let (first, second) = tokio::join!(one.create(&mine), two.create(&theirs));
+        let (mine, other_claim) = (claim(&own, &host), claim(&own, &host));
+        let (first, second) = tokio::join!(one.create(&mine), two.create(&other_claim));
         let (holder, other) =
             if rank(&first) < rank(&second) { (&one, &two) } else { (&two, &one) };
         until_holds(holder, &own).await;

@@ -230,7 +230,7 @@ async fn a_kind_that_appears_or_disappears_reconciles_the_resources_that_asked_f
     let wants = SeekerSpec { wants: true, ..SeekerSpec::default() };
     let all = [
         ("asks", asks()),
-        ("asks-too", asks()),
+        ("asks-also", asks()),
         ("wants", wants),
         ("neither", SeekerSpec::default()),
     ];
@@ -239,14 +239,14 @@ async fn a_kind_that_appears_or_disappears_reconciles_the_resources_that_asked_f
 
     let mut runs = seekers.reconciled_by(seekers.sandbox.cluster().install(&[Gadget::crd()])).await;
     assert!(runs.remove("wants").is_some());
-    assert_eq!((runs, seekers.found_by("asks")), (once(&["asks", "asks-too"]), "true".to_owned()));
+    assert_eq!((runs, seekers.found_by("asks")), (once(&["asks", "asks-also"]), "true".to_owned()));
     seekers.sandbox.get::<Gadget>("wants").await;
 
     let no_longer =
-        seekers.sandbox.merge::<Seeker>("asks-too", json!({ "spec": { "asks": false } }));
+        seekers.sandbox.merge::<Seeker>("asks-also", json!({ "spec": { "asks": false } }));
     assert_eq!(
         seekers.reconciled_by(no_longer).await.into_keys().collect::<Vec<_>>(),
-        ["asks-too"]
+        ["asks-also"]
     );
     let mut runs = seekers.reconciled_by(seekers.remove_gadgets()).await;
     assert!(runs.remove("wants").is_some());

@@ -183,12 +183,12 @@ async fn a_route_of_another_type_is_created_only_after_the_old_route_is_gone() {
     let ready = condition(&web, "Ready").message;
     assert!(
         ready.starts_with(
-            "Ingress web is no longer wanted and still there; HTTPRoute web is made when it is gone"
+            "HTTPRoute web replaces Ingress web; the operator creates it when Ingress web is gone"
         ),
         "{ready}"
     );
     let route = condition(&web, "RouteAccepted").message;
-    assert!(route.starts_with("HTTPRoute web is made when Ingress web is gone"), "{route}");
+    assert!(route.starts_with("HTTPRoute web is created when Ingress web is gone"), "{route}");
     assert_eq!(web.status.as_ref().unwrap().url, None, "{}", describe(&web));
     operator.assert_at_rest(QUIET).await;
     throughout(QUIET, "the new route is not created", async || {
@@ -202,12 +202,12 @@ async fn a_route_of_another_type_is_created_only_after_the_old_route_is_gone() {
     // A change back and forth in the meantime does not change this.
     change_type(&sandbox, "Ingress").await;
     let again = |web: &PreviewEnvironment| {
-        condition(web, "Ready").message.starts_with("Ingress web is being deleted")
+        condition(web, "Ready").message.starts_with("an older Ingress web is being deleted")
     };
     sandbox.until("web", "waits to create its Ingress again", again).await;
     change_type(&sandbox, "Mapping").await;
     let third = |web: &PreviewEnvironment| {
-        condition(web, "Ready").message.contains("; Mapping web is made when it is gone")
+        condition(web, "Ready").message.contains("Mapping web replaces Ingress web")
     };
     sandbox.until("web", "waits for the end of its Ingress again", third).await;
     sandbox.merge::<Ingress>("web", json!({ "metadata": { "finalizers": null } })).await;
@@ -224,7 +224,9 @@ async fn assert_a_removed_crd_ends_the_wait(sandbox: &Sandbox) {
         .await;
     change_type(sandbox, "Ingress").await;
     let waits = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").message.starts_with("Ingress web is made when Mapping web")
+        condition(web, "RouteAccepted")
+            .message
+            .starts_with("Ingress web is created when Mapping web")
     };
     sandbox.until("web", "waits for the end of its Mapping", waits).await;
     let definitions: Api<CustomResourceDefinition> = Api::all(sandbox.client());

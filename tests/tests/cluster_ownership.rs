@@ -141,7 +141,7 @@ async fn a_foreign_deployment_with_the_same_name_stays_unchanged_until_it_is_del
     assert_unchanged_until_deleted(
         &sandbox,
         &foreign,
-        &["Deployment web exists", "untouched", "rename this Echo"],
+        &["Deployment web exists", "was not changed", "rename this Echo"],
     )
     .await;
 }
@@ -153,7 +153,7 @@ async fn a_foreign_service_with_the_same_name_stays_unchanged_until_it_is_delete
     assert_unchanged_until_deleted(
         &sandbox,
         &foreign,
-        &["Service web exists", "untouched", "rename this Echo"],
+        &["Service web exists", "was not changed", "rename this Echo"],
     )
     .await;
 }
@@ -185,7 +185,7 @@ async fn the_owner_of_a_foreign_object_is_named() {
     assert_unchanged_until_deleted(
         &sandbox,
         &foreign,
-        &["controlled by ConfigMap other-release", "delete that ConfigMap"],
+        &["belongs to ConfigMap other-release", "delete that ConfigMap"],
     )
     .await;
 }

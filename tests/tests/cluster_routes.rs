@@ -132,7 +132,7 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
     sandbox.create(&preview("any").with_fields(json!({ "route": { "type": "Ingress" } }))).await;
 
     let message = until_route_is(&sandbox, web, "False", "RouteApiNotServed").await;
-    assert!(message.contains("nothing in this cluster serves a route"), "{message}");
+    assert!(message.contains("this cluster serves no route"), "{message}");
     until_route_is(&sandbox, "own", "Unknown", "WaitingForController").await;
     let without = until_route_is(&sandbox, "any", "Unknown", "WaitingForController").await;
     assert!(without.contains("this cluster has no IngressClass"), "{without}");
@@ -163,7 +163,7 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
         .until("any", "has the class", |ingress: &Ingress| class_of(ingress) == Some("nginx"))
         .await;
     let message = until_route_is(&sandbox, "any", "Unknown", "WaitingForController").await;
-    assert!(message.contains("heeds the class nginx"), "{message}");
+    assert!(message.contains("serves the class nginx"), "{message}");
     let after = operator.until_at_rest().await.reconciles("preview");
     let runs = after - before;
     assert!(
