@@ -107,7 +107,7 @@ async fn template_annotations(sandbox: &Sandbox, uid: &str) -> BTreeMap<String, 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_builds_runs_and_creates_updates_and_deletes_its_children() {
+async fn examples_hello_builds_and_runs_and_keeps_its_children_in_sync() {
     let program = tokio::task::spawn_blocking(build).await.unwrap();
     let sandbox = Sandbox::new("hello").await;
     let crds = crds(&program);

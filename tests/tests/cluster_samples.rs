@@ -44,7 +44,7 @@ async fn apply_until_ready(sandbox: &Sandbox, mut body: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_sample_is_admitted_and_apply_until_ready() {
+async fn every_sample_is_admitted_and_becomes_ready() {
     let sandbox = Sandbox::new("samples").await;
     let _operator = sandbox.start_operator().await;
     let mut count = 0;
