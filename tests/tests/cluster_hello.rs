@@ -16,13 +16,14 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::json;
 use tests::cluster::{LONG, Namespaced, SOON, Sandbox, condition, describe, eventually};
 
-const NAME: &str = "web";
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/hello")
+}
 
 /// Builds the example with cargo, into a folder below the target folder; returns its program.
 fn build() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let manifest = folder().join("Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("examples");
-    let manifest = root.join("examples/hello/Cargo.toml");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--manifest-path"]).arg(&manifest).arg("--target-dir").arg(&target);
     // The variables of the cargo that runs this test describe another package.
@@ -113,45 +114,48 @@ async fn examples_hello_builds_and_runs_and_keeps_its_children_in_sync() {
     let crds = crds(&program);
     let [crd] = &crds[..] else { panic!("expected one CRD: {}", describe(&crds)) };
     sandbox.cluster().install(&crds).await;
-    let folder = tempfile::tempdir().unwrap();
-    let mut running = Running::start(&program, &sandbox, folder.path());
+    let logs = tempfile::tempdir().unwrap();
+    let mut running = Running::start(&program, &sandbox, logs.path());
 
     let (spec, version) = (&crd.spec, &crd.spec.versions[0].name);
     let kind = GroupVersionKind::gvk(&spec.group, version, &spec.names.kind);
     let resource = ApiResource::from_gvk_with_plural(&kind, &spec.names.plural);
     let api: Api<DynamicObject> =
         Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
-    let mut website = DynamicObject::new(NAME, &resource);
-    website.data = json!({ "spec": { "text": "one", "replicas": 2 } });
-    let uid = api.create(&PostParams::default(), &website).await.unwrap().uid().unwrap();
+    let sample = std::fs::read_to_string(folder().join("website.yaml")).unwrap();
+    let sample: DynamicObject = serde_saphyr::from_str(&sample).unwrap();
+    let name = &*sample.name_any();
+    let uid = api.create(&PostParams::default(), &sample).await.unwrap().uid().unwrap();
 
     let mut until_ready = async || {
-        eventually(SOON, format!("{} {NAME} is ready", spec.names.kind), async || {
+        eventually(SOON, format!("{} {name} is ready", spec.names.kind), async || {
             running.check();
-            let now = api.get(NAME).await.map_err(|error| error.to_string())?;
+            let now = api.get(name).await.map_err(|error| error.to_string())?;
             if condition(&now, "Ready").is_true() { Ok(()) } else { Err(describe(&now)) }
         })
         .await;
     };
     until_ready().await;
-    assert_eq!(children::<ConfigMap>(&sandbox, &uid).await.len(), 1);
-    assert_eq!(children::<Service>(&sandbox, &uid).await.len(), 1);
+    let mut configs = children::<ConfigMap>(&sandbox, &uid).await;
+    assert!(describe(&configs).contains("hello world"), "{}", describe(&configs));
+    let services = children::<Service>(&sandbox, &uid).await;
+    assert_eq!((configs.len(), services.len()), (1, 1));
     let before = template_annotations(&sandbox, &uid).await;
     let pods: Vec<Pod> = sandbox.list().await;
-    assert_eq!(pods.len(), 2, "{}", describe(&pods));
+    assert_eq!(pods.len(), 1, "{}", describe(&pods));
 
-    let patch = Patch::Merge(json!({ "spec": { "text": "two" } }));
-    api.patch(NAME, &PatchParams::default(), &patch).await.unwrap();
+    let patch = Patch::Merge(json!({ "spec": { "text": "hello again" } }));
+    api.patch(name, &PatchParams::default(), &patch).await.unwrap();
     eventually(SOON, "the annotations of the pod template change", async || {
         let now = template_annotations(&sandbox, &uid).await;
         if now == before { Err(format!("{now:?}")) } else { Ok(()) }
     })
     .await;
-    let configs = children::<ConfigMap>(&sandbox, &uid).await;
-    assert!(describe(&configs).contains("two"), "{}", describe(&configs));
+    configs = children::<ConfigMap>(&sandbox, &uid).await;
+    assert!(describe(&configs).contains("hello again"), "{}", describe(&configs));
     until_ready().await;
 
-    api.delete(NAME, &DeleteParams::background()).await.unwrap();
+    api.delete(name, &DeleteParams::background()).await.unwrap();
     eventually(LONG, "no child exists", async || {
         let left = (
             children::<ConfigMap>(&sandbox, &uid).await.len(),
