@@ -23,6 +23,11 @@ fn folder() -> PathBuf {
 /// Builds the example with cargo, into a folder below the target folder; returns its program.
 fn build() -> PathBuf {
     let manifest = folder().join("Cargo.toml");
+    // Without a lock file, cargo would choose other versions than those of the workspace.
+    let lock = folder().join("Cargo.lock");
+    if !lock.exists() {
+        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"), lock).unwrap();
+    }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("examples");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--manifest-path"]).arg(&manifest).arg("--target-dir").arg(&target);
@@ -124,7 +129,7 @@ async fn examples_hello_builds_and_runs_and_keeps_its_children_in_sync() {
         Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
     let sample = std::fs::read_to_string(folder().join("website.yaml")).unwrap();
     let sample: DynamicObject = serde_saphyr::from_str(&sample).unwrap();
-    let name = &*sample.name_any();
+    let (name, text) = (&*sample.name_any(), sample.data["spec"]["text"].as_str().unwrap());
     let uid = api.create(&PostParams::default(), &sample).await.unwrap().uid().unwrap();
 
     let mut until_ready = async || {
@@ -137,7 +142,7 @@ async fn examples_hello_builds_and_runs_and_keeps_its_children_in_sync() {
     };
     until_ready().await;
     let mut configs = children::<ConfigMap>(&sandbox, &uid).await;
-    assert!(describe(&configs).contains("hello world"), "{}", describe(&configs));
+    assert!(describe(&configs).contains(text), "{}", describe(&configs));
     let services = children::<Service>(&sandbox, &uid).await;
     assert_eq!((configs.len(), services.len()), (1, 1));
     let before = template_annotations(&sandbox, &uid).await;
