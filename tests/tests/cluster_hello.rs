@@ -23,11 +23,6 @@ fn folder() -> PathBuf {
 /// Builds the example with cargo, into a folder below the target folder; returns its program.
 fn build() -> PathBuf {
     let manifest = folder().join("Cargo.toml");
-    // Without a lock file, cargo would choose other versions than those of the workspace.
-    let lock = folder().join("Cargo.lock");
-    if !lock.exists() {
-        std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"), lock).unwrap();
-    }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("examples");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--manifest-path"]).arg(&manifest).arg("--target-dir").arg(&target);
