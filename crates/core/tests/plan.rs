@@ -93,7 +93,7 @@ fn cleared_managed_fields_are_applied_again() {
 }
 
 #[test]
-fn an_object_of_another_owner_is_left_exclusive() {
+fn an_object_of_another_owner_is_left_alone() {
     let by: std::sync::Arc<ControllerRef> =
         ControllerRef { kind: "Page".into(), name: "other".into(), uid: "other-uid".into() }.into();
     let mut other = have("a");

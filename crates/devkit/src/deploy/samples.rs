@@ -1,27 +1,28 @@
-//! Which images the samples' pods use: what the operators build for the samples says so.
+//! The images of the samples' pods, from the objects that the operators build.
 
 use std::collections::BTreeSet;
 
-use kubewright_core::Registry;
-use kubewright_core::registry::{AnySample, Controller};
-use kubewright_core::view::Fixed;
+use kubewright_core::controller::{AnySample, Controller, Program};
+use kubewright_core::{FakeCluster, Registry};
 use serde_json::Value;
 
-use super::failure::DeployError;
-use super::steps::SAMPLES_NAMESPACE;
+use super::error::DeployError;
+
+/// The namespace of the samples.
+pub(super) const NAMESPACE: &str = "default";
 
 /// The images of the samples of all operators.
-pub(super) fn of(registry: &Registry) -> Result<BTreeSet<String>, DeployError> {
+pub(super) fn images(registry: &Registry) -> Result<BTreeSet<String>, DeployError> {
     let mut images = BTreeSet::new();
     for controller in registry.controllers() {
         for sample in controller.samples() {
-            of_sample(registry.name(), &**controller, &sample, &mut images)?;
+            images_of_sample(registry.name(), &**controller, &sample, &mut images)?;
         }
     }
     Ok(images)
 }
 
-fn of_sample(
+fn images_of_sample(
     manager: &str,
     controller: &dyn Controller,
     sample: &AnySample,
@@ -33,24 +34,24 @@ fn of_sample(
         detail,
     };
     let mut body = sample.body.clone();
-    // What only the API server gives to a resource.
+    // Fields that the API server sets.
     body["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000".into();
-    body["metadata"]["namespace"] = SAMPLES_NAMESPACE.into();
+    body["metadata"]["namespace"] = NAMESPACE.into();
     let resource = controller
         .decode(body.to_string().as_bytes())
         .map_err(|error| defect(error.to_string()))?;
-    // Nothing is in the cluster but the sample itself.
+    // The cluster contains only the sample.
     let built = controller
-        .build(manager, &*resource, &Fixed::empty())
+        .build(Program::from(manager), &*resource, &FakeCluster::empty())
         .map_err(|error| defect(error.to_string()))?;
-    // A sample may be one that is to be refused: then it has no pods.
+    // An operator may refuse a sample on purpose; then it has no pods.
     for child in built.children.unwrap_or_default() {
         collect(child.body(), images);
     }
     Ok(())
 }
 
-/// Every `image` of a container in `value`.
+/// Collects the `image` of each container in `value`.
 fn collect(value: &Value, images: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_images_of_all_containers_are_found_and_nothing_else() {
+    fn only_the_images_of_containers_are_collected() {
         let deployment = json!({
             "metadata": { "annotations": { "image": "no" } },
             "spec": { "template": { "spec": {

@@ -1,5 +1,4 @@
-//! One development session per control plane at a time, and what a session that was killed left
-//! behind.
+//! Allows one development session per control plane, and stops the operator of a killed session.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
@@ -14,28 +13,26 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use super::error::DevError;
 use crate::terminal;
 
-/// How long an operator that was left behind may take to end.
+/// The time limit for stopping a leftover operator.
 const LIMIT: Duration = Duration::from_secs(30);
-/// How long a turn may take to be given back.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The time limit for the release of the lock.
+const RELEASE_LIMIT: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(20);
 
-/// The right to use a control plane for a session. It is given back when this value, or the
-/// process, goes.
-pub(super) struct Turn {
-    /// Locked; what is in it is the process id of the operator.
+/// The lock of a session on a control plane. It is released when this value or the process ends.
+pub(super) struct SessionLock {
+    /// The locked file. It contains the process id of the operator.
     file: File,
     path: PathBuf,
 }
 
-impl Turn {
-    /// Takes the turn on the control plane `name`.
-    pub(super) fn take(home: &Path, name: &str) -> Result<Self, DevError> {
+impl SessionLock {
+    /// Acquires the lock of the control plane `name`.
+    pub(super) fn acquire(home: &Path, name: &str) -> Result<Self, DevError> {
         let path = home.join(format!("dev-{name}.lock"));
         let failed = |source| DevError::File { path: path.clone(), source };
-        // A session that is just ending, or a fork of it that has not become another program yet,
-        // is waited for.
-        let deadline = Instant::now() + PATIENCE;
+        // Waits for a session that is ending, or for a fork that still holds the file.
+        let deadline = Instant::now() + RELEASE_LIMIT;
         loop {
             let file = OpenOptions::new()
                 .create(true)
@@ -43,26 +40,25 @@ impl Turn {
                 .append(true)
                 .open(&path)
                 .map_err(failed)?;
-            // Whoever had the turn before may have removed the file meanwhile: then others lock
-            // another one.
+            // The previous holder may have removed the file. Then other processes lock a new file.
             if file.try_lock().is_ok() && is_at(&file, &path) {
                 return Ok(Self { file, path });
             }
             if Instant::now() > deadline {
-                return Err(DevError::Taken { name: name.to_owned() });
+                return Err(DevError::AlreadyRunning { name: name.to_owned() });
             }
             thread::sleep(POLL);
         }
     }
 
-    /// Gives the turn back, and leaves nothing: the operator has ended.
-    pub(super) fn give_back(self) {
-        // A file that stays does no harm.
+    /// Releases the lock and removes its file.
+    pub(super) fn release(self) {
+        // A leftover file does no harm.
         let _ = fs::remove_file(&self.path);
     }
 
-    /// Writes down which process the operator is.
-    pub(super) fn note(&mut self, operator: u32) -> Result<(), DevError> {
+    /// Records the process id of the operator.
+    pub(super) fn record_operator(&mut self, operator: u32) -> Result<(), DevError> {
         let write = self
             .file
             .set_len(0)
@@ -70,21 +66,20 @@ impl Turn {
         write.map_err(|source| DevError::File { path: self.path.clone(), source })
     }
 
-    /// Ends the operator of a session that could not, because it was killed. Two on one cluster
-    /// would disagree.
-    pub(super) fn end_left_over(&mut self, kubeconfig: &Path) {
-        let mut noted = String::new();
-        let _ = self.file.rewind().and_then(|()| self.file.read_to_string(&mut noted));
-        let process = noted.parse().ok().and_then(Pid::from_raw);
-        // An old number may be somebody else's by now: only an operator has this kubeconfig among
-        // its arguments.
+    /// Stops the operator of a killed session, because two operators on one cluster would conflict.
+    pub(super) fn stop_leftover(&mut self, kubeconfig: &Path) {
+        let mut recorded = String::new();
+        let _ = self.file.rewind().and_then(|()| self.file.read_to_string(&mut recorded));
+        let process = recorded.parse().ok().and_then(Pid::from_raw);
+        // The number may belong to another process now. Only an operator has this kubeconfig in its
+        // arguments.
         let Some(process) = process
             .filter(|process| command_line(*process).contains(&*kubeconfig.to_string_lossy()))
         else {
             return;
         };
         terminal::note(format_args!(
-            "an operator of an earlier session still runs (process {process}): stopped"
+            "stopping the operator of an earlier session (process {process})"
         ));
         let _ = kill_process(process, Signal::TERM);
         let deadline = Instant::now() + LIMIT;
@@ -100,11 +95,11 @@ fn is_at(file: &File, path: &Path) -> bool {
         .is_ok_and(|ours| fs::metadata(path).is_ok_and(|theirs| identity(ours) == identity(theirs)))
 }
 
-/// The program and arguments of a process; empty if there is none.
+/// The program and the arguments of a process; empty if the process does not exist.
 fn command_line(process: Pid) -> String {
     let id = process.as_raw_nonzero();
     let from_proc = fs::read(format!("/proc/{id}/cmdline")).ok();
-    // Where there is no /proc, as on macOS.
+    // For systems without /proc, such as macOS.
     let from_ps = || {
         Command::new("ps")
             .args(["-ww", "-o", "args=", "-p", &id.to_string()])
@@ -127,19 +122,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_session_on_one_control_plane_is_refused_until_the_first_is_gone() {
+    fn a_second_session_on_a_control_plane_is_rejected_until_the_first_ends() {
         let home = TempDir::new().unwrap();
-        let first = Turn::take(home.path(), "dev").unwrap();
-        let refused = Turn::take(home.path(), "dev").err().unwrap().to_string();
-        assert!(refused.contains("runs already on the control plane `dev`"), "{refused}");
-        Turn::take(home.path(), "other").unwrap();
-        first.give_back();
-        Turn::take(home.path(), "dev").unwrap().give_back();
+        let first = SessionLock::acquire(home.path(), "dev").unwrap();
+        let rejected = SessionLock::acquire(home.path(), "dev").err().unwrap().to_string();
+        assert!(rejected.contains("already runs on the control plane `dev`"), "{rejected}");
+        SessionLock::acquire(home.path(), "other").unwrap();
+        first.release();
+        SessionLock::acquire(home.path(), "dev").unwrap().release();
         assert!(!home.path().join("dev-dev.lock").exists());
     }
 
     #[test]
-    fn an_operator_that_was_left_behind_is_ended_and_a_stranger_is_not() {
+    fn a_leftover_operator_is_stopped_and_another_process_is_not() {
         let home = TempDir::new().unwrap();
         let kubeconfig = home.path().join("kubeconfig");
         let mut sleeps = Command::new("sh");
@@ -149,20 +144,20 @@ mod tests {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        Turn::take(home.path(), "dev").unwrap().note(child.id()).unwrap();
-        let mut turn = Turn::take(home.path(), "dev").unwrap();
-        // A process that was just started has no arguments to be seen for a moment.
+        SessionLock::acquire(home.path(), "dev").unwrap().record_operator(child.id()).unwrap();
+        let mut lock = SessionLock::acquire(home.path(), "dev").unwrap();
+        // The arguments of a new process are not visible immediately.
         let (process, deadline) = (Pid::from_child(&child), Instant::now() + LIMIT);
         while !command_line(process).contains("kubeconfig") && Instant::now() < deadline {
             thread::sleep(POLL);
         }
-        turn.end_left_over(Path::new("/another/kubeconfig"));
-        assert!(child.try_wait().unwrap().is_none(), "it belongs to somebody else");
-        // Only a process that was waited for is gone, and here we are its parent.
-        let (ended, waits) = mpsc::channel();
+        lock.stop_leftover(Path::new("/another/kubeconfig"));
+        assert!(child.try_wait().unwrap().is_none(), "the process of another cluster was stopped");
+        // The parent must wait for a process, and the parent is this test.
+        let (ended, waiting) = mpsc::channel();
         thread::spawn(move || ended.send(child.wait().unwrap()).unwrap());
-        turn.end_left_over(&kubeconfig);
-        let status = waits.recv_timeout(LIMIT).unwrap();
-        assert!(!status.success(), "it ended by itself");
+        lock.stop_leftover(&kubeconfig);
+        let status = waiting.recv_timeout(LIMIT).unwrap();
+        assert!(!status.success(), "the process was not stopped");
     }
 }
