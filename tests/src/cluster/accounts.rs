@@ -1,4 +1,4 @@
-//! Being somebody with fewer rights than an administrator: the kubeconfig of a service account.
+//! Kubeconfigs and clients with the rights of a service account, instead of an administrator's.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::connect::Cluster;
 
-/// Asks for a token of a service account, as a Pod gets one, and writes a kubeconfig with it into
-/// `folder`.
+/// Requests a token of a service account, as a Pod gets one, and writes a kubeconfig with the token
+/// into `folder`.
 pub async fn kubeconfig_of(
     cluster: &Cluster,
     namespace: &str,
@@ -31,7 +31,7 @@ pub async fn kubeconfig_of(
         user.auth_info = Some(info);
     }
     let path = folder.join(format!("{namespace}-{account}.kubeconfig"));
-    // A kubeconfig is YAML, and so is JSON.
+    // JSON is valid YAML.
     std::fs::write(&path, serde_json::to_vec(&config).unwrap()).unwrap();
     path
 }

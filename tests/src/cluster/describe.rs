@@ -1,11 +1,11 @@
-//! Objects in words, for messages and for what a person would look at: conditions above all.
+//! Reads conditions of objects, and prints objects for failure messages.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// An object as a failure shows it: without `managedFields`, which nobody can read.
+/// An object as JSON for a failure message, without `managedFields`.
 #[must_use]
-pub fn seen(object: &impl Serialize) -> String {
+pub fn describe(object: &impl Serialize) -> String {
     let mut value = serde_json::to_value(object).unwrap();
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
@@ -15,40 +15,39 @@ pub fn seen(object: &impl Serialize) -> String {
 
 /// A condition of an object, without its times.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// `True`, `False`, `Unknown`; empty where there is no such condition.
+pub struct ConditionState {
+    /// `True`, `False`, `Unknown`; empty when the object has no such condition.
     pub status: String,
-    /// In CamelCase.
+    /// The reason, in CamelCase.
     pub reason: String,
-    /// For a person.
+    /// The message for a person.
     pub message: String,
 }
 
-impl Told {
-    /// Whether the condition is there and true.
+impl ConditionState {
+    /// Whether the condition exists and is true.
     #[must_use]
-    pub fn holds(&self) -> bool {
+    pub fn is_true(&self) -> bool {
         self.status == "True"
     }
 
-    /// Status and reason, to compare with.
+    /// Status and reason, for comparisons.
     #[must_use]
-    pub fn says(&self) -> (&str, &str) {
+    pub fn status_and_reason(&self) -> (&str, &str) {
         (&self.status, &self.reason)
     }
 }
 
-/// The condition of this type, as the object tells it about its present generation; empty where it
-/// does not.
+/// The condition of this type for the object's present generation; empty when there is none.
 #[must_use]
-pub fn condition(object: &impl Serialize, type_: &str) -> Told {
+pub fn condition(object: &impl Serialize, type_: &str) -> ConditionState {
     let value = serde_json::to_value(object).unwrap();
     let generation = value.pointer("/metadata/generation");
     let conditions = value.pointer("/status/conditions").and_then(Value::as_array);
-    let about_now = |c: &&Value| {
+    let is_current = |c: &&Value| {
         c.get("observedGeneration").is_none() || c.get("observedGeneration") == generation
     };
-    let found = conditions.into_iter().flatten().filter(about_now).find(|c| c["type"] == type_);
+    let found = conditions.into_iter().flatten().filter(is_current).find(|c| c["type"] == type_);
     let text = |field: &str| found.and_then(|c| c[field].as_str()).unwrap_or_default().to_owned();
-    Told { status: text("status"), reason: text("reason"), message: text("message") }
+    ConditionState { status: text("status"), reason: text("reason"), message: text("message") }
 }
