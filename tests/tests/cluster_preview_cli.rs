@@ -76,7 +76,7 @@ async fn call(kubeconfig: &Path, namespace: &str, args: &[&str]) -> Outcome {
             colour: false,
         };
         let code = Program::new(operator::registry())
-            .with(preview_cli::extension())
+            .with_extension(preview_cli::extension())
             .execute(args, &mut streams);
         let code = (0..=255).find(|number| ExitCode::from(*number) == code).unwrap();
         Outcome {

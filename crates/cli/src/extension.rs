@@ -1,5 +1,4 @@
-//! Subcommands of a program's own, beside those that every program has. What they do is not known
-//! here.
+//! Subcommands that a program adds to the standard ones.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -10,28 +9,28 @@ use kubewright_core::Registry;
 
 use crate::streams::Streams;
 
-/// What a subcommand does: it gets what the program reconciles and its arguments as they were
-/// parsed, and gives the exit code.
-pub type Work = fn(&Registry, &ArgMatches, &mut Streams<'_>) -> ExitCode;
+/// Implementation of a subcommand: receives the registry and the parsed arguments, returns the exit
+/// code.
+pub type Action = fn(&Registry, &ArgMatches, &mut Streams<'_>) -> ExitCode;
 
-/// How kubectl finds its plugins: programs of this name, with the plugin's name behind it.
+/// Prefix of the names of kubectl plugins.
 const PLUGIN: &str = "kubectl-";
 
-/// A subcommand of a program's own, and a plugin of kubectl where the program is called
-/// `kubectl-NAME`.
+/// An additional subcommand. If the program file has the name `kubectl-NAME`, the program is the
+/// kubectl plugin NAME.
 ///
-/// Its name is none of `run`, `render`, `crds`, `rbac`, `samples`, `install`.
+/// The name must differ from `run`, `render`, `crds`, `rbac`, `samples` and `install`.
 #[derive(Clone, Debug)]
 pub struct Extension {
     command: Command,
-    work: Work,
+    action: Action,
 }
 
 impl Extension {
-    /// The subcommand that `command` describes, which does `work`.
+    /// Creates a subcommand from its arguments and its implementation.
     #[must_use]
-    pub fn new(command: Command, work: Work) -> Self {
-        Self { command, work }
+    pub fn new(command: Command, action: Action) -> Self {
+        Self { command, action }
     }
 
     pub(crate) fn command(&self) -> &Command {
@@ -48,16 +47,16 @@ impl Extension {
         matches: &ArgMatches,
         streams: &mut Streams<'_>,
     ) -> ExitCode {
-        (self.work)(registry, matches, streams)
+        (self.action)(registry, matches, streams)
     }
 
-    /// Whether the program's own name, the first of its arguments, makes it this plugin.
-    pub(crate) fn is_called_by(&self, program: &OsStr) -> bool {
+    /// Whether the program name, the first argument, is the name of this plugin.
+    pub(crate) fn is_plugin(&self, program: &OsStr) -> bool {
         let name = Path::new(program).file_stem().and_then(OsStr::to_str);
         name.and_then(|name| name.strip_prefix(PLUGIN)) == Some(self.name())
     }
 
-    /// Does what `args` ask the plugin for.
+    /// Runs the subcommand as a kubectl plugin.
     pub(crate) fn run_as_plugin(
         &self,
         registry: &Registry,
@@ -65,10 +64,10 @@ impl Extension {
         args: Vec<OsString>,
         streams: &mut Streams<'_>,
     ) -> ExitCode {
-        let typed = format!("kubectl {}", self.name());
-        match self.command.clone().bin_name(typed).version(version).try_get_matches_from(args) {
+        let name = format!("kubectl {}", self.name());
+        match self.command.clone().bin_name(name).version(version).try_get_matches_from(args) {
             Ok(matches) => self.run(registry, &matches, streams),
-            Err(error) => streams.usage(&error),
+            Err(error) => streams.print_usage(&error),
         }
     }
 }

@@ -6,9 +6,9 @@ use kubewright::cli::Program;
 
 fn main() -> ExitCode {
     Program::new(operator::registry())
-        .configured(operator::Settings::registry)
+        .with_settings(operator::Settings::registry)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs Echo and PreviewEnvironment, two operators built on kubewright.")
-        .with(preview_cli::extension())
+        .with_extension(preview_cli::extension())
         .main()
 }

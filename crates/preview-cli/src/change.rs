@@ -68,7 +68,7 @@ where
         match (done, &failed) {
             (Ok(line), _) => streams.print(&format!("{name}: {line}\n"))?,
             (Err(error), None) => failed = Some(error),
-            (Err(error), Some(_)) => streams.complain(&error),
+            (Err(error), Some(_)) => streams.print_error(&error),
         }
     }
     failed.map_or(Ok(()), Err)

@@ -27,7 +27,7 @@ pub(crate) async fn list(
         Some(ListOutput::Json) => streams.print(&json(&whole(&previews))?)?,
         Some(ListOutput::Yaml) => streams.print(&to_yaml(&whole(&previews))?)?,
         Some(ListOutput::Name) => streams.print(&names(&previews))?,
-        None | Some(ListOutput::Wide) if all == 0 => streams.say(&nothing(cluster, args)),
+        None | Some(ListOutput::Wide) if all == 0 => streams.print_message(&nothing(cluster, args)),
         None => streams.print(&text(&previews, args.all_namespaces, false, now))?,
         Some(ListOutput::Wide) => {
             streams.print(&text(&previews, args.all_namespaces, true, now))?
@@ -41,7 +41,7 @@ pub(crate) async fn list(
 
 /// One that this program cannot read keeps nobody from seeing the others.
 fn readable(object: DynamicObject, streams: &mut Streams<'_>) -> Option<Preview> {
-    Preview::read(object).inspect_err(|error| streams.complain(error)).ok()
+    Preview::read(object).inspect_err(|error| streams.print_error(error)).ok()
 }
 
 fn nothing(cluster: &Cluster, args: &ListArgs) -> String {

@@ -22,7 +22,7 @@ pub(crate) async fn open(
     if args.print {
         return Ok(streams.print(&format!("{url}\n"))?);
     }
-    streams.say(&format!("opening {url}"));
+    streams.print_message(&format!("opening {url}"));
     let status = Command::new(OPENER)
         .arg(url)
         .status()

@@ -17,7 +17,7 @@ const ABOUT: &str = "Look at previews, wait for them, and change how long they l
 /// Examples name the program like this where they cannot know how it is called.
 const PROGRAM: &str = "{}";
 
-/// `preview`, for [`Program::with`](kubewright::cli::Program::with): a program with it can also be
+/// `preview`, for [`Program::with_extension`](kubewright::cli::Program::with_extension): a program with it can also be
 /// called `kubectl-preview`.
 #[must_use]
 pub fn extension() -> Extension {
@@ -47,7 +47,7 @@ fn run(registry: &Registry, matches: &ArgMatches, streams: &mut Streams<'_>) -> 
     let args = match PreviewArgs::from_arg_matches(matches) {
         Ok(args) => args,
         Err(error) => {
-            streams.say(&error.to_string());
+            streams.print_message(&error.to_string());
             return ExitCode::from(2);
         }
     };
@@ -57,7 +57,7 @@ fn run(registry: &Registry, matches: &ArgMatches, streams: &mut Streams<'_>) -> 
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            streams.complain(&error);
+            streams.print_error(&error);
             error.code()
         }
     }

@@ -39,7 +39,7 @@ pub(crate) async fn wait(
     let preview = followed?;
     match preview.url() {
         Some(url) => streams.print(&format!("{url}\n"))?,
-        None => streams.say(&format!(
+        None => streams.print_message(&format!(
             "{} is ready, and has no URL: {}",
             args.name,
             preview.why_no_url()
@@ -134,7 +134,7 @@ impl Progress {
         for line in self.news(&preview) {
             if !self.quiet {
                 let seconds = self.begin.elapsed().as_secs();
-                streams.say(&format!("{seconds:>4}s  {line}"));
+                streams.print_message(&format!("{seconds:>4}s  {line}"));
             }
         }
         self.last = preview.told();

@@ -34,8 +34,9 @@ fn called(args: &[&str]) -> Outcome {
         errors: &mut errors,
         colour: false,
     };
-    let program =
-        Program::new(Registry::new("operator")).version("1.2.3").with(preview_cli::extension());
+    let program = Program::new(Registry::new("operator"))
+        .version("1.2.3")
+        .with_extension(preview_cli::extension());
     let code = program.execute(args, &mut streams);
     Outcome {
         code,

@@ -124,7 +124,7 @@ impl Session<'_> {
     }
 
     fn with(&self, operator: &mut Operator) -> Result<ExitCode, Error> {
-        let samples = samples::of_resources(&self.project.registry, &self.project.options)
+        let samples = samples::resource_samples(&self.project.registry, &self.project.options)
             .map_err(GenerateError::from)?;
         let samples = self.apply(&samples)?;
         let samples =

@@ -81,7 +81,7 @@ pub enum GenerateError {
 pub(crate) fn wanted(project: &Project, scope: Scope) -> Result<Vec<Artifact>, GenerateError> {
     let (registry, options) = (&project.registry, &project.options);
     Ok(match scope {
-        Scope::All => manifests::all(registry, options),
+        Scope::All => manifests::artifacts(registry, options),
         Scope::Crds => manifests::crds(registry, options),
         Scope::Rbac => manifests::rbac(registry, options),
         Scope::Samples => manifests::samples(registry, options),

@@ -261,7 +261,7 @@ mod tests {
             (json!({ "x-kubernetes-list-type": "set" }), "Items are unique"),
             (
                 json!({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"] }),
-                "Items are told apart by `port` and `protocol`",
+                "Items are identified by `port` and `protocol`",
             ),
             (json!({ "x-kubernetes-preserve-unknown-fields": true }), "Accepts unknown fields"),
             (json!({ "oneOf": [{ "required": ["a"] }] }), "`oneOf`: `[{\"required\":[\"a\"]}]`"),
