@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kubewright_core::{Timestamp, shard};
+use kubewright_core::Timestamp;
+use kubewright_core::internals::shard;
 use kubewright_manifests::validate::is_dns_label;
 
 #[derive(Debug, Parser)]
@@ -22,9 +23,9 @@ pub(crate) enum Command {
     /// Print the objects of resources, without a cluster
     ///
     /// The command validates resources like the API server: fields, types, bounds, rules. If there
-    /// is any problem, it lists every problem with its line and prints no object. Operators can look
-    /// up the other objects in the files if they read their kind. The output equals what the
-    /// operator applies, except for the UIDs of owners, which are placeholders: do not apply it.
+    /// is any problem, it lists every problem with its line and prints no object. Operators look up
+    /// the other objects in the files if they read the kind. The output equals what the operator
+    /// applies, except for the UIDs of owners, which are placeholders: do not apply the output.
     Render(RenderArgs),
     /// Print the CustomResourceDefinitions
     Crds,
@@ -46,8 +47,8 @@ pub(crate) enum ArgumentError {
     #[error("write at least 1s")]
     Period,
     #[error(
-        "write a namespace name: at most 63 characters of a-z, 0-9 and -, with a letter or digit at \
-         both ends"
+        "write a namespace name: at most 63 characters of a-z, 0-9 and -, with a letter or digit \
+         at both ends"
     )]
     Namespace,
     #[error("write a time with its UTC offset: 2030-01-31T12:00:00Z, 2030-01-31T13:00:00+01:00")]
@@ -71,7 +72,15 @@ pub(crate) struct RunArgs {
     pub(crate) context: Option<String>,
 
     /// Namespaces to watch, separated by commas or in repeated flags. Default: all
-    #[arg(long, short, value_name = "NAME", env = "WATCH_NAMESPACE", hide_env_values = true, value_delimiter = ',', value_parser = namespace_or_empty)]
+    #[arg(
+        long,
+        short,
+        value_name = "NAME",
+        env = "WATCH_NAMESPACE",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = namespace_or_empty
+    )]
     pub(crate) namespace: Vec<String>,
 
     /// Controllers to run, separated by commas or in repeated flags. Default: all
@@ -84,7 +93,12 @@ pub(crate) struct RunArgs {
     pub(crate) listen: Listen,
 
     /// Number of resources reconciled in parallel
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     pub(crate) workers: u16,
 
     /// Time limit for running reconciles after a stop signal. Keep it below
@@ -92,14 +106,18 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,
 
-    /// Interval between reconciles of every resource without an event, at least 1s. Only an operator
-    /// that depends on unwatched state needs it. Default: never
+    /// Interval between reconciles of every resource without an event, at least 1s. Only an
+    /// operator that depends on unwatched state needs it. Default: never
     #[arg(long, value_name = "TIME", value_parser = period)]
     pub(crate) resync: Option<Duration>,
 
     /// Number of processes that share the resources, 1 to 256. Run exactly one process per index.
     /// Stop all processes before you change the number. Default: one process without shards
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(shard::MOST)))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(shard::MOST))
+    )]
     pub(crate) shard_count: Option<u16>,
 
     /// Index of this process, 0 to N-1. Default: the number at the end of the Pod name ($POD_NAME,
@@ -112,7 +130,14 @@ pub(crate) struct RunArgs {
     pub(crate) expirations_per_minute: u32,
 
     /// Log filter: a level, or target=level pairs separated by commas
-    #[arg(long, value_name = "FILTER", env = "RUST_LOG", hide_env_values = true, default_value = "info", value_parser = filter)]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "RUST_LOG",
+        hide_env_values = true,
+        default_value = "info",
+        value_parser = filter
+    )]
     pub(crate) log: String,
 
     /// Format of log lines on standard error
@@ -151,8 +176,9 @@ pub(crate) struct RenderArgs {
     #[arg(long, short, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
 
-    /// Optional kinds that the cluster serves, as KIND.GROUP or PLURAL.GROUP, separated by commas or
-    /// in repeated flags. A CustomResourceDefinition in the files has the same effect. Default: none
+    /// Optional kinds that the cluster serves, as KIND.GROUP or PLURAL.GROUP, separated by commas
+    /// or in repeated flags. A CustomResourceDefinition in the files has the same effect. Default:
+    /// none
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,
 
@@ -190,8 +216,8 @@ pub(crate) struct Scope {
     #[arg(long, short, value_name = "NAME", value_delimiter = ',', value_parser = namespace)]
     pub(crate) namespace: Vec<String>,
 
-    /// Permission for access to every Secret of the cluster, if an operator declares Secret. Default:
-    /// refused
+    /// Permission for access to every Secret of the cluster, if an operator declares Secret.
+    /// Default: refused
     #[arg(long)]
     pub(crate) allow_secrets: bool,
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// The registry is invalid.
     #[error(transparent)]
-    Registry(#[from] kubewright_core::registry::RegistryError),
+    Registry(#[from] kubewright_core::RegistryError),
     /// Generation of files failed.
     #[error(transparent)]
     Manifests(#[from] kubewright_manifests::Error),
@@ -17,7 +17,7 @@ pub enum Error {
     Run(#[from] kubewright_runtime::RunError),
     /// The shard number is invalid.
     #[error(transparent)]
-    Shard(#[from] kubewright_core::shard::ShardError),
+    Shard(#[from] kubewright_core::internals::shard::ShardError),
     /// Neither the flag nor the environment contains the shard index.
     #[error(
         "the shard index is unknown: neither POD_NAME nor HOSTNAME contains a Pod name; pass \
@@ -53,7 +53,11 @@ pub enum Error {
     #[error("the folder {} contains no .yaml, .yml or .json file", .0.display())]
     EmptyFolder(PathBuf),
     /// The documents have problems, which were already printed.
-    #[error("{} in {}; nothing was printed", count(*.problems, "problem"), count(*.documents, "document"))]
+    #[error(
+        "{} in {}; nothing was printed",
+        count(*.problems, "problem"),
+        count(*.documents, "document")
+    )]
     Problems {
         /// Number of problems.
         problems: usize,

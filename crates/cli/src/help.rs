@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use clap::builder::PossibleValuesParser;
 use clap::{Command, CommandFactory};
 use kubewright_core::Registry;
-use kubewright_core::registry::Controller;
+use kubewright_core::controller::Controller;
 
 use crate::args::Cli;
 
@@ -66,7 +66,7 @@ fn describe_controllers(registry: &Registry) -> String {
     for controller in registry.controllers() {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  {}: {}", controller.name(), describe_kind(&**controller));
-        if controller.retires() {
+        if controller.expires() {
             text.push_str("; expires");
         }
         let (owns, reads) = (controller.owns(), controller.reads());

@@ -59,7 +59,7 @@ impl Program {
         Self { registry, version, about: None, extensions: Vec::new(), settings: None }
     }
 
-    /// Sets the output of `--version`: `Program::new(registry()).version(env!("CARGO_PKG_VERSION"))`.
+    /// Sets the output of `--version`, for example to `env!("CARGO_PKG_VERSION")`.
     #[must_use]
     pub fn version(mut self, version: &'static str) -> Self {
         self.version = version;

@@ -2,8 +2,8 @@
 
 use std::io::IsTerminal;
 
-use kubewright_core::shard::ShardError;
-use kubewright_core::{Registry, Shard};
+use kubewright_core::Registry;
+use kubewright_core::internals::shard::{Shard, ShardError};
 use kubewright_runtime::{Connect, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -154,8 +154,8 @@ mod tests {
     fn an_invalid_shard_is_rejected_with_what_to_write() {
         let error =
             |index, name: Option<String>| shard(Some(3), index, name).unwrap_err().to_string();
-        assert!(error(Some(3), None).contains("numbered 0 to 2"), "{}", error(Some(3), None));
-        assert!(error(None, Some("operator-3".to_owned())).contains("there is no shard 3"));
+        assert!(error(Some(3), None).contains("the numbers 0 to 2"), "{}", error(Some(3), None));
+        assert!(error(None, Some("operator-3".to_owned())).contains("shard 3 does not exist"));
         for error in [error(None, Some("operator-5d8f9-x2x7k".to_owned())), error(None, None)] {
             assert!(error.contains("--shard-index") && error.contains("StatefulSet"), "{error}");
         }

@@ -102,7 +102,8 @@ fn a_resource_that_conflicts_with_another_one_is_a_problem() {
     let twin = SHOP.replace("corner", "zoo");
     let outcome = run(&["render", "-f", "-"], &format!("{SHOP}\n---\n{twin}"));
     assert!(outcome.ended_with(1) && outcome.output.is_empty());
-    let message = "error: (standard input):3: Shop default/zoo: the shop default/corner has the same image; choose another (Twin)\n";
+    let message = "error: (standard input):3: Shop default/zoo: the shop default/corner has the \
+                   same image; choose another (Twin)\n";
     assert!(outcome.errors.starts_with(message), "{}", outcome.errors);
 }
 
@@ -121,7 +122,8 @@ fn the_namespace_flag_applies_to_resources_without_a_namespace() {
     assert!(run(&["render", "-n", "Team", "-f", "-"], SHOP).ended_with(2));
 }
 
-const REGION: &str = "{apiVersion: example.dev/v1, kind: Region, metadata: {name: north}, spec: {namespace: default}}";
+const REGION: &str = "{apiVersion: example.dev/v1, kind: Region, metadata: {name: north}, \
+                      spec: {namespace: default}}";
 
 /// The data of the ConfigMap of a Region.
 fn region_data(outcome: &Outcome) -> Value {
@@ -143,8 +145,9 @@ fn the_flag_or_a_definition_makes_an_optional_kind_served() {
     }
     let definition = |version: &str| {
         format!(
-            "{REGION}\n---\n{{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {{name: \
-             routes.routes.example.net}}, spec: {{versions: [{{name: {version}, served: true}}]}}}}"
+            "{REGION}\n---\n{{apiVersion: apiextensions.k8s.io/v1, \
+             kind: CustomResourceDefinition, metadata: {{name: routes.routes.example.net}}, \
+             spec: {{versions: [{{name: {version}, served: true}}]}}}}"
         )
     };
     assert_eq!(region_data(&run(&["render", "-f", "-"], &definition("v1alpha1"))), routes);
@@ -168,7 +171,8 @@ fn an_unknown_optional_kind_is_an_error_that_names_the_known_ones() {
 fn an_operator_sees_only_the_objects_that_its_selector_matches() {
     let service = |name: &str, tier: &str| {
         format!(
-            "{{apiVersion: v1, kind: Service, metadata: {{name: {name}, labels: {{open: 'yes', tier: {tier}}}}}}}"
+            "{{apiVersion: v1, kind: Service, \
+             metadata: {{name: {name}, labels: {{open: 'yes', tier: {tier}}}}}}}"
         )
     };
     let files = [REGION.to_owned(), service("a", "gold"), service("b", "silver")].join("\n---\n");
@@ -411,7 +415,7 @@ fn an_invalid_registry_is_an_error_of_every_subcommand() {
     let twice = Registry::new("mall").with(fixture::ShopOperator).with(fixture::ShopOperator);
     let outcome = run_program(Program::new(twice), &["crds"], "");
     assert!(
-        outcome.ended_with(1) && outcome.errors.contains("two operators are named \"shop\""),
+        outcome.ended_with(1) && outcome.errors.contains("two operators have the name \"shop\""),
         "{}",
         outcome.errors
     );

@@ -51,7 +51,7 @@ impl Default for Options {
 pub enum Error {
     /// The registry is invalid.
     #[error(transparent)]
-    Registry(#[from] kubewright_core::registry::RegistryError),
+    Registry(#[from] kubewright_core::RegistryError),
     /// A definition cannot be converted to JSON.
     #[error("{what} cannot be written as JSON: {source}; use finite numbers and string keys only")]
     Json {
@@ -75,8 +75,8 @@ pub enum Error {
     SamePath(String),
     /// The role would grant access to every Secret of the cluster.
     #[error(
-        "the operator {controller} declares Secret, so its role would grant access to every Secret of \
-         the cluster; limit it to namespaces (--namespace), or allow it (--allow-secrets, \
+        "the operator {controller} declares Secret, so its role would grant access to every Secret \
+         of the cluster; limit it to namespaces (--namespace), or allow it (--allow-secrets, \
          `Options::secrets_everywhere`)"
     )]
     SecretsEverywhere {
@@ -150,7 +150,7 @@ pub(crate) fn remove_nulls(map: &mut Map<String, Value>) {
         match value {
             Value::Object(inner) => remove_nulls(inner),
             Value::Array(items) => {
-                items.iter_mut().filter_map(Value::as_object_mut).for_each(remove_nulls)
+                items.iter_mut().filter_map(Value::as_object_mut).for_each(remove_nulls);
             }
             _ => {}
         }

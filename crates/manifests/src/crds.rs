@@ -87,7 +87,10 @@ mod tests {
             "names": {"shortNames": [], "categories": ["all"]},
             "subresources": {"status": {}},
             "schema": {"properties": {
-                "default": {"type": "number", "default": 1.0, "enum": [null, 2.0], "title": null, "maximum": 10.0, "minimum": 0.5},
+                "default": {
+                    "type": "number", "default": 1.0, "enum": [null, 2.0], "title": null,
+                    "maximum": 10.0, "minimum": 0.5,
+                },
                 "required": {"type": "array", "default": [], "required": []},
             }},
         });
@@ -96,7 +99,10 @@ mod tests {
             "names": {"categories": ["all"]},
             "subresources": {"status": {}},
             "schema": {"properties": {
-                "default": {"type": "number", "default": 1.0, "enum": [null, 2.0], "maximum": 10, "minimum": 0.5},
+                "default": {
+                    "type": "number", "default": 1.0, "enum": [null, 2.0],
+                    "maximum": 10, "minimum": 0.5,
+                },
                 "required": {"type": "array", "default": []},
             }},
         });

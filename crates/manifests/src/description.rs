@@ -30,7 +30,8 @@ pub(crate) fn first_sentence(description: &str) -> &str {
 mod tests {
     use super::*;
 
-    const PORT: &str = "The port: 1 to 65535, by default 80. The Service has it. Example: 8080\n\nNot that of the pods.";
+    const PORT: &str = "The port: 1 to 65535, by default 80. The Service has it. Example: 8080\n\n\
+                        Not that of the pods.";
 
     #[test]
     fn an_example_is_the_rest_of_its_line() {

@@ -1,6 +1,7 @@
 //! Sample resources.
 
-use kubewright_core::registry::{AnySample, Definition};
+use kubewright_core::controller::AnySample;
+use kubewright_core::registry::Definition;
 use kubewright_core::{KindInfo, Registry};
 use serde_json::Value;
 

@@ -6,7 +6,8 @@ mod fixture;
 use std::collections::BTreeMap;
 
 use fixture::registry;
-use kubewright_core::{Children, Invalid, Observed, Operator, Registry, Sample, View};
+use kubewright_core::expiry::Expires;
+use kubewright_core::{Children, Invalid, Operator, Registry, Sample, View};
 use kubewright_manifests::{
     Artifact, Error, Options, artifacts, check, crds, install, rbac, samples, yaml,
 };
@@ -127,6 +128,34 @@ fn rules_for_definitions_are_limited_by_name() {
     );
 }
 
+/// Its resources expire.
+struct Sale;
+
+impl Operator for Sale {
+    const NAME: &'static str = "sale";
+    type Resource = fixture::Shop;
+    type Owns = (k8s_openapi::api::core::v1::ConfigMap, Expires);
+    type Reads = ();
+    type Facts = ();
+
+    fn build(&self, _: &fixture::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        Ok(Children::new())
+    }
+}
+
+#[test]
+fn only_an_operator_with_expiry_may_delete_its_resources_and_none_may_change_them() {
+    let verbs = |registry: Registry| -> Vec<String> {
+        let rules = rules(&rbac(&registry, &options()).unwrap(), "ClusterRole");
+        let mut of_shops = rules.iter().filter(|rule| strings(&rule["resources"]) == ["shops"]);
+        let verbs = &of_shops.next().unwrap()["verbs"];
+        assert!(of_shops.next().is_none(), "one rule has all verbs");
+        strings(verbs).into_iter().map(str::to_owned).collect()
+    };
+    assert_eq!(verbs(Registry::new("mall").with(Sale)), ["get", "list", "watch", "delete"]);
+    assert_eq!(verbs(Registry::new("mall").with(fixture::ShopOperator)), ["list", "watch"]);
+}
+
 struct Keeper;
 
 impl Operator for Keeper {
@@ -134,17 +163,10 @@ impl Operator for Keeper {
     type Resource = fixture::Shop;
     type Owns = (k8s_openapi::api::core::v1::Secret,);
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, _: &fixture::Shop, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, _: &fixture::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         Ok(Children::new())
-    }
-
-    fn status(&self, _: &fixture::Shop, _: &Observed<'_, Self::Owns>) -> fixture::ShopStatus {
-        fixture::ShopStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<fixture::Shop>> {
-        Vec::new()
     }
 }
 
@@ -211,11 +233,9 @@ fn two_samples_with_the_same_path_are_an_error() {
         type Resource = fixture::Shop;
         type Owns = ();
         type Reads = ();
-        fn build(&self, _: &fixture::Shop, _: &View<'_, ()>) -> Result<Children<()>, Invalid> {
+        type Facts = ();
+        fn build(&self, _: &fixture::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
             Ok(Children::new())
-        }
-        fn status(&self, _: &fixture::Shop, _: &Observed<'_, ()>) -> fixture::ShopStatus {
-            fixture::ShopStatus::default()
         }
         fn samples() -> Vec<Sample<fixture::Shop>> {
             let one = fixture::ShopOperator::samples().remove(0);
@@ -223,7 +243,6 @@ fn two_samples_with_the_same_path_are_an_error() {
         }
     }
     let registry = Registry::new("mall").with(Twin);
-    assert!(
-        matches!(samples(&registry, &options()), Err(Error::SamePath(path)) if path == "samples/shop-example-dev-minimal.yaml")
-    );
+    let Err(Error::SamePath(path)) = samples(&registry, &options()) else { panic!("no error") };
+    assert_eq!(path, "samples/shop-example-dev-minimal.yaml");
 }

@@ -58,8 +58,14 @@ fn a_stored_object_is_accepted_unchanged() {
 
 #[test]
 fn unknown_fields_are_removed_as_the_server_drops_them() {
-    let mut object = json!({"apiVersion": "example.dev/v1", "kind": "Thing", "metadata": {"name": "t"},
-        "spec": {"image": "a", "other": 1, "doors": [{"name": "a", "other": 2}], "anything": {"other": 3}}, "other": 4});
+    let mut object = json!({
+        "apiVersion": "example.dev/v1", "kind": "Thing", "metadata": {"name": "t"},
+        "spec": {
+            "image": "a", "other": 1, "doors": [{"name": "a", "other": 2}],
+            "anything": {"other": 3},
+        },
+        "other": 4,
+    });
     assert_eq!(validate(&definition(), &mut object).len(), 3);
     assert_eq!(object.to_string().matches("other").count(), 1, "{object}");
 }
@@ -92,10 +98,15 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn random_input_gives_problems_and_never_a_panic(metadata in any_json(), spec in any_json(), status in any_json()) {
+    fn random_input_gives_problems_and_never_a_panic(
+        metadata in any_json(),
+        spec in any_json(),
+        status in any_json(),
+    ) {
         let crd = definition();
         let mut object = json!({
-            "apiVersion": "example.dev/v1", "kind": "Thing", "metadata": metadata, "spec": spec, "status": status
+            "apiVersion": "example.dev/v1", "kind": "Thing",
+            "metadata": metadata, "spec": spec, "status": status,
         });
         // Random metadata is never valid.
         prop_assert!(!validate(&crd, &mut object).is_empty());

@@ -99,13 +99,20 @@ fn ordinary_strings_are_not_quoted() {
 #[test]
 fn keys_have_the_order_of_kubernetes_then_the_alphabetical_order() {
     let yaml = to_yaml(&json!({
-        "spec": {"template": {"spec": {"containers": [{"image": "i", "name": "c", "args": []}]}, "metadata": {"labels": {}}}},
-        "kind": "Deployment", "data": {}, "metadata": {"labels": {"name": "b", "a": "c"}, "namespace": "ns", "name": "web"}, "apiVersion": "apps/v1",
+        "spec": {"template": {
+            "spec": {"containers": [{"image": "i", "name": "c", "args": []}]},
+            "metadata": {"labels": {}},
+        }},
+        "kind": "Deployment",
+        "data": {},
+        "metadata": {"labels": {"name": "b", "a": "c"}, "namespace": "ns", "name": "web"},
+        "apiVersion": "apps/v1",
     }))
     .unwrap();
     let keys: Vec<&str> =
         yaml.lines().map(|l| l.trim_start_matches([' ', '-']).split(':').next().unwrap()).collect();
-    let wanted = "apiVersion kind metadata name namespace labels name a spec template metadata labels spec containers name args image data";
+    let wanted = "apiVersion kind metadata name namespace labels name a spec template metadata \
+                  labels spec containers name args image data";
     assert_eq!(keys, wanted.split(' ').collect::<Vec<_>>(), "{yaml}");
 }
 
@@ -115,7 +122,8 @@ fn no_line_ends_with_a_space() {
         to_yaml(&json!({"description": "one\n\ntwo", "list": [[{"a": "b\n\n\nc"}]], "empty": {}}))
             .unwrap();
     assert!(yaml.lines().all(|line| !line.ends_with(' ')), "{yaml:?}");
-    let spaces = json!({"description": "one\n  \ntwo ", "other": "a\n\nb", "long": format!("{}   b", "a b ".repeat(19))});
+    let long = format!("{}   b", "a b ".repeat(19));
+    let spaces = json!({"description": "one\n  \ntwo ", "other": "a\n\nb", "long": long});
     let yaml = to_yaml(&spaces).unwrap();
     assert!(yaml.lines().all(|line| !line.ends_with(' ')), "{yaml:?}");
     assert_eq!(documents(&yaml).unwrap()[0].value, spaces);
@@ -139,7 +147,10 @@ fn a_comment_is_inserted_above_its_line_with_the_same_indentation() {
 
 #[test]
 fn every_field_has_its_line() {
-    let text = "# a comment\n---\napiVersion: v1\nkind: A\n---\n# another\n---\nkind: B\nspec:\n  ports:\n  - name: x\n    port: 80\n  text: |\n    ---\n";
+    let text = concat!(
+        "# a comment\n---\napiVersion: v1\nkind: A\n---\n# another\n---\nkind: B\n",
+        "spec:\n  ports:\n  - name: x\n    port: 80\n  text: |\n    ---\n",
+    );
     let all = documents(text).unwrap();
     assert_eq!(all.iter().map(|d| d.number).collect::<Vec<_>>(), [1, 2]);
     let spec = FieldPath::root().key("spec");
@@ -223,7 +234,11 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn written_values_are_read_back_unchanged(value in any_value()) {
         // The document is an object, like every Kubernetes object.
@@ -231,9 +246,10 @@ proptest! {
         let yaml = to_yaml(&value).unwrap();
         prop_assert!(yaml.lines().all(|line| !line.ends_with(' ')), "{:?}", yaml);
         // An independent YAML 1.2 reader, and the reader of this crate.
-        let back: Value = serde_saphyr::from_str(&yaml).map_err(|e| TestCaseError::fail(format!("{e}\n{yaml}")))?;
+        let fail = |error: &dyn std::fmt::Display| TestCaseError::fail(format!("{error}\n{yaml}"));
+        let back: Value = serde_saphyr::from_str(&yaml).map_err(|e| fail(&e))?;
         prop_assert_eq!(&back, &value, "{}", yaml);
-        let own = documents(&yaml).map_err(|e| TestCaseError::fail(format!("{e}\n{yaml}")))?;
+        let own = documents(&yaml).map_err(|e| fail(&e))?;
         prop_assert_eq!(&own[0].value, &value, "{}", yaml);
     }
 

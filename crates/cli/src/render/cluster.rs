@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kubewright_core::controller::Controller;
+use kubewright_core::internals::hash;
 use kubewright_core::kind::{AnyObject, ReadKind};
-use kubewright_core::registry::{Controller, Definition};
-use kubewright_core::view::{Fixed, Source as _};
-use kubewright_core::{KindInfo, ObjectKey, Registry, hash};
+use kubewright_core::registry::Definition;
+use kubewright_core::view::Source as _;
+use kubewright_core::{FakeCluster, KindInfo, ObjectKey, Registry};
 use kubewright_manifests::path::FieldPath;
 use kubewright_manifests::validate::{Problem, Severity, Validator, closest, validate_metadata};
 use serde_json::{Map, Value, json};
@@ -29,11 +31,11 @@ pub(super) struct Resource {
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) resources: Vec<Resource>,
-    pub(super) objects: Fixed,
+    pub(super) objects: FakeCluster,
 }
 
 impl Cluster {
-    /// Loads the objects whose kind an operator reconciles or reads. Each other object gives a note.
+    /// Loads the objects whose kind an operator reconciles or reads. Other objects give a note.
     pub(super) fn load(
         registry: &Registry,
         args: &RenderArgs,
@@ -41,7 +43,7 @@ impl Cluster {
         objects: Vec<Object>,
         report: &mut Report,
     ) -> Self {
-        let offline = args.at.map_or_else(Fixed::empty, |now| Fixed::empty().at(now));
+        let offline = args.at.map_or_else(FakeCluster::empty, |now| FakeCluster::empty().at(now));
         let mut loader = Loader {
             registry,
             namespace: &args.namespace,

@@ -13,11 +13,10 @@ mod object;
 mod report;
 mod served;
 
-use kubewright_core::children::Retire;
-use kubewright_core::desired::Desired;
-use kubewright_core::registry::{Built, Controller};
-use kubewright_core::view::{Fixed, Lookup, Query, Source as _};
-use kubewright_core::{KindInfo, Registry};
+use kubewright_core::controller::{Built, Controller, Program};
+use kubewright_core::internals::desired::Desired;
+use kubewright_core::view::{Lookup, Query, Source as _};
+use kubewright_core::{FakeCluster, KindInfo, Registry};
 use kubewright_manifests::yaml;
 
 use crate::args::RenderArgs;
@@ -56,12 +55,13 @@ pub(crate) fn render(
 /// The children of one resource. A failure of `build` goes into the report.
 fn build(
     registry: &Registry,
-    objects: &Fixed,
+    objects: &FakeCluster,
     resource: &Resource,
     report: &mut Report,
 ) -> Vec<Desired> {
     let (controller, object) = (&*resource.controller, &resource.object);
-    let built = match controller.build(registry.name(), &*resource.decoded, objects) {
+    let built = match controller.build(Program::from(registry.name()), &*resource.decoded, objects)
+    {
         Ok(built) => built,
         Err(defect) => {
             let operator = controller.name();
@@ -69,7 +69,7 @@ fn build(
             return Vec::new();
         }
     };
-    let Built { children, lookups, retire, .. } = built;
+    let Built { children, withdraw, lookups, expired, .. } = built;
     for lookup in &lookups {
         if let Query::Get(key) = &lookup.query
             && objects.get(lookup.type_id, key).is_none()
@@ -82,24 +82,26 @@ fn build(
     if !unserved.is_empty() {
         let unserved = unserved.join(",");
         let note = format!(
-            "rendered for a cluster that does not serve {unserved}; otherwise pass --served {unserved}"
+            "rendered for a cluster that does not serve {unserved}; otherwise pass \
+             --served {unserved}"
         );
         report.add_note(object, &note);
     }
-    if let Some(Retire { reason, message }) = retire {
-        report.add_note(object, &format!("would be deleted: {message} ({reason})"));
+    if let Some(expired) = expired {
+        let note = format!("would be deleted: {} ({})", expired.message, expired.reason);
+        report.add_note(object, &note);
     }
     children.unwrap_or_else(|invalid| {
-        if invalid.withdraw {
+        if withdraw {
             report.add_note(object, "existing children would be deleted");
         }
-        report.add_error(object, format!("{} ({})", invalid.message, invalid.reason));
+        report.add_error(object, format!("{} ({})", invalid.message(), invalid.reason()));
         Vec::new()
     })
 }
 
 /// The optional kinds that `build` looked up, if no optional kind of the controller is served.
-fn unserved(controller: &dyn Controller, objects: &Fixed, lookups: &[Lookup]) -> Vec<String> {
+fn unserved(controller: &dyn Controller, objects: &FakeCluster, lookups: &[Lookup]) -> Vec<String> {
     let optional = controller.serves();
     if optional.iter().any(|kind| objects.serves(kind)) {
         return Vec::new();

@@ -43,7 +43,7 @@ pub(super) struct Object {
 }
 
 impl Object {
-    /// Returns the object of a document, or the items of a List, which `kubectl get -o yaml` prints.
+    /// Returns the object of a document, or the items of a List (`kubectl get -o yaml`).
     pub(super) fn unpack(file: &Place, document: Document) -> Vec<Self> {
         let document = Rc::new(document);
         let value = document.value.clone();

@@ -1,7 +1,7 @@
 //! The rights of a controller, each with the declaration that needs it.
 
 use kubewright_core::KindInfo;
-use kubewright_core::registry::Controller;
+use kubewright_core::controller::Controller;
 
 /// Scope of a right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +45,7 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
     let resource = controller.resource();
     let mut grants = Grants::default();
     grants.add(&resource, "", WATCH, "type Resource", "watched");
-    if controller.retires() {
+    if controller.expires() {
         grants.add(&resource, "", EXPIRE, "type Owns, Expires", "deleted when it expires");
     }
     grants.add(&resource, "/status", APPLY_STATUS, "type Resource", "status written");
@@ -118,8 +118,8 @@ impl Grants {
         });
     }
 
-    /// Adds the right to watch the definition of an optional kind, by its name. The rule only covers
-    /// a watch that selects `metadata.name`.
+    /// Adds the right to watch the definition of an optional kind, by its name. The rule covers
+    /// only a watch that selects `metadata.name`.
     fn add_definition(&mut self, kind: &KindInfo, declaration: &str) {
         self.merge(Grant {
             group: "apiextensions.k8s.io".to_owned(),

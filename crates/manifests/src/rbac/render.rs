@@ -1,7 +1,7 @@
 //! The ServiceAccount, the roles and their bindings.
 
 use kubewright_core::Registry;
-use kubewright_core::registry::Controller;
+use kubewright_core::controller::Controller;
 use serde_json::{Value, json};
 
 use super::grants::{Grant, Scope, grants};

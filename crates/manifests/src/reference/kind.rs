@@ -1,8 +1,8 @@
 //! A custom resource with its definition, samples and controllers.
 
-use kubewright_core::reason::Explained;
-use kubewright_core::registry::{AnySample, Controller, Definition};
-use kubewright_core::{KindInfo, Registry};
+use kubewright_core::controller::{AnySample, Controller};
+use kubewright_core::registry::Definition;
+use kubewright_core::{ConditionType, KindInfo, Registry};
 use serde_json::Value;
 
 use crate::artifact::Error;
@@ -23,8 +23,8 @@ pub(super) struct Reconciled {
     pub(super) by: &'static str,
     /// Owned kinds; `true` for optional kinds.
     pub(super) owns: Vec<(String, bool)>,
-    /// Reasons that the operator adds.
-    pub(super) reasons: Vec<Explained>,
+    /// Conditions and reasons that the operator adds.
+    pub(super) conditions: &'static [ConditionType],
 }
 
 impl Kind {
@@ -90,7 +90,7 @@ impl Reconciled {
         Self {
             by: controller.name(),
             owns: owns.iter().map(|owned| (owned.info.to_string(), owned.optional)).collect(),
-            reasons: controller.reasons(),
+            conditions: controller.conditions(),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn page(kind: &Kind, path: &str) -> Result<String, Error> {
     section(
         CONDITIONS,
         reconciled
-            .map(|reconciled| conditions::conditions(&reconciled.reasons))
+            .map(|reconciled| conditions::conditions(reconciled.conditions))
             .unwrap_or_default(),
     );
     for version in &versions {
@@ -201,10 +201,14 @@ mod tests {
         let version = |name: &str, storage: bool, field: Value| {
             json!({
                 "name": name, "served": true, "storage": storage,
-                "additionalPrinterColumns": [{ "name": "Size", "jsonPath": ".spec.size", "priority": 1 }],
+                "additionalPrinterColumns": [
+                    { "name": "Size", "jsonPath": ".spec.size", "priority": 1 },
+                ],
                 "schema": { "openAPIV3Schema": {
                     "description": "A box | of things.",
-                    "x-kubernetes-validations": [{ "rule": "size(self.metadata.name) < 9", "message": "write a short name" }],
+                    "x-kubernetes-validations": [
+                        { "rule": "size(self.metadata.name) < 9", "message": "write a short name" },
+                    ],
                     "properties": { "spec": { "type": "object", "properties": { "size": field } } },
                 } },
             })
@@ -215,10 +219,11 @@ mod tests {
         old["deprecationWarning"] = "use v1".into();
         let mut unserved = version("v1alpha1", false, json!({}));
         unserved["served"] = false.into();
+        let integer = json!({ "type": "integer", "description": "How big." });
         let definition = json!({ "spec": {
             "group": "example.dev", "scope": "Cluster",
             "names": { "kind": "Box", "plural": "boxes", "categories": ["things"] },
-            "versions": [version("v1", true, json!({ "type": "integer", "description": "How big." })), old, unserved],
+            "versions": [version("v1", true, integer), old, unserved],
         } });
         Kind { definition, samples: Vec::new(), reconciled: None, read_by: vec!["shelf"] }
     }
@@ -231,11 +236,11 @@ mod tests {
     #[test]
     fn only_a_reconciled_kind_has_the_conditions_of_the_engine() {
         let mut kind = kind_with_two_versions();
-        let conditions = json!({ "properties": { "conditions": { "type": "array" } } });
-        kind.definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"] =
-            conditions;
+        let version = &mut kind.definition["spec"]["versions"][0];
+        version["schema"]["openAPIV3Schema"]["properties"]["status"] =
+            json!({ "properties": { "conditions": { "type": "array" } } });
         assert!(!page(&kind, "a").unwrap().contains("## Conditions"));
-        kind.reconciled = Some(Reconciled { by: "boxes", owns: Vec::new(), reasons: Vec::new() });
+        kind.reconciled = Some(Reconciled { by: "boxes", owns: Vec::new(), conditions: &[] });
         let page = page(&kind, "a").unwrap();
         assert!(
             page.contains("## Conditions") && page.contains("| reconciled by | `boxes` |"),

@@ -207,7 +207,7 @@ mod tests {
             (json!({ "type": "string", "nullable": true }), "string or null"),
             (json!({ "x-kubernetes-int-or-string": true }), "integer or string"),
             (
-                json!({ "type": "array", "items": { "type": "array", "items": { "type": "string" } } }),
+                json!({ "items": { "type": "array", "items": { "type": "string" } } }),
                 "list of list of string",
             ),
             (
@@ -260,7 +260,10 @@ mod tests {
             (json!({ "uniqueItems": true }), "Items are unique"),
             (json!({ "x-kubernetes-list-type": "set" }), "Items are unique"),
             (
-                json!({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"] }),
+                json!({
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["port", "protocol"],
+                }),
                 "Items are identified by `port` and `protocol`",
             ),
             (json!({ "x-kubernetes-preserve-unknown-fields": true }), "Accepts unknown fields"),
@@ -281,7 +284,10 @@ mod tests {
     fn a_rule_shows_its_message_and_its_expression() {
         let plain = json!({ "rule": "self > `1`", "message": "write more than_1" });
         assert_eq!(rule(&plain), "Rule: write more than\\_1\\\n  `` self > `1` ``");
-        let about = json!({ "rule": "r", "messageExpression": "'a' + self", "message": "a", "fieldPath": ".b", "reason": "FieldValueInvalid" });
+        let about = json!({
+            "rule": "r", "messageExpression": "'a' + self", "message": "a", "fieldPath": ".b",
+            "reason": "FieldValueInvalid",
+        });
         assert_eq!(
             rule(&about),
             "Rule for `.b`, reason `FieldValueInvalid`: message from `'a' + self`\\\n  `r`"
@@ -294,7 +300,10 @@ mod tests {
     fn constraints_of_items_are_listed_with_the_list() {
         let list = json!({
             "type": "array", "maxItems": 2,
-            "items": { "description": "A key. Example: a", "maxLength": 3, "x-kubernetes-validations": [{ "rule": "r", "message": "m" }] },
+            "items": {
+                "description": "A key. Example: a", "maxLength": 3,
+                "x-kubernetes-validations": [{ "rule": "r", "message": "m" }],
+            },
         });
         let expected = [
             "At most 2 items",

@@ -109,7 +109,10 @@ mod tests {
                     "properties": {
                         "a": { "type": "array", "items": named(text.clone()) },
                         "b": { "type": "object", "additionalProperties": named(text.clone()) },
-                        "c": { "type": "array", "items": { "type": "array", "items": named(text.clone()) } },
+                        "c": {
+                            "type": "array",
+                            "items": { "type": "array", "items": named(text.clone()) },
+                        },
                         "d.e/f": text,
                         "z": text,
                     },

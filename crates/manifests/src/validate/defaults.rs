@@ -86,7 +86,10 @@ mod tests {
     #[test]
     fn an_added_default_gets_defaults_itself() {
         let schema = json!({"type": "object", "properties": {
-            "a": {"type": "object", "default": {}, "properties": {"b": {"type": "integer", "default": 1}}},
+            "a": {
+                "type": "object", "default": {},
+                "properties": {"b": {"type": "integer", "default": 1}},
+            },
         }});
         let mut value = json!({});
         apply(&serde_json::from_value(schema).unwrap(), &mut value);

@@ -94,7 +94,7 @@ fn name(metadata: &Map<String, Value>, at: &FieldPath, problems: &mut Vec<Proble
             problems.push(Problem::error(&path, "is missing").with_help(help.to_owned()));
         }
         None | Some(Value::Null | Value::String(_)) => {
-            problems.push(Problem::error(&path, "is missing"))
+            problems.push(Problem::error(&path, "is missing"));
         }
         Some(other) => problems.push(not_a_string(&path, other)),
     }
@@ -160,7 +160,8 @@ fn strings(
         }
         match value {
             Value::String(text) if field == "labels" && !is_label_value(text) => {
-                let help = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
+                let help = "use at most 63 letters, digits, -, _ and ., with a letter or digit at \
+                            both ends";
                 let message = format!("{} is not a valid label value", describe(value));
                 problems.push(Problem::error(&path, message).with_help(help.to_owned()));
             }

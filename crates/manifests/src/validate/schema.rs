@@ -1,5 +1,5 @@
-//! Checks a value against a structural schema: types, required fields, bounds, enums, patterns, keys
-//! of lists.
+//! Checks a value against a structural schema: types, required fields, bounds, enums, patterns and
+//! keys of lists.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use regex::Regex;

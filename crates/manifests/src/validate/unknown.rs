@@ -99,7 +99,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Suggests a similar unset field here, a field of the same name elsewhere, or the known fields.
+    /// Suggests a similar unset field here, a field with the name elsewhere, or the known fields.
     fn suggest(
         &self,
         schema: &JSONSchemaProps,
