@@ -6,13 +6,11 @@
 //! - `render`: prints the objects of resources, without a cluster
 //! - `print`: prints CRDs, RBAC, samples and the installation as YAML
 //! - `settings`: flags that a program adds to `run` and `render`
-//! - `extension`: subcommands that a program adds, and kubectl plugins
 //!
 //! This crate knows no operator. It parses, prints, and calls the engine and the generators.
 
 mod args;
 mod error;
-mod extension;
 mod help;
 mod print;
 mod render;
@@ -29,25 +27,23 @@ use kubewright_core::Registry;
 
 use args::{Cli, Command};
 pub use error::Error;
-pub use extension::{Action, Extension};
 use settings::Settings;
 pub use streams::Streams;
 
 /// The program of an operator: `fn main() -> ExitCode { kubewright::cli::main(registry()) }`.
 ///
-/// Use [`Program`] to set a version, a description, settings or more subcommands.
+/// Use [`Program`] to set a version, a description or settings.
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
     Program::new(registry).main()
 }
 
-/// A program with its registry, description, settings and subcommands.
+/// A program with its registry, description and settings.
 #[derive(Clone, Debug)]
 pub struct Program {
     registry: Registry,
     version: &'static str,
     about: Option<&'static str>,
-    extensions: Vec<Extension>,
     settings: Option<Settings>,
 }
 
@@ -56,7 +52,7 @@ impl Program {
     #[must_use]
     pub fn new(registry: Registry) -> Self {
         let version = concat!("(kubewright ", env!("CARGO_PKG_VERSION"), ")");
-        Self { registry, version, about: None, extensions: Vec::new(), settings: None }
+        Self { registry, version, about: None, settings: None }
     }
 
     /// Sets the output of `--version`, for example to `env!("CARGO_PKG_VERSION")`.
@@ -70,13 +66,6 @@ impl Program {
     #[must_use]
     pub fn about(mut self, about: &'static str) -> Self {
         self.about = Some(about);
-        self
-    }
-
-    /// Adds a subcommand.
-    #[must_use]
-    pub fn with_extension(mut self, extension: Extension) -> Self {
-        self.extensions.push(extension);
         self
     }
 
@@ -102,45 +91,28 @@ impl Program {
 
     /// Runs the program; the first of `args` is the program name.
     ///
-    /// The exit code is 0 for success, 1 for failure and 2 for invalid arguments; an [`Extension`]
-    /// can return other codes. A program with the name `kubectl-NAME` runs the extension NAME as a
-    /// kubectl plugin.
+    /// The exit code is 0 for success, 1 for failure and 2 for invalid arguments.
     pub fn execute<A: Into<OsString> + Clone>(
         mut self,
         args: impl IntoIterator<Item = A>,
         streams: &mut Streams<'_>,
     ) -> ExitCode {
         let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-        if let Some(plugin) =
-            args.first().and_then(|program| self.extensions.iter().find(|e| e.is_plugin(program)))
-        {
-            return plugin.run_as_plugin(&self.registry, self.version, args, streams);
-        }
         let name = args.first().and_then(|program| Path::new(program).file_stem()?.to_str());
-        let command = help::command(&self.registry, name, self.version, self.about);
-        let command = self
-            .extensions
-            .iter()
-            .fold(command, |command, extension| command.subcommand(extension.command().clone()));
-        let command =
-            self.settings.iter().fold(command, |command, settings| settings.add_to(command));
-        let matches = match command.try_get_matches_from(args) {
-            Ok(matches) => matches,
-            Err(error) => return streams.print_usage(&error),
-        };
-        let extension = matches.subcommand().and_then(|(name, inner)| {
-            Some((self.extensions.iter().find(|e| e.name() == name)?, inner))
-        });
-        if let Some((extension, inner)) = extension {
-            return extension.run(&self.registry, inner, streams);
+        let mut command = help::command(&self.registry, name, self.version, self.about);
+        if let Some(settings) = &self.settings {
+            command = settings.add_to(command);
         }
-        let cli = match self.configure(&matches).and_then(|()| Cli::from_arg_matches(&matches)) {
+        let parsed = command.try_get_matches_from(args).and_then(|matches| {
+            self.configure(&matches).and_then(|()| Cli::from_arg_matches(&matches))
+        });
+        let cli = match parsed {
             Ok(cli) => cli,
             Err(error) => return streams.print_usage(&error),
         };
         match self.dispatch(cli.command, streams) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => streams.fail(&error),
+            Err(error) => streams.print_error(&error),
         }
     }
 

@@ -39,7 +39,7 @@ impl Streams<'_> {
     ///
     /// # Errors
     /// [`Error::Output`], for example on a full disk.
-    pub fn print(&mut self, text: &str) -> Result<(), Error> {
+    pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
         match self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
             _ => Ok(()),
@@ -47,14 +47,15 @@ impl Streams<'_> {
     }
 
     /// Writes a line to the error stream. A failure is ignored: no other stream is left.
-    pub fn print_message(&mut self, text: &str) {
+    pub(crate) fn print_message(&mut self, text: &str) {
         let _ = writeln!(self.errors, "{text}");
     }
 
-    /// Writes an error and its causes. A cause that the text already contains is not repeated.
-    pub fn print_error(&mut self, error: &dyn std::error::Error) {
+    /// Writes an error that ends the program, with its causes, and returns the exit code. A cause
+    /// that the text already contains is not repeated.
+    pub(crate) fn print_error(&mut self, error: &Error) -> ExitCode {
         let mut text = error.to_string();
-        let mut cause = error.source();
+        let mut cause = std::error::Error::source(error);
         while let Some(current) = cause {
             let more = current.to_string();
             if !text.contains(&more) {
@@ -63,11 +64,6 @@ impl Streams<'_> {
             cause = current.source();
         }
         self.print_message(&format!("error: {text}"));
-    }
-
-    /// Writes an error that ends the program, and returns the exit code.
-    pub(crate) fn fail(&mut self, error: &Error) -> ExitCode {
-        self.print_error(error);
         ExitCode::FAILURE
     }
 
@@ -81,7 +77,7 @@ impl Streams<'_> {
         }
         match self.print(&text) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => self.fail(&error),
+            Err(error) => self.print_error(&error),
         }
     }
 }

@@ -1,13 +1,10 @@
 //! The command line from outside: arguments, output, errors and exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../../manifests/tests/fixture/mod.rs"]
-mod fixture;
-
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use kubewright_cli::{Extension, Program, Streams};
+use kubewright_cli::{Program, Streams};
 use kubewright_core::Registry;
 use kubewright_manifests::yaml::documents;
 use serde_json::Value;
@@ -29,19 +26,15 @@ impl Outcome {
 }
 
 fn run(args: &[&str], input: &str) -> Outcome {
-    run_program(Program::new(fixture::registry()), args, input)
+    run_program(Program::new(mall::registry()), args, input)
 }
 
 fn run_program(program: Program, args: &[&str], input: &str) -> Outcome {
-    run_as(program, "mall", args, input)
-}
-
-fn run_as(program: Program, name: &str, args: &[&str], input: &str) -> Outcome {
     let (mut output, mut errors) = (Vec::new(), Vec::new());
     let mut input = input.as_bytes();
     let mut streams =
         Streams { input: &mut input, output: &mut output, errors: &mut errors, colour: false };
-    let code = program.execute(std::iter::once(&name).chain(args).copied(), &mut streams);
+    let code = program.execute(std::iter::once(&"mall").chain(args).copied(), &mut streams);
     Outcome {
         code,
         output: String::from_utf8(output).unwrap(),
@@ -326,65 +319,10 @@ fn help_describes_the_controllers_and_shows_examples() {
 
 #[test]
 fn a_program_can_set_its_version_and_description() {
-    let program = || Program::new(fixture::registry()).version("1.2.3").about("Runs shops.");
+    let program = || Program::new(mall::registry()).version("1.2.3").about("Runs shops.");
     assert_eq!(run_program(program(), &["--version"], "").output, "mall 1.2.3\n");
     assert!(run_program(program(), &["--help"], "").output.starts_with("Runs shops.\n"));
     assert!(run(&["--version"], "").output.starts_with("mall (kubewright "));
-}
-
-/// `greet NAME`, with its own exit code for one name.
-fn greeter() -> Program {
-    let command = clap::Command::new("greet")
-        .about("Greet a person")
-        .arg(clap::Arg::new("name").required(true));
-    let extension = Extension::new(command, |registry, matches, streams| {
-        let name = matches.get_one::<String>("name").unwrap();
-        streams.print(&format!("hello {name} from {}\n", registry.name())).unwrap();
-        ExitCode::from(if name == "stranger" { 3 } else { 0 })
-    });
-    Program::new(fixture::registry()).version("1.2.3").with_extension(extension)
-}
-
-#[test]
-fn a_program_can_add_subcommands() {
-    let outcome = run_program(greeter(), &["greet", "you"], "");
-    assert!(
-        outcome.ended_with(0) && outcome.output == "hello you from mall\n",
-        "{}",
-        outcome.errors
-    );
-    assert!(
-        run_program(greeter(), &["greet", "stranger"], "").ended_with(3),
-        "the subcommand chooses the exit code"
-    );
-    assert!(run_program(greeter(), &["greet"], "").ended_with(2));
-    assert!(
-        words(&run_program(greeter(), &["--help"], "").output).contains("greet Greet a person")
-    );
-    assert!(run_program(greeter(), &["crds"], "").ended_with(0), "the standard subcommands remain");
-    assert!(run(&["greet", "you"], "").ended_with(2), "other programs do not have the subcommand");
-}
-
-#[test]
-fn a_program_with_the_name_of_a_kubectl_plugin_runs_that_subcommand() {
-    for name in ["kubectl-greet", "/usr/local/bin/kubectl-greet", "./kubectl-greet.exe"] {
-        let outcome = run_as(greeter(), name, &["you"], "");
-        assert!(
-            outcome.ended_with(0) && outcome.output == "hello you from mall\n",
-            "{name}: {}",
-            outcome.errors
-        );
-    }
-    let outcome = run_as(greeter(), "kubectl-greet", &[], "");
-    assert!(
-        outcome.ended_with(2) && outcome.errors.contains("Usage: kubectl greet <name>"),
-        "{}",
-        outcome.errors
-    );
-    assert!(run_as(greeter(), "kubectl-greet", &["--version"], "").output.ends_with("1.2.3\n"));
-    for name in ["kubectl", "kubectl-", "kubectl-other", "greet", "mall"] {
-        assert!(run_as(greeter(), name, &["you"], "").ended_with(2), "{name}");
-    }
 }
 
 #[test]
@@ -412,7 +350,7 @@ fn invalid_arguments_end_with_2_and_a_message_what_to_write() {
 
 #[test]
 fn an_invalid_registry_is_an_error_of_every_subcommand() {
-    let twice = Registry::new("mall").with(fixture::ShopOperator).with(fixture::ShopOperator);
+    let twice = Registry::new("mall").with(mall::ShopOperator).with(mall::ShopOperator);
     let outcome = run_program(Program::new(twice), &["crds"], "");
     assert!(
         outcome.ended_with(1) && outcome.errors.contains("two operators have the name \"shop\""),
@@ -450,7 +388,7 @@ fn a_closed_pipe_is_no_error_and_a_full_disk_is_one() {
                 errors: &mut errors,
                 colour: false,
             };
-            let ended = Program::new(fixture::registry()).execute(args, &mut streams);
+            let ended = Program::new(mall::registry()).execute(args, &mut streams);
             assert_eq!(
                 ended,
                 ExitCode::from(code),
@@ -468,8 +406,7 @@ fn input_that_cannot_be_read_is_an_error() {
     let mut output = Vec::new();
     let mut streams =
         Streams { input: &mut input, output: &mut output, errors: &mut errors, colour: false };
-    let ended =
-        Program::new(fixture::registry()).execute(["mall", "render", "-f", "-"], &mut streams);
+    let ended = Program::new(mall::registry()).execute(["mall", "render", "-f", "-"], &mut streams);
     assert_eq!(ended, ExitCode::from(1));
     assert!(String::from_utf8(errors).unwrap().starts_with("error: cannot read -: "));
 }
@@ -483,8 +420,8 @@ struct TestSettings {
 }
 
 fn program_with_settings() -> Program {
-    Program::new(fixture::registry()).with_settings(|settings: TestSettings| {
-        if settings.idle { Registry::new("mall") } else { fixture::registry() }
+    Program::new(mall::registry()).with_settings(|settings: TestSettings| {
+        if settings.idle { Registry::new("mall") } else { mall::registry() }
     })
 }
 

@@ -1,16 +1,14 @@
 //! Generated files: snapshots, and rules that every file must satisfy.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod fixture;
-
 use std::collections::BTreeMap;
 
-use fixture::registry;
 use kubewright_core::expiry::Expires;
 use kubewright_core::{Children, Invalid, Operator, Registry, Sample, View};
 use kubewright_manifests::{
     Artifact, Error, Options, artifacts, check, crds, install, rbac, samples, yaml,
 };
+use mall::registry;
 use serde_json::Value;
 
 fn options() -> Options {
@@ -133,12 +131,12 @@ struct Sale;
 
 impl Operator for Sale {
     const NAME: &'static str = "sale";
-    type Resource = fixture::Shop;
+    type Resource = mall::Shop;
     type Owns = (k8s_openapi::api::core::v1::ConfigMap, Expires);
     type Reads = ();
     type Facts = ();
 
-    fn build(&self, _: &fixture::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+    fn build(&self, _: &mall::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         Ok(Children::new())
     }
 }
@@ -153,19 +151,19 @@ fn only_an_operator_with_expiry_may_delete_its_resources_and_none_may_change_the
         strings(verbs).into_iter().map(str::to_owned).collect()
     };
     assert_eq!(verbs(Registry::new("mall").with(Sale)), ["get", "list", "watch", "delete"]);
-    assert_eq!(verbs(Registry::new("mall").with(fixture::ShopOperator)), ["list", "watch"]);
+    assert_eq!(verbs(Registry::new("mall").with(mall::ShopOperator)), ["list", "watch"]);
 }
 
 struct Keeper;
 
 impl Operator for Keeper {
     const NAME: &'static str = "keeper";
-    type Resource = fixture::Shop;
+    type Resource = mall::Shop;
     type Owns = (k8s_openapi::api::core::v1::Secret,);
     type Reads = ();
     type Facts = ();
 
-    fn build(&self, _: &fixture::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+    fn build(&self, _: &mall::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         Ok(Children::new())
     }
 }
@@ -230,15 +228,15 @@ fn two_samples_with_the_same_path_are_an_error() {
     struct Twin;
     impl Operator for Twin {
         const NAME: &'static str = "twin";
-        type Resource = fixture::Shop;
+        type Resource = mall::Shop;
         type Owns = ();
         type Reads = ();
         type Facts = ();
-        fn build(&self, _: &fixture::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        fn build(&self, _: &mall::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
             Ok(Children::new())
         }
-        fn samples() -> Vec<Sample<fixture::Shop>> {
-            let one = fixture::ShopOperator::samples().remove(0);
+        fn samples() -> Vec<Sample<mall::Shop>> {
+            let one = mall::ShopOperator::samples().remove(0);
             vec![one.clone(), one]
         }
     }

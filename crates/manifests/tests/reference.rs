@@ -1,12 +1,10 @@
 //! The API reference of a small program: snapshots, and checks of all links.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod fixture;
-
 use std::collections::BTreeMap;
 
-use fixture::registry;
 use kubewright_manifests::{Artifact, Options, reference};
+use mall::registry;
 
 fn pages() -> Vec<Artifact> {
     reference(&registry(), &Options::default()).unwrap()
