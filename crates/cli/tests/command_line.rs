@@ -444,8 +444,7 @@ fn input_that_cannot_be_read_is_an_error() {
     let mut output = Vec::new();
     let mut streams =
         Streams { input: &mut input, output: &mut output, errors: &mut errors, colour: false };
-    let ended =
-        Program::new(mall::registry()).execute(["mall", "render", "-f", "-"], &mut streams);
+    let ended = Program::new(mall::registry()).execute(["mall", "render", "-f", "-"], &mut streams);
     assert_eq!(ended, ExitCode::from(1));
     assert!(String::from_utf8(errors).unwrap().starts_with("error: cannot read -: "));
 }

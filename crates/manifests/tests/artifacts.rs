@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use mall::registry;
 use kubewright_core::{Children, Invalid, Observed, Operator, Registry, Sample, View};
 use kubewright_manifests::{
     Artifact, Error, Options, all, check, crds, install, rbac, samples, yaml,
 };
+use mall::registry;
 use serde_json::Value;
 
 fn options() -> Options {

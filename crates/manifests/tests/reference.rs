@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use mall::registry;
 use kubewright_manifests::{Artifact, Options, reference};
+use mall::registry;
 
 fn pages() -> Vec<Artifact> {
     reference(&registry(), &Options::default()).unwrap()
