@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
@@ -19,6 +20,11 @@ use crate::same_work;
 use crate::script::Script;
 use crate::website;
 use crate::workload::Workload;
+
+/// How long a run may take to converge.
+pub(crate) const CONVERGE: Duration = Duration::from_mins(10);
+/// How long CPU time still counts after the last change, so that its consequences are included.
+pub(crate) const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// A run of the bench.
 pub(crate) struct Bench {

@@ -89,7 +89,7 @@ pub(crate) async fn create(
     .await
 }
 
-/// For [`create`] where nobody needs the answers.
+/// For [`create`] if the answers are not needed.
 #[allow(clippy::unnecessary_wraps)] // the form that `create` calls
 pub(crate) fn ignore(_: usize, _: Bytes) -> Result<(), Error> {
     Ok(())

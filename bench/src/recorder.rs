@@ -59,7 +59,8 @@ pub(crate) struct Recorder {
 }
 
 struct Shared {
-    /// How long a write waits for its answer, so that concurrent writes are seen as such.
+    /// A write is answered once no request has arrived for so long. Then every write that the client
+    /// sends without waiting for an answer has arrived.
     hold: Duration,
     state: Mutex<Contents>,
 }
@@ -70,6 +71,7 @@ struct Contents {
     objects: BTreeMap<String, Value>,
     watches: Vec<(String, UnboundedSender<Bytes>)>,
     arrivals: Vec<Arrival>,
+    last_arrival: Option<tokio::time::Instant>,
     answered: HashMap<usize, usize>,
     in_flight: usize,
     most_in_flight: usize,
@@ -77,7 +79,7 @@ struct Contents {
 }
 
 impl Recorder {
-    /// Listens on a free port. `hold` is how long each write waits for its answer.
+    /// Listens on a free port. A write is answered once no request has arrived for `hold`.
     pub(crate) async fn start(hold: Duration) -> Result<Self, Error> {
         let failed = |source| Error::File { path: "127.0.0.1:0".into(), source };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
@@ -188,7 +190,14 @@ async fn handle(
     if request.method == "GET" {
         return shared.contents().read(&request);
     }
-    tokio::time::sleep(shared.hold).await;
+    loop {
+        let last = shared.contents().last_arrival;
+        let Some(quiet_at) = last.map(|last| last + shared.hold) else { break };
+        if tokio::time::Instant::now() >= quiet_at {
+            break;
+        }
+        tokio::time::sleep_until(quiet_at).await;
+    }
     let mut contents = shared.contents();
     contents.in_flight -= 1;
     if let Some(resource) = resource {
@@ -196,7 +205,7 @@ async fn handle(
     }
     match request.method.as_str() {
         "PATCH" => contents.apply(&request),
-        // An Event, which nobody reads here.
+        // An Event; it is not stored.
         "POST" => (StatusCode::CREATED, request.body).into_response(),
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
@@ -216,6 +225,7 @@ impl Contents {
         if request.method != "GET" {
             self.in_flight += 1;
             self.most_in_flight = self.most_in_flight.max(self.in_flight);
+            self.last_arrival = Some(tokio::time::Instant::now());
         }
         let answered_before =
             resource.and_then(|resource| self.answered.get(&resource)).copied().unwrap_or(0);

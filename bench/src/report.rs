@@ -135,7 +135,7 @@ impl Report<'_> {
         if let Ok(drifts) = self.figures.get("rest.drift_ms") {
             let [p50, p99] = [50, 99]
                 .map(|percent| percentile(drifts, percent).map_or_else(|| "-".to_owned(), number));
-            let _ = writeln!(text, "    drift repair: p50 ms {p50}, p99 ms {p99}");
+            let _ = writeln!(text, "- drift repair: p50 ms {p50}, p99 ms {p99}");
         }
         lines.create(Workload::Website, self.plan.large);
         lines.memory(Workload::Website);
@@ -164,7 +164,7 @@ impl Lines<'_> {
         };
         let values: Vec<String> = names.iter().filter_map(value).collect();
         if !values.is_empty() {
-            let _ = writeln!(self.text, "    {what}: {}", values.join(", "));
+            let _ = writeln!(self.text, "- {what}: {}", values.join(", "));
         }
     }
 
@@ -191,10 +191,13 @@ impl Lines<'_> {
                 ("bytes per resource", figure(&format!("{process}.slope_bytes"))),
                 ("/ JSON", figure(&format!("{process}.slope_ratio"))),
                 ("peak/steady", figure(&format!("{process}.peak_ratio"))),
-                ("bytes without resources", figure(&format!("{process}.rss_bytes.0"))),
             ];
             self.add(&format!("{workload}, memory {name}"), &fields);
         }
+        self.add(
+            &format!("{workload}, memory without resources"),
+            &[("bytes", figure("restarted.rss_bytes.0"))],
+        );
         self.add(
             &format!("{workload}, JSON of a resource with its children"),
             &[("bytes", figure("json_bytes"))],

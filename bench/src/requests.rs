@@ -11,7 +11,8 @@ const COUNTER: &str = "apiserver_request_total";
 /// as well. Other requests of the operator would show as a difference to its own counter.
 const RESOURCES: [&str; 6] =
     ["echoes", "deployments", "services", "websites", "configmaps", "events"];
-/// A watch is counted when it ends, and opened again every few minutes however many resources exist.
+/// The API server counts a watch when it ends; it is reopened every few minutes, however many
+/// resources exist.
 const WATCH: &str = "WATCH";
 
 /// Requests by verb, resource and subresource.

@@ -12,7 +12,8 @@ use crate::workload::{CHILDREN, Workload};
 
 /// The operator's CPU time for a new resource, over the bare client's.
 const CREATE_CPU: Bound = Bound::AtMost(1.25);
-/// The operator's CPU time for a look at a converged resource, over the bare client's for a new one.
+/// The operator's CPU time for a look at a converged resource, over the bare client's for a new
+/// one.
 const RECONCILE_CPU: Bound = Bound::AtMost(0.05);
 
 /// The limit of a value.

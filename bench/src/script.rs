@@ -149,18 +149,17 @@ fn collections(
     Ok((found.into_values().collect(), start))
 }
 
-/// Sorts the writes of each resource by the order in which most resources were written. Writes that
-/// are sent side by side arrive over different connections, so that a few overtake each other.
+/// Sorts the writes of each resource by round, and within a round by kind. Writes of one round travel
+/// over different connections, so that they arrive in any order.
 fn sort_writes(writes: &mut [Vec<&Arrival>]) -> Result<(), Error> {
     let kind_of = |write: &Arrival| collection_of_object(write.request.path());
-    let mut positions: HashMap<String, usize> = HashMap::new();
-    for of_one in writes.iter() {
-        for (position, write) in of_one.iter().enumerate() {
-            *positions.entry(kind_of(write)).or_default() += position;
-        }
+    let mut answered: HashMap<String, usize> = HashMap::new();
+    for write in writes.iter().flatten() {
+        let least = answered.entry(kind_of(write)).or_insert(usize::MAX);
+        *least = write.answered_before.min(*least);
     }
     for of_one in writes.iter_mut() {
-        of_one.sort_by_cached_key(|write| (positions[&kind_of(write)], kind_of(write)));
+        of_one.sort_by_cached_key(|write| (answered[&kind_of(write)], kind_of(write)));
     }
     let kinds = |of_one: &Vec<&Arrival>| of_one.iter().map(|w| kind_of(w)).collect::<Vec<_>>();
     let expected = writes.first().map(kinds).unwrap_or_default();
@@ -216,7 +215,7 @@ mod tests {
     const C: &str = "/apis/g/v1/namespaces/n/cs";
 
     #[test]
-    fn writes_that_overtake_each_other_keep_the_usual_order_and_their_round() {
+    fn writes_that_overtake_each_other_stay_in_their_round() {
         let recording = recording(&[
             (B, 0, 0),
             (A, 0, 0),
@@ -232,7 +231,7 @@ mod tests {
         assert_eq!(script.rounds, [2, 1]);
         for resource in &script.resources {
             let paths: Vec<&str> = resource.writes.iter().map(|w| &w.uri[..B.len()]).collect();
-            assert_eq!(paths, [B, A, C]);
+            assert_eq!(paths, [A, B, C]);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The table as text.
+//! The table, in Markdown: it goes to a terminal and into the documentation.
 
 use std::fmt::Write as _;
 
@@ -33,14 +33,17 @@ pub(crate) fn table(rows: &[Row]) -> String {
         |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..6).map(width).collect();
     let mut text = String::new();
-    for line in &lines {
-        let [row, what, measured, spread, bound, result] = line;
+    for (index, [row, what, measured, spread, bound, result]) in lines.iter().enumerate() {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{row:>0$}  {what:<1$}  {measured:>2$}  {spread:>3$}  {bound:>4$}  {result}",
-            widths[0], widths[1], widths[2], widths[3], widths[4]
+            "| {row:>0$} | {what:<1$} | {measured:>2$} | {spread:>3$} | {bound:>4$} | {result:<5$} |",
+            widths[0], widths[1], widths[2], widths[3], widths[4], widths[5]
         );
+        if index == 0 {
+            let rules: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
+            let _ = writeln!(text, "|{}|", rules.join("|"));
+        }
     }
     text
 }
@@ -76,10 +79,13 @@ mod tests {
             row("longer", Bound::AtMost(0.02), value(0.03)),
             row("c", Bound::AtMost(0.0), Err("no repeat".into())),
         ];
-        let expected = "row  what    measured     min..max    bound  result\n\
-                        \x20 1  a          0.970  0.500..1234  >= 0.95  ok\n\
-                        \x20 1  longer    0.0300  0.500..1234  <= 0.02  MISSED\n\
-                        \x20 1  c              -            -     <= 0  NOT MEASURED\n";
+        let expected = "\
+| row | what   | measured |    min..max |   bound | result       |
+|-----|--------|----------|-------------|---------|--------------|
+|   1 | a      |    0.970 | 0.500..1234 | >= 0.95 | ok           |
+|   1 | longer |   0.0300 | 0.500..1234 | <= 0.02 | MISSED       |
+|   1 | c      |        - |           - |    <= 0 | NOT MEASURED |
+";
         assert_eq!(table(&rows), expected);
     }
 }

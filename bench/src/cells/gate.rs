@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::CONVERGE;
-use crate::bench::{Bench, progress};
+use crate::bench::{Bench, CONVERGE, progress};
 use crate::client::Api;
 use crate::error::Error;
 use crate::load;

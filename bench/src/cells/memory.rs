@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{AFTERWARDS, CONVERGE};
-use crate::bench::{Bench, progress};
+use crate::bench::{AFTERWARDS, Bench, CONVERGE, progress};
 use crate::client::Api;
 use crate::error::Error;
 use crate::load;

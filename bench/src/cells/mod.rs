@@ -8,16 +8,9 @@ mod rest;
 pub(crate) mod same_work;
 mod throughput;
 
-use std::time::Duration;
-
 use crate::bench::{Bench, progress};
 use crate::error::Error;
 use crate::workload::Workload;
-
-/// How long a run may take to converge.
-const CONVERGE: Duration = Duration::from_mins(10);
-/// How long CPU time still counts after the last change, so that its consequences are included.
-const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// Measures what the selected rows need. A failed measurement is recorded, and the others continue.
 ///

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::CONVERGE;
-use crate::bench::{Bench, progress};
+use crate::bench::{Bench, CONVERGE, progress};
 use crate::error::Error;
 use crate::lister;
 use crate::load;
@@ -158,7 +157,8 @@ async fn annotate(
     bench.figures.add("rest.annotate.revisions", revisions.max(more_events));
     bench.figures.add("rest.annotate.reconciles", reconciles);
     progress(format!(
-        "Metadata-only edit of {n}: {revisions} revisions and {more_events} events besides the edits"
+        "Metadata-only edit of {n}: {revisions} revisions and {more_events} events besides the \
+         edits"
     ));
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Rows 1, 2, 4, 9, 10, 11: many resources at once, written by the operator and by the bare client
 //! in turns.
 //!
-//! The bench creates the resources and observes them; in both cases that is the same. The clock runs
-//! from the first create until the bench has seen all children and all statuses. CPU time counts
-//! one second longer, so that watch events and second reconciles are included. The first of the two
-//! alternates, and a ratio compares neighbours in time.
+//! The bench creates the resources and observes them, the same for both. The clock runs from the
+//! first create until the bench has seen all children and all statuses. CPU time counts one second
+//! longer, so that watch events and second reconciles are included. The two take turns in going
+//! first, and a ratio compares neighbours in time.
 //!
 //! A third run, without a bound, is the bare client without watches: what the writes alone cost.
 
@@ -12,10 +12,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{AFTERWARDS, CONVERGE};
 use crate::bare::Feed;
 use crate::bare_process::{BareProcess, Input};
-use crate::bench::{Bench, progress};
+use crate::bench::{AFTERWARDS, Bench, CONVERGE, progress};
 use crate::client::decode;
 use crate::difference::difference;
 use crate::error::Error;
