@@ -1,9 +1,6 @@
 //! The command line as people use it: what is asked for, what is printed where, and how it ends.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../../manifests/tests/fixture/mod.rs"]
-mod fixture;
-
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
@@ -29,7 +26,7 @@ impl Outcome {
 }
 
 fn ask(args: &[&str], input: &str) -> Outcome {
-    of(Program::new(fixture::registry()), args, input)
+    of(Program::new(mall::registry()), args, input)
 }
 
 fn of(program: Program, args: &[&str], input: &str) -> Outcome {
@@ -307,7 +304,7 @@ fn help_says_what_the_program_reconciles_and_how_to_begin() {
 
 #[test]
 fn a_program_can_say_its_version_and_what_it_is_for() {
-    let program = || Program::new(fixture::registry()).version("1.2.3").about("Runs shops.");
+    let program = || Program::new(mall::registry()).version("1.2.3").about("Runs shops.");
     assert_eq!(of(program(), &["--version"], "").output, "mall 1.2.3\n");
     assert!(of(program(), &["--help"], "").output.starts_with("Runs shops.\n"));
     assert!(ask(&["--version"], "").output.starts_with("mall (kubewright "));
@@ -323,7 +320,7 @@ fn greeter() -> Program {
         streams.print(&format!("hello {name}, says {}\n", registry.name())).unwrap();
         ExitCode::from(if name == "nobody" { 3 } else { 0 })
     });
-    Program::new(fixture::registry()).version("1.2.3").with(extension)
+    Program::new(mall::registry()).version("1.2.3").with(extension)
 }
 
 #[test]
@@ -391,7 +388,7 @@ fn arguments_that_cannot_be_understood_end_with_2_and_say_what_to_write() {
 
 #[test]
 fn a_registry_with_a_defect_is_told_before_anything_is_done() {
-    let twice = Registry::new("mall").with(fixture::ShopOperator).with(fixture::ShopOperator);
+    let twice = Registry::new("mall").with(mall::ShopOperator).with(mall::ShopOperator);
     let outcome = of(Program::new(twice), &["crds"], "");
     assert!(
         outcome.ended_with(1) && outcome.errors.contains("two operators are named \"shop\""),
@@ -429,7 +426,7 @@ fn a_reader_that_has_had_enough_is_no_error_and_a_full_disk_is_one() {
                 errors: &mut errors,
                 colour: false,
             };
-            let ended = Program::new(fixture::registry()).execute(args, &mut streams);
+            let ended = Program::new(mall::registry()).execute(args, &mut streams);
             assert_eq!(
                 ended,
                 ExitCode::from(code),
@@ -448,7 +445,7 @@ fn input_that_cannot_be_read_is_an_error() {
     let mut streams =
         Streams { input: &mut input, output: &mut output, errors: &mut errors, colour: false };
     let ended =
-        Program::new(fixture::registry()).execute(["mall", "render", "-f", "-"], &mut streams);
+        Program::new(mall::registry()).execute(["mall", "render", "-f", "-"], &mut streams);
     assert_eq!(ended, ExitCode::from(1));
     assert!(String::from_utf8(errors).unwrap().starts_with("error: cannot read -: "));
 }
@@ -462,8 +459,8 @@ struct Chosen {
 }
 
 fn configured() -> Program {
-    Program::new(fixture::registry()).configured(|chosen: Chosen| {
-        if chosen.idle { Registry::new("mall") } else { fixture::registry() }
+    Program::new(mall::registry()).configured(|chosen: Chosen| {
+        if chosen.idle { Registry::new("mall") } else { mall::registry() }
     })
 }
 

@@ -1,11 +1,9 @@
 //! What is generated from a registry: pinned, parsed again, and held against the rules for it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod fixture;
-
 use std::collections::BTreeMap;
 
-use fixture::registry;
+use mall::registry;
 use kubewright_core::{Children, Invalid, Observed, Operator, Registry, Sample, View};
 use kubewright_manifests::{
     Artifact, Error, Options, all, check, crds, install, rbac, samples, yaml,
@@ -131,19 +129,19 @@ struct Keeper;
 
 impl Operator for Keeper {
     const NAME: &'static str = "keeper";
-    type Resource = fixture::Shop;
+    type Resource = mall::Shop;
     type Owns = (k8s_openapi::api::core::v1::Secret,);
     type Reads = ();
 
-    fn build(&self, _: &fixture::Shop, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, _: &mall::Shop, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
         Ok(Children::new())
     }
 
-    fn status(&self, _: &fixture::Shop, _: &Observed<'_, Self::Owns>) -> fixture::ShopStatus {
-        fixture::ShopStatus::default()
+    fn status(&self, _: &mall::Shop, _: &Observed<'_, Self::Owns>) -> mall::ShopStatus {
+        mall::ShopStatus::default()
     }
 
-    fn samples() -> Vec<Sample<fixture::Shop>> {
+    fn samples() -> Vec<Sample<mall::Shop>> {
         Vec::new()
     }
 }
@@ -207,17 +205,17 @@ fn two_operators_with_samples_of_one_name_are_an_error() {
     struct Twin;
     impl Operator for Twin {
         const NAME: &'static str = "twin";
-        type Resource = fixture::Shop;
+        type Resource = mall::Shop;
         type Owns = ();
         type Reads = ();
-        fn build(&self, _: &fixture::Shop, _: &View<'_, ()>) -> Result<Children<()>, Invalid> {
+        fn build(&self, _: &mall::Shop, _: &View<'_, ()>) -> Result<Children<()>, Invalid> {
             Ok(Children::new())
         }
-        fn status(&self, _: &fixture::Shop, _: &Observed<'_, ()>) -> fixture::ShopStatus {
-            fixture::ShopStatus::default()
+        fn status(&self, _: &mall::Shop, _: &Observed<'_, ()>) -> mall::ShopStatus {
+            mall::ShopStatus::default()
         }
-        fn samples() -> Vec<Sample<fixture::Shop>> {
-            let one = fixture::ShopOperator::samples().remove(0);
+        fn samples() -> Vec<Sample<mall::Shop>> {
+            let one = mall::ShopOperator::samples().remove(0);
             vec![one.clone(), one]
         }
     }

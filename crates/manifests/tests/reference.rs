@@ -1,11 +1,9 @@
 //! The API reference of a small program: pinned, and held against the schemas that it is made from.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod fixture;
-
 use std::collections::BTreeMap;
 
-use fixture::registry;
+use mall::registry;
 use kubewright_manifests::{Artifact, Options, reference};
 
 fn pages() -> Vec<Artifact> {
