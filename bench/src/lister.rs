@@ -10,8 +10,8 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubewright::core::kind::AnyObject;
-use kubewright::core::observed::{self, ObservedChild};
+use kubewright::kind::AnyObject;
+use kubewright::observed::{self, ObservedChild};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use k8s_openapi::api::core::v1::{ConfigMap, Service, ServicePort, ServiceSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
-use kube::{CustomResource, KubeSchema};
-use kubewright::{Children, Invalid, Observed, Operator, Registry, Sample, View, labels};
-use serde::{Deserialize, Serialize};
+use kubewright::builders::config_map;
+use kubewright::k8s_openapi::api::core::v1::{ConfigMap, Service, ServicePort, ServiceSpec};
+use kubewright::k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kubewright::prelude::*;
+use kubewright::{Status, labels};
 
 /// The name of the program. The bench starts its own program under this name.
 pub(crate) const PROGRAM: &str = "website-operator";
@@ -31,21 +31,11 @@ pub(crate) fn registry() -> Registry {
     version = "v1",
     kind = "Website",
     namespaced,
-    status = "WebsiteStatus"
+    status = "Status"
 )]
 pub(crate) struct WebsiteSpec {
     /// The text of the page.
     pub(crate) text: String,
-}
-
-/// What the framework reports.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct WebsiteStatus {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Condition>,
 }
 
 struct WebsiteOperator;
@@ -55,34 +45,23 @@ impl Operator for WebsiteOperator {
     type Resource = Website;
     type Owns = (ConfigMap, Service);
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, site: &Website, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
-        let name = site.metadata.name.clone().unwrap_or_default();
-        let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
-        let page = ConfigMap {
-            metadata: metadata.clone(),
-            data: Some([("index.html".to_owned(), site.spec.text.clone())].into()),
-            ..ConfigMap::default()
-        };
+    fn build(&self, site: &Website, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        let name = site.name_any();
         let port = ServicePort { port: 80, ..ServicePort::default() };
         let service = Service {
-            metadata,
+            metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
             spec: Some(ServiceSpec {
                 selector: Some(labels::selector(Self::NAME, &name)),
                 ports: Some(vec![port]),
                 ..ServiceSpec::default()
             }),
-            ..Service::default()
+            status: None,
         };
-        Ok(Children::new().with(page).with(service))
-    }
-
-    fn status(&self, _: &Website, _: &Observed<'_, Self::Owns>) -> WebsiteStatus {
-        WebsiteStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Website>> {
-        Vec::new()
+        Ok(Children::new()
+            .with(config_map(&name, [("index.html", &*site.spec.text)]))
+            .with(service))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use kubewright::core::registry::Controller;
+use kubewright::controller::Controller;
 use kubewright::{KindInfo, Registry};
 use operator_api::echo::{Echo, EchoSpec};
 use serde::Serialize;
