@@ -17,7 +17,7 @@ fn project() -> Project {
             "kubewright-devkit",
             "kubewright-manifests",
         ])
-        .standalone(["kubewright-runtime", "kubewright-testing", "operator-api", "preview-cli"])
+        .standalone(["kubewright-runtime", "kubewright-testing", "operator-api", "kubectl-preview"])
         .words(words::words())
 }
 
