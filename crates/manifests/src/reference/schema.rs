@@ -1,15 +1,17 @@
-//! What a schema says of a value beside words: its type, its bounds, its rules. A keyword that has
-//! no words here is shown as it is.
+//! Type, bounds and rules of a value, from its schema. Unknown keywords are shown as JSON.
 
 use serde_json::Value;
 
 use super::markdown::{code, inline};
 use crate::description;
 
-/// Keywords that are told elsewhere: by the section of a field, by its type, or together with
-/// another keyword.
-const TOLD: [&str; 19] = [
+/// Keywords that appear elsewhere: in the section of a field, in its type, or with another keyword.
+const HANDLED: [&str; 24] = [
     "type",
+    "minimum",
+    "minLength",
+    "minItems",
+    "minProperties",
     "format",
     "nullable",
     "description",
@@ -28,33 +30,34 @@ const TOLD: [&str; 19] = [
     "x-kubernetes-int-or-string",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-embedded-resource",
+    "x-kubernetes-validations",
 ];
 
-/// The schema of a list's items.
+/// Schema of the items of a list.
 pub(super) fn items(schema: &Value) -> Option<&Value> {
     schema.get("items").filter(|items| items.is_object())
 }
 
-/// The schema of a map's values.
+/// Schema of the values of a map.
 pub(super) fn values(schema: &Value) -> Option<&Value> {
     schema.get("additionalProperties").filter(|values| values.is_object())
 }
 
-fn says(schema: &Value, keyword: &str) -> bool {
+fn is_true(schema: &Value, keyword: &str) -> bool {
     schema[keyword] == true
 }
 
-/// The type in words: `list of string`.
+/// Type of a value as text: `list of string`.
 pub(super) fn type_of(schema: &Value) -> String {
     let text = |keyword: &str| schema[keyword].as_str();
-    let mut name = if says(schema, "x-kubernetes-int-or-string") {
+    let mut name = if is_true(schema, "x-kubernetes-int-or-string") {
         "integer or string".to_owned()
     } else if let Some(items) = items(schema) {
         format!("list of {}", type_of(items))
     } else if let Some(values) = values(schema) {
         format!("map of {}", type_of(values))
-    } else if says(schema, "x-kubernetes-embedded-resource") {
-        "whole object, with apiVersion and kind".to_owned()
+    } else if is_true(schema, "x-kubernetes-embedded-resource") {
+        "Kubernetes object with apiVersion and kind".to_owned()
     } else {
         match (text("type"), schema.get("additionalProperties")) {
             (Some("object"), Some(Value::Bool(true))) => "map of any value".to_owned(),
@@ -66,82 +69,78 @@ pub(super) fn type_of(schema: &Value) -> String {
     if let Some(format) = text("format") {
         name = format!("{name} ({format})");
     }
-    if says(schema, "nullable") { name + " or null" } else { name }
+    if is_true(schema, "nullable") { name + " or null" } else { name }
 }
 
-/// A value as people write it in YAML: text without quotes, the rest as JSON, which is YAML.
-pub(super) fn written(value: &Value) -> String {
+/// A value as YAML in code: strings without quotes, other values as JSON.
+pub(super) fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) => code(text),
         other => code(&other.to_string()),
     }
 }
 
-/// Each bound and rule of a value, a line of Markdown each; then those of what is in it, as far as
-/// that has no field of its own.
-pub(super) fn lines(schema: &Value) -> Vec<String> {
+/// Bounds and rules of a value, one line of Markdown each, then those of its items and map values.
+pub(super) fn constraints(schema: &Value) -> Vec<String> {
     let mut lines: Vec<String> = bounds(schema).into_iter().collect();
     for (keyword, value) in schema.as_object().into_iter().flatten() {
-        lines.extend(line(schema, keyword, value));
+        lines.extend(constraint(schema, keyword, value));
     }
     let rules = schema["x-kubernetes-validations"].as_array();
     lines.extend(rules.into_iter().flatten().map(rule));
     for (inner, name) in [(items(schema), "item"), (values(schema), "value")] {
         let Some(inner) = inner else { continue };
-        let words = description::words(inner["description"].as_str().unwrap_or_default());
-        let about = (!words.is_empty()).then(|| inline(&words));
+        let text = description::text(inner["description"].as_str().unwrap_or_default());
+        let about = (!text.is_empty()).then(|| inline(&text));
         lines.extend(
-            about.into_iter().chain(self::lines(inner)).map(|line| format!("Each {name}: {line}")),
+            about.into_iter().chain(constraints(inner)).map(|line| format!("Each {name}: {line}")),
         );
     }
     lines
 }
 
-/// What one keyword says, unless it is told elsewhere.
-fn line(schema: &Value, keyword: &str, value: &Value) -> Option<String> {
+/// The line of one keyword, unless the keyword appears elsewhere.
+fn constraint(schema: &Value, keyword: &str, value: &Value) -> Option<String> {
     let join = |list: &Value, separator: &str| {
         let all = list.as_array().map_or(&[][..], Vec::as_slice);
-        // That it may be null is told with the type.
-        let all = all.iter().filter(|one| !one.is_null() || !says(schema, "nullable"));
-        all.map(written).collect::<Vec<_>>().join(separator)
+        // The type already contains `or null`.
+        let all = all.iter().filter(|one| !one.is_null() || !is_true(schema, "nullable"));
+        all.map(value_text).collect::<Vec<_>>().join(separator)
     };
     Some(match (keyword, value) {
-        (keyword, _) if TOLD.contains(&keyword) || keyword == "x-kubernetes-validations" => {
-            return None;
-        }
-        ("minimum" | "minLength" | "minItems" | "minProperties", _) => return None,
+        (keyword, _) if HANDLED.contains(&keyword) => return None,
         ("enum", list) => format!("One of {}", join(list, ", ")),
         ("pattern", Value::String(pattern)) => format!("Matches {}", code(pattern)),
         ("multipleOf", number) => format!("A multiple of {number}"),
-        ("uniqueItems", Value::Bool(true)) => "Each item once".to_owned(),
+        ("uniqueItems", Value::Bool(true)) => "Items are unique".to_owned(),
         ("x-kubernetes-list-type", Value::String(kind)) => match kind.as_str() {
             "map" => format!(
-                "Items are told apart by {}",
+                "Items are identified by {}",
                 join(&schema["x-kubernetes-list-map-keys"], " and ")
             ),
-            "set" => "Each item once".to_owned(),
-            _ => "Has one owner as a whole: whoever applies it replaces all of it".to_owned(),
+            "set" => "Items are unique".to_owned(),
+            _ => "Atomic: every apply replaces the whole value".to_owned(),
         },
         ("x-kubernetes-map-type", Value::String(kind)) if kind == "atomic" => {
-            "Has one owner as a whole: whoever applies it replaces all of it".to_owned()
+            "Atomic: every apply replaces the whole value".to_owned()
         }
         ("x-kubernetes-preserve-unknown-fields", Value::Bool(true)) => {
-            "May have any other field, too".to_owned()
+            "Accepts unknown fields".to_owned()
         }
         (_, value) => format!("{}: {}", code(keyword), code(&value.to_string())),
     })
 }
 
-/// How big a value may be: a number, a text, a list or a map.
+/// Bounds of a number, and of the size of a text, list or map.
 fn bounds(schema: &Value) -> Vec<String> {
     let number = |keyword: &str| {
         schema.get(keyword).filter(|bound| bound.is_number()).map(ToString::to_string)
     };
     let least = number("minimum").map(|least| {
-        if says(schema, "exclusiveMinimum") { format!("more than {least}") } else { least }
+        if is_true(schema, "exclusiveMinimum") { format!("more than {least}") } else { least }
     });
     let most = number("maximum").map(|most| {
-        if says(schema, "exclusiveMaximum") { format!("less than {most}") } else { most }
+        if is_true(schema, "exclusiveMaximum") { format!("less than {most}") } else { most }
     });
     let plain = |bound: &String| !bound.contains(' ');
     let numbers = match (least, most) {
@@ -178,20 +177,19 @@ fn at(which: &str, bound: String) -> String {
     if bound.contains(' ') { bound } else { format!("at {which} {bound}") }
 }
 
-/// A rule: what it says where it does not hold, and the rule itself on a line of its own.
+/// A rule: its message, and the expression on its own line.
 pub(super) fn rule(rule: &Value) -> String {
     let text = |keyword: &str| rule[keyword].as_str();
     let message = match (text("message"), text("messageExpression")) {
-        // The server falls back to the message where the expression fails.
-        (_, Some(expression)) => format!("the message is {}", code(expression)),
+        // The server uses `message` only if the expression fails.
+        (_, Some(expression)) => format!("message from {}", code(expression)),
         (Some(message), None) => inline(message),
-        (None, None) => "the message is the rule".to_owned(),
+        (None, None) => "no message".to_owned(),
     };
-    let field = text("fieldPath").map(|path| format!(", about {}", code(path))).unwrap_or_default();
+    let field = text("fieldPath").map(|path| format!(" for {}", code(path))).unwrap_or_default();
     let reason =
         text("reason").map(|reason| format!(", reason {}", code(reason))).unwrap_or_default();
-    let old =
-        if rule["optionalOldSelf"] == true { ", also where there is no older value" } else { "" };
+    let old = if rule["optionalOldSelf"] == true { ", also checked on create" } else { "" };
     format!("Rule{field}{reason}{old}: {message}\\\n  {}", code(text("rule").unwrap_or_default()))
 }
 
@@ -202,14 +200,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_told_in_words() {
+    fn types_are_written_as_words() {
         for (schema, expected) in [
             (json!({ "type": "string" }), "string"),
             (json!({ "type": "integer", "format": "int32" }), "integer (int32)"),
             (json!({ "type": "string", "nullable": true }), "string or null"),
             (json!({ "x-kubernetes-int-or-string": true }), "integer or string"),
             (
-                json!({ "type": "array", "items": { "type": "array", "items": { "type": "string" } } }),
+                json!({ "items": { "type": "array", "items": { "type": "string" } } }),
                 "list of list of string",
             ),
             (
@@ -220,7 +218,7 @@ mod tests {
             (json!({ "type": "array" }), "list of any value"),
             (
                 json!({ "type": "object", "x-kubernetes-embedded-resource": true }),
-                "whole object, with apiVersion and kind",
+                "Kubernetes object with apiVersion and kind",
             ),
             (json!({ "x-kubernetes-preserve-unknown-fields": true }), "any value"),
         ] {
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_told_as_people_say_them() {
+    fn bounds_are_written_as_words() {
         for (schema, expected) in [
             (json!({ "minimum": 1, "maximum": 10 }), "1 to 10"),
             (json!({ "minimum": -1 }), "At least -1"),
@@ -248,61 +246,64 @@ mod tests {
             (json!({ "minItems": 2 }), "At least 2 items"),
             (json!({ "minProperties": 1, "maxProperties": 3 }), "1 to 3 entries"),
         ] {
-            assert_eq!(lines(&schema), [expected], "{schema}");
+            assert_eq!(constraints(&schema), [expected], "{schema}");
         }
     }
 
     #[test]
-    fn the_other_keywords_are_told_too() {
+    fn the_other_keywords_are_described_or_shown_as_json() {
         for (schema, expected) in [
             (json!({ "enum": ["A", 1, null, ""] }), "One of `A`, `1`, `null`, `\"\"`"),
             (json!({ "enum": ["A", null], "nullable": true }), "One of `A`"),
             (json!({ "pattern": "^a|b$" }), "Matches `^a|b$`"),
             (json!({ "multipleOf": 5 }), "A multiple of 5"),
-            (json!({ "uniqueItems": true }), "Each item once"),
-            (json!({ "x-kubernetes-list-type": "set" }), "Each item once"),
+            (json!({ "uniqueItems": true }), "Items are unique"),
+            (json!({ "x-kubernetes-list-type": "set" }), "Items are unique"),
             (
-                json!({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["port", "protocol"] }),
-                "Items are told apart by `port` and `protocol`",
+                json!({
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["port", "protocol"],
+                }),
+                "Items are identified by `port` and `protocol`",
             ),
-            (
-                json!({ "x-kubernetes-preserve-unknown-fields": true }),
-                "May have any other field, too",
-            ),
+            (json!({ "x-kubernetes-preserve-unknown-fields": true }), "Accepts unknown fields"),
             (json!({ "oneOf": [{ "required": ["a"] }] }), "`oneOf`: `[{\"required\":[\"a\"]}]`"),
             (json!({ "x-of-the-future": 1 }), "`x-of-the-future`: `1`"),
         ] {
-            assert_eq!(lines(&schema), [expected], "{schema}");
+            assert_eq!(constraints(&schema), [expected], "{schema}");
         }
         for atomic in ["x-kubernetes-list-type", "x-kubernetes-map-type"] {
             assert!(
-                lines(&json!({ atomic: "atomic" }))[0].starts_with("Has one owner as a whole"),
+                constraints(&json!({ atomic: "atomic" }))[0].starts_with("Atomic: "),
                 "{atomic}"
             );
         }
     }
 
     #[test]
-    fn a_rule_is_its_message_and_below_it_the_rule() {
+    fn a_rule_shows_its_message_and_its_expression() {
         let plain = json!({ "rule": "self > `1`", "message": "write more than_1" });
         assert_eq!(rule(&plain), "Rule: write more than\\_1\\\n  `` self > `1` ``");
-        let about = json!({ "rule": "r", "messageExpression": "'a' + self", "message": "a", "fieldPath": ".b", "reason": "FieldValueInvalid" });
+        let about = json!({
+            "rule": "r", "messageExpression": "'a' + self", "message": "a", "fieldPath": ".b",
+            "reason": "FieldValueInvalid",
+        });
         assert_eq!(
             rule(&about),
-            "Rule, about `.b`, reason `FieldValueInvalid`: the message is `'a' + self`\\\n  `r`"
+            "Rule for `.b`, reason `FieldValueInvalid`: message from `'a' + self`\\\n  `r`"
         );
         let old = json!({ "rule": "r", "optionalOldSelf": true });
-        assert_eq!(
-            rule(&old),
-            "Rule, also where there is no older value: the message is the rule\\\n  `r`"
-        );
+        assert_eq!(rule(&old), "Rule, also checked on create: no message\\\n  `r`");
     }
 
     #[test]
-    fn what_holds_for_each_item_is_told_with_the_list() {
+    fn constraints_of_items_are_listed_with_the_list() {
         let list = json!({
             "type": "array", "maxItems": 2,
-            "items": { "description": "A key. Example: a", "maxLength": 3, "x-kubernetes-validations": [{ "rule": "r", "message": "m" }] },
+            "items": {
+                "description": "A key. Example: a", "maxLength": 3,
+                "x-kubernetes-validations": [{ "rule": "r", "message": "m" }],
+            },
         });
         let expected = [
             "At most 2 items",
@@ -310,8 +311,8 @@ mod tests {
             "Each item: At most 3 characters",
             "Each item: Rule: m\\\n  `r`",
         ];
-        assert_eq!(lines(&list), expected);
+        assert_eq!(constraints(&list), expected);
         let map = json!({ "additionalProperties": { "items": { "minimum": 1 } } });
-        assert_eq!(lines(&map), ["Each value: Each item: At least 1"]);
+        assert_eq!(constraints(&map), ["Each value: Each item: At least 1"]);
     }
 }
