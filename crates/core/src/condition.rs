@@ -1,49 +1,89 @@
-//! Conditions: the standard three that every resource gets, and how they change over time.
+//! Conditions: the types and reasons of an operator, and how conditions change over time.
 //!
-//! `Ready`, `Reconciling` and `Stalled` follow kstatus, so that `kubectl wait
-//! --for=condition=Ready`, Argo CD and Flux understand them. The types are those of the API
-//! conventions (metav1.Condition).
-
-use std::fmt::Write as _;
+//! The engine writes `Ready`, `Reconciling` and `Stalled` as kstatus has them, so `kubectl wait
+//! --for=condition=Ready`, Argo CD and Flux understand them. The format is metav1.Condition.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Written, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use crate::error::Class;
-use crate::health::Health;
-use crate::kind::KindInfo;
-use crate::observed::{ChildState, Holder, Outcome};
-use crate::{health, reason};
-
-/// Everything works and is as the resource asks.
+/// Everything is as the resource asks.
 pub const READY: &str = "Ready";
-/// Work goes on: something is not yet as the resource asks.
+/// Something is not yet as the resource asks, and work goes on.
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing more happens until a person acts.
 pub const STALLED: &str = "Stalled";
 
-/// The types that the engine derives from the children; an operator's own conditions have other
-/// types.
+/// The types that the engine writes; an operator's own conditions have other types.
 pub const STANDARD: [&str; 3] = [READY, RECONCILING, STALLED];
+
+/// The type of a condition and its reasons: see [`Operator::CONDITIONS`].
+///
+/// Declare it beside the code that creates the condition:
+///
+/// ```
+/// use kubewright_core::{Condition, ConditionType};
+/// pub const BACKUP: ConditionType = ConditionType::new(
+///     "BackupSucceeded",
+///     &[("Succeeded", "the last backup succeeded"), ("Failed", "the last backup failed")],
+/// );
+/// fn condition(failed: bool) -> Condition {
+///     let reason = if failed { "Failed" } else { "Succeeded" };
+///     Condition::new(BACKUP.name(), Some(!failed), reason, "")
+/// }
+/// ```
+///
+/// [`Operator::CONDITIONS`]: crate::Operator::CONDITIONS
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConditionType {
+    name: &'static str,
+    reasons: &'static [(&'static str, &'static str)],
+}
+
+impl ConditionType {
+    /// A condition type. Each reason (CamelCase) has its meaning for a person: one sentence without
+    /// a full stop.
+    #[must_use]
+    pub const fn new(name: &'static str, reasons: &'static [(&'static str, &'static str)]) -> Self {
+        Self { name, reasons }
+    }
+
+    /// Reasons that the operator gives to `Ready`: those of [`Invalid`](crate::Invalid) and of
+    /// [`Report::readiness`](crate::Report::readiness).
+    #[must_use]
+    pub const fn ready(reasons: &'static [(&'static str, &'static str)]) -> Self {
+        Self::new(READY, reasons)
+    }
+
+    /// The type, such as `BackupSucceeded`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The reasons and their meanings.
+    #[must_use]
+    pub const fn reasons(self) -> &'static [(&'static str, &'static str)] {
+        self.reasons
+    }
+}
 
 /// One condition, before it has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// e.g. `Ready`.
+    /// The type, such as `RouteAccepted`.
     pub type_: &'static str,
     /// `Some(true)` for True, `Some(false)` for False, `None` for Unknown.
     pub status: Option<bool>,
     /// CamelCase.
     pub reason: &'static str,
-    /// For a person.
+    /// A sentence for a person.
     pub message: String,
-    /// Whether a person is warned of it by an Event when it becomes true; see
-    /// [`warned`](Self::warned).
+    /// Whether the engine publishes a Warning Event when the status becomes True.
     pub warns: bool,
 }
 
 impl Condition {
-    /// A condition.
+    /// A condition. `status` is `Some(true)` for True, `Some(false)` for False, `None` for Unknown.
     pub fn new(
         type_: &'static str,
         status: Option<bool>,
@@ -53,137 +93,22 @@ impl Condition {
         Self { type_, status, reason, message: message.into(), warns: false }
     }
 
-    /// The same, and whoever looks at the resource's Events is warned: once, when its status
-    /// becomes True, with its reason and message. An operator that starts again warns of
-    /// nothing that the status told before.
+    /// The same, with a Warning Event when its status becomes True. The written status remembers
+    /// the Event, so a restart does not repeat it.
     #[must_use]
     pub fn warned(self) -> Self {
         Self { warns: true, ..self }
     }
 }
 
-/// How a run ended: where `Ready`, `Reconciling` and `Stalled` come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All is well.
-    Ready(String),
-    /// Not yet, but it goes on by itself.
-    Progressing(&'static str, String),
-    /// It needs a person.
-    Stalled(&'static str, String),
-}
-
-impl Verdict {
-    /// The three standard conditions.
-    #[must_use]
-    pub fn conditions(&self) -> [Condition; 3] {
-        let (ready, reconciling, stalled, reason, message) = match self {
-            Self::Ready(message) => (true, false, false, reason::READY, message),
-            Self::Progressing(reason, message) => (false, true, false, *reason, message),
-            Self::Stalled(reason, message) => (false, false, true, *reason, message),
-        };
-        // A condition that is not true needs no story of its own; `Ready` tells it.
-        let told = |on: bool| if on { message.clone() } else { String::new() };
-        [
-            Condition::new(READY, Some(ready), reason, message.clone()),
-            Condition::new(RECONCILING, Some(reconciling), reason, told(reconciling)),
-            Condition::new(STALLED, Some(stalled), reason, told(stalled)),
-        ]
-    }
-}
-
-/// The verdict on a resource from the states of its children; `owner` is the resource's kind, for
-/// messages.
-#[must_use]
-pub fn verdict(owner: &KindInfo, children: &[ChildState<'_>]) -> Verdict {
-    let mut ready = String::new();
-    let mut worst: Option<(u8, Verdict)> = None;
-    for child in children {
-        let (weight, verdict) = match judge(owner, child) {
-            Verdict::Ready(message) => {
-                if !message.is_empty() {
-                    let separator = if ready.is_empty() { "" } else { "; " };
-                    let _ = write!(ready, "{separator}{message}");
-                }
-                continue;
-            }
-            progressing @ Verdict::Progressing(..) => (1, progressing),
-            stalled @ Verdict::Stalled(..) => (2, stalled),
-        };
-        if worst.as_ref().is_none_or(|(w, _)| weight > *w) {
-            worst = Some((weight, verdict));
-        }
-    }
-    worst.map_or_else(
-        || {
-            Verdict::Ready(if ready.is_empty() {
-                "all objects are in place".to_owned()
-            } else {
-                ready
-            })
-        },
-        |(_, v)| v,
-    )
-}
-
-fn judge(owner: &KindInfo, child: &ChildState<'_>) -> Verdict {
-    let name = || format!("{} {}", child.desired.kind, child.desired.key.name);
-    match child.outcome {
-        Outcome::InSync => match health::of(child) {
-            Health::Ready { message } => Verdict::Ready(message),
-            Health::Progressing { reason, message } => Verdict::Progressing(reason, message),
-            Health::Failed { reason, message } => Verdict::Stalled(reason, message),
-        },
-        Outcome::NotServed => Verdict::Ready(String::new()),
-        Outcome::Terminating => Verdict::Progressing(
-            reason::TERMINATING,
-            format!("{} is being deleted; it is made again when that has ended", name()),
-        ),
-        Outcome::Held(before) => Verdict::Progressing(
-            reason::TERMINATING,
-            format!(
-                "{before} is no longer wanted and still there; {} is made when it is gone, as there is one at a time",
-                name()
-            ),
-        ),
-        Outcome::Refused(holder) => {
-            Verdict::Stalled(reason::NOT_OWNED, refusal(owner, &name(), holder))
-        }
-        Outcome::Failed { class: Class::Invalid, message } => Verdict::Stalled(
-            reason::APPLY_FAILED,
-            format!("{} was not accepted: {message}", name()),
-        ),
-        Outcome::Failed { message, .. } => Verdict::Progressing(
-            reason::APPLY_FAILED,
-            format!("{} could not be written, trying again: {message}", name()),
-        ),
-    }
-}
-
-/// What a person reads when a name is taken.
-#[must_use]
-pub fn refusal(owner: &KindInfo, name: &str, holder: &Holder) -> String {
-    match holder {
-        Holder::Controller(by) => format!(
-            "{name} exists and is controlled by {} {}, not by this {owner}; it was left untouched: rename this {owner}, or delete \
-             that {}",
-            by.kind, by.name, by.kind
-        ),
-        Holder::Nobody => format!(
-            "{name} exists and was not made for this {owner}; it was left untouched: rename this {owner}, or delete that object"
-        ),
-    }
-}
-
 /// Longest message of a condition (metav1.Condition), in bytes.
 const MAX_MESSAGE: usize = 32_768;
 
-/// The conditions to write: `wanted` with times taken over from `before` where the status did not
-/// change.
+/// The conditions to write: `wanted`, with the times of `before` where the status did not change.
 ///
 /// # Guarantees
-/// Each type once, in the order of `wanted`; `lastTransitionTime` moves only when the status does;
-/// conditions that are no longer wanted are gone.
+/// Each type occurs once, in the order of `wanted`. `lastTransitionTime` changes only when the
+/// status does. Conditions that are not in `wanted` are removed.
 #[must_use]
 pub fn merge(
     before: &[Written],
@@ -215,7 +140,7 @@ pub fn merge(
     merged
 }
 
-/// Those of `wanted` that warn, and were not true `before`.
+/// The conditions of `wanted` that warn and were not True `before`.
 pub fn warnings<'a>(
     before: &'a [Written],
     wanted: &'a [Condition],
@@ -239,7 +164,7 @@ mod tests {
     }
 
     fn ready(status: bool, message: &str) -> Condition {
-        Condition::new(READY, Some(status), reason::READY, message)
+        Condition::new(READY, Some(status), "Ready", message)
     }
 
     #[test]
@@ -281,16 +206,5 @@ mod tests {
         let long = "é".repeat(MAX_MESSAGE);
         let after = merge(&[], &[ready(true, &long)], None, at(1));
         assert_eq!(after[0].message.len(), MAX_MESSAGE);
-    }
-
-    #[test]
-    fn exactly_one_of_the_three_conditions_is_true() {
-        for verdict in [
-            Verdict::Ready("r".into()),
-            Verdict::Progressing(reason::PROGRESSING, "p".into()),
-            Verdict::Stalled(reason::NOT_OWNED, "s".into()),
-        ] {
-            assert_eq!(verdict.conditions().iter().filter(|c| c.status == Some(true)).count(), 1);
-        }
     }
 }

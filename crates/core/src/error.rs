@@ -1,17 +1,15 @@
-//! How an error is answered: the class decides about retries, nothing else does.
+//! The class of an error. Only the class decides how the engine retries.
 
-/// What kind of trouble an error is.
+/// The class of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
-    /// It may be gone in a moment (a timeout, a conflict, an overloaded server): try again with
-    /// backoff.
+    /// It may pass by itself (a timeout, a conflict, an overloaded server): retry with back-off.
     Transient,
-    /// The resource asks for something that cannot work: wait for an edit, do not try again.
+    /// The resource asks for something that cannot work: wait for an edit.
     Invalid,
-    /// An object of that name belongs to somebody else: it is left alone; look again with backoff.
+    /// An object of that name belongs to another owner: leave it alone, look again with back-off.
     Refused,
-    /// A defect in the operator (a panic, a child that cannot be serialised): counted, retried with
-    /// backoff.
+    /// A defect of the operator (a panic, a child that is not JSON): count it, retry with back-off.
     Bug,
 }
 

@@ -1,4 +1,4 @@
-//! Indexes: objects that are looked up by what is in them, such as previews by their host.
+//! Looking objects up by their content, such as previews by their host.
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -6,15 +6,23 @@ use std::hash::{Hash, Hasher};
 
 use crate::kind::{AnyObject, Entry};
 
-/// A way to find objects of a kind by keys that are in them: [`View::by`](crate::View::by).
+/// A way to find objects of a kind by keys that are computed from them: see
+/// [`View::by`](crate::View::by).
 ///
-/// N resources that look at each other do not wake all N: who asked for a key is woken by what has
-/// it, or had it, alone. The index is kept while anybody asks by it.
+/// N resources that look at each other do not wake all N: a change wakes only the resources that
+/// asked for a key which the object has or had. The engine keeps the index while a resource uses
+/// it.
 ///
 /// ```
-/// # use std::sync::Arc;
-/// # use k8s_openapi::api::networking::v1::Ingress;
-/// # use kubewright_core::{Index, View};
+/// use k8s_openapi::api::networking::v1::Ingress;
+/// use kubewright_core::{Index, View, of};
+/// # use kubewright_core::Declaration;
+/// # struct Previews;
+/// # impl Declaration for Previews {
+/// #     type Owns = ();
+/// #     type Reads = (Ingress,); // in `impl Operator for Previews`
+/// #     type Facts = ();
+/// # }
 /// struct ByHost;
 /// impl Index for ByHost {
 ///     type Of = Ingress;
@@ -23,23 +31,22 @@ use crate::kind::{AnyObject, Entry};
 ///         rules.filter_map(|rule| rule.host.clone()).collect()
 ///     }
 /// }
-/// fn is_taken(view: &View<'_, (Ingress,)>, host: &str) -> bool {
-///     !view.by::<ByHost, _>(host).is_empty()
+/// fn is_taken(view: &View<'_, Previews>, host: &str) -> bool {
+///     !view.by(of::<ByHost>(), host).is_empty()
 /// }
 /// ```
 pub trait Index: 'static {
-    /// What is found: a kind in `type Reads`, a [`Part`](crate::Part) or
-    /// [`Selected`](crate::Selected) objects of one.
+    /// The entry of `type Reads` whose objects the index finds.
     type Of: Entry;
 
-    /// The keys of an object: those of which any finds it.
+    /// The keys of an object. Each of them finds the object.
     ///
     /// # Assumptions
     /// Deterministic, and cheap: it runs with every event.
     fn keys(object: &<Self::Of as Entry>::Kind) -> Vec<String>;
 }
 
-/// An [`Index`] whose type was forgotten. Two are the same when their types are.
+/// An [`Index`] of any type. Two are equal if their types are.
 #[derive(Clone, Copy)]
 pub struct AnyIndex {
     id: TypeId,
@@ -54,7 +61,7 @@ impl AnyIndex {
         Self { id: TypeId::of::<I>(), name: std::any::type_name::<I>(), keys: keys::<I> }
     }
 
-    /// The keys of an object; none for one of another type.
+    /// The keys of an object; none for an object of another type.
     #[must_use]
     pub fn keys(&self, object: &dyn AnyObject) -> Vec<String> {
         (self.keys)(object)

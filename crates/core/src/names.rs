@@ -1,19 +1,19 @@
-//! Names that the API server accepts, however long or odd the parts are.
+//! Names that the API server accepts, whatever the parts are.
 
-use crate::hash;
+use crate::internals::hash;
 
-/// The longest DNS label (RFC 1123), and so the longest Service name and label value.
+/// The longest DNS label (RFC 1123), Service name and label value, in characters.
 pub const MAX_LABEL: usize = 63;
-/// Hex digits of the hash that marks a name which had to be changed; 32 bits keep siblings apart.
+/// Hexadecimal digits of the hash in a changed name; 32 bits keep siblings apart.
 const HASH_DIGITS: usize = 8;
 
 /// A child's name from its parts, joined by `-`.
 ///
 /// # Guarantees
 /// At most 63 characters, of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit (a
-/// DNS label, RFC 1123) when at least one part has such a character. A name that had to be cut or
-/// changed ends with a hash of all parts, so that different parts never give the same name but by a
-/// collision of 32 bits. Parts that fit are not changed.
+/// DNS label, RFC 1123) if at least one part has such a character. A name that was cut or changed
+/// ends with a hash of all parts, so that different parts give different names (but for a collision
+/// of 32 bits). Parts that fit are not changed.
 ///
 /// ```
 /// use kubewright_core::names::child_name;
@@ -33,7 +33,7 @@ pub fn child_name(parts: &[&str]) -> String {
     with_hash(trimmed, &parts.join("\0"))
 }
 
-/// A valid label value for `text`: `text` itself where it is one, else cut and marked with a hash.
+/// A valid label value for `text`: `text` itself if it is valid, else cut and with a hash.
 #[must_use]
 pub fn label_value(text: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -62,14 +62,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_that_differ_only_in_where_they_are_joined_are_the_same_name_only_when_nothing_changed()
-    {
+    fn changed_names_of_different_parts_differ() {
         assert_eq!(child_name(&["a-b", "c"]), "a-b-c");
         assert_ne!(child_name(&["a.b", "c"]), child_name(&["a", "b.c"]));
     }
 
     #[test]
-    fn a_long_name_is_cut_and_marked() {
+    fn a_long_name_is_cut_and_ends_with_a_hash() {
         let (one, two) = ("x".repeat(64), "x".repeat(65));
         assert_ne!(child_name(&[&one]), child_name(&[&two]));
         assert_eq!(child_name(&[&"y".repeat(63)]), "y".repeat(63));

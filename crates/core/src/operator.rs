@@ -6,19 +6,27 @@ use kube_core::object::{HasSpec, HasStatus};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::children::{Children, Retire};
-use crate::condition::{Condition, Verdict};
-use crate::facts::Facts;
+use crate::children::Children;
+use crate::condition::ConditionType;
+use crate::declaration::{Declaration, Facts};
+use crate::invalid::Invalid;
 use crate::kind::{Kinds, Object, ReadKinds};
 use crate::observed::Observed;
-use crate::reason::Explained;
+use crate::report::Report;
+use crate::status::StatusFields;
 use crate::view::View;
 
-/// A custom resource type: what `#[derive(kube::CustomResource)]` makes of a spec and a status.
+/// A custom resource type: what `#[derive(kube::CustomResource)]` creates from a spec and a status.
+///
+/// The status is [`Status`](crate::Status), or a struct of your own with the fields of
+/// [`StatusFields`]. It derives `Default`, `Serialize` and `Deserialize`.
 pub trait CustomResource:
-    Object + CustomResourceExt + HasSpec + HasStatus<Status: Serialize + DeserializeOwned + Send + Sync>
+    Object
+    + CustomResourceExt
+    + HasSpec
+    + HasStatus<Status: StatusFields + Default + Serialize + DeserializeOwned + Send + Sync>
 {
-    /// The resource's definition.
+    /// The definition (CRD) of the resource.
     fn definition() -> CustomResourceDefinition {
         Self::crd()
     }
@@ -28,185 +36,111 @@ impl<R> CustomResource for R where
     R: Object
         + CustomResourceExt
         + HasSpec
-        + HasStatus<Status: Serialize + DeserializeOwned + Send + Sync>
+        + HasStatus<Status: StatusFields + Default + Serialize + DeserializeOwned + Send + Sync>
 {
 }
 
 /// The status type of an operator's resource.
 pub type StatusOf<O> = <<O as Operator>::Resource as HasStatus>::Status;
 
-/// An operator: a function from a custom resource to the objects that should exist.
+/// An operator: a pure function from a custom resource to the objects that should exist.
+///
+/// A first operator implements the five items without a default and [`build`](Self::build).
 ///
 /// # Guarantees
-/// The engine sets namespace, controller ownerReference, recommended labels and the desired-hash
-/// annotation on every child; it never copies labels or annotations of the resource. It applies
-/// what differs, deletes what is no longer returned and carries the resource's UID, and leaves
-/// everything else alone.
+/// - The engine sets the namespace, the controller owner reference, the recommended labels and the
+///   desired-hash annotation of each child. It never copies labels or annotations of the resource.
+/// - The engine applies children that differ from the cluster. It deletes objects that carry the
+///   resource's UID as controller and that `build` no longer returns. It changes nothing else.
 ///
 /// # Assumptions
-/// `build`, `status`, `conditions` and `verdict` are deterministic: no clock, no randomness, no
-/// environment, no I/O. Time is an input: [`View::is_past`]. Settings that
-/// are the same for all resources are fields of the operator.
-pub trait Operator: Send + Sync + 'static {
-    /// The operator's name, a DNS label: names its controller, its RBAC role and its children's
-    /// `app.kubernetes.io/name`. Never change it once released.
+/// `build` and `report` are deterministic: no clock, no randomness, no environment, no I/O. Time is
+/// an input ([`View::is_past`]). Settings that are the same for all resources are fields of the
+/// operator.
+pub trait Operator: Sized + Send + Sync + 'static {
+    /// The operator's name, a DNS label. It names the controller, its RBAC role, and the
+    /// `app.kubernetes.io/name` of the children. Never change it after a release.
     const NAME: &'static str;
 
-    /// Whether `build` may say that its resource has had its time ([`Children::retire`]). The
-    /// rights for that are given only where this is `true`: to delete such resources, to look
-    /// at one right before, and to annotate one that was edited without a trace of when
-    /// ([`Changed`](crate::time::Changed)).
-    const RETIRES: bool = false;
+    /// The operator's own conditions with their reasons, and the reasons that it gives to `Ready`.
+    /// The API reference lists them. Several entries may have the same name.
+    const CONDITIONS: &'static [ConditionType] = &[];
 
     /// The custom resource.
     type Resource: CustomResource;
 
-    /// The kinds that `build` returns: `(Deployment, Service, Optional<Mapping>)`.
+    /// The kinds that `build` returns: `(Deployment, Service)`, or `(ConfigMap,)` for one.
+    ///
+    /// Watches, rights and docs follow from this list. See [`Optional`](crate::Optional) for kinds
+    /// that a cluster may not have, and [`Expires`](crate::expiry::Expires) for resources that the
+    /// operator deletes at a time.
     type Owns: Kinds;
 
-    /// What `build` looks up: `()` or `(Metadata<Namespace>,)`. Beside kinds, their
-    /// [`Metadata`](crate::Metadata) and [`Optional`](crate::Optional) ones: a
-    /// [`Part`](crate::Part) of a kind, [`Selected`](crate::Selected) objects of one, and whether
-    /// an optional kind that is owned is [`Served`](crate::Served). The operator's own kind may
-    /// be among them.
+    /// The kinds that `build` looks up: `(Secret,)`, or `()` for none.
+    ///
+    /// The engine runs `build` again when an object changes that the last `build` looked up.
     type Reads: ReadKinds;
 
-    /// The objects that should exist for `resource`.
+    /// A value that `build` computes and [`report`](Self::report) needs: see
+    /// [`Children::with_facts`]. `()` for most operators.
+    type Facts: Facts;
+
+    /// Returns the objects that should exist for `resource`.
     ///
     /// # Assumptions
-    /// `.status` of `resource` is no input. It says what was reported of an earlier run, or of
-    /// none, and that it changed is no reason to run `build` again: who decides from it decides
-    /// from something old. What an earlier object came to is for [`status`](Self::status) to
-    /// tell. Only moments may be taken from there: what was promised to a person and must be kept
-    /// although what it was derived from has changed, and what was seen once and is recorded
-    /// nowhere else. Nobody who may only write the resource can write it.
+    /// `.status` of `resource` is no input, because it describes an earlier run. The exception is a
+    /// time that the operator recorded there itself, such as the moment when it first saw an edit.
     ///
     /// # Errors
-    /// [`Invalid`] when the resource asks for something that cannot work although the schema let it
-    /// pass. It is shown as a condition, and nothing is tried again until the resource, or
-    /// something that was looked up, changes. The objects that were made before stay as they
-    /// are, unless the operator has them [withdrawn](Invalid::withdraw).
+    /// [`Invalid`] if the resource asks for something that cannot work although its schema accepts
+    /// it. The condition `Stalled` shows the reason and the message. The engine keeps the existing
+    /// objects, and runs `build` again when the resource or a looked-up object changes. To delete
+    /// the objects instead, return [`Children::withdrawn`].
     fn build(
         &self,
         resource: &Self::Resource,
-        view: &View<'_, Self::Reads>,
-    ) -> Result<Children<Self::Owns>, Invalid>;
+        view: &View<'_, Self>,
+    ) -> Result<Children<Self>, Invalid>;
 
-    /// The status, from what was observed. `observedGeneration` and `conditions` are filled in by
-    /// the engine.
-    fn status(
-        &self,
-        resource: &Self::Resource,
-        observed: &Observed<'_, Self::Owns>,
-    ) -> StatusOf<Self>;
-
-    /// Conditions beside `Ready`, `Reconciling` and `Stalled`, which the engine derives from the
-    /// children.
-    fn conditions(
-        &self,
-        resource: &Self::Resource,
-        observed: &Observed<'_, Self::Owns>,
-    ) -> Vec<Condition> {
-        let _ = (resource, observed);
-        Vec::new()
-    }
-
-    /// What `Ready`, `Reconciling` and `Stalled` say, in the operator's own words; `verdict` is
-    /// what the engine derived from the children, and is what they say unless this says
-    /// otherwise.
+    /// Reports the status, the operator's own conditions and the readiness, from what was observed.
     ///
-    /// What `build` found out is in [`Observed::facts`]: so a resource may have its children and
-    /// not be ready nevertheless. A [`Verdict::Stalled`] from here is told in an Event too, and
-    /// nothing is tried again until the resource, a child or something that was looked up
-    /// changes. What failed is tried again whatever this says, so better let those verdicts be.
-    /// It is not asked about a resource that `build` refused.
-    fn verdict(
+    /// The engine adds `observedGeneration` and the conditions `Ready`, `Reconciling` and
+    /// `Stalled`. The default reports no fields of the operator's own, and the readiness of the
+    /// children.
+    ///
+    /// If `build` refused the resource, then `observed` has no children, `facts` is its default
+    /// unless the resource was [withdrawn](Children::withdrawn), and the returned readiness is
+    /// ignored: the resource is `Stalled`.
+    fn report(
         &self,
         resource: &Self::Resource,
-        observed: &Observed<'_, Self::Owns>,
-        verdict: Verdict,
-    ) -> Verdict {
-        let _ = (resource, observed);
-        verdict
+        observed: &Observed<'_, Self>,
+        facts: &Self::Facts,
+    ) -> Report<StatusOf<Self>> {
+        let _ = (resource, facts);
+        Report::new(observed, StatusOf::<Self>::default())
     }
 
-    /// The reasons that it gives itself, of its own conditions and of `Ready`, for the API
-    /// reference. The framework's are there already.
-    fn reasons() -> Vec<Explained> {
+    /// Returns example resources. They become files, snapshot tests and tests on a real API server.
+    /// The first one should be the smallest that works.
+    fn samples() -> Vec<Sample<Self::Resource>> {
         Vec::new()
     }
+}
 
-    /// Example resources: generated as files, pinned by snapshots, admitted by a real API server in
-    /// tests. The first should be the smallest one that works.
-    fn samples() -> Vec<Sample<Self::Resource>>;
+impl<O: Operator> Declaration for O {
+    type Owns = O::Owns;
+    type Reads = O::Reads;
+    type Facts = O::Facts;
 }
 
 /// An example of a resource.
 #[derive(Clone, Debug)]
 pub struct Sample<R> {
-    /// Which one: `minimal`, `full`; part of the file's name, a DNS label.
+    /// A DNS label such as `minimal` or `full`; part of the file name.
     pub name: &'static str,
-    /// What it shows, in one sentence; a comment in the file.
+    /// One sentence about what the sample shows; a comment in the file.
     pub about: &'static str,
     /// The resource.
     pub resource: R,
-}
-
-/// A resource that asks for something that cannot work.
-///
-/// What was made for it while it did work is kept as it is: nothing is applied to it, and nothing
-/// deleted, so that a slip of the pen takes nothing down. Where that would let somebody keep what
-/// they may not have any more, say [`withdraw`](Self::withdraw).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Invalid {
-    /// Why, in CamelCase, for the condition's `reason`: e.g. `HostNotAllowed`.
-    pub reason: &'static str,
-    /// What is wrong and what to write instead, for the condition's `message`.
-    pub message: String,
-    /// Whether the resource has had its time all the same.
-    pub retire: Option<Retire>,
-    /// Whether what was made for it before is deleted.
-    pub withdraw: bool,
-    /// What was told.
-    pub facts: Facts,
-}
-
-impl Invalid {
-    /// `reason` in CamelCase; `message` says what to write instead.
-    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-            retire: None,
-            withdraw: false,
-            facts: Facts::default(),
-        }
-    }
-
-    /// The same, and the objects that were made before are deleted, as garbage collection would:
-    /// all that the resource controls.
-    ///
-    /// For who claims something that others wait for, such as a host, or is bound by limits: an
-    /// edit that is refused must not be a way to keep them. Say it only of what the resource
-    /// itself asks for. What somebody else wrote and nobody understands is better left to them,
-    /// with everything running as it was.
-    #[must_use]
-    pub fn withdraw(self) -> Self {
-        Self { withdraw: true, ..self }
-    }
-
-    /// The same, and this is told to [`status`](Operator::status) and
-    /// [`conditions`](Operator::conditions): see [`Children::tell`].
-    #[must_use]
-    pub fn tell<T: Send + Sync + 'static>(mut self, fact: T) -> Self {
-        self.facts.tell(fact);
-        self
-    }
-
-    /// The same, of a resource that has had its time: see [`Children::retire`].
-    #[must_use]
-    pub fn retire(self, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { retire: Some(Retire { reason, message: message.into() }), ..self }
-    }
 }

@@ -1,13 +1,23 @@
 //! Declarative, code-generated Kubernetes operators: the one crate that a user names.
 //!
-//! This crate has no logic of its own: it names the parts behind features.
+//! This crate has no logic of its own. [`prelude`] has what a first operator needs; the modules
+//! below are for special cases, each with a page and an example. The versions of `kube`,
+//! `k8s-openapi`, `schemars` and `serde_json` that the framework uses are re-exported.
 
-pub use kubewright_core as core;
+pub use k8s_openapi;
+pub use kube;
 pub use kubewright_core::{
-    Children, Class, Condition, Index, Invalid, KindInfo, Metadata, Object, ObjectKey, Observed,
-    Operator, Optional, Part, Registry, Sample, Selected, Selector, Served, Shard, StatusOf,
-    Timestamp, Verdict, View, labels, names,
+    Children, Class, Condition, ConditionType, CustomResource, Declaration, Facts, FakeCluster,
+    Index, Invalid, KindInfo, MetaCondition, Metadata, Object, ObjectKey, Observed, Of, Operator,
+    Optional, OrInvalid, Part, Readiness, Registry, RegistryError, Report, Sample, Selected,
+    Selector, Served, Status, StatusFields, StatusOf, Timestamp, View, of, status_fields,
 };
+pub use kubewright_core::{
+    condition, controller, exclusive, expiry, index, kind, kstatus, labels, names, observed,
+    optional, part, reason, registry, selected, served, time, view, withdraw,
+};
+pub use schemars;
+pub use serde_json;
 
 #[cfg(feature = "cli")]
 pub use kubewright_cli as cli;
@@ -19,3 +29,13 @@ pub use kubewright_manifests as manifests;
 pub use kubewright_runtime as runtime;
 #[cfg(feature = "testing")]
 pub use kubewright_testing as testing;
+
+/// What a first operator needs: `use kubewright::prelude::*;`.
+pub mod prelude {
+    pub use kube::{CustomResource, KubeSchema, ResourceExt as _};
+    pub use kubewright_core::{
+        Children, Condition, ConditionType, Invalid, Observed, Operator, OrInvalid as _, Readiness,
+        Registry, Report, Sample, View, of,
+    };
+    pub use serde::{Deserialize, Serialize};
+}

@@ -1,27 +1,53 @@
-//! Declarations of kinds: tuples of up to 12 entries. [`Owns`], [`Reads`] and [`Serves`] make the
-//! compiler refuse a kind that is not in the declaration, with a message that says what to add.
+//! Declarations: tuples of up to 12 entries. [`Owns`], [`Reads`], [`Serves`] and [`Expiring`] make
+//! the compiler refuse a kind that is not declared, with a message that names the missing entry.
 
-use std::any::TypeId;
-
-use super::declared::{
-    Asks, At, Declared, DeclaredRead, Entry, OwnedKind, ReadKind, Reading, StandsFor,
+use super::entry::{
+    At, Entry, IsExpires, IsKind, IsServed, OwnedKind, Owning, OwnsEntry, ReadKind, Reading,
+    ReadsEntry,
 };
-use super::{KindInfo, Object};
+use super::names::KindInfo;
+use super::object::Object;
 
-/// `type Owns`: a tuple of up to 12 kinds, e.g. `(Deployment, Optional<Mapping>)`; `(Deployment,)`
+/// `type Owns`: a tuple of up to 12 entries, e.g. `(Deployment, Optional<Mapping>)`; `(Deployment,)`
 /// for one; `()` for none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a tuple of up to 12 kinds",
+    label = "expected a tuple of kinds, such as `(Deployment, Service)`",
+    note = "a tuple of one kind has a comma: `type Owns = (Deployment,);`"
+)]
 pub trait Kinds: 'static {
-    /// The kinds, in the order in which they were declared.
-    fn owned() -> Vec<OwnedKind>;
+    /// The entries, in the order of the declaration.
+    fn ownings() -> Vec<Owning>;
+
+    /// The kinds that `build` returns.
+    #[must_use]
+    fn owned() -> Vec<OwnedKind> {
+        let kind = |owning| match owning {
+            Owning::Kind(kind) => Some(kind),
+            Owning::Expiry => None,
+        };
+        Self::ownings().into_iter().filter_map(kind).collect()
+    }
+
+    /// Whether the operator deletes its own resources when they expire.
+    #[must_use]
+    fn expire() -> bool {
+        Self::ownings().contains(&Owning::Expiry)
+    }
 }
 
 /// `type Reads`: a tuple of up to 12 entries, e.g. `(Metadata<Namespace>, Served<Mapping>)`;
 /// `(ConfigMap,)` for one; `()` for none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a tuple of up to 12 kinds",
+    label = "expected a tuple of kinds, such as `(Secret, ConfigMap)`",
+    note = "a tuple of one kind has a comma: `type Reads = (Secret,);`"
+)]
 pub trait ReadKinds: 'static {
-    /// The entries, in the order in which they were declared.
+    /// The entries, in the order of the declaration.
     fn readings() -> Vec<Reading>;
 
-    /// The kinds whose objects are looked up.
+    /// The kinds whose objects `build` looks up.
     #[must_use]
     fn read() -> Vec<ReadKind> {
         let objects = |reading| match reading {
@@ -31,7 +57,7 @@ pub trait ReadKinds: 'static {
         Self::readings().into_iter().filter_map(objects).collect()
     }
 
-    /// The kinds of which it is asked whether they are served.
+    /// The kinds of which `build` asks whether they are served.
     #[must_use]
     fn served() -> Vec<KindInfo> {
         let served = |reading| match reading {
@@ -42,44 +68,45 @@ pub trait ReadKinds: 'static {
     }
 }
 
-/// `Self` declares `K` as owned. `At` is where; the compiler finds it.
+/// `Self` declares `K` as owned. The compiler finds `At`, the place of the entry.
 #[diagnostic::on_unimplemented(
     message = "`{K}` is not a kind that this operator owns",
     label = "`{K}` is missing in `type Owns`",
-    note = "add it to the operator's declaration: `type Owns = (..., {K})`; watches, RBAC and docs then follow from it"
+    note = "add it to the operator: `type Owns = (..., {K})`; watches, rights and docs follow"
 )]
 pub trait Owns<K, At> {}
 
-/// `Self` declares `K` as read. `At` is where; the compiler finds it.
+/// `Self` declares `K` as read. The compiler finds `At`, the place of the entry.
 #[diagnostic::on_unimplemented(
     message = "`{K}` is not a kind that this operator reads",
     label = "`{K}` is missing in `type Reads`",
-    note = "add it to the operator's declaration: `type Reads = (..., {K})`; watches, RBAC and wake-ups then follow from it"
+    note = "add it to the operator: `type Reads = (..., {K})`; watches and rights follow"
 )]
 pub trait Reads<K, At> {}
 
-/// `Self` declares that it asks whether `K` is served. `At` is where; the compiler finds it.
+/// `Self` declares that `build` asks whether `K` is served. The compiler finds `At`, the place.
 #[diagnostic::on_unimplemented(
-    message = "`{K}` is not a kind of which this operator asks whether it is served",
+    message = "this operator does not declare that it asks whether `{K}` is served",
     label = "`Served<{K}>` is missing in `type Reads`",
-    note = "add it to the operator's declaration: `type Reads = (..., Served<{K}>)`; wake-ups then follow from it"
+    note = "add it to the operator: `type Reads = (..., Served<{K}>)`"
 )]
 pub trait Serves<K, At> {}
 
-fn owned_entry<D: Declared>() -> OwnedKind {
-    OwnedKind {
-        info: KindInfo::of::<D::Kind>(),
-        optional: D::OPTIONAL,
-        type_id: TypeId::of::<D::Kind>(),
-    }
-}
+/// `Self` has the entry [`Expires`](crate::expiry::Expires). The compiler finds `At`, the place.
+#[diagnostic::on_unimplemented(
+    message = "this operator does not declare that its resources expire",
+    label = "`Expires` is missing in `type Owns`",
+    note = "add it to the operator: `type Owns = (..., Expires)`; the right to delete the \
+            resources follows from it"
+)]
+pub trait Expiring<At> {}
 
 macro_rules! declarations {
     ($( ( $($all:ident $index:literal),* ) )*) => { $(
-        impl<$($all: Declared),*> Kinds for ($($all,)*) {
-            fn owned() -> Vec<OwnedKind> { vec![$(owned_entry::<$all>()),*] }
+        impl<$($all: OwnsEntry),*> Kinds for ($($all,)*) {
+            fn ownings() -> Vec<Owning> { vec![$($all::owning()),*] }
         }
-        impl<$($all: DeclaredRead),*> ReadKinds for ($($all,)*) {
+        impl<$($all: ReadsEntry),*> ReadKinds for ($($all,)*) {
             fn readings() -> Vec<Reading> { vec![$($all::reading()),*] }
         }
     )* };
@@ -87,13 +114,20 @@ macro_rules! declarations {
 
 macro_rules! membership {
     ($( ( $($all:ident),* ) has $one:ident at $index:literal )*) => { $(
-        impl<Kind: Object, $($all: Declared),*> Owns<Kind, At<$index>> for ($($all,)*) where $one: StandsFor<Kind> {}
-        impl<Kind: Entry, $($all: DeclaredRead),*> Reads<Kind, At<$index>> for ($($all,)*) where $one: StandsFor<Kind> {}
-        impl<Kind: Object, $($all: DeclaredRead),*> Serves<Kind, At<$index>> for ($($all,)*) where $one: Asks<Kind> {}
+        impl<Kind: Object, $($all: OwnsEntry),*> Owns<Kind, At<$index>> for ($($all,)*)
+        where $one: IsKind<Kind> {}
+        impl<Kind: Entry, $($all: ReadsEntry),*> Reads<Kind, At<$index>> for ($($all,)*)
+        where $one: IsKind<Kind> {}
+        impl<Kind: Object, $($all: ReadsEntry),*> Serves<Kind, At<$index>> for ($($all,)*)
+        where $one: IsServed<Kind> {}
+        impl<$($all: OwnsEntry),*> Expiring<At<$index>> for ($($all,)*)
+        where $one: IsExpires {}
     )* };
 }
 macro_rules! tuples {
-    ($( [ $($name:ident $index:literal),* ] )*) => { $( tuples!(@one [ $($name $index),* ] ); )* };
+    ($( [ $($name:ident $index:literal),* ] )*) => {
+        $( tuples!(@one [ $($name $index),* ] ); )*
+    };
     (@one [ $($name:ident $index:literal),* ]) => {
         declarations! { ( $($name $index),* ) }
         tuples!(@members [ $($name),* ] $($name $index),* );

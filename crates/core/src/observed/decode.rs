@@ -1,5 +1,4 @@
-//! An [`ObservedChild`] straight from the API server's bytes: one pass, no tree of the object,
-//! nothing kept that nobody reads.
+//! Reads an [`ObservedChild`] from the API server's bytes in one pass, without a tree of the object.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,11 +8,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{ControllerRef, Entry, ObservedChild};
-use crate::hash::{self, DesiredHash};
+use super::child::{ApplyEntry, ControllerRef, ObservedChild};
+use crate::internals::hash::{self, DesiredHash};
+use crate::internals::tree::Text;
 use crate::kind::ObjectKey;
 use crate::labels;
-use crate::tree::Text;
 
 /// Bytes that are not an object as the API server sends it.
 #[derive(Debug, thiserror::Error)]
@@ -21,14 +20,15 @@ pub enum DecodeError {
     /// Not JSON, or a field of metadata has another type than the API documents.
     #[error("the API server's answer is not an object: {0}")]
     Json(#[from] serde_json::Error),
-    /// A resourceVersion that cannot be compared.
+    /// A resourceVersion that is no integer.
     #[error(
-        "{key} has the resourceVersion {version:?}; only integers can be compared, as every Kubernetes API server sends them"
+        "{key} has the resourceVersion {version:?}, which is no integer; Kubernetes API servers send \
+         integers"
     )]
     Version {
-        /// Which object.
+        /// The object.
         key: ObjectKey,
-        /// What it says.
+        /// Its resourceVersion.
         version: String,
     },
 }
@@ -80,7 +80,7 @@ struct RawOwner<'a> {
 }
 
 impl RawOwner<'_> {
-    /// `Echo.example.com`; the core group has no name.
+    /// `Echo.example.com`, or `ConfigMap` for the core group.
     fn group_kind(&self) -> Box<str> {
         match self.api_version.split_once('/') {
             Some((group, _)) => format!("{}.{group}", self.kind).into(),
@@ -102,7 +102,7 @@ struct RawEntry<'a> {
     fields: Option<&'a RawValue>,
 }
 
-/// The one annotation that counts, found without keeping the others.
+/// The desired-hash annotation, read without keeping the other annotations.
 #[derive(Default)]
 struct HashAnnotation(Option<DesiredHash>);
 
@@ -136,13 +136,13 @@ impl<'de> Deserialize<'de> for HashAnnotation {
     }
 }
 
-/// What the API server makes the status of a kind before anybody wrote one, and what it shows of a
-/// Service without a load balancer: it says as much as none.
+/// The initial status of some kinds, and the status of a Service without a load balancer: both mean
+/// no status.
 const NO_STATUS: [&str; 2] = ["{}", r#"{"loadBalancer":{}}"#];
 
 /// Decodes one object of an owned kind, or its `PartialObjectMetadata`.
 ///
-/// `manager` is our field manager: of `managedFields`, only its `Apply` entry on the main resource
+/// `manager` is our field manager. Of `managedFields`, only its `Apply` entry on the main resource
 /// is kept.
 ///
 /// # Errors
@@ -156,7 +156,7 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         .iter()
         .find(|e| e.manager == manager && e.operation == "Apply" && e.subresource.is_empty())
         .and_then(|e| e.fields)
-        .map_or(Entry::Missing, |fields| Entry::Unverified {
+        .map_or(ApplyEntry::Missing, |fields| ApplyEntry::Unverified {
             hash: hash::of(fields.get().as_bytes()),
             fields: fields.to_owned().into(),
         });
@@ -176,7 +176,7 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
     })
 }
 
-/// Only who an object is: its key, UID and version. For kinds that are cached typed.
+/// Reads only the key, the UID and the version of an object, for kinds that are cached typed.
 ///
 /// # Errors
 /// [`DecodeError`] for bytes that no API server sends.
@@ -226,7 +226,7 @@ mod tests {
         "spec":{"replicas":2},"status":{"replicas":2}}"#;
 
     #[test]
-    fn what_counts_is_kept() {
+    fn identity_owner_hashes_and_status_are_kept() {
         let child = decode(OBJECT.as_bytes(), "us").unwrap();
         assert_eq!(child.key, ObjectKey::new("shop", "web"));
         assert_eq!((&*child.uid, child.resource_version, child.generation), ("u-1", 42, Some(3)));
@@ -235,18 +235,21 @@ mod tests {
         assert_eq!(&*child.controller.unwrap().kind, "Echo.example.com");
         assert_eq!(child.desired_hash, Some(DesiredHash(255)));
         assert!(
-            matches!(&child.entry, Entry::Unverified { fields, .. } if fields.get() == r#"{"f:metadata":{}}"#)
+            matches!(&child.entry, ApplyEntry::Unverified { fields, .. } if fields.get() == r#"{"f:metadata":{}}"#)
         );
         assert_eq!(child.status.unwrap().get(), r#"{"replicas":2}"#);
     }
 
     #[test]
     fn an_object_that_we_never_applied_has_no_entry() {
-        assert!(matches!(decode(OBJECT.as_bytes(), "somebody").unwrap().entry, Entry::Missing));
+        assert!(matches!(
+            decode(OBJECT.as_bytes(), "somebody").unwrap().entry,
+            ApplyEntry::Missing
+        ));
     }
 
     #[test]
-    fn a_deleted_object_is_seen_as_such() {
+    fn a_deletion_timestamp_means_deleting() {
         let object = OBJECT.replacen(
             r#""generation":3"#,
             r#""deletionTimestamp":"2026-01-01T00:00:00Z""#,
@@ -256,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_nobody_wrote_is_none() {
+    fn an_initial_status_counts_as_none() {
         for none in NO_STATUS {
             let object =
                 OBJECT.replace(r#""status":{"replicas":2}"#, &format!(r#""status":{none}"#));
@@ -272,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_cannot_be_compared_is_an_error() {
+    fn a_version_that_is_no_integer_is_an_error() {
         let object = OBJECT.replacen(r#""42""#, r#""x42""#, 1);
         assert!(matches!(decode(object.as_bytes(), "us"), Err(DecodeError::Version { .. })));
     }

@@ -1,45 +1,45 @@
 //! Which of several processes is responsible for a resource: a stable division by the hash of its
 //! UID.
 //!
-//! Shard `I` of `N` has the `I`-th part of the 64-bit hashes (FNV-1a). This is how Kubernetes
-//! itself divides a list or a watch (KEP-5866, `shardSelector`), so that a server which can do that
-//! sends each shard nothing but its own.
+//! Shard `I` of `N` has the `I`-th part of the 64-bit hashes (FNV-1a). Kubernetes divides a list or
+//! a watch in the same way (KEP-5866, `shardSelector`), so a server with that feature sends each
+//! shard only its own resources.
 //!
-//! A child has a UID of its own. So it carries the first two digits of its owner's hash as a label,
-//! its bucket: that does not depend on how many shards there are, and selects the children of a
-//! shard up to the owners at its two ends.
+//! A child has a UID of its own. So it carries a label with the first two digits of its owner's
+//! hash, its bucket. The bucket does not depend on the number of shards.
 
 use std::fmt::Write as _;
 
 use crate::labels;
 
-/// More shards than there are buckets could not be told apart by them.
+/// The number of buckets, and so the largest number of shards.
 pub const MOST: u16 = 256;
 
-/// One of several processes that divide all resources among themselves.
+/// One of several processes that divide all resources among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     count: u16,
     index: u16,
 }
 
-/// A shard that cannot be.
+/// An impossible shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShardError {
     /// No shards, or too many.
-    #[error("there can be 1 to {MOST} shards, not {0}")]
+    #[error("{0} shards are not possible; use 1 to {MOST}")]
     Count(u16),
     /// A number outside of the count.
-    #[error("the shards of {count} are numbered 0 to {}; there is no shard {index}", .count - 1)]
+    #[error("shard {index} does not exist; {count} shards have the numbers 0 to {}", .count - 1)]
     Index {
-        /// How many there are.
+        /// The number of shards.
         count: u16,
-        /// Which one was asked for.
+        /// The requested shard.
         index: u16,
     },
-    /// The name of a Pod does not tell which shard it is.
+    /// The name of a Pod does not end in a number.
     #[error(
-        "the name of this Pod, {0:?}, does not end in -NUMBER as those of a StatefulSet do; say which shard this is"
+        "the Pod name {0:?} does not end in -NUMBER, as the Pods of a StatefulSet do; name the shard \
+         explicitly"
     )]
     NoOrdinal(String),
 }
@@ -59,7 +59,7 @@ impl Shard {
         Ok(Self { count, index })
     }
 
-    /// The shard that the Pod of a StatefulSet is: its name ends in its number.
+    /// The shard of a StatefulSet's Pod, whose name ends in the number.
     ///
     /// # Errors
     /// Any [`ShardError`].
@@ -74,13 +74,13 @@ impl Shard {
         Self::new(count, index)
     }
 
-    /// How many there are.
+    /// The number of shards.
     #[must_use]
     pub fn count(self) -> u16 {
         self.count
     }
 
-    /// Which one it is.
+    /// The number of this shard, from 0.
     #[must_use]
     pub fn index(self) -> u16 {
         self.index
@@ -101,19 +101,19 @@ impl Shard {
         (u128::from(self.index) << 64) / u128::from(self.count)
     }
 
-    /// The first hash of the next one.
+    /// The first hash of the next shard.
     fn end(self) -> u128 {
         (u128::from(self.index + 1) << 64) / u128::from(self.count)
     }
 
-    /// What a list or a watch of resources sends as `shardSelector`.
+    /// The `shardSelector` of a list or a watch of resources.
     #[must_use]
     pub fn selector(self) -> String {
         format!("shardRange(object.metadata.uid, '{:#018x}', '{:#018x}')", self.start(), self.end())
     }
 
-    /// The label selector of children whose owners may belong to this shard; `None` where they all
-    /// do.
+    /// The label selector of the children whose owners may belong to this shard; `None` for one
+    /// shard of one.
     #[must_use]
     pub fn children(self) -> Option<String> {
         if self.count == 1 {
@@ -199,11 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn a_shard_without_a_place_is_refused_with_the_numbers_that_there_are() {
+    fn an_impossible_shard_is_rejected_with_the_possible_numbers() {
         assert_eq!(Shard::new(3, 3), Err(ShardError::Index { count: 3, index: 3 }));
         assert_eq!(
             Shard::new(3, 3).unwrap_err().to_string(),
-            "the shards of 3 are numbered 0 to 2; there is no shard 3"
+            "shard 3 does not exist; 3 shards have the numbers 0 to 2"
         );
         assert_eq!(Shard::new(0, 0), Err(ShardError::Count(0)));
         assert_eq!(Shard::new(257, 0), Err(ShardError::Count(257)));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_of_a_stateful_set_knows_its_number() {
+    fn the_number_of_a_stateful_set_pod_is_its_shard() {
         assert_eq!(Shard::of_pod(20, "web-operator-13"), Shard::new(20, 13));
         assert_eq!(Shard::of_pod(3, "operator-7"), Err(ShardError::Index { count: 3, index: 7 }));
         for name in [

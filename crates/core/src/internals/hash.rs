@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-/// The hash of what we want an object to be; written to the object as
+/// The hash of a desired object; the engine writes it to the object as
 /// [`labels::DESIRED_HASH`](crate::labels::DESIRED_HASH).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DesiredHash(pub u64);
@@ -31,13 +31,13 @@ pub fn of(bytes: &[u8]) -> u64 {
     xxh3_64(bytes)
 }
 
-/// Hashes what is put into it, one after the other.
+/// A streaming hasher of the same kind.
 #[must_use]
 pub fn hasher() -> impl std::hash::Hasher {
     xxhash_rust::xxh3::Xxh3::new()
 }
 
-/// The hash of `bytes` for those who know the seed.
+/// The hash of `bytes` with a seed.
 #[must_use]
 pub fn seeded(bytes: &[u8], seed: u64) -> u64 {
     xxh3_64_with_seed(bytes, seed)

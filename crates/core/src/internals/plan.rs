@@ -1,93 +1,90 @@
-//! From what is observed to what should exist: the list of steps, as a pure function.
+//! The steps from what is observed to what should exist, as a pure function.
 //!
-//! The engine executes the steps, `plan` prints them, tests explore them. Rules (each has a test or
-//! a property):
+//! The engine executes the steps and tests explore them. Rules, each with a test:
 //!
-//! - an object is ours only if its controller ownerReference carries the owner's UID; labels prove
-//!   nothing
-//! - what is not ours is never applied to and never deleted
-//! - what is in sync is not written
-//! - deletes come first, so that a name, a port or a host is free before its successor asks for it
-//! - what is to be the only one of its group waits until those before it are gone, not only asked
-//!   to go
+//! - An object is ours only if its controller owner reference has the owner's UID. Labels prove
+//!   nothing.
+//! - An object that is not ours is never applied and never deleted.
+//! - An object that is in sync is not written.
+//! - Deletes come first, so that a name, a port or a host is free for the next object.
+//! - An object of an exclusive group waits until the older objects of the group are gone.
 
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::desired::Desired;
+use super::desired::Desired;
+use super::managed_fields::{self, Missing};
+use super::tree::Tree;
 use crate::kind::{KindInfo, ObjectKey};
 use crate::labels::DESIRED_HASH;
-use crate::observed::{Entry, Holder, ObservedChild};
-use crate::ownership::{self, Missing};
-use crate::tree::Tree;
+use crate::observed::{ApplyEntry, Holder, ObservedChild};
 
 /// One existing object, with its kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Existing<'a> {
     /// Its kind.
     pub kind: &'a KindInfo,
-    /// What is known about it.
+    /// Its observed state.
     pub child: &'a ObservedChild,
 }
 
-/// One step. `index` is the place of a child in the desired list.
+/// One step. `index` is the position of a child in the desired list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing of that name exists in our view: create it, and fail if something does.
+    /// No object of that name is known: create it, and fail if one exists.
     Create {
-        /// Which desired child.
+        /// The desired child.
         index: usize,
     },
-    /// It exists, is ours and is not as we want it: apply to exactly that object.
+    /// The object is ours and not in sync: apply to exactly this object.
     Apply {
-        /// Which desired child.
+        /// The desired child.
         index: usize,
         /// The precondition.
         uid: Box<str>,
         /// Why.
         why: Why,
     },
-    /// It exists as we want it: no request.
+    /// The object is in sync: no request.
     Keep {
-        /// Which desired child.
+        /// The desired child.
         index: usize,
-        /// Whether this was found out just now, by walking the entry; worth remembering.
-        learned: bool,
+        /// Whether this run compared the entry in `managedFields`; worth remembering.
+        verified: bool,
     },
-    /// It exists and is not ours: leave it alone, and say so.
-    Refuse {
-        /// Which desired child.
+    /// The object is not ours: leave it alone and report that.
+    LeaveAlone {
+        /// The desired child.
         index: usize,
-        /// Whose it is.
+        /// Its owner.
         holder: Holder,
     },
-    /// It is ours and is being deleted: wait until it is gone.
+    /// The object is ours and is being deleted: wait until it is gone.
     Wait {
-        /// Which desired child.
+        /// The desired child.
         index: usize,
     },
-    /// It is the only one of its group ([`Desired::is_alone_among`]), and others of that are still
-    /// there: wait until they are gone.
-    Hold {
-        /// Which desired child.
+    /// Older objects of its exclusive group still exist: wait until they are gone.
+    AwaitDeletion {
+        /// The desired child.
         index: usize,
-        /// What is still there.
+        /// The older objects.
         before: Vec<(KindInfo, ObjectKey)>,
     },
-    /// Its API is not served here, and it is optional.
+    /// The kind is optional and the cluster does not serve it.
     Skip {
-        /// Which desired child.
+        /// The desired child.
         index: usize,
     },
-    /// It is ours and no longer wanted: delete exactly this object.
+    /// The object is ours and no longer desired: delete exactly this version.
     Delete {
         /// Its kind.
         kind: KindInfo,
-        /// Where it is.
+        /// Its namespace and name.
         key: ObjectKey,
         /// The precondition.
         uid: Box<str>,
-        /// The precondition: not if somebody changed it meanwhile.
+        /// The precondition: fail if the object changed meanwhile.
         resource_version: u64,
     },
 }
@@ -95,20 +92,20 @@ pub enum Step {
 /// Why an existing child is applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// We want something else than at the last apply.
+    /// The desired object differs from the last applied one.
     Changed,
-    /// Somebody changed what we own: this path.
+    /// Somebody changed this path, which we own.
     Drift(Missing),
-    /// We cannot tell whether it is as we want it.
+    /// The state is unknown.
     Unknown,
 }
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed => f.write_str("the resource or the operator wants something else now"),
+            Self::Changed => f.write_str("the resource or the operator changed"),
             Self::Drift(path) => write!(f, "somebody changed {path}"),
-            Self::Unknown => f.write_str("it was not applied by this operator in this form"),
+            Self::Unknown => f.write_str("this operator did not apply it in this form"),
         }
     }
 }
@@ -120,19 +117,23 @@ impl Step {
         matches!(self, Self::Create { .. } | Self::Apply { .. } | Self::Delete { .. })
     }
 
-    /// The same step now that these are known to be gone.
+    /// The same step after these objects are gone.
     #[must_use]
     pub fn without(self, gone: &[(&KindInfo, &ObjectKey)]) -> Self {
-        let Self::Hold { index, mut before } = self else { return self };
+        let Self::AwaitDeletion { index, mut before } = self else { return self };
         before.retain(|(kind, key)| !gone.contains(&(kind, key)));
-        if before.is_empty() { Self::Create { index } } else { Self::Hold { index, before } }
+        if before.is_empty() {
+            Self::Create { index }
+        } else {
+            Self::AwaitDeletion { index, before }
+        }
     }
 }
 
 /// The steps for one resource with the UID `owner`.
 ///
-/// `existing` holds every object that `owner` controls, and whatever else is known to have one of
-/// the desired names. `served` tells whether a kind's API is there.
+/// `existing` has every known object that `owner` controls or that has a desired name. `served`
+/// returns whether the cluster serves a kind.
 #[must_use]
 pub fn plan(
     owner: &str,
@@ -162,26 +163,26 @@ pub fn plan(
             return Step::Skip { index };
         }
         if let Some(have) = by_name.get(&(&want.kind, &want.key)) {
-            return one(owner, index, want, have);
+            return step_for(owner, index, want, have);
         }
-        let is_before = |e: &&Existing<'_>| {
-            want.is_alone_among().contains(e.kind)
+        let is_older = |e: &&Existing<'_>| {
+            want.exclusive().contains(e.kind)
                 && e.child.is_controlled_by(owner)
                 && !wanted.contains(&(e.kind, &e.child.key))
         };
         let before = existing
             .iter()
-            .filter(is_before)
+            .filter(is_older)
             .map(|e| (e.kind.clone(), e.child.key.clone()))
             .collect();
-        Step::Hold { index, before }.without(&[])
+        Step::AwaitDeletion { index, before }.without(&[])
     });
     prune.chain(keep).collect()
 }
 
-fn one(owner: &str, index: usize, want: &Desired, have: &ObservedChild) -> Step {
+fn step_for(owner: &str, index: usize, want: &Desired, have: &ObservedChild) -> Step {
     if !have.is_controlled_by(owner) {
-        return Step::Refuse {
+        return Step::LeaveAlone {
             index,
             holder: have.controller.clone().map_or(Holder::Nobody, Holder::Controller),
         };
@@ -190,36 +191,37 @@ fn one(owner: &str, index: usize, want: &Desired, have: &ObservedChild) -> Step 
         return Step::Wait { index };
     }
     match in_sync(want, have) {
-        Ok(learned) => Step::Keep { index, learned },
+        Ok(verified) => Step::Keep { index, verified },
         Err(why) => Step::Apply { index, uid: have.uid.clone(), why },
     }
 }
 
-/// Whether `have` is as we want it; `Ok(true)` when that was found out just now.
+/// Whether `have` is in sync; `Ok(true)` if this call compared the entry.
 fn in_sync(want: &Desired, have: &ObservedChild) -> Result<bool, Why> {
     match &have.entry {
-        Entry::Missing => Err(Why::Unknown),
-        Entry::Verified { of, .. }
-            if of.print == want.print() && have.desired_hash == Some(of.hash) =>
+        ApplyEntry::Missing => Err(Why::Unknown),
+        ApplyEntry::Verified { covers, .. }
+            if covers.fingerprint == want.fingerprint()
+                && have.desired_hash == Some(covers.hash) =>
         {
             Ok(false)
         }
         // The same object, serialised in another order.
-        Entry::Verified { of, .. }
-            if of.hash == want.hash() && have.desired_hash == Some(of.hash) =>
+        ApplyEntry::Verified { covers, .. }
+            if covers.hash == want.hash() && have.desired_hash == Some(covers.hash) =>
         {
             Ok(true)
         }
-        // Verified for something else; its bytes are gone, and what we want has changed.
-        Entry::Verified { .. } => Err(Why::Changed),
-        Entry::Unverified { fields, .. } => {
+        // The entry was verified for another desired object, and its bytes were dropped.
+        ApplyEntry::Verified { .. } => Err(Why::Changed),
+        ApplyEntry::Unverified { fields, .. } => {
             let fields: Tree<'_> = serde_json::from_str(fields.get()).map_err(|_| Why::Unknown)?;
             let tree = want.tree();
             if have.desired_hash == Some(want.hash()) {
-                ownership::covers(&fields, &tree).map_err(Why::Drift)?;
+                managed_fields::covers(&fields, &tree).map_err(Why::Drift)?;
                 return Ok(true);
             }
-            // The annotation itself may be what somebody changed: then our entry lost it.
+            // If somebody changed the annotation itself, our entry no longer owns it.
             let annotations =
                 fields.get("f:metadata").and_then(|metadata| metadata.get("f:annotations"));
             let ours = annotations.is_some_and(|a| a.get(&format!("f:{DESIRED_HASH}")).is_some());

@@ -1,8 +1,7 @@
-//! JSON that is read once and thrown away: text borrowed from the bytes it came from, fields in the
-//! order in which they came.
+//! JSON that is read once: text is borrowed from the bytes, fields keep their order.
 //!
-//! `serde_json::Value` copies each name and each string and sorts the fields of each object while
-//! it reads. That is what a walk or a hash of an object would spend most of its time with.
+//! `serde_json::Value` copies each string and sorts the fields of each object. Comparing and hashing
+//! would spend most of their time with that.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +10,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Number, Value};
 
-/// A string that is borrowed where it has no escapes.
+/// A string, borrowed if it has no escapes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
@@ -73,21 +72,21 @@ impl<'a> Tree<'a> {
         if let Self::Items(items) = self { items.get(index) } else { None }
     }
 
-    /// Takes a field away, if it is there.
+    /// Removes a field, if it exists.
     pub fn remove(&mut self, name: &str) {
         if let Self::Fields(fields) = self {
             fields.retain(|(field, _)| field != name);
         }
     }
 
-    /// Sets a field; what is no object becomes one.
+    /// Sets a field; a value that is no object becomes one.
     pub fn set(&mut self, name: &'a str, value: Self) {
         *self.at(name) = value;
     }
 
-    /// The field, made where there is none; what is no object becomes one.
+    /// The field, added if it does not exist; a value that is no object becomes one.
     pub fn at(&mut self, name: &'a str) -> &mut Self {
-        let fields = self.made_object();
+        let fields = self.as_object();
         let place = fields.iter().position(|(field, _)| field == name).unwrap_or_else(|| {
             fields.push((Cow::Borrowed(name), Self::Null));
             fields.len() - 1
@@ -95,13 +94,13 @@ impl<'a> Tree<'a> {
         &mut fields[place].1
     }
 
-    fn made_object(&mut self) -> &mut Vec<(Cow<'a, str>, Self)> {
+    fn as_object(&mut self) -> &mut Vec<(Cow<'a, str>, Self)> {
         if !matches!(self, Self::Fields(_)) {
             *self = Self::Fields(Vec::new());
         }
         match self {
             Self::Fields(fields) => fields,
-            _ => unreachable!("made an object above"),
+            _ => unreachable!("assigned above"),
         }
     }
 }
@@ -227,7 +226,7 @@ mod tests {
         r#"{"a":{"e":{},"f":true},"b":[{"c":"é\"","d":1.5},null,-3,18446744073709551615]}"#;
 
     #[test]
-    fn it_is_written_sorted_and_otherwise_as_it_was() {
+    fn fields_are_written_sorted_and_values_unchanged() {
         let tree: Tree<'_> = serde_json::from_str(JSON).unwrap();
         assert_eq!(serde_json::to_string(&tree).unwrap(), SORTED);
         let value: Value = serde_json::from_str(JSON).unwrap();
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_escapes_is_borrowed() {
+    fn a_string_without_escapes_is_borrowed() {
         let tree: Tree<'_> = serde_json::from_str(r#"["plain","\"quoted\""]"#).unwrap();
         let Tree::Items(items) = tree else { panic!("a list") };
         assert!(matches!(&items[0], Tree::Text(Cow::Borrowed("plain"))));
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_set_where_they_are_and_made_where_they_are_not() {
+    fn existing_fields_are_replaced_and_other_fields_added() {
         let mut tree: Tree<'_> = serde_json::from_str(r#"{"a":1,"b":{"c":2},"d":3}"#).unwrap();
         tree.at("b").set("c", Tree::from("new"));
         tree.at("e").set("f", Tree::Bool(true));

@@ -1,32 +1,30 @@
-//! Whether an object still is as we applied it, from `metadata.managedFields` alone.
+//! Whether our entry in `metadata.managedFields` still owns every path that we applied.
 //!
-//! The API server takes a path out of our `Apply` entry whenever somebody else changes or removes
-//! what is there (server-side apply, KEP-555). So an object is as we want it exactly when our entry
-//! still owns every path that we want: no value is compared, nothing that the server defaulted or
-//! normalised confuses the answer, and what others add beside ours does not count. The format of
-//! `fieldsV1` is that of structured-merge-diff:
+//! The API server removes a path from our `Apply` entry when another manager changes or removes the
+//! value (server-side apply, KEP-555). So an object is in sync exactly if our entry owns every
+//! desired path. No value is compared: defaults, normalised values and fields that others added do
+//! not matter. The format of `fieldsV1` is that of structured-merge-diff:
 //!
-//! | in the entry | stands for |
+//! | in the entry | meaning |
 //! |---|---|
 //! | `f:name` | a field of a struct or a key of a map |
 //! | `k:{"port":80}` | a list item by its keys |
 //! | `v:"text"` | a member of a set |
 //! | `.` | the item or map itself, beside its parts |
-//! | an empty node | a leaf, or a whole that is atomic |
+//! | an empty node | a leaf, or an atomic value |
 
 use std::borrow::Cow;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
-use crate::tree::Tree;
+use super::tree::Tree;
 
-/// A path that we want and do not own any more, as steps through the object that we want.
-///
-/// It reads as a person would write it: `spec.template.spec.containers[0].image`.
+/// A desired path that we do not own any more. It prints as
+/// `spec.template.spec.containers[0].image`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// From the root to what is missing.
+    /// The segments from the root of the desired object.
     pub path: Vec<Segment>,
 }
 
@@ -35,12 +33,12 @@ pub struct Missing {
 pub enum Segment {
     /// Into a field of a struct or a key of a map.
     Field(Box<str>),
-    /// Into an item of a list, by its place in what we want.
+    /// Into an item of a list, by its position in the desired list.
     Item(usize),
 }
 
 impl Missing {
-    /// The path of fields alone.
+    /// A path of fields.
     #[must_use]
     pub fn fields(names: &[&str]) -> Self {
         Self { path: names.iter().map(|name| Segment::Field((*name).into())).collect() }
@@ -60,15 +58,15 @@ impl fmt::Display for Missing {
     }
 }
 
-/// Fields of `metadata` and of the object that identify it and are never owned by anybody.
+/// Fields that identify the object; no entry ever owns them.
 const IDENTITY: [&str; 2] = ["apiVersion", "kind"];
 const IDENTITY_METADATA: [&str; 2] = ["name", "namespace"];
 
 /// Whether `fields` (our entry's `fieldsV1`) owns every path of `desired` (the complete object).
 ///
 /// # Errors
-/// The first path that it does not own. In doubt (a form that this does not know) it says so too:
-/// applying once more is always right, and the answer to that is remembered.
+/// The first path that it does not own. An unknown format counts as not owned: the engine then
+/// applies once more, which is always correct, and remembers the answer.
 pub fn covers(fields: &Tree<'_>, desired: &Tree<'_>) -> Result<(), Missing> {
     let Some(object) = desired.fields() else { return Err(Missing { path: Vec::new() }) };
     for (name, value) in object.iter().filter(|(name, _)| !IDENTITY.contains(&&**name)) {
@@ -86,7 +84,7 @@ pub fn covers(fields: &Tree<'_>, desired: &Tree<'_>) -> Result<(), Missing> {
     Ok(())
 }
 
-/// Where we are; only written down when something is missing.
+/// The current path; converted to [`Missing`] only when needed.
 #[derive(Clone, Copy)]
 enum Path<'a> {
     Root,
@@ -116,7 +114,7 @@ impl<'a> Path<'a> {
 }
 
 fn field(node: &Tree<'_>, name: &str, value: &Tree<'_>, parent: &Path<'_>) -> Result<(), Missing> {
-    // A null is not sent by the API machinery and owns nothing.
+    // The API machinery drops a null, so no entry owns it.
     if *value == Tree::Null {
         return Ok(());
     }
@@ -127,7 +125,7 @@ fn field(node: &Tree<'_>, name: &str, value: &Tree<'_>, parent: &Path<'_>) -> Re
     }
 }
 
-/// The part of an entry that stands for a field of this name.
+/// The part of an entry for a field of this name.
 fn part_of_field<'a, 'b>(node: &'a Tree<'b>, name: &str) -> Option<&'a Tree<'b>> {
     node.fields()?
         .iter()
@@ -141,27 +139,26 @@ fn covered(node: &Tree<'_>, value: &Tree<'_>, path: &Path<'_>) -> Result<(), Mis
         return Ok(());
     }
     match value {
-        // A map that we want empty, and whose parts are now in the entry: not what we applied.
+        // We applied an empty map, and the entry has parts: not what we applied.
         Tree::Fields(map) if map.is_empty() => Err(path.missing()),
         Tree::Fields(map) => {
             map.iter().try_for_each(|(name, value)| field(node, name, value, path))
         }
         Tree::Items(items) if items.is_empty() => Err(path.missing()),
         Tree::Items(items) => list(parts, items, path),
-        // A scalar that has parts: doubt.
+        // A scalar with parts: an unknown format.
         _ => Err(path.missing()),
     }
 }
 
-/// A list that is a map (by keys) or a set (by value). Each part of the entry stands for one item
-/// only: items that have all keys choose first, what is left is for those whose keys were left to a
-/// default.
+/// A list that is a map (by keys) or a set (by value). Each part of the entry matches one item:
+/// first the items with all keys, then the items whose keys were left to a default.
 fn list(parts: &[Part<'_>], items: &[Tree<'_>], path: &Path<'_>) -> Result<(), Missing> {
     let mut free: Vec<&Part<'_>> = parts.iter().collect();
     let mut found: Vec<Option<&Tree<'_>>> = vec![None; items.len()];
     for wanted in [Fit::Complete, Fit::Defaulted] {
         for (item, slot) in items.iter().zip(&mut found).filter(|(_, slot)| slot.is_none()) {
-            let at = free.iter().position(|(name, _)| stands_for(name, item) == Some(wanted));
+            let at = free.iter().position(|(name, _)| fit_of(name, item) == Some(wanted));
             *slot = at.map(|at| &free.swap_remove(at).1);
         }
     }
@@ -171,20 +168,20 @@ fn list(parts: &[Part<'_>], items: &[Tree<'_>], path: &Path<'_>) -> Result<(), M
     })
 }
 
-/// A part of an entry: its name there, and its own parts.
+/// A part of an entry: its name and its own parts.
 type Part<'a> = (Cow<'a, str>, Tree<'a>);
 
-/// How well a part of an entry fits an item.
+/// How a part of an entry matches an item.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fit {
-    /// All keys, or the value, are the same.
+    /// All keys, or the value, are equal.
     Complete,
-    /// The keys that the item has are the same; the others were left to a default.
+    /// The keys of the item are equal; its other keys were left to a default.
     Defaulted,
 }
 
-/// Whether a part of the entry (`k:{"port":80}`, `v:"text"`) can stand for `item`.
-fn stands_for(name: &str, item: &Tree<'_>) -> Option<Fit> {
+/// Whether a part of the entry (`k:{"port":80}`, `v:"text"`) matches `item`.
+fn fit_of(name: &str, item: &Tree<'_>) -> Option<Fit> {
     match name.split_once(':')? {
         ("k", keys) => {
             let Ok(Tree::Fields(keys)) = serde_json::from_str(keys) else { return None };
@@ -205,26 +202,25 @@ fn stands_for(name: &str, item: &Tree<'_>) -> Option<Fit> {
     }
 }
 
-/// Who took a path from us, as far as `metadata.managedFields` tells.
+/// The manager that took a path from us, as far as `metadata.managedFields` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taker {
-    /// This one holds it now.
+    /// This manager owns the path now.
     Holds(Manager),
-    /// Nobody holds it, so it was removed; of those who hold anything, this one wrote last, and
-    /// after us.
+    /// No manager owns the path, so a manager removed it. This manager wrote last, and after us.
     Probably(Manager),
-    /// Nobody holds it, and nobody who holds anything wrote after us.
+    /// No manager owns the path, and none wrote after us.
     Unknown,
 }
 
-/// Somebody who writes objects.
+/// A field manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manager {
-    /// The name that it gives itself.
+    /// Its name.
     pub name: String,
-    /// `Apply` or `Update`, and the subresource, if it was by one.
+    /// `Apply` or `Update`, and the subresource if there was one.
     pub operation: String,
-    /// It goes by our name, and is not our apply.
+    /// Whether it uses our name, for another operation than our apply.
     pub is_us: bool,
 }
 
@@ -241,8 +237,8 @@ impl fmt::Display for Manager {
     }
 }
 
-/// Who of the entries in `metadata.managedFields` took `missing` from the `Apply` entry of the
-/// manager `us`, which wants the object `desired`.
+/// The manager that took the path `missing` of the object `desired` from the `Apply` entry of the
+/// manager `us`.
 #[must_use]
 pub fn taker(
     entries: &[ManagedFieldsEntry],
@@ -276,7 +272,7 @@ pub fn taker(
     if let Some(holder) = others().filter(holds_it).max_by_key(time) {
         return Taker::Holds(manager(holder));
     }
-    // A status is written all the time, and takes nothing from us.
+    // Controllers write the status often, and a status write takes no path from us.
     let since = entries.iter().find(is_our_apply).as_ref().and_then(time);
     let wrote_since =
         |entry: &&ManagedFieldsEntry| subresource(entry) != "status" && time(entry) >= since;
@@ -286,7 +282,7 @@ pub fn taker(
         .map_or(Taker::Unknown, |entry| Taker::Probably(manager(entry)))
 }
 
-/// Whether an entry has this path of `desired`, a part of it, or an atomic whole that it is in.
+/// Whether an entry owns this path of `desired`, a part of it, or an atomic value around it.
 fn holds(fields: &Tree<'_>, desired: &Tree<'_>, path: &[Segment]) -> bool {
     let Some((segment, rest)) = path.split_first() else { return true };
     let Some(parts) = fields.fields() else { return false };
@@ -294,7 +290,7 @@ fn holds(fields: &Tree<'_>, desired: &Tree<'_>, path: &[Segment]) -> bool {
         Segment::Field(name) => part_of_field(fields, name).zip(desired.get(name)),
         Segment::Item(index) => desired.item(*index).and_then(|item| {
             let part =
-                |wanted: Fit| parts.iter().find(|(name, _)| stands_for(name, item) == Some(wanted));
+                |wanted: Fit| parts.iter().find(|(name, _)| fit_of(name, item) == Some(wanted));
             let (_, part) = part(Fit::Complete).or_else(|| part(Fit::Defaulted))?;
             Some((part, item))
         }),

@@ -1,0 +1,46 @@
+//! Resources that expire: the operator deletes its own resource at a time.
+//!
+//! Declare [`Expires`] in `type Owns`: the right to delete the resources follows from it. Ask in
+//! `build` whether the time is past ([`View::is_past`](crate::View::is_past)), and call
+//! [`Children::expire`](crate::Children::expire) if it is. Return the children all the same: the
+//! engine keeps them until the resource is gone.
+//!
+//! ```
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//! use kubewright_core::expiry::Expires;
+//! use kubewright_core::{Children, Timestamp, View};
+//! # use kubewright_core::Declaration;
+//! # struct Previews;
+//! # impl Declaration for Previews {
+//! #     type Owns = (ConfigMap, Expires); // in `impl Operator for Previews`
+//! #     type Reads = ();
+//! #     type Facts = ();
+//! # }
+//! fn expire(children: &mut Children<Previews>, view: &View<'_, Previews>, end: Timestamp) {
+//!     if view.is_past(end) {
+//!         children.expire("Expired", format!("spec.expiresAt {end} is past"));
+//!     }
+//! }
+//! ```
+//!
+//! # Guarantees
+//! - The engine deletes exactly the version that `build` saw: an edit that `build` did not see wins.
+//! - The engine deletes nothing before the API server's clock agrees that the time is past.
+//! - A limiter bounds the deletions per minute, also over restarts (`--expirations-per-minute`).
+//! - An Event on the resource gives the reason and the message.
+
+use std::convert::Infallible;
+
+/// In `type Owns`: the operator may delete its own resources when they expire.
+pub struct Expires {
+    _no_value: Infallible,
+}
+
+/// Why a resource expired.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// The Event's reason, in CamelCase.
+    pub reason: &'static str,
+    /// The Event's message.
+    pub message: String,
+}

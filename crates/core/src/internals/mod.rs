@@ -1,0 +1,21 @@
+//! What the engine and the generators need, and no operator: without a promise of stability.
+//!
+//! | module | content |
+//! |---|---|
+//! | [`child`] | one object as `build` returned it |
+//! | [`complete`], [`owner`] | what the engine adds to each object |
+//! | [`desired`] | one complete object and its hashes |
+//! | [`managed_fields`] | whether our entry in `managedFields` still owns what we want |
+//! | [`plan`] | the steps from what is observed to what should exist |
+//! | [`shard`] | which of several processes is responsible for a resource |
+//! | [`hash`], [`tree`] | stable hashes; JSON that is read once |
+
+pub mod child;
+pub mod complete;
+pub mod desired;
+pub mod hash;
+pub mod managed_fields;
+pub mod owner;
+pub mod plan;
+pub mod shard;
+pub mod tree;

@@ -1,0 +1,15 @@
+//! [`of`]: a type as an argument.
+
+use std::marker::PhantomData;
+
+/// The type `T` as a value: what [`of`] returns.
+pub struct Of<T>(PhantomData<fn() -> T>);
+
+/// Names a type in a call: `view.get(of::<Secret>(), "name")`.
+///
+/// A type argument on the method itself would need a second one for the place of the kind in the
+/// declaration, which only the compiler knows.
+#[must_use]
+pub const fn of<T>() -> Of<T> {
+    Of(PhantomData)
+}

@@ -1,0 +1,82 @@
+//! The readiness of a custom resource, from the states of its children.
+
+use std::fmt::Write as _;
+
+use super::object::of_child;
+use crate::error::Class;
+use crate::kind::KindInfo;
+use crate::observed::{ChildState, Holder, Outcome};
+use crate::readiness::Readiness;
+use crate::reason;
+
+/// The readiness of a resource: Stalled if a child is, else Progressing if a child is, else Ready.
+/// The first such child in the order of `build` gives reason and message.
+///
+/// `owner` is the kind of the resource, for messages.
+#[must_use]
+pub fn of_resource(owner: &KindInfo, children: &[ChildState<'_>]) -> Readiness {
+    let mut ready = String::new();
+    let mut progressing: Option<Readiness> = None;
+    for child in children {
+        match of_outcome(owner, child) {
+            Readiness::Ready(message) if message.is_empty() => {}
+            Readiness::Ready(message) => {
+                let separator = if ready.is_empty() { "" } else { "; " };
+                // Writing to a String cannot fail.
+                let _ = write!(ready, "{separator}{message}");
+            }
+            first @ Readiness::Progressing(..) => progressing = progressing.or(Some(first)),
+            stalled @ Readiness::Stalled(..) => return stalled,
+        }
+    }
+    if ready.is_empty() {
+        ready.push_str("all objects exist");
+    }
+    progressing.unwrap_or(Readiness::Ready(ready))
+}
+
+fn of_outcome(owner: &KindInfo, child: &ChildState<'_>) -> Readiness {
+    let name = || format!("{} {}", child.desired.kind, child.desired.key.name);
+    match child.outcome {
+        Outcome::InSync => of_child(child),
+        Outcome::NotServed => Readiness::Ready(String::new()),
+        Outcome::Terminating => Readiness::Progressing(
+            reason::TERMINATING,
+            format!(
+                "an older {} is being deleted; the operator creates a new one afterwards",
+                name()
+            ),
+        ),
+        Outcome::AwaitsDeletion(before) => Readiness::Progressing(
+            reason::TERMINATING,
+            format!("{} replaces {before}; the operator creates it when {before} is gone", name()),
+        ),
+        Outcome::NotOwned(holder) => {
+            Readiness::Stalled(reason::NOT_OWNED, not_owned_message(owner, &name(), holder))
+        }
+        Outcome::Failed { class: Class::Invalid, message } => Readiness::Stalled(
+            reason::APPLY_FAILED,
+            format!("the API server rejected {}: {message}", name()),
+        ),
+        Outcome::Failed { message, .. } => Readiness::Progressing(
+            reason::APPLY_FAILED,
+            format!("the operator could not write {}, and retries: {message}", name()),
+        ),
+    }
+}
+
+/// The message for an object that exists and has another owner.
+#[must_use]
+pub fn not_owned_message(owner: &KindInfo, name: &str, holder: &Holder) -> String {
+    match holder {
+        Holder::Controller(by) => format!(
+            "{name} exists and belongs to {} {}, so it was not changed; rename this {owner}, or \
+             delete that {}",
+            by.kind, by.name, by.kind
+        ),
+        Holder::Nobody => format!(
+            "{name} exists and was not created for this {owner}, so it was not changed; rename \
+             this {owner}, or delete {name}"
+        ),
+    }
+}

@@ -1,0 +1,90 @@
+//! Where a view finds objects, and the record of its look-ups.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use crate::index::AnyIndex;
+use crate::kind::{AnyObject, KindInfo, ObjectKey};
+use crate::time::Timestamp;
+
+/// Where a [`View`](crate::View) finds objects: the engine's caches, or a
+/// [`FakeCluster`](crate::FakeCluster).
+///
+/// A `type_id` is that of an [`Entry`](crate::kind::Entry), which may differ from the type of the
+/// objects.
+pub trait Source {
+    /// The object with this key.
+    fn get(&self, type_id: TypeId, key: &ObjectKey) -> Option<Arc<dyn AnyObject>>;
+    /// The objects of one namespace or of all, ordered by key: at least those with all `labels`.
+    fn list(
+        &self,
+        type_id: TypeId,
+        namespace: Option<&str>,
+        labels: &[(String, String)],
+    ) -> Vec<Arc<dyn AnyObject>>;
+    /// The objects of all namespaces, ordered by key: at least those with `key` in the index.
+    fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>>;
+    /// Whether the API of a kind is served.
+    fn serves(&self, kind: &KindInfo) -> bool;
+    /// The current time. With [`Timestamp::MIN`], the default, no moment is past.
+    fn now(&self) -> Timestamp {
+        Timestamp::MIN
+    }
+}
+
+/// One recorded look-up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lookup {
+    /// The type of the entry in `type Reads`.
+    pub type_id: TypeId,
+    /// The names of the kind, for messages.
+    pub kind: KindInfo,
+    /// The question.
+    pub query: Query,
+}
+
+/// The question of a look-up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Query {
+    /// One object.
+    Get(ObjectKey),
+    /// All objects of one namespace, or of all, that have these labels.
+    List {
+        /// `None` for all namespaces.
+        namespace: Option<String>,
+        /// The labels of each object.
+        labels: Vec<(String, String)>,
+    },
+    /// All objects that have this key in an index.
+    Index {
+        /// The index.
+        index: AnyIndex,
+        /// The key.
+        key: String,
+    },
+    /// Whether the kind is served.
+    Served,
+}
+
+impl Query {
+    /// Whether the answer contains, or would contain, this object.
+    #[must_use]
+    pub fn matches(&self, object: &dyn AnyObject) -> bool {
+        let meta = object.meta();
+        match self {
+            Self::Get(key) => *key == ObjectKey::of(meta),
+            Self::List { namespace, labels } => {
+                namespace.as_deref().is_none_or(|n| meta.namespace.as_deref() == Some(n))
+                    && has_all(object, labels)
+            }
+            Self::Index { index, key } => index.keys(object).contains(key),
+            Self::Served => false,
+        }
+    }
+}
+
+/// Whether an object has all of these labels.
+pub(super) fn has_all(object: &dyn AnyObject, labels: &[(String, String)]) -> bool {
+    let of_object = object.meta().labels.as_ref();
+    labels.iter().all(|(key, value)| of_object.and_then(|all| all.get(key)) == Some(value))
+}
