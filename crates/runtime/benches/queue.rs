@@ -62,7 +62,9 @@ fn queueing(c: &mut Criterion) {
 
 criterion_group! {
     name = parts;
-    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3));
     targets = queueing
 }
 criterion_main!(parts);

@@ -1,7 +1,7 @@
 //! The metrics in the OpenMetrics text format. Names and labels are part of the public interface.
 //!
-//! Labels have few values by construction (controllers, kinds, verbs, classes), never the name of an
-//! object or the text of an error.
+//! Labels have few values by construction (controllers, kinds, verbs, classes), never the name of
+//! an object or the text of an error.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

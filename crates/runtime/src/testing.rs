@@ -121,10 +121,8 @@ pub(crate) fn closed_within(line: &str) -> Answer {
 /// An error answer of the API server with these causes.
 pub(crate) fn refusal(code: u16, message: &str, causes: &Value) -> Answer {
     let details = json!({ "causes": causes });
-    answer(
-        code,
-        &json!({ "kind": "Status", "status": "Failure", "code": code, "message": message, "details": details }),
-    )
+    let status = json!({ "kind": "Status", "code": code, "message": message, "details": details });
+    answer(code, &status)
 }
 
 /// The error of a request for an object that does not exist.
@@ -140,7 +138,8 @@ pub(crate) fn web() -> WorkKey {
 
 /// A resource named `web` with an empty spec, as the API server sends it.
 pub(crate) fn resource(kind: &str, namespace: Option<&str>, version: u64) -> Value {
-    let metadata = json!({ "name": "web", "namespace": namespace, "uid": "u-1", "resourceVersion": version.to_string(), "generation": 1 });
+    let mut metadata = json!({ "name": "web", "namespace": namespace, "uid": "u-1" });
+    (metadata["resourceVersion"], metadata["generation"]) = (version.to_string().into(), 1.into());
     json!({ "apiVersion": "test.example.com/v1", "kind": kind, "metadata": metadata, "spec": {} })
 }
 
@@ -158,9 +157,17 @@ pub(crate) fn known(engine: &Engine, resource: &Value) {
 /// The metadata of an object in the namespace `ns` that the Page `web` controls, as the API server
 /// sends it.
 pub(crate) fn child(name: &str, version: u64) -> Value {
-    let owner = json!({ "apiVersion": "test.example.com/v1", "kind": "Page", "name": "web", "uid": "u-1", "controller": true });
-    let (uid, version) = (format!("uid-of-{name}"), version.to_string());
-    json!({ "metadata": { "name": name, "namespace": "ns", "uid": uid, "resourceVersion": version, "ownerReferences": [owner] } })
+    let metadata = json!({
+        "name": name,
+        "namespace": "ns",
+        "uid": format!("uid-of-{name}"),
+        "resourceVersion": version.to_string(),
+        "ownerReferences": [{
+            "apiVersion": "test.example.com/v1", "kind": "Page", "name": "web", "uid": "u-1",
+            "controller": true,
+        }],
+    });
+    json!({ "metadata": metadata })
 }
 
 /// Adds an object of the first kind that the first operator owns to the cache, as a watch does.

@@ -59,8 +59,8 @@ struct Slot {
     epoch: Epoch,
 }
 
-/// Writes of one object that are in progress. An answer may arrive after the event of its write, and
-/// even after the event of a later deletion.
+/// Writes of one object that are in progress. An answer may arrive after the event of its write,
+/// and even after the event of a later deletion.
 #[derive(Debug, Default)]
 struct ActiveWrites {
     count: usize,
@@ -256,7 +256,7 @@ impl ChildCache {
         removed.and_then(|child| owner(&child)).into_iter().collect()
     }
 
-    /// Completes the list that began with `epoch`, as of `version`: removes what it did not contain.
+    /// Completes the list that began with `epoch`, as of `version`: removes what it lacks.
     pub(crate) fn complete_list(
         &self,
         namespace: Option<&str>,

@@ -119,8 +119,8 @@ impl Readers {
         changed
     }
 
-    /// The slot that already has this list, or the one with the fewest lists: a label that all lists
-    /// have in common does not distinguish them.
+    /// The slot that already has this list, or the one with the fewest lists: a label that all
+    /// lists have in common does not distinguish them.
     fn best_slot(&self, slots: &[Slot], list: &(TypeId, Query)) -> Slot {
         let has_list = |slot: &&Slot| self.lists.get(slot).is_some_and(|l| l.contains_key(list));
         let fewest =

@@ -1,8 +1,8 @@
 //! The objects that `build` looks up, and which resources looked them up.
 //!
 //! A change wakes exactly the resources whose last build asked for the object, for a list that
-//! contains or contained it, or for an index key that it has or had. A build holds the state that it
-//! sees until its look-ups are recorded: each change is either seen, or wakes the resource.
+//! contains or contained it, or for an index key that it has or had. A build holds its state until
+//! its look-ups are recorded: each change is either seen, or wakes the resource.
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet};

@@ -203,7 +203,7 @@ impl ResourceCache {
         is_cached && state.remove(key).is_some()
     }
 
-    /// Completes the list that began with `epoch`: removes and returns what it did not contain.
+    /// Completes the list that began with `epoch`: removes and returns what it lacks.
     pub(crate) fn complete_list(
         &self,
         namespace: Option<&str>,

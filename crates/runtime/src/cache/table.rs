@@ -8,7 +8,7 @@ use kubewright_core::internals::hash;
 /// the last list.
 pub(crate) type Epoch = u32;
 
-/// A random seed, so that nobody can choose names that collide.
+/// A random seed: an attacker cannot choose names that collide.
 static SEED: LazyLock<u64> = LazyLock::new(|| fastrand::u64(..));
 
 /// The hash of the key of an object.

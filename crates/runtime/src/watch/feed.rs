@@ -12,8 +12,8 @@ use crate::cache::table::Epoch;
 use crate::engine::Engine;
 use crate::error::ApiError;
 
-/// A kind that was served counts as absent after this many failures in a row, which is some seconds:
-/// one of several API servers may be behind.
+/// A kind that was served counts as absent after this many failures in a row, which take some
+/// seconds: one of several API servers may be behind.
 const MAX_NOT_FOUND: u32 = 5;
 
 /// What a store reads of the collection that feeds it.
@@ -24,7 +24,8 @@ pub(super) struct Source {
     /// The number of the current or last list.
     pub(super) epoch: Epoch,
     newest_version: u64,
-    /// Whether the last list is older than events before it: the cluster was restored from a backup.
+    /// Whether the last list is older than events before it: the cluster was restored from a
+    /// backup.
     pub(super) is_set_back: bool,
 }
 
@@ -98,7 +99,8 @@ impl Feed {
         let Source { collection, newest_version, is_set_back, .. } = &mut self.source;
         *is_set_back = version < *newest_version;
         if *is_set_back {
-            tracing::warn!(%collection, version, newest_version, "the API server returned an older state: it was restored from a backup");
+            let message = "the API server returned an older state: it was restored from a backup";
+            tracing::warn!(%collection, version, newest_version, message);
         }
         *newest_version = version;
         self.store.listed(&self.source, version);

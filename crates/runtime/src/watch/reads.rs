@@ -47,7 +47,7 @@ impl Reads {
             "cannot read this object: {error}; {effect}. Fix the object, or install the matching \
              CustomResourceDefinition."
         );
-        tracing::error!(collection = %source.collection, object = %key, note, "cannot read an object");
+        tracing::error!(collection = %source.collection, object = %key, note);
         self.unreadable.insert(uid.clone());
         let about = Owner { kind: self.read.info.clone(), key, uid: uid.into() };
         source.engine.events.warn(&about, UNREADABLE, &note);

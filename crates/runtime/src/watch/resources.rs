@@ -22,12 +22,13 @@ impl Resources {
         }
     }
 
-    /// A resource that cannot be decoded exists, so its children stay. The cached state is obsolete,
-    /// so nothing is done for it until it can be decoded again.
+    /// A resource that cannot be decoded exists, so its children stay. The cached state is
+    /// obsolete, so nothing is done for it until it can be decoded again.
     fn undecodable(&self, source: &Source, json: &[u8], error: serde_json::Error) -> DecodeError {
         match decode_identity(json) {
             Ok((key, uid, _)) => {
-                tracing::error!(resource = %key, %error, "cannot decode a resource; is another version of the CRD installed?");
+                let hint = "is another version of its CustomResourceDefinition installed?";
+                tracing::error!(resource = %key, %error, hint, "cannot decode a resource");
                 self.remove(source, key, &uid);
                 error.into()
             }
@@ -54,7 +55,7 @@ impl Store for Resources {
         engine.owner_exists(object.meta().uid.as_deref().unwrap_or_default());
         let effect = state.resources.observe(Resource::new(object, version), own, source.epoch);
         if effect.is_set_back {
-            tracing::warn!(resource = %key, version, "older than before: the cluster was restored from a backup");
+            tracing::warn!(resource = %key, version, "restored from a backup");
             state.written.forget(&key);
         }
         // After the cache: a reader finds the last written status in one of the two.

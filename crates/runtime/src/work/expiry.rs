@@ -65,7 +65,8 @@ pub(crate) async fn expire(
 }
 
 async fn delete(ctx: &RunContext<'_>, expired: &Expired, moment: Option<Timestamp>) -> Expiry {
-    let (engine, kind, key) = (ctx.engine, &ctx.owner.kind, &ctx.key.key);
+    let (engine, controller) = (ctx.engine, ctx.controller.name);
+    let (kind, key) = (&ctx.owner.kind, &ctx.key.key);
     let (answer, server_time) = match engine.api.get(kind, key).await {
         Ok(answer) => answer,
         Err(error) => return not_deleted(ctx, &error),
@@ -81,7 +82,7 @@ async fn delete(ctx: &RunContext<'_>, expired: &Expired, moment: Option<Timestam
         (Some(moment), Some(now)) => {
             engine.server_clock.record(now);
             if let Some(wait) = until(moment, now) {
-                tracing::info!(controller = ctx.controller.name, resource = %key, %moment, server = %now, "not expired by the clock of the API server");
+                tracing::info!(controller, resource = %key, %moment, %now, "not expired yet");
                 return postpone(ctx, wait);
             }
         }
@@ -92,8 +93,8 @@ async fn delete(ctx: &RunContext<'_>, expired: &Expired, moment: Option<Timestam
     match engine.api.delete(kind, key, &ctx.owner.uid, ctx.resource.version).await {
         Ok(_) => {
             let Expired { reason, message } = expired;
-            tracing::info!(controller = ctx.controller.name, resource = %key, reason, message, "deleted an expired resource");
-            engine.metrics.wrote(ctx.controller.name, &kind.kind, "delete");
+            tracing::info!(controller, resource = %key, reason, message, "deleted: expired");
+            engine.metrics.wrote(controller, &kind.kind, "delete");
             engine.events.record(&ctx.owner, EventType::Normal, reason, message);
             Expiry::Deleted
         }

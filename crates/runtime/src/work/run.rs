@@ -240,13 +240,15 @@ pub(crate) async fn report_defect(ctx: &RunContext<'_>, defect: &str) -> RunOutc
 }
 
 fn warn_defect(ctx: &RunContext<'_>, defect: &str) -> RunOutcome {
-    tracing::error!(resource = %ctx.key.key, controller = ctx.controller.name, defect, "the operator has a defect");
+    let (controller, resource) = (ctx.controller.name, &ctx.key.key);
+    tracing::error!(controller, %resource, defect, "the operator has a defect");
     status::warn(ctx, reason::INTERNAL, defect);
     RunOutcome::Failed(Class::Bug)
 }
 
 fn warn_failed(ctx: &RunContext<'_>, reason: &str, message: &str) {
-    tracing::warn!(controller = ctx.controller.name, resource = %ctx.key.key, reason, message, "the reconcile failed");
+    let (controller, resource) = (ctx.controller.name, &ctx.key.key);
+    tracing::warn!(controller, %resource, reason, message, "the reconcile failed");
     status::warn(ctx, reason, message);
 }
 

@@ -1,4 +1,5 @@
-//! The state of the queue and its rules, without waiting and without a clock: callers pass the time.
+//! The state of the queue and its rules, without waiting and without a clock: callers pass the
+//! time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

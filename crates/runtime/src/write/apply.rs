@@ -1,7 +1,7 @@
 //! Executes the steps of a plan. This is the only place that writes children.
 //!
-//! Every write has a precondition on the identity of the object. If it fails, the object is read and
-//! planned again by the same pure function.
+//! Every write has a precondition on the identity of the object. If the precondition fails, the
+//! object is read and planned again by the same pure function.
 
 use futures::future::join_all;
 use kubewright_core::internals::desired::Desired;
@@ -122,8 +122,7 @@ async fn prepare<'s>(
             Err(transient(conflict::explain(ctx, want, why).await))
         }
         Step::Apply { uid, why, .. } => {
-            let child = format!("{} {}", want.kind, want.key.name);
-            tracing::info!(controller = ctx.controller.name, resource = %ctx.key.key, child, %why, "applying");
+            log(ctx, &want.kind, &want.key, &format!("applying: {why}"));
             let action = if matches!(why, Why::Drift(_)) { "repair" } else { "update" };
             Ok((Precondition::Uid(uid), action))
         }
@@ -188,7 +187,7 @@ async fn write(
         }
         Err(error) => (active.failed(), Err(error)),
     };
-    // Events during the write woke nobody.
+    // Events during the write did not wake the resource.
     if !is_latest {
         ctx.engine.enqueue(ctx.key.clone(), Priority::Change);
     }
@@ -216,7 +215,7 @@ async fn prune(ctx: &RunContext<'_>, step: &Step) -> Pruned {
     if !ctx.engine.throttle.acquire(kind, key) {
         return failed(Class::Transient, conflict::CREATED_REPEATEDLY);
     }
-    tracing::info!(controller = ctx.controller.name, resource = %ctx.key.key, child = %format!("{kind} {key}"), "deleting");
+    log(ctx, kind, key, "deleting: no longer wanted");
     match ctx.engine.api.delete(kind, key, uid, *resource_version).await {
         Ok(is_gone) => {
             ctx.engine.metrics.wrote(ctx.controller.name, &kind.kind, "delete");
@@ -230,6 +229,11 @@ async fn prune(ctx: &RunContext<'_>, step: &Step) -> Pruned {
             failed(class, &error.to_string())
         }
     }
+}
+
+fn log(ctx: &RunContext<'_>, kind: &KindInfo, key: &ObjectKey, action: &str) {
+    let (controller, resource) = (ctx.controller.name, &ctx.key.key);
+    tracing::info!(controller, %resource, child = %format_args!("{kind} {}", key.name), action);
 }
 
 fn failed(ctx: &RunContext<'_>, error: &ApiError) -> Outcome {

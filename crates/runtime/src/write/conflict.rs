@@ -14,11 +14,13 @@ use crate::error::ApiError;
 use crate::work::context::RunContext;
 
 /// Why an object is created less often.
-pub(super) const DELETED_REPEATEDLY: &str = "another client deletes it repeatedly, so the operator creates it less often; find the client in \
-     the audit log of the API server (it may be another version of this operator) and stop it";
+pub(super) const DELETED_REPEATEDLY: &str = "another client deletes it repeatedly, so the operator \
+     creates it less often; find the client in the audit log of the API server (it may be another \
+     version of this operator) and stop it";
 /// Why an object is deleted less often.
-pub(super) const CREATED_REPEATEDLY: &str = "another client creates it repeatedly, so the operator deletes it less often; find the client in \
-     the audit log of the API server (it may be another version of this operator) and stop it";
+pub(super) const CREATED_REPEATEDLY: &str = "another client creates it repeatedly, so the operator \
+     deletes it less often; find the client in the audit log of the API server (it may be another \
+     version of this operator) and stop it";
 
 /// Explains why an object is applied so often, from the cache if that is recent.
 pub(super) async fn explain(ctx: &RunContext<'_>, want: &Desired, why: &Why) -> String {
@@ -49,19 +51,19 @@ async fn explain_drift(ctx: &RunContext<'_>, want: &Desired, path: &Missing) -> 
             Taker::Unknown
         }
     };
+    let effect = "so the operator repairs it less often";
     match taker {
         Taker::Holds(manager) => format!(
-            "{path} is changed repeatedly by {manager}, so the operator repairs it less often; stop \
-             {manager}, or make it omit this field"
+            "{path} is changed repeatedly by {manager}, {effect}; stop that client, or make it \
+             omit this field"
         ),
         Taker::Probably(manager) => format!(
-            "{path} is removed repeatedly, probably by {manager}, which wrote last, so the operator \
-             repairs it less often; stop {manager}, or make it omit this field"
+            "{path} is removed repeatedly, probably by {manager}, which wrote last, {effect}; \
+             stop that client, or make it omit this field"
         ),
         Taker::Unknown => format!(
-            "{path} is changed repeatedly by a client that metadata.managedFields does not name, so \
-             the operator repairs it less often; find the client in the audit log of the API server \
-             and stop it"
+            "{path} is changed repeatedly by a client that metadata.managedFields does not name, \
+             {effect}; find the client in the audit log of the API server and stop it"
         ),
     }
 }

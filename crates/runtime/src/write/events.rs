@@ -1,5 +1,5 @@
 //! Kubernetes Events (events.k8s.io/v1): warnings, once per problem, and the deletion of expired
-//! resources. After a restart, the status tells which warnings were already sent.
+//! resources. After a restart, the status shows which warnings were already sent.
 //!
 //! A background task sends them; a failure to send never delays a reconcile.
 
@@ -90,10 +90,10 @@ impl Events {
         // Events of cluster-scoped objects live in `default`.
         let namespace = about.key.namespace().unwrap_or("default").to_owned();
         let now = Timestamp::now();
-        let name = names::child_name(&[&about.key.name]);
+        let name = format!("{}.{:x}", names::child_name(&[&about.key.name]), now.as_nanosecond());
         let event = json!({
             "apiVersion": "events.k8s.io/v1", "kind": "Event",
-            "metadata": { "name": format!("{name}.{:x}", now.as_nanosecond()), "namespace": namespace },
+            "metadata": { "name": name, "namespace": namespace },
             "eventTime": format!("{now:.6}"), "type": type_, "reason": reason,
             "action": "Reconcile", "note": &note[..note.floor_char_boundary(MAX_NOTE)],
             "reportingController": self.reporter,

@@ -103,7 +103,7 @@ impl DeletionLimiter {
             state.waiting.insert(turn, key.clone());
             state.turns.insert(key.clone(), turn);
         }
-        // The turn comes when the first window allows it, or when enough deletions leave the window.
+        // The turn comes when the first window allows it, or enough deletions leave the window.
         let leaves = || Some(*state.recent.get(needed.checked_sub(max + 1)?)? + WINDOW);
         let turn_at = self.allows_at(needed).or_else(leaves);
         let duration = turn_at.map_or(WINDOW, |at| at.duration_since(now).min(WINDOW));

@@ -63,8 +63,8 @@ fn is_reported(ctx: &RunContext<'_>, reason: &str, message: &str) -> bool {
     })
 }
 
-/// Writes the status if it differs from the current one. `inputs` is what it was made from, if equal
-/// inputs can only lead to an equal status.
+/// Writes the status if it differs from the current one. `inputs` is what it was made from, if
+/// equal inputs can only lead to an equal status.
 ///
 /// # Errors
 /// How the run ends because the status was not written.
@@ -83,7 +83,8 @@ pub(crate) async fn write(
     let Change { current, status, warnings } = match change(ctx, &shown, pending, report) {
         Ok(change) => change,
         Err(error) => {
-            tracing::error!(controller = controller.name, resource = %key, %error, "the status does not have the form of its type");
+            let controller = controller.name;
+            tracing::error!(controller, resource = %key, %error, "cannot decode the status");
             return Err(RunOutcome::Failed(Class::Bug));
         }
     };
@@ -114,14 +115,14 @@ pub(crate) async fn write(
 }
 
 fn not_written(ctx: &RunContext<'_>, error: &ApiError) -> RunOutcome {
-    let (name, key) = (ctx.controller.name, &ctx.key.key);
+    let (controller, resource) = (ctx.controller.name, &ctx.key.key);
     if error.is_not_found() || error.is_identity_conflict() {
         // The resource is gone or another one, so an event follows. Or one API server does not know
         // the kind yet, so the run is repeated.
-        tracing::debug!(controller = name, resource = %key, %error, "the resource of the status is gone");
+        tracing::debug!(controller, %resource, %error, "the resource is gone");
         return RunOutcome::Waiting;
     }
-    tracing::warn!(controller = name, resource = %key, %error, "could not write the status");
+    tracing::warn!(controller, %resource, %error, "could not write the status");
     ctx.respect_retry_after(error);
     RunOutcome::Failed(match error.class() {
         // A status that the schema rejects is a defect of the operator.

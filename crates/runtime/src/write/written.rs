@@ -1,5 +1,5 @@
-//! Statuses that were written and that the watch has not shown yet, and a throttle for statuses that
-//! differ only in messages.
+//! Statuses that were written and that the watch has not shown yet, and a throttle for statuses
+//! that differ only in messages.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

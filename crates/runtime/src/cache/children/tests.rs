@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use super::*;
 use crate::testing::config_map;
 
-/// What an entry was found to cover.
 fn covered() -> Hashes {
     Hashes::of(&config_map("web"))
 }
@@ -47,7 +46,7 @@ fn child(version: u64, owner: &str, entry: u64) -> ObservedChild {
 }
 
 #[test]
-fn a_new_object_concerns_its_owner_and_the_same_again_nobody() {
+fn a_new_object_concerns_its_owner_and_an_unchanged_one_does_not() {
     let cache = cache();
     assert_eq!(cache.observe(child(1, "o", 1), 1).unwrap(), vec!["o".into()]);
     assert_eq!(cache.observe(child(2, "o", 1), 1).unwrap(), Owners::new());
@@ -55,7 +54,7 @@ fn a_new_object_concerns_its_owner_and_the_same_again_nobody() {
 }
 
 #[test]
-fn an_event_older_than_our_write_is_not_believed() {
+fn an_event_older_than_our_write_is_skipped() {
     let cache = cache();
     assert!(cache.record_write(child(9, "o", 2), covered()));
     assert!(cache.observe(child(8, "o", 1), 1).is_err());
@@ -67,87 +66,87 @@ fn an_event_older_than_our_write_is_not_believed() {
 }
 
 #[test]
-fn an_answer_that_comes_after_the_end_of_its_object_is_not_believed() {
+fn an_answer_older_than_the_deletion_of_its_object_is_skipped() {
     let (cache, key) = (cache(), key());
     let write = cache.begin_write(&key, "o");
     cache.remove(&key, 8);
-    assert!(!write.succeeded(child(7, "o", 1), covered()), "written, deleted, answered");
+    assert!(!write.succeeded(child(7, "o", 1), covered()), "written, then deleted, then answered");
     assert!(cache.get(&key).is_none());
 
     let write = cache.begin_write(&key, "o");
     cache.complete_list(None, 2, 8);
-    assert!(write.succeeded(child(9, "o", 1), covered()), "deleted, written, answered");
+    assert!(write.succeeded(child(9, "o", 1), covered()), "deleted, then written, then answered");
     assert!(cache.get(&key).is_some());
 }
 
 #[test]
-fn the_event_of_a_write_that_comes_before_its_answer_wakes_nobody() {
+fn an_event_during_a_write_is_left_to_the_writer() {
     let (cache, key) = (cache(), key());
     let write = cache.begin_write(&key, "o");
-    assert!(cache.observe(child(7, "o", 1), 1).unwrap().is_empty(), "who writes will know");
-    assert!(write.succeeded(child(7, "o", 1), covered()), "it was that write");
+    assert!(cache.observe(child(7, "o", 1), 1).unwrap().is_empty(), "the writer decides");
+    assert!(write.succeeded(child(7, "o", 1), covered()), "the event was that write");
 
     let write = cache.begin_write(&key, "o");
     assert!(cache.observe(child(8, "o", 2), 1).unwrap().is_empty());
-    assert!(write.succeeded(child(9, "o", 3), covered()), "the answer is newer");
+    assert!(write.succeeded(child(9, "o", 3), covered()), "the answer is newer than the event");
 
     let write = cache.begin_write(&key, "o");
     assert!(cache.observe(child(10, "o", 4), 1).unwrap().is_empty());
     assert!(cache.observe(child(11, "o", 5), 1).unwrap().is_empty());
-    assert!(!write.succeeded(child(10, "o", 4), covered()), "somebody wrote after us");
+    assert!(!write.succeeded(child(10, "o", 4), covered()), "another client wrote after us");
     assert_eq!(cache.get(&key).unwrap().resource_version, 11);
 
     let write = cache.begin_write(&key, "o");
     assert!(cache.observe(child(12, "o", 6), 1).unwrap().is_empty());
-    assert!(!write.failed(), "it was not us");
-    assert!(cache.begin_write(&key, "o").failed(), "nothing happened");
+    assert!(!write.failed(), "the event was another write");
+    assert!(cache.begin_write(&key, "o").failed(), "there was no event");
 }
 
 #[test]
-fn an_event_wakes_whoever_does_not_write() {
+fn an_event_during_a_write_wakes_other_owners() {
     let (cache, key) = (cache(), key());
     let write = cache.begin_write(&key, "other");
     assert_eq!(cache.observe(child(7, "o", 1), 1).unwrap(), vec!["o".into()]);
     assert_eq!(
         cache.observe(child(8, "other", 1), 1).unwrap(),
         vec!["o".into(), "other".into()],
-        "it changed hands"
+        "the owner changed"
     );
     let another = cache.begin_write(&key, "other");
     assert_eq!(
         cache.observe(child(9, "other", 2), 1).unwrap(),
         vec!["other".into()],
-        "who of the two is not clear"
+        "with two writes the writer is unclear"
     );
     assert!(another.failed() && write.failed());
     assert_eq!(
         cache.observe(child(10, "other", 3), 1).unwrap(),
         vec!["other".into()],
-        "nobody writes"
+        "there is no write"
     );
 }
 
 #[test]
-fn nothing_is_left_of_a_write_that_came_to_nothing() {
+fn a_dropped_write_leaves_no_memory_behind() {
     let (cache, key) = (cache(), key());
     drop(cache.begin_write(&key, "o"));
     assert!(lock(&cache.state).writes.is_empty());
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let _write = cache.begin_write(&key, "o");
-        panic!("in the middle of it");
+        panic!("a panic during the write");
     }));
     assert!(panicked.is_err() && lock(&cache.state).writes.is_empty());
 }
 
 #[test]
-fn a_list_that_shows_less_than_it_must_is_of_another_time_and_one_without_our_last_write_is_not() {
+fn a_list_without_a_version_that_it_must_contain_comes_from_a_backup() {
     let cache = cache();
     cache.observe(child(1000, "o", 1), 1).unwrap();
     let older = *cache.observe(child(500, "o", 2), 2).unwrap_err();
     assert_eq!(
         cache.set_back(older.clone(), 2, 999),
         Owners::new(),
-        "1000 may be newer than that list"
+        "version 1000 may be newer than the list"
     );
     assert_eq!(cache.get(&key()).unwrap().resource_version, 1000);
     assert_eq!(cache.set_back(older.clone(), 2, 1000), vec!["o".into()]);
@@ -158,12 +157,12 @@ fn a_list_that_shows_less_than_it_must_is_of_another_time_and_one_without_our_la
     assert_eq!(
         cache.set_back(older, 3, u64::MAX),
         Owners::new(),
-        "the list showed a newer one, too"
+        "the list also showed a newer version"
     );
 }
 
 #[test]
-fn what_was_verified_stays_so_while_the_entry_is_the_same() {
+fn a_verified_entry_stays_verified_while_its_bytes_are_equal() {
     let cache = cache();
     assert!(cache.record_write(child(5, "o", 2), covered()));
     cache.observe(child(6, "o", 2), 1).unwrap();
@@ -173,7 +172,7 @@ fn what_was_verified_stays_so_while_the_entry_is_the_same() {
 }
 
 #[test]
-fn an_object_that_changes_hands_concerns_both_owners() {
+fn a_change_of_the_owner_concerns_both_owners() {
     let cache = cache();
     cache.observe(child(1, "one", 1), 1).unwrap();
     assert_eq!(cache.observe(child(2, "two", 1), 1).unwrap(), vec!["one".into(), "two".into()]);
@@ -182,7 +181,7 @@ fn an_object_that_changes_hands_concerns_both_owners() {
 }
 
 #[test]
-fn a_list_of_one_namespace_says_nothing_about_another() {
+fn a_list_of_one_namespace_does_not_affect_another() {
     let cache = cache();
     cache.observe(child(1, "o", 1), 1).unwrap();
     assert!(cache.complete_list(Some("other"), 2, 99).is_empty());

@@ -31,7 +31,7 @@ fn listed(objects: &Objects, namespace: Option<&str>, labels: &[(&str, &str)]) -
 }
 
 #[test]
-fn a_namespace_is_found_without_those_before_and_after_it() {
+fn a_list_of_a_namespace_has_no_objects_of_neighbouring_namespaces() {
     let objects = of(&[
         ("a", "1", &[]),
         ("b", "1", &[]),
@@ -45,13 +45,17 @@ fn a_namespace_is_found_without_those_before_and_after_it() {
 }
 
 #[test]
-fn a_label_that_is_indexed_gives_only_what_carries_it() {
+fn a_list_by_an_indexed_label_has_only_matching_objects() {
     let mut objects = of(&[
         ("a", "1", &[("host", "x")]),
         ("a", "2", &[("host", "y")]),
         ("b", "1", &[("host", "x")]),
     ]);
-    assert_eq!(listed(&objects, None, &[("host", "x")]).len(), 3, "at first everything is given");
+    assert_eq!(
+        listed(&objects, None, &[("host", "x")]).len(),
+        3,
+        "without an index all objects are returned"
+    );
     objects.index(&Selector::Label("host".to_owned()), true);
     assert_eq!(listed(&objects, None, &[("host", "x")]), ["a/1", "b/1"]);
     assert_eq!(listed(&objects, Some("b"), &[("host", "x")]), ["b/1"]);
@@ -79,7 +83,7 @@ fn the_index_follows_the_objects() {
     assert_eq!(listed(&objects, None, &[("host", "x")]), [""; 0]);
     assert!(
         objects.by_selector[&Selector::Label("host".to_owned())].is_empty(),
-        "nothing is kept of values that nobody carries"
+        "unused values are removed"
     );
     objects.index(&Selector::Label("host".to_owned()), false);
     assert!(objects.by_selector.is_empty());

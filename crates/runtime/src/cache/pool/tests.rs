@@ -7,7 +7,7 @@ fn get(pool: &Pool<str>, hash: u64, value: &str) -> Arc<str> {
 }
 
 #[test]
-fn equal_values_are_one_while_somebody_holds_them() {
+fn equal_values_are_shared_while_one_of_them_is_held() {
     let pool = Pool::default();
     let (one, two) = (get(&pool, 1, "a"), get(&pool, 1, "a"));
     assert!(Arc::ptr_eq(&one, &two));
@@ -17,14 +17,14 @@ fn equal_values_are_one_while_somebody_holds_them() {
 }
 
 #[test]
-fn two_values_of_one_hash_stay_apart() {
+fn values_with_a_hash_collision_are_not_shared() {
     let pool = Pool::default();
     let (one, two) = (get(&pool, 1, "a"), get(&pool, 1, "b"));
     assert_eq!((&*one, &*two), ("a", "b"));
 }
 
 #[test]
-fn what_nobody_holds_takes_no_room_for_long() {
+fn dropped_values_leave_the_pool() {
     let pool = Pool::default();
     let held: Vec<_> = (0..10).map(|hash| get(&pool, hash, "held")).collect();
     for hash in 10..10 * SMALL as u64 {

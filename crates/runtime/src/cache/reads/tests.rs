@@ -61,7 +61,8 @@ fn gone(cache: &ReadCache, namespace: &str, name: &str) -> Vec<String> {
 }
 
 fn config(namespace: &str, name: &str, labels: &Value, data: &str) -> Value {
-    json!({ "metadata": { "namespace": namespace, "name": name, "labels": labels }, "data": { "key": data } })
+    let metadata = json!({ "namespace": namespace, "name": name, "labels": labels });
+    json!({ "metadata": metadata, "data": { "key": data } })
 }
 
 fn reader_key(name: &str) -> WorkKey {
@@ -203,7 +204,8 @@ fn a_reader_of_metadata_does_not_wake_for_spec_and_status() {
     let key = ObjectKey::new("a", "one");
     look(&cache, "meta", |view| view.get(of::<Metadata<Pod>>(), &key));
     look(&cache, "full", |view| view.get(of::<Pod>(), &key));
-    let mut pod = json!({ "metadata": { "namespace": "a", "name": "one", "generation": 1 }, "spec": { "containers": [] } });
+    let metadata = json!({ "namespace": "a", "name": "one", "generation": 1 });
+    let mut pod = json!({ "metadata": metadata, "spec": { "containers": [] } });
     let both =
         |pod: &Value| [event::<Metadata<Pod>>(&cache, pod), event::<Pod>(&cache, pod)].concat();
     assert_eq!(both(&pod), ["meta", "full"]);
@@ -407,7 +409,9 @@ fn a_reader_of_a_part_wakes_only_for_changes_of_that_part() {
 #[test]
 fn selected_objects_are_separate_from_the_whole_kind() {
     let cache = ReadCache::default();
-    let pod = |name: &str, labels: &Value| json!({ "metadata": { "namespace": "a", "name": name, "labels": labels } });
+    let pod = |name: &str, labels: &Value| {
+        json!({ "metadata": { "namespace": "a", "name": name, "labels": labels } })
+    };
     look(&cache, "all", |view| view.list(of::<Pod>(), None, &[]));
     look(&cache, "ours", |view| view.list(of::<Selected<Pod, Ours>>(), None, &[]));
     let ours = pod("one", &json!({ "app": "web", "tier": "x" }));

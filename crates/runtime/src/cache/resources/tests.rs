@@ -18,7 +18,7 @@ fn key(name: &str) -> ObjectKey {
 }
 
 #[test]
-fn an_older_or_equal_version_is_no_news_and_another_uid_replaces() {
+fn an_older_or_equal_version_is_skipped_and_another_uid_replaces() {
     let cache = ResourceCache::default();
     assert_eq!(
         cache.observe(resource("a", "u1", 5), None, 1),
@@ -35,7 +35,7 @@ fn an_older_or_equal_version_is_no_news_and_another_uid_replaces() {
 }
 
 #[test]
-fn a_list_forgets_what_it_did_not_contain() {
+fn a_complete_list_removes_missing_resources() {
     let cache = ResourceCache::default();
     for name in ["a", "b", "c"] {
         cache.observe(resource(name, name, 1), None, 1);
@@ -49,7 +49,7 @@ fn a_list_forgets_what_it_did_not_contain() {
 }
 
 #[test]
-fn only_the_resource_with_that_uid_is_forgotten() {
+fn only_the_resource_with_that_uid_is_removed() {
     let cache = ResourceCache::default();
     cache.observe(resource("a", "u2", 2), None, 1);
     assert!(!cache.remove(&key("a"), "u1"));
@@ -58,7 +58,7 @@ fn only_the_resource_with_that_uid_is_forgotten() {
 }
 
 #[test]
-fn what_a_status_tells_is_remembered_for_one_version() {
+fn the_inputs_of_a_status_are_remembered_for_one_version() {
     let cache = ResourceCache::default();
     cache.observe(resource("a", "u", 1), None, 1);
     let first = cache.get(&key("a")).unwrap();
@@ -70,7 +70,7 @@ fn what_a_status_tells_is_remembered_for_one_version() {
 }
 
 #[test]
-fn the_event_of_our_own_status_is_no_work_and_anything_else_in_it_is() {
+fn an_event_with_only_our_own_status_is_no_work() {
     let with = |version, change: fn(&mut ConfigMap)| {
         let mut object = ConfigMap::default();
         object.metadata.namespace = Some("ns".to_owned());
@@ -87,9 +87,9 @@ fn the_event_of_our_own_status_is_no_work_and_anything_else_in_it_is() {
     assert!(cache.get(&key("a")).unwrap().has_status_of(7));
     assert!(
         cache.observe(with(3, |_| ()), own(false), 1).is_work,
-        "somebody else's status is in it"
+        "the event has a foreign status too"
     );
-    assert!(cache.get(&key("a")).unwrap().has_status_of(7), "and ours");
+    assert!(cache.get(&key("a")).unwrap().has_status_of(7), "the event has our status too");
     let changes: [fn(&mut ConfigMap); 3] = [
         |object| object.metadata.generation = Some(2),
         |object| object.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into()),
@@ -101,20 +101,17 @@ fn the_event_of_our_own_status_is_no_work_and_anything_else_in_it_is() {
         assert!(cache.observe(with(2, change), own(true), 1).is_work);
     }
     let cache = ResourceCache::default();
-    assert!(
-        cache.observe(with(1, |_| ()), own(true), 1).is_work,
-        "nobody knows what it was before"
-    );
+    assert!(cache.observe(with(1, |_| ()), own(true), 1).is_work, "the previous state is unknown");
 }
 
 #[test]
-fn a_new_list_is_believed_also_where_it_is_older() {
+fn a_new_list_wins_even_if_it_is_older() {
     let cache = ResourceCache::default();
     cache.observe(resource("a", "u", 1000), None, 1);
     assert_eq!(
         cache.observe(resource("a", "u", 999), None, 1),
         Effect::default(),
-        "that is an old event"
+        "the event is old"
     );
     assert_eq!(
         cache.observe(resource("a", "u", 500), None, 2),

@@ -67,15 +67,17 @@ fn list(feed: &mut Feed, objects: &[Value], version: u64) {
 }
 
 fn page(version: u64, spec: &Value, status: &Value) -> Value {
-    let metadata = json!({ "name": "web", "namespace": "ns", "uid": "u-1", "resourceVersion": version.to_string() });
-    json!({ "apiVersion": "test.example.com/v1", "kind": "Page", "metadata": metadata, "spec": spec, "status": status })
+    let mut page = resource("Page", Some("ns"), version);
+    (page["spec"], page["status"]) = (spec.clone(), status.clone());
+    page
 }
 
 #[tokio::test]
 async fn a_resource_is_cached_without_its_managed_fields() {
     let (engine, mut feed) = pages();
     let mut page = resource("Page", Some("ns"), 5);
-    page["metadata"]["managedFields"] = json!([{ "manager": "m", "time": "2030-01-31T12:00:00Z", "fieldsV1": { "f:spec": { "f:a": {} } } }]);
+    let entry = json!({ "manager": "m", "fieldsV1": { "f:spec": { "f:a": {} } } });
+    page["metadata"]["managedFields"] = json!([entry]);
     upsert(&mut feed, &page);
     let cached = engine.controller(0).resources.get(&web().key).unwrap();
     assert_eq!(cached.object.meta().managed_fields, None);
@@ -85,9 +87,11 @@ async fn a_resource_is_cached_without_its_managed_fields() {
 async fn an_undecodable_status_does_not_prevent_a_reconcile() {
     let (engine, mut feed) = pages();
     let controller = engine.controller(0);
-    for (version, status) in
-        [(1, json!({ "conditions": "of an older operator" })), (2, json!("text")), (3, json!([]))]
-    {
+    for (version, status) in [
+        (1, json!({ "conditions": "of an older operator" })),
+        (2, json!("text")),
+        (3, json!(["text"])),
+    ] {
         assert_eq!(upsert(&mut feed, &page(version, &json!({}), &status)), Some(version));
         let cached = controller.resources.get(&web().key).unwrap();
         assert_eq!(cached.version, version, "{status}");
@@ -124,7 +128,8 @@ fn with_status(engine: &Engine, version: u64, has_foreign: bool) -> Value {
     let (_, status) = engine.controller(0).written.last(&web().key).unwrap();
     shown["status"] = (*status).clone();
     if has_foreign {
-        let condition = json!({ "type": "Seen", "status": "True", "reason": "R", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z" });
+        let mut condition = json!({ "type": "Seen", "status": "True", "reason": "R", "message": "" });
+        condition["lastTransitionTime"] = "2026-01-01T00:00:00Z".into();
         shown["status"]["conditions"].as_array_mut().unwrap().push(condition);
     }
     shown
@@ -229,9 +234,12 @@ async fn an_optional_kind_that_is_not_found_for_a_moment_stays_in_the_cache() {
     let read = read_kind();
     let mut reads = feed(&engine, &read.info.clone(), true, Reads::new(read));
     let fail = |reads: &mut Feed, count| {
-        (0..count).for_each(|_| drop(reads.handle(Event::Failed(&testing::not_found()))));
+        for _ in 0..count {
+            reads.handle(Event::Failed(&testing::not_found()));
+        }
     };
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "ns", "uid": "u", "resourceVersion": "1" } });
+    let metadata = json!({ "name": "ns", "uid": "u", "resourceVersion": "1" });
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
     for failures in [1, MAX_NOT_FOUND - 1] {
         list(&mut reads, std::slice::from_ref(&namespace), 1);
         fail(&mut reads, failures);

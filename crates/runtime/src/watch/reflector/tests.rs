@@ -109,8 +109,10 @@ async fn follow_slowly(
 }
 
 fn object(name: &str, version: u64) -> Value {
-    json!({ "kind": "ConfigMap", "apiVersion": "v1", "metadata": { "name": name, "namespace": "ns", "uid": "u",
-        "resourceVersion": version.to_string() } })
+    let version = version.to_string();
+    let metadata =
+        json!({ "name": name, "namespace": "ns", "uid": "u", "resourceVersion": version });
+    json!({ "kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata })
 }
 
 fn event(type_: &str, name: &str, version: u64) -> Value {
@@ -119,10 +121,8 @@ fn event(type_: &str, name: &str, version: u64) -> Value {
 
 /// A page of a list, with the token of the next one.
 fn page(items: &[Value], version: u64, next: &str) -> Answer {
-    answer(
-        200,
-        &json!({ "metadata": { "resourceVersion": version.to_string(), "continue": next }, "items": items }),
-    )
+    let metadata = json!({ "resourceVersion": version.to_string(), "continue": next });
+    answer(200, &json!({ "metadata": metadata, "items": items }))
 }
 
 /// A whole list, as of version 9.
@@ -131,7 +131,7 @@ fn whole(items: &[Value]) -> Answer {
 }
 
 fn expired() -> Value {
-    let status = json!({ "kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old" });
+    let status = json!({ "kind": "Status", "code": 410, "reason": "Expired", "message": "old" });
     json!({ "type": "ERROR", "object": status })
 }
 

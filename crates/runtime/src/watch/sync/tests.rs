@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_controller_waits_for_its_own_watches_alone() {
+async fn a_controller_waits_only_for_its_own_watches() {
     let sync = Sync::new();
     let (one, two) =
         (sync.register("a".into(), vec![0], false), sync.register("b".into(), vec![0, 1], false));
@@ -15,11 +15,11 @@ async fn a_controller_waits_for_its_own_watches_alone() {
     one.set(State::Synced);
     sync.wait(0).await;
     one.set(State::Failing("again".into()));
-    assert!(sync.missing(None).is_empty(), "a watch that is opened again holds up nothing");
+    assert!(sync.missing(None).is_empty(), "a watch that is reopened delays no controller");
 }
 
 #[test]
-fn an_optional_kind_that_is_not_served_holds_up_nothing() {
+fn an_optional_kind_that_is_not_served_delays_no_controller() {
     let sync = Sync::new();
     sync.register("m".into(), vec![0], true).set(State::NotServed);
     assert!(sync.missing(None).is_empty());

@@ -5,7 +5,7 @@ use kubewright_core::ObjectKey;
 use super::*;
 
 #[test]
-fn an_outage_that_all_failed_in_leaves_no_memory_behind() {
+fn an_outage_leaves_no_memory_behind() {
     let (retries, all) = (Retries::default(), 0..10_000);
     let key =
         |number: usize| WorkKey { controller: 0, key: ObjectKey::new("n", &*number.to_string()) };
@@ -15,10 +15,10 @@ fn an_outage_that_all_failed_in_leaves_no_memory_behind() {
 }
 
 const FIRST: Duration = Duration::from_secs(1);
-const MOST: Duration = Duration::from_mins(5);
+const MAX: Duration = Duration::from_mins(5);
 
 #[test]
-fn failures_that_events_bring_on_do_not_push_the_retry_away() {
+fn failures_caused_by_events_do_not_postpone_the_retry() {
     let (mut retry, start) = (Retry::new(FIRST), Instant::now());
     let due = start + retry.failed(start, Some(1), FIRST);
     for millis in [100, 200, 400, 700] {
@@ -32,8 +32,7 @@ fn failures_that_events_bring_on_do_not_push_the_retry_away() {
 }
 
 #[test]
-fn an_api_server_that_asks_to_be_left_alone_is_left_alone_for_that_long_and_no_longer_than_for_anything()
- {
+fn a_retry_delay_of_the_api_server_is_respected_up_to_the_maximum() {
     let (mut retry, start) = (Retry::new(FIRST), Instant::now());
     retry.hold(start, Duration::from_secs(30));
     assert_eq!(retry.failed(start, Some(1), FIRST), Duration::from_secs(30));
@@ -42,16 +41,16 @@ fn an_api_server_that_asks_to_be_left_alone_is_left_alone_for_that_long_and_no_l
     assert_eq!(
         retry.failed(later, Some(2), FIRST),
         Duration::from_secs(20),
-        "an edit is no reason to come earlier"
+        "an edit does not shorten the delay"
     );
     let later = start + Duration::from_secs(30);
-    assert!(retry.failed(later, Some(3), FIRST) <= FIRST, "that is over");
+    assert!(retry.failed(later, Some(3), FIRST) <= FIRST, "the delay is over");
     retry.hold(later, Duration::from_hours(9));
-    assert_eq!(retry.failed(later, Some(3), FIRST), MOST);
+    assert_eq!(retry.failed(later, Some(3), FIRST), MAX);
 }
 
 #[test]
-fn an_edit_of_the_resource_begins_anew() {
+fn an_edit_of_the_resource_resets_the_delay() {
     let (mut retry, mut now) = (Retry::new(FIRST), Instant::now());
     for _ in 0..6 {
         now += retry.failed(now, Some(1), FIRST);
@@ -61,17 +60,17 @@ fn an_edit_of_the_resource_begins_anew() {
 }
 
 #[test]
-fn a_failure_that_passes_sooner_does_not_wait_as_long_as_the_one_before() {
-    let (mut retry, now) = (Retry::new(MOST), Instant::now());
-    assert!(retry.failed(now, Some(1), MOST) > Duration::from_mins(3));
+fn a_failure_of_another_class_resets_the_delay() {
+    let (mut retry, now) = (Retry::new(MAX), Instant::now());
+    assert!(retry.failed(now, Some(1), MAX) > Duration::from_mins(3));
     assert!(retry.failed(now, Some(1), FIRST) <= FIRST);
-    assert!(retry.failed(now, Some(1), MOST) > Duration::from_mins(3));
+    assert!(retry.failed(now, Some(1), MAX) > Duration::from_mins(3));
 }
 
 #[test]
-fn it_doubles_up_to_the_most_and_begins_again_after_a_success() {
-    let (first, most) = (Duration::from_secs(1), Duration::from_mins(5));
-    let mut backoff = Backoff::new(first, most);
+fn the_delay_doubles_up_to_the_maximum_and_a_success_resets_it() {
+    let (first, max) = (Duration::from_secs(1), Duration::from_mins(5));
+    let mut backoff = Backoff::new(first, max);
     for expected in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300] {
         let expected = Duration::from_secs(expected);
         let delay = backoff.next();

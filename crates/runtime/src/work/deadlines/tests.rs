@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::*;
 
 thread_local! {
-    /// When tokio's clock began, and what the wall clock said then.
+    /// The start of tokio's clock, and the wall-clock time then.
     static WALL: Cell<Option<(Instant, Timestamp)>> = const { Cell::new(None) };
 }
 
@@ -20,7 +20,7 @@ fn wall() -> Timestamp {
     at + now.duration_since(start)
 }
 
-/// Somebody sets the wall clock.
+/// Sets the wall clock forward.
 fn forward(seconds: u64) {
     WALL.set(Some((Instant::now(), wall() + Duration::from_secs(seconds))));
 }
@@ -38,7 +38,7 @@ fn wait(deadlines: &Deadlines, number: usize, millis: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_is_woken_at_its_own_moment_once() {
+async fn each_resource_wakes_once_at_its_own_moment() {
     let deadlines = Deadlines::with_clock(wall);
     let start = Instant::now();
     for (number, millis) in [90_500, 12, 4_000].into_iter().enumerate() {
@@ -50,11 +50,11 @@ async fn each_is_woken_at_its_own_moment_once() {
         assert!(late < Duration::from_millis(10), "{late:?} after {millis} ms");
     }
     let more = tokio::time::timeout(Duration::from_hours(1), deadlines.next()).await;
-    assert!(more.is_err(), "nobody asked for more: {more:?}");
+    assert!(more.is_err(), "there are no more moments: {more:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_build_counts() {
+async fn only_the_moments_of_the_last_build_count() {
     let deadlines = Deadlines::with_clock(wall);
     wait(&deadlines, 1, 1_000);
     wait(&deadlines, 2, 2_000);
@@ -67,7 +67,7 @@ async fn the_last_build_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_earlier_moment_wakes_who_sleeps_for_a_later_one() {
+async fn an_earlier_moment_interrupts_the_sleep_for_a_later_one() {
     let deadlines = std::sync::Arc::new(Deadlines::with_clock(wall));
     wait(&deadlines, 1, 50_000);
     let start = Instant::now();
@@ -85,7 +85,7 @@ async fn an_earlier_moment_wakes_who_sleeps_for_a_later_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_forward_is_seen_within_a_minute() {
+async fn a_clock_that_is_set_forward_is_noticed_within_a_minute() {
     let deadlines = Deadlines::with_clock(wall);
     wait(&deadlines, 1, 10 * 3_600_000);
     let start = Instant::now();
@@ -100,7 +100,7 @@ async fn a_clock_that_is_set_forward_is_seen_within_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_wakes_nobody_early() {
+async fn a_clock_that_is_set_back_wakes_no_resource_early() {
     let deadlines = Deadlines::with_clock(wall);
     wait(&deadlines, 1, 30_000);
     back(3600);
@@ -110,7 +110,7 @@ async fn a_clock_that_is_set_back_wakes_nobody_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_are_cheap_and_leave_no_memory_behind() {
+async fn many_deadlines_are_cheap_and_leave_no_memory_behind() {
     let deadlines = Deadlines::with_clock(wall);
     let started = std::time::Instant::now();
     for number in 0..100_000 {
@@ -120,8 +120,7 @@ async fn many_are_cheap_and_leave_no_memory_behind() {
     while woken < 100_000 {
         woken += deadlines.next().await.len();
     }
-    // Some 0.1 s when it is built for speed; what is compared here is another order of
-    // magnitude.
+    // A release build needs 0.1 s. This limit only finds another order of magnitude.
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert!(
         lock(&deadlines.state).by_key.capacity() < 200,

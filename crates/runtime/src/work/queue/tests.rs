@@ -20,12 +20,12 @@ async fn now(queue: &Queue) -> Option<WorkKey> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_added_while_it_runs_runs_once_more_afterwards() {
+async fn a_key_that_is_added_during_its_run_runs_again_afterwards() {
     let queue = Queue::default();
     queue.add(key("a"), Priority::Change);
     let running = now(&queue).await.unwrap();
     queue.add(key("a"), Priority::Change);
-    assert_eq!(now(&queue).await, None, "never two at a time");
+    assert_eq!(now(&queue).await, None, "a key never runs twice at a time");
     queue.done(&running);
     assert_eq!(now(&queue).await, Some(key("a")));
     queue.done(&running);
@@ -33,7 +33,7 @@ async fn a_key_that_is_added_while_it_runs_runs_once_more_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_must_run_once_more_wakes_somebody_who_sleeps() {
+async fn a_key_that_must_run_again_wakes_a_sleeping_worker() {
     let queue = Arc::new(Queue::default());
     queue.add(key("a"), Priority::Change);
     let running = now(&queue).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_key_that_must_run_once_more_wakes_somebody_who_sleeps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn workers_that_sleep_wake_exactly_when_each_of_several_delays_is_over() {
+async fn sleeping_workers_wake_exactly_at_the_end_of_each_delay() {
     let queue = Arc::new(Queue::default());
     let start = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
@@ -92,7 +92,7 @@ async fn a_delay_that_ends_while_all_work_is_seen_by_the_first_who_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_earlier_of_two_delays_counts_and_a_run_before_it_is_the_one_that_was_planned() {
+async fn the_earliest_delay_counts_and_a_run_before_it_replaces_the_planned_one() {
     let queue = Queue::default();
     let start = Instant::now();
     queue.add_after(key("a"), Duration::from_secs(9));
@@ -106,18 +106,18 @@ async fn the_earlier_of_two_delays_counts_and_a_run_before_it_is_the_one_that_wa
     assert_eq!(now(&queue).await, Some(key("a")));
     queue.done(&key("a"));
     tokio::time::advance(Duration::from_secs(20)).await;
-    assert_eq!(now(&queue).await, None, "the delayed one was replaced");
+    assert_eq!(now(&queue).await, None, "the run replaced the planned one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_key_lies_about_while_a_worker_sleeps() {
+async fn no_worker_sleeps_while_a_key_waits() {
     let (queue, together) = (Arc::new(Queue::default()), Arc::new(tokio::sync::Barrier::new(3)));
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..2 {
         let (queue, together) = (Arc::clone(&queue), Arc::clone(&together));
         workers.spawn(async move {
             while let Some(item) = queue.next().await {
-                // Only both together get any further: each must have one of the two keys.
+                // The barrier opens only if each worker has one of the two keys.
                 together.wait().await;
                 queue.done(&item.key);
             }
@@ -127,7 +127,7 @@ async fn no_key_lies_about_while_a_worker_sleeps() {
         queue.add(key("a"), Priority::Change);
         queue.add(key("b"), Priority::Change);
         let both = tokio::time::timeout(Duration::from_secs(30), together.wait()).await;
-        assert!(both.is_ok(), "a worker sleeps beside a key, in round {round}");
+        assert!(both.is_ok(), "a worker sleeps while a key waits, in round {round}");
     }
     queue.close();
     workers.join_all().await;

@@ -1,5 +1,4 @@
-//! The queue against a model that is too simple to be wrong: nothing lost, nothing twice at a time,
-//! nobody starved.
+//! The schedule against a simple model: no key is lost, runs twice at a time, or starves.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -12,7 +11,7 @@ use tokio::time::Instant;
 use super::{Next, Priority, Schedule};
 use crate::key::WorkKey;
 
-/// What can happen.
+/// An operation.
 #[derive(Clone, Debug)]
 enum Act {
     Add(WorkKey, Priority),
@@ -23,15 +22,15 @@ enum Act {
     Wait(Duration),
 }
 
-/// Lists where the queue has lanes and tickets.
+/// The model: lists instead of lanes and tickets.
 struct Model {
     state: Schedule,
     now: Instant,
-    /// In the order in which they came to their priority.
+    /// In the order of arrival at their priority.
     waiting: Vec<(WorkKey, Priority, Instant)>,
     running: BTreeMap<WorkKey, Option<(Priority, Instant)>>,
     due: BTreeMap<WorkKey, Instant>,
-    /// How often others went while this group had something, see [`groups`].
+    /// How often each group was passed over while it had waiting keys, see [`groups`].
     passed: BTreeMap<Group, usize>,
 }
 
@@ -156,11 +155,7 @@ impl Model {
         let given = match self.state.next(self.now) {
             Next::Work(given) => given,
             next => {
-                assert!(
-                    self.waiting.is_empty(),
-                    "nothing is given out, and {:?} wait",
-                    self.waiting
-                );
+                assert!(self.waiting.is_empty(), "no key is returned, and {:?} wait", self.waiting);
                 assert_eq!(
                     next,
                     self.due.values().min().map_or(Next::Nothing, |at| Next::Until(*at))
@@ -172,7 +167,7 @@ impl Model {
             .waiting
             .iter()
             .position(|(key, ..)| *key == given.key)
-            .expect("what is given out waits");
+            .expect("a returned key was waiting");
         let [.., lane] = groups(&given.key, given.priority);
         let first =
             self.waiting.iter().position(|(key, priority, _)| groups(key, *priority)[2] == lane);
@@ -185,7 +180,7 @@ impl Model {
         Some(key)
     }
 
-    /// Counts who was passed over, and for how long that may go on.
+    /// Counts how often each group was passed over, and checks the limit.
     fn served(&mut self, key: &WorkKey, priority: Priority) {
         self.forget_empty_groups();
         let waiting: std::collections::BTreeSet<Group> =
@@ -222,7 +217,9 @@ impl Model {
 
 proptest! {
     #[test]
-    fn nothing_is_lost_nothing_runs_twice_at_a_time_and_nobody_starves(acts in prop::collection::vec(acts(), 0..400)) {
+    fn no_key_is_lost_runs_twice_at_a_time_or_starves(
+        acts in prop::collection::vec(acts(), 0..400)
+    ) {
         let mut model = Model::new();
         for act in acts {
             model.act(act);
@@ -242,7 +239,7 @@ fn key(controller: usize, namespace: &str, name: usize) -> WorkKey {
     WorkKey { controller, key: ObjectKey::new(namespace, &*name.to_string()) }
 }
 
-/// What is given out next, and is done at once.
+/// Takes the next key and ends its run at once.
 fn next(state: &mut Schedule, now: Instant) -> Option<(WorkKey, Priority)> {
     let Next::Work(given) = state.next(now) else { return None };
     state.done(&given.key);
@@ -250,7 +247,7 @@ fn next(state: &mut Schedule, now: Instant) -> Option<(WorkKey, Priority)> {
 }
 
 #[test]
-fn a_flood_of_one_namespace_or_controller_holds_up_nobody_else() {
+fn a_flood_of_one_namespace_or_controller_delays_no_other() {
     let (mut state, now) = (Schedule::default(), Instant::now());
     (0..10_000).for_each(|name| state.add(key(0, "flood", name), Priority::Change, now));
     state.add(key(0, "quiet", 1), Priority::Change, now);
@@ -264,7 +261,7 @@ fn a_flood_of_one_namespace_or_controller_holds_up_nobody_else() {
 }
 
 #[test]
-fn of_eight_keys_one_comes_from_each_priority_that_has_something() {
+fn each_priority_with_waiting_keys_gets_one_of_eight() {
     let (mut state, now) = (Schedule::default(), Instant::now());
     for priority in Priority::ALL {
         (0..80).for_each(|name| state.add(key(priority as usize, "n", name), priority, now));
@@ -302,7 +299,7 @@ fn a_flood_leaves_no_memory_behind() {
 }
 
 #[test]
-fn what_is_left_of_a_flood_has_room_for_itself_alone() {
+fn the_rest_of_a_flood_keeps_little_memory() {
     let (mut state, now) = (Schedule::default(), Instant::now());
     (0..10_000).for_each(|name| state.add(key(0, &name.to_string(), name), Priority::Change, now));
     (0..100_000).for_each(|name| state.add(key(0, "long", name), Priority::Change, now));
@@ -311,7 +308,7 @@ fn what_is_left_of_a_flood_has_room_for_itself_alone() {
 }
 
 #[test]
-fn a_key_that_changes_place_again_and_again_leaves_no_tickets_behind() {
+fn a_key_that_changes_its_priority_often_leaves_no_tickets_behind() {
     let (mut state, now) = (Schedule::default(), Instant::now());
     (0..100).for_each(|name| state.add(key(0, "n", name), Priority::Resync, now));
     for _ in 0..10_000 {

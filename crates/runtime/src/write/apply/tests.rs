@@ -27,12 +27,12 @@ fn with_terminating_namespace(
         let path = request.uri().path().to_owned();
         requests.lock().unwrap().push(format!("{} {path}", request.method()));
         std::future::ready(if path.contains("/namespaces/doomed/configmaps") {
-            let causes = json!([{ "reason": "NamespaceTerminating", "field": "metadata.namespace", "message": "going" }]);
+            let causes = json!([{ "reason": "NamespaceTerminating" }]);
             testing::refusal(403, "the namespace doomed is being terminated", &causes)
         } else {
-            let (namespace, name) = ("other", "web");
-            let metadata = json!({ "name": name, "namespace": namespace, "uid": "u-2", "resourceVersion": "7" });
-            testing::answer(200, &json!({ "metadata": metadata }))
+            let mut object = child("web", 7);
+            object["metadata"]["namespace"] = "other".into();
+            testing::answer(200, &object)
         })
     }
 }
@@ -129,13 +129,14 @@ async fn not_found(body: Value) -> RunOutcome {
 
 #[tokio::test]
 async fn not_found_is_retried_while_the_kind_is_served() {
-    let namespace = json!({ "reason": "NotFound", "message": "namespaces \"doomed\" not found", "details": { "kind": "namespaces" } });
+    let namespace = json!({ "reason": "NotFound", "message": "namespaces \"doomed\" not found" });
     assert_eq!(
         not_found(namespace).await,
         RunOutcome::Failed(Class::Transient),
         "no event shows that the namespace exists"
     );
-    let server = json!({ "reason": "NotFound", "message": "the server could not find the requested resource" });
+    let message = "the server could not find the requested resource";
+    let server = json!({ "reason": "NotFound", "message": message });
     assert_eq!(
         not_found(server).await,
         RunOutcome::Failed(Class::Transient),
@@ -173,7 +174,7 @@ fn message(engine: &Engine) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_another_client_deletes_repeatedly_is_created_less_often_and_that_is_reported()
+async fn a_child_that_another_client_deletes_repeatedly_is_created_less_often_and_reported()
 {
     let requests = Requests::default();
     let engine = testing::engine(
@@ -197,7 +198,7 @@ async fn a_child_that_another_client_deletes_repeatedly_is_created_less_often_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_another_client_creates_repeatedly_is_deleted_less_often_and_that_is_reported()
+async fn an_object_that_another_client_creates_repeatedly_is_deleted_less_often_and_reported()
  {
     let requests = Requests::default();
     let engine = testing::engine(
@@ -255,10 +256,10 @@ async fn a_name_of_another_owner_is_reported_as_such_in_every_run() {
                 200,
                 &json!({ "metadata": { "name": "web", "uid": "u-1", "resourceVersion": "9" } }),
             ),
-            http::Method::GET => testing::answer(
-                200,
-                &json!({ "metadata": { "name": "web", "namespace": "ns", "uid": "theirs", "resourceVersion": "5" } }),
-            ),
+            http::Method::GET => {
+                let metadata = json!({ "name": "web", "uid": "theirs", "resourceVersion": "5" });
+                testing::answer(200, &json!({ "metadata": metadata }))
+            }
             _ => testing::refusal(409, "it exists", &json!([])),
         })
     });

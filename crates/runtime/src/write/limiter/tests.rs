@@ -11,8 +11,8 @@ fn key(number: usize) -> WorkKey {
     WorkKey { controller: 0, key: ObjectKey::new("n", number.to_string()) }
 }
 
-/// All of these ask, and again as soon as they are told to, until `seconds` have passed; gives
-/// who was allowed, and when.
+/// Each resource asks, and asks again after the returned wait, for this number of seconds. Returns
+/// the allowed resources and their times.
 async fn run(
     limiter: &DeletionLimiter,
     numbers: impl Iterator<Item = usize>,
@@ -41,7 +41,7 @@ async fn run(
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_many_go_in_a_minute_and_the_rest_in_the_order_in_which_they_asked() {
+async fn the_surplus_waits_and_is_deleted_in_the_order_of_the_questions() {
     let limiter = DeletionLimiter::running(3);
     let allowed = run(&limiter, 0..10, 200).await;
     let expected: Vec<(u64, usize)> =
@@ -52,7 +52,7 @@ async fn so_many_go_in_a_minute_and_the_rest_in_the_order_in_which_they_asked() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_process_may_do_in_its_first_minute_is_spread_over_it() {
+async fn the_deletions_of_the_first_minute_are_spread_over_it() {
     let limiter = DeletionLimiter::new(3);
     let allowed = run(&limiter, 0..8, 200).await;
     let expected: Vec<(u64, usize)> =
@@ -61,22 +61,22 @@ async fn what_a_process_may_do_in_its_first_minute_is_spread_over_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_process_that_is_started_again_and_again_deletes_no_more_than_one_that_runs() {
+async fn a_crash_loop_deletes_no_more_than_a_running_process() {
     let mut allowed = 0;
     for _ in 0..60 {
         allowed += run(&DeletionLimiter::new(30), 0..100, 9).await.len();
     }
-    // They ran for ten minutes.
+    // All processes together ran for ten minutes.
     assert_eq!(allowed, 60 * 4);
     assert_eq!(
         run(&DeletionLimiter::new(u32::MAX), 0..100, 0).await.len(),
         0,
-        "not even where nearly everything is allowed"
+        "no deletion at once, whatever the limit is"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_kept_after_all_makes_room_for_the_next() {
+async fn a_resource_that_is_kept_makes_room_for_the_next() {
     let limiter = DeletionLimiter::running(1);
     assert_eq!(limiter.acquire(&key(0)), Ok(()));
     for number in 1..=3 {
@@ -84,21 +84,21 @@ async fn one_that_is_kept_after_all_makes_room_for_the_next() {
     }
     limiter.forget(&key(1));
     tokio::time::advance(Duration::from_mins(1)).await;
-    assert!(limiter.acquire(&key(3)).is_err(), "it is not its turn");
+    assert!(limiter.acquire(&key(3)).is_err(), "another one has the turn");
     assert_eq!(limiter.acquire(&key(2)), Ok(()));
     tokio::time::advance(Duration::from_mins(1)).await;
     assert_eq!(limiter.acquire(&key(3)), Ok(()));
     limiter.release();
-    assert_eq!(limiter.acquire(&key(4)), Ok(()), "that one did not count");
+    assert_eq!(limiter.acquire(&key(4)), Ok(()), "the last deletion does not count");
 }
 
 #[tokio::test(start_paused = true)]
-async fn that_some_are_held_back_is_told_once_a_minute_and_when_they_are_twice_as_many() {
+async fn waiting_resources_are_reported_once_per_minute_and_when_their_number_doubles() {
     let limiter = DeletionLimiter::new(0);
-    let tell = |number| limiter.acquire(&key(number)).unwrap_err().report;
-    assert_eq!((tell(0), tell(1), tell(0)), (Some(1), Some(2), None));
-    assert_eq!((tell(2), tell(3), tell(4), tell(3)), (None, Some(4), None, None));
+    let report = |number| limiter.acquire(&key(number)).unwrap_err().report;
+    assert_eq!((report(0), report(1), report(0)), (Some(1), Some(2), None));
+    assert_eq!((report(2), report(3), report(4), report(3)), (None, Some(4), None, None));
     tokio::time::advance(Duration::from_mins(1)).await;
-    assert_eq!((tell(1), tell(0)), (Some(5), None));
+    assert_eq!((report(1), report(0)), (Some(5), None));
     assert_eq!(limiter.acquire(&key(0)).unwrap_err().duration, WINDOW);
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn an_object_is_sent_with_what_it_must_find() {
+fn an_object_is_sent_with_its_precondition() {
     let want = crate::testing::config_map("web");
     let sent = |must| serde_json::to_value(object(&want, must)).unwrap();
     let mut expected = want.body().clone();
@@ -32,8 +32,9 @@ fn a_status_is_sent_for_exactly_one_object() {
         (ObjectKey::new("ns", "web"), ObjectKey::cluster("web"), json!({ "ready": true }));
     let sent =
         |key| serde_json::to_value(Status { kind: &kind, key, status: &status, uid: "u" }).unwrap();
-    let expected = json!({ "apiVersion": "g/v1", "kind": "K", "metadata": { "name": "web", "namespace": "ns", "uid": "u" },
-        "status": { "ready": true } });
+    let metadata = json!({ "name": "web", "namespace": "ns", "uid": "u" });
+    let mut expected = json!({ "apiVersion": "g/v1", "kind": "K", "metadata": metadata });
+    expected["status"] = json!({ "ready": true });
     assert_eq!(sent(&key), expected);
     assert_eq!(sent(&cluster)["metadata"], json!({ "name": "web", "uid": "u" }));
 }

@@ -131,7 +131,10 @@ impl Shared {
     fn available(&self, engine: &Engine, pods: i32) {
         let mut deployment = child("web", self.next());
         deployment["metadata"]["generation"] = 1.into();
-        deployment["status"] = json!({ "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": pods, "availableReplicas": pods });
+        deployment["status"] = json!({
+            "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1,
+            "readyReplicas": pods, "availableReplicas": pods,
+        });
         observed(engine, &deployment);
     }
 

@@ -16,18 +16,18 @@ fn kind() -> KindInfo {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_story_is_told_for_a_minute_and_for_its_own_object() {
+async fn an_explanation_lasts_a_minute_and_belongs_to_one_object() {
     let (throttle, kind, one, two) =
         (WriteThrottle::default(), kind(), ObjectKey::new("n", "one"), ObjectKey::new("n", "two"));
     for key in [&one, &two] {
         assert!(throttle.acquire(&kind, key));
     }
     assert_eq!(throttle.explanation(&kind, &one), None);
-    throttle.explain(&kind, &one, "it was me".to_owned());
+    throttle.explain(&kind, &one, "a reason".to_owned());
     for _ in 0..59 {
         tokio::time::advance(Duration::from_secs(1)).await;
         throttle.acquire(&kind, &one);
-        assert_eq!(throttle.explanation(&kind, &one).as_deref(), Some("it was me"));
+        assert_eq!(throttle.explanation(&kind, &one).as_deref(), Some("a reason"));
     }
     assert_eq!(throttle.explanation(&kind, &two), None);
     tokio::time::advance(Duration::from_secs(1)).await;
@@ -35,7 +35,7 @@ async fn a_story_is_told_for_a_minute_and_for_its_own_object() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_calm_again_is_forgotten_when_there_are_many() {
+async fn objects_with_a_full_bucket_are_forgotten_if_there_are_many() {
     let (throttle, kind) = (WriteThrottle::default(), kind());
     for number in 0..3 * MAX_OBJECTS {
         throttle.acquire(&kind, &ObjectKey::new("n", number.to_string()));
@@ -46,7 +46,7 @@ async fn what_is_calm_again_is_forgotten_when_there_are_many() {
         "{}",
         lock(&throttle.buckets).by_hash.len()
     );
-    // All at once, and then never again.
+    // A burst of writes, and then silence.
     for number in 0..10 * MAX_OBJECTS {
         throttle.acquire(&kind, &ObjectKey::new("n", number.to_string()));
     }
@@ -63,17 +63,17 @@ async fn what_is_calm_again_is_forgotten_when_there_are_many() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fight_is_slowed_down_and_a_quiet_object_is_written_at_once_again() {
+async fn a_conflict_is_slowed_down_and_a_quiet_object_recovers() {
     let kind = kind();
     let (throttle, one, two) =
         (WriteThrottle::default(), ObjectKey::new("n", "one"), ObjectKey::new("n", "two"));
     let written = (0..1000).filter(|_| throttle.acquire(&kind, &one)).count();
     assert_eq!(written, 30);
-    assert!(throttle.acquire(&kind, &two), "others are not concerned");
+    assert!(throttle.acquire(&kind, &two), "other objects are not affected");
     tokio::time::advance(Duration::from_secs(10)).await;
     let written = (0..1000).filter(|_| throttle.acquire(&kind, &one)).count();
     assert_eq!(written, 5);
     tokio::time::advance(Duration::from_hours(1)).await;
     let written = (0..1000).filter(|_| throttle.acquire(&kind, &one)).count();
-    assert_eq!(written, 30, "however long it was quiet");
+    assert_eq!(written, 30, "a burst has a maximum");
 }

@@ -9,7 +9,7 @@ fn status(ready: &str, message: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_words_for_the_same_are_written_less_and_less_often() {
+async fn statuses_that_differ_only_in_messages_are_written_less_and_less_often() {
     let (written, key) = (WrittenStatuses::default(), ObjectKey::new("n", "a"));
     let mut writes = 0;
     for round in 0..600 {
@@ -21,7 +21,7 @@ async fn other_words_for_the_same_are_written_less_and_less_often() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_says_something_new_is_written_at_once() {
+async fn a_status_with_other_changes_is_written_at_once() {
     let (written, key) = (WrittenStatuses::default(), ObjectKey::new("n", "a"));
     for _ in 0..5 {
         let _ = written.allows(&key, &status("0/1", "a"), &status("0/1", "b"));
@@ -30,30 +30,26 @@ async fn what_says_something_new_is_written_at_once() {
     assert!(written.allows(&key, &status("0/1", "a"), &status("1/1", "b")).is_ok());
     assert!(
         written.allows(&key, &status("1/1", "a"), &status("1/1", "b")).is_ok(),
-        "it began anew"
+        "the delay was reset"
     );
 }
 
 #[test]
-fn our_last_write_counts_until_the_cache_has_caught_up() {
+fn a_write_counts_until_the_cache_has_caught_up() {
     let (written, key) = (WrittenStatuses::default(), ObjectKey::new("n", "a"));
     let ours = || Arc::new(status("1/1", "ours"));
     let remember = |inputs| written.remember(key.clone(), 7, status("1/1", "ours"), inputs);
     remember(Some(5));
-    assert_eq!(written.at(&key, 6), None, "that was somebody else's");
+    assert_eq!(written.at(&key, 6), None, "another client created that version");
     written.caught_up(&key, 6);
     assert_eq!(written.last(&key), Some((7, ours())));
-    assert_eq!(written.at(&key, 7), Some((5, ours())), "that is ours");
+    assert_eq!(written.at(&key, 7), Some((5, ours())), "we created that version");
     written.caught_up(&key, 7);
-    assert_eq!(written.last(&key), None, "and is dropped then");
+    assert_eq!(written.last(&key), None, "the write is forgotten then");
     remember(Some(5));
-    assert_eq!(written.at(&key, 8), None, "somebody else's came after ours");
+    assert_eq!(written.at(&key, 8), None, "another client wrote after us");
     written.caught_up(&key, 8);
     assert_eq!(written.last(&key), None);
     remember(None);
-    assert_eq!(
-        written.at(&key, 7),
-        None,
-        "the write changed nothing, so that version is somebody else's"
-    );
+    assert_eq!(written.at(&key, 7), None, "a write that changes nothing creates no version");
 }
