@@ -1,8 +1,8 @@
 //! The part of an operator that is known from its types alone.
 //!
 //! [`View`](crate::View), [`Children`](crate::Children) and [`Observed`](crate::Observed) need only
-//! this part. Every [`Operator`](crate::Operator) has it; nobody implements it by hand, except in
-//! a unit test that needs no whole operator.
+//! this part. Every [`Operator`](crate::Operator) has it. Implement it by hand only in a unit test
+//! that needs no whole operator.
 
 use std::hash::Hash;
 

@@ -24,7 +24,7 @@
 //! ```
 //!
 //! # Guarantees
-//! - The engine deletes exactly the version that `build` saw: an edit that `build` did not see wins.
+//! - The engine deletes exactly the version that `build` saw, so a later edit wins.
 //! - The engine deletes nothing before the API server's clock agrees that the time is past.
 //! - A limiter bounds the deletions per minute, also over restarts (`--expirations-per-minute`).
 //! - An Event on the resource gives the reason and the message.

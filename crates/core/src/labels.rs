@@ -17,6 +17,10 @@ pub const SHARD: &str = "kubewright.dev/shard";
 /// applied object.
 pub const DESIRED_HASH: &str = "kubewright.dev/desired-hash";
 
+/// Annotation on a pod template: a hash of the content of mounted ConfigMaps and Secrets, so that
+/// new content replaces the pods; see [`builders`](crate::builders).
+pub const CONTENT_HASH: &str = "kubewright.dev/content-hash";
+
 /// Labels by key.
 pub type Labels = BTreeMap<String, String>;
 

@@ -9,6 +9,7 @@
 //!
 //! | module | use it to |
 //! |---|---|
+//! | [`builders`] | write Deployments, containers and Services in a few lines |
 //! | [`optional`], [`served`] | own kinds that a cluster may not have |
 //! | [`selected`], [`part`], [`index`] | read less, or find objects by their content |
 //! | [`exclusive`] | have one object of several kinds at a time |
@@ -18,6 +19,7 @@
 //! | [`registry`], [`controller`] | handle operators of any type |
 //! | [`internals`] | nothing: the engine's own modules, without a promise |
 
+pub mod builders;
 mod checks;
 mod children;
 pub mod condition;

@@ -60,4 +60,12 @@ pub struct Status {
     pub conditions: Vec<Condition>,
 }
 
-crate::status_fields!(Status);
+impl StatusFields for Status {
+    fn observed_generation(&self) -> Option<i64> {
+        self.observed_generation
+    }
+
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+}

@@ -1,5 +1,5 @@
-//! What the core promises to operators and to the engine: stamping, erased controllers, the
-//! registry's own checks.
+//! What the core promises to operators and to the engine: complete children, controllers of any
+//! type, checks of the registry.
 #![allow(clippy::unwrap_used)]
 
 mod support;
@@ -9,22 +9,41 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use kubewright_core::children::ChildError;
-use kubewright_core::desired::Desired;
-use kubewright_core::kind::{Kinds, Labels, ReadKinds};
-use kubewright_core::observed::{Covered, Entry};
-use kubewright_core::plan::{Existing, Step, plan};
-use kubewright_core::registry::{Program, RegistryError};
-use kubewright_core::view::{Fixed, Query};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kubewright_core::controller::{Built, Controller, Observation, Program};
+use kubewright_core::expiry::{Expired, Expires};
+use kubewright_core::internals::child::{Child, ChildError};
+use kubewright_core::internals::desired::Desired;
+use kubewright_core::internals::plan::{Existing, Step, plan};
+use kubewright_core::internals::shard;
+use kubewright_core::kind::{Kinds, ReadKinds};
+use kubewright_core::observed::{ApplyEntry, Hashes};
+use kubewright_core::selected::Labels;
+use kubewright_core::view::Query;
 use kubewright_core::{
-    Children, Index, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional,
-    Registry, Sample, Selected, Selector, Served, View, labels, shard,
+    Children, FakeCluster, Index, Invalid, KindInfo, Metadata, ObjectKey, Operator, Optional,
+    Readiness, Registry, RegistryError, Selected, Selector, Served, Timestamp, View, labels, of,
 };
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 use support::{
-    Page, PageStatus, Pages, Route, RouteSpec, STAMP, UID, applied, desired, entry, owner,
+    Declares, METADATA, Page, Pages, Route, RouteSpec, UID, applied, desired, entry, owner,
 };
+
+fn pages() -> Arc<dyn Controller> {
+    Arc::clone(&Registry::new("test-manager").with(Pages).controllers()[0])
+}
+
+fn page(controller: &dyn Controller, text: &str) -> Arc<dyn kubewright_core::kind::AnyObject> {
+    let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
+        "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": text } });
+    controller.decode(page.to_string().as_bytes()).unwrap()
+}
+
+fn build(text: &str) -> Result<Built, ChildError> {
+    let pages = pages();
+    pages.build("test-manager".into(), &*page(&*pages, text), &FakeCluster::empty())
+}
 
 #[test]
 fn the_engine_sets_namespace_owner_labels_and_hash_on_every_child() {
@@ -40,7 +59,7 @@ fn the_engine_sets_namespace_owner_labels_and_hash_on_every_child() {
 }
 
 #[test]
-fn the_hash_depends_on_what_is_wanted_and_on_nothing_else() {
+fn the_hash_depends_on_the_desired_object_alone() {
     assert_eq!(desired(&["a"])[0].hash(), desired(&["a"])[0].hash());
     assert_ne!(desired(&["a"])[0].hash(), desired(&["b"])[0].hash());
 }
@@ -54,124 +73,135 @@ fn config(name: Option<&str>, namespace: Option<&str>) -> ConfigMap {
 
 #[test]
 fn children_that_cannot_be_owned_are_defects_with_advice() {
-    let stamp = |children: Vec<_>| STAMP.all(&owner(), children).unwrap_err();
-    let of = |items: Vec<ConfigMap>| {
-        let mut children = Children::<(ConfigMap,)>::new();
+    let error = |children: Vec<Child>| METADATA.complete(&owner(), children).unwrap_err();
+    let children = |items: Vec<ConfigMap>| {
+        let mut children = Children::<Declares<(ConfigMap,), ()>>::new();
         for item in items {
             children.add(item);
         }
-        children.into_vec().unwrap()
+        children.into_parts().unwrap().children.unwrap()
     };
-    assert!(matches!(stamp(of(vec![config(None, None)])), ChildError::Unnamed(_)));
-    assert!(matches!(
-        stamp(of(vec![config(Some("a"), Some("elsewhere"))])),
-        ChildError::OtherNamespace { .. }
-    ));
-    assert!(matches!(
-        stamp(of(vec![config(Some("a"), None), config(Some("a"), None)])),
-        ChildError::Twice(..)
-    ));
-    let cluster = Children::<(Namespace,)>::new().with(Namespace::default()).into_vec().unwrap();
+    assert!(matches!(error(children(vec![config(None, None)])), ChildError::Unnamed(_)));
+    let elsewhere = children(vec![config(Some("a"), Some("elsewhere"))]);
+    assert!(matches!(error(elsewhere), ChildError::OtherNamespace { .. }));
+    let twice = children(vec![config(Some("a"), None), config(Some("a"), None)]);
+    assert!(matches!(error(twice), ChildError::Twice(..)));
+    let cluster = |namespace| {
+        let children = Children::<Declares<(Namespace,), ()>>::new().with(namespace);
+        error(children.into_parts().unwrap().children.unwrap())
+    };
+    assert!(matches!(cluster(Namespace::default()), ChildError::Unnamed(_)));
     let mut named = Namespace::default();
     named.metadata.name = Some("n".into());
-    assert!(matches!(stamp(cluster), ChildError::Unnamed(_)));
-    let cluster = Children::<(Namespace,)>::new().with(named).into_vec().unwrap();
-    assert!(stamp(cluster).to_string().contains("cluster-scoped"));
+    assert!(cluster(named).to_string().contains("cluster-scoped"));
 }
 
 #[test]
-fn a_controller_builds_from_json_and_records_what_was_looked_up() {
+fn a_controller_builds_from_json_and_records_the_look_ups() {
     let registry = Registry::new("test-manager").with(Pages);
     registry.check().unwrap();
-    let controller = registry.controller_of("test.example.com/v1", "Page").unwrap();
-    let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
-        "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": "hello" } });
-    let page = controller.decode(page.to_string().as_bytes()).unwrap();
-    let built = controller.build("test-manager", &*page, &Fixed::empty()).unwrap();
-    let children = built.children.unwrap();
-    assert_eq!(children[0].body()["data"]["text"], "hello");
+    assert!(registry.controller_of("test.example.com/v1", "Page").is_some());
+    let built = build("hello").unwrap();
+    assert_eq!(built.children.unwrap()[0].body()["data"]["text"], "hello");
     assert_eq!(built.lookups[0].query, Query::Get(ObjectKey::cluster("ns")));
 }
 
 #[test]
-fn children_say_which_shard_they_belong_to_where_there_are_shards_and_nowhere_else() {
-    let registry = Registry::new("test-manager").with(Pages);
-    let controller = &registry.controllers()[0];
-    let json = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
-        "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": "hello" } });
-    let page = controller.decode(json.to_string().as_bytes()).unwrap();
+fn children_carry_the_shard_label_only_in_a_sharded_program() {
+    let (pages, cluster) = (pages(), FakeCluster::empty());
     let labels = |sharded| {
         let program = Program { manager: "test-manager", sharded };
-        let built = controller.build_for(program, &*page, &Fixed::empty()).unwrap();
+        let built = pages.build(program, &*page(&*pages, "hello"), &cluster).unwrap();
         built.children.unwrap()[0].body()["metadata"]["labels"].clone()
     };
-    let (alone, mut sharded) = (labels(false), labels(true));
+    let (unsharded, mut sharded) = (labels(false), labels(true));
+    let bucket = sharded.as_object_mut().unwrap().remove("kubewright.dev/shard");
+    assert_eq!(bucket, Some(shard::bucket(UID).into()));
+    assert_eq!(sharded, unsharded);
+}
+
+#[test]
+fn an_invalid_resource_records_the_look_ups_before_the_error() {
+    let built = build("bad").unwrap();
+    let queries: Vec<_> = built.lookups.iter().map(|lookup| &lookup.query).collect();
+    assert_eq!(queries, [&Query::Get(ObjectKey::cluster("ns"))]);
+    let invalid = built.children.unwrap_err();
+    assert_eq!((invalid.reason(), invalid.message()), ("BadText", "write another text"));
+    assert!(!built.withdraw, "an error keeps the existing objects");
+}
+
+#[test]
+fn a_withdrawn_resource_has_a_reason_facts_and_no_objects() {
+    let built = build("forbidden").unwrap();
+    assert!(built.withdraw);
+    assert_eq!(built.children.as_ref().unwrap_err().reason(), "ForbiddenText");
+    assert_eq!(reported(&built).status["length"], "forbidden".len());
+}
+
+/// The report of `pages` without children.
+fn reported(built: &Built) -> kubewright_core::Report<Value> {
+    let readiness = Readiness::Progressing("Progressing", "why".into());
+    let (pages, children) = (pages(), &[]);
+    let observation = Observation { children, facts: &built.facts, readiness: &readiness };
+    let report = pages.report(&*page(&*pages, "any"), observation).unwrap();
+    assert_eq!(report.readiness, readiness, "the operator left it as it was");
+    report
+}
+
+#[test]
+fn facts_go_from_build_to_report_and_equal_facts_have_equal_hashes() {
+    let (hello, world, other) = (build("hello").unwrap(), build("world").unwrap(), build("a"));
+    assert_eq!(hello.facts.hash(), world.facts.hash());
+    assert_ne!(hello.facts.hash(), other.unwrap().facts.hash());
+    assert_eq!(reported(&hello).status, json!({ "length": 5 }), "without the engine's fields");
+    assert_eq!(reported(&build("bad").unwrap()).status["length"], 0, "the default of the facts");
+}
+
+#[test]
+fn an_expired_resource_has_a_reason_and_keeps_its_children() {
+    let mut children = Children::<Declares<(ConfigMap, Expires), ()>>::new();
+    children.add(config(Some("a"), None)).expire("Expired", "it ended");
+    let parts = children.into_parts().unwrap();
+    let expected = Expired { reason: "Expired", message: "it ended".to_owned() };
+    assert_eq!((parts.expired, parts.children.unwrap().len()), (Some(expected), 1));
+    assert!(<(ConfigMap, Expires)>::expire() && !<(ConfigMap,)>::expire());
+    assert_eq!(<(ConfigMap, Expires)>::owned().len(), 1);
+}
+
+#[test]
+fn an_exclusive_group_contains_its_own_kind_and_owned_kinds_and_one_object_is_returned() {
+    let error = build("two of a group").unwrap_err();
     assert_eq!(
-        sharded.as_object_mut().unwrap().remove("kubewright.dev/shard"),
-        Some(shard::bucket(UID).into())
+        error.to_string(),
+        "Route ns/page and ConfigMap ns/page are in one exclusive group; return only one of them"
     );
-    assert_eq!(sharded, alone);
-}
-
-#[test]
-fn an_invalid_resource_still_records_what_was_looked_up_before() {
-    let registry = Registry::new("test-manager").with(Pages);
-    let controller = &registry.controllers()[0];
-    let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page", "metadata": { "name": "p" }, "spec": { "text": "bad" } });
-    let page = controller.decode(page.to_string().as_bytes()).unwrap();
-    let invalid = controller.build("m", &*page, &Fixed::empty()).unwrap().children.unwrap_err();
-    assert_eq!((invalid.reason, invalid.message.as_str()), ("BadText", "write another text"));
-}
-
-#[test]
-fn an_object_that_there_is_one_of_at_a_time_is_returned_alone_and_of_kinds_that_are_owned() {
-    let mut children =
-        Children::<(ConfigMap, Optional<Route>)>::new().with(config(Some("a"), None));
-    children.add_alone_among::<(ConfigMap, Route), _, _>(Route::new("web", RouteSpec::default()));
-    let beside = STAMP.all(&owner(), children.into_vec().unwrap()).unwrap_err();
+    let error = build("group not owned").unwrap_err();
     assert!(
-        matches!(&beside, ChildError::NotAlone(one, other) if **one == *"Route ns/web" && **other == *"ConfigMap ns/a"),
-        "{beside}"
+        matches!(&error, ChildError::GroupNotOwned(_, kind) if kind == "namespaces"),
+        "{error}"
     );
-
-    let built = |text: &str| {
-        let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
-            "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": text } });
-        let registry = Registry::new("test-manager").with(Pages);
-        let controller = &registry.controllers()[0];
-        controller.build(
-            "test-manager",
-            &*controller.decode(page.to_string().as_bytes()).unwrap(),
-            &Fixed::empty(),
-        )
+    let error = build("not in group").unwrap_err();
+    assert!(
+        matches!(&error, ChildError::NotInGroup(name) if **name == *"Route ns/page"),
+        "{error}"
+    );
+    // If the whole kind disappears, then no event of the awaited object shows that.
+    let lookups = build("exclusive").unwrap().lookups;
+    let asks = |kind: &str| {
+        lookups.iter().any(|lookup| lookup.kind.kind == kind && lookup.query == Query::Served)
     };
-    let strange = built("alone").unwrap_err();
-    assert!(
-        matches!(&strange, ChildError::AloneAmong(_, kind) if kind == "namespaces"),
-        "{strange}"
-    );
-    let misplaced = built("misplaced").unwrap_err();
-    assert!(
-        matches!(&misplaced, ChildError::NotOfItsGroup(child) if **child == *"Route ns/page"),
-        "{misplaced}"
-    );
-    // What it waits for may go with its whole kind, and then no event of its own tells.
-    let lookups = built("chosen").unwrap().lookups;
-    assert!(
-        lookups.iter().any(|asked| asked.kind.kind == "Route" && asked.query == Query::Served),
-        "{lookups:?}"
-    );
+    assert!(asks("Route"), "{lookups:?}");
 }
 
 #[test]
-fn a_registry_that_cannot_work_says_why() {
+fn a_registry_that_cannot_work_is_rejected_with_the_reason() {
     assert_eq!(Registry::new("Not A Label").check(), Err(RegistryError::Name("Not A Label")));
     assert_eq!(
         Registry::new("m").with(Pages).with(Pages).check(),
         Err(RegistryError::SameName("pages"))
     );
     let unknown = Registry::new("m").with(Pages).only(&["nope".to_owned()]).unwrap_err();
-    assert_eq!(unknown.to_string(), "there is no controller \"nope\"; there are: pages");
+    assert_eq!(unknown.to_string(), "there is no controller \"nope\"; the controllers are: pages");
 }
 
 #[test]
@@ -190,27 +220,27 @@ fn declarations_are_known_without_running() {
 
 fn route(rules: Value) -> Result<Desired, ChildError> {
     let headers = (0..20).map(|number| (number.to_string(), number.to_string())).collect();
-    let children = Children::<(Route,)>::new()
-        .with(Route::new("web", RouteSpec { headers, rules }))
-        .into_vec()?;
-    Ok(STAMP.all(&owner(), children)?.remove(0))
+    let route = Route::new("web", RouteSpec { headers, rules });
+    let children = Children::<Declares<(Route,), ()>>::new().with(route).into_parts()?;
+    Ok(METADATA.complete(&owner(), children.children.unwrap())?.remove(0))
 }
 
 #[test]
 fn the_hash_does_not_depend_on_the_order_in_which_fields_come() {
     // Each HashMap has an order of its own.
     let (one, other) = (route(json!({})).unwrap(), route(json!({})).unwrap());
-    assert_ne!(one.print(), other.print(), "both came in one order, this time");
+    assert_ne!(one.fingerprint(), other.fingerprint(), "both have the same order by chance");
     assert_eq!(one.hash(), other.hash());
     let fields = to_raw_value(&entry(one.body())).unwrap();
     let mut have = applied(&one);
-    have.entry = Entry::Unverified { hash: 1, fields: fields.into() }.verified(Covered::by(&one));
+    have.entry =
+        ApplyEntry::Unverified { hash: 1, fields: fields.into() }.verified(Hashes::of(&one));
     let existing = Existing { kind: &other.kind, child: &have };
     let steps = plan(UID, std::slice::from_ref(&other), &[existing], |_| true);
     assert_eq!(
         steps,
-        [Step::Keep { index: 0, learned: true }],
-        "the long way, and nothing to write"
+        [Step::Keep { index: 0, verified: true }],
+        "compared by the lasting hash, and nothing to write"
     );
 }
 
@@ -219,38 +249,31 @@ fn an_object_that_is_nested_too_deeply_to_be_read_is_a_defect() {
     let nested = |depth| {
         (0..depth).fold(json!({ "text": "{[\"{" }), |inner, _| json!({ "a": [1, "}", inner] }))
     };
-    // Two levels for each, one for the innermost, two for the object and its spec.
+    // Two levels for each step, one for the innermost object, two for the object and its spec.
     let deepest = |depth| route(nested(depth));
     assert_eq!(deepest(62).unwrap().body()["kind"], "Route");
     assert!(matches!(deepest(63), Err(ChildError::TooDeep(kind)) if &*kind == "Route"));
     let wide = json!(vec![json!({ "a": [{}, {}] }); 1000]);
-    assert_eq!(route(wide).unwrap().body()["kind"], "Route", "many parts are no depth");
+    assert_eq!(route(wide).unwrap().body()["kind"], "Route", "many objects are not deep");
 }
 
-/// An operator that is as `Pages`, but declares other kinds.
-struct Declares<Owns, Reads>(PhantomData<fn() -> (Owns, Reads)>);
+/// An operator for `Page` that declares these kinds.
+struct Declaring<Owns, Reads>(PhantomData<fn() -> (Owns, Reads)>);
 
-impl<Owns: Kinds, Reads: ReadKinds> Operator for Declares<Owns, Reads> {
+impl<Owns: Kinds, Reads: ReadKinds> Operator for Declaring<Owns, Reads> {
     const NAME: &'static str = "declares";
     type Resource = Page;
     type Owns = Owns;
     type Reads = Reads;
+    type Facts = ();
 
-    fn build(&self, _: &Page, _: &View<'_, Reads>) -> Result<Children<Owns>, Invalid> {
+    fn build(&self, _: &Page, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         Ok(Children::new())
-    }
-
-    fn status(&self, _: &Page, _: &Observed<'_, Owns>) -> PageStatus {
-        PageStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Page>> {
-        Vec::new()
     }
 }
 
 fn check<Owns: Kinds, Reads: ReadKinds>() -> Result<(), RegistryError> {
-    Registry::new("test").with(Declares::<Owns, Reads>(PhantomData)).check()
+    Registry::new("test").with(Declaring::<Owns, Reads>(PhantomData)).check()
 }
 
 #[test]
@@ -272,7 +295,7 @@ fn a_kind_is_owned_once_and_in_one_version() {
 }
 
 #[test]
-fn whether_a_kind_is_served_is_asked_of_what_is_owned_and_optional() {
+fn served_needs_an_owned_optional_kind() {
     let resource = "routes.other.example.com".to_owned();
     let refused =
         RegistryError::ServedUnowned { controller: "declares", kind: "Route".to_owned(), resource };
@@ -287,27 +310,19 @@ fn whether_a_kind_is_served_is_asked_of_what_is_owned_and_optional() {
 }
 
 #[test]
-fn a_child_of_an_optional_kind_is_a_question_whether_that_is_served() {
-    let children = |text: &str| {
-        let page = json!({ "apiVersion": "test.example.com/v1", "kind": "Page",
-            "metadata": { "name": "page", "namespace": "ns", "uid": UID }, "spec": { "text": text } });
-        let registry = Registry::new("test-manager").with(Pages);
-        let controller = &registry.controllers()[0];
-        let page = controller.decode(page.to_string().as_bytes()).unwrap();
-        let asked = controller.build("test-manager", &*page, &Fixed::empty()).unwrap().lookups;
-        asked
-            .into_iter()
-            .filter(|l| l.query == Query::Served)
-            .map(|l| l.kind.resource())
-            .collect::<Vec<_>>()
+fn a_child_of_an_optional_kind_records_a_look_up_of_whether_it_is_served() {
+    let served = |text: &str| {
+        let lookups = build(text).unwrap().lookups.into_iter();
+        let served = lookups.filter(|lookup| lookup.query == Query::Served);
+        served.map(|lookup| lookup.kind.resource()).collect::<Vec<_>>()
     };
-    assert_eq!(children("hello"), [""; 0], "a ConfigMap is always served");
-    assert_eq!(children("routed"), ["routes.other.example.com"]);
+    assert_eq!(served("hello"), [""; 0], "every cluster serves ConfigMaps");
+    assert_eq!(served("routed"), ["routes.other.example.com"]);
 }
 
 #[test]
-fn a_kind_that_is_defined_is_read_by_somebody_and_defined_once() {
-    let registry = || Registry::new("test").with(Declares::<(ConfigMap,), (Route,)>(PhantomData));
+fn each_definition_is_unique_and_some_operator_reads_it() {
+    let registry = || Registry::new("test").with(Declaring::<(ConfigMap,), (Route,)>(PhantomData));
     let defined = registry().with_definition::<Route>(&[]);
     assert_eq!(defined.check(), Ok(()));
     let names: Vec<String> =
@@ -322,18 +337,18 @@ fn a_kind_that_is_defined_is_read_by_somebody_and_defined_once() {
     assert_eq!(
         others.only(&["pages".to_owned()]).unwrap().definitions().len(),
         1,
-        "nobody reads it who is left"
+        "no remaining operator reads it"
     );
 }
 
-/// ConfigMaps that are ours.
+/// ConfigMaps with the label.
 struct Ours;
 
 impl Selector for Ours {
     const LABELS: Labels = &[("app", "web")];
 }
 
-/// By the first letter of the name.
+/// The first letter of the name.
 struct ByLetter;
 
 impl Index for ByLetter {
@@ -344,36 +359,64 @@ impl Index for ByLetter {
 }
 
 #[test]
-fn a_view_gives_what_is_selected_what_has_a_key_and_what_is_served() {
+fn a_view_finds_selected_objects_indexed_objects_and_served_kinds() {
+    type Reads = (ConfigMap, Selected<ConfigMap, Ours>, Served<Route>, Served<Page>);
     let labelled = |name: &str, namespace: &str, app: &str| {
         let mut config = config(Some(name), Some(namespace));
         config.metadata.labels = Some([("app".to_owned(), app.to_owned())].into());
         config
     };
-    let mut source = Fixed::empty().serving::<Route>();
+    let mut cluster = FakeCluster::empty().serving::<Route>();
     for (name, namespace, app) in
         [("b", "y", "web"), ("ba", "x", "web"), ("c", "x", "web"), ("bb", "x", "other")]
     {
-        source = source.with_as::<Selected<ConfigMap, Ours>>(labelled(name, namespace, app));
+        cluster = cluster.with_as::<Selected<ConfigMap, Ours>>(labelled(name, namespace, app));
     }
-    let view =
-        View::<(ConfigMap, Selected<ConfigMap, Ours>, Served<Route>, Served<Page>)>::new(&source);
+    let resource = ObjectMeta { namespace: Some("x".to_owned()), ..ObjectMeta::default() };
+    let view = View::<Declares<(), Reads>>::new(&cluster, &resource);
     let names = |found: Vec<Arc<ConfigMap>>| {
         found.iter().map(|c| ObjectKey::of(&c.metadata).to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(names(view.by::<ByLetter, _>("b")), ["x/ba", "y/b"]);
-    assert_eq!(names(view.list::<Selected<ConfigMap, Ours>, _>(Some("x"), &[])), ["x/ba", "x/c"]);
-    assert_eq!(names(view.list::<ConfigMap, _>(None, &[])), [""; 0], "it is another name");
-    assert!(view.get::<Selected<ConfigMap, Ours>, _>(&ObjectKey::new("x", "bb")).is_none());
-    assert!(view.serves::<Route, _>() && !view.serves::<Page, _>());
-    let asked = view.into_lookups();
-    assert_eq!(asked.len(), 6);
-    let has_key = |object: ConfigMap| asked[0].query.matches(&object);
+    assert_eq!(names(view.by(of::<ByLetter>(), "b")), ["x/ba", "y/b"]);
+    let selected = of::<Selected<ConfigMap, Ours>>;
+    assert_eq!(names(view.list(selected(), Some("x"), &[])), ["x/ba", "x/c"]);
+    assert_eq!(names(view.list(of::<ConfigMap>(), None, &[])), [""; 0], "another entry");
+    assert!(view.get(selected(), "bb").is_none(), "it does not have the label");
+    assert!(view.get(selected(), "ba").is_some(), "in the namespace of the resource");
+    assert!(view.get(selected(), "b").is_none() && view.get(selected(), y("b")).is_some());
+    assert!(view.serves(of::<Route>()) && !view.serves(of::<Page>()));
+    let lookups = view.into_lookups();
+    assert_eq!(lookups.len(), 9);
+    let has_key = |object: ConfigMap| lookups[0].query.matches(&object);
     assert!(has_key(labelled("b", "x", "web")) && !has_key(labelled("c", "x", "web")));
 }
 
+fn y(name: &str) -> ObjectKey {
+    ObjectKey::new("y", name)
+}
+
 #[test]
-fn what_is_built_into_kubernetes_is_not_optional() {
+#[should_panic(expected = "ConfigMap a has no namespace, because the resource is cluster-scoped")]
+fn a_bare_name_of_a_namespaced_object_needs_a_namespaced_resource() {
+    let cluster = FakeCluster::empty();
+    let view = View::<Declares<(), (ConfigMap,)>>::new(&cluster, &ObjectMeta::default());
+    let _ = view.get(of::<ConfigMap>(), "a");
+}
+
+#[test]
+fn a_moment_is_past_by_the_time_of_the_source_and_is_recorded() {
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let (cluster, offline) = (FakeCluster::empty().at(at(10)), FakeCluster::empty());
+    let view = View::<Declares<(), ()>>::new(&cluster, &ObjectMeta::default());
+    assert!(view.is_past(at(10)) && !view.is_past(at(11)));
+    assert_eq!((view.moments().past, view.moments().next), (Some(at(10)), Some(at(11))));
+    assert_eq!(view.now(), Some(at(10)));
+    let view = View::<Declares<(), ()>>::new(&offline, &ObjectMeta::default());
+    assert!(!view.is_past(at(0)) && view.now().is_none());
+}
+
+#[test]
+fn a_kind_that_is_built_into_kubernetes_cannot_be_optional() {
     use k8s_openapi::api::networking::v1::Ingress;
     let refused = |resource: &str| {
         Err(RegistryError::BuiltIn { controller: "declares", resource: resource.to_owned() })

@@ -13,10 +13,11 @@ pub use kubewright_core::{
     Selector, Served, Status, StatusFields, StatusOf, Timestamp, View, of, status_fields,
 };
 pub use kubewright_core::{
-    condition, controller, exclusive, expiry, index, kind, kstatus, labels, names, observed,
-    optional, part, reason, registry, selected, served, time, view, withdraw,
+    builders, condition, controller, exclusive, expiry, index, kind, kstatus, labels, names,
+    observed, optional, part, reason, registry, selected, served, time, view, withdraw,
 };
 pub use schemars;
+pub use serde;
 pub use serde_json;
 
 #[cfg(feature = "cli")]

@@ -184,7 +184,7 @@ fn step_for(owner: &str, index: usize, want: &Desired, have: &ObservedChild) -> 
     if !have.is_controlled_by(owner) {
         return Step::LeaveAlone {
             index,
-            holder: have.controller.clone().map_or(Holder::Nobody, Holder::Controller),
+            holder: have.controller.clone().map_or(Holder::NoController, Holder::Controller),
         };
     }
     if have.deleting {

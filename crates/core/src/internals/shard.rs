@@ -29,7 +29,10 @@ pub enum ShardError {
     #[error("{0} shards are not possible; use 1 to {MOST}")]
     Count(u16),
     /// A number outside of the count.
-    #[error("shard {index} does not exist; {count} shards have the numbers 0 to {}", .count - 1)]
+    #[error(
+        "shard {index} does not exist; {count} shards have the numbers 0 to {}",
+        .count - 1
+    )]
     Index {
         /// The number of shards.
         count: u16,
@@ -38,8 +41,8 @@ pub enum ShardError {
     },
     /// The name of a Pod does not end in a number.
     #[error(
-        "the Pod name {0:?} does not end in -NUMBER, as the Pods of a StatefulSet do; name the shard \
-         explicitly"
+        "the Pod name {0:?} does not end in -NUMBER, as the Pods of a StatefulSet do; name the \
+         shard explicitly"
     )]
     NoOrdinal(String),
 }
@@ -246,8 +249,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_resource_belongs_to_exactly_one_shard_and_that_one_sees_its_children(uid in ".{0,40}", count in 1..=MOST) {
-            let shards: Vec<Shard> = (0..count).map(|index| Shard::new(count, index).unwrap()).collect();
+        fn every_resource_belongs_to_exactly_one_shard_which_selects_its_children(
+            uid in ".{0,40}",
+            count in 1..=MOST,
+        ) {
+            let shard = |index| Shard::new(count, index).unwrap();
+            let shards: Vec<Shard> = (0..count).map(shard).collect();
             let mine: Vec<&Shard> = shards.iter().filter(|shard| shard.contains(&uid)).collect();
             prop_assert_eq!(mine.len(), 1);
             let children = mine[0].children();
@@ -259,7 +266,8 @@ mod tests {
         fn the_ends_of_a_shard_are_its_own_and_in_its_buckets(count in 2..=MOST, index in 0..MOST) {
             let shard = Shard::new(count, index % count).unwrap();
             let selector = shard.children().unwrap();
-            prop_assert!(!shard.has(shard.end()) && (shard.index == 0 || !shard.has(shard.start() - 1)));
+            prop_assert!(!shard.has(shard.end()));
+            prop_assert!(shard.index == 0 || !shard.has(shard.start() - 1));
             for hash in [shard.start(), shard.end() - 1] {
                 prop_assert!(shard.has(hash));
                 let bucket = format!("{:02x}", hash >> BUCKET_SHIFT);

@@ -1,7 +1,7 @@
 //! JSON that is read once: text is borrowed from the bytes, fields keep their order.
 //!
-//! `serde_json::Value` copies each string and sorts the fields of each object. Comparing and hashing
-//! would spend most of their time with that.
+//! `serde_json::Value` copies each string and sorts the fields of each object. Comparing and
+//! hashing would spend most of their time on it.
 
 use std::borrow::Cow;
 use std::fmt;

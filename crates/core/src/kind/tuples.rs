@@ -8,8 +8,8 @@ use super::entry::{
 use super::names::KindInfo;
 use super::object::Object;
 
-/// `type Owns`: a tuple of up to 12 entries, e.g. `(Deployment, Optional<Mapping>)`; `(Deployment,)`
-/// for one; `()` for none.
+/// `type Owns`: a tuple of up to 12 entries, e.g. `(Deployment, Optional<Mapping>)`;
+/// `(Deployment,)` for one; `()` for none.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a tuple of up to 12 kinds",
     label = "expected a tuple of kinds, such as `(Deployment, Service)`",

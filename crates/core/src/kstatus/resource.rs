@@ -74,7 +74,7 @@ pub fn not_owned_message(owner: &KindInfo, name: &str, holder: &Holder) -> Strin
              delete that {}",
             by.kind, by.name, by.kind
         ),
-        Holder::Nobody => format!(
+        Holder::NoController => format!(
             "{name} exists and was not created for this {owner}, so it was not changed; rename \
              this {owner}, or delete {name}"
         ),

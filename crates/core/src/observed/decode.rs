@@ -1,4 +1,4 @@
-//! Reads an [`ObservedChild`] from the API server's bytes in one pass, without a tree of the object.
+//! Reads an [`ObservedChild`] from the API server's bytes in one pass, without a tree.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,8 +22,8 @@ pub enum DecodeError {
     Json(#[from] serde_json::Error),
     /// A resourceVersion that is no integer.
     #[error(
-        "{key} has the resourceVersion {version:?}, which is no integer; Kubernetes API servers send \
-         integers"
+        "{key} has the resourceVersion {version:?}, which is no integer; Kubernetes API servers \
+         send integers"
     )]
     Version {
         /// The object.
@@ -213,11 +213,12 @@ fn version(key: &ObjectKey, text: &str) -> Result<u64, DecodeError> {
 mod tests {
     use super::*;
 
-    const OBJECT: &str = r#"{"kind":"Deployment","apiVersion":"apps/v1","metadata":{"name":"web","namespace":"shop",
-        "uid":"u-1","resourceVersion":"42","generation":3,
+    const OBJECT: &str = r#"{"kind":"Deployment","apiVersion":"apps/v1","metadata":{
+        "name":"web","namespace":"shop","uid":"u-1","resourceVersion":"42","generation":3,
         "annotations":{"a":"1","kubewright.dev/desired-hash":"00000000000000ff"},
         "ownerReferences":[{"apiVersion":"v1","kind":"X","name":"other","uid":"u-0"},
-            {"apiVersion":"example.com/v1","kind":"Echo","name":"web","uid":"u-9","controller":true}],
+            {"apiVersion":"example.com/v1","kind":"Echo","name":"web","uid":"u-9",
+             "controller":true}],
         "managedFields":[
             {"manager":"kubectl","operation":"Apply","fieldsV1":{"f:spec":{}}},
             {"manager":"us","operation":"Update","fieldsV1":{"f:spec":{}}},
@@ -234,9 +235,8 @@ mod tests {
         assert!(child.is_controlled_by("u-9") && !child.is_controlled_by("u-0"));
         assert_eq!(&*child.controller.unwrap().kind, "Echo.example.com");
         assert_eq!(child.desired_hash, Some(DesiredHash(255)));
-        assert!(
-            matches!(&child.entry, ApplyEntry::Unverified { fields, .. } if fields.get() == r#"{"f:metadata":{}}"#)
-        );
+        let ApplyEntry::Unverified { fields, .. } = &child.entry else { panic!("an entry") };
+        assert_eq!(fields.get(), r#"{"f:metadata":{}}"#);
         assert_eq!(child.status.unwrap().get(), r#"{"replicas":2}"#);
     }
 

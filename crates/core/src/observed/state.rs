@@ -16,7 +16,7 @@ pub enum Outcome {
     InSync,
     /// An object of that name has another owner; the engine left it alone.
     NotOwned(Holder),
-    /// An older object of that name is still being deleted; the engine creates the child afterwards.
+    /// An older object of that name is being deleted; the engine creates the child afterwards.
     Terminating,
     /// This object of its exclusive group still exists; the engine creates the child when the
     /// object is gone.
@@ -38,7 +38,7 @@ pub enum Holder {
     /// This owner controls the object.
     Controller(Arc<ControllerRef>),
     /// No owner controls the object: a person or another tool created it.
-    Nobody,
+    NoController,
 }
 
 /// One desired child after a run.

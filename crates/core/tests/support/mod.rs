@@ -1,16 +1,19 @@
-//! A small operator to test the core with: a `Page` owns a ConfigMap and, perhaps, a Service.
+//! A small operator for tests of the core: a `Page` owns a ConfigMap and, for some texts, a Route.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, missing_docs)]
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::{CustomResource, KubeSchema};
-use kubewright_core::children::{Owner, Stamp};
-use kubewright_core::desired::Desired;
-use kubewright_core::observed::{ControllerRef, Entry, ObservedChild};
+use kubewright_core::internals::desired::Desired;
+use kubewright_core::internals::{complete::ChildMetadata, owner::Owner};
+use kubewright_core::kind::{Kinds, ReadKinds};
+use kubewright_core::observed::{ApplyEntry, ControllerRef, ObservedChild};
 use kubewright_core::{
-    Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Sample, View,
+    Children, Declaration, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional,
+    Report, Sample, View, of,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
@@ -26,7 +29,7 @@ use serde_json::{Map, Value, json};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PageSpec {
-    /// What it says.
+    /// The text.
     pub text: String,
 }
 
@@ -36,9 +39,13 @@ pub struct PageStatus {
     pub observed_generation: Option<i64>,
     #[serde(default)]
     pub conditions: Vec<Written>,
+    /// The number of characters.
+    pub length: usize,
 }
 
-/// Of somebody else, and not in every cluster.
+kubewright_core::status_fields!(PageStatus);
+
+/// A kind with a CRD of another team.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
 #[kube(group = "other.example.com", version = "v1", kind = "Route", namespaced)]
 pub struct RouteSpec {
@@ -53,51 +60,53 @@ fn anything(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 pub struct Pages;
 
+/// The text decides what `build` returns.
 impl Operator for Pages {
     const NAME: &'static str = "pages";
     type Resource = Page;
     type Owns = (ConfigMap, Optional<Route>);
     type Reads = (Metadata<Namespace>,);
+    type Facts = usize;
 
-    fn build(
-        &self,
-        page: &Page,
-        view: &View<'_, Self::Reads>,
-    ) -> Result<Children<Self::Owns>, Invalid> {
-        if page.spec.text == "bad" {
-            return Err(Invalid::new("BadText", "write another text"));
-        }
-        let _ = view.get::<Metadata<Namespace>, _>(&ObjectKey::cluster("ns"));
+    fn build(&self, page: &Page, view: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        let _ = view.get(of::<Metadata<Namespace>>(), "ns");
         let mut config = ConfigMap::default();
         config.metadata.name.clone_from(&page.metadata.name);
         config.data = Some([("text".to_owned(), page.spec.text.clone())].into());
-        let mut children = Children::new().with(config);
-        if page.spec.text == "routed" {
-            children
-                .add(Route::new("page", RouteSpec { headers: HashMap::new(), rules: json!({}) }));
+        let route = || Route::new("page", RouteSpec::default());
+        let length = page.spec.text.len();
+        let mut children = Children::new();
+        match page.spec.text.as_str() {
+            "bad" => return Err(Invalid::new("BadText", "write another text")),
+            "forbidden" => {
+                let why = Invalid::new("ForbiddenText", "write another text");
+                return Ok(Children::withdrawn(why).with_facts(length));
+            }
+            "routed" => drop(children.add(config).add(route())),
+            "group not owned" => {
+                children.add(config);
+                children.exclusive(of::<(Optional<Route>, Namespace)>(), route());
+            }
+            "not in group" => drop(children.exclusive(of::<(ConfigMap,)>(), route())),
+            "two of a group" => {
+                children.add(config);
+                children.exclusive(of::<(ConfigMap, Route)>(), route());
+            }
+            "exclusive" => {
+                children.exclusive(of::<(ConfigMap, Optional<Route>)>(), config);
+            }
+            _ => drop(children.add(config)),
         }
-        if page.spec.text == "alone" {
-            children.add_alone_among::<(Optional<Route>, Namespace), _, _>(Route::new(
-                "page",
-                RouteSpec::default(),
-            ));
-        }
-        if page.spec.text == "misplaced" {
-            children = Children::new();
-            children
-                .add_alone_among::<(ConfigMap,), _, _>(Route::new("page", RouteSpec::default()));
-        }
-        if page.spec.text == "chosen" {
-            children = Children::new();
-            let mut config = ConfigMap::default();
-            config.metadata.name.clone_from(&page.metadata.name);
-            children.add_alone_among::<(ConfigMap, Optional<Route>), _, _>(config);
-        }
-        Ok(children)
+        Ok(children.with_facts(length))
     }
 
-    fn status(&self, _: &Page, _: &Observed<'_, Self::Owns>) -> PageStatus {
-        PageStatus::default()
+    fn report(
+        &self,
+        _: &Page,
+        observed: &Observed<'_, Self>,
+        length: &usize,
+    ) -> Report<PageStatus> {
+        Report::new(observed, PageStatus { length: *length, ..PageStatus::default() })
     }
 
     fn samples() -> Vec<Sample<Page>> {
@@ -109,28 +118,43 @@ impl Operator for Pages {
     }
 }
 
+/// A declaration of these kinds, without an operator.
+pub struct Declares<Owns, Reads>(PhantomData<fn() -> (Owns, Reads)>);
+
+impl<Owns: Kinds, Reads: ReadKinds> Declaration for Declares<Owns, Reads> {
+    type Owns = Owns;
+    type Reads = Reads;
+    type Facts = ();
+}
+
 pub const UID: &str = "uid-of-the-page";
-pub const STAMP: Stamp<'static> =
-    Stamp { controller: "pages", manager: "test-manager", sharded: false };
+pub const METADATA: ChildMetadata<'static> =
+    ChildMetadata { controller: "pages", manager: "test-manager", sharded: false };
 
 pub fn owner() -> Owner {
     Owner { kind: KindInfo::of::<Page>(), key: ObjectKey::new("ns", "page"), uid: UID.into() }
 }
 
-/// ConfigMaps with these names, as the engine would apply them.
+/// The complete objects of these children.
+pub fn complete<Owns: Kinds>(children: Children<Declares<Owns, ()>>) -> Vec<Desired> {
+    let children = children.into_parts().unwrap().children.unwrap();
+    METADATA.complete(&owner(), children).unwrap()
+}
+
+/// ConfigMaps with these names, as the engine applies them.
 pub fn desired(names: &[&str]) -> Vec<Desired> {
-    let mut children = Children::<(ConfigMap,)>::new();
+    let mut children = Children::<Declares<(ConfigMap,), ()>>::new();
     for name in names {
         let mut config = ConfigMap::default();
         config.metadata.name = Some((*name).to_owned());
         config.data = Some([("key".to_owned(), "value".to_owned())].into());
         children.add(config);
     }
-    STAMP.all(&owner(), children.into_vec().unwrap()).unwrap()
+    complete(children)
 }
 
-/// The `fieldsV1` of an apply of `desired`: lists of objects with a `name` or `uid` are maps, other
-/// lists are atomic.
+/// The `fieldsV1` after an apply of `desired`. Lists of objects with a `name` or `uid` are maps;
+/// other lists are atomic.
 pub fn entry(desired: &Value) -> Value {
     let mut root = Map::new();
     for (name, value) in desired.as_object().unwrap() {
@@ -171,7 +195,7 @@ fn node(value: &Value) -> Value {
     }
 }
 
-/// `want` as the cluster has it right after our apply.
+/// `want` as a cache holds it right after our apply.
 pub fn applied(want: &Desired) -> ObservedChild {
     let fields = to_raw_value(&entry(want.body())).unwrap();
     ObservedChild {
@@ -189,8 +213,8 @@ pub fn applied(want: &Desired) -> ObservedChild {
             .into(),
         ),
         desired_hash: Some(want.hash()),
-        entry: Entry::Unverified {
-            hash: kubewright_core::hash::of(fields.get().as_bytes()),
+        entry: ApplyEntry::Unverified {
+            hash: kubewright_core::internals::hash::of(fields.get().as_bytes()),
             fields: fields.into(),
         },
         status: None,

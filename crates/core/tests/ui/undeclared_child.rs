@@ -1,7 +1,14 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use kubewright_core::Children;
+use kubewright_core::{Children, Declaration};
+
+struct Websites;
+impl Declaration for Websites {
+    type Owns = (Deployment, Service);
+    type Reads = ();
+    type Facts = ();
+}
 
 fn main() {
-    let _ = Children::<(Deployment, Service)>::new().with(ConfigMap::default());
+    let _ = Children::<Websites>::new().with(ConfigMap::default());
 }

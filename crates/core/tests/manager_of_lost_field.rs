@@ -1,9 +1,9 @@
-//! Who took a path from us, from `managedFields` as an API server writes them.
+//! The manager that took a path from us, from `managedFields` as an API server writes it.
 #![allow(clippy::unwrap_used)]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kubewright_core::ownership::{Taker, covers, taker};
-use kubewright_core::tree::Tree;
+use kubewright_core::internals::managed_fields::{Taker, covers, taker};
+use kubewright_core::internals::tree::Tree;
 use serde_json::{Value, json};
 
 const US: &str = "our-operator";
@@ -21,7 +21,8 @@ fn desired() -> Value {
             "selector": { "matchLabels": { "app.kubernetes.io/name": "echo" } },
             "template": { "spec": { "containers": [
                 { "name": "sidecar", "image": "proxy:1" },
-                { "name": "echo", "image": "echo:1", "args": ["-text=hello"], "ports": [{ "containerPort": 80 }] },
+                { "name": "echo", "image": "echo:1", "args": ["-text=hello"],
+                    "ports": [{ "containerPort": 80 }] },
             ] } },
         },
     })
@@ -29,23 +30,30 @@ fn desired() -> Value {
 
 /// Our entry after the apply of that.
 fn ours() -> Value {
-    json!({ "manager": US, "operation": "Apply", "apiVersion": "apps/v1", "time": "2026-01-01T10:00:00Z", "fieldsType": "FieldsV1",
+    json!({ "manager": US, "operation": "Apply", "apiVersion": "apps/v1",
+        "time": "2026-01-01T10:00:00Z", "fieldsType": "FieldsV1",
         "fieldsV1": {
-            "f:metadata": { "f:labels": { "f:app.kubernetes.io/managed-by": {}, "f:app.kubernetes.io/name": {} } },
+            "f:metadata": { "f:labels": {
+                "f:app.kubernetes.io/managed-by": {}, "f:app.kubernetes.io/name": {},
+            } },
             "f:spec": {
                 "f:replicas": {}, "f:selector": {},
                 "f:template": { "f:spec": { "f:containers": {
                     "k:{\"name\":\"sidecar\"}": { ".": {}, "f:image": {}, "f:name": {} },
-                    "k:{\"name\":\"echo\"}": { ".": {}, "f:args": {}, "f:image": {}, "f:name": {}, "f:ports": {
-                        "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:containerPort": {} },
-                    } },
+                    "k:{\"name\":\"echo\"}": {
+                        ".": {}, "f:args": {}, "f:image": {}, "f:name": {}, "f:ports": {
+                            "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": {
+                                ".": {}, "f:containerPort": {},
+                            },
+                        },
+                    },
                 } } },
             },
         },
     })
 }
 
-/// Ours without what is at this path.
+/// Our entry without this path.
 fn ours_without(path: &str) -> Value {
     let mut entry = ours();
     let (parent, last) = path.rsplit_once('/').unwrap();
@@ -64,18 +72,19 @@ fn ours_without(path: &str) -> Value {
 }
 
 fn theirs(manager: &str, operation: &str, subresource: &str, second: u32, fields: &Value) -> Value {
-    json!({ "manager": manager, "operation": operation, "subresource": subresource, "apiVersion": "apps/v1",
-        "time": format!("2026-01-01T10:00:{second:02}Z"), "fieldsType": "FieldsV1", "fieldsV1": fields })
+    json!({ "manager": manager, "operation": operation, "subresource": subresource,
+        "apiVersion": "apps/v1", "time": format!("2026-01-01T10:00:{second:02}Z"),
+        "fieldsType": "FieldsV1", "fieldsV1": fields })
 }
 
-/// What the Deployment's controller writes all the time.
+/// The entry of the Deployment's controller, which writes the status often.
 fn controller() -> Value {
     let fields = json!({ "f:status": { "f:readyReplicas": {}, "f:observedGeneration": {} } });
     theirs("kube-controller-manager", "Update", "status", 59, &fields)
 }
 
-/// What is missing, and who took it, in words.
-fn told(entries: &[Value]) -> (String, String) {
+/// The missing path and its taker, as text.
+fn missing_and_taker(entries: &[Value]) -> (String, String) {
     let desired = desired();
     let desired = Tree::from(&desired);
     let missing = covers(&Tree::from(&entries[0]["fieldsV1"]), &desired).unwrap_err();
@@ -83,21 +92,25 @@ fn told(entries: &[Value]) -> (String, String) {
     let who = match taker(&entries, US, &desired, &missing) {
         Taker::Holds(manager) => manager.to_string(),
         Taker::Probably(manager) => format!("probably {manager}"),
-        Taker::Unknown => "nobody knows".to_owned(),
+        Taker::Unknown => "unknown".to_owned(),
     };
     (missing.to_string(), who)
 }
 
 fn row(about: &str, entries: &[Value], path: &str, who: &str) {
-    assert_eq!(told(entries), (path.to_owned(), who.to_owned()), "{about}");
+    assert_eq!(missing_and_taker(entries), (path.to_owned(), who.to_owned()), "{about}");
 }
 
 const CONTAINERS: &str = "/f:spec/f:template/f:spec/f:containers";
 
 #[test]
-fn who_holds_what_we_lost_is_named_whatever_it_is() {
+fn the_manager_that_owns_the_lost_path_is_named() {
     let replicas = json!({ "f:spec": { "f:replicas": {} } });
-    let of_echo = |fields: &Value| json!({ "f:spec": { "f:template": { "f:spec": { "f:containers": { "k:{\"name\":\"echo\"}": fields } } } } });
+    let of_container = |name: &str, fields: &Value| {
+        let containers = json!({ format!("k:{{\"name\":\"{name}\"}}"): fields });
+        json!({ "f:spec": { "f:template": { "f:spec": { "f:containers": containers } } } })
+    };
+    let of_echo = |fields: &Value| of_container("echo", fields);
     let lost = ours_without("/f:spec/f:replicas");
     let edit = theirs("kubectl-edit", "Update", "", 7, &replicas);
     row(
@@ -129,7 +142,8 @@ fn who_holds_what_we_lost_is_named_whatever_it_is() {
     row("in an item of a list", &[lost, set], path, r#""kubectl-set" (Update)"#);
 
     let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:ports"));
-    let port = json!({ "f:ports": { "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:containerPort": {} } } });
+    let key = "k:{\"containerPort\":80,\"protocol\":\"TCP\"}";
+    let port = json!({ "f:ports": { key: { ".": {}, "f:containerPort": {} } } });
     let mesh = theirs("mesh", "Update", "", 7, &of_echo(&port));
     row(
         "a list below an item",
@@ -170,14 +184,19 @@ fn who_holds_what_we_lost_is_named_whatever_it_is() {
 }
 
 #[test]
-fn an_atomic_whole_holds_everything_in_it() {
+fn an_atomic_value_includes_every_path_in_it() {
     let whole = theirs("tool", "Update", "", 7, &json!({ "f:spec": { "f:template": {} } }));
     let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:image"));
-    row("a whole", &[lost, whole], "spec.template.spec.containers[1].image", r#""tool" (Update)"#);
+    row(
+        "an atomic value",
+        &[lost, whole],
+        "spec.template.spec.containers[1].image",
+        r#""tool" (Update)"#,
+    );
 }
 
 #[test]
-fn who_holds_something_else_is_not_blamed_when_another_holds_it() {
+fn a_manager_of_another_field_is_not_named_if_one_owns_the_lost_path() {
     let lost = ours_without("/f:spec/f:replicas");
     let beside = theirs(
         "kubectl-annotate",
@@ -188,15 +207,17 @@ fn who_holds_something_else_is_not_blamed_when_another_holds_it() {
     );
     let other = theirs("scaler", "Update", "", 7, &json!({ "f:spec": { "f:replicas": {} } }));
     row(
-        "the later one holds another field",
+        "the later manager owns another field",
         &[lost.clone(), beside, other.clone()],
         "spec.replicas",
         r#""scaler" (Update)"#,
     );
     let later = theirs("second", "Update", "", 8, &json!({ "f:spec": { "f:replicas": {} } }));
-    row("two hold it", &[lost, later, other], "spec.replicas", r#""second" (Update)"#);
+    row("two managers own it", &[lost, later, other], "spec.replicas", r#""second" (Update)"#);
 
-    let of_other = json!({ "f:spec": { "f:template": { "f:spec": { "f:containers": { "k:{\"name\":\"sidecar\"}": { "f:image": {} } } } } } });
+    let containers = json!({ "k:{\"name\":\"sidecar\"}": { "f:image": {} } });
+    let of_other =
+        json!({ "f:spec": { "f:template": { "f:spec": { "f:containers": containers } } } });
     let lost = ours_without(&format!("{CONTAINERS}/k:{{\"name\":\"echo\"}}/f:image"));
     let sidecar = theirs("mesh", "Update", "", 7, &of_other);
     let path = "spec.template.spec.containers[1].image";
@@ -204,7 +225,7 @@ fn who_holds_something_else_is_not_blamed_when_another_holds_it() {
 }
 
 #[test]
-fn of_what_was_removed_only_who_wrote_after_us_may_be_to_blame() {
+fn for_a_removed_path_only_a_later_writer_is_named() {
     let lost = ours_without("/f:metadata/f:labels/f:app.kubernetes.io~1name");
     let path = "metadata.labels.app.kubernetes.io/name";
     let annotation = |manager: &str, second: u32| {
@@ -218,7 +239,7 @@ fn of_what_was_removed_only_who_wrote_after_us_may_be_to_blame() {
     };
     let mut early = annotation("early", 30);
     early["time"] = json!("2026-01-01T09:59:59Z");
-    row("they wrote before us", &[lost.clone(), early.clone(), controller()], path, "nobody knows");
+    row("others wrote before us", &[lost.clone(), early.clone(), controller()], path, "unknown");
     let since = [
         lost.clone(),
         early,
@@ -227,12 +248,12 @@ fn of_what_was_removed_only_who_wrote_after_us_may_be_to_blame() {
         annotation("three", 4),
         controller(),
     ];
-    row("the last of them", &since, path, r#"probably "two" (Update)"#);
-    row("nobody else", &[lost], path, "nobody knows");
+    row("the last later writer", &since, path, r#"probably "two" (Update)"#);
+    row("no other entry", &[lost], path, "unknown");
 }
 
 #[test]
-fn entries_of_any_form_are_no_reason_to_fail() {
+fn entries_of_any_form_are_accepted() {
     let lost = ours_without("/f:spec/f:replicas");
     let odd = [
         json!({}),
@@ -240,6 +261,6 @@ fn entries_of_any_form_are_no_reason_to_fail() {
         json!({ "fieldsV1": { "f:spec": "text" } }),
     ];
     for entry in odd {
-        assert_eq!(told(&[lost.clone(), entry]).1, "nobody knows");
+        assert_eq!(missing_and_taker(&[lost.clone(), entry]).1, "unknown");
     }
 }

@@ -1,16 +1,16 @@
-//! The ownership check against a model of what server-side apply records.
+//! The comparison with `managedFields`, against a model of what server-side apply records.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
-use kubewright_core::ownership::{self, Missing};
-use kubewright_core::tree::Tree;
+use kubewright_core::internals::managed_fields::{self, Missing};
+use kubewright_core::internals::tree::Tree;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::entry;
 
 fn covers(fields: &Value, desired: &Value) -> Result<(), Missing> {
-    ownership::covers(&Tree::from(fields), &Tree::from(desired))
+    managed_fields::covers(&Tree::from(fields), &Tree::from(desired))
 }
 
 /// Objects as operators build them: maps, lists with names, plain lists, scalars; never null.
@@ -55,8 +55,8 @@ fn nodes(fields: &Value, at: &[String], found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// What the API server does to our entry when somebody takes this path: it goes, and parents that
-/// are empty go too.
+/// Removes a path from our entry as the API server does when another manager takes it, with its
+/// empty parents.
 fn take(fields: &mut Value, path: &[String]) {
     let Some((name, rest)) = path.split_first() else { return };
     let map = fields.as_object_mut().unwrap();
@@ -74,12 +74,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn what_was_just_applied_is_in_sync(object in object()) {
+    fn an_object_is_in_sync_right_after_its_apply(object in object()) {
         prop_assert_eq!(covers(&entry(&object), &object), Ok(()));
     }
 
     #[test]
-    fn whatever_path_somebody_takes_is_noticed(object in object(), pick in any::<prop::sample::Index>()) {
+    fn every_lost_path_is_detected(
+        object in object(),
+        pick in any::<prop::sample::Index>(),
+    ) {
         let mut fields = entry(&object);
         let mut all = Vec::new();
         nodes(&fields, &[], &mut all);
@@ -89,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn it_never_panics_on_any_entry(fields in value(), object in object()) {
+    fn no_entry_leads_to_a_panic(fields in value(), object in object()) {
         let _ = covers(&fields, &object);
     }
 }
@@ -97,14 +100,17 @@ proptest! {
 #[test]
 fn keys_that_we_left_to_a_default_match_anything() {
     let object = json!({ "spec": { "ports": [{ "port": 80, "name": "http" }] } });
-    let fields = json!({ "f:spec": { "f:ports": { "k:{\"port\":80,\"protocol\":\"TCP\"}": { ".": {}, "f:port": {}, "f:name": {} } } } });
+    let port = json!({ ".": {}, "f:port": {}, "f:name": {} });
+    let key = r#"k:{"port":80,"protocol":"TCP"}"#;
+    let fields = json!({ "f:spec": { "f:ports": { key: port } } });
     assert_eq!(covers(&fields, &object), Ok(()));
 }
 
 #[test]
-fn another_port_is_not_ours() {
+fn the_part_of_another_port_does_not_match() {
     let object = json!({ "spec": { "ports": [{ "port": 80 }] } });
-    let fields = json!({ "f:spec": { "f:ports": { "k:{\"port\":81,\"protocol\":\"TCP\"}": { ".": {}, "f:port": {} } } } });
+    let key = r#"k:{"port":81,"protocol":"TCP"}"#;
+    let fields = json!({ "f:spec": { "f:ports": { key: { ".": {}, "f:port": {} } } } });
     assert_eq!(covers(&fields, &object).unwrap_err().to_string(), "spec.ports[0]");
 }
 
@@ -118,7 +124,7 @@ fn members_of_a_set_are_found_by_value() {
 }
 
 #[test]
-fn an_atomic_whole_is_ours_or_not() {
+fn an_atomic_value_is_owned_as_a_whole() {
     let object = json!({ "spec": { "selector": { "app": "x" }, "type": "ClusterIP" } });
     assert_eq!(covers(&json!({ "f:spec": { "f:selector": {}, "f:type": {} } }), &object), Ok(()));
     assert_eq!(
@@ -128,15 +134,19 @@ fn an_atomic_whole_is_ours_or_not() {
 }
 
 #[test]
-fn the_path_reads_as_a_person_would_write_it() {
+fn a_path_prints_as_a_person_would_write_it() {
     let object = json!({ "spec": { "containers": [{ "name": "echo", "image": "i" }] } });
-    let fields = json!({ "f:spec": { "f:containers": { "k:{\"name\":\"echo\"}": { ".": {}, "f:name": {} } } } });
+    let key = r#"k:{"name":"echo"}"#;
+    let fields = json!({ "f:spec": { "f:containers": { key: { ".": {}, "f:name": {} } } } });
     assert_eq!(covers(&fields, &object).unwrap_err().to_string(), "spec.containers[0].image");
 }
 
 #[test]
-fn an_item_whose_key_was_left_to_a_default_does_not_hide_behind_another() {
-    let object = json!({ "spec": { "ports": [{ "port": 53, "name": "tcp" }, { "port": 53, "name": "udp", "protocol": "UDP" }] } });
+fn an_item_with_a_defaulted_key_does_not_match_the_part_of_another_item() {
+    let object = json!({ "spec": { "ports": [
+        { "port": 53, "name": "tcp" },
+        { "port": 53, "name": "udp", "protocol": "UDP" },
+    ] } });
     let port = json!({ ".": {}, "f:port": {}, "f:name": {}, "f:protocol": {} });
     let (tcp, udp) = (r#"k:{"port":53,"protocol":"TCP"}"#, r#"k:{"port":53,"protocol":"UDP"}"#);
     assert_eq!(
@@ -158,7 +168,7 @@ fn an_item_whose_key_was_left_to_a_default_does_not_hide_behind_another() {
 }
 
 #[test]
-fn what_we_want_empty_is_not_ours_while_somebody_has_something_in_it() {
+fn a_map_or_list_that_should_be_empty_is_not_in_sync_with_foreign_parts() {
     let object = json!({ "spec": { "ports": [] } });
     assert_eq!(covers(&json!({ "f:spec": { "f:ports": {} } }), &object), Ok(()));
     let filled =
