@@ -12,6 +12,9 @@ use work::schedule::Priority;
 
 // The queue is private to the engine, so the bench compiles its files.
 #[allow(dead_code, unused_imports, unreachable_pub, clippy::pedantic)]
+#[path = "../src/agenda.rs"]
+mod agenda;
+#[allow(dead_code, unused_imports, unreachable_pub, clippy::pedantic)]
 #[path = "../src/key.rs"]
 mod key;
 #[allow(dead_code, unused_imports, unreachable_pub, clippy::pedantic)]

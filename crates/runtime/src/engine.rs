@@ -30,7 +30,6 @@ use crate::write::throttle::WriteThrottle;
 use crate::write::written::WrittenStatuses;
 
 /// One controller with its caches.
-#[derive(Debug)]
 pub(crate) struct ControllerState {
     pub(crate) controller: Arc<dyn Controller>,
     pub(crate) name: &'static str,
@@ -62,7 +61,6 @@ impl ControllerState {
 }
 
 /// The shared state of all parts.
-#[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) api: Api,
     pub(crate) manager: &'static str,

@@ -10,15 +10,15 @@ use serde::Deserialize;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// There is neither a kubeconfig nor a service account.
+    /// There is no kubeconfig, and no service account.
     #[error(
-        "no cluster: {} ({origin}) does not exist, and this is not a Pod; pass --kubeconfig FILE, \
-         or start a cluster with `cargo xtask cluster up`", path.display()
+        "no cluster: {}{origin} does not exist, and this is not a Pod. Pass --kubeconfig FILE, or \
+         start one with `cargo xtask cluster up`.", path.display()
     )]
     NoCluster {
-        /// The kubeconfig that was looked for.
+        /// The path of the kubeconfig.
         path: PathBuf,
-        /// Where that path comes from.
+        /// Where the path comes from, in parentheses; empty for the default path.
         origin: &'static str,
     },
     /// The kubeconfig cannot be read.
@@ -36,7 +36,7 @@ pub enum RunError {
         /// The address of the API server.
         server: String,
         /// Why the request failed.
-        source: ApiError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The port is in use.
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
@@ -67,17 +67,14 @@ pub enum RunError {
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// The API server answered with an error.
     #[error("{}", .0.message)]
     Status(Box<Failure>),
-    /// The API server did not answer.
     #[error("no answer from the API server: {}", with_causes(&**.0))]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The API server did not answer in time.
     #[error("no answer from the API server within {0} s")]
     Timeout(u64),
-    /// The answer does not have the documented form.
     #[error("cannot read the answer of the API server: {0}")]
     Decode(#[from] kubewright_core::observed::DecodeError),
     /// The definition of the kind is gone; no request was sent.
@@ -97,99 +94,82 @@ fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// An error answer (metav1.Status), as far as the engine reads it.
+/// The part of a metav1.Status that the engine reads.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The HTTP status code.
-    pub code: u16,
-    /// The machine-readable reason.
-    pub reason: String,
-    /// The message for a person.
-    pub message: String,
-    /// More details.
-    pub details: Details,
+    pub(crate) code: u16,
+    pub(crate) message: String,
+    pub(crate) details: Details,
 }
 
-/// `details` of a metav1.Status.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Details {
+pub(crate) struct Details {
     /// One cause for each invalid field or violated rule.
-    pub causes: Vec<Cause>,
-    /// When to try again, in seconds.
-    pub retry_after_seconds: u32,
+    causes: Vec<Cause>,
+    pub(crate) retry_after_seconds: u32,
 }
 
-/// One cause in a metav1.Status.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Cause {
-    /// The machine-readable reason.
-    pub reason: String,
-    /// The path of the field.
-    pub field: String,
-    /// The message for a person.
-    pub message: String,
+struct Cause {
+    reason: String,
+    field: String,
+    message: String,
 }
 
 impl ApiError {
-    fn failure(&self) -> Option<&Failure> {
+    fn code(&self) -> Option<u16> {
         match self {
-            Self::Status(failure) => Some(failure),
+            Self::Status(failure) => Some(failure.code),
             _ => None,
         }
     }
 
-    /// The HTTP status code, if the API server answered.
-    #[must_use]
-    pub fn code(&self) -> Option<u16> {
-        self.failure().map(|f| f.code)
+    fn has_cause(&self, is_it: impl Fn(&Cause) -> bool) -> bool {
+        matches!(self, Self::Status(failure) if failure.details.causes.iter().any(is_it))
     }
 
     /// How long the API server asks to wait, if it does.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.failure()?.details.retry_after_seconds;
+        let Self::Status(failure) = self else { return None };
+        let seconds = failure.details.retry_after_seconds;
         (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
     /// The object does not exist, or its API is not served.
-    #[must_use]
-    pub fn is_not_found(&self) -> bool {
+    pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::NotServed) || self.code() == Some(404)
     }
 
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self.code(), Some(401 | 403))
+    }
+
     /// The resourceVersion or continue token is too old.
-    #[must_use]
-    pub fn is_expired(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         self.code() == Some(410)
     }
 
     /// A precondition on the identity of the object failed: it exists, is gone, or has another UID.
-    #[must_use]
-    pub fn is_identity_conflict(&self) -> bool {
-        self.failure().is_some_and(|f| {
-            f.code == 409
-                || f.code == 422 && f.details.causes.iter().any(|c| c.field == "metadata.uid")
-        })
+    pub(crate) fn is_identity_conflict(&self) -> bool {
+        self.code() == Some(409)
+            || self.code() == Some(422) && self.has_cause(|c| c.field == "metadata.uid")
     }
 
     /// The namespace is being deleted, so nothing can be created in it.
-    #[must_use]
-    pub fn is_namespace_terminating(&self) -> bool {
-        self.failure()
-            .is_some_and(|f| f.details.causes.iter().any(|c| c.reason == "NamespaceTerminating"))
+    pub(crate) fn is_namespace_terminating(&self) -> bool {
+        self.has_cause(|c| c.reason == "NamespaceTerminating")
     }
 
     /// Whether a retry can help.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        let Some(failure) = self.failure() else { return Class::Transient };
+    pub(crate) fn class(&self) -> Class {
         // Another Service may release a node port without an edit of this resource.
-        let is_taken =
-            failure.details.causes.iter().any(|c| c.message.contains("already allocated"));
-        match failure.code {
-            400 | 413 | 415 | 422 if !is_taken => Class::Invalid,
+        let is_taken = || self.has_cause(|c| c.message.contains("already allocated"));
+        match self.code() {
+            Some(400 | 413 | 415 | 422) if !is_taken() => Class::Invalid,
             _ => Class::Transient,
         }
     }

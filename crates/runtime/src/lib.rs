@@ -7,6 +7,7 @@
 //! 3. `work`: the queue orders the resources, and a run reconciles each: build, plan, apply, status
 //! 4. `write`: the requests of a run, each with a precondition
 
+mod agenda;
 mod cache;
 mod engine;
 mod error;
@@ -22,7 +23,7 @@ mod watch;
 mod work;
 mod write;
 
-pub use error::{ApiError, Cause, Details, Failure, RunError};
+pub use error::RunError;
 pub use manager::run;
 pub use settings::{Connect, Settings};
 pub use write::transport;

@@ -37,9 +37,10 @@ pub async fn run(
     let transport = transport::transport(config).map_err(|e| RunError::Client(Box::new(e)))?;
     let metrics = Metrics::new();
     let api = Api::new(transport, registry.name(), Arc::clone(&metrics));
-    api.version()
-        .await
-        .map_err(|source| RunError::Unreachable { server: server.clone(), source })?;
+    api.version().await.map_err(|error| RunError::Unreachable {
+        server: server.clone(),
+        source: Box::new(error),
+    })?;
     let listener = match settings.listen {
         Some(address) => Some(http::listen(address).await?),
         None => None,

@@ -40,7 +40,6 @@ labels! {
 type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// All metrics of one process.
-#[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     reconciles: Family<ControllerLabel, Counter>,

@@ -54,7 +54,7 @@ fn not_inferred(error: InferConfigError) -> RunError {
     match error.source().and_then(|source| source.downcast_ref()) {
         Some(KubeconfigError::ReadConfig(cause, path)) if cause.kind() == ErrorKind::NotFound => {
             let is_set = std::env::var_os("KUBECONFIG").is_some_and(|paths| !paths.is_empty());
-            let origin = if is_set { "from $KUBECONFIG" } else { "the default kubeconfig" };
+            let origin = if is_set { " (from $KUBECONFIG)" } else { "" };
             RunError::NoCluster { path: path.clone(), origin }
         }
         _ => RunError::Config(Box::new(error)),

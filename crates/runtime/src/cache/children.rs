@@ -4,18 +4,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use hashbrown::HashTable;
 use kubewright_core::internals::hash;
 use kubewright_core::observed::{ApplyEntry, ControllerRef, Hashes, ObservedChild};
 use kubewright_core::{KindInfo, ObjectKey};
 use serde_json::value::RawValue;
 
 use super::pool::Pool;
-use super::table::{Epoch, key_hash};
+use super::table::{Epoch, Row, Slot, Table};
 use crate::memory::lock;
 
 /// Values that children of all kinds share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Pools {
     /// Entries of managedFields that were not compared yet.
     entries: Pool<RawValue>,
@@ -35,7 +34,6 @@ impl Pools {
 }
 
 /// The objects of one owned kind.
-#[derive(Debug)]
 pub(crate) struct ChildCache {
     pub(crate) kind: KindInfo,
     pub(crate) optional: bool,
@@ -43,25 +41,30 @@ pub(crate) struct ChildCache {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     is_served: bool,
-    by_key: HashTable<Slot>,
-    /// The objects with an owner, by the UID of the owner.
-    by_owner: HashTable<Arc<ObservedChild>>,
+    objects: Table<ObservedChild>,
     writes: HashMap<ObjectKey, ActiveWrites>,
 }
 
-#[derive(Debug)]
-struct Slot {
-    child: Arc<ObservedChild>,
-    /// The list during or after which it was last seen.
-    epoch: Epoch,
+impl Row for ObservedChild {
+    fn name(&self) -> (&str, &str) {
+        (&self.key.namespace, &self.key.name)
+    }
+
+    fn indexed_uid(&self) -> Option<&str> {
+        self.controller.as_ref().map(|owner| &*owner.uid)
+    }
+
+    fn version(&self) -> u64 {
+        self.resource_version
+    }
 }
 
 /// Writes of one object that are in progress. An answer may arrive after the event of its write,
 /// and even after the event of a later deletion.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct ActiveWrites {
     count: usize,
     /// The UID of the owner that writes; of the last write, if there are several.
@@ -73,7 +76,6 @@ struct ActiveWrites {
 }
 
 /// A write that is in progress. Dropping it ends the write without an answer.
-#[derive(Debug)]
 pub(crate) struct ActiveWrite<'a> {
     cache: &'a ChildCache,
     key: &'a ObjectKey,
@@ -109,16 +111,8 @@ impl Drop for ActiveWrite<'_> {
 /// The UIDs of the owners that an event concerns.
 pub(crate) type Owners = Vec<Box<str>>;
 
-fn hash_of(child: &ObservedChild) -> u64 {
-    key_hash(&child.key.namespace, &child.key.name)
-}
-
-fn owner_hash(child: &ObservedChild) -> u64 {
-    child.controller.as_ref().map_or(0, |owner| hash::of(owner.uid.as_bytes()))
-}
-
 fn owner(child: &ObservedChild) -> Option<Box<str>> {
-    child.controller.as_ref().map(|owner| owner.uid.clone())
+    child.indexed_uid().map(Into::into)
 }
 
 /// The owners of both states of an object.
@@ -129,32 +123,6 @@ fn owners(before: &ObservedChild, child: &ObservedChild) -> Owners {
 }
 
 impl State {
-    fn slot(&self, key: &ObjectKey) -> Option<&Slot> {
-        self.by_key.find(key_hash(&key.namespace, &key.name), |slot| slot.child.key == *key)
-    }
-
-    fn insert(&mut self, child: ObservedChild, epoch: Epoch) {
-        self.remove(&child.key);
-        let child = Arc::new(child);
-        if child.controller.is_some() {
-            self.by_owner
-                .insert_unique(owner_hash(&child), Arc::clone(&child), |child| owner_hash(child));
-        }
-        let hash = hash_of(&child);
-        self.by_key.insert_unique(hash, Slot { child, epoch }, |slot| hash_of(&slot.child));
-    }
-
-    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<ObservedChild>> {
-        let hash = key_hash(&key.namespace, &key.name);
-        let found = self.by_key.find_entry(hash, |slot| slot.child.key == *key);
-        let (Slot { child, .. }, _) = found.ok()?.remove();
-        let by_owner = self.by_owner.find_entry(owner_hash(&child), |o| Arc::ptr_eq(o, &child));
-        if let Ok(entry) = by_owner {
-            entry.remove();
-        }
-        Some(child)
-    }
-
     /// Ends a write. Returns what events showed meanwhile: the versions `deleted` and `silent` of
     /// [`ActiveWrites`].
     fn end_write(&mut self, key: &ObjectKey) -> (u64, u64) {
@@ -195,8 +163,7 @@ impl ChildCache {
     pub(crate) fn set_served(&self, served: bool) -> bool {
         let mut state = lock(&self.state);
         if !served {
-            state.by_key = HashTable::new();
-            state.by_owner = HashTable::new();
+            state.objects = Table::default();
         }
         std::mem::replace(&mut state.is_served, served) != served
     }
@@ -213,7 +180,7 @@ impl ChildCache {
         self.pools.share(&mut child);
         let mut state = lock(&self.state);
         let mut concerned = Owners::new();
-        if let Some(Slot { child: before, .. }) = state.slot(&child.key) {
+        if let Some(Slot { row: before, .. }) = state.objects.get(&child.key) {
             // Never act on an object older than our last write.
             if before.resource_version > child.resource_version {
                 return Err(child.into());
@@ -228,7 +195,7 @@ impl ChildCache {
         if state.is_left_to_writer(&child, &concerned) {
             concerned.clear();
         }
-        state.insert(child, epoch);
+        state.objects.insert(child, epoch);
         Ok(concerned)
     }
 
@@ -237,11 +204,14 @@ impl ChildCache {
     /// right.
     pub(crate) fn set_back(&self, child: ObservedChild, epoch: Epoch, version: u64) -> Owners {
         let mut state = lock(&self.state);
-        let is_obsolete =
-            |slot: &&Slot| slot.epoch != epoch && slot.child.resource_version <= version;
-        let Some(before) = state.slot(&child.key).filter(is_obsolete) else { return Owners::new() };
-        let concerned = owners(&before.child, &child);
-        state.insert(child, epoch);
+        let is_obsolete = |slot: &&Slot<ObservedChild>| {
+            slot.epoch != epoch && slot.row.resource_version <= version
+        };
+        let Some(before) = state.objects.get(&child.key).filter(is_obsolete) else {
+            return Owners::new();
+        };
+        let concerned = owners(&before.row, &child);
+        state.objects.insert(child, epoch);
         concerned
     }
 
@@ -251,8 +221,8 @@ impl ChildCache {
         if let Some(writes) = state.writes.get_mut(key) {
             writes.deleted = writes.deleted.max(version);
         }
-        let is_current = state.slot(key).is_some_and(|s| s.child.resource_version <= version);
-        let removed = if is_current { state.remove(key) } else { None };
+        let is_current = state.objects.get(key).is_some_and(|s| s.row.resource_version <= version);
+        let removed = if is_current { state.objects.remove(key) } else { None };
         removed.and_then(|child| owner(&child)).into_iter().collect()
     }
 
@@ -264,24 +234,15 @@ impl ChildCache {
         version: u64,
     ) -> Owners {
         let mut state = lock(&self.state);
+        let State { objects, writes, .. } = &mut *state;
         let in_scope = |key: &ObjectKey| namespace.is_none() || key.namespace() == namespace;
-        let is_missing = |slot: &&Slot| {
-            in_scope(&slot.child.key)
-                && slot.epoch != epoch
-                && slot.child.resource_version <= version
-        };
-        let missing = state.by_key.iter().filter(is_missing);
-        let missing: Vec<ObjectKey> = missing.map(|slot| slot.child.key.clone()).collect();
-        let State { by_key, writes, .. } = &mut *state;
         for (key, writes) in writes.iter_mut().filter(|(key, _)| in_scope(key)) {
-            let hash = key_hash(&key.namespace, &key.name);
-            let slot = by_key.find(hash, |slot| slot.child.key == *key);
-            if slot.is_none_or(|slot| slot.epoch != epoch) {
+            if objects.get(key).is_none_or(|slot| slot.epoch != epoch) {
                 writes.deleted = writes.deleted.max(version);
             }
         }
-        let missing = missing.iter().filter_map(|key| state.remove(key));
-        missing.filter_map(|child| owner(&child)).collect()
+        let missing = objects.remove_missing(namespace, epoch, version);
+        missing.iter().filter_map(|child| owner(child)).collect()
     }
 
     /// Begins a write of this object for the owner with this UID.
@@ -305,44 +266,43 @@ impl ChildCache {
         }
         let is_latest = silent <= child.resource_version;
         let mut epoch = Epoch::default();
-        if let Some(before) = state.slot(&child.key) {
-            if before.child.resource_version > child.resource_version {
+        if let Some(before) = state.objects.get(&child.key) {
+            if before.row.resource_version > child.resource_version {
                 return is_latest;
             }
             epoch = before.epoch;
             // An answer has only metadata; the status is that of the last event.
-            if child.status.is_none() && before.child.uid == child.uid {
-                child.status.clone_from(&before.child.status);
+            if child.status.is_none() && before.row.uid == child.uid {
+                child.status.clone_from(&before.row.status);
             }
         }
-        state.insert(child, epoch);
+        state.objects.insert(child, epoch);
         is_latest
     }
 
     /// Records that a comparison found this version in sync: the bytes of its entry are dropped.
     pub(crate) fn record_verified(&self, child: &ObservedChild, covered: Hashes) {
         let mut state = lock(&self.state);
-        if let Some(Slot { child: known, epoch }) = state.slot(&child.key)
+        if let Some(Slot { row: known, epoch }) = state.objects.get(&child.key)
             && known.uid == child.uid
             && known.entry.hash() == child.entry.hash()
         {
             let (mut known, epoch) = (ObservedChild::clone(known), *epoch);
             known.entry = known.entry.verified(covered);
-            state.insert(known, epoch);
+            state.objects.insert(known, epoch);
         }
     }
 
     /// Every object that `uid` controls, ordered by key.
     pub(crate) fn owned_by(&self, uid: &str) -> Vec<Arc<ObservedChild>> {
         let state = lock(&self.state);
-        let owned = state.by_owner.iter_hash(hash::of(uid.as_bytes()));
-        let mut owned: Vec<_> = owned.filter(|c| c.is_controlled_by(uid)).cloned().collect();
+        let mut owned: Vec<_> = state.objects.with_uid(uid).cloned().collect();
         owned.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         owned
     }
 
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<ObservedChild>> {
-        lock(&self.state).slot(key).map(|slot| Arc::clone(&slot.child))
+        lock(&self.state).objects.get(key).map(|slot| Arc::clone(&slot.row))
     }
 }
 

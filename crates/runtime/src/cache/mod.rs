@@ -4,7 +4,7 @@
 //!
 //! - `resources`: custom resources; `children`, `pool`: owned objects
 //! - `reads`, `objects`, `readers`: objects that `build` looks up, and who looked them up
-//! - `table`: what the tables have in common
+//! - `table`: the indexes of `resources` and `children`
 
 pub(crate) mod children;
 mod objects;

@@ -30,7 +30,6 @@ impl Selector {
     }
 }
 
-#[derive(Debug)]
 struct Cached {
     object: Arc<dyn AnyObject>,
     /// The hash of everything that a build can see of it.
@@ -41,7 +40,7 @@ struct Cached {
 type ByValue = HashMap<Box<str>, BTreeSet<ObjectKey>>;
 
 /// The objects of one kind.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Objects {
     by_key: BTreeMap<ObjectKey, Cached>,
     by_selector: HashMap<Selector, ByValue>,

@@ -11,10 +11,8 @@ use crate::memory::lock;
 const SMALL: usize = 1024;
 
 /// Shared values, held only while a user holds them.
-#[derive(Debug)]
 pub(crate) struct Pool<T: ?Sized>(Mutex<State<T>>);
 
-#[derive(Debug)]
 struct State<T: ?Sized> {
     values: HashTable<(u64, Weak<T>)>,
     /// The number of values at which dropped ones are removed.

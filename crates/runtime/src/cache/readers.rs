@@ -14,7 +14,7 @@ use super::objects::Selector;
 use crate::key::WorkKey;
 
 /// The look-ups of the last build of each resource.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Readers {
     gets: HashMap<(TypeId, ObjectKey), HashSet<WorkKey>>,
     /// Readers that asked whether a kind is served, or have a child of an optional kind.

@@ -18,7 +18,7 @@ use super::readers::{ChangedSelectors, Readers};
 use crate::key::WorkKey;
 use crate::memory::lock;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     objects: HashMap<TypeId, Objects>,
     /// The optional kinds that are served.
@@ -26,14 +26,13 @@ struct State {
 }
 
 /// All read objects, and the record of look-ups. Code that needs both locks takes `state` first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct ReadCache {
     state: RwLock<State>,
     readers: Mutex<Readers>,
 }
 
 /// A consistent state of all read objects for one build. Events wait until it is dropped.
-#[derive(Debug)]
 pub(crate) struct Snapshot<'a> {
     cache: &'a ReadCache,
     state: RwLockReadGuard<'a, State>,

@@ -4,16 +4,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hashbrown::HashTable;
 use kubewright_core::ObjectKey;
-use kubewright_core::internals::hash;
 use kubewright_core::kind::AnyObject;
 
-use super::table::{Epoch, key_hash};
+use super::table::{Epoch, Row, Table};
 use crate::memory::lock;
 
 /// One custom resource.
-#[derive(Debug)]
 pub(crate) struct Resource {
     pub(crate) object: Arc<dyn AnyObject>,
     pub(crate) version: u64,
@@ -70,22 +67,23 @@ impl Resource {
         Some(())
     }
 
+    fn key(&self) -> ObjectKey {
+        ObjectKey::of(self.object.meta())
+    }
+}
+
+impl Row for Resource {
     fn name(&self) -> (&str, &str) {
         let meta = self.object.meta();
         (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
     }
 
-    fn key(&self) -> ObjectKey {
-        ObjectKey::of(self.object.meta())
+    fn indexed_uid(&self) -> Option<&str> {
+        Some(self.uid())
     }
 
-    fn key_hash(&self) -> u64 {
-        let (namespace, name) = self.name();
-        key_hash(namespace, name)
-    }
-
-    fn uid_hash(&self) -> u64 {
-        hash::of(self.uid().as_bytes())
+    fn version(&self) -> u64 {
+        self.version
     }
 }
 
@@ -110,58 +108,8 @@ pub(crate) struct Effect {
 }
 
 /// All custom resources of one controller.
-#[derive(Debug, Default)]
-pub(crate) struct ResourceCache(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    by_key: HashTable<Slot>,
-    by_uid: HashTable<Arc<Resource>>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    resource: Arc<Resource>,
-    /// The list during or after which it was last seen.
-    epoch: Epoch,
-}
-
-impl Slot {
-    fn is(&self, key: &ObjectKey) -> bool {
-        self.resource.name() == (&*key.namespace, &*key.name)
-    }
-}
-
-impl State {
-    fn insert(&mut self, resource: Resource, epoch: Epoch) {
-        let resource = Arc::new(resource);
-        let by_uid = Arc::clone(&resource);
-        self.by_uid.insert_unique(by_uid.uid_hash(), by_uid, |resource| resource.uid_hash());
-        let hash = resource.key_hash();
-        self.by_key.insert_unique(hash, Slot { resource, epoch }, |slot| slot.resource.key_hash());
-    }
-
-    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Resource>> {
-        let hash = key_hash(&key.namespace, &key.name);
-        let (slot, _) = self.by_key.find_entry(hash, |slot| slot.is(key)).ok()?.remove();
-        let (hash, resource) = (slot.resource.uid_hash(), slot.resource);
-        if let Ok(entry) = self.by_uid.find_entry(hash, |other| Arc::ptr_eq(other, &resource)) {
-            entry.remove();
-        }
-        Some(resource)
-    }
-
-    fn slot(&self, key: &ObjectKey) -> Option<&Slot> {
-        self.by_key.find(key_hash(&key.namespace, &key.name), |slot| slot.is(key))
-    }
-
-    fn mark_seen(&mut self, key: &ObjectKey, epoch: Epoch) {
-        let hash = key_hash(&key.namespace, &key.name);
-        if let Some(slot) = self.by_key.find_mut(hash, |slot| slot.is(key)) {
-            slot.epoch = epoch;
-        }
-    }
-}
+#[derive(Default)]
+pub(crate) struct ResourceCache(Mutex<Table<Resource>>);
 
 impl ResourceCache {
     /// Handles an event that shows a resource; `epoch` is the last list that began. `own` is our
@@ -173,34 +121,33 @@ impl ResourceCache {
         epoch: Epoch,
     ) -> Effect {
         let key = resource.key();
-        let mut state = lock(&self.0);
-        let slot = state.slot(&key);
-        let same = slot.filter(|slot| slot.resource.uid() == resource.uid());
+        let mut table = lock(&self.0);
+        let slot = table.get(&key);
+        let same = slot.filter(|slot| slot.row.uid() == resource.uid());
         // Only watches write here, in order: a new list is right even where it is older.
         let is_set_back =
-            same.is_some_and(|s| s.resource.version > resource.version && s.epoch != epoch);
-        if same.is_some_and(|s| s.resource.version >= resource.version) && !is_set_back {
-            state.mark_seen(&key, epoch);
+            same.is_some_and(|s| s.row.version > resource.version && s.epoch != epoch);
+        if same.is_some_and(|s| s.row.version >= resource.version) && !is_set_back {
+            table.mark_seen(&key, epoch);
             return Effect::default();
         }
-        let deleted = slot.map(|slot| slot.resource.uid()).filter(|uid| *uid != resource.uid());
+        let deleted = slot.map(|slot| slot.row.uid()).filter(|uid| *uid != resource.uid());
         let deleted = deleted.map(Into::into);
         if let Some(own) = own {
             // The event may contain more changes, but it contains this status.
             resource.record_status_of(own.inputs);
         }
         let is_only_our_status = own.is_some_and(|own| own.is_unchanged)
-            && same.is_some_and(|slot| slot.resource.equals_without_status(&resource));
-        state.remove(&key);
-        state.insert(resource, epoch);
+            && same.is_some_and(|slot| slot.row.equals_without_status(&resource));
+        table.insert(resource, epoch);
         Effect { is_work: !is_only_our_status, deleted, is_set_back }
     }
 
     /// Removes the resource with this key and UID. Returns whether it was cached.
     pub(crate) fn remove(&self, key: &ObjectKey, uid: &str) -> bool {
-        let mut state = lock(&self.0);
-        let is_cached = state.slot(key).is_some_and(|slot| slot.resource.uid() == uid);
-        is_cached && state.remove(key).is_some()
+        let mut table = lock(&self.0);
+        let is_cached = table.get(key).is_some_and(|slot| slot.row.uid() == uid);
+        is_cached && table.remove(key).is_some()
     }
 
     /// Completes the list that began with `epoch`: removes and returns what it lacks.
@@ -209,33 +156,25 @@ impl ResourceCache {
         namespace: Option<&str>,
         epoch: Epoch,
     ) -> Vec<(ObjectKey, Box<str>)> {
-        let mut state = lock(&self.0);
-        let is_missing = |slot: &&Slot| {
-            slot.epoch != epoch && namespace.is_none_or(|n| slot.resource.name().0 == n)
-        };
-        let missing = state.by_key.iter().filter(is_missing);
-        let missing: Vec<_> = missing.map(|slot| slot.resource.key()).collect();
-        let missing = missing.into_iter();
-        missing.filter_map(|key| state.remove(&key).map(|r| (key, r.uid().into()))).collect()
+        let missing = lock(&self.0).remove_missing(namespace, epoch, u64::MAX).into_iter();
+        missing.map(|resource| (resource.key(), resource.uid().into())).collect()
     }
 
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<Resource>> {
-        lock(&self.0).slot(key).map(|slot| Arc::clone(&slot.resource))
+        lock(&self.0).get(key).map(|slot| Arc::clone(&slot.row))
     }
 
     /// The key of the resource with this UID.
     pub(crate) fn key_of(&self, uid: &str) -> Option<ObjectKey> {
-        let state = lock(&self.0);
-        let found = state.by_uid.find(hash::of(uid.as_bytes()), |resource| resource.uid() == uid);
-        found.map(|resource| resource.key())
+        lock(&self.0).with_uid(uid).next().map(|resource| resource.key())
     }
 
     pub(crate) fn keys(&self) -> Vec<ObjectKey> {
-        lock(&self.0).by_key.iter().map(|slot| slot.resource.key()).collect()
+        lock(&self.0).rows().map(|resource| resource.key()).collect()
     }
 
     pub(crate) fn len(&self) -> usize {
-        lock(&self.0).by_key.len()
+        lock(&self.0).len()
     }
 }
 

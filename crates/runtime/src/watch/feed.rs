@@ -130,17 +130,16 @@ impl Feed {
         if !token.set(state) {
             return;
         }
-        match error.code() {
-            Some(404) if is_absent => tracing::warn!(
-                "{} {} is not served; install the CustomResourceDefinition {}",
-                kind.api_version(),
-                kind.kind,
-                kind.resource()
-            ),
-            Some(401 | 403) => {
-                tracing::error!("not allowed to watch {collection}: {error}; apply the RBAC");
-            }
-            _ => tracing::warn!("cannot watch {collection}, trying again: {error}"),
+        if is_absent {
+            let (version, definition) = (kind.api_version(), kind.resource());
+            tracing::warn!(
+                "{version} {} is not served; install the CustomResourceDefinition {definition}",
+                kind.kind
+            );
+        } else if error.is_forbidden() {
+            tracing::error!("not allowed to watch {collection}: {error}; apply the RBAC");
+        } else {
+            tracing::warn!("cannot watch {collection}, trying again: {error}");
         }
     }
 }

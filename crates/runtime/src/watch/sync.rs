@@ -19,7 +19,6 @@ pub(crate) enum State {
     Failing(String),
 }
 
-#[derive(Debug)]
 struct Entry {
     name: String,
     controllers: Vec<usize>,
@@ -50,14 +49,13 @@ impl Entry {
 }
 
 /// All watches of an engine.
-#[derive(Debug)]
 pub(crate) struct Sync {
     entries: Mutex<Vec<Entry>>,
     changed: watch::Sender<()>,
 }
 
 /// The entry of one watch.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Token {
     sync: Arc<Sync>,
     index: usize,

@@ -83,7 +83,7 @@ impl Retry {
 }
 
 /// The resources that failed.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Retries(Mutex<HashMap<WorkKey, Retry>>);
 
 impl Retries {

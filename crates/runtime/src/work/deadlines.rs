@@ -3,16 +3,15 @@
 //! The moments are wall-clock times, and a wall clock may be set: no sleep is longer than a minute.
 //! A resource that wakes too early only asks again.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use kubewright_core::Timestamp;
 use tokio::sync::Notify;
 
+use crate::agenda::Agenda;
 use crate::key::WorkKey;
-use crate::memory::{Shrink as _, lock};
+use crate::memory::lock;
 
 /// The longest sleep between two looks at the clock.
 const MAX_SLEEP: Duration = Duration::from_mins(1);
@@ -21,22 +20,10 @@ const MIN_SLEEP: Duration = Duration::from_millis(1);
 
 /// The awaited moments, the earliest first.
 pub(crate) struct Deadlines {
-    state: Mutex<State>,
+    due: Mutex<Agenda<Timestamp>>,
     /// Notified when the earliest moment becomes earlier.
     wake: Notify,
     clock: fn() -> Timestamp,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    due: BTreeSet<(Timestamp, WorkKey)>,
-    by_key: HashMap<WorkKey, Timestamp>,
-}
-
-impl fmt::Debug for Deadlines {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deadlines").field("state", &self.state).finish_non_exhaustive()
-    }
 }
 
 impl Default for Deadlines {
@@ -45,22 +32,9 @@ impl Default for Deadlines {
     }
 }
 
-impl State {
-    fn remove(&mut self, key: &WorkKey) {
-        if let Some(at) = self.by_key.remove(key) {
-            self.due.remove(&(at, key.clone()));
-            self.by_key.shrink_if_sparse();
-        }
-    }
-
-    fn earliest(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
-    }
-}
-
 impl Deadlines {
     fn with_clock(clock: fn() -> Timestamp) -> Self {
-        Self { state: Mutex::default(), wake: Notify::new(), clock }
+        Self { due: Mutex::default(), wake: Notify::new(), clock }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -70,18 +44,17 @@ impl Deadlines {
     /// Records the earliest future moment that the last build of this resource asked about, or
     /// `None` if there is no such moment.
     pub(crate) fn record(&self, key: &WorkKey, next: Option<Timestamp>) {
-        let mut state = lock(&self.state);
-        if state.by_key.get(key).copied() == next {
+        let mut due = lock(&self.due);
+        if due.place(key) == next {
             return;
         }
-        let before = state.earliest();
-        state.remove(key);
-        if let Some(at) = next {
-            state.by_key.insert(key.clone(), at);
-            state.due.insert((at, key.clone()));
+        let before = due.first();
+        match next {
+            Some(at) => due.insert(key.clone(), at),
+            None => due.remove(key),
         }
-        let is_earlier = state.earliest().is_some_and(|at| before.is_none_or(|before| at < before));
-        drop(state);
+        let is_earlier = due.first().is_some_and(|at| before.is_none_or(|before| at < before));
+        drop(due);
         if is_earlier {
             self.wake.notify_one();
         }
@@ -107,16 +80,13 @@ impl Deadlines {
     /// The keys that are due now, and how long to sleep for the next one.
     fn take_due(&self) -> (Vec<WorkKey>, Option<Duration>) {
         let now = self.now();
-        let (mut state, mut due) = (lock(&self.state), Vec::new());
-        while let Some((_, key)) = state.due.first().filter(|(at, _)| *at <= now).cloned() {
-            state.remove(&key);
-            due.push(key);
-        }
+        let mut due = lock(&self.due);
+        let keys = std::iter::from_fn(|| due.pop_until(now)).map(|(_, key)| key).collect();
         let sleep = |at: Timestamp| {
             let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
             left.clamp(MIN_SLEEP, MAX_SLEEP)
         };
-        (due, state.earliest().map(sleep))
+        (keys, due.first().map(sleep))
     }
 }
 

@@ -1,10 +1,7 @@
 //! The waiting keys of one priority, in fair order: controllers take turns, and within a controller
 //! its namespaces take turns. Within a namespace the order is first in, first out.
-//!
-//! Every operation takes amortized constant time. A key that moves to another priority leaves its
-//! ticket behind; the lane skips a ticket that is not the latest one of its key.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -14,41 +11,17 @@ use tokio::time::Instant;
 use crate::key::WorkKey;
 use crate::memory::Shrink as _;
 
-/// A lane may hold this many obsolete tickets more than it has waiting keys.
-const MAX_OBSOLETE: usize = 16;
-
-/// The place of a key in a lane.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ticket {
-    pub(super) number: u64,
-    /// When the key started to wait.
-    pub(super) since: Instant,
-    name: Arc<str>,
-}
-
-impl Ticket {
-    fn key(&self, controller: usize, namespace: &Arc<str>) -> WorkKey {
-        let key = ObjectKey { namespace: Arc::clone(namespace), name: Arc::clone(&self.name) };
-        WorkKey { controller, key }
-    }
-}
+/// The keys of one controller in one namespace: name and start of the wait, by ticket number.
+type Lane = BTreeMap<u64, (Arc<str>, Instant)>;
 
 /// All lanes of one priority.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Lanes {
     controllers: RoundRobin<usize, RoundRobin<Arc<str>, Lane>>,
     waiting: usize,
 }
 
-/// The keys of one controller in one namespace.
-#[derive(Debug, Default)]
-struct Lane {
-    tickets: VecDeque<Ticket>,
-    waiting: usize,
-}
-
 /// Groups that take turns.
-#[derive(Debug)]
 struct RoundRobin<K, T> {
     turns: VecDeque<K>,
     groups: HashMap<K, T>,
@@ -99,36 +72,23 @@ impl Lanes {
         self.waiting
     }
 
-    /// Appends a key to its lane.
-    pub(super) fn push(&mut self, key: &WorkKey, number: u64, since: Instant) {
+    /// Appends a key to its lane. Ticket numbers only grow.
+    pub(super) fn push(&mut self, key: &WorkKey, ticket: u64, since: Instant) {
         let lane = self.controllers.group(&key.controller).group(&key.key.namespace);
-        lane.tickets.push_back(Ticket { number, since, name: Arc::clone(&key.key.name) });
-        lane.waiting += 1;
+        lane.insert(ticket, (Arc::clone(&key.key.name), since));
         self.waiting += 1;
     }
 
-    /// Removes and returns the next key. `is_current` answers whether a ticket is the latest one of
-    /// its key.
-    pub(super) fn pop(
-        &mut self,
-        is_current: impl Fn(&WorkKey, u64) -> bool,
-    ) -> Option<(WorkKey, Ticket)> {
+    /// Removes and returns the next key, and the start of its wait.
+    pub(super) fn pop(&mut self) -> Option<(WorkKey, Instant)> {
         let taken = self.controllers.take(
             |controller, namespaces| {
-                namespaces.take(
-                    |namespace, lane| {
-                        while let Some(ticket) = lane.tickets.pop_front() {
-                            let key = ticket.key(*controller, namespace);
-                            if is_current(&key, ticket.number) {
-                                lane.waiting -= 1;
-                                lane.tickets.shrink_if_sparse();
-                                return Some((key, ticket));
-                            }
-                        }
-                        None
-                    },
-                    |lane| lane.waiting == 0,
-                )
+                let take_from = |namespace: &Arc<str>, lane: &mut Lane| {
+                    let (_, (name, since)) = lane.pop_first()?;
+                    let key = ObjectKey { namespace: Arc::clone(namespace), name };
+                    Some((WorkKey { controller: *controller, key }, since))
+                };
+                namespaces.take(take_from, BTreeMap::is_empty)
             },
             |namespaces| namespaces.groups.is_empty(),
         )?;
@@ -136,24 +96,16 @@ impl Lanes {
         Some(taken)
     }
 
-    /// Accounts for a key that moved to another priority: its ticket is obsolete.
-    pub(super) fn leave(&mut self, key: &WorkKey, is_current: impl Fn(&WorkKey, u64) -> bool) {
+    /// Removes a key that moves to another priority. Its lane keeps its turn, so that a key that
+    /// returns at once gets no second one.
+    pub(super) fn remove(&mut self, key: &WorkKey, ticket: u64) {
         self.waiting -= 1;
         if self.waiting == 0 {
             *self = Self::default();
             return;
         }
         let lane = self.controllers.group(&key.controller).group(&key.key.namespace);
-        lane.waiting -= 1;
-        if lane.waiting == 0 {
-            // The lane keeps its turn, so a key that returns at once gets no second one.
-            lane.tickets = VecDeque::new();
-        } else if lane.tickets.len() > 2 * lane.waiting + MAX_OBSOLETE {
-            lane.tickets.retain(|ticket| {
-                is_current(&ticket.key(key.controller, &key.key.namespace), ticket.number)
-            });
-            lane.tickets.shrink_if_sparse();
-        }
+        lane.remove(&ticket);
     }
 
     /// The allocated capacity, for tests of memory that is kept.
@@ -163,6 +115,6 @@ impl Lanes {
         let lanes = namespaces.clone().flat_map(|n| n.groups.values());
         self.controllers.groups.capacity()
             + namespaces.map(|n| n.groups.capacity() + n.turns.capacity()).sum::<usize>()
-            + lanes.map(|l| l.tickets.capacity()).sum::<usize>()
+            + lanes.map(BTreeMap::len).sum::<usize>()
     }
 }

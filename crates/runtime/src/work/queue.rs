@@ -16,7 +16,7 @@ use crate::key::WorkKey;
 use crate::memory::lock;
 
 /// The queue.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Queue {
     schedule: Mutex<Schedule>,
     wake: Notify,

@@ -1,12 +1,13 @@
 //! The state of the queue and its rules, without waiting and without a clock: callers pass the
 //! time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::lanes::Lanes;
+use crate::agenda::Agenda;
 use crate::key::WorkKey;
 use crate::memory::Shrink as _;
 
@@ -66,7 +67,7 @@ struct Place {
 }
 
 /// The state of the queue.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Schedule {
     lanes: [Lanes; Priority::ALL.len()],
     /// How often in a row each priority was passed over while it had waiting keys.
@@ -74,15 +75,10 @@ pub(super) struct Schedule {
     places: HashMap<WorkKey, Place>,
     /// Keys whose run is in progress, and the priority and time of an addition since its start.
     running: HashMap<WorkKey, Option<(Priority, Instant)>>,
-    due: BTreeSet<(Instant, WorkKey)>,
-    due_of: HashMap<WorkKey, Instant>,
+    /// Keys that are added at a later time.
+    due: Agenda<Instant>,
     tickets: u64,
     closed: bool,
-}
-
-/// Whether a ticket is the latest one of its key.
-fn is_current(places: &HashMap<WorkKey, Place>) -> impl Fn(&WorkKey, u64) -> bool {
-    |key, ticket| places.get(key).is_some_and(|place| place.ticket == ticket)
 }
 
 impl Schedule {
@@ -94,36 +90,25 @@ impl Schedule {
             }
             return;
         }
-        let before = self.places.get(&key).map(|place| place.priority);
-        if before.is_some_and(|before| before <= priority) {
+        let before = self.places.get(&key).copied();
+        if before.is_some_and(|before| before.priority <= priority) {
             return;
         }
         self.tickets += 1;
         self.lanes[priority as usize].push(&key, self.tickets, now);
-        let place = Place { priority, ticket: self.tickets };
-        match before {
-            Some(before) => {
-                if let Some(old) = self.places.get_mut(&key) {
-                    *old = place;
-                }
-                self.lanes[before as usize].leave(&key, is_current(&self.places));
-            }
-            None => drop(self.places.insert(key, place)),
+        if let Some(Place { priority, ticket }) = before {
+            self.lanes[priority as usize].remove(&key, ticket);
         }
+        self.places.insert(key, Place { priority, ticket: self.tickets });
     }
 
     /// Adds a key at a future time, unless it waits already or is due earlier.
     pub(super) fn add_at(&mut self, key: WorkKey, at: Instant) {
-        let is_due_earlier = self.due_of.get(&key).is_some_and(|due| *due <= at);
-        if is_due_earlier
-            || self.places.contains_key(&key)
-            || self.running.get(&key).is_some_and(Option::is_some)
-        {
-            return;
+        let is_due_earlier = self.due.place(&key).is_some_and(|due| due <= at);
+        let runs_again = self.running.get(&key).is_some_and(Option::is_some);
+        if !is_due_earlier && !runs_again && !self.places.contains_key(&key) {
+            self.due.insert(key, at);
         }
-        self.cancel(&key);
-        self.due_of.insert(key.clone(), at);
-        self.due.insert((at, key));
     }
 
     /// What to do now. A returned key counts as running until [`done`](Self::done).
@@ -133,17 +118,16 @@ impl Schedule {
         }
         self.promote(now);
         let Some(priority) = self.next_priority() else {
-            return self.due.first().map_or(Next::Nothing, |(at, _)| Next::Until(*at));
+            return self.due.first().map_or(Next::Nothing, Next::Until);
         };
-        let taken = self.lanes[priority as usize].pop(is_current(&self.places));
-        let Some((key, ticket)) = taken else { return Next::Nothing };
+        let Some((key, since)) = self.lanes[priority as usize].pop() else { return Next::Nothing };
         self.count_passed_over(priority);
         self.places.remove(&key);
         self.places.shrink_if_sparse();
         // This run replaces a retry that is planned for later.
         self.cancel(&key);
         self.running.insert(key.clone(), None);
-        let waited = now.saturating_duration_since(ticket.since);
+        let waited = now.saturating_duration_since(since);
         Next::Work(WorkItem { key, priority, waited })
     }
 
@@ -158,10 +142,7 @@ impl Schedule {
 
     /// Removes the planned time of a key.
     pub(super) fn cancel(&mut self, key: &WorkKey) {
-        if let Some(at) = self.due_of.remove(key) {
-            self.due.remove(&(at, key.clone()));
-            self.due_of.shrink_if_sparse();
-        }
+        self.due.remove(key);
     }
 
     pub(super) fn close(&mut self) {
@@ -180,8 +161,7 @@ impl Schedule {
 
     /// Moves due keys into their lanes.
     fn promote(&mut self, now: Instant) {
-        while let Some((at, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() {
-            self.cancel(&key);
+        while let Some((at, key)) = self.due.pop_until(now) {
             // A retry never goes before a change: failing resources must not delay healthy ones.
             self.add(key, Priority::Sweep, at);
         }
@@ -206,7 +186,7 @@ impl Schedule {
     #[cfg(test)]
     fn capacity(&self) -> usize {
         let lanes: usize = self.lanes.iter().map(Lanes::capacity).sum();
-        lanes + self.places.capacity() + self.due_of.capacity() + self.running.capacity()
+        lanes + self.places.capacity() + self.due.capacity() + self.running.capacity()
     }
 }
 

@@ -14,7 +14,7 @@ const MAX_AGE: Duration = Duration::from_mins(1);
 const UNCERTAINTY: Duration = Duration::from_secs(3);
 
 /// The last observation.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct ServerClock(Mutex<Option<(Instant, Timestamp)>>);
 
 impl ServerClock {

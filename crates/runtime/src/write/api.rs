@@ -40,6 +40,17 @@ const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=met
 /// Server-side apply accepts JSON, because it is YAML.
 const APPLY: &str = "application/apply-patch+yaml";
 
+/// A metric label and an HTTP method.
+type Verb = (&'static str, Method);
+
+const GET: Verb = ("get", Method::GET);
+const LIST: Verb = ("list", Method::GET);
+const WATCH: Verb = ("watch", Method::GET);
+const PATCH: Verb = ("apply", Method::PATCH);
+const PATCH_STATUS: Verb = ("apply_status", Method::PATCH);
+const DELETE: Verb = ("delete", Method::DELETE);
+const POST: Verb = ("create", Method::POST);
+
 /// How much of each object a list or watch returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -56,12 +67,6 @@ pub(crate) struct Api {
     slots: Arc<Semaphore>,
 }
 
-impl std::fmt::Debug for Api {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("manager", &self.manager).finish_non_exhaustive()
-    }
-}
-
 impl Api {
     pub(crate) fn new(transport: Transport, manager: &'static str, metrics: Arc<Metrics>) -> Self {
         Self { transport, manager, metrics, slots: Arc::new(Semaphore::new(MAX_REQUESTS)) }
@@ -74,7 +79,7 @@ impl Api {
 
     /// Checks that the API server answers.
     pub(crate) async fn version(&self) -> Result<(), ApiError> {
-        self.send(Verb::Get, "/version".to_owned(), JSON, None).await.map(drop)
+        self.send(GET, "/version".to_owned(), JSON, None).await.map(drop)
     }
 
     /// Reads one page of a list.
@@ -85,9 +90,7 @@ impl Api {
         query: &Query,
     ) -> Result<Bytes, ApiError> {
         let accept = if form == Form::Metadata { METADATA_LIST } else { JSON };
-        self.send(Verb::List, format!("{path}?{query}"), accept, None)
-            .await
-            .map(Response::into_body)
+        self.send(LIST, format!("{path}?{query}"), accept, None).await.map(Response::into_body)
     }
 
     /// Opens a watch: a stream of lines with one event each.
@@ -98,8 +101,8 @@ impl Api {
         query: &Query,
     ) -> Result<impl AsyncBufRead + Unpin + use<>, ApiError> {
         let accept = if form == Form::Metadata { METADATA } else { JSON };
-        let request = request(Method::GET, format!("{path}?{query}"), accept, None)?;
-        let opened = tokio::time::timeout(OPEN_TIMEOUT, self.respond(Verb::Watch, request)).await;
+        let request = request(WATCH.1, format!("{path}?{query}"), accept, None)?;
+        let opened = tokio::time::timeout(OPEN_TIMEOUT, self.respond(WATCH.0, request)).await;
         let response = opened.map_err(|_| ApiError::Timeout(OPEN_TIMEOUT.as_secs()))??;
         let body = response.into_body().into_data_stream().map_err(std::io::Error::other);
         Ok(StreamReader::new(Box::pin(body)))
@@ -111,7 +114,7 @@ impl Api {
         kind: &KindInfo,
         key: &ObjectKey,
     ) -> Result<(Bytes, Option<Timestamp>), ApiError> {
-        let answer = self.send(Verb::Get, object_path(kind, key, ""), METADATA, None).await?;
+        let answer = self.send(GET, object_path(kind, key, ""), METADATA, None).await?;
         let date = answer.headers().get(header::DATE);
         let date = date.and_then(|d| DateTimeParser::new().parse_timestamp(d.as_bytes()).ok());
         Ok((answer.into_body(), date))
@@ -124,7 +127,7 @@ impl Api {
         precondition: Precondition<'_>,
     ) -> Result<Bytes, ApiError> {
         let body = patch::object(want, precondition);
-        self.patch(Verb::Apply, object_path(&want.kind, &want.key, ""), &body).await
+        self.patch(PATCH, object_path(&want.kind, &want.key, ""), &body).await
     }
 
     /// Applies the status of the object with this UID and returns the metadata of the object.
@@ -136,7 +139,7 @@ impl Api {
         uid: &str,
     ) -> Result<Bytes, ApiError> {
         let body = patch::Status { kind, key, status, uid };
-        self.patch(Verb::ApplyStatus, object_path(kind, key, "/status"), &body).await
+        self.patch(PATCH_STATUS, object_path(kind, key, "/status"), &body).await
     }
 
     async fn patch(
@@ -170,7 +173,7 @@ impl Api {
             "preconditions": { "uid": uid, "resourceVersion": version.to_string() },
         });
         let body = Some((JSON, options.to_string()));
-        let answer = self.send(Verb::Delete, object_path(kind, key, ""), METADATA, body).await?;
+        let answer = self.send(DELETE, object_path(kind, key, ""), METADATA, body).await?;
         // The answer is a Status or the object. An object that stays has a deletion timestamp.
         let object: Result<PartialObjectMeta, _> = serde_json::from_slice(answer.body());
         Ok(object.is_ok_and(|object| object.metadata.deletion_timestamp.is_none()))
@@ -180,17 +183,17 @@ impl Api {
     pub(crate) async fn create(&self, path: String, body: &Value) -> Result<(), ApiError> {
         let query = Query::default().with("fieldManager", self.manager);
         let body = Some((JSON, body.to_string()));
-        self.send(Verb::Create, format!("{path}?{query}"), METADATA, body).await.map(drop)
+        self.send(POST, format!("{path}?{query}"), METADATA, body).await.map(drop)
     }
 
     async fn send(
         &self,
-        verb: Verb,
+        (verb, method): Verb,
         uri: String,
         accept: &str,
         body: Option<(&str, String)>,
     ) -> Result<Response<Bytes>, ApiError> {
-        let request = request(verb.method(), uri, accept, body)?;
+        let request = request(method, uri, accept, body)?;
         let _slot = self.slots.acquire().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
         let answer = async {
             let (head, body) = self.respond(verb, request).await?.into_parts();
@@ -204,13 +207,13 @@ impl Api {
 
     async fn respond(
         &self,
-        verb: Verb,
+        verb: &'static str,
         request: Request<Body>,
     ) -> Result<Response<Answer>, ApiError> {
         let started = Instant::now();
         let result = self.transport.clone().oneshot(request).await;
         let code = result.as_ref().map_or(0, |r| r.status().as_u16());
-        self.metrics.requested(verb.as_str(), code, started.elapsed());
+        self.metrics.requested(verb, code, started.elapsed());
         let response = result.map_err(ApiError::Unreachable)?;
         if response.status().is_success() {
             return Ok(response);
@@ -229,41 +232,6 @@ impl Api {
             failure.message = format!("HTTP {code}: {start}");
         }
         Err(ApiError::Status(Box::new(failure)))
-    }
-}
-
-/// The kind of a request, also a metric label.
-#[derive(Clone, Copy, Debug)]
-enum Verb {
-    Get,
-    List,
-    Watch,
-    Apply,
-    ApplyStatus,
-    Delete,
-    Create,
-}
-
-impl Verb {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "get",
-            Self::List => "list",
-            Self::Watch => "watch",
-            Self::Apply => "apply",
-            Self::ApplyStatus => "apply_status",
-            Self::Delete => "delete",
-            Self::Create => "create",
-        }
-    }
-
-    fn method(self) -> Method {
-        match self {
-            Self::Get | Self::List | Self::Watch => Method::GET,
-            Self::Apply | Self::ApplyStatus => Method::PATCH,
-            Self::Delete => Method::DELETE,
-            Self::Create => Method::POST,
-        }
     }
 }
 

@@ -28,7 +28,6 @@ pub(crate) struct Applied {
 }
 
 /// An object that could not be deleted.
-#[derive(Debug)]
 pub(crate) struct DeleteFailure {
     /// Whether a retry can help.
     pub(crate) class: Class,

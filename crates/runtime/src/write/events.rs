@@ -33,7 +33,6 @@ pub(crate) enum EventType {
 }
 
 /// The last warning about an object.
-#[derive(Debug)]
 struct LastWarning {
     reason: u64,
     note: u64,
@@ -41,7 +40,6 @@ struct LastWarning {
 }
 
 /// Records Events.
-#[derive(Debug)]
 pub(crate) struct Events {
     queue: mpsc::Sender<(String, Value)>,
     reporter: &'static str,

@@ -4,20 +4,20 @@
 //! A process does not know what the process before it deleted. During its first minute it therefore
 //! spreads the allowed number over that minute, so that a crash loop never multiplies the rate.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::agenda::Agenda;
 use crate::key::WorkKey;
-use crate::memory::{Shrink as _, lock};
+use crate::memory::lock;
 
 /// The period in which deletions are counted, and the longest wait before the next question.
 const WINDOW: Duration = Duration::from_mins(1);
 
 /// Counts deletions, and makes the surplus wait.
-#[derive(Debug)]
 pub(crate) struct DeletionLimiter {
     /// The maximum in one window.
     max: u32,
@@ -25,13 +25,12 @@ pub(crate) struct DeletionLimiter {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// The deletions of the last window.
     recent: VecDeque<Instant>,
     /// The resources that wait, in the order of their first question.
-    waiting: BTreeMap<u64, WorkKey>,
-    turns: HashMap<WorkKey, u64>,
+    waiting: Agenda<u64>,
     next_turn: u64,
     /// When the number of waiting resources was last reported, and that number.
     reported: Option<(Instant, usize)>,
@@ -45,15 +44,6 @@ pub(crate) struct Wait {
     /// How many resources wait, if it is time to report that: once per window, and when the number
     /// has doubled.
     pub(crate) report: Option<usize>,
-}
-
-impl State {
-    fn remove(&mut self, key: &WorkKey) {
-        if let Some(turn) = self.turns.remove(key) {
-            self.waiting.remove(&turn);
-            self.turns.shrink_if_sparse();
-        }
-    }
 }
 
 impl DeletionLimiter {
@@ -88,20 +78,19 @@ impl DeletionLimiter {
         while state.recent.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
             state.recent.pop_front();
         }
-        let turn = state.turns.get(key).copied().unwrap_or(state.next_turn);
+        let turn = state.waiting.place(key).unwrap_or(state.next_turn);
         let max = usize::try_from(self.max).unwrap_or(usize::MAX);
         // More than one window need not be counted.
-        let ahead = state.waiting.range(..turn).take(max).count();
+        let ahead = state.waiting.count_before(turn, max);
         let needed = state.recent.len() + ahead + 1;
         if needed <= self.allowance(now) {
-            state.remove(key);
+            state.waiting.remove(key);
             state.recent.push_back(now);
             return Ok(());
         }
         if turn == state.next_turn {
             state.next_turn += 1;
-            state.waiting.insert(turn, key.clone());
-            state.turns.insert(key.clone(), turn);
+            state.waiting.insert(key.clone(), turn);
         }
         // The turn comes when the first window allows it, or enough deletions leave the window.
         let leaves = || Some(*state.recent.get(needed.checked_sub(max + 1)?)? + WINDOW);
@@ -124,7 +113,7 @@ impl DeletionLimiter {
 
     /// Removes a resource that is gone or no longer expired.
     pub(crate) fn forget(&self, key: &WorkKey) {
-        lock(&self.state).remove(key);
+        lock(&self.state).waiting.remove(key);
     }
 
     /// The number of waiting resources.

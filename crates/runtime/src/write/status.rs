@@ -29,7 +29,9 @@ pub(crate) fn inputs(
     let mut hasher = hash::hasher();
     ctx.resource.add_to(&mut hasher)?;
     facts.hash().hash(&mut hasher);
-    children.iter().for_each(|child| child.add_to(&mut hasher));
+    for child in children {
+        child.add_to(&mut hasher);
+    }
     Some(Inputs(hasher.finish().max(1)))
 }
 

@@ -21,21 +21,20 @@ const MAX_OBJECTS: usize = 1024;
 const EXPLANATION_AGE: Duration = Duration::from_mins(1);
 
 /// One token bucket for each object that was written lately.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct WriteThrottle {
     buckets: Mutex<Buckets>,
     /// Objects are keyed by hash. A collision only makes two objects share a bucket.
     hasher: RandomState,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Buckets {
     by_hash: HashMap<u64, Bucket>,
     /// The number of buckets at which full ones are removed.
     limit: usize,
 }
 
-#[derive(Debug)]
 struct Bucket {
     tokens: f64,
     at: Instant,

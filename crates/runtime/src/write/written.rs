@@ -16,14 +16,13 @@ use crate::work::backoff::Backoff;
 const MESSAGE_DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 
 /// The written statuses of one controller.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct WrittenStatuses {
     pending: Mutex<HashMap<ObjectKey, Pending>>,
     messages: Mutex<HashMap<ObjectKey, MessageDelay>>,
 }
 
 /// A status that the watch has not shown yet.
-#[derive(Debug)]
 struct Pending {
     version: u64,
     status: Arc<Value>,
@@ -32,7 +31,6 @@ struct Pending {
 }
 
 /// When a message may change again.
-#[derive(Debug)]
 struct MessageDelay {
     backoff: Backoff,
     next: Instant,

@@ -80,7 +80,7 @@ fn look<T>(cache: &ReadCache, reader: &str, look: impl Fn(&View<'_, Reader>) -> 
 }
 
 fn get(cache: &ReadCache, reader: &str, namespace: &str, name: &str) {
-    look(cache, reader, |view| view.get(of::<ConfigMap>(), &ObjectKey::new(namespace, name)));
+    look(cache, reader, |view| view.get(of::<ConfigMap>(), ObjectKey::new(namespace, name)));
 }
 
 /// Returns the number of objects.
@@ -190,7 +190,7 @@ fn a_change_that_builds_cannot_see_wakes_no_reader() {
         );
     }
     let seen =
-        look(&cache, "a", |view| view.get(of::<ConfigMap>(), &ObjectKey::new("a", "one"))).unwrap();
+        look(&cache, "a", |view| view.get(of::<ConfigMap>(), ObjectKey::new("a", "one"))).unwrap();
     assert_eq!(
         (&seen.metadata.resource_version, &seen.metadata.managed_fields),
         (&None, &None),
@@ -410,7 +410,8 @@ fn a_reader_of_a_part_wakes_only_for_changes_of_that_part() {
 fn selected_objects_are_separate_from_the_whole_kind() {
     let cache = ReadCache::default();
     let pod = |name: &str, labels: &Value| {
-        json!({ "metadata": { "namespace": "a", "name": name, "labels": labels } })
+        let metadata = json!({ "namespace": "a", "name": name, "labels": labels });
+        json!({ "metadata": metadata })
     };
     look(&cache, "all", |view| view.list(of::<Pod>(), None, &[]));
     look(&cache, "ours", |view| view.list(of::<Selected<Pod, Ours>>(), None, &[]));
@@ -455,7 +456,7 @@ fn no_event_is_lost_between_a_build_and_the_record_of_its_look_ups() {
         let state = cache.snapshot(Timestamp::MIN);
         let view = View::<Reader>::new(&state, &ObjectMeta::default());
         let event = scope.spawn(|| cache.observe(TypeId::of::<ConfigMap>(), &object));
-        let seen = view.get(of::<ConfigMap>(), &ObjectKey::new("a", "one"));
+        let seen = view.get(of::<ConfigMap>(), ObjectKey::new("a", "one"));
         assert!(
             seen.is_none() && cache.state.try_write().is_err(),
             "the event waits for the build"

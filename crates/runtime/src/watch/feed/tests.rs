@@ -128,7 +128,8 @@ fn with_status(engine: &Engine, version: u64, has_foreign: bool) -> Value {
     let (_, status) = engine.controller(0).written.last(&web().key).unwrap();
     shown["status"] = (*status).clone();
     if has_foreign {
-        let mut condition = json!({ "type": "Seen", "status": "True", "reason": "R", "message": "" });
+        let mut condition =
+            json!({ "type": "Seen", "status": "True", "reason": "R", "message": "" });
         condition["lastTransitionTime"] = "2026-01-01T00:00:00Z".into();
         shown["status"]["conditions"].as_array_mut().unwrap().push(condition);
     }

@@ -101,10 +101,10 @@ async fn follow_slowly(
         }
     });
     let collection = Collection::new(KindInfo::of::<ConfigMap>(), Form::Full);
-    let recorder = Recorder::default();
-    let mut sinks: [Box<dyn Sink>; 1] = [Box::new(recorder.clone())];
+    let sink = Recorder::default();
+    let mut sinks: [Box<dyn Sink>; 1] = [Box::new(sink.clone())];
     let _ = tokio::time::timeout(time, run(&api, &collection, &mut sinks)).await;
-    let events = recorder.0.lock().unwrap().clone();
+    let events = sink.0.lock().unwrap().clone();
     (requests, events)
 }
 

@@ -15,7 +15,7 @@ fn failed(class: Class) -> Outcome {
 #[test]
 fn a_failure_that_a_retry_can_fix_decides_before_one_that_needs_an_edit() {
     use RunOutcome::{Done, Failed, Waiting};
-    let not_owned = || Outcome::NotOwned(Holder::Nobody);
+    let not_owned = || Outcome::NotOwned(Holder::NoController);
     for (outcomes, expected) in [
         (vec![Outcome::InSync, Outcome::NotServed], Done),
         (vec![Outcome::InSync, Outcome::Terminating], Waiting),

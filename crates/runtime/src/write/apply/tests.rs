@@ -174,8 +174,7 @@ fn message(engine: &Engine) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_another_client_deletes_repeatedly_is_created_less_often_and_reported()
-{
+async fn a_child_that_another_client_deletes_repeatedly_is_created_less_often_and_reported() {
     let requests = Requests::default();
     let engine = testing::engine(
         &Registry::new("test").with(Pages),
@@ -198,8 +197,7 @@ async fn a_child_that_another_client_deletes_repeatedly_is_created_less_often_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_another_client_creates_repeatedly_is_deleted_less_often_and_reported()
- {
+async fn an_object_that_another_client_creates_repeatedly_is_deleted_less_often_and_reported() {
     let requests = Requests::default();
     let engine = testing::engine(
         &Registry::new("test").with(Pages),

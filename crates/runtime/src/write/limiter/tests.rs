@@ -48,7 +48,7 @@ async fn the_surplus_waits_and_is_deleted_in_the_order_of_the_questions() {
         (0..10).map(|number| (60 * (number as u64 / 3), number)).collect();
     assert_eq!(allowed, expected);
     assert_eq!(limiter.waiting(), 0);
-    assert!(lock(&limiter.state).turns.capacity() < 64);
+    assert!(lock(&limiter.state).waiting.capacity() < 64);
 }
 
 #[tokio::test(start_paused = true)]
