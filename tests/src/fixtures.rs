@@ -1,6 +1,5 @@
-//! Resources as tests want them, in words: `echo("web").with_replicas(3).labelled("team", "shop")`.
-//!
-//! Only values are made here; no test of this file's own, and nothing that talks to a cluster.
+//! Resources for tests: `echo("web").with_replicas(3).labelled("team", "shop")`. These functions
+//! only create values; none of them connects to a cluster.
 #![allow(clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -27,7 +26,7 @@ pub fn test_echo(name: &str) -> echo_test::Echo {
     echo_test::Echo::new(name, echo_test::EchoSpec { replicas: 1, text: "hello".into() })
 }
 
-/// A preview at `NAME.example.com` of an image that a cluster of the tests can run.
+/// A preview at `NAME.example.com` of an image that the test cluster can run.
 #[must_use]
 pub fn preview(name: &str) -> PreviewEnvironment {
     let image = "inanimate/echo-server:latest".into();
@@ -39,7 +38,7 @@ pub fn preview(name: &str) -> PreviewEnvironment {
     PreviewEnvironment::new(name, spec)
 }
 
-/// A namespace as operators read it: its metadata alone.
+/// A namespace as operators read it: metadata only.
 #[must_use]
 pub fn namespace(name: &str) -> Metadata<Namespace> {
     let mut namespace = Metadata::<Namespace>::default();
@@ -47,30 +46,30 @@ pub fn namespace(name: &str) -> Metadata<Namespace> {
     namespace
 }
 
-/// What any resource can be said to be.
+/// Changes of a resource of any kind.
 pub trait Fixture: Object {
-    /// In this namespace.
+    /// Sets the namespace.
     #[must_use]
     fn in_namespace(mut self, namespace: &str) -> Self {
         self.meta_mut().namespace = Some(namespace.to_owned());
         self
     }
 
-    /// With this UID, as if it existed.
+    /// Sets the UID, as if the resource existed.
     #[must_use]
     fn with_uid(mut self, uid: &str) -> Self {
         self.meta_mut().uid = Some(uid.to_owned());
         self
     }
 
-    /// With this label.
+    /// Adds a label.
     #[must_use]
     fn labelled(mut self, key: &str, value: &str) -> Self {
         self.meta_mut().labels.get_or_insert_default().insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// With this annotation.
+    /// Adds an annotation.
     #[must_use]
     fn annotated(mut self, key: &str, value: &str) -> Self {
         self.meta_mut()
@@ -80,7 +79,7 @@ pub trait Fixture: Object {
         self
     }
 
-    /// Being deleted, and held by somebody's finalizer.
+    /// Sets a deletion timestamp and a foreign finalizer.
     #[must_use]
     fn deleted(mut self) -> Self {
         self.meta_mut().deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
@@ -91,23 +90,23 @@ pub trait Fixture: Object {
 
 impl<K: Object> Fixture for K {}
 
-/// A namespace whose pods have to pass the Pod Security Standard *restricted*.
+/// A namespace that enforces the Pod Security Standard *restricted*.
 #[must_use]
 pub fn restricted_namespace(name: &str) -> Metadata<Namespace> {
     namespace(name).labelled("pod-security.kubernetes.io/enforce", "restricted")
 }
 
-/// What an `Echo` of either group can be asked for.
-pub trait AnyEcho {
-    /// This many servers.
+/// Changes of an `Echo` of either group.
+pub trait EchoFixture {
+    /// Sets the number of replicas.
     #[must_use]
     fn with_replicas(self, replicas: i32) -> Self;
-    /// This answer.
+    /// Sets the text.
     #[must_use]
     fn with_text(self, text: &str) -> Self;
 }
 
-impl AnyEcho for Echo {
+impl EchoFixture for Echo {
     fn with_replicas(mut self, replicas: i32) -> Self {
         self.spec.replicas = Some(replicas);
         self
@@ -119,7 +118,7 @@ impl AnyEcho for Echo {
     }
 }
 
-impl AnyEcho for echo_test::Echo {
+impl EchoFixture for echo_test::Echo {
     fn with_replicas(mut self, replicas: i32) -> Self {
         self.spec.replicas = replicas;
         self
@@ -131,26 +130,26 @@ impl AnyEcho for echo_test::Echo {
     }
 }
 
-/// What only an `Echo` of `example.com` can be asked for.
-pub trait ExampleEcho {
-    /// Another image.
+/// Changes of an `Echo` of `example.com`.
+pub trait ExampleEchoFixture {
+    /// Sets the image.
     #[must_use]
     fn with_image(self, image: &str) -> Self;
-    /// Reached in this way.
+    /// Sets the type of the Service.
     #[must_use]
     fn with_service(self, type_: ServiceType) -> Self;
-    /// Reached at this port of the Service.
+    /// Sets the port of the Service.
     #[must_use]
     fn with_port(self, port: i32) -> Self;
-    /// Reached at this port of every node.
+    /// Sets the node port of the Service.
     #[must_use]
     fn with_node_port(self, port: i32) -> Self;
-    /// With these requests and limits: `[("cpu", "10m")]`.
+    /// Sets requests and limits: `[("cpu", "10m")]`.
     #[must_use]
     fn with_resources(self, requests: &[(&str, &str)], limits: &[(&str, &str)]) -> Self;
 }
 
-impl ExampleEcho for echo::Echo {
+impl ExampleEchoFixture for echo::Echo {
     fn with_image(mut self, image: &str) -> Self {
         self.spec.image = Some(image.to_owned());
         self
@@ -187,33 +186,33 @@ impl ExampleEcho for echo::Echo {
     }
 }
 
-/// What a preview can be asked for.
-pub trait Preview {
-    /// These fields, as they are written in a manifest.
+/// Changes of a preview.
+pub trait PreviewFixture {
+    /// Sets fields of the spec, as a manifest has them.
     ///
     /// # Panics
-    /// When a field does not exist, or has another form.
+    /// When a field does not exist or has another type.
     #[must_use]
-    fn with(self, fields: Value) -> Self;
-    /// This image.
+    fn with_fields(self, fields: Value) -> Self;
+    /// Sets the image.
     #[must_use]
     fn with_image(self, image: &str) -> Self;
-    /// This host name.
+    /// Sets the host name.
     #[must_use]
     fn with_host(self, fqdn: &str) -> Self;
 }
 
-impl Preview for PreviewEnvironment {
-    fn with(mut self, fields: Value) -> Self {
+impl PreviewFixture for PreviewEnvironment {
+    fn with_fields(mut self, fields: Value) -> Self {
         let mut spec = serde_json::to_value(&self.spec).expect("a spec is JSON");
-        let asked = fields.as_object().expect("fields are an object").clone();
-        spec.as_object_mut().expect("a spec is an object").extend(asked.clone());
-        self.spec = serde_json::from_value(spec).expect("the fields have the form of the spec");
+        let requested = fields.as_object().expect("fields are an object").clone();
+        spec.as_object_mut().expect("a spec is an object").extend(requested.clone());
+        self.spec = serde_json::from_value(spec).expect("the fields have the types of the spec");
         let written = serde_json::to_value(&self.spec).expect("a spec is JSON");
-        for (name, value) in asked {
+        for (name, value) in requested {
             assert_eq!(
                 written[&name], value,
-                "{name} is not a field of the spec, or not all of it is"
+                "{name} is no field of the spec, or has unknown parts"
             );
         }
         self

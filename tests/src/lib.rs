@@ -1,4 +1,4 @@
-//! What the tests across the crates share.
+//! Shared code of the tests across crates: fixtures, and helpers for tests on a control plane.
 
 pub mod cluster;
 pub mod fixtures;

@@ -1,6 +1,6 @@
-//! What the API server takes and what it refuses, on a real control plane: every refusal says what
-//! to write instead, any text arrives exactly, and what cannot work though the schema lets it pass
-//! becomes a condition and not a loop.
+//! Which resources the API server accepts and which it rejects, on a real control plane. Every
+//! rejection names a correction, any text arrives unchanged, and what passes the schema but cannot
+//! work becomes a condition without a loop of retries.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
@@ -12,10 +12,10 @@ use kube::core::{ApiResource, GroupVersionKind};
 use operator_api::echo::{Echo, ServiceType};
 use operator_api::echo_test;
 use serde_json::{Value, json};
-use tests::cluster::{Operator, Sandbox, condition, seen};
-use tests::fixtures::{AnyEcho, ExampleEcho, echo, test_echo};
+use tests::cluster::{Operator, Sandbox, condition, describe};
+use tests::fixtures::{EchoFixture, ExampleEchoFixture, echo, test_echo};
 
-/// Longer than the first delays between tries: whatever is tried again shows in it.
+/// Longer than the first delays between retries, so that a retry is seen.
 const WINDOW: Duration = Duration::from_secs(4);
 
 fn custom_resources(sandbox: &Sandbox, group: &str) -> Api<DynamicObject> {
@@ -29,11 +29,14 @@ fn custom_resources(sandbox: &Sandbox, group: &str) -> Api<DynamicObject> {
     Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource)
 }
 
-/// What the API server says to a resource of this group, name and spec; `None` when it takes it.
-async fn answer(sandbox: &Sandbox, group: &str, name: &str, spec: &Value) -> Option<String> {
+/// The API server's error for a resource of this group, name and spec; `None` when it accepts it.
+async fn rejection(sandbox: &Sandbox, group: &str, name: &str, spec: &Value) -> Option<String> {
     let api = custom_resources(sandbox, group);
     let kind = if group == "platform9.com" { "PreviewEnvironment" } else { "Echo" };
-    let body = json!({ "apiVersion": format!("{group}/v1"), "kind": kind, "metadata": { "name": name }, "spec": spec });
+    let body = json!({
+        "apiVersion": format!("{group}/v1"), "kind": kind, "metadata": { "name": name },
+        "spec": spec,
+    });
     match api.create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await {
         Ok(_) => None,
         Err(kube::Error::Api(status)) => Some(status.message),
@@ -41,23 +44,23 @@ async fn answer(sandbox: &Sandbox, group: &str, name: &str, spec: &Value) -> Opt
     }
 }
 
-async fn are_refused(group: &str, rows: &[(&str, Value, &str)]) {
-    let sandbox = Sandbox::new("refused").await;
-    for (name, spec, says) in rows {
-        let answer = answer(&sandbox, group, name, spec)
+async fn assert_rejected(group: &str, rows: &[(&str, Value, &str)]) {
+    let sandbox = Sandbox::new("rejected").await;
+    for (name, spec, expected) in rows {
+        let message = rejection(&sandbox, group, name, spec)
             .await
-            .unwrap_or_else(|| panic!("{name} {spec} was taken"));
+            .unwrap_or_else(|| panic!("{name} {spec} was accepted"));
         assert!(
-            answer.contains(says),
-            "{name} {spec} was refused, but {says:?} is not in: {answer}"
+            message.contains(expected),
+            "{name} {spec}: the message does not contain {expected:?}: {message}"
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn echoes_that_cannot_work_are_refused_with_what_to_write_instead() {
+async fn the_rejection_of_an_echo_names_a_correction() {
     let big = "x".repeat(4097);
-    are_refused(
+    assert_rejected(
         "example.com",
         &[
             ("web", json!({ "replicas": 101 }), "should be less than or equal to 100"),
@@ -111,18 +114,20 @@ async fn echoes_that_cannot_work_are_refused_with_what_to_write_instead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_nobody_knows_is_refused_where_that_is_asked_for_as_kubectl_does() {
+async fn strict_validation_rejects_an_unknown_field() {
     let sandbox = Sandbox::new("unknown").await;
-    let body = json!({ "apiVersion": "example.com/v1", "kind": "Echo", "metadata": { "name": "web" }, "spec": { "replica": 2 } });
+    let body = json!({
+        "apiVersion": "example.com/v1", "kind": "Echo", "metadata": { "name": "web" },
+        "spec": { "replica": 2 },
+    });
     let params = PatchParams::apply("tests").validation_strict();
-    let refused =
-        sandbox.api::<Echo>().patch("web", &params, &Patch::Apply(body)).await.unwrap_err();
-    assert!(refused.to_string().contains("spec.replica"), "{refused}");
+    let error = sandbox.api::<Echo>().patch("web", &params, &Patch::Apply(body)).await.unwrap_err();
+    assert!(error.to_string().contains("spec.replica"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn echoes_of_test_com_that_cannot_work_are_refused() {
-    are_refused(
+async fn the_rejection_of_an_echo_of_test_com_names_the_field() {
+    assert_rejected(
         "test.com",
         &[
             ("web", json!({ "replicas": 1 }), "spec.text: Required value"),
@@ -140,12 +145,12 @@ async fn echoes_of_test_com_that_cannot_work_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn previews_that_cannot_work_are_refused_with_what_to_write_instead() {
+async fn the_rejection_of_a_preview_names_a_correction() {
     let with_host = |fqdn: &str| json!({ "image": "a", "fqdn": fqdn });
     let with =
         |field: &str, text: &str| json!({ "image": "a", "fqdn": "a.example.com", field: text });
     let long_part = format!("{}.example.com", "x".repeat(64));
-    are_refused(
+    assert_rejected(
         "platform9.com",
         &[
             ("web", json!({ "fqdn": "a.example.com" }), "spec.image: Required value"),
@@ -192,7 +197,7 @@ async fn previews_that_cannot_work_are_refused_with_what_to_write_instead() {
     .await;
 }
 
-/// What the kubelet makes of an argument where the pod has these variables and no others.
+/// Expands an argument as the kubelet does in a pod with these variables.
 fn expanded(argument: &str, variables: &[(&str, &str)]) -> String {
     let mut out = String::new();
     let mut rest = argument;
@@ -230,8 +235,9 @@ fn hostile_texts() -> Vec<String> {
         "two\nlines\r\nand\ttabs\n",
         "\n",
         "\u{1b}[31mred\u{7} \u{7f}",
-        "caf\u{e9} cafe\u{301} \u{1d11e} \u{202e}reversed \u{2028} \u{feff} \u{1f469}\u{200d}\u{1f680}",
-        // What YAML takes for line breaks, and refuses.
+        "caf\u{e9} cafe\u{301} \u{1d11e} \u{202e}reversed \u{2028} \u{feff} \
+         \u{1f469}\u{200d}\u{1f680}",
+        // Characters that YAML reads as line breaks or rejects.
         "a \u{85} b \u{2028} c \u{2029} d\u{85}e",
         "\u{80}\u{9f}\u{a0}\u{fffd}\u{fffe}\u{ffff}\u{10ffff}",
         "yes",
@@ -247,21 +253,21 @@ fn hostile_texts() -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_text_arrives_at_the_server_exactly_as_it_was_written() {
+async fn any_text_arrives_at_the_server_unchanged() {
     let sandbox = Sandbox::new("text").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     let texts = hostile_texts();
     for (number, text) in texts.iter().enumerate() {
-        sandbox.create(&echo(&format!("ours-{number}")).with_replicas(0).with_text(text)).await;
+        sandbox.create(&echo(&format!("example-{number}")).with_replicas(0).with_text(text)).await;
         sandbox
-            .create(&test_echo(&format!("theirs-{number}")).with_replicas(0).with_text(text))
+            .create(&test_echo(&format!("test-{number}")).with_replicas(0).with_text(text))
             .await;
     }
     let variables = [("KUBERNETES_SERVICE_HOST", "10.96.0.1"), ("HOME", "/root"), ("", "empty")];
     for (number, text) in texts.iter().enumerate() {
-        sandbox.ready::<Echo>(&format!("ours-{number}")).await;
-        sandbox.ready::<echo_test::Echo>(&format!("theirs-{number}")).await;
-        for name in [format!("ours-{number}"), format!("theirs-{number}-test-com")] {
+        sandbox.until_ready::<Echo>(&format!("example-{number}")).await;
+        sandbox.until_ready::<echo_test::Echo>(&format!("test-{number}")).await;
+        for name in [format!("example-{number}"), format!("test-{number}-test-com")] {
             let deployment: Deployment = sandbox.get(&name).await;
             let args =
                 deployment.spec.unwrap().template.spec.unwrap().containers.remove(0).args.unwrap();
@@ -271,31 +277,30 @@ async fn any_text_arrives_at_the_server_exactly_as_it_was_written() {
     }
 }
 
-/// Waits until the Echo says that it cannot work, and watches that this is not tried again and
-/// again.
-async fn is_parked(sandbox: &Sandbox, operator: &Operator, reason: &str, says: &str) {
-    let web: Echo = sandbox.not_ready("web", reason).await;
+/// Waits until the Echo is stalled for this reason, and checks that the operator does not retry.
+async fn until_stalled(sandbox: &Sandbox, operator: &Operator, reason: &str, message: &str) {
+    let web: Echo = sandbox.until_not_ready("web", reason).await;
     let stalled = condition(&web, "Stalled");
-    assert_eq!(stalled.says(), ("True", reason));
-    assert!(stalled.message.contains(says), "{says:?} is not in: {}", stalled.message);
-    operator.rests(WINDOW).await;
+    assert_eq!(stalled.status_and_reason(), ("True", reason));
+    assert!(stalled.message.contains(message), "{message:?} is not in: {}", stalled.message);
+    operator.assert_at_rest(WINDOW).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_text_that_no_program_can_be_started_with_waits_for_an_edit() {
+async fn a_text_with_nul_waits_for_an_edit() {
     let sandbox = Sandbox::new("nul").await;
-    let operator = sandbox.operate().await;
+    let operator = sandbox.start_operator().await;
     sandbox.create(&echo("web").with_replicas(0).with_text("a\0b")).await;
-    is_parked(&sandbox, &operator, "TextNotUsable", "leave it out").await;
+    until_stalled(&sandbox, &operator, "TextNotUsable", "leave it out").await;
     assert!(sandbox.find::<Deployment>("web").await.is_none());
     sandbox.merge::<Echo>("web", json!({ "spec": { "text": "ab" } })).await;
-    sandbox.ready::<Echo>("web").await;
+    sandbox.until_ready::<Echo>("web").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_port_outside_of_the_clusters_range_waits_for_an_edit() {
+async fn a_node_port_outside_the_range_of_the_cluster_waits_for_an_edit() {
     let sandbox = Sandbox::new("range").await;
-    let operator = sandbox.operate().await;
+    let operator = sandbox.start_operator().await;
     sandbox
         .create(
             &echo("web")
@@ -304,39 +309,40 @@ async fn a_node_port_outside_of_the_clusters_range_waits_for_an_edit() {
                 .with_node_port(20_000),
         )
         .await;
-    is_parked(&sandbox, &operator, "ApplyFailed", "The range of valid ports is 30000-32767").await;
+    until_stalled(&sandbox, &operator, "ApplyFailed", "The range of valid ports is 30000-32767")
+        .await;
     sandbox.merge::<Echo>("web", json!({ "spec": { "service": { "nodePort": null } } })).await;
-    sandbox.ready::<Echo>("web").await;
+    sandbox.until_ready::<Echo>("web").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_resource_that_no_container_can_ask_for_waits_for_an_edit() {
+async fn an_unknown_container_resource_waits_for_an_edit() {
     let sandbox = Sandbox::new("resource").await;
-    let operator = sandbox.operate().await;
+    let operator = sandbox.start_operator().await;
     sandbox.create(&echo("web").with_replicas(0).with_resources(&[], &[("horsepower", "1")])).await;
-    is_parked(&sandbox, &operator, "ApplyFailed", "horsepower").await;
+    until_stalled(&sandbox, &operator, "ApplyFailed", "horsepower").await;
     sandbox.merge::<Echo>("web", json!({ "spec": { "resources": null } })).await;
-    sandbox.ready::<Echo>("web").await;
+    sandbox.until_ready::<Echo>("web").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_port_that_somebody_else_has_is_tried_again_until_it_is_free() {
+async fn a_node_port_in_use_is_retried_until_it_is_free() {
     let sandbox = Sandbox::new("taken").await;
-    let _operator = sandbox.operate().await;
-    let theirs: Service = serde_json::from_value(json!({
-        "metadata": { "name": "theirs" }, "spec": { "type": "NodePort", "ports": [{ "port": 80 }] },
+    let _operator = sandbox.start_operator().await;
+    let other: Service = serde_json::from_value(json!({
+        "metadata": { "name": "other" }, "spec": { "type": "NodePort", "ports": [{ "port": 80 }] },
     }))
     .unwrap();
-    let port = sandbox.create(&theirs).await.spec.unwrap().ports.unwrap()[0].node_port.unwrap();
+    let port = sandbox.create(&other).await.spec.unwrap().ports.unwrap()[0].node_port.unwrap();
     sandbox
         .create(
             &echo("web").with_replicas(0).with_service(ServiceType::NodePort).with_node_port(port),
         )
         .await;
-    let web: Echo = sandbox.not_ready("web", "ApplyFailed").await;
+    let web: Echo = sandbox.until_not_ready("web", "ApplyFailed").await;
     let reconciling = condition(&web, "Reconciling");
-    assert_eq!(reconciling.says(), ("True", "ApplyFailed"), "{}", seen(&web));
+    assert_eq!(reconciling.status_and_reason(), ("True", "ApplyFailed"), "{}", describe(&web));
     assert!(reconciling.message.contains("already allocated"), "{}", reconciling.message);
-    sandbox.delete::<Service>("theirs").await;
-    sandbox.ready::<Echo>("web").await;
+    sandbox.delete::<Service>("other").await;
+    sandbox.until_ready::<Echo>("web").await;
 }

@@ -1,8 +1,6 @@
-//! What others do to the children of an Echo, on a real control plane: what is ours comes back
-//! within a second and with one request, what they added beside it stays.
-//!
-//! The rows are those of server-side apply: what somebody's change takes out of our entry in
-//! `managedFields`.
+//! Changes of an Echo's children by others, on a real control plane: the operator repairs its own
+//! fields within a second and with one request, and keeps fields that others added. The cases cover
+//! what server-side apply removes from the operator's entry in `managedFields`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::{Duration, Instant};
@@ -14,56 +12,56 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use operator_api::echo::Echo;
 use serde_json::{Value, json};
-use tests::cluster::{Metrics, Operator, SOON, Sandbox, condition, eventually, seen};
-use tests::fixtures::{AnyEcho, ExampleEcho, echo};
+use tests::cluster::{Metrics, Operator, SOON, Sandbox, condition, describe, eventually};
+use tests::fixtures::{EchoFixture, ExampleEchoFixture, echo};
 
-/// The Echo that is tampered with.
+/// The Echo whose children others change.
 const NAME: &str = "web";
-/// Another one, whose repair shows that everything before it was seen.
+/// Another Echo: its repair shows that the operator has seen every earlier event.
 const MARKER: &str = "marker";
-/// How soon what is ours is back.
+/// Maximum time of a repair.
 const REPAIR: Duration = Duration::from_secs(1);
 const POD: &str = "/spec/template/spec";
 
-/// What somebody does.
+/// A change by another client.
 enum Change {
     Merge(Value),
     Strategic(Value),
     Scale(i32),
-    /// Server-side apply under another name, by force.
+    /// Server-side apply by another field manager, by force.
     Apply(Value),
-    /// An update under our own name.
-    AsUs(Value),
+    /// An update under the operator's own name.
+    AsOperator(Value),
 }
 
-/// What becomes of it.
+/// The expected result of a change.
 enum Then {
-    /// What is at these paths is as before.
+    /// The values at these paths are restored.
     Repaired(&'static [&'static str]),
-    /// What is at this path is as they want it, and nothing was written.
+    /// The value at this path stays as changed, and the operator writes nothing.
     Stays(String, Value),
 }
 
-struct Row {
+struct Case {
     about: &'static str,
     kind: &'static str,
     change: Change,
     then: Then,
 }
 
-fn on(kind: &'static str, about: &'static str, change: Change, then: Then) -> Row {
-    Row { about, kind, change, then }
+fn case(kind: &'static str, about: &'static str, change: Change, then: Then) -> Case {
+    Case { about, kind, change, then }
 }
 
-fn deployment(about: &'static str, change: Change, then: Then) -> Row {
-    on("Deployment", about, change, then)
+fn deployment(about: &'static str, change: Change, then: Then) -> Case {
+    case("Deployment", about, change, then)
 }
 
-fn service(about: &'static str, change: Change, then: Then) -> Row {
-    on("Service", about, change, then)
+fn service(about: &'static str, change: Change, then: Then) -> Case {
+    case("Service", about, change, then)
 }
 
-/// A strategic merge patch of the container that is ours.
+/// A strategic merge patch of the operator's container.
 fn of_container(patch: &Value) -> Change {
     let mut container = json!({ "name": "echo" });
     container.as_object_mut().unwrap().extend(patch.as_object().unwrap().clone());
@@ -78,9 +76,9 @@ fn stays(path: &str, value: Value) -> Then {
     Then::Stays(path.to_owned(), value)
 }
 
-/// What is changed or removed that is ours.
-fn changes_of_ours() -> Vec<Row> {
-    use Change::{Apply, AsUs, Merge, Scale, Strategic};
+/// Changes and removals of the operator's own fields.
+fn changes_of_own_fields() -> Vec<Case> {
+    use Change::{Apply, AsOperator, Merge, Scale, Strategic};
     use Then::Repaired;
     let replica = |replicas: i32| json!({ "spec": { "replicas": replicas } });
     vec![
@@ -131,25 +129,29 @@ fn changes_of_ours() -> Vec<Row> {
             Repaired(&["/spec/template/spec/containers/echo/securityContext"]),
         ),
         deployment(
-            "our container replaced by another",
-            // A merge patch knows no keys of lists: it replaces them.
-            Merge(
-                json!({ "spec": { "template": { "spec": { "containers": [{ "name": "theirs", "image": "nginx" }] } } } }),
-            ),
+            "the container replaced by another",
+            // A merge patch replaces lists.
+            Merge(json!({
+                "spec": {
+                    "template": {
+                        "spec": { "containers": [{ "name": "other", "image": "nginx" }] },
+                    },
+                },
+            })),
             Repaired(&["/spec/template/spec/containers/echo"]),
         ),
         deployment(
-            "a label of ours removed",
+            "a label removed",
             Merge(json!({ "metadata": { "labels": { "app.kubernetes.io/name": null } } })),
             Repaired(&["/metadata/labels"]),
         ),
         deployment(
-            "a label of ours changed",
+            "a label changed",
             Merge(json!({ "metadata": { "labels": { "app.kubernetes.io/instance": "other" } } })),
             Repaired(&["/metadata/labels"]),
         ),
         deployment(
-            "the hash of what we want removed",
+            "the desired hash removed",
             Merge(
                 json!({ "metadata": { "annotations": { "kubewright.dev/desired-hash": null } } }),
             ),
@@ -160,36 +162,40 @@ fn changes_of_ours() -> Vec<Row> {
             Merge(json!({ "metadata": { "managedFields": [{}] } })),
             Repaired(&["/spec/replicas"]),
         ),
-        deployment("updated under our own name", AsUs(replica(7)), Repaired(&["/spec/replicas"])),
         deployment(
-            "applied by force under another name",
+            "updated under the operator's own name",
+            AsOperator(replica(7)),
+            Repaired(&["/spec/replicas"]),
+        ),
+        deployment(
+            "applied by force by another manager",
             Apply(replica(6)),
             Repaired(&["/spec/replicas"]),
         ),
     ]
 }
 
-/// What is added beside ours, or changes nothing.
-fn additions_of_others() -> Vec<Row> {
+/// Additions by others, and changes without effect.
+fn additions_of_others() -> Vec<Case> {
     use Change::{Apply, Merge, Strategic};
     let port = json!({ "name": "more", "port": 81, "protocol": "TCP", "targetPort": 81 });
-    let theirs = |name: &str| json!({ "name": name, "value": "2" });
+    let variable = |name: &str| json!({ "name": name, "value": "2" });
     let template = json!({ "annotations": { "kubectl.kubernetes.io/restartedAt": "now" } });
     vec![
         service(
-            "a port added beside ours",
+            "a port added",
             Strategic(json!({ "spec": { "ports": [port] } })),
             stays("/spec/ports/more", port),
         ),
         service(
             "an annotation added",
-            Merge(json!({ "metadata": { "annotations": { "theirs": "x" } } })),
-            stays("/metadata/annotations/theirs", json!("x")),
+            Merge(json!({ "metadata": { "annotations": { "other": "x" } } })),
+            stays("/metadata/annotations/other", json!("x")),
         ),
         deployment(
             "an environment variable added",
-            of_container(&json!({ "env": [theirs("E")] })),
-            stays(&format!("{POD}/containers/echo/env/E"), theirs("E")),
+            of_container(&json!({ "env": [variable("E")] })),
+            stays(&format!("{POD}/containers/echo/env/E"), variable("E")),
         ),
         deployment(
             "a sidecar container added",
@@ -198,16 +204,16 @@ fn additions_of_others() -> Vec<Row> {
         ),
         deployment(
             "an annotation added",
-            Merge(json!({ "metadata": { "annotations": { "theirs": "x" } } })),
-            stays("/metadata/annotations/theirs", json!("x")),
+            Merge(json!({ "metadata": { "annotations": { "other": "x" } } })),
+            stays("/metadata/annotations/other", json!("x")),
         ),
         deployment(
             "a label added",
-            Merge(json!({ "metadata": { "labels": { "theirs": "x" } } })),
-            stays("/metadata/labels/theirs", json!("x")),
+            Merge(json!({ "metadata": { "labels": { "other": "x" } } })),
+            stays("/metadata/labels/other", json!("x")),
         ),
         deployment(
-            "a node selector added, which is not ours",
+            "a node selector added",
             of_pod(&json!({ "nodeSelector": { "kubernetes.io/os": "linux" } })),
             stays(&format!("{POD}/nodeSelector"), json!({ "kubernetes.io/os": "linux" })),
         ),
@@ -220,19 +226,19 @@ fn additions_of_others() -> Vec<Row> {
             ),
         ),
         deployment(
-            "the same amount written in another way",
+            "the same quantity in another notation",
             of_container(&json!({ "resources": { "limits": { "cpu": "1" } } })),
             stays(&format!("{POD}/containers/echo/resources/limits/cpu"), json!("1")),
         ),
         deployment(
-            "the same value applied under another name",
+            "the same value applied by another manager",
             Apply(json!({ "spec": { "replicas": 2 } })),
             stays("/spec/replicas", json!(2)),
         ),
     ]
 }
 
-/// Like a JSON pointer, but items of a list go by their names.
+/// Like a JSON pointer, but with names for the items of a list.
 fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
     let step = |value: &'a Value, name: &str| match value {
         Value::Array(items) => {
@@ -243,13 +249,13 @@ fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
     path.split('/').skip(1).fold(object, step)
 }
 
-/// Our entry in `managedFields`: which paths are ours.
+/// The operator's entry in `managedFields`: the paths that it owns.
 fn entry(object: &Value) -> &Value {
     let mut entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
-    let ours = entries.find(|e| {
+    let own = entries.find(|e| {
         e["manager"] == operator::NAME && e["operation"] == "Apply" && e["subresource"].is_null()
     });
-    ours.map_or(&Value::Null, |entry| &entry["fieldsV1"])
+    own.map_or(&Value::Null, |entry| &entry["fieldsV1"])
 }
 
 fn children(sandbox: &Sandbox, kind: &str) -> Api<DynamicObject> {
@@ -264,9 +270,9 @@ async fn read(api: &Api<DynamicObject>, name: &str) -> Value {
     serde_json::to_value(api.get(name).await.unwrap()).unwrap()
 }
 
-async fn tamper(sandbox: &Sandbox, api: &Api<DynamicObject>, kind: &str, change: &Change) {
-    let them = PatchParams { field_manager: Some("tests".into()), ..PatchParams::default() };
-    let us = PatchParams { field_manager: Some(operator::NAME.into()), ..PatchParams::default() };
+async fn change_child(sandbox: &Sandbox, api: &Api<DynamicObject>, kind: &str, change: &Change) {
+    let other = PatchParams { field_manager: Some("tests".into()), ..PatchParams::default() };
+    let own = PatchParams { field_manager: Some(operator::NAME.into()), ..PatchParams::default() };
     let identified = |value: &Value| {
         let mut value = value.clone();
         value["apiVersion"] = if kind == "Service" { "v1".into() } else { "apps/v1".into() };
@@ -274,10 +280,12 @@ async fn tamper(sandbox: &Sandbox, api: &Api<DynamicObject>, kind: &str, change:
         value
     };
     match change {
-        Change::Merge(patch) => drop(api.patch(NAME, &them, &Patch::Merge(patch)).await.unwrap()),
-        Change::AsUs(patch) => drop(api.patch(NAME, &us, &Patch::Merge(patch)).await.unwrap()),
+        Change::Merge(patch) => drop(api.patch(NAME, &other, &Patch::Merge(patch)).await.unwrap()),
+        Change::AsOperator(patch) => {
+            drop(api.patch(NAME, &own, &Patch::Merge(patch)).await.unwrap())
+        }
         Change::Strategic(patch) => {
-            drop(api.patch(NAME, &them, &Patch::Strategic(patch)).await.unwrap())
+            drop(api.patch(NAME, &other, &Patch::Strategic(patch)).await.unwrap())
         }
         Change::Apply(patch) => {
             drop(
@@ -292,14 +300,14 @@ async fn tamper(sandbox: &Sandbox, api: &Api<DynamicObject>, kind: &str, change:
         }
         Change::Scale(replicas) => {
             let patch = Patch::Merge(json!({ "spec": { "replicas": replicas } }));
-            drop(sandbox.api::<Deployment>().patch_scale(NAME, &them, &patch).await.unwrap());
+            drop(sandbox.api::<Deployment>().patch_scale(NAME, &other, &patch).await.unwrap());
         }
     }
 }
 
-/// Tampers with the other Echo's child of the same kind, and waits until that is undone: then all
-/// that came before it in the same watch was acted upon. Gives what was counted.
-async fn a_round_later(sandbox: &Sandbox, operator: &Operator, kind: &str) -> Metrics {
+/// Changes the marker's child of the same kind and waits until the operator repairs it. The
+/// operator has then handled all earlier events of the same watch. Returns the metrics.
+async fn until_events_are_handled(sandbox: &Sandbox, operator: &Operator, kind: &str) -> Metrics {
     let api = children(sandbox, kind);
     let patch = json!({ "metadata": { "labels": { "app.kubernetes.io/instance": null } } });
     api.patch(MARKER, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
@@ -308,16 +316,16 @@ async fn a_round_later(sandbox: &Sandbox, operator: &Operator, kind: &str) -> Me
         if marker.labels().contains_key("app.kubernetes.io/instance") {
             Ok(())
         } else {
-            Err(seen(&marker))
+            Err(describe(&marker))
         }
     })
     .await;
-    operator.idle().await
+    operator.until_idle().await
 }
 
 async fn two_echoes(about: &str) -> (Sandbox, Operator) {
     let sandbox = Sandbox::new(about).await;
-    let operator = sandbox.operate().await;
+    let operator = sandbox.start_operator().await;
     sandbox
         .create(
             &echo(NAME)
@@ -327,124 +335,128 @@ async fn two_echoes(about: &str) -> (Sandbox, Operator) {
         )
         .await;
     sandbox.create(&echo(MARKER).with_replicas(0)).await;
-    sandbox.ready::<Echo>(NAME).await;
-    sandbox.ready::<Echo>(MARKER).await;
+    sandbox.until_ready::<Echo>(NAME).await;
+    sandbox.until_ready::<Echo>(MARKER).await;
     (sandbox, operator)
 }
 
-/// Does what the row says; gives how long a repair took.
-async fn play(sandbox: &Sandbox, operator: &Operator, row: &Row) -> Duration {
-    let api = children(sandbox, row.kind);
-    let (before, counted) = (read(&api, NAME).await, operator.idle().await);
-    tamper(sandbox, &api, row.kind, &row.change).await;
+/// Runs a case; returns the time until the repair.
+async fn run(sandbox: &Sandbox, operator: &Operator, case: &Case) -> Duration {
+    let api = children(sandbox, case.kind);
+    let (before, counted) = (read(&api, NAME).await, operator.until_idle().await);
+    change_child(sandbox, &api, case.kind, &case.change).await;
     let start = Instant::now();
-    if let Then::Repaired(paths) = &row.then {
-        eventually(SOON, format!("{} ({}) is undone", row.about, row.kind), async || {
-            let now = read(&api, NAME).await;
-            let restored = paths.iter().all(|path| at(&now, path) == at(&before, path))
-                && entry(&now) == entry(&before);
-            if restored { Ok(()) } else { Err(seen(&now)) }
-        })
+    if let Then::Repaired(paths) = &case.then {
+        eventually(
+            SOON,
+            format!("the change is repaired: {} ({})", case.about, case.kind),
+            async || {
+                let now = read(&api, NAME).await;
+                let restored = paths.iter().all(|path| at(&now, path) == at(&before, path))
+                    && entry(&now) == entry(&before);
+                if restored { Ok(()) } else { Err(describe(&now)) }
+            },
+        )
         .await;
     }
-    let took = start.elapsed();
-    let after = a_round_later(sandbox, operator, row.kind).await;
+    let duration = start.elapsed();
+    let after = until_events_are_handled(sandbox, operator, case.kind).await;
     let wrote = after.requests("apply") - counted.requests("apply") - 1;
-    let expected = match &row.then {
+    let expected = match &case.then {
         Then::Repaired(_) => 1,
         Then::Stays(path, value) => {
             let now = read(&api, NAME).await;
             assert_eq!(
                 at(&now, path),
                 value,
-                "{} ({}) was taken back:\n{}",
-                row.about,
-                row.kind,
-                seen(&now)
+                "the operator reverted: {} ({}):\n{}",
+                case.about,
+                case.kind,
+                describe(&now)
             );
             0
         }
     };
-    assert_eq!(wrote, expected, "requests because of: {} ({})", row.about, row.kind);
+    assert_eq!(wrote, expected, "apply requests for: {} ({})", case.about, case.kind);
     let others = |metrics: &Metrics| {
         metrics.requests("create") + metrics.requests("delete") + metrics.requests("get")
     };
     assert_eq!(
         others(&after),
         others(&counted),
-        "other requests because of: {} ({})",
-        row.about,
-        row.kind
+        "other requests for: {} ({})",
+        case.about,
+        case.kind
     );
-    took
+    duration
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_ours_comes_back_within_a_second_and_with_one_request() {
+async fn the_operator_repairs_its_fields_within_a_second_and_with_one_request() {
     let (sandbox, operator) = two_echoes("drift").await;
-    let mut took: Vec<(Duration, &str)> = Vec::new();
-    for row in &changes_of_ours() {
-        took.push((play(&sandbox, &operator, row).await, row.about));
+    let mut durations: Vec<(Duration, &str)> = Vec::new();
+    for case in &changes_of_own_fields() {
+        durations.push((run(&sandbox, &operator, case).await, case.about));
     }
-    took.sort();
-    // One slow repair may be the machine's fault; half of them are not.
-    assert!(took[took.len() / 2].0 < REPAIR, "{took:?}");
-    sandbox.ready::<Echo>(NAME).await;
+    durations.sort();
+    // The median: a few slow repairs may be due to a loaded machine.
+    assert!(durations[durations.len() / 2].0 < REPAIR, "{durations:?}");
+    sandbox.until_ready::<Echo>(NAME).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_add_beside_ours_stays_and_costs_no_request() {
+async fn fields_that_others_add_stay_and_cost_no_request() {
     let (sandbox, operator) = two_echoes("beside").await;
-    for row in &additions_of_others() {
-        play(&sandbox, &operator, row).await;
+    for case in &additions_of_others() {
+        run(&sandbox, &operator, case).await;
     }
-    // All of it survives a change of ours, too.
+    // The additions also survive an edit of the Echo.
     sandbox.merge::<Echo>(NAME, json!({ "spec": { "text": "another" } })).await;
-    sandbox.ready::<Echo>(NAME).await;
-    for row in &additions_of_others() {
-        let now = read(&children(&sandbox, row.kind), NAME).await;
-        let Then::Stays(path, value) = &row.then else { continue };
+    sandbox.until_ready::<Echo>(NAME).await;
+    for case in &additions_of_others() {
+        let now = read(&children(&sandbox, case.kind), NAME).await;
+        let Then::Stays(path, value) = &case.then else { continue };
         assert_eq!(
             at(&now, path),
             value,
-            "{} ({}) was taken back by an edit of ours",
-            row.about,
-            row.kind
+            "an edit of the Echo reverted: {} ({})",
+            case.about,
+            case.kind
         );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_child_that_is_deleted_is_back_within_a_second() {
+async fn a_deleted_child_is_created_again_within_a_second() {
     let (sandbox, operator) = two_echoes("recreate").await;
-    let mut took = Vec::new();
+    let mut durations = Vec::new();
     for kind in ["Deployment", "Service", "Deployment", "Service", "Deployment"] {
         let api = children(&sandbox, kind);
-        let (before, counted) = (api.get(NAME).await.unwrap(), operator.idle().await);
+        let (before, counted) = (api.get(NAME).await.unwrap(), operator.until_idle().await);
         api.delete(NAME, &kube::api::DeleteParams::background()).await.unwrap();
         let start = Instant::now();
-        eventually(SOON, format!("the {kind} is there again"), async || {
+        eventually(SOON, format!("the {kind} exists again"), async || {
             match api.get_opt(NAME).await.unwrap() {
                 Some(now) if now.uid() != before.uid() => Ok(()),
-                other => Err(seen(&other)),
+                other => Err(describe(&other)),
             }
         })
         .await;
-        took.push(start.elapsed());
-        let after = a_round_later(&sandbox, &operator, kind).await;
+        durations.push(start.elapsed());
+        let after = until_events_are_handled(&sandbox, &operator, kind).await;
         assert_eq!(
             after.requests("apply") - counted.requests("apply") - 1,
             1,
-            "requests to make a {kind} again"
+            "requests to create a {kind} again"
         );
     }
-    took.sort();
-    assert!(took[took.len() / 2] < REPAIR, "{took:?}");
-    sandbox.ready::<Echo>(NAME).await;
+    durations.sort();
+    assert!(durations[durations.len() / 2] < REPAIR, "{durations:?}");
+    sandbox.until_ready::<Echo>(NAME).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_child_without_the_label_that_it_is_watched_by_gets_it_back() {
+async fn a_child_that_lost_the_label_of_the_watch_gets_the_label_back() {
     let (sandbox, operator) = two_echoes("managed-by").await;
     for (kind, value) in [("Deployment", Value::Null), ("Service", json!("Helm"))] {
         let api = children(&sandbox, kind);
@@ -457,7 +469,7 @@ async fn a_child_without_the_label_that_it_is_watched_by_gets_it_back() {
             if now["metadata"]["labels"] == before["metadata"]["labels"] {
                 Ok(())
             } else {
-                Err(seen(&now))
+                Err(describe(&now))
             }
         })
         .await;
@@ -465,29 +477,30 @@ async fn a_child_without_the_label_that_it_is_watched_by_gets_it_back() {
         assert_eq!(
             read(&api, NAME).await["metadata"]["uid"],
             before["metadata"]["uid"],
-            "it is the same {kind}"
+            "the {kind} was created again"
         );
     }
-    sandbox.ready::<Echo>(NAME).await;
-    // And it is watched again.
-    play(&sandbox, &operator, &changes_of_ours()[0]).await;
+    sandbox.until_ready::<Echo>(NAME).await;
+    // The operator watches the child again.
+    run(&sandbox, &operator, &changes_of_own_fields()[0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn drift_while_the_operator_was_away_is_repaired_when_it_comes_back() {
+async fn drift_during_an_outage_is_repaired_at_the_start() {
     let (sandbox, operator) = two_echoes("away").await;
     operator.stop().await.unwrap();
     let (deployments, services) = (children(&sandbox, "Deployment"), children(&sandbox, "Service"));
     let before = (read(&deployments, NAME).await, read(&services, NAME).await);
-    tamper(&sandbox, &deployments, "Deployment", &of_container(&json!({ "image": "nginx" }))).await;
-    tamper(
+    change_child(&sandbox, &deployments, "Deployment", &of_container(&json!({ "image": "nginx" })))
+        .await;
+    change_child(
         &sandbox,
         &deployments,
         "Deployment",
         &of_container(&json!({ "env": [{ "name": "E", "value": "2" }] })),
     )
     .await;
-    tamper(
+    change_child(
         &sandbox,
         &services,
         "Service",
@@ -495,45 +508,49 @@ async fn drift_while_the_operator_was_away_is_repaired_when_it_comes_back() {
     )
     .await;
 
-    let operator = sandbox.operate().await;
+    let operator = sandbox.start_operator().await;
     eventually(SOON, "all drift is repaired", async || {
         let (deployment, service) = (read(&deployments, NAME).await, read(&services, NAME).await);
         let image = format!("{POD}/containers/echo/image");
         let restored = at(&deployment, &image) == at(&before.0, &image)
             && service["spec"]["selector"] == before.1["spec"]["selector"];
-        if restored { Ok(()) } else { Err(format!("{}\n{}", seen(&deployment), seen(&service))) }
+        if restored {
+            Ok(())
+        } else {
+            Err(format!("{}\n{}", describe(&deployment), describe(&service)))
+        }
     })
     .await;
     let env =
         at(&read(&deployments, NAME).await, &format!("{POD}/containers/echo/env/E/value")).clone();
-    assert_eq!(env, "2", "what others added stays");
-    let ready: Echo = sandbox.ready(NAME).await;
-    assert!(condition(&ready, "Ready").holds());
+    assert_eq!(env, "2", "an addition stays");
+    let ready: Echo = sandbox.until_ready(NAME).await;
+    assert!(condition(&ready, "Ready").is_true());
     assert_eq!(
-        operator.idle().await.requests("apply"),
+        operator.until_idle().await.requests("apply"),
         2,
-        "one request for each of the two that had drifted"
+        "one request for each of two changed objects"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_elses_hold_on_an_object_lasts_while_ours_is_repaired() {
+async fn a_foreign_finalizer_on_a_deleted_child_is_kept_until_its_owner_removes_it() {
     let (sandbox, _operator) = two_echoes("finalizer").await;
-    // A finalizer of somebody else on a child: it is theirs, and the child is theirs to let go.
+    // Only the owner of a finalizer may remove it.
     sandbox
         .merge::<Service>(NAME, json!({ "metadata": { "finalizers": ["tests.example.com/hold"] } }))
         .await;
     sandbox.delete::<Service>(NAME).await;
-    let waiting: Echo = sandbox.not_ready(NAME, "Terminating").await;
+    let waiting: Echo = sandbox.until_not_ready(NAME, "Terminating").await;
     assert!(
-        condition(&waiting, "Ready").message.contains("Service web is being deleted"),
+        condition(&waiting, "Ready").message.contains("an older Service web is being deleted"),
         "{}",
-        seen(&waiting)
+        describe(&waiting)
     );
     let held: Service = sandbox.get(NAME).await;
     assert_eq!(held.finalizers(), ["tests.example.com/hold"]);
     sandbox.merge::<Service>(NAME, json!({ "metadata": { "finalizers": null } })).await;
-    sandbox.ready::<Echo>(NAME).await;
-    let made: Service = sandbox.get(NAME).await;
-    assert_ne!(made.uid(), held.uid());
+    sandbox.until_ready::<Echo>(NAME).await;
+    let created: Service = sandbox.get(NAME).await;
+    assert_ne!(created.uid(), held.uid());
 }

@@ -1,6 +1,6 @@
-//! What `build` may look up beside objects and lists, on a real control plane: whether a kind is
-//! served, what has a key in an index, the operator's own kind, and what labels select. Exactly
-//! those run who asked.
+//! Look-ups of `build` other than objects and lists, on a real control plane: whether a kind is
+//! served, keys of an index, the operator's own kind, and selections by labels. A change reconciles
+//! exactly the resources that looked it up.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -8,22 +8,20 @@ use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::api::{Api, DeleteParams};
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
-use kubewright::core::kind::Labels;
+use kubewright::selected::Labels;
 use kubewright::{
-    Children, Index, Invalid, Observed, Optional, Registry, Sample, Selected, Selector, Served,
-    View,
+    Children, Index, Invalid, Optional, Registry, Selected, Selector, Served, Status, View, of,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tests::cluster::{Operator, Sandbox, eventually, seen};
+use tests::cluster::{Operator, Sandbox, describe, eventually};
 
-/// Seekers that ask for a key of their own.
+/// Number of Seekers with a key of their own.
 const ALL: usize = 30;
 
-/// A resource that asks.
+/// A resource whose operator looks things up.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
 #[kube(
     group = "lookups.example.com",
@@ -31,32 +29,24 @@ const ALL: usize = 30;
     kind = "Seeker",
     plural = "seekers",
     namespaced,
-    status = "SeekerStatus"
+    status = "Status"
 )]
 #[serde(rename_all = "camelCase")]
 struct SeekerSpec {
-    /// Who else has this host.
+    /// Look up the Seekers with this host.
     host: Option<String>,
-    /// Whether Gadget is served.
+    /// Look up whether Gadget is served.
     #[serde(default)]
     asks: bool,
-    /// A Gadget, asked or not.
+    /// Create a Gadget, without a look-up.
     #[serde(default)]
     wants: bool,
-    /// How many Services are open.
+    /// Look up the open Services.
     #[serde(default)]
     counts: bool,
 }
 
-#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase")]
-struct SeekerStatus {
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Written>,
-}
-
-/// A Seeker, as the others see it.
+/// A Seeker with the fields that other Seekers read.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default)]
 #[kube(
     group = "lookups.example.com",
@@ -80,7 +70,7 @@ impl Index for ByHost {
     }
 }
 
-/// A Service, without nearly all of it.
+/// A Service with a part of its fields.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default)]
 #[kube(
     group = "",
@@ -104,7 +94,7 @@ impl Selector for Open {
 
 type OpenShops = Selected<Shop, Open>;
 
-/// Somebody else's kind, which comes and goes.
+/// A foreign kind whose CRD is installed and removed.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
 #[kube(
     group = "lookups.example.com",
@@ -115,7 +105,7 @@ type OpenShops = Selected<Shop, Open>;
 )]
 struct GadgetSpec {}
 
-/// How often `build` ran, and what it saw last, by resource.
+/// Number of builds and the last results of their look-ups, by resource.
 type Builds = BTreeMap<String, (u64, String)>;
 
 struct SeekerOperator(Arc<Mutex<Builds>>);
@@ -125,31 +115,28 @@ impl kubewright::Operator for SeekerOperator {
     type Resource = Seeker;
     type Owns = (Optional<Gadget>,);
     type Reads = (Claim, OpenShops, Served<Gadget>);
+    type Facts = ();
 
-    fn build(
-        &self,
-        seeker: &Seeker,
-        view: &View<'_, Self::Reads>,
-    ) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, seeker: &Seeker, view: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         let (name, namespace) = (seeker.name_any(), seeker.namespace());
-        let mut saw = Vec::new();
+        let mut found = Vec::new();
         if let Some(host) = &seeker.spec.host {
-            saw.extend(view.by::<ByHost, _>(host).iter().map(|claim| claim.name_any()));
+            found.extend(view.by(of::<ByHost>(), host).iter().map(|claim| claim.name_any()));
         }
         if seeker.spec.counts {
-            saw.extend(
-                view.list::<OpenShops, _>(namespace.as_deref(), &[])
+            found.extend(
+                view.list(of::<OpenShops>(), namespace.as_deref(), &[])
                     .iter()
                     .map(|shop| shop.name_any()),
             );
         }
         if seeker.spec.asks {
-            saw.push(view.serves::<Gadget, _>().to_string());
+            found.push(view.serves(of::<Gadget>()).to_string());
         }
         let mut builds = self.0.lock().unwrap();
         let (count, last) = builds.entry(name.clone()).or_default();
         *count += 1;
-        *last = saw.join(" ");
+        *last = found.join(" ");
         let children = Children::new();
         Ok(if seeker.spec.wants {
             children.with(Gadget::new(&name, GadgetSpec {}))
@@ -157,17 +144,9 @@ impl kubewright::Operator for SeekerOperator {
             children
         })
     }
-
-    fn status(&self, _: &Seeker, _: &Observed<'_, Self::Owns>) -> SeekerStatus {
-        SeekerStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Seeker>> {
-        Vec::new()
-    }
 }
 
-/// A namespace with seekers at work, at rest.
+/// A namespace with Seekers and a running operator.
 struct Seekers {
     sandbox: Sandbox,
     operator: Operator,
@@ -202,21 +181,21 @@ impl Seekers {
                 .await;
         for (name, spec) in specs {
             sandbox.create(&Seeker::new(&name, spec)).await;
-            sandbox.ready::<Seeker>(&name).await;
+            sandbox.until_ready::<Seeker>(&name).await;
         }
-        operator.at_rest().await;
+        operator.until_at_rest().await;
         Self { sandbox, operator, builds }
     }
 
-    fn saw(&self, name: &str) -> String {
+    fn found_by(&self, name: &str) -> String {
         self.builds.lock().unwrap()[name].1.clone()
     }
 
-    /// Who runs because of `change`, and how often.
-    async fn woken<T>(&self, change: impl Future<Output = T>) -> BTreeMap<String, u64> {
+    /// The resources that `change` reconciles, with the number of runs.
+    async fn reconciled_by<T>(&self, change: impl Future<Output = T>) -> BTreeMap<String, u64> {
         let before = self.builds.lock().unwrap().clone();
         change.await;
-        self.operator.at_rest().await;
+        self.operator.until_at_rest().await;
         let now = self.builds.lock().unwrap().clone();
         let runs = |(name, (count, _)): (String, (u64, String))| {
             (name.clone(), count - before.get(&name).map_or(0, |b| b.0))
@@ -236,7 +215,7 @@ impl Seekers {
                 .get_opt(name)
                 .await
                 .unwrap()
-                .map_or(Ok(()), |definition| Err(seen(&definition)))
+                .map_or(Ok(()), |definition| Err(describe(&definition)))
         })
         .await;
     }
@@ -247,54 +226,61 @@ fn once(names: &[&str]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn that_a_kind_comes_or_goes_wakes_those_who_asked_or_want_one_and_nobody_else() {
+async fn a_kind_that_appears_or_disappears_reconciles_the_resources_that_asked_for_it_or_own_it() {
     let wants = SeekerSpec { wants: true, ..SeekerSpec::default() };
     let all = [
         ("asks", asks()),
-        ("asks-too", asks()),
+        ("asks-also", asks()),
         ("wants", wants),
         ("neither", SeekerSpec::default()),
     ];
     let seekers = Seekers::new("served", all.map(|(name, spec)| (name.to_owned(), spec))).await;
-    assert_eq!(seekers.saw("asks"), "false");
+    assert_eq!(seekers.found_by("asks"), "false");
 
-    let mut woken = seekers.woken(seekers.sandbox.cluster().install(&[Gadget::crd()])).await;
-    assert!(woken.remove("wants").is_some());
-    assert_eq!((woken, seekers.saw("asks")), (once(&["asks", "asks-too"]), "true".to_owned()));
+    let mut runs = seekers.reconciled_by(seekers.sandbox.cluster().install(&[Gadget::crd()])).await;
+    assert!(runs.remove("wants").is_some());
+    assert_eq!((runs, seekers.found_by("asks")), (once(&["asks", "asks-also"]), "true".to_owned()));
     seekers.sandbox.get::<Gadget>("wants").await;
 
     let no_longer =
-        seekers.sandbox.merge::<Seeker>("asks-too", json!({ "spec": { "asks": false } }));
-    assert_eq!(seekers.woken(no_longer).await.into_keys().collect::<Vec<_>>(), ["asks-too"]);
-    let mut woken = seekers.woken(seekers.remove_gadgets()).await;
-    assert!(woken.remove("wants").is_some());
-    assert_eq!((woken, seekers.saw("asks")), (once(&["asks"]), "false".to_owned()));
+        seekers.sandbox.merge::<Seeker>("asks-also", json!({ "spec": { "asks": false } }));
+    assert_eq!(
+        seekers.reconciled_by(no_longer).await.into_keys().collect::<Vec<_>>(),
+        ["asks-also"]
+    );
+    let mut runs = seekers.reconciled_by(seekers.remove_gadgets()).await;
+    assert!(runs.remove("wants").is_some());
+    assert_eq!((runs, seekers.found_by("asks")), (once(&["asks"]), "false".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_look_at_each_other_those_run_who_asked_for_the_key_that_changed() {
+async fn a_changed_index_key_reconciles_the_resources_that_looked_it_up() {
     let own = |number: usize| (format!("s-{number}"), host(&format!("host-{number}")));
     let seekers = Seekers::new("index", (0..ALL).map(own)).await;
-    assert_eq!(seekers.saw("s-7"), "s-7", "it sees itself");
+    assert_eq!(seekers.found_by("s-7"), "s-7", "a Seeker finds itself");
     let to = |host: &str| json!({ "spec": { "host": host } });
 
-    let mut woken = seekers.woken(seekers.sandbox.merge::<Seeker>("s-3", to("host-4"))).await;
-    // Its own event is one reason, that it has the key that it asks for another: one run may do for
-    // both.
-    assert!(woken.remove("s-3").is_some_and(|runs| runs <= 2));
-    assert_eq!((woken, seekers.saw("s-4")), (once(&["s-4"]), "s-3 s-4".to_owned()));
+    let mut runs =
+        seekers.reconciled_by(seekers.sandbox.merge::<Seeker>("s-3", to("host-4"))).await;
+    // Two causes: the edit, and the changed key that the Seeker looks up. One run may serve both.
+    assert!(runs.remove("s-3").is_some_and(|runs| runs <= 2));
+    assert_eq!((runs, seekers.found_by("s-4")), (once(&["s-4"]), "s-3 s-4".to_owned()));
 
-    let mut woken = seekers.woken(seekers.sandbox.merge::<Seeker>("s-3", to("nobodys"))).await;
-    assert!(woken.remove("s-3").is_some());
-    assert_eq!((woken, seekers.saw("s-4")), (once(&["s-4"]), "s-4".to_owned()));
+    let mut runs =
+        seekers.reconciled_by(seekers.sandbox.merge::<Seeker>("s-3", to("unused"))).await;
+    assert!(runs.remove("s-3").is_some());
+    assert_eq!((runs, seekers.found_by("s-4")), (once(&["s-4"]), "s-4".to_owned()));
 
-    seekers.woken(seekers.sandbox.merge::<Seeker>("s-3", to("host-4"))).await;
-    assert_eq!(seekers.woken(seekers.sandbox.delete::<Seeker>("s-3")).await, once(&["s-4"]));
-    assert_eq!(seekers.saw("s-4"), "s-4");
+    seekers.reconciled_by(seekers.sandbox.merge::<Seeker>("s-3", to("host-4"))).await;
+    assert_eq!(
+        seekers.reconciled_by(seekers.sandbox.delete::<Seeker>("s-3")).await,
+        once(&["s-4"])
+    );
+    assert_eq!(seekers.found_by("s-4"), "s-4");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_what_labels_select_nothing_else_is_seen_and_nothing_else_wakes_anybody() {
+async fn objects_outside_a_label_selection_are_not_found_and_reconcile_nothing() {
     let counts = SeekerSpec { counts: true, ..SeekerSpec::default() };
     let seekers =
         Seekers::new("selected", [("counts".to_owned(), counts), ("neither".to_owned(), asks())])
@@ -302,20 +288,35 @@ async fn of_what_labels_select_nothing_else_is_seen_and_nothing_else_wakes_anybo
     let sandbox = &seekers.sandbox;
     let open = |open: &str| json!({ "lookups.example.com/open": open });
 
-    assert_eq!(seekers.woken(sandbox.create(&service("closed", &open("no")))).await, once(&[]));
     assert_eq!(
-        seekers.woken(sandbox.create(&service("corner", &open("yes")))).await,
-        once(&["counts"]),
-        "it is made"
+        seekers.reconciled_by(sandbox.create(&service("closed", &open("no")))).await,
+        once(&[])
     );
-    assert_eq!(seekers.saw("counts"), "corner");
+    assert_eq!(
+        seekers.reconciled_by(sandbox.create(&service("corner", &open("yes")))).await,
+        once(&["counts"]),
+        "a Service is created in the selection"
+    );
+    assert_eq!(seekers.found_by("counts"), "corner");
     let port = sandbox.merge::<Service>("corner", json!({ "spec": { "ports": [{ "port": 81 }] } }));
-    assert_eq!(seekers.woken(port).await, once(&[]), "the type has no such field");
+    assert_eq!(
+        seekers.reconciled_by(port).await,
+        once(&[]),
+        "a change of a field that the type does not have"
+    );
     let relabel = |name: &'static str, value: &str| {
         sandbox.merge::<Service>(name, json!({ "metadata": { "labels": open(value) } }))
     };
-    assert_eq!(seekers.woken(relabel("closed", "yes")).await, once(&["counts"]), "it enters");
-    assert_eq!(seekers.saw("counts"), "closed corner");
-    assert_eq!(seekers.woken(relabel("corner", "no")).await, once(&["counts"]), "it leaves");
-    assert_eq!(seekers.saw("counts"), "closed");
+    assert_eq!(
+        seekers.reconciled_by(relabel("closed", "yes")).await,
+        once(&["counts"]),
+        "a Service enters the selection"
+    );
+    assert_eq!(seekers.found_by("counts"), "closed corner");
+    assert_eq!(
+        seekers.reconciled_by(relabel("corner", "no")).await,
+        once(&["counts"]),
+        "a Service leaves the selection"
+    );
+    assert_eq!(seekers.found_by("counts"), "closed");
 }

@@ -1,8 +1,7 @@
-//! A preview has one route at a time, whatever becomes of its type, and a host at most one where
-//! its holder goes in the foreground: every object of every kind of route is watched, and the
-//! revisions at which each came and went, which the API server counts for all kinds alike, tell
-//! whether two were there at once. On a real control plane of its own: definitions are
-//! cluster-wide.
+//! A preview has at most one route, also while its route type changes. A host has at most one route
+//! while its holder is deleted in the foreground. The tests watch every object of every route kind
+//! and compare the revisions of creations and deletions, which the API server counts across kinds.
+//! On a control plane of its own, because CRDs are cluster-wide.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Arc, Mutex};
@@ -18,15 +17,15 @@ use operator_api::gateway::HTTPRoute;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 use tests::cluster::{
-    Namespaced, OwnCluster, SOON, Sandbox, condition, eventually, seen, throughout,
+    Namespaced, OwnCluster, SOON, Sandbox, condition, describe, eventually, throughout,
 };
-use tests::fixtures::{Preview, preview};
+use tests::fixtures::{PreviewFixture, preview};
 use tests::route_apis::{MAPPINGS, http_routes, mappings};
 
-/// How long a preview is watched that waits for somebody else.
+/// How long a waiting preview is observed.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// From when to when a route was there, in revisions; and its kind.
+/// The kind of a route, and the revisions of its creation and deletion.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Span {
     from: u64,
@@ -35,43 +34,43 @@ struct Span {
     uid: String,
 }
 
-/// All routes that there were when it began to look, and since.
+/// All routes that existed when the watch began, and all later ones.
 #[derive(Clone, Default)]
 struct Witness(Arc<Mutex<Vec<Span>>>);
 
 impl Witness {
-    /// Watches one kind more.
-    async fn watches<K: Namespaced>(&self, sandbox: &Sandbox) {
+    /// Watches one more kind.
+    async fn watch<K: Namespaced>(&self, sandbox: &Sandbox) {
         let api: Api<K> = sandbox.api();
         let list = api.list(&ListParams::default()).await.unwrap();
         let version = list.metadata.resource_version.clone().unwrap();
         let events = api.watch(&WatchParams::default(), &version).await.unwrap().boxed();
         let (spans, kind) = (Arc::clone(&self.0), K::kind(&()).into_owned());
-        for there in list {
-            note(&spans, &kind, WatchEvent::Added(there));
+        for object in list {
+            record(&spans, &kind, WatchEvent::Added(object));
         }
         tokio::spawn(events.try_for_each(move |event| {
-            note(&spans, &kind, event);
+            record(&spans, &kind, event);
             std::future::ready(Ok(()))
         }));
     }
 
-    fn seen(&self) -> Vec<Span> {
+    fn spans(&self) -> Vec<Span> {
         let mut spans = self.0.lock().unwrap().clone();
         spans.sort();
         spans
     }
 
-    /// Waits until so many came and all but the last have gone; gives their kinds, in their order.
-    /// No two were there at once.
-    async fn one_at_a_time(&self, count: usize) -> Vec<String> {
+    /// Waits until `count` routes were created and all but the last deleted. Checks that no two
+    /// existed at once; returns their kinds in order.
+    async fn until_one_of(&self, count: usize) -> Vec<String> {
         let spans = eventually(
             SOON,
-            format!("{count} routes have been seen, and all but one go"),
+            format!("{count} routes were created and all but one deleted"),
             async || {
-                let spans = self.seen();
-                let gone = spans.iter().filter(|span| span.to.is_some()).count();
-                if (spans.len(), gone + 1) == (count, count) {
+                let spans = self.spans();
+                let deleted = spans.iter().filter(|span| span.to.is_some()).count();
+                if (spans.len(), deleted + 1) == (count, count) {
                     Ok(spans)
                 } else {
                     Err(format!("{spans:#?}"))
@@ -80,34 +79,37 @@ impl Witness {
         )
         .await;
         for pair in spans.windows(2) {
-            assert!(pair[0].to.is_some_and(|gone| gone < pair[1].from), "two at once: {pair:#?}");
+            assert!(
+                pair[0].to.is_some_and(|deleted| deleted < pair[1].from),
+                "two routes at once: {pair:#?}"
+            );
         }
         spans.into_iter().map(|span| span.kind).collect()
     }
 }
 
-fn note<K: Namespaced>(spans: &Mutex<Vec<Span>>, kind: &str, event: WatchEvent<K>) {
+fn record<K: Namespaced>(spans: &Mutex<Vec<Span>>, kind: &str, event: WatchEvent<K>) {
     let mut spans = spans.lock().unwrap();
     let version = |object: &K| object.resource_version().unwrap().parse().unwrap();
     match event {
-        WatchEvent::Added(it) => {
+        WatchEvent::Added(object) => {
             spans.push(Span {
-                from: version(&it),
+                from: version(&object),
                 to: None,
                 kind: kind.to_owned(),
-                uid: it.uid().unwrap(),
+                uid: object.uid().unwrap(),
             });
         }
-        WatchEvent::Deleted(it) => {
-            let uid = it.uid().unwrap();
-            spans.iter_mut().find(|span| span.uid == uid).unwrap().to = Some(version(&it));
+        WatchEvent::Deleted(object) => {
+            let uid = object.uid().unwrap();
+            spans.iter_mut().find(|span| span.uid == uid).unwrap().to = Some(version(&object));
         }
         WatchEvent::Modified(_) | WatchEvent::Bookmark(_) => {}
         WatchEvent::Error(error) => panic!("the watch of {kind} ended: {error}"),
     }
 }
 
-fn of_type(type_: &str) -> Value {
+fn route_of_type(type_: &str) -> Value {
     let gateways = if type_ == "HTTPRoute" {
         json!([{ "name": "public", "namespace": "gateways" }])
     } else {
@@ -116,169 +118,172 @@ fn of_type(type_: &str) -> Value {
     json!({ "type": type_, "parentRefs": gateways })
 }
 
-async fn change(sandbox: &Sandbox, type_: &str) {
+async fn change_type(sandbox: &Sandbox, type_: &str) {
     sandbox
-        .merge::<PreviewEnvironment>("web", json!({ "spec": { "route": of_type(type_) } }))
+        .merge::<PreviewEnvironment>("web", json!({ "spec": { "route": route_of_type(type_) } }))
         .await;
 }
 
-/// Waits until the preview has its route, of this type, and is ready.
-async fn routed(sandbox: &Sandbox, type_: &str) {
+/// Waits until the preview has a route of this type and is ready.
+async fn until_routed(sandbox: &Sandbox, type_: &str) {
     match type_ {
-        "HTTPRoute" => drop(sandbox.until("web", "is there", |_: &HTTPRoute| true).await),
-        "Ingress" => drop(sandbox.until("web", "is there", |_: &Ingress| true).await),
-        _ => drop(sandbox.until("web", "is there", |_: &Mapping| true).await),
+        "HTTPRoute" => drop(sandbox.until("web", "exists", |_: &HTTPRoute| true).await),
+        "Ingress" => drop(sandbox.until("web", "exists", |_: &Ingress| true).await),
+        _ => drop(sandbox.until("web", "exists", |_: &Mapping| true).await),
     }
     let reason = if type_ == "Mapping" { "NotReported" } else { "WaitingForController" };
-    let told = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").says() == ("Unknown", reason)
-            && condition(web, "Ready").holds()
+    let is_routed = |web: &PreviewEnvironment| {
+        condition(web, "RouteAccepted").status_and_reason() == ("Unknown", reason)
+            && condition(web, "Ready").is_true()
     };
-    sandbox.until("web", format!("has its {type_}"), told).await;
+    sandbox.until("web", format!("has its {type_}"), is_routed).await;
 }
 
-async fn watched(sandbox: &Sandbox) -> Witness {
+async fn watch_all_kinds(sandbox: &Sandbox) -> Witness {
     let witness = Witness::default();
-    witness.watches::<HTTPRoute>(sandbox).await;
-    witness.watches::<Ingress>(sandbox).await;
-    witness.watches::<Mapping>(sandbox).await;
+    witness.watch::<HTTPRoute>(sandbox).await;
+    witness.watch::<Ingress>(sandbox).await;
+    witness.watch::<Mapping>(sandbox).await;
     witness
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_route_of_another_type_is_made_when_the_old_one_is_gone_whatever_keeps_that() {
-    let cluster = OwnCluster::up("one-route");
+async fn a_route_of_another_type_is_created_only_after_the_old_route_is_gone() {
+    let cluster = OwnCluster::start("one-route");
     cluster.install(&[http_routes(), mappings()]).await;
     let sandbox = Sandbox::in_cluster(&cluster, "one-route", &[]).await;
-    let witness = watched(&sandbox).await;
-    let operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "route": { "type": "Ingress" } }))).await;
-    routed(&sandbox, "Ingress").await;
+    let witness = watch_all_kinds(&sandbox).await;
+    let operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": { "type": "Ingress" } }))).await;
+    until_routed(&sandbox, "Ingress").await;
 
-    // From each of the three to each other one.
+    // From each of the three types to each other type.
     for type_ in ["HTTPRoute", "Mapping", "Ingress", "Mapping", "HTTPRoute", "Ingress"] {
-        change(&sandbox, type_).await;
-        routed(&sandbox, type_).await;
+        change_type(&sandbox, type_).await;
+        until_routed(&sandbox, type_).await;
     }
-    let kinds = witness.one_at_a_time(7).await;
+    let kinds = witness.until_one_of(7).await;
     assert_eq!(
         kinds,
         ["Ingress", "HTTPRoute", "Mapping", "Ingress", "Mapping", "HTTPRoute", "Ingress"]
     );
 
-    // A finalizer of somebody else keeps the old one: the preview says what it waits for, and asks
-    // for nothing meanwhile.
+    // A foreign finalizer keeps the old route: the preview names the route and sends no request
+    // while it waits.
     sandbox
         .merge::<Ingress>("web", json!({ "metadata": { "finalizers": ["example.com/hold"] } }))
         .await;
-    change(&sandbox, "HTTPRoute").await;
+    change_type(&sandbox, "HTTPRoute").await;
     let waits = |web: &PreviewEnvironment| {
-        condition(web, "Ready").says() == ("False", "Terminating")
-            && condition(web, "RouteAccepted").says() == ("False", "RouteNotInPlace")
+        condition(web, "Ready").status_and_reason() == ("False", "Terminating")
+            && condition(web, "RouteAccepted").status_and_reason() == ("False", "RouteNotInPlace")
     };
-    let web: PreviewEnvironment = sandbox.until("web", "waits for its old route", waits).await;
+    let web: PreviewEnvironment =
+        sandbox.until("web", "waits for the end of its old route", waits).await;
     let ready = condition(&web, "Ready").message;
     assert!(
         ready.starts_with(
-            "Ingress web is no longer wanted and still there; HTTPRoute web is made when it is gone"
+            "HTTPRoute web replaces Ingress web; the operator creates it when Ingress web is gone"
         ),
         "{ready}"
     );
     let route = condition(&web, "RouteAccepted").message;
-    assert!(route.starts_with("HTTPRoute web is made when Ingress web is gone"), "{route}");
-    assert_eq!(web.status.as_ref().unwrap().url, None, "{}", seen(&web));
-    operator.rests(QUIET).await;
-    throughout(QUIET, "the new one is not made", async || {
+    assert!(route.starts_with("HTTPRoute web is created when Ingress web is gone"), "{route}");
+    assert_eq!(web.status.as_ref().unwrap().url, None, "{}", describe(&web));
+    operator.assert_at_rest(QUIET).await;
+    throughout(QUIET, "the new route is not created", async || {
         match sandbox.find::<HTTPRoute>("web").await {
             None => Ok(()),
-            Some(route) => Err(seen(&route)),
+            Some(route) => Err(describe(&route)),
         }
     })
     .await;
 
-    // Back and forth meanwhile changes nothing of that.
-    change(&sandbox, "Ingress").await;
+    // A change back and forth in the meantime does not change this.
+    change_type(&sandbox, "Ingress").await;
     let again = |web: &PreviewEnvironment| {
-        condition(web, "Ready").message.starts_with("Ingress web is being deleted")
+        condition(web, "Ready").message.starts_with("an older Ingress web is being deleted")
     };
-    sandbox.until("web", "waits to make it again", again).await;
-    change(&sandbox, "Mapping").await;
+    sandbox.until("web", "waits to create its Ingress again", again).await;
+    change_type(&sandbox, "Mapping").await;
     let third = |web: &PreviewEnvironment| {
-        condition(web, "Ready").message.contains("; Mapping web is made when it is gone")
+        condition(web, "Ready").message.contains("Mapping web replaces Ingress web")
     };
-    sandbox.until("web", "waits for it again", third).await;
+    sandbox.until("web", "waits for the end of its Ingress again", third).await;
     sandbox.merge::<Ingress>("web", json!({ "metadata": { "finalizers": null } })).await;
-    routed(&sandbox, "Mapping").await;
-    assert_eq!(witness.one_at_a_time(8).await.last().map(String::as_str), Some("Mapping"));
-    goes_with_its_definition(&sandbox).await;
+    until_routed(&sandbox, "Mapping").await;
+    assert_eq!(witness.until_one_of(8).await.last().map(String::as_str), Some("Mapping"));
+    assert_a_removed_crd_ends_the_wait(&sandbox).await;
 }
 
-/// What the preview waits for has a finalizer and goes with its whole kind: no event of its own
-/// tells, and it is waited for no longer.
-async fn goes_with_its_definition(sandbox: &Sandbox) {
+/// The old route has a finalizer, and its whole kind is deleted: no event reports the end of the
+/// route, and the preview stops waiting.
+async fn assert_a_removed_crd_ends_the_wait(sandbox: &Sandbox) {
     sandbox
         .merge::<Mapping>("web", json!({ "metadata": { "finalizers": ["example.com/hold"] } }))
         .await;
-    change(sandbox, "Ingress").await;
+    change_type(sandbox, "Ingress").await;
     let waits = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").message.starts_with("Ingress web is made when Mapping web")
+        condition(web, "RouteAccepted")
+            .message
+            .starts_with("Ingress web is created when Mapping web")
     };
-    sandbox.until("web", "waits for its Mapping", waits).await;
+    sandbox.until("web", "waits for the end of its Mapping", waits).await;
     let definitions: Api<CustomResourceDefinition> = Api::all(sandbox.client());
     definitions.delete(MAPPINGS, &DeleteParams::default()).await.unwrap();
-    routed(sandbox, "Ingress").await;
+    until_routed(sandbox, "Ingress").await;
     sandbox.merge::<Mapping>("web", json!({ "metadata": { "finalizers": null } })).await;
 }
 
-/// A preview with an Ingress for the host of both.
-fn claims(sandbox: &Sandbox, name: &str) -> PreviewEnvironment {
+/// A preview with an Ingress for the host that all previews of the test share.
+fn claim(sandbox: &Sandbox, name: &str) -> PreviewEnvironment {
     let host = format!("{}.example.com", sandbox.namespace());
-    preview(name).with_host(&host).with(json!({ "route": { "type": "Ingress" } }))
+    preview(name).with_host(&host).with_fields(json!({ "route": { "type": "Ingress" } }))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_is_handed_over_when_a_holder_that_is_deleted_in_the_foreground_has_no_route_any_more()
- {
+async fn a_host_is_free_only_after_the_route_of_its_deleted_holder_is_gone() {
     let sandbox = Sandbox::new("handed-over").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&claims(&sandbox, "first")).await;
-    sandbox.until("first", "is there", |_: &Ingress| true).await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&claim(&sandbox, "first")).await;
+    sandbox.until("first", "exists", |_: &Ingress| true).await;
     sandbox
         .merge::<Ingress>("first", json!({ "metadata": { "finalizers": ["example.com/hold"] } }))
         .await;
-    // Of two of one second the lower UID is first.
-    eventually(SOON, "a later second has begun", async || {
-        sandbox.try_create(&claims(&sandbox, "second")).await.unwrap();
-        let made = async |name: &str| {
+    // Two claims of one second would be ordered by their UIDs.
+    eventually(SOON, "the second claim is created in a later second", async || {
+        sandbox.try_create(&claim(&sandbox, "second")).await.unwrap();
+        let created = async |name: &str| {
             sandbox.get::<PreviewEnvironment>(name).await.creation_timestamp().unwrap()
         };
-        if made("second").await > made("first").await {
+        if created("second").await > created("first").await {
             return Ok(());
         }
         sandbox.delete::<PreviewEnvironment>("second").await;
-        sandbox.gone::<PreviewEnvironment>("second").await;
-        Err("it is still the same".to_owned())
+        sandbox.until_gone::<PreviewEnvironment>("second").await;
+        Err("both were created in the same second".to_owned())
     })
     .await;
-    let waits =
-        |web: &PreviewEnvironment| condition(web, "Ready").says() == ("False", "HostConflict");
-    sandbox.until("second", "waits for the first", waits).await;
+    let waits = |web: &PreviewEnvironment| {
+        condition(web, "Ready").status_and_reason() == ("False", "HostConflict")
+    };
+    sandbox.until("second", "waits for the first claim", waits).await;
 
     sandbox.delete_with::<PreviewEnvironment>("first", &DeleteParams::foreground()).await;
-    let goes = |route: &Ingress| route.metadata.deletion_timestamp.is_some();
-    sandbox.until("first", "is to be deleted, and kept", goes).await;
-    throughout(QUIET, "the second has no route", async || {
+    let is_deleted = |route: &Ingress| route.metadata.deletion_timestamp.is_some();
+    sandbox.until("first", "is being deleted", is_deleted).await;
+    throughout(QUIET, "the second claim has no route", async || {
         match sandbox.find::<Ingress>("second").await {
             None => Ok(()),
-            Some(route) => Err(seen(&route)),
+            Some(route) => Err(describe(&route)),
         }
     })
     .await;
-    sandbox.until("second", "waits still", waits).await;
+    sandbox.until("second", "still waits", waits).await;
 
     let witness = Witness::default();
-    witness.watches::<Ingress>(&sandbox).await;
+    witness.watch::<Ingress>(&sandbox).await;
     sandbox.merge::<Ingress>("first", json!({ "metadata": { "finalizers": null } })).await;
-    sandbox.until("second", "is there", |_: &Ingress| true).await;
-    assert_eq!(witness.one_at_a_time(2).await, ["Ingress", "Ingress"]);
+    sandbox.until("second", "exists", |_: &Ingress| true).await;
+    assert_eq!(witness.until_one_of(2).await, ["Ingress", "Ingress"]);
 }

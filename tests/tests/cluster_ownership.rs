@@ -1,5 +1,5 @@
-//! Objects that have the name of what an Echo wants and are somebody else's, on a real control
-//! plane: they stay as they are, to the byte, and the Echo says so once.
+//! Foreign objects with the names of an Echo's children, on a real control plane: they stay
+//! unchanged to the byte, and the Echo reports them once.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -10,46 +10,48 @@ use kube::api::{DeleteParams, PropagationPolicy};
 use operator_api::echo::Echo;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tests::cluster::{Namespaced, Operator, SOON, Sandbox, condition, eventually, seen};
-use tests::fixtures::{AnyEcho, Fixture, echo};
+use tests::cluster::{Namespaced, Operator, SOON, Sandbox, condition, describe, eventually};
+use tests::fixtures::{EchoFixture, Fixture, echo};
 
 fn from<K: DeserializeOwned>(value: Value) -> K {
     serde_json::from_value(value).unwrap()
 }
 
-/// Somebody's Deployment of nothing, which no controller changes once it was seen.
-fn their_deployment() -> Deployment {
+/// A foreign Deployment without pods: its controller does not change it after the first time.
+fn foreign_deployment() -> Deployment {
     from(json!({
         "metadata": { "name": "web" },
         "spec": {
             "replicas": 0,
-            "selector": { "matchLabels": { "app": "theirs" } },
+            "selector": { "matchLabels": { "app": "foreign" } },
             "template": {
-                "metadata": { "labels": { "app": "theirs" } },
-                "spec": { "containers": [{ "name": "theirs", "image": "nginx" }] },
+                "metadata": { "labels": { "app": "foreign" } },
+                "spec": { "containers": [{ "name": "foreign", "image": "nginx" }] },
             },
         },
     }))
 }
 
-fn their_service() -> Service {
-    from(
-        json!({ "metadata": { "name": "web" }, "spec": { "selector": { "app": "theirs" }, "ports": [{ "port": 80 }] } }),
-    )
+fn foreign_service() -> Service {
+    from(json!({
+        "metadata": { "name": "web" },
+        "spec": { "selector": { "app": "foreign" }, "ports": [{ "port": 80 }] },
+    }))
 }
 
-/// Creates a Deployment, and waits until its controller has had its say.
-async fn settled(sandbox: &Sandbox, deployment: &Deployment) -> Deployment {
+/// Creates a Deployment and waits until its controller has updated the status.
+async fn create_settled(sandbox: &Sandbox, deployment: &Deployment) -> Deployment {
     sandbox.create(deployment).await;
-    let is_seen = |now: &Deployment| {
+    let is_settled = |now: &Deployment| {
         let status = now.status.clone().unwrap_or_default();
-        status.observed_generation == now.metadata.generation && condition(now, "Available").holds()
+        status.observed_generation == now.metadata.generation
+            && condition(now, "Available").is_true()
     };
-    sandbox.until("web", "was seen by its controller", is_seen).await
+    sandbox.until("web", "has a status from its controller", is_settled).await
 }
 
-/// Touches the Echo, and waits until the operator has tried again and was refused again.
-async fn is_refused_again(sandbox: &Sandbox, operator: &Operator) {
+/// Touches the Echo and waits until the operator has reconciled it with the same result.
+async fn until_not_owned_again(sandbox: &Sandbox, operator: &Operator) {
     let before = operator.metrics().await.errors("refused");
     sandbox
         .merge::<Echo>(
@@ -57,11 +59,15 @@ async fn is_refused_again(sandbox: &Sandbox, operator: &Operator) {
             json!({ "metadata": { "annotations": { "touched": before.to_string() } } }),
         )
         .await;
-    operator.until("the operator tries again", |metrics| metrics.errors("refused") > before).await;
-    operator.idle().await;
+    operator
+        .until("the operator reconciles the Echo again", |metrics| {
+            metrics.errors("refused") > before
+        })
+        .await;
+    operator.until_idle().await;
 }
 
-/// The Events about an object that say this.
+/// The Events about an object with this reason.
 async fn events(sandbox: &Sandbox, about: &impl ResourceExt, reason: &str) -> Vec<Event> {
     let uid = about.uid();
     let mut events: Vec<Event> = sandbox.list().await;
@@ -72,174 +78,178 @@ async fn events(sandbox: &Sandbox, about: &impl ResourceExt, reason: &str) -> Ve
     events
 }
 
-/// Waits until there are so many Events about an object that say `NotOwned`: they are sent in the
-/// background.
-async fn told_times(sandbox: &Sandbox, about: &impl ResourceExt, times: usize) -> Vec<Event> {
-    eventually(SOON, format!("there are {times} Events"), async || {
-        let told = events(sandbox, about, "NotOwned").await;
-        if told.len() == times { Ok(told) } else { Err(seen(&told)) }
+/// Waits until an object has so many Events with the reason `NotOwned`. The operator sends Events
+/// in the background.
+async fn until_events(sandbox: &Sandbox, about: &impl ResourceExt, times: usize) -> Vec<Event> {
+    eventually(SOON, format!("{times} Events exist"), async || {
+        let events = events(sandbox, about, "NotOwned").await;
+        if events.len() == times { Ok(events) } else { Err(describe(&events)) }
     })
     .await
 }
 
-/// What every refusal looks like, and that it ends when the other object goes.
-async fn is_left_alone_until_it_goes<K: Namespaced>(sandbox: &Sandbox, theirs: &K, says: &[&str]) {
-    let operator = sandbox.operate().await;
+/// Checks the report about a foreign object, that the object stays unchanged, and that the Echo
+/// recovers when the object is deleted.
+async fn assert_unchanged_until_deleted<K: Namespaced>(
+    sandbox: &Sandbox,
+    foreign: &K,
+    message: &[&str],
+) {
+    let operator = sandbox.start_operator().await;
     sandbox.create(&echo("web").with_replicas(0)).await;
-    let refused: Echo = sandbox.not_ready("web", "NotOwned").await;
-    let stalled = condition(&refused, "Stalled");
-    assert_eq!(stalled.says(), ("True", "NotOwned"));
-    for part in says {
+    let web: Echo = sandbox.until_not_ready("web", "NotOwned").await;
+    let stalled = condition(&web, "Stalled");
+    assert_eq!(stalled.status_and_reason(), ("True", "NotOwned"));
+    for part in message {
         assert!(stalled.message.contains(part), "{part:?} is not in: {}", stalled.message);
     }
-    assert_eq!(condition(&refused, "Ready").message, stalled.message);
+    assert_eq!(condition(&web, "Ready").message, stalled.message);
 
-    is_refused_again(sandbox, &operator).await;
+    until_not_owned_again(sandbox, &operator).await;
     let writes = operator.metrics().await.requests("apply_status");
-    is_refused_again(sandbox, &operator).await;
+    until_not_owned_again(sandbox, &operator).await;
     assert_eq!(
         operator.metrics().await.requests("apply_status"),
         writes,
-        "the status was written again though it says the same"
+        "an unchanged status was written again"
     );
     let now: K = sandbox.get("web").await;
     assert_eq!(
         serde_json::to_string(&now).unwrap(),
-        serde_json::to_string(theirs).unwrap(),
-        "it was touched"
+        serde_json::to_string(foreign).unwrap(),
+        "the foreign object was changed"
     );
-    let told = told_times(sandbox, &refused, 1).await;
+    let events = until_events(sandbox, &web, 1).await;
     assert_eq!(
-        (told[0].type_.as_deref(), &told[0].note),
+        (events[0].type_.as_deref(), &events[0].note),
         (Some("Warning"), &Some(stalled.message))
     );
 
-    // Nobody watches what is somebody else's: the operator looks again by itself, less and less
-    // often.
+    // The operator does not watch foreign objects: it retries with back-off.
     sandbox.delete::<K>("web").await;
-    sandbox.ready::<Echo>("web").await;
-    let ours: K = sandbox.get("web").await;
-    assert_eq!(ours.meta().owner_references.as_ref().unwrap()[0].uid, refused.uid().unwrap());
-    let told = events(sandbox, &refused, "NotOwned").await;
-    assert_eq!(told.len(), 1, "one Event, however often it was tried: {}", seen(&told));
+    sandbox.until_ready::<Echo>("web").await;
+    let child: K = sandbox.get("web").await;
+    assert_eq!(child.meta().owner_references.as_ref().unwrap()[0].uid, web.uid().unwrap());
+    let events = self::events(sandbox, &web, "NotOwned").await;
+    assert_eq!(events.len(), 1, "retries sent more Events: {}", describe(&events));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_deployment_with_the_same_name_is_left_alone_until_it_goes() {
-    let sandbox = Sandbox::new("their-deployment").await;
-    let theirs = settled(&sandbox, &their_deployment()).await;
-    is_left_alone_until_it_goes(
+async fn a_foreign_deployment_with_the_same_name_stays_unchanged_until_it_is_deleted() {
+    let sandbox = Sandbox::new("foreign-deployment").await;
+    let foreign = create_settled(&sandbox, &foreign_deployment()).await;
+    assert_unchanged_until_deleted(
         &sandbox,
-        &theirs,
-        &["Deployment web exists", "untouched", "rename this Echo"],
+        &foreign,
+        &["Deployment web exists", "was not changed", "rename this Echo"],
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_service_with_the_same_name_is_left_alone_until_it_goes() {
-    let sandbox = Sandbox::new("their-service").await;
-    let theirs = sandbox.create(&their_service()).await;
-    is_left_alone_until_it_goes(
+async fn a_foreign_service_with_the_same_name_stays_unchanged_until_it_is_deleted() {
+    let sandbox = Sandbox::new("foreign-service").await;
+    let foreign = sandbox.create(&foreign_service()).await;
+    assert_unchanged_until_deleted(
         &sandbox,
-        &theirs,
-        &["Service web exists", "untouched", "rename this Echo"],
+        &foreign,
+        &["Service web exists", "was not changed", "rename this Echo"],
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn labels_prove_nothing_about_whose_an_object_is() {
+async fn labels_do_not_prove_ownership() {
     let sandbox = Sandbox::new("labels").await;
-    // It looks in every way like one of ours, and is watched like one; only the owner reference is
-    // not there.
-    let theirs = their_service()
+    // The object has all ownership metadata of a child, except the owner reference.
+    let foreign = foreign_service()
         .labelled("app.kubernetes.io/managed-by", operator::NAME)
         .labelled("app.kubernetes.io/name", "echo")
         .labelled("app.kubernetes.io/instance", "web")
         .annotated("kubewright.dev/desired-hash", "0000000000000001");
-    let theirs = sandbox.create(&theirs).await;
-    is_left_alone_until_it_goes(&sandbox, &theirs, &["Service web exists"]).await;
+    let foreign = sandbox.create(&foreign).await;
+    assert_unchanged_until_deleted(&sandbox, &foreign, &["Service web exists"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owner_of_an_object_that_is_in_the_way_is_named() {
-    let sandbox = Sandbox::new("their-owner").await;
+async fn the_owner_of_a_foreign_object_is_named() {
+    let sandbox = Sandbox::new("foreign-owner").await;
     let owner: ConfigMap =
-        sandbox.create(&from(json!({ "metadata": { "name": "their-release" } }))).await;
-    let mut theirs = their_service();
-    theirs.metadata.owner_references = from(json!([{
-        "apiVersion": "v1", "kind": "ConfigMap", "name": "their-release", "uid": owner.uid(), "controller": true,
+        sandbox.create(&from(json!({ "metadata": { "name": "other-release" } }))).await;
+    let mut foreign = foreign_service();
+    foreign.metadata.owner_references = from(json!([{
+        "apiVersion": "v1", "kind": "ConfigMap", "name": "other-release",
+        "uid": owner.uid(), "controller": true,
     }]));
-    let theirs = sandbox.create(&theirs).await;
-    is_left_alone_until_it_goes(
+    let foreign = sandbox.create(&foreign).await;
+    assert_unchanged_until_deleted(
         &sandbox,
-        &theirs,
-        &["controlled by ConfigMap their-release", "delete that ConfigMap"],
+        &foreign,
+        &["belongs to ConfigMap other-release", "delete that ConfigMap"],
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_can_be_made_is_made_beside_what_is_refused() {
+async fn a_foreign_object_does_not_block_the_other_children() {
     let sandbox = Sandbox::new("half").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&their_service()).await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&foreign_service()).await;
     sandbox.create(&echo("web").with_replicas(1)).await;
-    let refused: Echo = sandbox.not_ready("web", "NotOwned").await;
+    let web: Echo = sandbox.until_not_ready("web", "NotOwned").await;
     let deployment: Deployment = sandbox.get("web").await;
-    assert_eq!(deployment.metadata.owner_references.unwrap()[0].uid, refused.uid().unwrap());
-    // And it is looked after: the status counts its servers.
+    assert_eq!(deployment.metadata.owner_references.unwrap()[0].uid, web.uid().unwrap());
+    // The operator observes the Deployment: the status counts its servers.
     let counts =
         |echo: &Echo| echo.status.as_ref().is_some_and(|status| status.ready_replicas == Some(1));
     sandbox.until("web", "counts its servers", counts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_child_whose_owner_reference_was_taken_away_is_not_taken_back() {
+async fn a_child_without_its_owner_reference_is_not_adopted() {
     let sandbox = Sandbox::new("disowned").await;
-    let operator = sandbox.operate().await;
+    let operator = sandbox.start_operator().await;
     sandbox.create(&echo("web").with_replicas(0)).await;
-    sandbox.ready::<Echo>("web").await;
-    let freed: Service =
+    sandbox.until_ready::<Echo>("web").await;
+    let orphan: Service =
         sandbox.merge("web", json!({ "metadata": { "ownerReferences": null } })).await;
-    sandbox.not_ready::<Echo>("web", "NotOwned").await;
-    is_refused_again(&sandbox, &operator).await;
-    assert_eq!(sandbox.get::<Service>("web").await.resource_version(), freed.resource_version());
+    sandbox.until_not_ready::<Echo>("web", "NotOwned").await;
+    until_not_owned_again(&sandbox, &operator).await;
+    assert_eq!(sandbox.get::<Service>("web").await.resource_version(), orphan.resource_version());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn children_that_were_left_behind_on_purpose_are_not_taken_over_by_the_next_echo() {
+async fn orphans_of_a_deleted_echo_are_not_adopted_by_the_next_echo() {
     let sandbox = Sandbox::new("orphans").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     sandbox.create(&echo("web").with_replicas(0)).await;
-    sandbox.ready::<Echo>("web").await;
+    sandbox.until_ready::<Echo>("web").await;
     let orphan = DeleteParams {
         propagation_policy: Some(PropagationPolicy::Orphan),
         ..DeleteParams::default()
     };
     sandbox.delete_with::<Echo>("web", &orphan).await;
-    sandbox.gone::<Echo>("web").await;
+    sandbox.until_gone::<Echo>("web").await;
     let orphan: Deployment = sandbox.get("web").await;
     assert_eq!(orphan.owner_references(), []);
 
     sandbox.create(&echo("web").with_replicas(3)).await;
-    sandbox.not_ready::<Echo>("web", "NotOwned").await;
+    sandbox.until_not_ready::<Echo>("web", "NotOwned").await;
     let now: Deployment = sandbox.get("web").await;
     assert_eq!((now.uid(), now.spec.unwrap().replicas), (orphan.uid(), Some(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_refusal_is_told_again_once_all_was_well_between() {
-    let sandbox = Sandbox::new("told-again").await;
-    let _operator = sandbox.operate().await;
+async fn the_same_problem_sends_another_event_after_the_echo_was_ready_again() {
+    let sandbox = Sandbox::new("event-again").await;
+    let _operator = sandbox.start_operator().await;
     let web = sandbox.create(&echo("web").with_replicas(0)).await;
     for times in 1..=2 {
-        sandbox.ready::<Echo>("web").await;
+        sandbox.until_ready::<Echo>("web").await;
         sandbox.merge::<Service>("web", json!({ "metadata": { "ownerReferences": null } })).await;
-        sandbox.not_ready::<Echo>("web", "NotOwned").await;
-        told_times(&sandbox, &web, times).await;
+        sandbox.until_not_ready::<Echo>("web", "NotOwned").await;
+        until_events(&sandbox, &web, times).await;
         sandbox.delete::<Service>("web").await;
     }
-    sandbox.ready::<Echo>("web").await;
+    sandbox.until_ready::<Echo>("web").await;
 }

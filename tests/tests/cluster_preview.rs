@@ -1,6 +1,5 @@
-//! What a preview does for its users, on a real control plane: new pods for a new revision, a
-//! scale, sleep, a route of each type, and a refusal that says what to write instead for every
-//! field that can be wrong.
+//! The features of a preview, on a real control plane: new pods for a new revision, a scale,
+//! suspension, a route of each type, and a rejection with a correction for every invalid field.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -11,8 +10,8 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::ApiResource;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
-use tests::cluster::{Sandbox, condition, seen};
-use tests::fixtures::{Preview, preview};
+use tests::cluster::{Sandbox, condition, describe};
+use tests::fixtures::{PreviewFixture, preview};
 
 fn deployed(deployment: &Deployment) -> Value {
     serde_json::to_value(deployment.spec.as_ref().unwrap()).unwrap()
@@ -23,15 +22,15 @@ fn revision(preview: &PreviewEnvironment) -> Option<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_and_a_host_are_enough_as_they_have_always_been() {
+async fn an_image_and_a_host_are_enough_for_a_preview() {
     let sandbox = Sandbox::new("minimal").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     let path = format!("{}/inputs/preview-environment.yaml", env!("CARGO_MANIFEST_DIR"));
     let input: PreviewEnvironment =
         serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     sandbox.create(&input).await;
     let name = input.name_any();
-    let ready: PreviewEnvironment = sandbox.ready(&name).await;
+    let ready: PreviewEnvironment = sandbox.until_ready(&name).await;
     assert_eq!((&ready.spec.image, &ready.spec.fqdn), (&input.spec.image, &input.spec.fqdn));
     let status = ready.status.as_ref().unwrap();
     assert_eq!(
@@ -47,26 +46,26 @@ async fn an_image_and_a_host_are_enough_as_they_have_always_been() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_revision_replaces_the_pods_and_is_shown_when_it_has() {
+async fn a_new_revision_replaces_the_pods_and_then_appears_in_the_status() {
     let sandbox = Sandbox::new("revision").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "revision": "one", "replicas": 2 }))).await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "revision": "one", "replicas": 2 }))).await;
     let shows = |wanted: &'static str| {
         move |preview: &PreviewEnvironment| revision(preview) == Some(wanted)
     };
-    sandbox.until("web", "shows the first revision", shows("one")).await;
+    sandbox.until("web", "has the first revision in its status", shows("one")).await;
     let before: Vec<String> =
         sandbox.list::<Pod>().await.iter().map(ResourceExt::name_any).collect();
     assert_eq!(before.len(), 2);
 
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "revision": "two" } })).await;
     let web: PreviewEnvironment =
-        sandbox.until("web", "shows the second revision", shows("two")).await;
-    assert!(condition(&web, "Ready").holds(), "{}", seen(&web));
+        sandbox.until("web", "has the second revision in its status", shows("two")).await;
+    assert!(condition(&web, "Ready").is_true(), "{}", describe(&web));
     for pod in
         sandbox.list::<Pod>().await.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none())
     {
-        assert!(!before.contains(&pod.name_any()), "{} is left over", pod.name_any());
+        assert!(!before.contains(&pod.name_any()), "the old pod {} still exists", pod.name_any());
         assert_eq!(
             pod.annotations().get("platform9.com/revision").map(String::as_str),
             Some("two")
@@ -77,9 +76,9 @@ async fn a_new_revision_replaces_the_pods_and_is_shown_when_it_has() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_has_a_scale_like_a_deployment() {
     let sandbox = Sandbox::new("scale").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     sandbox.create(&preview("web")).await;
-    sandbox.ready::<PreviewEnvironment>("web").await;
+    sandbox.until_ready::<PreviewEnvironment>("web").await;
     let api: Api<PreviewEnvironment> = sandbox.api();
     let patch = Patch::Merge(json!({ "spec": { "replicas": 3 } }));
     api.patch_scale("web", &PatchParams::default(), &patch).await.unwrap();
@@ -106,44 +105,44 @@ async fn a_preview_has_a_scale_like_a_deployment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_sleeps_and_wakes_up_by_one_field() {
+async fn one_field_suspends_and_resumes_a_preview() {
     let sandbox = Sandbox::new("suspend").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "replicas": 2 }))).await;
-    sandbox.ready::<PreviewEnvironment>("web").await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "replicas": 2 }))).await;
+    sandbox.until_ready::<PreviewEnvironment>("web").await;
     let suspend = async |suspend: bool| {
         sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": suspend } })).await
     };
 
     suspend(true).await;
-    let sleeps = |web: &PreviewEnvironment| {
+    let is_suspended = |web: &PreviewEnvironment| {
         let ready = web.status.as_ref().and_then(|status| status.ready.as_deref());
-        condition(web, "Suspended").holds()
-            && condition(web, "Ready").holds()
+        condition(web, "Suspended").is_true()
+            && condition(web, "Ready").is_true()
             && ready == Some("0/0")
     };
-    let web: PreviewEnvironment = sandbox.until("web", "sleeps", sleeps).await;
+    let web: PreviewEnvironment = sandbox.until("web", "is suspended", is_suspended).await;
     assert_eq!((web.spec.replicas, web.status.unwrap().url), (Some(2), None));
-    sandbox.none::<Pod>().await;
+    sandbox.until_none::<Pod>().await;
     assert!(sandbox.find::<Service>("web").await.is_some());
 
     suspend(false).await;
-    let awake = |web: &PreviewEnvironment| {
+    let is_running = |web: &PreviewEnvironment| {
         let ready = web.status.as_ref().and_then(|status| status.ready.as_deref());
         condition(web, "Suspended").status.is_empty()
-            && condition(web, "Ready").holds()
+            && condition(web, "Ready").is_true()
             && ready == Some("2/2")
     };
-    sandbox.until("web", "is awake", awake).await;
+    sandbox.until("web", "runs again", is_running).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn why_the_pods_do_not_run_is_what_a_person_reads_first() {
+async fn ready_begins_with_the_reason_why_the_pods_do_not_run() {
     let sandbox = Sandbox::new("reasons").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     let too_much = json!({ "requests": { "cpu": "5000" } });
-    sandbox.create(&preview("big").with(json!({ "resources": too_much }))).await;
-    let big: PreviewEnvironment = sandbox.not_ready("big", "Unschedulable").await;
+    sandbox.create(&preview("big").with_fields(json!({ "resources": too_much }))).await;
+    let big: PreviewEnvironment = sandbox.until_not_ready("big", "Unschedulable").await;
     let message = condition(&big, "Ready").message;
     assert!(
         message.starts_with("pod big-") && message.contains("nodes are available"),
@@ -151,21 +150,27 @@ async fn why_the_pods_do_not_run_is_what_a_person_reads_first() {
     );
 
     sandbox.create(&preview("web")).await;
-    sandbox.ready::<PreviewEnvironment>("web").await;
+    sandbox.until_ready::<PreviewEnvironment>("web").await;
     let pods = sandbox.list::<Pod>().await.into_iter().map(|pod| pod.name_any());
     let pod = pods.into_iter().find(|name| name.starts_with("web-")).unwrap();
     let waiting = json!({ "reason": "ImagePullBackOff", "message": "no such image" });
-    let container = json!({ "name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0, "state": { "waiting": waiting } });
+    let container = json!({
+        "name": "app", "image": "x", "imageID": "", "ready": false, "restartCount": 0,
+        "state": { "waiting": waiting },
+    });
     let status = json!({ "status": {
         "containerStatuses": [container],
-        "conditions": [{ "type": "Ready", "status": "False" }, { "type": "ContainersReady", "status": "False" }],
+        "conditions": [
+            { "type": "Ready", "status": "False" },
+            { "type": "ContainersReady", "status": "False" },
+        ],
     } });
     sandbox
         .api::<Pod>()
         .patch_status(&pod, &PatchParams::default(), &Patch::Strategic(status))
         .await
         .unwrap();
-    let web: PreviewEnvironment = sandbox.not_ready("web", "ImagePullBackOff").await;
+    let web: PreviewEnvironment = sandbox.until_not_ready("web", "ImagePullBackOff").await;
     let message = condition(&web, "Ready").message;
     assert!(
         message.starts_with(&format!("pod {pod}: ImagePullBackOff: no such image; ")),
@@ -173,73 +178,73 @@ async fn why_the_pods_do_not_run_is_what_a_person_reads_first() {
     );
 }
 
-/// The names of the routes that there are.
+/// The names of the existing Ingresses.
 async fn routes(sandbox: &Sandbox) -> Vec<String> {
     sandbox.list::<Ingress>().await.iter().map(ResourceExt::name_any).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_route_comes_and_goes_with_its_type_and_there_is_never_a_second_one() {
+async fn the_route_follows_the_route_type_and_there_is_never_a_second_route() {
     let sandbox = Sandbox::new("route").await;
-    let _operator = sandbox.operate().await;
-    let by = async |type_: &str| {
+    let _operator = sandbox.start_operator().await;
+    let set_type = async |type_: &str| {
         sandbox
             .merge::<PreviewEnvironment>("web", json!({ "spec": { "route": { "type": type_ } } }))
             .await;
     };
-    let says = |status: &'static str, reason: &'static str| {
+    let route_is = |status: &'static str, reason: &'static str| {
         move |web: &PreviewEnvironment| {
-            condition(web, "RouteAccepted").says() == (status, reason)
-                && condition(web, "Ready").holds()
+            condition(web, "RouteAccepted").status_and_reason() == (status, reason)
+                && condition(web, "Ready").is_true()
         }
     };
     let ingress = json!({ "type": "Ingress", "path": "/app", "tls": {} });
-    sandbox.create(&preview("web").with(json!({ "route": ingress }))).await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": ingress }))).await;
     let mut uid = None;
     for _ in 0..2 {
         let web = sandbox
             .until(
                 "web",
                 "waits for the controller of its Ingress",
-                says("Unknown", "WaitingForController"),
+                route_is("Unknown", "WaitingForController"),
             )
             .await;
         assert_eq!(web.status.unwrap().url, None);
         assert_eq!(routes(&sandbox).await, ["web"]);
         let route: Ingress = sandbox.get("web").await;
-        assert_ne!(route.uid(), uid, "it is a new one each time");
+        assert_ne!(route.uid(), uid, "each change of the type creates a new Ingress");
         uid = route.uid();
 
-        by("None").await;
-        sandbox.until("web", "has no route", says("False", "NotRequested")).await;
+        set_type("None").await;
+        sandbox.until("web", "has no route", route_is("False", "NotRequested")).await;
         assert!(routes(&sandbox).await.is_empty());
-        by("Mapping").await;
+        set_type("Mapping").await;
         sandbox
-            .until("web", "waits for the API of Mappings", says("False", "RouteApiNotServed"))
+            .until("web", "waits for the API of Mappings", route_is("False", "RouteApiNotServed"))
             .await;
         assert!(routes(&sandbox).await.is_empty());
-        by("Ingress").await;
+        set_type("Ingress").await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_url_is_shown_once_an_ingress_controller_gives_the_host_an_address() {
+async fn a_preview_has_a_url_when_its_ingress_has_an_address() {
     let sandbox = Sandbox::new("address").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     let ingress =
         json!({ "type": "Ingress", "path": "/app", "tls": { "clusterIssuer": "letsencrypt" } });
-    sandbox.create(&preview("web").with(json!({ "route": ingress }))).await;
-    sandbox.ready::<PreviewEnvironment>("web").await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": ingress }))).await;
+    sandbox.until_ready::<PreviewEnvironment>("web").await;
     let api: Api<Ingress> = sandbox.api();
     let address =
         |ip: Value| Patch::Merge(json!({ "status": { "loadBalancer": { "ingress": ip } } }));
     let controller = PatchParams::default();
     api.patch_status("web", &controller, &address(json!([{ "ip": "192.0.2.1" }]))).await.unwrap();
-    let reached = |web: &PreviewEnvironment| {
+    let has_url = |web: &PreviewEnvironment| {
         let url = web.status.as_ref().and_then(|status| status.url.as_deref());
-        condition(web, "RouteAccepted").holds() && url == Some("https://web.example.com/app")
+        condition(web, "RouteAccepted").is_true() && url == Some("https://web.example.com/app")
     };
-    sandbox.until("web", "is reached", reached).await;
+    sandbox.until("web", "has a URL", has_url).await;
     let ingress: Ingress = sandbox.get("web").await;
     assert_eq!(
         ingress.annotations().get("cert-manager.io/cluster-issuer").map(String::as_str),
@@ -251,66 +256,77 @@ async fn a_url_is_shown_once_an_ingress_controller_gives_the_host_an_address() {
     );
 
     api.patch_status("web", &controller, &address(Value::Null)).await.unwrap();
-    let lost =
+    let has_no_url =
         |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.url.is_none());
-    sandbox.until("web", "is no longer reached", lost).await;
+    sandbox.until("web", "has no URL any more", has_no_url).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_http_route_without_a_gateway_waits_for_an_edit_and_one_without_its_api_for_that() {
+async fn an_http_route_without_a_gateway_waits_for_an_edit_and_one_without_its_api_for_the_api() {
     let sandbox = Sandbox::new("gateway").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "route": { "type": "HTTPRoute" } }))).await;
-    let web: PreviewEnvironment = sandbox.not_ready("web", "GatewayMissing").await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": { "type": "HTTPRoute" } }))).await;
+    let web: PreviewEnvironment = sandbox.until_not_ready("web", "GatewayMissing").await;
     assert!(
         condition(&web, "Stalled").message.contains("write spec.route.parentRefs"),
         "{}",
-        seen(&web)
+        describe(&web)
     );
-    assert_eq!(condition(&web, "RouteAccepted").says(), ("False", "GatewayMissing"));
-    sandbox.until("web", "is there without a route", |_: &Deployment| true).await;
-    let named = json!({ "spec": { "route": { "parentRefs": [{ "name": "public", "namespace": "gateways" }] } } });
+    assert_eq!(condition(&web, "RouteAccepted").status_and_reason(), ("False", "GatewayMissing"));
+    sandbox.until("web", "exists without a route", |_: &Deployment| true).await;
+    let named = json!({
+        "spec": { "route": { "parentRefs": [{ "name": "public", "namespace": "gateways" }] } },
+    });
     sandbox.merge::<PreviewEnvironment>("web", named).await;
-    let web: PreviewEnvironment = sandbox.ready("web").await;
-    assert_eq!(condition(&web, "RouteAccepted").says(), ("False", "RouteApiNotServed"));
+    let web: PreviewEnvironment = sandbox.until_ready("web").await;
+    assert_eq!(
+        condition(&web, "RouteAccepted").status_and_reason(),
+        ("False", "RouteApiNotServed")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_that_sleeps_without_its_route_makes_the_host_free() {
-    let sandbox = Sandbox::new("free").await;
-    let _operator = sandbox.operate().await;
+async fn a_suspended_preview_can_give_up_its_route() {
+    let sandbox = Sandbox::new("suspended").await;
+    let _operator = sandbox.start_operator().await;
     let route = json!({ "type": "Ingress", "whenSuspended": "Remove" });
-    sandbox.create(&preview("web").with(json!({ "route": route }))).await;
-    sandbox.ready::<PreviewEnvironment>("web").await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": route }))).await;
+    sandbox.until_ready::<PreviewEnvironment>("web").await;
     assert_eq!(routes(&sandbox).await, ["web"]);
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": true } })).await;
-    let sleeps = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").says() == ("False", "RemovedWhileSuspended")
-            && condition(web, "Ready").holds()
+    let is_suspended = |web: &PreviewEnvironment| {
+        condition(web, "RouteAccepted").status_and_reason() == ("False", "RemovedWhileSuspended")
+            && condition(web, "Ready").is_true()
     };
-    sandbox.until("web", "sleeps without its route", sleeps).await;
+    sandbox.until("web", "is suspended without its route", is_suspended).await;
     assert!(routes(&sandbox).await.is_empty());
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": null } })).await;
     sandbox.until("web", "has its route again", |_: &Ingress| true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_spec_says_about_the_program_is_what_the_api_server_keeps_of_the_pods() {
+async fn the_fields_of_the_spec_arrive_in_the_pods() {
     let sandbox = Sandbox::new("program").await;
-    let operator = sandbox.operate().await;
+    let operator = sandbox.start_operator().await;
     let fields = json!({
         "port": 80,
         "command": ["node"],
         "args": ["server.js"],
-        "env": [{ "name": "PORT", "value": "80" }, { "name": "POD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }],
+        "env": [
+            { "name": "PORT", "value": "80" },
+            { "name": "POD", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
+        ],
         "envFrom": [{ "prefix": "A_", "configMapRef": { "name": "settings", "optional": true } }],
         "resources": { "requests": { "cpu": "10m" }, "limits": { "memory": "64Mi" } },
         "imagePullSecrets": [{ "name": "registry" }],
-        "probes": { "readiness": { "path": "/ready" }, "liveness": {}, "startup": { "failureThreshold": 60 } },
+        "probes": {
+            "readiness": { "path": "/ready" }, "liveness": {},
+            "startup": { "failureThreshold": 60 },
+        },
         "podSecurity": { "runAsUser": 1000, "fsGroup": 1000, "readOnlyRootFilesystem": true },
     });
-    sandbox.create(&preview("web").with(fields)).await;
-    sandbox.ready::<PreviewEnvironment>("web").await;
+    sandbox.create(&preview("web").with_fields(fields)).await;
+    sandbox.until_ready::<PreviewEnvironment>("web").await;
     let pod = sandbox.list::<Pod>().await.remove(0);
     let spec = serde_json::to_value(pod.spec.unwrap()).unwrap();
     let container = &spec["containers"][0];
@@ -327,36 +343,40 @@ async fn what_the_spec_says_about_the_program_is_what_the_api_server_keeps_of_th
     assert_eq!(spec["securityContext"]["sysctls"][0]["value"], json!("80"));
     let service: Service = sandbox.get("web").await;
     assert_eq!(service.spec.unwrap().ports.unwrap()[0].port, 80);
-    // Quantities, probes and sources have defaults of their own: none of them is a difference.
-    let counted = operator.at_rest().await;
+    // The API server sets defaults in quantities, probes and sources: no default counts as drift.
+    let counted = operator.until_at_rest().await;
     sandbox
         .merge::<PreviewEnvironment>("web", json!({ "metadata": { "annotations": { "a": "b" } } }))
         .await;
-    let again = operator.at_rest().await;
+    let again = operator.until_at_rest().await;
     assert_eq!(again.requests("apply"), counted.requests("apply"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restricted_namespace_refuses_root_in_words_and_not_in_pods_that_never_come() {
+async fn a_root_user_in_a_restricted_namespace_is_refused_with_a_correction() {
     let sandbox =
         Sandbox::with_labels("root", &[("pod-security.kubernetes.io/enforce", "restricted")]).await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "podSecurity": { "runAsUser": 0 } }))).await;
-    let web: PreviewEnvironment = sandbox.not_ready("web", "PodSecurityNotAllowed").await;
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "podSecurity": { "runAsUser": 0 } }))).await;
+    let web: PreviewEnvironment = sandbox.until_not_ready("web", "PodSecurityNotAllowed").await;
     let stalled = condition(&web, "Stalled");
     assert!(
-        stalled.holds() && stalled.message.contains("write another user id such as 1000"),
+        stalled.is_true() && stalled.message.contains("write another user id such as 1000"),
         "{}",
-        seen(&web)
+        describe(&web)
     );
     assert!(sandbox.find::<Deployment>("web").await.is_none());
-    let user = json!({ "spec": { "port": 80, "podSecurity": { "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000 } } });
+    let user = json!({
+        "spec": {
+            "port": 80, "podSecurity": { "runAsUser": 1000, "runAsGroup": 1000, "fsGroup": 1000 },
+        },
+    });
     sandbox.merge::<PreviewEnvironment>("web", user).await;
-    sandbox.ready::<PreviewEnvironment>("web").await;
+    sandbox.until_ready::<PreviewEnvironment>("web").await;
 }
 
-/// Fields that are refused, and what the answer says.
-fn refusals() -> Vec<(Value, &'static str)> {
+/// Invalid fields, and a part of the API server's message.
+fn invalid_fields() -> Vec<(Value, &'static str)> {
     let env = |variable: Value| json!({ "env": [variable] });
     let from = |source: Value| json!({ "env": [{ "name": "A", "valueFrom": source }] });
     vec![
@@ -368,9 +388,10 @@ fn refusals() -> Vec<(Value, &'static str)> {
         (env(json!({ "name": "1A" })), "write a name like LOG_LEVEL"),
         (env(json!({ "name": "A", "value": 1 })), "must be of type string"),
         (
-            env(
-                json!({ "name": "A", "value": "a", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } }),
-            ),
+            env(json!({
+                "name": "A", "value": "a",
+                "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } },
+            })),
             "write value or valueFrom",
         ),
         (json!({ "env": [{ "name": "A" }, { "name": "A" }] }), "Duplicate value"),
@@ -431,7 +452,9 @@ fn refusals() -> Vec<(Value, &'static str)> {
             "only an Ingress names its certificate",
         ),
         (
-            json!({ "route": { "type": "Ingress", "tls": { "issuer": "a", "clusterIssuer": "b" } } }),
+            json!({
+                "route": { "type": "Ingress", "tls": { "issuer": "a", "clusterIssuer": "b" } },
+            }),
             "a certificate has one issuer",
         ),
         (
@@ -450,12 +473,12 @@ fn refusals() -> Vec<(Value, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_cannot_work_is_refused_with_what_to_write_instead() {
+async fn the_rejection_of_an_invalid_field_names_a_correction() {
     let sandbox = Sandbox::new("fields").await;
     let resource = ApiResource::erase::<PreviewEnvironment>(&());
     let api: Api<DynamicObject> =
         Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
-    for (fields, says) in refusals() {
+    for (fields, expected) in invalid_fields() {
         let mut spec = json!({ "image": "app:1", "fqdn": "web.example.com" });
         spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let mut object = DynamicObject::new("web", &resource);
@@ -463,8 +486,8 @@ async fn a_field_that_cannot_work_is_refused_with_what_to_write_instead() {
         match api.create(&PostParams::default(), &object).await {
             Err(kube::Error::Api(status)) => {
                 assert!(
-                    status.message.contains(says),
-                    "{fields}: {says:?} is not in: {}",
+                    status.message.contains(expected),
+                    "{fields}: {expected:?} is not in: {}",
                     status.message
                 );
             }
@@ -474,7 +497,7 @@ async fn a_field_that_cannot_work_is_refused_with_what_to_write_instead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_may_ask_for_is_no_field_at_all() {
+async fn privileges_are_unknown_fields() {
     let sandbox = Sandbox::new("privileges").await;
     let api: Api<PreviewEnvironment> = sandbox.api();
     for (field, value) in [
@@ -484,9 +507,12 @@ async fn what_nobody_may_ask_for_is_no_field_at_all() {
     ] {
         let spec =
             json!({ "image": "app:1", "fqdn": "web.example.com", "podSecurity": { field: value } });
-        let body = json!({ "apiVersion": "platform9.com/v1", "kind": "PreviewEnvironment", "metadata": { "name": "web" }, "spec": spec });
+        let body = json!({
+            "apiVersion": "platform9.com/v1", "kind": "PreviewEnvironment",
+            "metadata": { "name": "web" }, "spec": spec,
+        });
         let params = PatchParams::apply("tests").validation_strict();
-        let refused = api.patch("web", &params, &Patch::Apply(body)).await.unwrap_err().to_string();
-        assert!(refused.contains(&format!("spec.podSecurity.{field}")), "{refused}");
+        let error = api.patch("web", &params, &Patch::Apply(body)).await.unwrap_err().to_string();
+        assert!(error.contains(&format!("spec.podSecurity.{field}")), "{error}");
     }
 }

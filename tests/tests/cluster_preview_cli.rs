@@ -1,23 +1,24 @@
-//! The command line of previews on a real control plane, with the operator at work: what people
-//! see, what is changed by it, and what scripts go by.
+//! The binary `kubectl-preview` on a real control plane with a running operator: its output, the
+//! fields that it changes, and its exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::path::Path;
-use std::process::ExitCode;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::api::rbac::v1::{ClusterRole, Role, RoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role, RoleBinding};
 use kube::ResourceExt;
 use kube::api::{Api, ListParams, Patch, PatchParams};
-use kubewright::cli::{Program, Streams};
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 use tests::cluster::{SOON, Sandbox, eventually, kubeconfig_of};
-use tests::fixtures::{Fixture, Preview, preview};
+use tests::fixtures::{Fixture, PreviewFixture, preview};
 
-/// The rights that the documentation tells administrators to give.
+/// The rights that the documentation recommends.
 fn documented_rights() -> ClusterRole {
     let page = std::fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -32,23 +33,41 @@ fn documented_rights() -> ClusterRole {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-/// How a call ended.
+/// The binary. It is built with the features of `cargo xtask`, so that no dependency is compiled
+/// again.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--message-format=json-render-diagnostics", "--package", "xtask"])
+        .args(["--package", "kubectl-preview", "--bin", "kubectl-preview"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
+    messages
+        .map(Result::unwrap)
+        .filter(|message| message["target"]["name"] == "kubectl-preview")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo reports the binary")
+});
+
+/// The result of a call.
 #[derive(Debug)]
 struct Outcome {
-    code: u8,
+    code: i32,
     output: String,
     errors: String,
 }
 
 impl Outcome {
     #[track_caller]
-    fn ended_with(self, code: u8) -> Self {
+    fn exits_with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.output, self.errors);
         self
     }
 
     #[track_caller]
-    fn complains(&self, part: &str) {
+    fn reports(&self, part: &str) {
         assert!(self.errors.contains(part), "{part:?} is not in {}", self.errors);
     }
 
@@ -61,38 +80,28 @@ impl Outcome {
     }
 }
 
-/// The program as its `main` makes it, on a thread of its own, with this kubeconfig: `kubectl
-/// preview ARGS`, the namespace added.
+/// Runs `kubectl-preview ARGS` with this kubeconfig and namespace.
 async fn call(kubeconfig: &Path, namespace: &str, args: &[&str]) -> Outcome {
-    let path = kubeconfig.to_str().unwrap();
-    let args = [&["kubectl-preview", "--kubeconfig", path], args, &["-n", namespace]].concat();
-    let args: Vec<String> = args.into_iter().map(str::to_owned).collect();
-    let work = move || {
-        let (mut output, mut errors) = (Vec::new(), Vec::new());
-        let mut streams = Streams {
-            input: &mut std::io::empty(),
-            output: &mut output,
-            errors: &mut errors,
-            colour: false,
-        };
-        let code = Program::new(operator::registry())
-            .with(preview_cli::extension())
-            .execute(args, &mut streams);
-        let code = (0..=255).find(|number| ExitCode::from(*number) == code).unwrap();
+    let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    let (kubeconfig, namespace) = (kubeconfig.to_owned(), namespace.to_owned());
+    let run = move || {
+        let mut command = Command::new(&*PROGRAM);
+        command.arg("--kubeconfig").arg(kubeconfig).args(args).args(["-n", &namespace]);
+        let output = command.output().unwrap();
         Outcome {
-            code,
-            output: String::from_utf8(output).unwrap(),
-            errors: String::from_utf8(errors).unwrap(),
+            code: output.status.code().unwrap(),
+            output: String::from_utf8(output.stdout).unwrap(),
+            errors: String::from_utf8(output.stderr).unwrap(),
         }
     };
-    tokio::task::spawn_blocking(work).await.unwrap()
+    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-async fn ask(sandbox: &Sandbox, args: &[&str]) -> Outcome {
+async fn run(sandbox: &Sandbox, args: &[&str]) -> Outcome {
     call(sandbox.cluster().kubeconfig(), sandbox.namespace(), args).await
 }
 
-/// Does the work of an ingress controller: gives the route of `name` an address.
+/// Sets the address of the Ingress `name`, as its controller would.
 async fn address(sandbox: &Sandbox, name: &str) {
     let api: Api<Ingress> = sandbox.api();
     let patch = Patch::Merge(
@@ -105,54 +114,71 @@ fn ends(preview: &PreviewEnvironment) -> Option<String> {
     preview.spec.expires_at.as_ref().map(|time| time.0.to_string())
 }
 
+/// A test of `kubectl-preview` compares the documented rights with the kinds that `status` shows.
+#[test]
+fn the_documented_rights_include_every_kind_that_a_preview_owns() {
+    let names = |rule: PolicyRule| {
+        let group = rule.api_groups.unwrap_or_default().concat();
+        let suffix = if group.is_empty() { group } else { format!(".{group}") };
+        let resources = rule.resources.unwrap_or_default().into_iter();
+        resources.map(move |resource| format!("{resource}{suffix}")).collect::<Vec<_>>()
+    };
+    let documented: BTreeSet<String> =
+        documented_rights().rules.unwrap_or_default().into_iter().flat_map(names).collect();
+    let registry = operator::registry();
+    let controller = registry.controller_of("platform9.com/v1", "PreviewEnvironment").unwrap();
+    for owned in controller.owns() {
+        assert!(documented.contains(&owned.info.resource()), "{}", owned.info);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_is_waited_for_and_shown_and_opened() {
+async fn wait_status_list_and_open_show_a_preview() {
     let sandbox = Sandbox::new("cli-show").await;
-    ask(&sandbox, &["list"])
-        .await
-        .ended_with(0)
-        .complains("There is no preview in namespace t-cli-show");
-    let source = json!({ "provider": "github", "repository": "team/app", "pullRequest": 17, "author": "octocat" });
+    run(&sandbox, &["list"]).await.exits_with(0).reports("Namespace t-cli-show has no previews");
+    let source = json!({
+        "provider": "github", "repository": "team/app", "pullRequest": 17, "author": "octocat",
+    });
     let fields = json!({ "route": { "type": "Ingress" }, "source": source, "revision": "one" });
-    sandbox.create(&preview("pr-17").with(fields).labelled("team", "web")).await;
-    sandbox.create(&preview("pr-18").with(json!({ "route": { "type": "None" } }))).await;
+    sandbox.create(&preview("pr-17").with_fields(fields).labelled("team", "web")).await;
+    sandbox.create(&preview("pr-18").with_fields(json!({ "route": { "type": "None" } }))).await;
 
-    let in_time = ask(&sandbox, &["wait", "pr-17", "--timeout", "1s"]).await.ended_with(1);
-    in_time.complains("pr-17 was not ready within 1s: the operator has not said anything about it; is it running?");
-    ask(&sandbox, &["open", "pr-17", "--print"])
+    let in_time = run(&sandbox, &["wait", "pr-17", "--timeout", "1s"]).await.exits_with(1);
+    in_time.reports("pr-17 was not ready after 1s: the operator has not reported a status");
+    run(&sandbox, &["open", "pr-17", "--print"])
         .await
-        .ended_with(1)
-        .complains("has not looked at its last change yet");
+        .exits_with(1)
+        .reports("has not processed the last change yet");
 
-    let waiting = ask(&sandbox, &["wait", "pr-18", "--timeout", "60s"]);
-    let (operator, waited) = tokio::join!(sandbox.operate(), waiting);
-    let waited = waited.ended_with(0);
-    waited.complains("  Ready is True: ");
-    waited.complains("pr-18 is ready, and has no URL: ");
-    assert_eq!(waited.output, "", "the output is the URL and nothing else");
-    sandbox.ready::<PreviewEnvironment>("pr-17").await;
-    let waited = ask(&sandbox, &["wait", "pr-17", "--timeout", "1s"]).await.ended_with(1);
-    waited.complains("pr-17 was not ready within 1s: Ingress pr-17 has no address yet");
-    let nowhere = ask(&sandbox, &["open", "pr-17", "--print"]).await.ended_with(1);
-    nowhere.complains("(WaitingForController)");
-    ask(&sandbox, &["wait", "pr-18"]).await.ended_with(0);
-    ask(&sandbox, &["open", "pr-18"]).await.ended_with(1).complains("(NotRequested)");
+    let waiting = run(&sandbox, &["wait", "pr-18", "--timeout", "60s"]);
+    let (operator, waited) = tokio::join!(sandbox.start_operator(), waiting);
+    let waited = waited.exits_with(0);
+    waited.reports("  Ready is True: ");
+    waited.reports("pr-18 is ready and has no URL: ");
+    assert_eq!(waited.output, "", "the output has more than the URL");
+    sandbox.until_ready::<PreviewEnvironment>("pr-17").await;
+    let waited = run(&sandbox, &["wait", "pr-17", "--timeout", "1s"]).await.exits_with(1);
+    waited.reports("pr-17 was not ready after 1s: Ingress pr-17 has no address yet");
+    let nowhere = run(&sandbox, &["open", "pr-17", "--print"]).await.exits_with(1);
+    nowhere.reports("(WaitingForController)");
+    run(&sandbox, &["wait", "pr-18"]).await.exits_with(0);
+    run(&sandbox, &["open", "pr-18"]).await.exits_with(1).reports("(NotRequested)");
 
     address(&sandbox, "pr-17").await;
     let reached =
         |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.url.is_some());
-    sandbox.until("pr-17", "is reached", reached).await;
+    sandbox.until("pr-17", "has a URL", reached).await;
     for args in
         [&["wait", "pr-17"][..], &["wait", "pr-17", "--quiet"], &["open", "pr-17", "--print"]]
     {
         assert_eq!(
-            ask(&sandbox, args).await.ended_with(0).output,
+            run(&sandbox, args).await.exits_with(0).output,
             "http://pr-17.example.com\n",
             "{args:?}"
         );
     }
 
-    let status = ask(&sandbox, &["status", "pr-17"]).await.ended_with(0);
+    let status = run(&sandbox, &["status", "pr-17"]).await.exits_with(0);
     status.shows(&[
         "State: Ready",
         "URL: http://pr-17.example.com",
@@ -178,21 +204,21 @@ async fn a_preview_is_waited_for_and_shown_and_opened() {
         status.output
     );
 
-    let list = ask(&sandbox, &["list"]).await.ended_with(0);
+    let list = run(&sandbox, &["list"]).await.exits_with(0);
     list.shows(&[
         "NAME STATE URL EXPIRES PR AGE",
         "pr-17 Ready http://pr-17.example.com never 17",
         "pr-18 Ready - never -",
     ]);
     assert_eq!(list.output.lines().count(), 3, "{}", list.output);
-    let names = ask(&sandbox, &["list", "-l", "team=web", "-o", "name"]).await.ended_with(0).output;
+    let names = run(&sandbox, &["list", "-l", "team=web", "-o", "name"]).await.exits_with(0).output;
     assert_eq!(names, "previewenvironment.platform9.com/pr-17\n");
-    ask(&sandbox, &["status", names.trim()]).await.ended_with(0);
+    run(&sandbox, &["status", names.trim()]).await.exits_with(0);
     let whole: Value =
-        serde_json::from_str(&ask(&sandbox, &["list", "-o", "json"]).await.output).unwrap();
+        serde_json::from_str(&run(&sandbox, &["list", "-o", "json"]).await.output).unwrap();
     assert_eq!((&whole["kind"], whole["items"].as_array().unwrap().len()), (&json!("List"), 2));
     let one: Value =
-        serde_saphyr::from_str(&ask(&sandbox, &["status", "pr-17", "-o", "yaml"]).await.output)
+        serde_saphyr::from_str(&run(&sandbox, &["status", "pr-17", "-o", "yaml"]).await.output)
             .unwrap();
     assert_eq!(
         (&one["kind"], &one["spec"]["source"]["pullRequest"]),
@@ -202,19 +228,22 @@ async fn a_preview_is_waited_for_and_shown_and_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_lives_longer_by_one_field_and_nothing_is_shortened() {
+async fn extend_and_pin_change_one_field_and_never_shorten_the_lifetime() {
     let sandbox = Sandbox::new("cli-live").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "route": { "type": "None" } }))).await;
-    ask(&sandbox, &["wait", "web"]).await.ended_with(0);
-    ask(&sandbox, &["extend", "web", "--by", "1h"]).await.ended_with(1).complains("web has no end");
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": { "type": "None" } }))).await;
+    run(&sandbox, &["wait", "web"]).await.exits_with(0);
+    run(&sandbox, &["extend", "web", "--by", "1h"])
+        .await
+        .exits_with(1)
+        .reports("web never expires");
     let past =
-        ask(&sandbox, &["extend", "web", "--until", "2020-01-01T00:00Z"]).await.ended_with(2);
-    past.complains("2020-01-01T00:00:00Z has passed: web would be deleted at once");
+        run(&sandbox, &["extend", "web", "--until", "2020-01-01T00:00Z"]).await.exits_with(2);
+    past.reports("2020-01-01T00:00:00Z has passed, and the operator would delete web at once");
 
     let until =
-        ask(&sandbox, &["extend", "web", "--until", "2098-12-31T12:00+01:00"]).await.ended_with(0);
-    until.shows(&["web: kept until 2098-12-31T11:00:00Z (in "]);
+        run(&sandbox, &["extend", "web", "--until", "2098-12-31T12:00+01:00"]).await.exits_with(0);
+    until.shows(&["web: expires at 2098-12-31T11:00:00Z (in "]);
     let web: PreviewEnvironment = sandbox.get("web").await;
     assert_eq!(ends(&web).as_deref(), Some("2098-12-31T11:00:00Z"));
     let changed = web
@@ -225,105 +254,103 @@ async fn a_preview_lives_longer_by_one_field_and_nothing_is_shortened() {
     assert_eq!(
         changed.fields_v1.as_ref().unwrap().0,
         json!({ "f:spec": { "f:expiresAt": {} } }),
-        "one field and no other"
+        "the command changed other fields"
     );
-    assert_eq!(changed.subresource, None, "and no status");
+    assert_eq!(changed.subresource, None, "the command changed the status");
 
-    ask(&sandbox, &["wait", "web"]).await.ended_with(0);
+    run(&sandbox, &["wait", "web"]).await.exits_with(0);
     let sooner =
-        ask(&sandbox, &["extend", "web", "--until", "2098-01-01T00:00Z"]).await.ended_with(0);
-    sooner.shows(&["web: no change: kept until 2098-12-31T11:00:00Z"]);
+        run(&sandbox, &["extend", "web", "--until", "2098-01-01T00:00Z"]).await.exits_with(0);
+    sooner.shows(&["web: no change: expires at 2098-12-31T11:00:00Z"]);
     assert_eq!(ends(&sandbox.get("web").await).as_deref(), Some("2098-12-31T11:00:00Z"));
-    ask(&sandbox, &["extend", "web", "--by", "24h"]).await.ended_with(0);
+    run(&sandbox, &["extend", "web", "--by", "24h"]).await.exits_with(0);
     assert_eq!(ends(&sandbox.get("web").await).as_deref(), Some("2099-01-01T11:00:00Z"));
 
-    ask(&sandbox, &["pin", "web"])
-        .await
-        .ended_with(0)
-        .shows(&["web: pinned: nothing deletes it by time"]);
+    run(&sandbox, &["pin", "web"]).await.exits_with(0).shows(&["web: pinned; it does not expire"]);
     let pinned: PreviewEnvironment = sandbox.get("web").await;
     assert_eq!(pinned.spec.pinned, Some(true));
-    ask(&sandbox, &["pin", "web"]).await.ended_with(0).shows(&["web: pinned already"]);
+    run(&sandbox, &["pin", "web"]).await.exits_with(0).shows(&["web: already pinned"]);
     let again: PreviewEnvironment = sandbox.get("web").await;
     assert_eq!(
         again.metadata.generation, pinned.metadata.generation,
-        "what is so already is not written"
+        "a command without effect wrote the preview"
     );
-    ask(&sandbox, &["list"]).await.shows(&["web Ready - pinned"]);
-    ask(&sandbox, &["status", "web"]).await.shows(&["Expires: never while it is pinned"]);
-    ask(&sandbox, &["unpin", "web"]).await.ended_with(0).shows(&["web: unpinned"]);
+    run(&sandbox, &["list"]).await.shows(&["web Ready - pinned"]);
+    run(&sandbox, &["status", "web"]).await.shows(&["Expires: never while it is pinned"]);
+    run(&sandbox, &["unpin", "web"]).await.exits_with(0).shows(&["web: unpinned"]);
     assert!(!sandbox.get::<PreviewEnvironment>("web").await.spec.is_pinned());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_with_a_ttl_is_extended_from_the_end_that_the_operator_tells() {
+async fn extend_adds_to_the_expiry_in_the_status() {
     let sandbox = Sandbox::new("cli-ttl").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     sandbox
-        .create(&preview("web").with(json!({ "ttl": "72h", "route": { "type": "None" } })))
+        .create(&preview("web").with_fields(json!({ "ttl": "72h", "route": { "type": "None" } })))
         .await;
-    ask(&sandbox, &["wait", "web"]).await.ended_with(0);
+    run(&sandbox, &["wait", "web"]).await.exits_with(0);
     let web: PreviewEnvironment = sandbox.get("web").await;
-    let end = web.status.unwrap().expires_at.expect("the operator tells it").0;
-    ask(&sandbox, &["list"]).await.shows(&["web Ready - in 2d23h"]);
-    ask(&sandbox, &["status", "web"]).await.shows(&[&format!("({end}, its ttl is 72h)")]);
-    let extended = ask(&sandbox, &["extend", "web", "--by", "24h"]).await.ended_with(0);
+    let end = web.status.unwrap().expires_at.expect("the status has expiresAt").0;
+    run(&sandbox, &["list"]).await.shows(&["web Ready - in 2d23h"]);
+    run(&sandbox, &["status", "web"]).await.shows(&[&format!("({end}, from spec.ttl 72h)")]);
+    let extended = run(&sandbox, &["extend", "web", "--by", "24h"]).await.exits_with(0);
     let later = end + Duration::from_hours(24);
-    extended.shows(&[&format!("web: kept until {later} (in 3d23h)")]);
+    extended.shows(&[&format!("web: expires at {later} (in 3d23h)")]);
     let web: PreviewEnvironment = sandbox.get("web").await;
     assert_eq!(
         (ends(&web), web.spec.ttl.as_deref()),
         (Some(later.to_string()), Some("72h")),
-        "one field and no other"
+        "the command changed other fields"
     );
     assert_eq!(
         web.status.unwrap().expires_at.unwrap().0,
         later,
-        "what is told is what the operator said"
+        "the printed end differs from the status"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_goes_to_sleep_and_wakes_up_and_can_be_waited_for() {
+async fn sleep_wake_and_wait_work_together() {
     let sandbox = Sandbox::new("cli-sleep").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "route": { "type": "None" } }))).await;
-    ask(&sandbox, &["wait", "web"]).await.ended_with(0);
-    let done = ask(&sandbox, &["sleep", "webb", "web"]).await.ended_with(3);
-    done.complains("there is no preview webb in namespace");
-    done.complains("; there is web");
-    done.shows(&["web: goes to sleep"]);
-    sandbox.none::<Pod>().await;
-    ask(&sandbox, &["wait", "web"])
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": { "type": "None" } }))).await;
+    run(&sandbox, &["wait", "web"]).await.exits_with(0);
+    let done = run(&sandbox, &["sleep", "webb", "web"]).await.exits_with(3);
+    done.reports("has no preview webb");
+    done.reports("; similar names: web");
+    done.shows(&["web: suspended; its pods stop"]);
+    sandbox.until_none::<Pod>().await;
+    run(&sandbox, &["wait", "web"])
         .await
-        .ended_with(0)
-        .complains("web is ready, and has no URL: it sleeps; `wake web` starts it");
-    ask(&sandbox, &["list"]).await.shows(&["web Sleeping - never"]);
-    ask(&sandbox, &["wake", "web"]).await.ended_with(0).shows(&["web: wakes up"]);
-    ask(&sandbox, &["wait", "web"]).await.ended_with(0);
+        .exits_with(0)
+        .reports("web is ready and has no URL: it is suspended; `kubectl preview wake web` starts");
+    run(&sandbox, &["list"]).await.shows(&["web Sleeping - never"]);
+    run(&sandbox, &["wake", "web"]).await.exits_with(0).shows(&["web: resumed; its pods start"]);
+    run(&sandbox, &["wait", "web"]).await.exits_with(0);
     assert_eq!(
         sandbox.api::<Pod>().list(&ListParams::default()).await.unwrap().items.len(),
         1,
-        "ready means that it runs"
+        "a ready preview has no pod"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scripts_can_tell_what_did_not_come_true_from_what_is_not_there_and_what_is_not_allowed() {
+async fn exit_codes_differ_for_an_unmet_condition_a_missing_preview_and_missing_rights() {
     let sandbox = Sandbox::new("cli-codes").await;
-    let _operator = sandbox.operate().await;
-    sandbox.create(&preview("web").with(json!({ "route": { "type": "HTTPRoute" } }))).await;
-    let stalled = ask(&sandbox, &["wait", "web", "--timeout", "5m"]).await.ended_with(1);
-    stalled.complains("web will not become ready as it is: GatewayMissing: ");
-    ask(&sandbox, &["status", "web"]).await.ended_with(0).shows(&["State: Stalled"]);
+    let _operator = sandbox.start_operator().await;
+    sandbox.create(&preview("web").with_fields(json!({ "route": { "type": "HTTPRoute" } }))).await;
+    let stalled = run(&sandbox, &["wait", "web", "--timeout", "5m"]).await.exits_with(1);
+    stalled.reports("web needs an edit to become ready: ");
+    stalled.reports("(GatewayMissing)");
+    run(&sandbox, &["status", "web"]).await.exits_with(0).shows(&["State: Stalled"]);
     for args in
         [&["status", "other"][..], &["wait", "other"], &["open", "other"], &["pin", "other"]]
     {
-        ask(&sandbox, args).await.ended_with(3).complains("there is no preview other in namespace");
+        run(&sandbox, args).await.exits_with(3).reports("has no preview other");
     }
     let elsewhere = Sandbox::new("cli-other").await;
-    let found = ask(&elsewhere, &["status", "web"]).await.ended_with(3);
-    found.complains("there is no preview web in namespace");
+    let found = run(&elsewhere, &["status", "web"]).await.exits_with(3);
+    found.reports("has no preview web");
 
     sandbox
         .create(
@@ -334,45 +361,42 @@ async fn scripts_can_tell_what_did_not_come_true_from_what_is_not_there_and_what
     let folder = tempfile::tempdir().unwrap();
     let jane = kubeconfig_of(sandbox.cluster(), sandbox.namespace(), "jane", folder.path()).await;
     for args in [&["list"][..], &["status", "web"], &["wait", "web"], &["sleep", "web"]] {
-        let refused = call(&jane, sandbox.namespace(), args).await.ended_with(4);
-        refused.complains("you may not do that: previewenvironments.platform9.com ");
-        refused.complains("is forbidden");
+        let refused = call(&jane, sandbox.namespace(), args).await.exits_with(4);
+        refused.reports("access denied: previewenvironments.platform9.com ");
+        refused.reports("is forbidden");
     }
-    with_documented_rights(&sandbox, "jane", &jane).await;
+    assert_documented_rights_are_enough(&sandbox, "jane", &jane).await;
 }
 
-/// Nothing is hidden from who has the rights that the documentation names, and every command works.
-async fn with_documented_rights(sandbox: &Sandbox, account: &str, kubeconfig: &Path) {
-    let role = documented_rights();
-    let rules = serde_json::to_value(&role.rules).unwrap();
-    sandbox
-        .apply::<Role>(
-            account,
-            json!({
-                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": account }, "rules": rules,
-            }),
-        )
-        .await;
-    sandbox
-        .apply::<RoleBinding>(
-            account,
-            json!({
-                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": account },
-                "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account },
-                "subjects": [{ "kind": "ServiceAccount", "name": account, "namespace": sandbox.namespace() }],
-            }),
-        )
-        .await;
+/// Checks that every command works with the documented rights, and that status hides nothing.
+async fn assert_documented_rights_are_enough(sandbox: &Sandbox, account: &str, kubeconfig: &Path) {
+    let api_version = "rbac.authorization.k8s.io/v1";
+    let (rules, metadata) = (documented_rights().rules, json!({ "name": account }));
+    let role = json!({
+        "apiVersion": api_version, "kind": "Role", "metadata": metadata, "rules": rules,
+    });
+    sandbox.apply::<Role>(account, role).await;
+    let subject = json!({
+        "kind": "ServiceAccount", "name": account, "namespace": sandbox.namespace(),
+    });
+    let binding = json!({
+        "apiVersion": api_version, "kind": "RoleBinding", "metadata": metadata,
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account,
+        },
+        "subjects": [subject],
+    });
+    sandbox.apply::<RoleBinding>(account, binding).await;
     eventually(SOON, "the rights are in force", async || {
         let list = call(kubeconfig, sandbox.namespace(), &["list"]).await;
         if list.code == 0 { Ok(()) } else { Err(list.errors) }
     })
     .await;
-    let status = call(kubeconfig, sandbox.namespace(), &["status", "web"]).await.ended_with(0);
+    let status = call(kubeconfig, sandbox.namespace(), &["status", "web"]).await.exits_with(0);
     assert!(!status.output.contains("Not shown"), "{}", status.output);
     call(kubeconfig, sandbox.namespace(), &["sleep", "web"])
         .await
-        .ended_with(0)
-        .shows(&["web: goes to sleep"]);
-    call(kubeconfig, sandbox.namespace(), &["wait", "web"]).await.ended_with(1);
+        .exits_with(0)
+        .shows(&["web: suspended; its pods stop"]);
+    call(kubeconfig, sandbox.namespace(), &["wait", "web"]).await.exits_with(1);
 }

@@ -1,5 +1,5 @@
-//! Who is woken when something changes that operators look up, on a real control plane: exactly
-//! those who looked, each once.
+//! A change of an object reconciles exactly the resources that looked it up, each once, on a real
+//! control plane.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
-use kubewright::{Children, Invalid, Metadata, ObjectKey, Observed, Registry, Sample, View};
+use kubewright::{Children, Invalid, Metadata, Registry, Status, View, of};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tests::cluster::{Operator, SOON, Sandbox, condition, eventually, seen};
+use tests::cluster::{Operator, SOON, Sandbox, condition, describe, eventually};
 
-/// Readers beside the markers.
+/// Number of Readers besides the marker.
 const ALL: usize = 50;
-/// A reader, and the object that it reads, whose change shows that everything before it was seen.
+/// A Reader, and the objects that it reads: their change shows that the operator has handled every
+/// earlier event.
 const MARKER: &str = "marker";
 
-/// A resource that makes nothing, and looks things up.
+/// A resource without children whose operator looks things up.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
 #[kube(
     group = "reads.example.com",
@@ -27,26 +27,18 @@ const MARKER: &str = "marker";
     kind = "Reader",
     plural = "readers",
     namespaced,
-    status = "ReaderStatus"
+    status = "Status"
 )]
 struct ReaderSpec {
-    /// The name of a ConfigMap.
+    /// Look up the ConfigMap of this name.
     config: Option<String>,
-    /// The value of the label `host` of ConfigMaps.
+    /// Look up the ConfigMaps with this label `host`.
     host: Option<String>,
-    /// The name of a Deployment, of which only the metadata is read.
+    /// Look up the metadata of the Deployment of this name.
     deployment: Option<String>,
 }
 
-#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase")]
-struct ReaderStatus {
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Written>,
-}
-
-/// How often `build` ran, by resource.
+/// Number of builds, by resource.
 type Builds = BTreeMap<String, u64>;
 
 struct ReaderOperator(Arc<Mutex<Builds>>);
@@ -56,39 +48,22 @@ impl kubewright::Operator for ReaderOperator {
     type Resource = Reader;
     type Owns = ();
     type Reads = (ConfigMap, Metadata<Deployment>);
+    type Facts = ();
 
-    fn build(
-        &self,
-        reader: &Reader,
-        view: &View<'_, Self::Reads>,
-    ) -> Result<Children<()>, Invalid> {
+    fn build(&self, reader: &Reader, view: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         *self.0.lock().unwrap().entry(reader.name_any()).or_default() += 1;
-        let namespace = reader.namespace().unwrap_or_default();
-        let key = |name: &String| ObjectKey::new(&*namespace, &**name);
-        let _ = reader.spec.config.as_ref().map(|name| view.get::<ConfigMap, _>(&key(name)));
-        let _ = reader
-            .spec
-            .deployment
-            .as_ref()
-            .map(|name| view.get::<Metadata<Deployment>, _>(&key(name)));
-        let _ = reader
-            .spec
-            .host
-            .as_ref()
-            .map(|host| view.list::<ConfigMap, _>(Some(&namespace), &[("host", host)]));
+        let spec = &reader.spec;
+        let _ = spec.config.as_deref().map(|name| view.get(of::<ConfigMap>(), name));
+        let _ = spec.deployment.as_deref().map(|name| view.get(of::<Metadata<Deployment>>(), name));
+        let namespace = reader.namespace();
+        let list =
+            |host: &str| view.list(of::<ConfigMap>(), namespace.as_deref(), &[("host", host)]);
+        let _ = spec.host.as_deref().map(list);
         Ok(Children::new())
-    }
-
-    fn status(&self, _: &Reader, _: &Observed<'_, ()>) -> ReaderStatus {
-        ReaderStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Reader>> {
-        Vec::new()
     }
 }
 
-/// A namespace with readers at work, at rest.
+/// A namespace with Readers and a running operator.
 struct Readers {
     sandbox: Sandbox,
     operator: Operator,
@@ -135,10 +110,10 @@ impl Readers {
             sandbox.create(&Reader::new(&name, spec)).await;
         }
         for name in names {
-            sandbox.ready::<Reader>(&name).await;
+            sandbox.until_ready::<Reader>(&name).await;
         }
-        settled(&sandbox, MARKER).await;
-        operator.at_rest().await;
+        until_settled(&sandbox, MARKER).await;
+        operator.until_at_rest().await;
         Self { sandbox, operator, builds }
     }
 
@@ -146,49 +121,54 @@ impl Readers {
         self.builds.lock().unwrap().clone()
     }
 
-    /// Waits until the marker's reader ran again.
-    async fn marked(&self, change: impl Future) {
+    /// Waits until `change` has reconciled the marker.
+    async fn mark(&self, change: impl Future) {
         let before = self.builds()[MARKER];
         change.await;
-        let ran = async || {
+        let is_built = async || {
             if self.builds()[MARKER] > before {
                 Ok(())
             } else {
                 Err(format!("{:?}", self.builds()))
             }
         };
-        eventually(SOON, "the marker's reader ran", ran).await;
+        eventually(SOON, "the marker is built again", is_built).await;
     }
 
-    /// Who runs because of `change`, and how often.
-    async fn woken<T>(&self, change: impl Future<Output = T>) -> Builds {
-        let (counted, before) = (self.operator.idle().await.reconciles("reader"), self.builds());
+    /// The resources that `change` reconciles, with the number of runs.
+    async fn reconciled_by<T>(&self, change: impl Future<Output = T>) -> Builds {
+        let (counted, before) =
+            (self.operator.until_idle().await.reconciles("reader"), self.builds());
         change.await;
-        // Events of one kind come in order; the two kinds have a watch each.
+        // Events of one kind arrive in order; each of the two kinds has its own watch.
         let touch =
             json!({ "metadata": { "annotations": { "touched": before[MARKER].to_string() } } });
-        self.marked(self.sandbox.merge::<ConfigMap>(MARKER, touch.clone())).await;
-        self.marked(self.sandbox.merge::<Deployment>(MARKER, touch)).await;
-        let (after, now) = (self.operator.idle().await.reconciles("reader"), self.builds());
-        let mut woken: Builds =
+        self.mark(self.sandbox.merge::<ConfigMap>(MARKER, touch.clone())).await;
+        self.mark(self.sandbox.merge::<Deployment>(MARKER, touch)).await;
+        let (after, now) = (self.operator.until_idle().await.reconciles("reader"), self.builds());
+        let mut runs: Builds =
             now.into_iter().map(|(name, builds)| (name.clone(), builds - before[&name])).collect();
-        assert_eq!(after - counted, woken.values().sum::<u64>(), "every run is a build: {woken:?}");
-        assert_eq!(woken.remove(MARKER), Some(2));
-        woken.retain(|_, builds| *builds > 0);
-        woken
+        assert_eq!(
+            after - counted,
+            runs.values().sum::<u64>(),
+            "a reconcile without a build: {runs:?}"
+        );
+        assert_eq!(runs.remove(MARKER), Some(2));
+        runs.retain(|_, builds| *builds > 0);
+        runs
     }
 }
 
-/// Waits until the Deployment's controller has had its say.
-async fn settled(sandbox: &Sandbox, name: &str) {
-    let is_seen = |now: &Deployment| {
+/// Waits until the controller of the Deployment has updated its status.
+async fn until_settled(sandbox: &Sandbox, name: &str) {
+    let is_settled = |now: &Deployment| {
         let status = now.status.clone().unwrap_or_default();
         let annotated = now.annotations().contains_key("deployment.kubernetes.io/revision");
         annotated
             && status.observed_generation == now.metadata.generation
-            && condition(now, "Available").holds()
+            && condition(now, "Available").is_true()
     };
-    sandbox.until(name, "was seen by its controller", is_seen).await;
+    sandbox.until(name, "has a status from its controller", is_settled).await;
 }
 
 fn once(names: &[&str]) -> Builds {
@@ -196,7 +176,7 @@ fn once(names: &[&str]) -> Builds {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_look_things_up_exactly_those_run_who_looked_at_what_changed() {
+async fn a_changed_object_reconciles_exactly_the_resources_that_looked_it_up() {
     let own = |number: usize| ReaderSpec {
         config: Some(format!("config-{number}")),
         host: Some(format!("host-{number}")),
@@ -213,71 +193,74 @@ async fn of_many_who_look_things_up_exactly_those_run_who_looked_at_what_changed
         |number: usize| json!({ "metadata": { "labels": { "host": format!("host-{number}") } } });
 
     assert_eq!(
-        readers.woken(sandbox.create(&config("config-7", &json!({})))).await,
+        readers.reconciled_by(sandbox.create(&config("config-7", &json!({})))).await,
         once(&["reader-7"]),
-        "it is made"
+        "an object is created"
     );
     let change = sandbox.merge::<ConfigMap>("config-7", data("2"));
-    assert_eq!(readers.woken(change).await, once(&["reader-7"]), "it changes");
+    assert_eq!(readers.reconciled_by(change).await, once(&["reader-7"]), "an object changes");
     assert_eq!(
-        readers.woken(sandbox.create(&config("other", &json!({})))).await,
+        readers.reconciled_by(sandbox.create(&config("other", &json!({})))).await,
         once(&[]),
-        "nobody looks at it"
+        "an object without readers"
     );
 
     assert_eq!(
-        readers.woken(sandbox.merge::<ConfigMap>("other", host(3))).await,
+        readers.reconciled_by(sandbox.merge::<ConfigMap>("other", host(3))).await,
         once(&["reader-3"]),
-        "it enters a list"
+        "an object enters a list"
     );
     assert_eq!(
-        readers.woken(sandbox.merge::<ConfigMap>("other", data("2"))).await,
+        readers.reconciled_by(sandbox.merge::<ConfigMap>("other", data("2"))).await,
         once(&["reader-3"]),
-        "it changes in it"
+        "an object in a list changes"
     );
     let change = sandbox.merge::<ConfigMap>("other", host(4));
     assert_eq!(
-        readers.woken(change).await,
+        readers.reconciled_by(change).await,
         once(&["reader-3", "reader-4"]),
-        "it goes to another list"
+        "an object moves to another list"
     );
     let change = sandbox.merge::<ConfigMap>("config-7", host(4));
     assert_eq!(
-        readers.woken(change).await,
+        readers.reconciled_by(change).await,
         once(&["reader-4", "reader-7"]),
-        "it is looked at in two ways"
+        "an object with two kinds of look-ups"
     );
     assert_eq!(
-        readers.woken(sandbox.delete::<ConfigMap>("other")).await,
+        readers.reconciled_by(sandbox.delete::<ConfigMap>("other")).await,
         once(&["reader-4"]),
-        "it goes"
+        "an object is deleted"
     );
 
-    // The same value as another manager: the API server writes that down, and nobody can see it.
+    // Another manager applies the same value: only managedFields changes, which no operator reads.
     let before: ConfigMap = sandbox.get("config-7").await;
-    let same = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "config-7" }, "data": { "key": "2" } });
+    let same = json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "config-7" },
+        "data": { "key": "2" },
+    });
     assert_eq!(
-        readers.woken(sandbox.apply::<ConfigMap>("config-7", same)).await,
+        readers.reconciled_by(sandbox.apply::<ConfigMap>("config-7", same)).await,
         once(&[]),
-        "only managedFields changed"
+        "only managedFields changes"
     );
     let after: ConfigMap = sandbox.get("config-7").await;
     assert_ne!(
         before.resource_version(),
         after.resource_version(),
-        "it was written: {}",
-        seen(&after)
+        "the object was not written: {}",
+        describe(&after)
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_reads_metadata_alone_does_not_run_for_spec_and_status() {
+async fn a_change_of_spec_or_status_does_not_reconcile_a_reader_of_metadata() {
     let of_web = ReaderSpec { deployment: Some("web".into()), ..ReaderSpec::default() };
     let readers = Readers::new("metadata", vec![("reader".into(), of_web)]).await;
     let sandbox = &readers.sandbox;
     sandbox.create(&deployment("web")).await;
-    settled(sandbox, "web").await;
-    readers.operator.at_rest().await;
+    until_settled(sandbox, "web").await;
+    readers.operator.until_at_rest().await;
 
     let scaled = async {
         let before: Deployment = sandbox.merge("web", json!({ "spec": { "replicas": 1 } })).await;
@@ -285,10 +268,10 @@ async fn who_reads_metadata_alone_does_not_run_for_spec_and_status() {
             |now: &Deployment| now.status.as_ref().and_then(|status| status.replicas) == Some(1);
         let after: Deployment = sandbox.until("web", "has a Pod", has_pod).await;
         assert_eq!(before.metadata.generation, after.metadata.generation);
-        settled(sandbox, "web").await;
+        until_settled(sandbox, "web").await;
     };
-    assert_eq!(readers.woken(scaled).await, once(&[]));
+    assert_eq!(readers.reconciled_by(scaled).await, once(&[]));
     let labelled =
         sandbox.merge::<Deployment>("web", json!({ "metadata": { "labels": { "a": "b" } } }));
-    assert_eq!(readers.woken(labelled).await, once(&["reader"]));
+    assert_eq!(readers.reconciled_by(labelled).await, once(&["reader"]));
 }

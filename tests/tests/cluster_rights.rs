@@ -1,5 +1,5 @@
-//! The generated rights, on a control plane that enforces them: an operator that has nothing else
-//! does all of its work, and whatever it was given is there for something.
+//! The generated rights, on a control plane that enforces them: they are enough for all work of the
+//! operator, and the operator uses each of them.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
@@ -19,15 +19,15 @@ use operator_api::echo_test;
 use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
 use serde_json::{Value, json};
 use tests::cluster::{
-    Audited, Cluster, Namespaced, Operator, OwnCluster, SOON, Sandbox, client_of, condition,
-    eventually, kubeconfig_of, seen,
+    AuditedRequest, Cluster, Namespaced, Operator, OwnCluster, SOON, Sandbox, client_of, condition,
+    describe, eventually, kubeconfig_of,
 };
-use tests::fixtures::{AnyEcho, Preview, echo, preview, test_echo};
+use tests::fixtures::{EchoFixture, PreviewFixture, echo, preview, test_echo};
 
-/// The service account whose requests a control plane of one's own writes down.
+/// The service account whose requests the audit log of an own control plane records.
 const AUDITED: (&str, &str) = ("kube-system", "operator");
 
-/// The generated objects, as somebody would apply them.
+/// The generated RBAC objects.
 fn generated(options: &Options) -> Vec<Value> {
     let documents = manifests::rbac::documents(&operator::registry(), options).unwrap();
     documents.iter().map(|document| serde_saphyr::from_str(document).unwrap()).collect()
@@ -49,14 +49,14 @@ async fn apply(client: &Client, objects: &[Value]) {
     }
 }
 
-/// Whether somebody is told that they may not.
+/// Whether the API server answered Forbidden.
 fn is_forbidden<T: std::fmt::Debug>(answer: kube::Result<T>) -> bool {
     matches!(answer, Err(kube::Error::Api(status)) if status.code == 403)
 }
 
-/// Gives the operator's service account the generated rights, and a kubeconfig; sees first that
-/// without them it has none.
-async fn with_generated_rights(
+/// Grants the generated rights to the operator's service account, after a check that it has none;
+/// returns its kubeconfig.
+async fn grant_generated_rights(
     cluster: &Cluster,
     sandbox: &Sandbox,
     options: &Options,
@@ -72,27 +72,33 @@ async fn with_generated_rights(
     let echoes: Api<Echo> = Api::namespaced(operator.clone(), sandbox.namespace());
     assert!(
         is_forbidden(echoes.list(&ListParams::default()).await),
-        "nothing is forbidden in this cluster"
+        "this cluster does not enforce rights"
     );
     apply(&client, &objects[1..]).await;
-    // The API server's own caches follow in a moment.
+    // The API server's caches need a moment.
     eventually(SOON, "the rights are in force", async || {
         echoes.list(&ListParams::default()).await.map_err(|e| e.to_string())
     })
     .await;
-    // They are not more than they should be, either.
+    // The rights are no larger than they should be.
     let secrets: Api<Secret> = Api::namespaced(operator.clone(), sandbox.namespace());
-    assert!(is_forbidden(secrets.list(&ListParams::default()).await), "Secrets");
+    assert!(
+        is_forbidden(secrets.list(&ListParams::default()).await),
+        "the operator may list Secrets"
+    );
     assert!(
         is_forbidden(echoes.create(&PostParams::default(), &echo("web")).await),
-        "resources of its users"
+        "the operator may create custom resources"
     );
     let elsewhere: Api<ConfigMap> = Api::namespaced(operator, "kube-system");
-    assert!(is_forbidden(elsewhere.list(&ListParams::default()).await), "ConfigMaps of the system");
+    assert!(
+        is_forbidden(elsewhere.list(&ListParams::default()).await),
+        "the operator may list ConfigMaps of the system"
+    );
     kubeconfig
 }
 
-/// An object that says that it was made for `owner`, and that nothing of the owner's spec asks for.
+/// A child of `owner` that the owner's spec does not want.
 fn unwanted(owner: &Echo, kind: &str, api_version: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": api_version, "kind": kind,
@@ -100,7 +106,8 @@ fn unwanted(owner: &Echo, kind: &str, api_version: &str, spec: &Value) -> Value 
             "name": "unwanted",
             "labels": { "app.kubernetes.io/managed-by": operator::NAME },
             "ownerReferences": [{
-                "apiVersion": "example.com/v1", "kind": "Echo", "name": owner.name_any(), "uid": owner.uid(), "controller": true,
+                "apiVersion": "example.com/v1", "kind": "Echo", "name": owner.name_any(),
+                "uid": owner.uid(), "controller": true,
             }],
         },
         "spec": spec,
@@ -110,7 +117,10 @@ fn unwanted(owner: &Echo, kind: &str, api_version: &str, spec: &Value) -> Value 
 fn pods() -> Value {
     json!({
         "replicas": 0, "selector": { "matchLabels": { "a": "b" } },
-        "template": { "metadata": { "labels": { "a": "b" } }, "spec": { "containers": [{ "name": "a", "image": "a" }] } },
+        "template": {
+            "metadata": { "labels": { "a": "b" } },
+            "spec": { "containers": [{ "name": "a", "image": "a" }] },
+        },
     })
 }
 
@@ -118,23 +128,25 @@ fn parsed<K: Namespaced>(value: Value) -> K {
     serde_json::from_value(value).unwrap()
 }
 
-/// Creation, an edit, drift, a child that is gone, and children that are no longer wanted.
-async fn made_kept_and_pruned(sandbox: &Sandbox) {
+/// Creation, an edit, drift, a deleted child, and unwanted children.
+async fn create_repair_and_prune(sandbox: &Sandbox) {
     sandbox.create(&echo("web").with_text("one")).await;
     sandbox.create(&test_echo("fixed")).await;
     sandbox.create(&preview("preview")).await;
-    let web: Echo = sandbox.ready("web").await;
-    sandbox.ready::<echo_test::Echo>("fixed").await;
-    sandbox.ready::<PreviewEnvironment>("preview").await;
+    let web: Echo = sandbox.until_ready("web").await;
+    sandbox.until_ready::<echo_test::Echo>("fixed").await;
+    sandbox.until_ready::<PreviewEnvironment>("preview").await;
 
     sandbox.merge::<Echo>("web", json!({ "spec": { "text": "two", "replicas": 2 } })).await;
-    sandbox.ready::<Echo>("web").await;
+    sandbox.until_ready::<Echo>("web").await;
     sandbox.merge::<Deployment>("web", json!({ "spec": { "replicas": 7 } })).await;
     let replicas = |deployment: &Deployment| deployment.spec.as_ref().unwrap().replicas;
     sandbox.until("web", "is repaired", |deployment| replicas(deployment) == Some(2)).await;
     let before: Service = sandbox.get("web").await;
     sandbox.delete::<Service>("web").await;
-    sandbox.until("web", "is made again", |service: &Service| service.uid() != before.uid()).await;
+    sandbox
+        .until("web", "is created again", |service: &Service| service.uid() != before.uid())
+        .await;
 
     sandbox.create::<Deployment>(&parsed(unwanted(&web, "Deployment", "apps/v1", &pods()))).await;
     sandbox
@@ -145,14 +157,18 @@ async fn made_kept_and_pruned(sandbox: &Sandbox) {
             &json!({ "ports": [{ "port": 1 }] }),
         )))
         .await;
-    sandbox.gone::<Deployment>("unwanted").await;
-    sandbox.gone::<Service>("unwanted").await;
-    sandbox.ready::<Echo>("web").await;
+    sandbox.until_gone::<Deployment>("unwanted").await;
+    sandbox.until_gone::<Service>("unwanted").await;
+    sandbox.until_ready::<Echo>("web").await;
 }
 
-/// Objects of others in the way, which are told about as Events, and deletion.
-async fn refused_and_deleted(sandbox: &Sandbox) {
-    let foreign = |kind: &str, api_version: &str, name: &str, spec: Value| json!({ "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "spec": spec });
+/// Foreign objects with the names of children, which Events report, and deletion.
+async fn report_foreign_objects_and_delete(sandbox: &Sandbox) {
+    let foreign = |kind: &str, api_version: &str, name: &str, spec: Value| {
+        json!({
+            "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "spec": spec,
+        })
+    };
     sandbox.create::<Deployment>(&parsed(foreign("Deployment", "apps/v1", "taken", pods()))).await;
     sandbox
         .create::<Service>(&parsed(foreign(
@@ -164,21 +180,21 @@ async fn refused_and_deleted(sandbox: &Sandbox) {
         .await;
     for name in ["taken", "occupied"] {
         sandbox.create(&echo(name)).await;
-        sandbox.not_ready::<Echo>(name, "NotOwned").await;
-        told(sandbox, name).await;
+        sandbox.until_not_ready::<Echo>(name, "NotOwned").await;
+        until_event(sandbox, name).await;
     }
     for name in ["web", "taken", "occupied"] {
         sandbox.delete::<Echo>(name).await;
     }
     sandbox.delete::<echo_test::Echo>("fixed").await;
     sandbox.delete::<PreviewEnvironment>("preview").await;
-    // Garbage collection takes the rest: the operator has no part in it, and no rights for it.
-    sandbox.none::<Echo>().await;
+    // Garbage collection deletes the children. The operator needs no rights for this.
+    sandbox.until_none::<Echo>().await;
 }
 
-/// Waits for the Event about a resource that has to do with an object of somebody else.
-async fn told(sandbox: &Sandbox, name: &str) {
-    eventually(SOON, format!("there is an Event about {name}"), async || {
+/// Waits for the Event about a resource whose child is a foreign object.
+async fn until_event(sandbox: &Sandbox, name: &str) {
+    eventually(SOON, format!("an Event about {name} exists"), async || {
         let events: Vec<Event> = sandbox.list().await;
         let about = |event: &Event| {
             let regarding =
@@ -188,63 +204,63 @@ async fn told(sandbox: &Sandbox, name: &str) {
         if events.iter().any(about) {
             Ok(())
         } else {
-            Err(events.iter().map(seen).collect::<String>())
+            Err(events.iter().map(describe).collect::<String>())
         }
     })
     .await;
 }
 
-/// A preview whose time is over, after an edit of which the API server tells no time.
-async fn edited_and_ended(sandbox: &Sandbox) {
-    let source = json!({ "branch": "x" });
-    sandbox.create(&preview("brief").with(json!({ "ttl": "5s", "source": source }))).await;
-    let told = |preview: &PreviewEnvironment| {
+/// A preview that expires after an edit.
+async fn edit_and_expire(sandbox: &Sandbox) {
+    sandbox.create(&preview("brief").with_fields(json!({ "ttl": "5s" }))).await;
+    let has_end = |preview: &PreviewEnvironment| {
         preview.status.as_ref().is_some_and(|status| status.expires_at.is_some())
     };
-    sandbox.until("brief", "says when it ends", told).await;
-    sandbox.merge::<PreviewEnvironment>("brief", json!({ "spec": { "source": null } })).await;
-    sandbox.gone::<PreviewEnvironment>("brief").await;
+    sandbox.until("brief", "has expiresAt", has_end).await;
+    let patch = json!({ "spec": { "source": { "branch": "x" } } });
+    sandbox.merge::<PreviewEnvironment>("brief", patch).await;
+    sandbox.until_gone::<PreviewEnvironment>("brief").await;
 }
 
-async fn nothing_was_forbidden(operator: &Operator, echoes_left: u64) {
+async fn assert_nothing_was_forbidden(operator: &Operator, echoes_left: u64) {
     operator
-        .until("the deletions were seen", |metrics| metrics.resources("echo") == echoes_left)
+        .until("the cache has no deleted Echo", |metrics| metrics.resources("echo") == echoes_left)
         .await;
-    let metrics = operator.idle().await;
+    let metrics = operator.until_idle().await;
     assert_eq!(metrics.sum("kubewright_api_requests_total", &[("code", "403")]), 0, "{metrics:?}");
     assert!(metrics.requests("apply") > 0 && metrics.requests("create") > 0, "{metrics:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_rights_in_two_namespaces_are_enough_there_and_reach_no_further() {
+async fn the_rights_in_two_namespaces_are_enough_there_and_forbid_other_namespaces() {
     let (one, two, outside) =
         (Sandbox::new("here").await, Sandbox::new("there").await, Sandbox::new("outside").await);
     let namespaces = vec![one.namespace().to_owned(), two.namespace().to_owned()];
-    // The account lives in a namespace that goes with the test.
+    // The service account is in a namespace that is deleted after the test.
     let options = Options {
         system_namespace: Some(outside.namespace().to_owned()),
         namespaces: namespaces.clone(),
         ..Options::default()
     };
     let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = with_generated_rights(one.cluster(), &one, &options, &folder).await;
+    let kubeconfig = grant_generated_rights(one.cluster(), &one, &options, &folder).await;
     let client = client_of(&kubeconfig).await;
     let elsewhere: Api<Echo> = Api::namespaced(client, outside.namespace());
     assert!(is_forbidden(elsewhere.list(&ListParams::default()).await));
 
     let settings = Settings { namespaces, ..Settings::default() };
     let operator = Operator::start_with(&operator::registry(), &kubeconfig, settings).await;
-    made_kept_and_pruned(&one).await;
-    refused_and_deleted(&one).await;
+    create_repair_and_prune(&one).await;
+    report_foreign_objects_and_delete(&one).await;
     two.create(&echo("web")).await;
-    two.ready::<Echo>("web").await;
-    nothing_was_forbidden(&operator, 1).await;
+    two.until_ready::<Echo>("web").await;
+    assert_nothing_was_forbidden(&operator, 1).await;
 }
 
-/// `verb group/resource`, as roles have it.
+/// A verb and `group/resource`, as roles have them.
 type Right = (String, String);
 
-/// What the roles among these objects allow.
+/// The rights that the roles among these objects grant.
 fn granted(objects: &[Value]) -> BTreeSet<Right> {
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
@@ -262,8 +278,8 @@ fn granted(objects: &[Value]) -> BTreeSet<Right> {
     rules.flat_map(each).collect()
 }
 
-/// What a request needs: an apply that creates needs two rights.
-fn needed(request: &Audited) -> Vec<Right> {
+/// The rights that a request needs. An apply that creates an object needs two.
+fn needed_for(request: &AuditedRequest) -> Vec<Right> {
     let path: Vec<&str> =
         request.uri.split('?').next().unwrap().trim_start_matches('/').split('/').collect();
     let (group, rest) = match path[..] {
@@ -281,11 +297,11 @@ fn needed(request: &Audited) -> Vec<Right> {
     created.into_iter().chain([request.verb.clone()]).map(|verb| (verb, resource.clone())).collect()
 }
 
-/// A kind of route, how a preview asks for it, and the least that an object of it has to say.
+/// A kind of route, the route field of a preview that requests it, and a minimal spec of an object.
 struct RouteKind {
     api_version: &'static str,
     kind: &'static str,
-    asked: Value,
+    requested: Value,
     spec: Value,
 }
 
@@ -297,26 +313,26 @@ impl RouteKind {
             Self {
                 api_version: "getambassador.io/v3alpha1",
                 kind: "Mapping",
-                asked: json!({ "type": "Mapping" }),
+                requested: json!({ "type": "Mapping" }),
                 spec: json!({ "prefix": "/", "service": "a" }),
             },
             Self {
                 api_version: "gateway.networking.k8s.io/v1",
                 kind: "HTTPRoute",
-                asked: json!({ "type": "HTTPRoute", "parentRefs": gateways }),
+                requested: json!({ "type": "HTTPRoute", "parentRefs": gateways }),
                 spec: json!({ "parentRefs": gateways }),
             },
             Self {
                 api_version: "networking.k8s.io/v1",
                 kind: "Ingress",
-                asked: json!({ "type": "Ingress" }),
+                requested: json!({ "type": "Ingress" }),
                 spec: json!({ "rules": rules }),
             },
-            // No route, but made, kept and taken away as they are: a policy asks for one.
+            // Not a route, but created, repaired and deleted like one: a policy requests it.
             Self {
                 api_version: "networking.k8s.io/v1",
                 kind: "NetworkPolicy",
-                asked: json!({ "type": "None" }),
+                requested: json!({ "type": "None" }),
                 spec: json!({ "podSelector": {} }),
             },
         ]
@@ -331,44 +347,45 @@ impl RouteKind {
     }
 }
 
-/// Routes of one kind: made, no longer wanted, and in the way.
-async fn routes_made_pruned_and_refused(sandbox: &Sandbox, route: &RouteKind) {
+/// Routes of one kind: a child, an unwanted child, and a foreign object.
+async fn create_prune_and_report_route(sandbox: &Sandbox, route: &RouteKind) {
     let (api, params) = (route.api(sandbox), PostParams::default());
     let name = |about: &str| format!("{about}-{}", route.kind.to_lowercase());
-    let asking = |name: &str| preview(name).with(json!({ "route": route.asked }));
+    let requesting = |name: &str| preview(name).with_fields(json!({ "route": route.requested }));
 
-    let made = sandbox.create(&asking(&name("made"))).await;
-    sandbox.ready::<PreviewEnvironment>(&name("made")).await;
-    assert!(api.get_opt(&name("made")).await.unwrap().is_some(), "{}", route.kind);
+    let created = sandbox.create(&requesting(&name("created"))).await;
+    sandbox.until_ready::<PreviewEnvironment>(&name("created")).await;
+    assert!(api.get_opt(&name("created")).await.unwrap().is_some(), "{}", route.kind);
 
     let web: Echo = sandbox.get("web").await;
     let mut object = unwanted(&web, route.kind, route.api_version, &route.spec);
     let reference = &mut object["metadata"]["ownerReferences"][0];
     reference["apiVersion"] = "platform9.com/v1".into();
     reference["kind"] = "PreviewEnvironment".into();
-    reference["name"] = made.name_any().into();
-    reference["uid"] = made.uid().into();
+    reference["name"] = created.name_any().into();
+    reference["uid"] = created.uid().into();
     api.create(&params, &serde_json::from_value(object).unwrap()).await.unwrap();
-    eventually(SOON, format!("the {} that nobody asks for is gone", route.kind), async || {
+    eventually(SOON, format!("the unwanted {} is gone", route.kind), async || {
         let found = api.get_opt("unwanted").await.map_err(|error| error.to_string())?;
-        found.map_or(Ok(()), |found| Err(seen(&found)))
+        found.map_or(Ok(()), |found| Err(describe(&found)))
     })
     .await;
 
     let foreign = json!({
-        "apiVersion": route.api_version, "kind": route.kind, "metadata": { "name": name("busy") }, "spec": route.spec,
+        "apiVersion": route.api_version, "kind": route.kind, "metadata": { "name": name("busy") },
+        "spec": route.spec,
     });
     api.create(&params, &serde_json::from_value(foreign).unwrap()).await.unwrap();
-    sandbox.create(&asking(&name("busy"))).await;
-    sandbox.not_ready::<PreviewEnvironment>(&name("busy"), "NotOwned").await;
-    told(sandbox, &name("busy")).await;
-    for about in ["made", "busy"] {
+    sandbox.create(&requesting(&name("busy"))).await;
+    sandbox.until_not_ready::<PreviewEnvironment>(&name("busy"), "NotOwned").await;
+    until_event(sandbox, &name("busy")).await;
+    for about in ["created", "busy"] {
         sandbox.delete::<PreviewEnvironment>(&name(about)).await;
-        sandbox.gone::<PreviewEnvironment>(&name(about)).await;
+        sandbox.until_gone::<PreviewEnvironment>(&name(about)).await;
     }
 }
 
-/// The definition of a route as others install it, as far as it matters: it takes any field.
+/// A CRD for a kind of route that accepts any field.
 fn route_definition(group: &str, version: &str, kind: &str) -> CustomResourceDefinition {
     let any = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
     let singular = kind.to_lowercase();
@@ -379,12 +396,14 @@ fn route_definition(group: &str, version: &str, kind: &str) -> CustomResourceDef
             "names": { "kind": kind, "plural": format!("{singular}s"), "singular": singular },
             "versions": [{
                 "name": version, "served": true, "storage": true,
-                "schema": { "openAPIV3Schema": { "type": "object", "properties": { "spec": any } } },
+                "schema": {
+                    "openAPIV3Schema": { "type": "object", "properties": { "spec": any } },
+                },
             }],
         },
     });
     if group.ends_with(".k8s.io") {
-        // The API server takes definitions in its own groups only with this.
+        // The API server requires this annotation for CRDs in its own groups.
         let approved = "https://github.com/kubernetes-sigs/gateway-api/pull/1";
         definition["metadata"]["annotations"] = json!({ "api-approved.kubernetes.io": approved });
     }
@@ -397,7 +416,7 @@ fn parsed_definition(value: Value) -> CustomResourceDefinition {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
-    let cluster = OwnCluster::up("rights");
+    let cluster = OwnCluster::start("rights");
     let gateway_api = route_definition("gateway.networking.k8s.io", "v1", "HTTPRoute");
     cluster
         .install(&[route_definition("getambassador.io", "v3alpha1", "Mapping"), gateway_api])
@@ -410,8 +429,8 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
         ..Options::default()
     };
     let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = with_generated_rights(&cluster, &sandbox, &options, &folder).await;
-    let before = cluster.audited().len();
+    let kubeconfig = grant_generated_rights(&cluster, &sandbox, &options, &folder).await;
+    let before = cluster.audited_requests().len();
 
     let guarded =
         serde_json::from_value(json!({ "networkPolicy": { "fromNamespaces": ["gateways"] } }))
@@ -420,25 +439,26 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
     policies.create(&PostParams::default(), &PreviewPolicy::new("guarded", guarded)).await.unwrap();
     let operator =
         Operator::start_with(&operator::registry(), &kubeconfig, Settings::default()).await;
-    made_kept_and_pruned(&sandbox).await;
-    let routed = condition(&sandbox.get::<PreviewEnvironment>("preview").await, "RouteAccepted");
-    assert_eq!(routed.says(), ("Unknown", "NotReported"));
+    create_repair_and_prune(&sandbox).await;
+    let route = condition(&sandbox.get::<PreviewEnvironment>("preview").await, "RouteAccepted");
+    assert_eq!(route.status_and_reason(), ("Unknown", "NotReported"));
     for route in RouteKind::all() {
-        routes_made_pruned_and_refused(&sandbox, &route).await;
+        create_prune_and_report_route(&sandbox, &route).await;
     }
-    refused_and_deleted(&sandbox).await;
-    edited_and_ended(&sandbox).await;
-    nothing_was_forbidden(&operator, 0).await;
+    report_foreign_objects_and_delete(&sandbox).await;
+    edit_and_expire(&sandbox).await;
+    assert_nothing_was_forbidden(&operator, 0).await;
 
-    let used: BTreeSet<Right> = cluster.audited()[before..].iter().flat_map(needed).collect();
+    let used: BTreeSet<Right> =
+        cluster.audited_requests()[before..].iter().flat_map(needed_for).collect();
     let granted = granted(&generated(&options));
     let spare: Vec<&Right> =
-        granted.difference(&used).filter(|right| !has_another_reason(right)).collect();
-    assert!(spare.is_empty(), "granted and not needed: {spare:?}\nneeded: {used:?}");
+        granted.difference(&used).filter(|right| !is_needed_by_admission(right)).collect();
+    assert!(spare.is_empty(), "granted but not used: {spare:?}\nused: {used:?}");
 }
 
-/// What no request shows: the admission of owner references looks for the right to update
-/// finalizers (without it, nothing would have been made here).
-fn has_another_reason((verb, resource): &Right) -> bool {
+/// Rights that no request shows: the admission plugin for owner references checks the right to
+/// update finalizers.
+fn is_needed_by_admission((verb, resource): &Right) -> bool {
     verb == "update" && resource.ends_with("/finalizers")
 }

@@ -1,5 +1,5 @@
-//! What the route of a preview is where nobody chose, on a real control plane of its own: classes
-//! and definitions are cluster-wide.
+//! The default route type of a preview, on a control plane of its own: IngressClasses and CRDs are
+//! cluster-wide.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
@@ -14,54 +14,70 @@ use serde_json::{Value, json};
 use tests::cluster::{
     LONG, Metrics, Namespaced, Operator, OwnCluster, Sandbox, condition, eventually,
 };
-use tests::fixtures::{Preview, preview};
+use tests::fixtures::{PreviewFixture, preview};
 use tests::route_apis::{http_routes, mappings};
 
 const HTTP_ROUTES: &str = "httproutes.gateway.networking.k8s.io";
 
-/// Waits until the preview is ready and says this about its route; gives the message.
-async fn says(sandbox: &Sandbox, name: &str, status: &str, reason: &str) -> String {
-    let holds = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").says() == (status, reason)
-            && condition(web, "Ready").holds()
+/// Waits until the preview is ready and `RouteAccepted` has this status and reason; returns the
+/// message.
+async fn until_route_is(sandbox: &Sandbox, name: &str, status: &str, reason: &str) -> String {
+    let is_route = |web: &PreviewEnvironment| {
+        condition(web, "RouteAccepted").status_and_reason() == (status, reason)
+            && condition(web, "Ready").is_true()
     };
-    let web = sandbox.until(name, format!("says {status}, {reason} about its route"), holds).await;
+    let web = sandbox.until(name, format!("has RouteAccepted {status}, {reason}"), is_route).await;
     condition(&web, "RouteAccepted").message
 }
 
-/// Has the controller of a route say this in its status; waits until the preview's URL and what it
-/// says about its route are as they should be then.
-async fn answered<K: Namespaced>(
+/// Sets the status of a route as its controller would; waits until the preview has this URL and
+/// `RouteAccepted` this status and reason.
+async fn report<K: Namespaced>(
     sandbox: &Sandbox,
     name: &str,
-    says: Value,
+    route_status: Value,
     (status, reason): (&str, &str),
     url: Option<&str>,
 ) {
-    let patch = Patch::Merge(json!({ "status": says }));
+    let patch = Patch::Merge(json!({ "status": route_status }));
     sandbox.api::<K>().patch_status(name, &PatchParams::default(), &patch).await.unwrap();
-    reached(sandbox, name, (status, reason), url).await;
+    until_url_is(sandbox, name, (status, reason), url).await;
 }
 
-/// Waits until the preview says this about its route, and has this URL.
-async fn reached(sandbox: &Sandbox, name: &str, (status, reason): (&str, &str), url: Option<&str>) {
-    let holds = |web: &PreviewEnvironment| {
-        let shown = web.status.as_ref().and_then(|status| status.url.as_deref());
-        condition(web, "RouteAccepted").says() == (status, reason)
-            && shown == url
-            && condition(web, "Ready").holds()
+/// Waits until the preview has this URL and `RouteAccepted` this status and reason.
+async fn until_url_is(
+    sandbox: &Sandbox,
+    name: &str,
+    (status, reason): (&str, &str),
+    url: Option<&str>,
+) {
+    let is_route = |web: &PreviewEnvironment| {
+        let present = web.status.as_ref().and_then(|status| status.url.as_deref());
+        condition(web, "RouteAccepted").status_and_reason() == (status, reason)
+            && present == url
+            && condition(web, "Ready").is_true()
     };
     sandbox
-        .until(name, format!("says {status}, {reason} about its route, and {url:?}"), holds)
+        .until(name, format!("has RouteAccepted {status}, {reason} and the URL {url:?}"), is_route)
         .await;
 }
 
-/// What the controller of the Gateway says that takes the route.
-fn taken() -> Value {
-    let holds = |type_: &str| json!({ "type": type_, "status": "True", "reason": type_, "message": "", "lastTransitionTime": "2030-01-01T00:00:00Z" });
+/// The status of a route that the controller of its Gateway has accepted.
+fn accepted() -> Value {
+    let holds = |type_: &str| {
+        json!({
+            "type": type_, "status": "True", "reason": type_, "message": "",
+            "lastTransitionTime": "2030-01-01T00:00:00Z",
+        })
+    };
     json!({ "parents": [{
-        "parentRef": { "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways", "name": "public" },
-        "controllerName": "example.com/gateway", "conditions": [holds("Accepted"), holds("ResolvedRefs")],
+        "parentRef": {
+            "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways",
+            "name": "public",
+        },
+        "controllerName": "example.com/gateway", "conditions": [
+            holds("Accepted"), holds("ResolvedRefs"),
+        ],
     }] })
 }
 
@@ -69,7 +85,7 @@ fn class_of(ingress: &Ingress) -> Option<&str> {
     ingress.spec.as_ref()?.ingress_class_name.as_deref()
 }
 
-async fn make_class(sandbox: &Sandbox, name: &str) {
+async fn create_class(sandbox: &Sandbox, name: &str) {
     let class: IngressClass = serde_json::from_value(
         json!({ "metadata": { "name": name }, "spec": { "controller": "example.com/none" } }),
     )
@@ -77,19 +93,19 @@ async fn make_class(sandbox: &Sandbox, name: &str) {
     Api::all(sandbox.client()).create(&PostParams::default(), &class).await.unwrap();
 }
 
-async fn remove_definition(sandbox: &Sandbox, name: &str) {
+async fn delete_crd(sandbox: &Sandbox, name: &str) {
     let api: Api<CustomResourceDefinition> = Api::all(sandbox.client());
     api.delete(name, &DeleteParams::background()).await.unwrap();
     eventually(LONG, format!("{name} is gone"), async || match api.get_opt(name).await.unwrap() {
         None => Ok(()),
-        Some(_) => Err("it is there".to_owned()),
+        Some(_) => Err("the CRD exists".to_owned()),
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_route_that_the_cluster_serves_is_that_of_who_chose_none_and_nobody_elses() {
-    let cluster = OwnCluster::up("routes");
+async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_serves() {
+    let cluster = OwnCluster::start("routes");
     let sandbox = Sandbox::in_cluster(&cluster, "routes", &[]).await;
     let settings = PreviewOperator {
         default_gateways: vec![GatewayRef {
@@ -109,87 +125,90 @@ async fn the_first_route_that_the_cluster_serves_is_that_of_who_chose_none_and_n
     sandbox
         .create(
             &preview("own")
-                .with(json!({ "route": { "type": "Ingress", "ingressClassName": "own" } })),
+                .with_fields(json!({ "route": { "type": "Ingress", "ingressClassName": "own" } })),
         )
         .await;
 
-    sandbox.create(&preview("any").with(json!({ "route": { "type": "Ingress" } }))).await;
+    sandbox.create(&preview("any").with_fields(json!({ "route": { "type": "Ingress" } }))).await;
 
-    let nothing = says(&sandbox, web, "False", "RouteApiNotServed").await;
-    assert!(nothing.contains("nothing in this cluster serves a route"), "{nothing}");
-    says(&sandbox, "own", "Unknown", "WaitingForController").await;
-    let without = says(&sandbox, "any", "Unknown", "WaitingForController").await;
+    let message = until_route_is(&sandbox, web, "False", "RouteApiNotServed").await;
+    assert!(message.contains("this cluster serves no route"), "{message}");
+    until_route_is(&sandbox, "own", "Unknown", "WaitingForController").await;
+    let without = until_route_is(&sandbox, "any", "Unknown", "WaitingForController").await;
     assert!(without.contains("this cluster has no IngressClass"), "{without}");
     assert_eq!(
         class_of(&sandbox.get("any").await),
         None,
-        "which a controller may heed that knows no classes"
+        "a controller without classes may serve an Ingress without a class"
     );
 
     cluster.install(&[mappings()]).await;
     let url = Some("http://preview-1.fqdn.com");
-    reached(&sandbox, web, ("Unknown", "NotReported"), url).await;
+    until_url_is(&sandbox, web, ("Unknown", "NotReported"), url).await;
     let (running, inactive) =
         (json!({ "state": "Running" }), json!({ "state": "Inactive", "reason": "no Host" }));
-    answered::<Mapping>(&sandbox, web, inactive, ("False", "NotAccepted"), None).await;
-    answered::<Mapping>(&sandbox, web, running, ("True", "Accepted"), url).await;
+    report::<Mapping>(&sandbox, web, inactive, ("False", "NotAccepted"), None).await;
+    report::<Mapping>(&sandbox, web, running, ("True", "Accepted"), url).await;
 
-    let before = operator.at_rest().await.reconciles("preview");
-    make_class(&sandbox, "nginx").await;
-    says(&sandbox, web, "Unknown", "WaitingForController").await;
+    let before = operator.until_at_rest().await.reconciles("preview");
+    create_class(&sandbox, "nginx").await;
+    until_route_is(&sandbox, web, "Unknown", "WaitingForController").await;
     assert_eq!(
         class_of(&sandbox.get(web).await),
         Some("nginx"),
-        "nobody would heed it without a class"
+        "no controller would serve an Ingress without a class"
     );
-    sandbox.gone::<Mapping>(web).await;
+    sandbox.until_gone::<Mapping>(web).await;
     sandbox
         .until("any", "has the class", |ingress: &Ingress| class_of(ingress) == Some("nginx"))
         .await;
-    let told = says(&sandbox, "any", "Unknown", "WaitingForController").await;
-    assert!(told.contains("heeds the class nginx"), "{told}");
-    let after = operator.at_rest().await.reconciles("preview");
+    let message = until_route_is(&sandbox, "any", "Unknown", "WaitingForController").await;
+    assert!(message.contains("serves the class nginx"), "{message}");
+    let after = operator.until_at_rest().await.reconciles("preview");
     let runs = after - before;
     assert!(
         (2..=6).contains(&runs),
-        "of two: the class, and what they made and lost; and of nobody else: {runs}"
+        "expected runs of two previews for the class and their routes, found {runs} runs"
     );
 
-    // Neither a class that comes later nor a mark on the one that they have changes anything.
-    let before = operator.at_rest().await;
-    make_class(&sandbox, "traefik").await;
+    // Neither a later class nor the default annotation on their own class changes anything.
+    let before = operator.until_at_rest().await;
+    create_class(&sandbox, "traefik").await;
     let two_more = |before: &Metrics| {
         let enough = before.reconciles("preview") + 2;
         move |now: &Metrics| now.reconciles("preview") >= enough
     };
-    let looked = operator.until("both looked at the new class", two_more(&before)).await;
-    let mark = Patch::Merge(
-        json!({ "metadata": { "annotations": { "ingressclass.kubernetes.io/is-default-class": "true" } } }),
-    );
+    let reconciled =
+        operator.until("both previews are reconciled for the new class", two_more(&before)).await;
+    let default_class = Patch::Merge(json!({
+        "metadata": {
+            "annotations": { "ingressclass.kubernetes.io/is-default-class": "true" },
+        },
+    }));
     Api::<IngressClass>::all(sandbox.client())
-        .patch("nginx", &PatchParams::default(), &mark)
+        .patch("nginx", &PatchParams::default(), &default_class)
         .await
         .unwrap();
-    operator.until("both looked at the mark", two_more(&looked)).await;
-    let after = operator.at_rest().await;
+    operator.until("both previews are reconciled for the annotation", two_more(&reconciled)).await;
+    let after = operator.until_at_rest().await;
     assert_eq!(after.requests("apply"), before.requests("apply"));
     assert_eq!(after.requests("delete"), before.requests("delete"));
     assert_eq!(class_of(&sandbox.get(web).await), Some("nginx"));
 
     let served = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } });
-    answered::<Ingress>(&sandbox, web, served, ("True", "Accepted"), url).await;
+    report::<Ingress>(&sandbox, web, served, ("True", "Accepted"), url).await;
 
     cluster.install(&[http_routes()]).await;
-    sandbox.until(web, "is there", |_: &HTTPRoute| true).await;
-    says(&sandbox, web, "Unknown", "WaitingForController").await;
-    sandbox.gone::<Ingress>(web).await;
+    sandbox.until(web, "exists", |_: &HTTPRoute| true).await;
+    until_route_is(&sandbox, web, "Unknown", "WaitingForController").await;
+    sandbox.until_gone::<Ingress>(web).await;
     sandbox.get::<Ingress>("own").await;
-    answered::<HTTPRoute>(&sandbox, web, taken(), ("True", "Accepted"), url).await;
-    let as_ever: PreviewEnvironment = sandbox.get(web).await;
-    assert_eq!(as_ever.metadata.generation, Some(1), "nobody edited it");
+    report::<HTTPRoute>(&sandbox, web, accepted(), ("True", "Accepted"), url).await;
+    let unedited: PreviewEnvironment = sandbox.get(web).await;
+    assert_eq!(unedited.metadata.generation, Some(1), "the spec was edited");
 
-    remove_definition(&sandbox, HTTP_ROUTES).await;
-    sandbox.until(web, "is there again", |_: &Ingress| true).await;
-    says(&sandbox, web, "Unknown", "WaitingForController").await;
+    delete_crd(&sandbox, HTTP_ROUTES).await;
+    sandbox.until(web, "exists again", |_: &Ingress| true).await;
+    until_route_is(&sandbox, web, "Unknown", "WaitingForController").await;
     assert!(operator.is_healthy().await);
 }

@@ -1,6 +1,5 @@
-//! What we give people to begin with, on a real control plane: every generated sample and every
-//! input file is admitted as it is and becomes ready, all of them beside each other; and what
-//! autoscalers ask of an Echo is there.
+//! Samples and input files, on a real control plane: each is admitted unchanged and becomes ready,
+//! all in one namespace; and an autoscaler can scale an Echo.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::path::Path;
@@ -15,12 +14,12 @@ use operator_api::echo::Echo;
 use operator_api::echo_test;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
-use tests::cluster::{LONG, SOON, Sandbox, condition, eventually, seen};
-use tests::fixtures::{AnyEcho, echo};
+use tests::cluster::{LONG, SOON, Sandbox, condition, describe, eventually};
+use tests::fixtures::{EchoFixture, echo};
 
-/// Applies a resource as kubectl would with `--server-side`, in the namespace of the test, and
-/// waits until it is ready.
-async fn becomes_ready(sandbox: &Sandbox, mut body: Value) -> Value {
+/// Applies a resource in the namespace of the test like `kubectl apply --server-side`; waits until
+/// it is ready.
+async fn apply_until_ready(sandbox: &Sandbox, mut body: Value) -> Value {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
     let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
     let registry = operator::registry();
@@ -35,10 +34,10 @@ async fn becomes_ready(sandbox: &Sandbox, mut body: Value) -> Value {
         .unwrap();
     eventually(SOON, format!("{api_version} {kind} {name} is ready"), async || {
         let now = api.get(&name).await.unwrap();
-        if condition(&now, "Ready").holds() {
+        if condition(&now, "Ready").is_true() {
             Ok(serde_json::to_value(now).unwrap())
         } else {
-            Err(seen(&now))
+            Err(describe(&now))
         }
     })
     .await
@@ -47,16 +46,16 @@ async fn becomes_ready(sandbox: &Sandbox, mut body: Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sample_is_admitted_and_becomes_ready() {
     let sandbox = Sandbox::new("samples").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     let mut count = 0;
     for controller in operator::registry().controllers() {
         for sample in controller.samples() {
-            let ready = becomes_ready(&sandbox, sample.body.clone()).await;
+            let ready = apply_until_ready(&sandbox, sample.body.clone()).await;
             for (field, value) in sample.body["spec"].as_object().unwrap() {
                 assert_eq!(
                     &ready["spec"][field],
                     value,
-                    "{} {} was changed on its way",
+                    "the API server changed {} {}",
                     controller.name(),
                     sample.name
                 );
@@ -73,15 +72,15 @@ fn input(file: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn echoes_of_both_groups_with_one_name_and_a_preview_work_beside_each_other() {
+async fn echoes_of_both_groups_with_one_name_and_a_preview_work_in_one_namespace() {
     let sandbox = Sandbox::new("inputs").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     for file in ["echo-example-com.yaml", "echo-test-com.yaml", "preview-environment.yaml"] {
-        becomes_ready(&sandbox, input(file)).await;
+        apply_until_ready(&sandbox, input(file)).await;
     }
-    let ours: Echo = sandbox.get("test-echo").await;
-    let theirs: echo_test::Echo = sandbox.get("test-echo").await;
-    let owner = |uid: Option<String>, deployment: &Deployment| {
+    let example_com: Echo = sandbox.get("test-echo").await;
+    let test_com: echo_test::Echo = sandbox.get("test-echo").await;
+    let assert_owner = |uid: Option<String>, deployment: &Deployment| {
         assert_eq!(
             deployment.owner_references().iter().map(|owner| &owner.uid).collect::<Vec<_>>(),
             [&uid.unwrap()]
@@ -89,37 +88,37 @@ async fn echoes_of_both_groups_with_one_name_and_a_preview_work_beside_each_othe
     };
     let deployments: (Deployment, Deployment) =
         (sandbox.get("test-echo").await, sandbox.get("test-echo-test-com").await);
-    owner(ours.uid(), &deployments.0);
-    owner(theirs.uid(), &deployments.1);
+    assert_owner(example_com.uid(), &deployments.0);
+    assert_owner(test_com.uid(), &deployments.1);
 
-    // Neither leads to the pods of the other.
+    // The Service of one Echo does not select the pods of the other Echo.
     let service: Service = sandbox.get("test-echo-test-com").await;
     let spec = service.spec.unwrap();
     assert_eq!((spec.type_.as_deref(), spec.ports.unwrap()[0].port), (Some("NodePort"), 5678));
     let selector = spec.selector.unwrap();
-    let selected =
+    let is_selected =
         |pod: &Pod| selector.iter().all(|(key, value)| pod.labels().get(key) == Some(value));
     let pods: Vec<Pod> = sandbox.list().await;
-    let of_theirs: Vec<&Pod> = pods.iter().filter(|pod| selected(pod)).collect();
-    assert_eq!((pods.len(), of_theirs.len()), (5, 2));
-    assert!(of_theirs.iter().all(|pod| pod.spec.as_ref().unwrap().containers[0].args
+    let selected: Vec<&Pod> = pods.iter().filter(|pod| is_selected(pod)).collect();
+    assert_eq!((pods.len(), selected.len()), (5, 2));
+    assert!(selected.iter().all(|pod| pod.spec.as_ref().unwrap().containers[0].args
         == Some(vec!["-text=Hello world".into()])));
 
-    // And each goes alone.
+    // The deletion of one Echo does not affect the others.
     sandbox.delete::<Echo>("test-echo").await;
-    sandbox.gone::<Deployment>("test-echo").await;
-    sandbox.ready::<echo_test::Echo>("test-echo").await;
-    sandbox.ready::<PreviewEnvironment>("test-preview-environment").await;
+    sandbox.until_gone::<Deployment>("test-echo").await;
+    sandbox.until_ready::<echo_test::Echo>("test-echo").await;
+    sandbox.until_ready::<PreviewEnvironment>("test-preview-environment").await;
     assert_eq!(sandbox.get::<Deployment>("test-echo-test-com").await.uid(), deployments.1.uid());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_autoscaler_finds_and_sets_the_scale_of_an_echo() {
+async fn an_autoscaler_scales_an_echo() {
     let sandbox = Sandbox::new("autoscaler").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     sandbox.create(&echo("web").with_replicas(1)).await;
-    sandbox.ready::<Echo>("web").await;
-    // Without metrics it still keeps within its bounds.
+    sandbox.until_ready::<Echo>("web").await;
+    // Without metrics the autoscaler still applies its bounds.
     let autoscaler: HorizontalPodAutoscaler = serde_json::from_value(json!({
         "metadata": { "name": "web" },
         "spec": {
@@ -129,13 +128,13 @@ async fn an_autoscaler_finds_and_sets_the_scale_of_an_echo() {
     }))
     .unwrap();
     sandbox.create(&autoscaler).await;
-    // The controller manager learns of new kinds every half a minute.
+    // The controller manager discovers new kinds every 30 seconds.
     eventually(LONG, "the autoscaler has scaled the Echo", async || {
         let (web, autoscaler): (Echo, HorizontalPodAutoscaler) =
             (sandbox.get("web").await, sandbox.get("web").await);
-        if web.spec.replicas == Some(3) { Ok(()) } else { Err(seen(&autoscaler)) }
+        if web.spec.replicas == Some(3) { Ok(()) } else { Err(describe(&autoscaler)) }
     })
     .await;
-    let web: Echo = sandbox.ready("web").await;
+    let web: Echo = sandbox.until_ready("web").await;
     assert_eq!(web.status.unwrap().ready.as_deref(), Some("3/3"));
 }

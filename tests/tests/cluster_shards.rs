@@ -1,5 +1,5 @@
-//! Several processes share the work: each resource has exactly one, whoever comes and goes; and a
-//! server that can divide its collections sends each process nothing but its own.
+//! Several processes share the work: each resource belongs to exactly one process, also over
+//! restarts; and an API server that supports shards sends each process only its own resources.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,22 +7,24 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
 use kubewright::runtime::Settings;
-use kubewright::{Children, Invalid, Observed, Registry, Sample, Shard, View};
+use kubewright::{Children, Invalid, Registry, Status, View};
+use kubewright_core::internals::shard::Shard;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tests::cluster::{Cluster, LONG, Operator, OwnCluster, Sandbox, condition, eventually, seen};
+use tests::cluster::{
+    Cluster, LONG, Operator, OwnCluster, Sandbox, condition, describe, eventually,
+};
 use tokio::task::JoinSet;
 
 const MANY: usize = 3_000;
 const SHARDS: u16 = 3;
-/// Requests of the test at once.
+/// Number of concurrent requests of the test.
 const SIDE_BY_SIDE: usize = 32;
 
-/// A resource that becomes one ConfigMap.
+/// A resource with one ConfigMap as its child.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
 #[kube(
     group = "shards.example.com",
@@ -30,22 +32,14 @@ const SIDE_BY_SIDE: usize = 32;
     kind = "Slice",
     plural = "slices",
     namespaced,
-    status = "SliceStatus"
+    status = "Status"
 )]
 struct SliceSpec {
-    /// What the ConfigMap says.
+    /// The text in the ConfigMap.
     text: String,
 }
 
-#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, Default)]
-#[serde(rename_all = "camelCase")]
-struct SliceStatus {
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Written>,
-}
-
-/// Who built what: processes by UID.
+/// The processes that built each resource, by UID.
 type Built = Arc<Mutex<BTreeMap<String, BTreeSet<u16>>>>;
 
 struct SliceOperator {
@@ -58,25 +52,18 @@ impl kubewright::Operator for SliceOperator {
     type Resource = Slice;
     type Owns = (ConfigMap,);
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, slice: &Slice, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, slice: &Slice, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         self.built.lock().unwrap().entry(slice.uid().unwrap()).or_default().insert(self.process);
         let mut config = ConfigMap::default();
         config.metadata.name.clone_from(&slice.metadata.name);
         config.data = Some([("text".to_owned(), slice.spec.text.clone())].into());
         Ok(Children::new().with(config))
     }
-
-    fn status(&self, _: &Slice, _: &Observed<'_, Self::Owns>) -> SliceStatus {
-        SliceStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Slice>> {
-        Vec::new()
-    }
 }
 
-/// Where processes run, and what they did.
+/// The namespace of the processes, and the record of their builds.
 struct Slices {
     sandbox: Sandbox,
     built: Built,
@@ -105,10 +92,10 @@ impl Slices {
         self.run(Some(shard(index))).await
     }
 
-    /// Creates resources with these numbers; gives their UIDs by name.
+    /// Creates resources with these numbers; returns their UIDs by name.
     async fn create(&self, numbers: std::ops::Range<usize>) -> BTreeMap<String, String> {
         let api = self.sandbox.api::<Slice>();
-        each(numbers, |number| {
+        for_each(numbers, |number| {
             let api = api.clone();
             async move {
                 let slice = Slice::new(&name(number), SliceSpec { text: "before".into() });
@@ -123,7 +110,7 @@ impl Slices {
 
     async fn edit(&self, numbers: impl IntoIterator<Item = usize>) {
         let api = self.sandbox.api::<Slice>();
-        each(numbers, |number| {
+        for_each(numbers, |number| {
             let api = api.clone();
             async move {
                 let patch = Patch::Merge(json!({ "spec": { "text": "after" } }));
@@ -137,29 +124,28 @@ impl Slices {
         self.built.lock().unwrap().clone()
     }
 
-    /// Waits until all that these processes have is as it should be: in the status, and in the
-    /// ConfigMaps.
-    async fn as_wanted(&self, processes: &[(u16, &Operator)]) {
-        let ours = |slice: &Slice| {
+    /// Waits until all resources of these processes are ready and their ConfigMaps are up to date.
+    async fn until_in_sync(&self, processes: &[(u16, &Operator)]) {
+        let is_in_shards = |slice: &Slice| {
             processes.iter().any(|(index, _)| shard(*index).contains(&slice.uid().unwrap()))
         };
-        eventually(LONG, "all resources of these shards are as they should be", async || {
-            // Cheaper than to look at everything again and again.
+        eventually(LONG, "all resources of these shards are in sync", async || {
+            // Cheaper than reading all objects at each check.
             for (_, operator) in processes {
-                let left = operator.metrics().await.in_work();
+                let left = operator.metrics().await.in_progress();
                 if left > 0 {
-                    return Err(format!("{left} resources in work"));
+                    return Err(format!("{left} resources in progress"));
                 }
             }
             let mut slices: Vec<Slice> = self.sandbox.list().await;
-            slices.retain(ours);
+            slices.retain(is_in_shards);
             let texts = texts(&self.sandbox.list().await);
-            let is = |slice: &&Slice| {
-                condition(*slice, "Ready").holds()
+            let is_in_sync = |slice: &&Slice| {
+                condition(*slice, "Ready").is_true()
                     && texts.get(&slice.name_any()) == Some(&slice.spec.text)
             };
-            match slices.iter().find(|slice| !is(slice)) {
-                Some(one) => Err(format!("{}\n{:?}", seen(one), texts.get(&one.name_any()))),
+            match slices.iter().find(|slice| !is_in_sync(slice)) {
+                Some(one) => Err(format!("{}\n{:?}", describe(one), texts.get(&one.name_any()))),
                 None => Ok(()),
             }
         })
@@ -182,8 +168,8 @@ fn texts(configs: &[ConfigMap]) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Does something for each number, some at a time.
-async fn each<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+/// Runs `work` for each number, with limited concurrency.
+async fn for_each<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     numbers: impl IntoIterator<Item = usize>,
     work: impl Fn(usize) -> F,
 ) -> Vec<T> {
@@ -198,57 +184,62 @@ async fn each<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     results
 }
 
-/// What the resources of one shard are, of these.
-fn of_shard(uids: &BTreeMap<String, String>, index: u16) -> BTreeSet<&str> {
+/// The UIDs that belong to one shard.
+fn uids_of_shard(uids: &BTreeMap<String, String>, index: u16) -> BTreeSet<&str> {
     uids.values().map(String::as_str).filter(|uid| shard(index).contains(uid)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_processes_divide_three_thousand_resources_and_one_of_them_is_restarted_in_the_middle()
- {
-    let cluster = OwnCluster::bare("shards", "");
+async fn three_processes_share_three_thousand_resources_over_a_restart_of_one_process() {
+    let cluster = OwnCluster::start_api_server("shards", "");
     let slices = Slices::new(&cluster, "shards").await;
     let mut uids = slices.create(0..MANY / 2).await;
     let (first, second, third) =
         (slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await);
     second
-        .until("the second has begun", |metrics| metrics.sum("kubewright_writes_total", &[]) > 20)
+        .until("the second process works", |metrics| {
+            metrics.sum("kubewright_writes_total", &[]) > 20
+        })
         .await;
     let (ended, created) = tokio::join!(second.stop(), slices.create(MANY / 2..MANY));
     ended.unwrap();
     uids.extend(created);
     assert_eq!(uids.len(), MANY);
-    slices.as_wanted(&[(0, &first), (2, &third)]).await;
+    slices.until_in_sync(&[(0, &first), (2, &third)]).await;
     let done = slices.built_by();
     let unseen: Vec<&str> =
-        of_shard(&uids, 1).into_iter().filter(|uid| !done.contains_key(*uid)).collect();
-    assert!(unseen.len() > MANY / 10, "the second left work behind: {} resources", unseen.len());
+        uids_of_shard(&uids, 1).into_iter().filter(|uid| !done.contains_key(*uid)).collect();
+    assert!(
+        unseen.len() > MANY / 10,
+        "expected unfinished work of the second process, found {} resources",
+        unseen.len()
+    );
 
-    // While the second is away: of every tenth resource, whosever it is.
+    // During the outage of the second process, every tenth resource is edited.
     slices.edit((0..MANY).step_by(10)).await;
-    slices.as_wanted(&[(0, &first), (2, &third)]).await;
+    slices.until_in_sync(&[(0, &first), (2, &third)]).await;
     let done = slices.built_by();
     assert!(
         unseen.iter().all(|uid| !done.contains_key(*uid)),
-        "nobody else did the work of the second"
+        "another process did the work of the second process"
     );
 
     let second = slices.run_shard(1).await;
     let all = [(0, &first), (1, &second), (2, &third)];
-    slices.as_wanted(&all).await;
+    slices.until_in_sync(&all).await;
     let mut known = 0;
     for (index, operator) in all {
-        let metrics = operator.at_rest().await;
+        let metrics = operator.until_at_rest().await;
         known += metrics.resources("slice");
         assert_eq!(
             metrics.resources("slice"),
-            of_shard(&uids, index).len() as u64,
+            uids_of_shard(&uids, index).len() as u64,
             "of shard {index}"
         );
         assert_eq!(
             metrics.sum("kubewright_writes_total", &[("action", "repair")]),
             0,
-            "nobody writes what another wrote"
+            "a process repaired a child of another process"
         );
     }
     assert_eq!(known, MANY as u64);
@@ -257,34 +248,34 @@ async fn three_processes_divide_three_thousand_resources_and_one_of_them_is_rest
     assert_eq!(
         built.keys().collect::<BTreeSet<_>>(),
         uids.values().collect(),
-        "each resource was worked on, and no other one"
+        "the built resources differ from the existing resources"
     );
     for (uid, by) in &built {
         let index = (0..SHARDS).find(|index| shard(*index).contains(uid)).unwrap();
         assert_eq!(*by, BTreeSet::from([index]), "{uid}");
     }
 
-    // A ConfigMap that is taken away comes back, by the process that has its owner.
+    // The process of the owner creates a deleted ConfigMap again.
     for number in 0..12 {
         slices.sandbox.delete::<ConfigMap>(&name(number)).await;
     }
-    slices.as_wanted(&all).await;
+    slices.until_in_sync(&all).await;
     for operator in [first, second, third] {
         operator.stop().await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_can_divide_its_collections_sends_a_shard_its_own_resources_alone() {
-    let cluster = OwnCluster::bare("divide", "ShardedListAndWatch=true");
+async fn an_api_server_that_supports_shards_sends_only_the_resources_of_the_shard() {
+    let cluster = OwnCluster::start_api_server("divide", "ShardedListAndWatch=true");
     let slices = Slices::new(&cluster, "divide").await;
     let uids = slices.create(0..300).await;
     for index in 0..SHARDS {
         let selector = shard(index).selector();
-        let listed = list(&slices.sandbox, &selector).await;
+        let listed = list_uids(&slices.sandbox, &selector).await;
         assert_eq!(
             listed.iter().map(String::as_str).collect::<BTreeSet<_>>(),
-            of_shard(&uids, index),
+            uids_of_shard(&uids, index),
             "{selector}"
         );
     }
@@ -293,12 +284,11 @@ async fn a_server_that_can_divide_its_collections_sends_a_shard_its_own_resource
     let sent = async || cluster.metrics().await.sum("apiserver_watch_events_total", &slice);
     let before = sent().await;
     let operator = slices.run_shard(0).await;
-    slices.as_wanted(&[(0, &operator)]).await;
-    let ours = of_shard(&uids, 0).len() as u64;
-    assert_eq!(operator.at_rest().await.resources("slice"), ours);
+    slices.until_in_sync(&[(0, &operator)]).await;
+    let ours = uids_of_shard(&uids, 0).len() as u64;
+    assert_eq!(operator.until_at_rest().await.resources("slice"), ours);
     assert_eq!(cluster.metrics().await.sum("apiserver_watch_shards_total", &slice), 1);
-    // What there is was listed, as above; what is watched is that each got its status. Bookmarks
-    // apart.
+    // The resources were listed. The watch only sends the changes of their statuses, and bookmarks.
     let sent = sent().await - before;
     assert!(
         (ours..ours + 50).contains(&sent),
@@ -308,8 +298,8 @@ async fn a_server_that_can_divide_its_collections_sends_a_shard_its_own_resource
     operator.stop().await.unwrap();
 }
 
-/// The UIDs that the server gives for a selector.
-async fn list(sandbox: &Sandbox, selector: &str) -> BTreeSet<String> {
+/// The UIDs that the API server lists for a shard selector.
+async fn list_uids(sandbox: &Sandbox, selector: &str) -> BTreeSet<String> {
     let escaped = selector.replace(' ', "%20");
     let path = format!(
         "/apis/shards.example.com/v1/namespaces/{}/slices?limit=500&shardSelector={escaped}",
@@ -325,15 +315,16 @@ async fn list(sandbox: &Sandbox, selector: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// How often ConfigMaps were written, by why.
+/// Number of writes of ConfigMaps: creates, updates, repairs, deletes.
 async fn writes(operator: &Operator) -> [u64; 4] {
-    let metrics = operator.at_rest().await;
+    let metrics = operator.until_at_rest().await;
     ["create", "update", "repair", "delete"]
         .map(|action| metrics.sum("kubewright_writes_total", &[("action", action)]))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn to_begin_and_to_end_sharding_writes_each_child_once_and_another_count_writes_nothing() {
+async fn turning_sharding_on_or_off_writes_each_child_once_and_another_shard_count_writes_nothing()
+{
     let slices = Slices::new(Cluster::shared(), "switch").await;
     let uids = slices.create(0..20).await;
     let one = |count, index| Some(Shard::new(count, index).unwrap());
@@ -350,7 +341,9 @@ async fn to_begin_and_to_end_sharding_writes_each_child_once_and_another_count_w
             let ours =
                 uids.values().filter(|uid| shard.is_none_or(|shard| shard.contains(uid))).count();
             operator
-                .until("all were looked at", |metrics| metrics.reconciles("slice") >= ours as u64)
+                .until("all resources are reconciled", |metrics| {
+                    metrics.reconciles("slice") >= ours as u64
+                })
                 .await;
             for (sum, more) in written.iter_mut().zip(writes(&operator).await) {
                 *sum += more;
@@ -363,20 +356,20 @@ async fn to_begin_and_to_end_sharding_writes_each_child_once_and_another_count_w
     assert!(
         configs.iter().all(|config| !config.labels().contains_key("kubewright.dev/shard")),
         "{}",
-        seen(&configs)
+        describe(&configs)
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_moves_to_another_shard_is_not_taken_for_somebody_elses() {
+async fn a_child_of_a_deleted_resource_in_another_shard_does_not_count_as_foreign() {
     let slices = Slices::new(Cluster::shared(), "move").await;
     let operators =
         [slices.run_shard(0).await, slices.run_shard(1).await, slices.run_shard(2).await];
     let home = |uid: &str| (0..SHARDS).find(|index| shard(*index).contains(uid)).unwrap();
     let sandbox = &slices.sandbox;
     let first = home(&slices.create(0..1).await[&name(0)]);
-    sandbox.ready::<Slice>(&name(0)).await;
-    // Its ConfigMap is still there, and on its way out, when the next one comes.
+    sandbox.until_ready::<Slice>(&name(0)).await;
+    // A finalizer keeps the ConfigMap of the deleted resource while the next resource is created.
     sandbox
         .merge::<ConfigMap>(
             &name(0),
@@ -386,15 +379,15 @@ async fn a_name_that_moves_to_another_shard_is_not_taken_for_somebody_elses() {
     eventually(LONG, "the name is in another shard", async || {
         sandbox.delete::<Slice>(&name(0)).await;
         let next = home(&slices.create(0..1).await[&name(0)]);
-        if next == first { Err(format!("it is in {next} again")) } else { Ok(()) }
+        if next == first { Err(format!("the name is in shard {next} again")) } else { Ok(()) }
     })
     .await;
-    let told = |slice: &Slice| condition(slice, "Ready");
+    let ready = |slice: &Slice| condition(slice, "Ready");
     let waiting =
-        sandbox.until(&name(0), "is not ready", |slice| told(slice).status == "False").await;
-    assert_ne!(told(&waiting).reason, "NotOwned", "{}", seen(&waiting));
+        sandbox.until(&name(0), "is not ready", |slice| ready(slice).status == "False").await;
+    assert_ne!(ready(&waiting).reason, "NotOwned", "{}", describe(&waiting));
     sandbox.merge::<ConfigMap>(&name(0), json!({ "metadata": { "finalizers": null } })).await;
-    sandbox.ready::<Slice>(&name(0)).await;
+    sandbox.until_ready::<Slice>(&name(0)).await;
     for operator in operators {
         operator.stop().await.unwrap();
     }
@@ -413,8 +406,7 @@ fn documents(path: &str, kind: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_stateful_set_of_the_documentation_is_the_installation_in_shards_and_the_api_server_takes_it()
- {
+async fn the_documented_stateful_set_matches_the_installation_and_is_admitted() {
     let mut set = documents("docs/scaling.md", "StatefulSet").remove(0);
     let installed = documents("generated/install.yaml", "Deployment").remove(0);
     let mut expected = installed["spec"]["template"].clone();
@@ -439,6 +431,6 @@ async fn the_stateful_set_of_the_documentation_is_the_installation_in_shards_and
         .header("Content-Type", "application/json")
         .body(set.to_string().into_bytes())
         .unwrap();
-    let taken: Value = sandbox.client().request(request).await.unwrap();
-    assert_eq!(taken["spec"]["replicas"], count);
+    let admitted: Value = sandbox.client().request(request).await.unwrap();
+    assert_eq!(admitted["spec"]["replicas"], count);
 }

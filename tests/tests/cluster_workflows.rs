@@ -1,6 +1,6 @@
-//! The scripts of the recipes for GitHub Actions and GitLab CI do what they say: they are run as
-//! they stand on the page, with a real `kubectl`, with the rights of the account that the page on
-//! previews gives them, while the operator is at work. Only what talks to the Git host is left out.
+//! Runs the scripts of the recipes for GitHub Actions and GitLab CI as the pages have them, with a
+//! real `kubectl`, the rights of the documented service account, and a running operator. Steps that
+//! need the Git host are left out.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod recipe_blocks;
@@ -25,10 +25,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::cluster::{Sandbox, kubeconfig_of};
 
-/// Which account the page gives a CI.
+/// The service account of the CI on the page.
 const ACCOUNT: &str = "preview-ci";
 
-/// A machine of a CI: a folder, `kubectl`, and a kubeconfig with the rights of the account.
+/// A CI runner: a folder, `kubectl`, and a kubeconfig with the rights of the account.
 struct Runner {
     folder: TempDir,
     kubectl: PathBuf,
@@ -37,11 +37,11 @@ struct Runner {
 
 impl Runner {
     async fn new(sandbox: &Sandbox) -> Self {
-        for document in blocks_of("README.md").iter().flat_map(Block::written) {
+        for document in blocks_of("README.md").iter().flat_map(Block::raw_documents) {
             match document["kind"].as_str().unwrap() {
-                "ServiceAccount" => give::<ServiceAccount>(sandbox, document).await,
-                "Role" => give::<Role>(sandbox, document).await,
-                "RoleBinding" => give::<RoleBinding>(sandbox, document).await,
+                "ServiceAccount" => create::<ServiceAccount>(sandbox, document).await,
+                "Role" => create::<Role>(sandbox, document).await,
+                "RoleBinding" => create::<RoleBinding>(sandbox, document).await,
                 _ => {}
             }
         }
@@ -61,7 +61,7 @@ impl Runner {
         self.folder.path().join(name)
     }
 
-    /// Runs a script as a CI does: the first command that fails ends it.
+    /// Runs a script as a CI does: the first failing command ends the script.
     async fn run(&self, script: String, variables: &BTreeMap<String, String>) {
         let path = format!(
             "{}:{}",
@@ -72,13 +72,17 @@ impl Runner {
         command.args(["-e", "-o", "pipefail", "-c", &script]).current_dir(self.folder.path());
         command.env_clear().env("PATH", path).env("HOME", self.folder.path()).envs(variables);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        assert!(output.status.success(), "{script}\n\nsays: {}", String::from_utf8_lossy(&said));
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(
+            output.status.success(),
+            "{script}\n\nprinted: {}",
+            String::from_utf8_lossy(&printed)
+        );
     }
 }
 
-/// Applies an object of the page in the namespace of the test.
-async fn give<K: tests::cluster::Namespaced + DeserializeOwned>(
+/// Creates an object of the page in the namespace of the test.
+async fn create<K: tests::cluster::Namespaced + DeserializeOwned>(
     sandbox: &Sandbox,
     mut object: Value,
 ) {
@@ -90,9 +94,9 @@ async fn give<K: tests::cluster::Namespaced + DeserializeOwned>(
     sandbox.create(&object).await;
 }
 
-/// Gives the Ingress of the preview an address, as its controller would.
-async fn serve(sandbox: &Sandbox, name: &str) {
-    sandbox.until(name, "is there", |_: &Ingress| true).await;
+/// Sets the address of the preview's Ingress, as its controller would.
+async fn set_address(sandbox: &Sandbox, name: &str) {
+    sandbox.until(name, "exists", |_: &Ingress| true).await;
     let status = json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } } });
     sandbox
         .api::<Ingress>()
@@ -110,9 +114,9 @@ fn lines(path: &Path) -> BTreeMap<String, String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_workflow_for_github_makes_a_preview_waits_for_its_url_and_deletes_it() {
+async fn the_github_workflow_creates_a_preview_waits_for_its_url_and_deletes_it() {
     let sandbox = Sandbox::new("github").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     let runner = Runner::new(&sandbox).await;
     let workflow = &blocks_of("github-actions.md")[0];
     let mut variables = workflow.variables();
@@ -126,7 +130,7 @@ async fn the_workflow_for_github_makes_a_preview_waits_for_its_url_and_deletes_i
     ] {
         variables.insert(name.to_owned(), value);
     }
-    let jobs = workflow.filled().remove(0)["jobs"].clone();
+    let jobs = workflow.documents().remove(0)["jobs"].clone();
     let step = |job: &str, name: &str| {
         let steps = jobs[job]["steps"].as_array().unwrap();
         steps.iter().find(|step| step["name"] == name).unwrap()["run"].as_str().unwrap().to_owned()
@@ -134,20 +138,20 @@ async fn the_workflow_for_github_makes_a_preview_waits_for_its_url_and_deletes_i
     runner.run(step("preview", "Log in to the cluster"), &variables).await;
     variables.extend(lines(&environment));
     runner.run(step("preview", "Apply the preview"), &variables).await;
-    serve(&sandbox, "pr-17").await;
+    set_address(&sandbox, "pr-17").await;
     runner.run(step("preview", "Wait until it shows this commit"), &variables).await;
     assert_eq!(lines(&output)["url"], "https://pr-17.preview.example.com");
-    runner.run(step("preview", "Say why it does not"), &variables).await;
+    runner.run(step("preview", "Show why it failed"), &variables).await;
     runner.run(step("remove", "Delete the preview"), &variables).await;
-    sandbox.gone::<PreviewEnvironment>("pr-17").await;
-    // A pull request that never had one is closed, too.
+    sandbox.until_gone::<PreviewEnvironment>("pr-17").await;
+    // The deletion also succeeds for a pull request without a preview.
     runner.run(step("remove", "Delete the preview"), &variables).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_pipeline_for_gitlab_makes_a_preview_waits_for_its_url_and_deletes_it() {
+async fn the_gitlab_pipeline_creates_a_preview_waits_for_its_url_and_deletes_it() {
     let sandbox = Sandbox::new("gitlab").await;
-    let _operator = sandbox.operate().await;
+    let _operator = sandbox.start_operator().await;
     let runner = Runner::new(&sandbox).await;
     let pipeline = &blocks_of("gitlab-ci.md")[0];
     let mut variables = pipeline.variables();
@@ -160,7 +164,7 @@ async fn the_pipeline_for_gitlab_makes_a_preview_waits_for_its_url_and_deletes_i
     variables.insert("KUBECONFIG".into(), runner.kubeconfig.display().to_string());
     variables.insert("NAMESPACE".into(), sandbox.namespace().into());
     variables.insert("CI_JOB_STATUS".into(), "failed".into());
-    let written = pipeline.filled().remove(0);
+    let written = pipeline.documents().remove(0);
     let script = |job: &str, key: &str| {
         written[job][key]
             .as_array()
@@ -170,14 +174,14 @@ async fn the_pipeline_for_gitlab_makes_a_preview_waits_for_its_url_and_deletes_i
             .collect::<Vec<_>>()
             .join("\n")
     };
-    let (run, served) =
-        (runner.run(script("preview", "script"), &variables), serve(&sandbox, "mr-17"));
-    tokio::join!(run, served);
+    let (run, addressed) =
+        (runner.run(script("preview", "script"), &variables), set_address(&sandbox, "mr-17"));
+    tokio::join!(run, addressed);
     assert_eq!(
         lines(&runner.path("preview.env"))["PREVIEW_URL"],
         "https://mr-17.preview.example.com"
     );
     runner.run(script("preview", "after_script"), &variables).await;
     runner.run(script("remove", "script"), &variables).await;
-    sandbox.gone::<PreviewEnvironment>("mr-17").await;
+    sandbox.until_gone::<PreviewEnvironment>("mr-17").await;
 }

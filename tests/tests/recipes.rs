@@ -1,6 +1,5 @@
-//! The recipes in `docs/previews/` are true: every block of YAML can be read, every
-//! PreviewEnvironment in them is one that the API server takes and the operator can make something
-//! of, and the workflows give nothing away.
+//! Checks the recipes in `docs/previews/`: every YAML block parses, every PreviewEnvironment is
+//! valid and has children, links lead to headings, and the workflows expose no secrets.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -10,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use kubewright::core::registry::Controller;
-use kubewright::core::view::Fixed;
+use kubewright::FakeCluster;
+use kubewright::controller::Controller;
 use kubewright::manifests::validate::{Severity, Validator};
 use recipe_blocks::{blocks, blocks_of, folder, pages};
 use serde_json::{Value, json};
@@ -23,8 +22,8 @@ fn controller() -> Arc<dyn Controller> {
     )
 }
 
-/// What `operator render` would find wrong with a preview, and why there would be no objects.
-fn complaints(mut preview: Value) -> Vec<String> {
+/// The problems that `operator render` would report for a preview.
+fn problems(mut preview: Value) -> Vec<String> {
     let controller = controller();
     let problems = Validator::new(&controller.crd()).validate(&mut preview);
     let problems: Vec<String> = problems
@@ -38,29 +37,32 @@ fn complaints(mut preview: Value) -> Vec<String> {
     preview["metadata"]["namespace"] = "previews".into();
     preview["metadata"]["uid"] = "11111111-2222-3333-4444-555555555555".into();
     let resource = controller.decode(preview.to_string().as_bytes()).unwrap();
-    let world = Fixed::empty().with(restricted_namespace("previews"));
-    let built = controller.build(operator::NAME, &*resource, &world).unwrap();
+    let cluster = FakeCluster::empty().with(restricted_namespace("previews"));
+    let built = controller.build(operator::NAME.into(), &*resource, &cluster).unwrap();
     let children = match built.children {
         Ok(children) => children,
         Err(invalid) => return vec![invalid.to_string()],
     };
     let type_ = preview["spec"]["route"]["type"].as_str().filter(|type_| *type_ != "None");
     let missing = type_.filter(|type_| !children.iter().any(|child| child.kind.kind == **type_));
-    missing.map(|type_| format!("there is no {type_}: is a Gateway named?")).into_iter().collect()
+    missing
+        .map(|type_| format!("no {type_} is among the children: is a Gateway named?"))
+        .into_iter()
+        .collect()
 }
 
 #[test]
-fn every_block_can_be_read_as_it_is_and_with_its_placeholders_filled_in() {
+fn every_block_parses_with_and_without_its_placeholders() {
     let all = blocks();
     assert!(all.len() > 12, "{} blocks", all.len());
     for block in all {
-        assert!(!block.written().is_empty(), "{} is empty", block.place);
-        assert_eq!(block.written().len(), block.filled().len(), "{}", block.place);
+        assert!(!block.raw_documents().is_empty(), "{} is empty", block.place);
+        assert_eq!(block.raw_documents().len(), block.documents().len(), "{}", block.place);
     }
 }
 
 #[test]
-fn every_page_of_a_recipe_has_a_preview_that_the_api_server_takes_and_the_operator_can_make() {
+fn every_recipe_has_a_valid_preview() {
     let recipes = [
         "README.md",
         "argo-cd.md",
@@ -74,14 +76,14 @@ fn every_page_of_a_recipe_has_a_preview_that_the_api_server_takes_and_the_operat
     let mut with_previews = BTreeSet::new();
     for block in blocks() {
         for preview in block.previews() {
-            assert_eq!(complaints(preview.clone()), [""; 0], "{}: {preview:#}", block.place);
+            assert_eq!(problems(preview.clone()), [""; 0], "{}: {preview:#}", block.place);
             with_previews.insert(block.place.split(':').next().unwrap().to_owned());
         }
     }
     assert_eq!(with_previews, recipes.map(str::to_owned).into());
 }
 
-/// RFC 7396, which is what Kustomize does to kinds that it does not know.
+/// A merge patch of RFC 7396. Kustomize patches unknown kinds like this.
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(fields) = patch else {
         *target = patch.clone();
@@ -93,37 +95,39 @@ fn merge(target: &mut Value, patch: &Value) {
 }
 
 #[test]
-fn what_argo_cd_makes_of_manifest_and_patch_is_the_preview_of_the_pull_request() {
+fn argo_cd_renders_the_preview_of_the_pull_request_from_manifest_and_patch() {
     let blocks = blocks_of("argo-cd.md");
     let previews: Vec<Value> = blocks.iter().flat_map(recipe_blocks::Block::previews).collect();
-    let [base, patch] = &previews[..] else { panic!("a manifest and a patch: {previews:#?}") };
+    let [base, patch] = &previews[..] else {
+        panic!("expected a manifest and a patch: {previews:#?}")
+    };
     let set = blocks
         .iter()
-        .flat_map(recipe_blocks::Block::filled)
+        .flat_map(recipe_blocks::Block::documents)
         .find(|d| d["kind"] == "ApplicationSet")
         .unwrap();
     let suffix =
         set["spec"]["template"]["spec"]["source"]["kustomize"]["nameSuffix"].as_str().unwrap();
     assert_eq!(
         base["metadata"]["name"], patch["metadata"]["name"],
-        "Kustomize finds what to patch by its name"
+        "Kustomize finds the object to patch by its name"
     );
-    let mut made = base.clone();
-    merge(&mut made, patch);
-    made["metadata"]["name"] =
+    let mut rendered = base.clone();
+    merge(&mut rendered, patch);
+    rendered["metadata"]["name"] =
         format!("{}{suffix}", base["metadata"]["name"].as_str().unwrap()).into();
-    assert_eq!(complaints(made.clone()), [""; 0]);
+    assert_eq!(problems(rendered.clone()), [""; 0]);
     assert_eq!(
-        (&made["metadata"]["name"], &made["spec"]["fqdn"]),
+        (&rendered["metadata"]["name"], &rendered["spec"]["fqdn"]),
         (&json!("pr-17"), &json!("pr-17.preview.example.com"))
     );
     assert_eq!(
-        (&made["spec"]["port"], &made["spec"]["source"]["pullRequest"]),
+        (&rendered["spec"]["port"], &rendered["spec"]["source"]["pullRequest"]),
         (&json!(3000), &json!(17))
     );
 }
 
-/// What anybody who opens a pull request can choose.
+/// Expressions whose values the author of a pull request chooses.
 const UNTRUSTED: [&str; 9] = [
     "pull_request.title",
     "pull_request.body",
@@ -156,30 +160,28 @@ fn assert_nothing_untrusted(workflow: &Value) {
 }
 
 #[test]
-fn the_workflow_for_github_keeps_its_secrets_from_forks_and_its_scripts_from_text_of_strangers() {
-    let workflow = blocks_of("github-actions.md").remove(0).written().remove(0);
+fn the_github_workflow_keeps_secrets_from_forks_and_untrusted_text_from_scripts() {
+    let workflow = blocks_of("github-actions.md").remove(0).raw_documents().remove(0);
     assert_nothing_untrusted(&workflow);
     let on: Vec<&String> = workflow["on"].as_object().unwrap().keys().collect();
-    assert_eq!(on, ["pull_request"], "nothing that gives a fork our secrets");
+    assert_eq!(on, ["pull_request"], "another trigger would give a fork the secrets");
     assert_eq!(
         workflow["on"]["pull_request"]["types"],
         json!(["opened", "reopened", "synchronize", "closed"])
     );
-    assert_eq!(workflow["permissions"], json!({}), "each job asks for what it needs");
+    assert_eq!(workflow["permissions"], json!({}), "each job requests its own permissions");
     let jobs = workflow["jobs"].as_object().unwrap();
     assert_eq!(jobs.keys().collect::<Vec<_>>(), ["build", "preview", "remove"]);
-    let ours = "github.event.pull_request.head.repo.full_name == github.repository";
-    let guarded =
-        |job: &Value| job["if"].as_str().is_some_and(|condition| condition.contains(ours));
+    let same_repository = "github.event.pull_request.head.repo.full_name == github.repository";
+    let guarded = |job: &Value| {
+        job["if"].as_str().is_some_and(|condition| condition.contains(same_repository))
+    };
     for (name, job) in jobs {
         let by_need = job["needs"].as_str().is_some_and(|needed| guarded(&jobs[needed]));
-        assert!(guarded(job) || by_need, "{name} runs for forks, too");
+        assert!(guarded(job) || by_need, "{name} also runs for forks");
         for step in job["steps"].as_array().unwrap() {
             let run = step["run"].as_str().unwrap_or_default();
-            assert!(
-                !run.contains("${{"),
-                "{name}: an expression becomes part of the script: {run}"
-            );
+            assert!(!run.contains("${{"), "{name}: an expression is part of the script: {run}");
             assert_ne!(step.get("run").is_some(), step.get("uses").is_some(), "{name}: {step:#}");
             assert!(
                 step["uses"].as_str().is_none_or(|action| action.contains('@')),
@@ -196,8 +198,8 @@ fn the_workflow_for_github_keeps_its_secrets_from_forks_and_its_scripts_from_tex
 }
 
 #[test]
-fn the_pipeline_for_gitlab_runs_for_its_own_project_alone_and_removes_what_it_made() {
-    let pipeline = blocks_of("gitlab-ci.md").remove(0).written().remove(0);
+fn the_gitlab_pipeline_runs_only_for_its_own_project_and_deletes_its_preview() {
+    let pipeline = blocks_of("gitlab-ci.md").remove(0).raw_documents().remove(0);
     assert_nothing_untrusted(&pipeline);
     let template = &pipeline[".of-this-project"];
     for name in ["build", "preview", "remove"] {
@@ -226,26 +228,26 @@ fn the_pipeline_for_gitlab_runs_for_its_own_project_alone_and_removes_what_it_ma
     assert!(pipeline["remove"]["script"].to_string().contains("kubectl delete previewenvironment"));
     assert_eq!(
         pipeline["preview"]["artifacts"]["reports"]["dotenv"], "preview.env",
-        "where the URL comes from"
+        "GitLab reads the URL from this file"
     );
 }
 
-/// As GitHub makes them of headings: a number after those that are there already.
+/// The anchors of the headings as GitHub names them: repeated anchors get a number.
 fn anchors(page: &str) -> Vec<String> {
     let mut anchors: Vec<String> = Vec::new();
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for heading in page.lines().filter(|line| line.starts_with('#')) {
         let words = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
         let anchor: String =
             words.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect();
-        let count = seen.entry(anchor.clone()).and_modify(|count| *count += 1).or_insert(0);
+        let count = counts.entry(anchor.clone()).and_modify(|count| *count += 1).or_insert(0);
         anchors.push(if *count == 0 { anchor } else { format!("{anchor}-{count}") });
     }
     anchors
 }
 
 #[test]
-fn every_link_between_the_pages_and_into_the_project_leads_somewhere() {
+fn every_relative_link_leads_to_a_file_and_a_heading() {
     let mut count = 0;
     for (page, text) in pages() {
         for link in text
@@ -262,7 +264,7 @@ fn every_link_between_the_pages_and_into_the_project_leads_somewhere() {
                 std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{page}: {link}: {e}"));
             let found =
                 anchor.is_none_or(|anchor| anchors(&target).iter().any(|one| one == anchor));
-            assert!(found, "{page}: {link} has no such heading");
+            assert!(found, "{page}: the target of {link} has no such heading");
             count += 1;
         }
     }

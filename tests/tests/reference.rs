@@ -1,4 +1,5 @@
-//! The API reference of the operators here: complete, and with a word about everything.
+//! The API reference of the operators is complete: every field has a section with a description,
+//! its type and its bounds.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 use kubewright::manifests::{self, Options, crds};
 use serde_json::Value;
 
-/// The reference's pages by their names, each with the schemas that it is about.
+/// The pages of the reference: name, text, and the schemas that the page documents.
 fn pages() -> Vec<(String, String, Vec<Value>)> {
     let registry = operator::registry();
     let pages: BTreeMap<String, String> = manifests::reference(&registry, &Options::default())
@@ -16,7 +17,7 @@ fn pages() -> Vec<(String, String, Vec<Value>)> {
         .map(|page| (page.path, page.content))
         .collect();
     let definitions = crds(&registry, &Options::default()).unwrap();
-    let of = |definition: &manifests::Artifact| {
+    let page_of = |definition: &manifests::Artifact| {
         let crd: Value = serde_saphyr::from_str(&definition.content).unwrap();
         let name = format!(
             "{}_{}",
@@ -25,7 +26,7 @@ fn pages() -> Vec<(String, String, Vec<Value>)> {
         );
         let page = pages
             .get(&format!("docs/api/{name}.md"))
-            .unwrap_or_else(|| panic!("{name} has no page"));
+            .unwrap_or_else(|| panic!("the reference has no page for {name}"));
         let versions = crd["spec"]["versions"].as_array().unwrap();
         (
             name,
@@ -33,7 +34,7 @@ fn pages() -> Vec<(String, String, Vec<Value>)> {
             versions.iter().map(|version| version["schema"]["openAPIV3Schema"].clone()).collect(),
         )
     };
-    definitions.iter().map(of).collect()
+    definitions.iter().map(page_of).collect()
 }
 
 /// Calls `check` with the path and the schema of each field.
@@ -75,9 +76,9 @@ fn every_field_is_described() {
         for schema in &schemas {
             assert!(schema["description"].is_string(), "{name}: the resource has no description");
             walk(schema, "", &mut |path, field| {
-                let words = field["description"].as_str().unwrap_or_default();
+                let description = field["description"].as_str().unwrap_or_default();
                 assert!(
-                    words.len() > 15,
+                    description.len() > 15,
                     "{name}: {path} has no description; write a `///` above the field"
                 );
             });
@@ -93,7 +94,7 @@ fn section<'a>(page: &'a str, path: &str) -> &'a str {
     page[from..].split("\n#").next().unwrap()
 }
 
-/// The words of a bound that the schema has: all of them have to be in the section.
+/// The bounds of a field in its schema. The section must contain each of them.
 fn bounds(field: &Value) -> Vec<String> {
     const BOUNDS: [&str; 8] = [
         "minLength",
@@ -120,14 +121,14 @@ fn bounds(field: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_field_of_a_spec_has_its_type_default_bounds_and_an_example_of_its_own_type() {
+fn every_field_of_a_spec_has_its_type_default_bounds_and_a_valid_example() {
     let mut count = (0, 0, 0);
     for (name, page, schemas) in pages() {
         for schema in &schemas {
             walk(&schema["properties"]["spec"], "spec", &mut |path, field| {
                 let section = section(&page, path);
                 let type_ = field["type"].as_str().unwrap_or("integer or string");
-                let told = section
+                let type_line = section
                     .lines()
                     .find(|line| line.starts_with('*') && line.ends_with('*'))
                     .unwrap_or_default();
@@ -137,8 +138,8 @@ fn every_field_of_a_spec_has_its_type_default_bounds_and_an_example_of_its_own_t
                     type_ => type_,
                 };
                 assert!(
-                    told.contains(word),
-                    "{name}: {path} is of type {type_}, and its section says {told}"
+                    type_line.contains(word),
+                    "{name}: {path} has the type {type_}, but its section has {type_line}"
                 );
                 if !field["default"].is_null() {
                     let default = field["default"]
@@ -146,18 +147,18 @@ fn every_field_of_a_spec_has_its_type_default_bounds_and_an_example_of_its_own_t
                         .map_or_else(|| field["default"].to_string(), str::to_owned);
                     assert!(
                         section.contains(&format!("default `{default}`")),
-                        "{name}: {path} has a default: {section}"
+                        "{name}: the section of {path} has no default {default}: {section}"
                     );
                     count.0 += 1;
                 }
                 for bound in bounds(field) {
                     assert!(
                         section.contains(&bound),
-                        "{name}: {path} is bounded by {bound}: {section}"
+                        "{name}: the section of {path} has no bound {bound}: {section}"
                     );
                     count.1 += 1;
                 }
-                // One of an object is what the examples of its fields come to.
+                // An object needs no example of its own when its fields have examples.
                 if field["properties"].is_object() && !section.contains("- Example: `") {
                     return;
                 }
@@ -173,11 +174,10 @@ fn every_field_of_a_spec_has_its_type_default_bounds_and_an_example_of_its_own_t
                     "object" => value.is_object(),
                     "boolean" => value.is_boolean(),
                     "integer" => value.is_i64(),
-                    // YAML reads 17 and 2030-01-31 as what they look like; an API server is told
-                    // that it is a text.
+                    // YAML reads 17 as a number; with the schema, a client sends it as a string.
                     _ => !value.is_array() && !value.is_object(),
                 };
-                assert!(fits, "{name}: {path} is of type {type_}, and its example is {example}");
+                assert!(fits, "{name}: {path} has the type {type_}, but its example is {example}");
                 count.2 += 1;
             });
         }

@@ -1,5 +1,4 @@
-//! `cargo xtask dev` as a person uses it: the samples get ready, the cluster can be asked, and the
-//! signal that Ctrl-C or a closed terminal sends leaves nothing running.
+//! `cargo xtask dev`: the samples become ready, kubectl works, and a signal stops everything.
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
@@ -9,8 +8,7 @@ use kubewright::testing::assets::Environment;
 use kubewright::testing::control_plane::ControlPlane;
 use kubewright::testing::home::Home;
 
-/// A session. Where a test fails, it is ended as the test's process would end it: by a signal, in
-/// order.
+/// A session. If a test fails, a signal stops the session in order.
 struct Session(Child);
 
 impl Session {
@@ -19,7 +17,7 @@ impl Session {
         Self(dev.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap())
     }
 
-    fn tell_to_stop(&self) {
+    fn terminate(&self) {
         let killed =
             Command::new("sh").args(["-c", &format!("kill -TERM {}", self.0.id())]).status();
         assert!(killed.unwrap().success());
@@ -29,7 +27,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if self.0.try_wait().is_ok_and(|status| status.is_none()) {
-            self.tell_to_stop();
+            self.terminate();
             let _ = self.0.wait();
         }
     }
@@ -46,12 +44,12 @@ fn clusters() -> Vec<String> {
 }
 
 #[test]
-fn a_session_shows_the_samples_and_stops_everything_when_it_is_told_to() {
+fn a_session_shows_ready_samples_and_stops_everything_after_a_signal() {
     let name = format!("dev-{}", std::process::id());
     let mut session = Session::start(&name, &[]);
     let mut lines = BufReader::new(session.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut shown = Vec::new();
-    // Its end would end this too: then what was shown so far says why.
+    // If the session exits early, the lines so far contain the reason.
     for line in lines.by_ref() {
         let is_last = line.starts_with("Metrics:");
         shown.push(line);
@@ -71,12 +69,12 @@ fn a_session_shows_the_samples_and_stops_everything_when_it_is_told_to() {
         xtask(&["kubectl", "--name", &name, "get", "echoes", "--no-headers"]).output().unwrap();
     assert!(String::from_utf8_lossy(&get.stdout).contains("test-echo   True"), "{get:?}");
 
-    session.tell_to_stop();
+    session.terminate();
     let log: Vec<String> = lines.collect();
     assert_eq!(session.0.wait().unwrap().code(), Some(0), "{log:?}");
     assert!(
         log.iter().any(|line| line.contains("stop")),
         "the operator did not stop in order: {log:?}"
     );
-    assert!(!clusters().contains(&name), "the control plane is left");
+    assert!(!clusters().contains(&name), "the control plane still exists");
 }

@@ -1,6 +1,5 @@
-//! What `deploy-kind` does to a kind cluster is done to a local control plane: the same commands,
-//! the same manifests, and the operator's program with the rights of its ServiceAccount. Only
-//! containers are missing.
+//! Runs the commands of `deploy-kind` on a local control plane, with the operator's program and the
+//! rights of its ServiceAccount. Only containers are missing.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -19,8 +18,8 @@ const NAMESPACE: &str = "kubewright-operator-system";
 const ACCOUNT: &str = "kubewright-operator";
 
 #[test]
-fn the_commands_of_deploy_kind_lead_to_samples_that_are_ready() {
-    let control_plane = own_control_plane();
+fn the_commands_of_deploy_kind_make_the_samples_ready() {
+    let control_plane = start_control_plane();
     let folder = TempDir::new().unwrap();
     let program = build_operator();
     let log = folder.path().join("operator.log");
@@ -40,19 +39,16 @@ fn the_commands_of_deploy_kind_lead_to_samples_that_are_ready() {
             log()
         );
         if command.contains("install.yaml") {
-            let kubeconfig = as_service_account(&control_plane, folder.path());
+            let kubeconfig = service_account_kubeconfig(&control_plane, folder.path());
             operator = Some(run(&program, &kubeconfig, &folder.path().join("operator.log")));
         }
     }
     assert!(operator.is_some(), "no command applies install.yaml");
     let log = fs::read_to_string(&log).unwrap();
-    assert!(
-        !log.to_lowercase().contains("forbidden"),
-        "the operator needs a right that it was not given:\n{log}"
-    );
+    assert!(!log.to_lowercase().contains("forbidden"), "the operator lacks a right:\n{log}");
 }
 
-/// The program as its Pod would run it, with a log to look at. It ends with this value.
+/// The operator's process, killed on drop.
 struct Operator(Child);
 
 impl Drop for Operator {
@@ -70,9 +66,9 @@ fn run(program: &Path, kubeconfig: &Path, log: &Path) -> Operator {
     Operator(command.stdin(Stdio::null()).stdout(log).stderr(errors).spawn().unwrap())
 }
 
-/// One of its own: the operator works in all namespaces, and would meet the operators of other
+/// A separate control plane: the operator watches all namespaces, and would conflict with other
 /// tests.
-fn own_control_plane() -> Disposable {
+fn start_control_plane() -> Disposable {
     let environment = Environment::from_process();
     let home = Home::from_environment(&environment).unwrap();
     let spec = Spec::new(format!("install-{}", std::process::id()));
@@ -87,8 +83,7 @@ fn root() -> PathBuf {
 }
 
 fn build_operator() -> PathBuf {
-    // As `dev` does it: with the features that were compiled for `cargo xtask`, so that nothing is
-    // compiled again.
+    // With the features of `cargo xtask`, as in `dev`, so that nothing is compiled again.
     let cargo = Invocation::cargo()
         .args(["build", "--package", "operator", "--bin", "operator", "--package", "xtask"])
         .folder(&root());
@@ -96,7 +91,7 @@ fn build_operator() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_xtask")).with_file_name("operator")
 }
 
-/// What `deploy-kind` would run on the cluster.
+/// The commands that `deploy-kind` runs on the cluster.
 fn kubectl_commands() -> Vec<String> {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .args(["deploy-kind", "--dry-run"])
@@ -107,7 +102,7 @@ fn kubectl_commands() -> Vec<String> {
     printed.lines().filter(|line| line.starts_with("kubectl ")).map(str::to_owned).collect()
 }
 
-/// The command with our kubectl and our kubeconfig.
+/// The command with the control plane's kubectl and kubeconfig.
 fn for_cluster(command: &str, control_plane: &ControlPlane) -> String {
     let mut words = command.split(' ');
     assert_eq!((words.next(), words.next()), (Some("kubectl"), Some("--kubeconfig")), "{command}");
@@ -122,8 +117,8 @@ fn for_cluster(command: &str, control_plane: &ControlPlane) -> String {
     )
 }
 
-/// A kubeconfig with the rights of the operator's ServiceAccount and no others.
-fn as_service_account(control_plane: &ControlPlane, folder: &Path) -> PathBuf {
+/// A kubeconfig with the rights of the operator's ServiceAccount.
+fn service_account_kubeconfig(control_plane: &ControlPlane, folder: &Path) -> PathBuf {
     let ask = |arguments: &[&str]| {
         let output = control_plane.kubectl().args(arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

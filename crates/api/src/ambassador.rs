@@ -1,11 +1,10 @@
 //! `Mapping` of `getambassador.io/v3alpha1`, a route of Ambassador (Emissary-ingress): only the
-//! fields that we write or look at. It is somebody else's API: the CRD comes with Ambassador and is
-//! never made from this type.
+//! fields that the operators write or read. Its CRD is part of Ambassador.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-/// Which requests go to which Service. The names of the fields are Ambassador's.
+/// Which requests go to which Service. The field names are those of Ambassador.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "getambassador.io",
@@ -20,46 +19,45 @@ use serde::{Deserialize, Serialize};
     schema = "disabled"
 )]
 pub struct MappingSpec {
-    /// The host that requests have to name, or a DNS glob such as `*.example.com`. Without it, any
-    /// host.
+    /// The host of the requests, or a DNS glob such as `*.example.com`. By default any host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
 
-    /// The beginning of the path that requests have to have; `/` for all of them.
+    /// The path prefix of the requests; `/` for all requests.
     pub prefix: String,
 
-    /// Where requests go: `NAME`, `NAME.NAMESPACE`, with `:PORT` unless it is 80. A name alone is
-    /// looked up in the namespace of the Mapping.
+    /// The Service: `NAME` in the namespace of the Mapping, or `NAME.NAMESPACE`; with `:PORT`
+    /// unless the port is 80.
     pub service: String,
 
-    /// What takes the place of the prefix in the path. Ambassador's default is `/`; the empty
-    /// string keeps the path as it is.
+    /// The text that replaces the prefix. The default of Ambassador is `/`; an empty text keeps the
+    /// path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rewrite: Option<String>,
 
-    /// How long a request may take, in milliseconds. Ambassador's default is 3000; 0 is without a
-    /// limit.
+    /// The timeout of a request in milliseconds. The default of Ambassador is 3000; 0 is no
+    /// timeout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<i64>,
 
-    /// Protocols that a connection may be upgraded to, such as `websocket`.
+    /// Protocols to which a connection can be upgraded, such as `websocket`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_upgrade: Vec<String>,
 
-    /// The Ambassadors that heed this Mapping, by their ids, where a cluster has several; the one
-    /// named `default` otherwise.
+    /// The ids of the Ambassadors that serve this Mapping, in a cluster with several. By default
+    /// the one with the id `default`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ambassador_id: Vec<String>,
 }
 
-/// What Ambassador says about a Mapping, where it says anything.
+/// The status of a Mapping. By default Ambassador does not write it.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct MappingStatus {
     /// `Running`, `Inactive`, or empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
 
-    /// Why it is not running.
+    /// Why the Mapping is not running.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

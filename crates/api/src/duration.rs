@@ -1,6 +1,5 @@
-//! Durations as resources write them: `72h`, `1h30m`, in the format of GEP-2257, which the Gateway
-//! API uses. What the schema says of them, and the one place where they are read, for whoever has
-//! to know how long that is.
+//! Durations such as `72h` and `1h30m`, in the format of GEP-2257 (Gateway API): their schema, and
+//! their parser.
 
 use std::time::Duration;
 
@@ -8,86 +7,85 @@ use kube::core::Rule;
 
 use crate::schema::cel_string;
 
-/// The format of GEP-2257: what Go's `ParseDuration` and the `duration` of CEL read, without signs
-/// and fractions.
+/// The format of GEP-2257: that of Go's `ParseDuration` without signs and fractions.
 pub const PATTERN: &str = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$";
-/// The longest text of that format.
+/// The length of the longest text in this format.
 pub(crate) const LENGTH: u32 = 28;
 
-/// How many parts of a number and a unit there may be.
+/// The maximum number of parts. A part is a number with a unit.
 const MOST_PARTS: usize = 4;
-/// How many digits a number may have.
+/// The maximum number of digits of a number.
 const MOST_DIGITS: usize = 5;
-/// Units that people write, and how many hours they have.
+/// Units that the format does not have, and their hours.
 const LONGER_UNITS: [(&str, u32); 2] = [("d", 24), ("w", 7 * 24)];
 
-/// What is said about a text of another form.
-const FORM: &str = "write numbers with units and no spaces, like 72h, 1h30m or 45m: hours (h), minutes (m), seconds (s) or milliseconds (ms), whole numbers of up to five digits, up to four parts";
-/// What is said about no time at all.
+/// The message for a text in another format.
+const FORM: &str = "write numbers with units and no spaces, like 72h, 1h30m or 45m: hours (h), \
+                    minutes (m), seconds (s) or milliseconds (ms), whole numbers of up to five \
+                    digits, up to four parts";
+/// The message for a duration of zero.
 const POSITIVE: &str = "write a duration that is longer than zero, like 72h";
 
-/// Refuses what is no duration.
+/// Rejects a text that is not a duration.
 pub(crate) fn form_rule() -> Rule {
     Rule::new(format!("self.matches({})", cel_string(PATTERN))).message(FORM)
 }
 
-/// Refuses a duration of nothing, which would be over as soon as it begins.
+/// Rejects a duration of zero.
 pub(crate) fn positive_rule() -> Rule {
     Rule::new(format!("!self.matches({}) || self.matches('[1-9]')", cel_string(PATTERN)))
         .message(POSITIVE)
 }
 
-/// Why a text is no duration, and what to write instead.
+/// Why a text is not a duration, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DurationError {
-    /// There is nothing.
-    #[error("nothing is written: write a duration like 72h or 1h30m")]
+    /// The text is empty.
+    #[error("the duration is empty: write a duration like 72h or 1h30m")]
     Empty,
-    /// A part does not begin with a digit: a sign, a space, a unit alone.
+    /// A part does not start with a digit.
     #[error(
-        "{0:?} does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"
+        "{0:?} does not start with a number: write whole numbers with units and no spaces, like \
+         72h or 1h30m"
     )]
     NoNumber(String),
     /// A number has too many digits.
     #[error("{0} has more than five digits: write it in a larger unit, like 72h")]
     ManyDigits(String),
     /// A number has a fraction.
-    #[error("{0:?} has a fraction: write whole numbers, like 1h30m for one hour and a half")]
+    #[error("{0:?} has a fraction: write whole numbers, like 1h30m for 1.5 hours")]
     Fraction(String),
     /// A number has no unit.
-    #[error(
-        "{0} has no unit: write for example {0}h for hours, {0}m for minutes or {0}s for seconds"
-    )]
+    #[error("{0} has no unit: write {0}h for hours, {0}m for minutes or {0}s for seconds")]
     NoUnit(String),
-    /// A longer unit than there is.
-    #[error("there is no unit {unit}: write {hours}h")]
+    /// The unit is days or weeks.
+    #[error("the unit {unit} is not supported: write {hours}h")]
     LongerUnit {
         /// The unit.
         unit: String,
         /// The same time in hours.
         hours: u32,
     },
-    /// A unit that there is not.
+    /// The unit does not exist.
     #[error(
-        "there is no unit {0:?}: write h for hours, m for minutes, s for seconds or ms for milliseconds"
+        "the unit {0:?} does not exist: write h for hours, m for minutes, s for seconds or ms for \
+         milliseconds"
     )]
     UnknownUnit(String),
-    /// More parts than the format has.
-    #[error("there are more than four numbers: write fewer, like 1h30m")]
+    /// The text has too many parts.
+    #[error("the duration has more than four parts: write fewer, like 1h30m")]
     ManyParts,
-    /// It is zero.
-    #[error("it is zero: write a duration that is longer, like 72h")]
+    /// The duration is zero.
+    #[error("the duration is zero: write a longer one, like 72h")]
     Zero,
 }
 
-/// Reads a duration. What is written in several parts is their sum, in any order: `30m1h` is
-/// `1h30m`.
+/// Parses a duration. Several parts are added, in any order: `30m1h` is `1h30m`.
 ///
 /// # Errors
 ///
-/// For exactly the texts that the schema refuses, so that a text from elsewhere (a flag, an
-/// annotation) is judged alike.
+/// For exactly the texts that the schema rejects, so that flags and fields follow the same rules.
 pub fn parse(text: &str) -> Result<Duration, DurationError> {
     if text.is_empty() {
         return Err(DurationError::Empty);
@@ -104,7 +102,7 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     Err(DurationError::ManyParts)
 }
 
-/// The first number with its unit, and what follows.
+/// The first number with its unit, and the rest.
 fn first_part(text: &str) -> Result<(Duration, &str), DurationError> {
     let (digits, after) = split(text, |c| c.is_ascii_digit());
     if digits.is_empty() {
@@ -166,57 +164,53 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_answered_with_what_to_write() {
+    fn a_text_that_is_not_a_duration_is_rejected_with_what_to_write() {
         for (text, answer) in [
-            ("", "nothing is written: write a duration like 72h or 1h30m"),
-            ("3d", "there is no unit d: write 72h"),
-            ("2w", "there is no unit w: write 336h"),
-            ("1D", "there is no unit D: write 24h"),
-            (
-                "90",
-                "90 has no unit: write for example 90h for hours, 90m for minutes or 90s for seconds",
-            ),
-            (
-                "1h30",
-                "30 has no unit: write for example 30h for hours, 30m for minutes or 30s for seconds",
-            ),
-            (
-                "1.5h",
-                r#""1.5h" has a fraction: write whole numbers, like 1h30m for one hour and a half"#,
-            ),
+            ("", "the duration is empty: write a duration like 72h or 1h30m"),
+            ("3d", "the unit d is not supported: write 72h"),
+            ("2w", "the unit w is not supported: write 336h"),
+            ("1D", "the unit D is not supported: write 24h"),
+            ("90", "90 has no unit: write 90h for hours, 90m for minutes or 90s for seconds"),
+            ("1h30", "30 has no unit: write 30h for hours, 30m for minutes or 30s for seconds"),
+            ("1.5h", r#""1.5h" has a fraction: write whole numbers, like 1h30m for 1.5 hours"#),
             (
                 "5us",
-                r#"there is no unit "us": write h for hours, m for minutes, s for seconds or ms for milliseconds"#,
+                "the unit \"us\" does not exist: write h for hours, m for minutes, s for seconds \
+                 or ms for milliseconds",
             ),
             (
                 "1H",
-                r#"there is no unit "H": write h for hours, m for minutes, s for seconds or ms for milliseconds"#,
+                "the unit \"H\" does not exist: write h for hours, m for minutes, s for seconds \
+                 or ms for milliseconds",
             ),
             (
                 "-1h",
-                r#""-1h" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#,
+                "\"-1h\" does not start with a number: write whole numbers with units and no \
+                 spaces, like 72h or 1h30m",
             ),
             (
                 "1h 30m",
-                r#"" 30m" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#,
+                "\" 30m\" does not start with a number: write whole numbers with units and no \
+                 spaces, like 72h or 1h30m",
             ),
             (
                 "soon",
-                r#""soon" does not begin with a number: write whole numbers with units and no spaces, like 72h or 1h30m"#,
+                "\"soon\" does not start with a number: write whole numbers with units and no \
+                 spaces, like 72h or 1h30m",
             ),
             ("100000s", "100000 has more than five digits: write it in a larger unit, like 72h"),
             (
                 "99999999999999h",
                 "99999999999999 has more than five digits: write it in a larger unit, like 72h",
             ),
-            ("1h1h1h1h1h", "there are more than four numbers: write fewer, like 1h30m"),
-            ("0h0m", "it is zero: write a duration that is longer, like 72h"),
+            ("1h1h1h1h1h", "the duration has more than four parts: write fewer, like 1h30m"),
+            ("0h0m", "the duration is zero: write a longer one, like 72h"),
         ] {
             assert_eq!(parse(text).unwrap_err().to_string(), answer, "{text}");
         }
     }
 
-    /// Every text of up to so many of these characters.
+    /// Every text of these characters up to this length.
     fn texts(characters: &[char], longest: usize) -> Vec<String> {
         let mut all = vec![String::new()];
         let mut last = all.clone();
@@ -231,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_texts_of_the_pattern_that_are_not_zero_can_be_read() {
+    fn exactly_the_texts_of_the_pattern_that_are_not_zero_are_parsed() {
         let pattern = regex::Regex::new(PATTERN).unwrap();
         let mut read = 0;
         for text in texts(&['0', '1', 'h', 'm', 's'], 7)
@@ -248,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_text_has_the_length_that_the_schema_allows() {
+    fn the_longest_text_has_the_maximum_length_of_the_schema() {
         let longest = "99999ms".repeat(MOST_PARTS);
         assert_eq!(u32::try_from(longest.len()).unwrap(), LENGTH);
         assert!(parse(&longest).is_ok());

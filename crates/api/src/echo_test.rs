@@ -1,5 +1,4 @@
-//! `Echo` of `test.com/v1`: an echo server that answers one fixed text, reached through a port of
-//! every node.
+//! `Echo` of `test.com/v1`: an echo server that answers one fixed text at a port of every node.
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -7,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::echo::EchoStatus;
 use crate::schema;
 
-/// What to run: how many servers, and what they answer.
+/// The number of servers, and their answer.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "test.com",
@@ -18,7 +17,8 @@ use crate::schema;
     shortname = "echo",
     category = "all",
     namespaced,
-    doc = "An echo server: a Deployment of servers that answer every HTTP request with one text, and a Service that opens a port on every node.",
+    doc = "An echo server: a Deployment of servers that answer every HTTP request with one text, \
+           and a Service with a port on every node.",
     status = "EchoStatus",
     derive = "PartialEq",
     scale(
@@ -29,31 +29,31 @@ use crate::schema;
     printcolumn(
         name = "Ready",
         type_ = "string",
-        description = "Whether all servers run what the spec asks for",
+        description = "Whether all servers run and have the current spec",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#
     ),
     printcolumn(
         name = "Replicas",
         type_ = "string",
-        description = "How many servers are ready, of how many",
+        description = "The number of ready servers, of all servers",
         json_path = ".status.ready"
     ),
     printcolumn(
         name = "Text",
         type_ = "string",
-        description = "What the servers answer",
+        description = "The answer of the servers",
         json_path = ".spec.text"
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
-        description = "How long ago it was created",
+        description = "The time since the creation",
         json_path = ".metadata.creationTimestamp"
     ),
     printcolumn(
         name = "Message",
         type_ = "string",
-        description = "What is missing, while it is not ready",
+        description = "What is missing if the Echo is not ready",
         json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
         priority = 1
     ),
@@ -62,12 +62,12 @@ use crate::schema;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct EchoSpec {
-    /// How many servers run: 0 to 100. `kubectl scale` and autoscalers change this field, too.
+    /// The number of servers: 0 to 100. `kubectl scale` and autoscalers also change this field.
     /// Example: 2
     #[schemars(range(min = 0, max = 100))]
     pub replicas: i32,
 
-    /// What the servers answer to every request: 1 to 4096 characters. Example: Hello world
+    /// The answer to every request: 1 to 4096 characters. Example: Hello world
     #[schemars(length(min = 1, max = 4096))]
     pub text: String,
 }

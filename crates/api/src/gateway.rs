@@ -1,13 +1,12 @@
 //! `HTTPRoute` of `gateway.networking.k8s.io/v1`, a route of the Gateway API: only the fields that
-//! we write or look at. It is somebody else's API: the CRD comes with the Gateway API and is never
-//! made from this type.
+//! the operators write or read. Its CRD is part of the Gateway API.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-/// Which requests go to which Service, through which Gateways. The names of the fields are those of
-/// the Gateway API.
+/// Which requests go to which Service, through which Gateways. The field names are those of the
+/// Gateway API.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "gateway.networking.k8s.io",
@@ -23,15 +22,15 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct HTTPRouteSpec {
-    /// The Gateways that let the requests in.
+    /// The Gateways that receive the requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parent_refs: Vec<ParentReference>,
 
-    /// The hosts that requests have to name. Without them, those of the Gateway's listeners.
+    /// The hosts of the requests. By default those of the Gateway's listeners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hostnames: Vec<String>,
 
-    /// Where the requests go.
+    /// The Services that the requests go to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<HTTPRouteRule>,
 }
@@ -40,89 +39,89 @@ pub struct HTTPRouteSpec {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ParentReference {
-    /// Its API group; `gateway.networking.k8s.io` without it.
+    /// The API group. The default is `gateway.networking.k8s.io`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 
-    /// Its kind; `Gateway` without it.
+    /// The kind. The default is `Gateway`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
 
-    /// Its namespace; that of the route without it.
+    /// The namespace. The default is the namespace of the route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 
-    /// Its name.
+    /// The name.
     pub name: String,
 
-    /// The name of one of its listeners; all of them without it.
+    /// The name of a listener. By default all listeners.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section_name: Option<String>,
 }
 
-/// Some of the requests, and where they go.
+/// Requests, and the Services that they go to.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct HTTPRouteRule {
-    /// Which requests: those that one of these matches. Without any, all of them.
+    /// The requests: those that one of these matches. By default all requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<HTTPRouteMatch>,
 
-    /// The Services among which the requests are divided.
+    /// The Services that share the requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub backend_refs: Vec<HTTPBackendRef>,
 }
 
-/// What a request has to be like.
+/// A condition on a request.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct HTTPRouteMatch {
-    /// What its path has to be like; anything without it.
+    /// The condition on its path. By default every path matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<HTTPPathMatch>,
 }
 
-/// What a path has to be like.
+/// A condition on a path.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct HTTPPathMatch {
     /// `Exact`, `PathPrefix` or `RegularExpression`.
     #[serde(rename = "type")]
     pub type_: String,
 
-    /// What it is compared with.
+    /// The value that the path is compared with.
     pub value: String,
 }
 
 /// A Service in the namespace of the route.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct HTTPBackendRef {
-    /// Its name.
+    /// The name.
     pub name: String,
 
-    /// Its port, 1 to 65535.
+    /// The port, 1 to 65535.
     pub port: i32,
 }
 
-/// What the controllers of the Gateways say about a route.
+/// The status of a route.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct HTTPRouteStatus {
-    /// What each says about each Gateway that it serves.
+    /// The status for each Gateway, by its controller.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<RouteParentStatus>,
 }
 
-/// What one controller says about one Gateway.
+/// The status of a route for one Gateway.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteParentStatus {
-    /// The Gateway, as the route's spec names it.
+    /// The Gateway, as the spec of the route names it.
     pub parent_ref: ParentReference,
 
-    /// Who says it, like `example.com/gateway-controller`.
+    /// The controller, for example `example.com/gateway-controller`.
     #[serde(default)]
     pub controller_name: String,
 
-    /// `Accepted`, whether the Gateway takes the route, and `ResolvedRefs`, whether its Services
-    /// were found; and others.
+    /// `Accepted` (whether the Gateway accepts the route), `ResolvedRefs` (whether its Services
+    /// exist), and others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<Condition>,
 }

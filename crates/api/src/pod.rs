@@ -1,41 +1,40 @@
-//! A Pod as far as it tells why it does not run: a small part of the resource, for who looks at
-//! many of them.
+//! The part of a Pod that describes why it does not run, for operators that read many Pods.
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The condition of a Pod that says whether there is a node for it.
+/// The condition of a Pod: whether it has a node.
 pub const SCHEDULED: &str = "PodScheduled";
 
-/// A Pod. The names of the fields are those of the resource; of its metadata there is what names
-/// and selects it.
+/// The part of a Pod that describes why it does not run. The field names are those of the
+/// resource.
 #[derive(Resource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[resource(inherit = Pod)]
 pub struct PodHealth {
-    /// Name, namespace, UID, labels, and whether it is being deleted.
+    /// Name, namespace, UID, labels and deletion time.
     #[serde(deserialize_with = "identity")]
     pub metadata: ObjectMeta,
-    /// What its node says.
+    /// The status that its node writes.
     #[serde(default)]
     pub status: PodHealthStatus,
 }
 
-/// What the node of a Pod says of it.
+/// The status of a Pod.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodHealthStatus {
-    /// `Pending`, `Running`, `Succeeded`, `Failed`.
+    /// `Pending`, `Running`, `Succeeded` or `Failed`.
     pub phase: Option<String>,
-    /// Why it failed, in CamelCase.
+    /// Why the Pod failed, in CamelCase.
     pub reason: Option<String>,
-    /// The same for a person.
+    /// Why the Pod failed, a text for people.
     pub message: Option<String>,
-    /// Of all conditions [`SCHEDULED`].
+    /// Only the condition [`SCHEDULED`].
     #[serde(deserialize_with = "scheduled")]
     pub conditions: Vec<PodHealthCondition>,
-    /// Its containers.
+    /// The states of its containers.
     pub container_statuses: Vec<ContainerHealth>,
 }
 
@@ -43,34 +42,34 @@ pub struct PodHealthStatus {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(default)]
 pub struct PodHealthCondition {
-    /// Which one.
+    /// The type.
     #[serde(rename = "type")]
     pub type_: String,
-    /// `True`, `False`, `Unknown`.
+    /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// In CamelCase.
+    /// The cause, in CamelCase.
     pub reason: Option<String>,
-    /// For a person.
+    /// The cause, a text for people.
     pub message: Option<String>,
 }
 
-/// A container of a Pod.
+/// The states of a container.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerHealth {
-    /// As it is.
+    /// The current state.
     pub state: ContainerState,
-    /// As it was before.
+    /// The previous state.
     pub last_state: ContainerState,
 }
 
-/// What a container does.
+/// A state of a container.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(default)]
 pub struct ContainerState {
-    /// It waits.
+    /// Why the container waits.
     pub waiting: Option<Waiting>,
-    /// It has ended.
+    /// How the container ended.
     pub terminated: Option<Terminated>,
 }
 
@@ -78,9 +77,9 @@ pub struct ContainerState {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(default)]
 pub struct Waiting {
-    /// In CamelCase.
+    /// The cause, in CamelCase.
     pub reason: Option<String>,
-    /// For a person.
+    /// The cause, a text for people.
     pub message: Option<String>,
 }
 
@@ -88,9 +87,9 @@ pub struct Waiting {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Terminated {
-    /// What the program said.
+    /// The exit code of the program.
     pub exit_code: i32,
-    /// In CamelCase.
+    /// The cause, in CamelCase.
     pub reason: Option<String>,
 }
 
@@ -115,14 +114,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tells_nothing_about_the_health_of_a_pod_is_left_out() {
+    fn only_fields_that_describe_failures_are_kept() {
         let pod: PodHealth = serde_json::from_value(json!({
-            "metadata": { "name": "web", "labels": { "a": "b" }, "annotations": { "c": "d" }, "resourceVersion": "7" },
+            "metadata": { "name": "web", "labels": { "a": "b" },
+                "annotations": {
+                "c":
+                "d" },
+                "resourceVersion":
+                "7" },
             "spec": { "containers": [] },
             "status": {
                 "podIP": "10.0.0.1",
-                "conditions": [{ "type": "Ready", "status": "False" }, { "type": "PodScheduled", "status": "True" }],
-                "containerStatuses": [{ "name": "app", "restartCount": 3, "state": { "running": {} } }],
+                "conditions": [{ "type": "Ready", "status":
+                    "False" }, {
+                    "type":
+                    "PodScheduled",
+                    "status":
+                    "True" }],
+                "containerStatuses": [{ "name": "app", "restartCount": 3,
+                    "state": {
+                    "running": {} } }],
             },
         }))
         .unwrap();
@@ -135,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_nobody_has_looked_at_says_nothing() {
+    fn a_pod_without_a_status_is_read() {
         let pod: PodHealth =
             serde_json::from_value(json!({ "metadata": {}, "status": { "conditions": null } }))
                 .unwrap();

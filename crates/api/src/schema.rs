@@ -1,41 +1,41 @@
-//! Pieces of schema that several resources share: optional fields, names, images, compute
-//! resources. The schema of one field of one resource stays beside that field.
+//! Schemas that several resources share: optional fields, names, images, compute resources.
 
 use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-/// The longest image reference that we take: 255 characters of name, 128 of tag and 71 of
+/// The maximum length of an image reference: 255 characters of name, 128 of tag and 71 of
 /// `@sha256:...` fit.
 pub(crate) const IMAGE_LENGTH: u32 = 512;
 
-/// The grammar of an image reference: an optional registry with a port, a lower-case repository, a
-/// tag, a digest.
+/// An image reference: an optional registry with a port, a repository in lower case, a tag, a
+/// digest.
 const IMAGE: &str = concat!(
-    r"^(([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:]+\])(:[0-9]+)?/)?",
+    r"^(([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*",
+    r"|\[[0-9A-Fa-f:]+\])(:[0-9]+)?/)?",
     r"[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|__?|-+)[a-z0-9]+)*)*",
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?",
     r"(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,})?$",
 );
 
-/// A subdomain of DNS, as most objects of Kubernetes are named.
+/// A DNS subdomain, the form of most object names of Kubernetes.
 const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
-/// The longest one.
+/// The maximum length of a DNS subdomain.
 pub(crate) const OBJECT_NAME_LENGTH: u32 = 253;
 
-/// A quantity of cpu, memory and so on, which may be a plain number, too.
+/// A quantity of cpu, memory and so on. It may be a number without a unit.
 const QUANTITY: &str = "isQuantity(string(self)) && !string(self).startsWith('-')";
-/// Pods that ask for more than they may use are refused, but long after the resource was taken.
-/// What is no quantity has a rule of its own.
-const REQUESTS_WITHIN_LIMITS: &str = "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) \
-     || !isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name])) \
-     || quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)";
-/// How many different resources (cpu, memory, a GPU) may be listed, and how long a quantity may be.
-/// The API server takes the rules above only where such bounds keep what they may cost under its
-/// budget.
+/// No request exceeds its limit. Otherwise the API server would reject the pods, long after it
+/// accepted the resource. Another rule rejects texts that are not quantities.
+const REQUESTS_WITHIN_LIMITS: &str = "!has(self.requests) || !has(self.limits) \
+    || self.requests.all(name, !(name in self.limits) \
+    || !isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name])) \
+    || quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)";
+/// The maximum number of resources (cpu, memory, a GPU). The API server limits the cost of rules,
+/// and computes the cost from such bounds.
 const RESOURCE_KINDS: u32 = 16;
-/// See [`RESOURCE_KINDS`].
+/// The maximum length of a quantity, for the same reason.
 const QUANTITY_LENGTH: u32 = 64;
 
 /// Quotes a regular expression as a CEL string.
@@ -43,33 +43,33 @@ pub(crate) fn cel_string(text: &str) -> String {
     format!("'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
-/// Refuses names that no Service can be named after.
-///
-/// Too long or with dots is not among them: names of children are cut and cleaned, and marked with
-/// a hash. But a Service's name is a DNS label of RFC 1035, and nothing can be left of `1-web` that
-/// is recognisably its name and begins with a letter.
+/// Rejects names that no Service can have: the name of a Service starts with a letter (RFC 1035).
+/// Long names and names with dots are accepted; the names of children are shortened with a hash.
 pub(crate) fn name_rule() -> Rule {
     Rule::new("self.metadata.name.matches('^[a-z]')").message(
-        "metadata.name has to begin with a letter, because the Service is named after it: write for example web-1 rather than 1-web",
+        "metadata.name must start with a letter, because the Service has this name: write for \
+         example web-1 instead of 1-web",
     )
 }
 
-/// Refuses what no container runtime could pull.
+/// Rejects references that no container runtime can pull.
 pub(crate) fn image_rule() -> Rule {
     Rule::new(format!("self.matches({})", cel_string(IMAGE))).message(
-        "write an image reference like registry.example.com/team/app:1.2.3: the repository in lower case, no https://, no spaces",
+        "write an image reference like registry.example.com/team/app:1.2.3: the repository in \
+         lower case, no https://, no spaces",
     )
 }
 
-/// What is said about a name that no object can have.
-const OBJECT_NAME_MESSAGE: &str = "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends";
+/// The message for a name that no object can have.
+const OBJECT_NAME_MESSAGE: &str = "write the name as kubectl get shows it: a to z, 0 to 9, hyphens \
+                                   and dots, with a letter or digit at both ends";
 
-/// Refuses what no object can be named.
+/// Rejects names that no object can have.
 pub(crate) fn object_name_rule() -> Rule {
     Rule::new(format!("self.matches({})", cel_string(OBJECT_NAME))).message(OBJECT_NAME_MESSAGE)
 }
 
-/// The schema of the name of a `ConfigMap`, Secret and so on: a subdomain of DNS.
+/// The schema of an object name: a DNS subdomain.
 pub(crate) fn object_name(description: &str) -> Value {
     json!({
         "description": description,
@@ -83,23 +83,19 @@ pub(crate) fn object_name(description: &str) -> Value {
     })
 }
 
-/// Reads a null as a field that is left out, as the API server does: for fields that are no
-/// `Option`s.
+/// Reads a null as an absent field, as the API server does. For fields that are not `Option`s.
 pub(crate) fn null_is_absent<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     from: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// What every struct of a resource does to its schema: `#[schemars(transform =
-/// schema::kubernetes_style)]`.
+/// The schema transform of every struct of a resource.
 ///
-/// - "Optional" means that a field may be absent, not that it may be null. The API server then
-///   fills in the default for a null, and drops a null without a default (or refuses it, in a
-///   server-side apply). A field that may be null would keep the null instead of its default, and
-///   every CEL rule would have to look out for it.
-/// - A description is one line for each paragraph: the line breaks of the Rust source mean nothing
-///   to its readers.
+/// - An optional field may be absent, but not null. For a null the API server then sets the
+///   default; a field that may be null would keep the null, and every CEL rule would have to handle
+///   it.
+/// - A paragraph of a description is one line.
 pub(crate) fn kubernetes_style(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     join_lines(object);
@@ -113,10 +109,10 @@ pub(crate) fn kubernetes_style(schema: &mut Schema) {
 }
 
 fn absent_not_null(property: &mut Map<String, Value>) {
-    // An optional enum comes as `anyOf: [the enum, null]`.
+    // The schema of an optional enum is `anyOf: [the enum, null]`.
     if let Some(Value::Array(alternatives)) = property.remove("anyOf") {
         for (key, value) in alternatives.into_iter().filter_map(not_null).flatten() {
-            // What the field says goes before what its type says: the description, above all.
+            // The description of the field has precedence over that of its type.
             property.entry(key).or_insert(value);
         }
     }
@@ -146,8 +142,8 @@ fn join_lines(schema: &mut Map<String, Value>) {
     }
 }
 
-/// CPU, memory and other resources of a container, without `claims`: those name resource claims of
-/// a pod, which no resource here lets anybody declare.
+/// CPU, memory and other resources of a container. Without `claims`: no resource here has resource
+/// claims.
 pub(crate) fn container_resources(_: &mut SchemaGenerator) -> Schema {
     let quantities = |description: &str| {
         json!({
@@ -159,7 +155,8 @@ pub(crate) fn container_resources(_: &mut SchemaGenerator) -> Schema {
                 "x-kubernetes-int-or-string": true,
                 "x-kubernetes-validations": [{
                     "rule": QUANTITY,
-                    "message": "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not negative, and a unit without a space",
+                    "message": "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not \
+                                negative, and a unit without a space",
                 }],
             },
         })
@@ -168,16 +165,18 @@ pub(crate) fn container_resources(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "x-kubernetes-validations": [{
             "rule": REQUESTS_WITHIN_LIMITS,
-            "message": "a request is higher than the limit of the same resource: lower it, or raise the limit",
+            "message": "a request is higher than the limit of the same resource: lower the \
+                        request, or raise the limit",
         }],
         "properties": {
             "limits": quantities(
-                "The most that a container may use, by resource: cpu in cores (500m is half a core), memory in bytes (128Mi). \
-                 A container that uses more memory is ended and started again; more cpu, and it is slowed down."
+                "The maximum that a container may use, by resource: cpu in cores (500m is half a \
+                 core), memory in bytes (128Mi). A container that uses more memory is restarted; \
+                 a container that uses more cpu is slowed down."
             ),
             "requests": quantities(
-                "What is set aside for a container on its node, by resource, in the same units as limits. \
-                 What is left out is as high as its limit."
+                "The amount that the node reserves for a container, by resource, in the same units \
+                 as limits. A request that is left out is equal to its limit."
             ),
         },
     })

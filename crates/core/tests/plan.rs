@@ -93,7 +93,7 @@ fn cleared_managed_fields_are_applied_again() {
 }
 
 #[test]
-fn an_object_of_another_owner_is_left_exclusive() {
+fn an_object_of_another_owner_is_left_alone() {
     let by: std::sync::Arc<ControllerRef> =
         ControllerRef { kind: "Page".into(), name: "other".into(), uid: "other-uid".into() }.into();
     let mut other = have("a");
@@ -274,7 +274,8 @@ proptest! {
             | Step::Skip { index } => Some(*index),
             Step::Delete { .. } => None,
         }).collect();
-        prop_assert_eq!(about, (0..wanted.len()).collect::<Vec<_>>(), "one step for each desired object, in order");
+        let each: Vec<usize> = (0..wanted.len()).collect();
+        prop_assert_eq!(about, each, "one step for each desired object, in order");
 
         for step in planned.iter().filter(|s| s.writes()) {
             let name = target(step, &wanted).unwrap();

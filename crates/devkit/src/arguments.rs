@@ -1,13 +1,13 @@
-//! The command line: what can be asked for. Doing it is the modules' business.
+//! The command line of `cargo xtask`. Each module implements its own command.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// The cluster of `cluster` and `dev`, unless another is named.
+/// The default cluster of `cluster`, `kubectl` and `dev`.
 pub(crate) const DEFAULT_CLUSTER: &str = "dev";
 
-/// The cluster of `deploy-kind`, unless another is named.
+/// The default cluster of `deploy-kind`.
 pub(crate) const DEFAULT_KIND_CLUSTER: &str = "kubewright";
 
 /// The developer commands of this project.
@@ -20,91 +20,108 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs the operator from source on a local control plane with the samples, until Ctrl-C.
-    #[command(after_help = "Needs no Docker and touches no kubeconfig of yours.\n\n\
-        Examples:\n  cargo xtask dev\n  cargo xtask dev --exit-when-ready\n  cargo xtask dev --name mine --keep")]
+    /// Runs the operator from source with its samples on a local control plane until Ctrl-C.
+    #[command(after_help = "It needs no Docker and changes no kubeconfig of yours.\n\n\
+        Examples:\
+        \n  cargo xtask dev\
+        \n  cargo xtask dev --exit-when-ready\
+        \n  cargo xtask dev --name mine --keep")]
     Dev(DevArguments),
-    /// Runs the operator as an image on a kind cluster, and shows how to reach what it made.
-    #[command(after_help = "Needs docker and kind. Each command is shown as it runs.\n\n\
-        Examples:\n  cargo xtask deploy-kind\n  cargo xtask deploy-kind --node-image kindest/node:v1.36.3\n  \
-        cargo xtask deploy-kind --dry-run\n  cargo xtask deploy-kind --delete")]
+    /// Deploys the operator as an image to a kind cluster and shows how to reach the samples.
+    #[command(after_help = "It needs docker and kind, and prints each command that it runs.\n\n\
+        Examples:\
+        \n  cargo xtask deploy-kind\
+        \n  cargo xtask deploy-kind --node-image kindest/node:v1.36.3\
+        \n  cargo xtask deploy-kind --dry-run\
+        \n  cargo xtask deploy-kind --delete")]
     DeployKind(DeployArguments),
-    /// Runs every test, on a local control plane of its own.
-    #[command(after_help = "What follows is for `cargo test`.\n\n\
-        Examples:\n  cargo xtask test\n  cargo xtask test -p operator\n  cargo xtask test drift -- --nocapture")]
+    /// Runs all tests on a temporary local control plane.
+    #[command(after_help = "All arguments are passed to `cargo test`.\n\n\
+        Examples:\
+        \n  cargo xtask test\
+        \n  cargo xtask test -p operator\
+        \n  cargo xtask test drift -- --nocapture")]
     Test(TestArguments),
-    /// Measures the operator as it is released against a bare client, on control planes of its own.
+    /// Runs the project's benchmark of the release build on temporary control planes.
     #[command(
-        after_help = "What follows is for the project's bench; its own help: cargo xtask bench -- --help.\n\n\
-        Examples:\n  cargo xtask bench\n  cargo xtask bench --quick --json bench.json\n  cargo xtask bench --rows 1,2"
+        after_help = "All arguments are passed to the bench; see `cargo xtask bench -- --help`.\n\n\
+        Examples:\
+        \n  cargo xtask bench\
+        \n  cargo xtask bench --quick --json bench.json\
+        \n  cargo xtask bench --rows 1,2"
     )]
     Bench(BenchArguments),
-    /// Runs what CI runs: formatting, lints, generated files, documentation, licences,
-    /// dependencies, tests.
-    #[command(
-        after_help = "Examples:\n  cargo xtask ci\n  cargo xtask ci --list\n  cargo xtask ci --only fmt,clippy"
-    )]
+    /// Runs the steps of CI: format, lints, generated files, docs, dependencies, tests.
+    #[command(after_help = "Examples:\
+        \n  cargo xtask ci\
+        \n  cargo xtask ci --list\
+        \n  cargo xtask ci --only fmt,clippy\
+        \n  cargo xtask ci --only tidy --within crates")]
     Ci(CiArguments),
-    /// Writes everything that is generated from the types: CRDs, RBAC, samples, API reference,
-    /// install manifest.
-    #[command(after_help = "Examples:\n  cargo xtask gen\n  cargo xtask gen --check")]
+    /// Writes all generated files: CRDs, RBAC, samples, API reference, install manifests.
+    #[command(after_help = "Examples:\
+        \n  cargo xtask gen\
+        \n  cargo xtask gen --check")]
     Gen(GenArguments),
-    /// Writes the CustomResourceDefinitions alone.
-    #[command(after_help = "Examples:\n  cargo xtask gen-crd\n  cargo xtask gen-crd --check")]
+    /// Writes the generated CustomResourceDefinitions.
+    #[command(after_help = "Examples:\
+        \n  cargo xtask gen-crd\
+        \n  cargo xtask gen-crd --check")]
     GenCrd(GenArguments),
-    /// Writes the RBAC manifests alone.
-    #[command(after_help = "Examples:\n  cargo xtask gen-rbac\n  cargo xtask gen-rbac --check")]
+    /// Writes the generated RBAC manifests.
+    #[command(after_help = "Examples:\
+        \n  cargo xtask gen-rbac\
+        \n  cargo xtask gen-rbac --check")]
     GenRbac(GenArguments),
-    /// Writes the sample resources alone.
-    #[command(
-        after_help = "Examples:\n  cargo xtask gen-samples\n  cargo xtask gen-samples --check"
-    )]
+    /// Writes the generated sample resources.
+    #[command(after_help = "Examples:\
+        \n  cargo xtask gen-samples\
+        \n  cargo xtask gen-samples --check")]
     GenSamples(GenArguments),
-    /// Manages local control planes: a real Kubernetes API in seconds, without Docker.
+    /// Manages local control planes: a real Kubernetes API without Docker.
     Cluster {
         #[command(subcommand)]
         command: ClusterCommand,
     },
     /// Runs kubectl on a local control plane.
-    #[command(
-        after_help = "Examples:\n  cargo xtask kubectl get pods\n  cargo xtask kubectl --name mine get nodes -o wide"
-    )]
+    #[command(after_help = "All arguments are passed to kubectl.\n\n\
+        Examples:\
+        \n  cargo xtask kubectl get pods\
+        \n  cargo xtask kubectl --name mine get nodes -o wide")]
     Kubectl(KubectlArguments),
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GenArguments {
-    /// Compare only: fail on what differs, is missing or does not belong there.
+    /// Compare only; fail if a file differs, is missing or is unexpected.
     #[arg(long)]
     pub(crate) check: bool,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ClusterName {
-    /// Which control plane; several can run beside each other.
+    /// Name of the control plane.
     #[arg(long, default_value = DEFAULT_CLUSTER)]
     pub(crate) name: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterCommand {
-    /// Starts a control plane, or makes sure that it runs.
-    #[command(
-        after_help = "The first time its binaries may have to be built, which takes some minutes.\n\n\
-        Examples:\n  cargo xtask cluster up\n  cargo xtask cluster up --name mine --nodes 3"
-    )]
+    /// Starts a control plane and waits until it is ready.
+    #[command(after_help = "The first start may build the binaries, which takes some minutes.\n\n\
+        Examples:\n  cargo xtask cluster up\n  cargo xtask cluster up --name mine --nodes 3")]
     Up(UpArguments),
-    /// Stops a control plane and removes everything that belongs to it.
+    /// Stops a control plane and removes its files.
     #[command(
         after_help = "Examples:\n  cargo xtask cluster down\n  cargo xtask cluster down --name mine"
     )]
     Down(ClusterName),
-    /// Shows each control plane: its state, its processes, its versions.
-    #[command(
-        after_help = "Examples:\n  cargo xtask cluster status\n  cargo xtask cluster status --name mine"
-    )]
+    /// Shows the state, the processes and the versions of control planes.
+    #[command(after_help = "Examples:\
+        \n  cargo xtask cluster status\
+        \n  cargo xtask cluster status --name mine")]
     Status {
-        /// Only this one; it is an error if it is not there.
+        /// Name of one control plane; default: all.
         #[arg(long)]
         name: Option<String>,
     },
@@ -114,7 +131,7 @@ pub(crate) enum ClusterCommand {
     Kubeconfig {
         #[command(flatten)]
         cluster: ClusterName,
-        /// Print the file's content instead.
+        /// Print the content of the file instead.
         #[arg(long)]
         raw: bool,
     },
@@ -124,19 +141,16 @@ pub(crate) enum ClusterCommand {
 pub(crate) struct UpArguments {
     #[command(flatten)]
     pub(crate) cluster: ClusterName,
-    /// How many nodes to pretend there are.
+    /// Number of simulated nodes.
     #[arg(long, default_value_t = 1)]
     pub(crate) nodes: u32,
-    /// Make it anew when it exists with other settings.
+    /// Replace an existing control plane that has other settings.
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Also add it to a kubeconfig of yours as the current context ($KUBECONFIG or ~/.kube/config
-    /// if no file is given).
+    /// Kubeconfig to add the control plane to, as its current context; default file: $KUBECONFIG or
+    /// ~/.kube/config.
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
-    #[allow(
-        clippy::option_option,
-        reason = "absent, without a file, with a file: clap's form of an optional value"
-    )]
+    #[allow(clippy::option_option, reason = "clap's type for an option with an optional value")]
     pub(crate) export_kubeconfig: Option<Option<PathBuf>>,
 }
 
@@ -144,27 +158,26 @@ pub(crate) struct UpArguments {
 pub(crate) struct KubectlArguments {
     #[command(flatten)]
     pub(crate) cluster: ClusterName,
-    /// What to hand to kubectl.
+    /// Arguments of kubectl.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DeployArguments {
-    /// Which kind cluster; created if it is not there.
+    /// Name of the kind cluster; it is created if it does not exist.
     #[arg(long, default_value = DEFAULT_KIND_CLUSTER)]
     pub(crate) name: String,
-    /// The image of the node of a new cluster, as kind's --image; it decides the Kubernetes
-    /// version.
+    /// Node image of a new cluster, which sets the Kubernetes version; default: kind's default.
     #[arg(long, value_name = "IMAGE")]
     pub(crate) node_image: Option<String>,
-    /// Also add the cluster to your kubeconfig as the current context.
+    /// Add the cluster to your kubeconfig as its current context.
     #[arg(long)]
     pub(crate) export_kubeconfig: bool,
-    /// How long each wait may take, in seconds.
+    /// Time limit of each wait, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     pub(crate) timeout: u64,
-    /// Print the commands, and run nothing that changes anything.
+    /// Print the commands and run none of them.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Delete the cluster.
@@ -174,39 +187,42 @@ pub(crate) struct DeployArguments {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TestArguments {
-    /// What to hand to `cargo test`.
+    /// Arguments of `cargo test`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArguments {
-    /// What to hand to the bench.
+    /// Arguments of the bench.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CiArguments {
-    /// Show the steps and their commands, and run nothing.
+    /// Print the steps with their commands and run none of them.
     #[arg(long)]
     pub(crate) list: bool,
-    /// Run these steps only.
+    /// Names of the steps to run, separated by commas; default: all.
     #[arg(long, value_name = "STEPS", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Folder whose problems `tidy` reports, relative to the project; default: the project.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) within: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DevArguments {
     #[command(flatten)]
     pub(crate) cluster: ClusterName,
-    /// End as soon as every sample is ready, for scripts.
+    /// Exit when all samples are ready.
     #[arg(long)]
     pub(crate) exit_when_ready: bool,
-    /// Leave the control plane running, with everything on it.
+    /// Keep the control plane after the end.
     #[arg(long)]
     pub(crate) keep: bool,
-    /// How long the samples may take to become ready, in seconds.
+    /// Time limit until all samples are ready, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     pub(crate) timeout: u64,
 }
@@ -232,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_says_what_it_does_in_one_sentence_and_shows_examples() {
+    fn every_command_has_one_sentence_and_examples() {
         for command in all(&Arguments::command()) {
             let about = command.get_about().unwrap().to_string();
             assert!(!about.is_empty() && !about.contains('\n'), "{}: {about}", command.get_name());
@@ -244,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_users_kubeconfig_is_named_or_left_to_the_environment_or_left_alone() {
+    fn the_exported_kubeconfig_is_optional_and_so_is_its_path() {
         let exported = |arguments: &[&str]| {
             let arguments = ["xtask", "cluster", "up"].iter().chain(arguments);
             match Arguments::try_parse_from(arguments).unwrap().command {
@@ -258,7 +274,22 @@ mod tests {
     }
 
     #[test]
-    fn everything_after_bench_is_the_benchs() {
+    fn all_options_of_ci_are_optional() {
+        let parse = |arguments: &[&str]| {
+            let parsed = Arguments::try_parse_from(["xtask", "ci"].iter().chain(arguments));
+            match parsed.unwrap().command {
+                Command::Ci(ci) => ci,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(parse(&[]).within, None);
+        let ci = parse(&["--only", "fmt,tidy", "--within", "crates"]);
+        assert_eq!(ci.only, ["fmt", "tidy"]);
+        assert_eq!(ci.within, Some(PathBuf::from("crates")));
+    }
+
+    #[test]
+    fn all_arguments_after_bench_belong_to_the_bench() {
         let parsed =
             Arguments::try_parse_from(["xtask", "bench", "--quick", "--rows", "1,2"]).unwrap();
         let Command::Bench(bench) = parsed.command else { panic!("{parsed:?}") };
@@ -266,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_after_kubectl_is_kubectls() {
+    fn all_arguments_after_kubectl_belong_to_kubectl() {
         let parsed =
             Arguments::try_parse_from(["xtask", "kubectl", "get", "pods", "-A", "--watch"])
                 .unwrap();

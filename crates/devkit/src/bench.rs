@@ -1,32 +1,45 @@
-//! `bench`: builds the operator as it is released, and the project's bench, and runs the bench.
-//! What is measured is the bench's business: all that it is told is where the operator's program
-//! is, with `--operator FILE`.
+//! `bench`: builds the release of the operator and the project's bench, and runs the bench. Its
+//! first arguments are `--operator FILE`, the path of the operator.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::arguments::BenchArguments;
-use crate::error::Error;
-use crate::interrupt::Interrupt;
-use crate::invocation::Invocation;
-use crate::program;
+use crate::interrupt::{Interrupt, SignalError};
+use crate::invocation::{Invocation, RunError, exit_code};
+use crate::program::{self, ProgramError};
 use crate::project::{Project, ProjectError};
 
-pub(crate) fn command(project: &Project, arguments: &BenchArguments) -> Result<ExitCode, Error> {
-    let package = project.bench.ok_or(ProjectError::NoBench)?;
-    // The bench gets the signal too, and takes down what it started: we wait for it.
-    let _interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
+/// The bench cannot run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    #[error(
+        "this project has no bench: name its package with `Project::bench` in xtask/src/main.rs"
+    )]
+    NoBench,
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Signals(#[from] SignalError),
+}
+
+pub(crate) fn command(
+    project: &Project,
+    arguments: &BenchArguments,
+) -> Result<ExitCode, BenchError> {
+    let package = project.bench.ok_or(BenchError::NoBench)?;
+    // The bench receives the same signal and removes its control planes; this process waits for it.
+    let _interrupt = Interrupt::listen()?;
     let root = project.root()?;
-    // One after the other: built together, the operator would have features that the bench asks
-    // for.
+    // Two builds: in one build the operator would get the features that the bench enables.
     let operator = program::build(release(&root, project.operator), project.operator)?;
     let bench = program::build(release(&root, package), package)?;
-    // Where the person is: a file that is named belongs there.
-    let status = call(&bench, &operator, &arguments.arguments).status()?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    // The bench runs in the current folder, because its arguments may contain relative paths.
+    Ok(exit_code(call(&bench, &operator, &arguments.arguments).status()?))
 }
 
 fn release(root: &Path, package: &str) -> Invocation {
@@ -46,13 +59,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operator_is_built_as_it_is_released_and_alone() {
+    fn the_operator_is_built_alone_in_release_mode() {
         let call = release(Path::new("/"), "operator").to_string();
         assert_eq!(call, "cargo build --release --package operator --bin operator");
     }
 
     #[test]
-    fn the_bench_is_told_where_the_operator_is_and_gets_what_was_asked_for() {
+    fn the_bench_receives_the_path_of_the_operator_and_all_arguments() {
         let arguments = ["--quick", "--rows", "1,2"].map(str::to_owned);
         let call = call(Path::new("/t/bench"), Path::new("/t/operator"), &arguments).to_string();
         assert_eq!(call, "/t/bench --operator /t/operator --quick --rows 1,2");

@@ -1,4 +1,4 @@
-//! `cluster` and `kubectl`: the local control plane of `kubewright-testing` from the command line.
+//! `cluster` and `kubectl`: the local control plane of `kubewright-testing`.
 
 use std::env;
 use std::fs;
@@ -12,47 +12,33 @@ use kubewright_testing::home::{Home, HomeError};
 use kubewright_testing::progress::{self, Progress};
 
 use crate::arguments::{ClusterCommand, KubectlArguments, UpArguments};
-use crate::error::Error;
+use crate::invocation::exit_code;
 use crate::terminal;
 
-/// The local control plane could not be used.
+/// A local control plane cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// Its binaries.
+pub(crate) enum ClusterError {
     #[error(transparent)]
     Assets(#[from] AssetsError),
-    /// Itself.
     #[error(transparent)]
     ControlPlane(#[from] control_plane::Error),
-    /// Where it is kept.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// Its kubeconfig.
-    #[error("{} cannot be read ({source}); bring the cluster up again", .path.display())]
-    Kubeconfig {
-        /// Where it should be.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// kubectl.
-    #[error("kubectl could not be run: {source}")]
-    Kubectl {
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No file to export to.
-    #[error("neither KUBECONFIG nor HOME is set: name the file, --export-kubeconfig FILE")]
+    #[error("cannot read {}: {source}; run `cargo xtask cluster up` again", .path.display())]
+    Kubeconfig { path: PathBuf, source: io::Error },
+    #[error("cannot run kubectl: {source}")]
+    Kubectl { source: io::Error },
+    #[error("neither KUBECONFIG nor HOME is set: use --export-kubeconfig FILE")]
     NoKubeconfig,
 }
 
-/// `cluster ...`.
-pub(crate) fn command(command: ClusterCommand) -> Result<ExitCode, Error> {
+/// Runs `cluster ...`.
+pub(crate) fn command(command: ClusterCommand) -> Result<ExitCode, ClusterError> {
     match command {
         ClusterCommand::Up(arguments) => up(&arguments)?,
         ClusterCommand::Down(cluster) => {
-            ControlPlane::remove(&home()?, &cluster.name).map_err(ClusterError::from)?;
-            terminal::done(format_args!("the control plane `{}` is gone", cluster.name));
+            ControlPlane::remove(&home()?, &cluster.name)?;
+            terminal::done(format_args!("control plane `{}` removed", cluster.name));
         }
         ClusterCommand::Status { name } => status(name.as_deref())?,
         ClusterCommand::Kubeconfig { cluster, raw } => kubeconfig(&cluster.name, raw)?,
@@ -60,7 +46,7 @@ pub(crate) fn command(command: ClusterCommand) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Brings up the control plane of `spec`, building what is missing, and telling a person about it.
+/// Starts the control plane of `spec` and shows the progress.
 pub(crate) fn bring_up(spec: &Spec) -> Result<ControlPlane, ClusterError> {
     bring_up_with(spec, progress::detect().as_ref())
 }
@@ -72,7 +58,7 @@ fn bring_up_with(spec: &Spec, progress: &dyn Progress) -> Result<ControlPlane, C
     Ok(ControlPlane::up(&home, spec, &assets, progress)?)
 }
 
-/// The folder that control planes live in.
+/// The state folder of all control planes.
 pub(crate) fn home() -> Result<Home, ClusterError> {
     Ok(Home::from_environment(&Environment::from_process())?)
 }
@@ -93,7 +79,7 @@ fn up(arguments: &UpArguments) -> Result<(), ClusterError> {
     Ok(())
 }
 
-/// Where kubectl itself would write: the first file of `KUBECONFIG`, else `~/.kube/config`.
+/// The file that kubectl itself would write: the first of `KUBECONFIG`, else `~/.kube/config`.
 fn users_kubeconfig() -> Option<PathBuf> {
     let named = env::var_os("KUBECONFIG")
         .and_then(|files| env::split_paths(&files).find(|file| !file.as_os_str().is_empty()));
@@ -126,14 +112,10 @@ fn kubeconfig(name: &str, raw: bool) -> Result<(), ClusterError> {
     io::stdout().write_all(&fs::read(path).map_err(unreadable)?).map_err(unreadable)
 }
 
-/// `kubectl ...`: hands everything through, the exit code too.
-pub(crate) fn kubectl(arguments: &KubectlArguments) -> Result<ExitCode, Error> {
-    let control_plane =
-        ControlPlane::attach(&home()?, &arguments.cluster.name).map_err(ClusterError::from)?;
+/// Runs kubectl with all arguments, and returns its exit code.
+pub(crate) fn kubectl(arguments: &KubectlArguments) -> Result<ExitCode, ClusterError> {
+    let control_plane = ControlPlane::attach(&home()?, &arguments.cluster.name)?;
     let status = control_plane.kubectl().args(&arguments.arguments).status();
     let status = status.map_err(|source| ClusterError::Kubectl { source })?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from))
+    Ok(exit_code(status))
 }

@@ -1,19 +1,18 @@
-//! Other programs: a call as data, how a person would type it, and running it. Which programs are
-//! called, and what a failure means, is the callers' business.
+//! Calls of other programs as data: printing them as shell commands, and running them.
 
 use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Output, Stdio};
 
 use crate::terminal;
 
-/// Ends the text that a program reads, where the call is shown.
+/// The delimiter of the input in a printed call.
 const END: &str = "EOF";
 
-/// What a program reads from its standard input.
+/// The standard input of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// Nothing.
@@ -25,51 +24,51 @@ pub enum Input {
 /// A call of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
-    /// The program: a name to be found on `PATH`, or a path.
+    /// The program: a name on `PATH`, or a path.
     pub program: String,
-    /// Its arguments.
+    /// The arguments.
     pub arguments: Vec<String>,
-    /// Variables that are set for it.
+    /// Additional environment variables.
     pub environment: Vec<(String, String)>,
-    /// What it reads.
+    /// The standard input.
     pub input: Input,
-    /// Where it runs; `None` for where we are.
+    /// The working folder; `None` for the current folder.
     pub folder: Option<PathBuf>,
 }
 
-/// A program could not be run, or did not do what it was to do.
+/// A program cannot be started, or it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// It is not there.
-    #[error("there is no `{program}` on PATH; install it and try again")]
+    /// The program is not installed.
+    #[error("`{program}` is not on PATH; install it and try again")]
     NotFound {
-        /// Which program.
+        /// The program.
         program: String,
     },
-    /// It could not be started.
+    /// The program cannot be started.
     #[error(
-        "`{program}` could not be run: {source}; check that it is executable and made for this machine"
+        "cannot run `{program}`: {source}; check that it is executable and built for this machine"
     )]
     NotRun {
-        /// Which program.
+        /// The program.
         program: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// It failed.
+    /// The program failed.
     #[error("`{command}` failed ({status}){}", output(.detail))]
     Failed {
-        /// The call.
+        /// The command.
         command: String,
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
-        /// What it printed, where it was not shown already.
+        /// The output, unless it was shown before.
         detail: String,
     },
 }
 
 fn output(detail: &str) -> String {
-    if detail.is_empty() { "; what it printed is above".to_owned() } else { format!(":\n{detail}") }
+    if detail.is_empty() { "; see its output above".to_owned() } else { format!(":\n{detail}") }
 }
 
 impl Invocation {
@@ -85,7 +84,7 @@ impl Invocation {
         }
     }
 
-    /// `cargo`, the one that runs us.
+    /// A call of `cargo`.
     pub fn cargo() -> Self {
         Self::new("cargo")
     }
@@ -103,57 +102,57 @@ impl Invocation {
         self.args([argument])
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
-    /// Reads `text` from its standard input.
+    /// Sets the standard input.
     #[must_use]
     pub fn stdin_text(mut self, text: impl Into<String>) -> Self {
         self.input = Input::Text(text.into());
         self
     }
 
-    /// Runs in a folder.
+    /// Sets the working folder.
     #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self
     }
 
-    /// Runs it with its output going where ours goes.
+    /// Runs the program with inherited output.
     ///
     /// # Errors
-    /// [`RunError`] also when it fails.
+    /// [`RunError`], also when the program fails.
     pub fn run(&self) -> Result<(), RunError> {
         let status = self.status()?;
         if status.success() { Ok(()) } else { Err(self.failed(status, String::new())) }
     }
 
-    /// Shows it, and runs it with its output going where ours goes.
+    /// Prints the command, and runs it with inherited output.
     ///
     /// # Errors
-    /// [`RunError`] also when it fails.
+    /// [`RunError`], also when the program fails.
     pub fn show_and_run(&self) -> Result<(), RunError> {
         terminal::command(self);
         self.run()
     }
 
-    /// Runs it with its output going where ours goes, and says how it ended.
+    /// Runs the program with inherited output, and returns its exit status.
     ///
     /// # Errors
     /// [`RunError`] when it cannot be started.
     pub fn status(&self) -> Result<ExitStatus, RunError> {
-        self.start(self.command())?.wait().map_err(|source| self.not_run(source))
+        self.start(self.command())?.wait().map_err(|source| self.start_error(source))
     }
 
-    /// Runs it and returns what it prints.
+    /// Runs the program and returns its standard output.
     ///
     /// # Errors
-    /// [`RunError`] also when it fails.
+    /// [`RunError`], also when the program fails.
     pub fn capture(&self) -> Result<String, RunError> {
         let output = self.output()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -163,22 +162,22 @@ impl Invocation {
         Err(self.failed(output.status, text(&output.stderr).trim().to_owned()))
     }
 
-    /// Runs it and returns what it prints to its standard output; errors go where ours go.
+    /// Runs the program and returns its standard output. Standard error is inherited.
     ///
     /// # Errors
-    /// [`RunError`] also when it fails.
+    /// [`RunError`], also when the program fails.
     pub fn capture_stdout(&self) -> Result<String, RunError> {
         let mut command = self.command();
         command.stdout(Stdio::piped());
         let output =
-            self.start(command)?.wait_with_output().map_err(|source| self.not_run(source))?;
+            self.start(command)?.wait_with_output().map_err(|source| self.start_error(source))?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         Err(self.failed(output.status, String::new()))
     }
 
-    /// Runs it, shows what it prints, and says how it ended and what it printed.
+    /// Runs the program, prints its output, and returns the exit status and the output.
     ///
     /// # Errors
     /// [`RunError`] when it cannot be started.
@@ -191,26 +190,25 @@ impl Invocation {
             let errors = scope.spawn(|| pass_on(stderr));
             pass_on(stdout) + &errors.join().unwrap_or_default()
         });
-        let status = child.wait().map_err(|source| self.not_run(source))?;
+        let status = child.wait().map_err(|source| self.start_error(source))?;
         Ok((status, printed))
     }
 
-    /// Runs it and returns what it prints and how it ended.
+    /// Runs the program and returns its exit status and its output.
     ///
     /// # Errors
     /// [`RunError`] when it cannot be started.
     pub fn output(&self) -> Result<Output, RunError> {
         let mut command = self.command();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        self.start(command)?.wait_with_output().map_err(|source| self.not_run(source))
+        self.start(command)?.wait_with_output().map_err(|source| self.start_error(source))
     }
 
-    /// Starts it and hands it what it is to read. That is small: it fits into a pipe, so nobody
-    /// waits for anybody.
+    /// Starts the program and writes its standard input. The input must fit into a pipe.
     fn start(&self, mut command: Command) -> Result<Child, RunError> {
-        let mut child = command.spawn().map_err(|source| self.not_run(source))?;
+        let mut child = command.spawn().map_err(|source| self.start_error(source))?;
         if let (Input::Text(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
-            // A program that ends before it read everything says why with its exit status.
+            // A program may exit before it reads everything; its exit status explains why.
             let _ = stdin.write_all(text.as_bytes());
         }
         Ok(child)
@@ -218,7 +216,7 @@ impl Invocation {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        for (name, _) in env::vars_os().filter(|(name, _)| is_about_us(name)) {
+        for (name, _) in env::vars_os().filter(|(name, _)| is_set_for_xtask(name)) {
             command.env_remove(name);
         }
         command
@@ -231,7 +229,7 @@ impl Invocation {
         command
     }
 
-    fn not_run(&self, source: io::Error) -> RunError {
+    fn start_error(&self, source: io::Error) -> RunError {
         let program = self.program.clone();
         match source.kind() {
             io::ErrorKind::NotFound => RunError::NotFound { program },
@@ -244,21 +242,21 @@ impl Invocation {
     }
 }
 
-/// Whether cargo set this variable when it ran us. Handed on, it would look like a change to build
-/// scripts that ask for it (ring's does), and much would be compiled again, back and forth.
-fn is_about_us(variable: &OsStr) -> bool {
+/// Whether cargo set this variable for xtask. Build scripts that read it (ring's does) would run
+/// again, and much would be compiled each time.
+fn is_set_for_xtask(variable: &OsStr) -> bool {
     let variable = variable.to_string_lossy();
     ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"]
         .iter()
         .any(|prefix| variable.starts_with(prefix))
 }
 
-/// Shows what comes out of `stream` as it comes, and returns it.
+/// Prints the bytes of `stream` as they arrive, and returns them.
 fn pass_on(stream: Option<impl Read>) -> String {
     let mut all = Vec::new();
     let mut piece = [0; 4096];
     if let Some(mut stream) = stream {
-        // An error is an end like the other one: the exit status says the rest.
+        // A read error is treated as the end; the exit status has the reason.
         while let Ok(length @ 1..) = stream.read(&mut piece) {
             let _ = io::stderr().write_all(&piece[..length]);
             all.extend_from_slice(&piece[..length]);
@@ -267,22 +265,22 @@ fn pass_on(stream: Option<impl Read>) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// Runs `command`, writing `text` to its standard input, and returns what it prints.
+/// Runs `command` with `text` as standard input, and returns its standard output.
 pub(crate) fn feed(command: &mut Command, text: &str) -> Result<String, RunError> {
-    let program = shown(command);
-    let not_run = |source| RunError::NotRun { program: program.clone(), source };
+    let program = command_line(command);
+    let start_error = |source| RunError::NotRun { program: program.clone(), source };
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child: Child = command.spawn().map_err(not_run)?;
+    let mut child: Child = command.spawn().map_err(start_error)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that ends before it read everything says why with its exit status.
+        // A program may exit before it reads everything; its exit status explains why.
         let _ = stdin.write_all(text.as_bytes());
     }
-    finished(program.clone(), &child.wait_with_output().map_err(not_run)?)
+    finished(program.clone(), &child.wait_with_output().map_err(start_error)?)
 }
 
-/// Runs `command` and returns what it prints.
+/// Runs `command` and returns its standard output.
 pub(crate) fn ask(command: &mut Command) -> Result<String, RunError> {
-    let program = shown(command);
+    let program = command_line(command);
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|source| RunError::NotRun { program: program.clone(), source })?;
     finished(program, &output)
@@ -300,13 +298,19 @@ fn finished(command: String, output: &Output) -> Result<String, RunError> {
     })
 }
 
-fn shown(command: &Command) -> String {
+/// The exit code of a program; a failure if a signal ended it.
+pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+fn command_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(OsStr::to_string_lossy).map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for Invocation {
-    /// As one would type it into a shell.
+    /// Prints a shell command.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.environment {
             write!(f, "{name}={} ", quoted(value))?;
@@ -328,7 +332,7 @@ impl fmt::Display for Invocation {
     }
 }
 
-/// `word` as a shell reads it back.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -343,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_shown_as_one_would_type_it() {
+    fn a_call_is_printed_as_a_shell_command() {
         let call =
             Invocation::cargo().args(["doc", "--workspace"]).env("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(call.to_string(), "RUSTDOCFLAGS='-D warnings' cargo doc --workspace");
@@ -351,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_is_what_a_shell_runs() {
+    fn a_shell_runs_the_printed_call() {
         let hostile = "a'b \"c\" $HOME `x` \\ *";
         let typed = Invocation::new("printf").args(["%s", hostile]).to_string();
         assert_eq!(Invocation::new("sh").args(["-c", &typed]).capture().unwrap(), hostile);
@@ -364,13 +368,13 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_named_with_what_to_do() {
+    fn the_error_for_a_missing_program_names_the_remedy() {
         let error = Invocation::new("no-such-program").run().unwrap_err().to_string();
-        assert_eq!(error, "there is no `no-such-program` on PATH; install it and try again");
+        assert_eq!(error, "`no-such-program` is not on PATH; install it and try again");
     }
 
     #[test]
-    fn a_failure_names_the_call_and_shows_what_it_printed() {
+    fn the_error_for_a_failed_program_has_the_command_and_the_output() {
         let error = Invocation::new("sh")
             .args(["-c", "echo why >&2; exit 3"])
             .capture()
@@ -383,21 +387,21 @@ mod tests {
     }
 
     #[test]
-    fn what_cargo_says_about_us_is_not_handed_on() {
+    fn variables_that_cargo_sets_for_xtask_are_removed() {
         assert!(env::var_os("CARGO_PKG_NAME").is_some(), "cargo runs this test");
         let seen = Invocation::new("env").capture().unwrap();
         assert!(seen.contains("PATH=") && !seen.contains("CARGO_PKG_"), "{seen}");
     }
 
     #[test]
-    fn what_is_shown_is_also_returned() {
+    fn tee_prints_and_returns_the_output() {
         let (status, printed) =
             Invocation::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]).tee().unwrap();
         assert_eq!((status.code(), printed.as_str()), (Some(3), "out\nerr\n"));
     }
 
     #[test]
-    fn a_program_is_fed_through_its_standard_input() {
+    fn feed_writes_the_standard_input() {
         assert_eq!(feed(&mut Command::new("cat"), "text").unwrap(), "text");
     }
 }

@@ -1,19 +1,19 @@
-//! The developer commands of every project built on kubewright: a project's `xtask` is a few lines
-//! on [`main`].
+//! The developer commands of a project: its `xtask` calls [`main`].
 //!
-//! | module | what lives there |
+//! | module | content |
 //! |---|---|
-//! | [`project`] | what a project tells us about itself |
-//! | [`generate`] | `gen`, `gen-crd`, `gen-rbac`, `gen-samples`: writing and comparing the generated files |
-//! | `cluster` | `cluster`, `kubectl`: the local control plane of `kubewright-testing` |
-//! | `dev` | `dev`: that control plane, the operator from source and the samples, until Ctrl-C |
+//! | [`project`] | the project's operators and settings |
+//! | [`generate`] | `gen`, `gen-crd`, `gen-rbac`, `gen-samples`: the generated files |
+//! | `cluster` | `cluster`, `kubectl`: local control planes |
+//! | `dev` | `dev`: the operator from source on a local control plane |
 //! | `deploy` | `deploy-kind`: the operator as an image on a kind cluster |
-//! | `test` | `test`: every test, on a control plane of its own |
-//! | `bench` | `bench`: measuring the operator as it is released |
-//! | `ci` | `ci`: what CI runs |
-//! | `arguments`, `invocation`, `program`, `interrupt`, `terminal` | the command line, other programs and ours, signals, what a person sees |
+//! | `test` | `test`: all tests on a local control plane |
+//! | `bench` | `bench`: the project's benchmark |
+//! | `ci` | `ci`: the steps of CI; [`tidy`] is one of them |
+//! | `arguments`, `terminal` | the command line, messages |
+//! | `invocation`, `program`, `interrupt` | other programs, builds, signals |
 //!
-//! Everything is synchronous: what is done here is done by other programs, which are run and shown.
+//! Everything is synchronous: the work is done by other programs.
 
 mod arguments;
 mod bench;
@@ -34,19 +34,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-pub use ci::CiError;
-pub use cluster::ClusterError;
-pub use deploy::{DeployError, Problem};
-pub use dev::DevError;
-pub use error::Error;
-pub use program::ProgramError;
+pub use ci::tidy;
 pub use project::Project;
 pub use test::KUBECONFIG_VARIABLE;
 
 use crate::arguments::{Arguments, Command};
+use crate::error::Error;
+use crate::generate::Scope;
 
-/// Runs the command that the process was called with. An error is printed, with what to do about
-/// it.
+/// Runs the command of this process. An error is printed with its remedy.
 pub fn main(project: &Project) -> ExitCode {
     match run(project, Arguments::parse().command) {
         Ok(code) => code,
@@ -58,25 +54,19 @@ pub fn main(project: &Project) -> ExitCode {
 }
 
 fn run(project: &Project, command: Command) -> Result<ExitCode, Error> {
-    match command {
-        Command::DeployKind(arguments) => deploy::command(project, &arguments),
-        Command::Test(arguments) => test::command(project, &arguments),
-        Command::Bench(arguments) => bench::command(project, &arguments),
-        Command::Ci(arguments) => ci::command(project, &arguments),
-        Command::Gen(arguments) => {
-            generate::command(project, generate::Scope::All, arguments.check)
-        }
-        Command::GenCrd(arguments) => {
-            generate::command(project, generate::Scope::Crds, arguments.check)
-        }
-        Command::GenRbac(arguments) => {
-            generate::command(project, generate::Scope::Rbac, arguments.check)
-        }
+    Ok(match command {
+        Command::Dev(arguments) => dev::command(project, &arguments)?,
+        Command::DeployKind(arguments) => deploy::command(project, &arguments)?,
+        Command::Test(arguments) => test::command(project, &arguments)?,
+        Command::Bench(arguments) => bench::command(project, &arguments)?,
+        Command::Ci(arguments) => ci::command(project, &arguments)?,
+        Command::Gen(arguments) => generate::command(project, Scope::All, arguments.check)?,
+        Command::GenCrd(arguments) => generate::command(project, Scope::Crds, arguments.check)?,
+        Command::GenRbac(arguments) => generate::command(project, Scope::Rbac, arguments.check)?,
         Command::GenSamples(arguments) => {
-            generate::command(project, generate::Scope::Samples, arguments.check)
+            generate::command(project, Scope::Samples, arguments.check)?
         }
-        Command::Cluster { command } => cluster::command(command),
-        Command::Kubectl(arguments) => cluster::kubectl(&arguments),
-        Command::Dev(arguments) => dev::command(project, &arguments),
-    }
+        Command::Cluster { command } => cluster::command(command)?,
+        Command::Kubectl(arguments) => cluster::kubectl(&arguments)?,
+    })
 }

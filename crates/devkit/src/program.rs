@@ -1,33 +1,27 @@
-//! Compiling a program of the project, and where it is then. Running it is the callers' business.
+//! Compiles a program of the project and finds its executable.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::error::Error;
 use crate::invocation::{Invocation, RunError};
 use crate::terminal;
 
-/// There is no program to run.
+/// A program cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
-    /// It does not compile.
-    #[error("`{package}` does not compile; what the compiler said is above")]
-    Build {
-        /// The package.
-        package: &'static str,
-    },
-    /// The package has none.
+pub(crate) enum ProgramError {
+    #[error("cannot compile `{package}`; see the compiler's messages above")]
+    Build { package: &'static str },
+    #[error(transparent)]
+    Run(RunError),
     #[error(
-        "the package `{package}` has no program `{package}`; a Project names packages whose program is called as they are"
+        "the package `{package}` has no program with the same name: \
+         a package of a `Project` needs one"
     )]
-    NoBinary {
-        /// The package.
-        package: &'static str,
-    },
+    NoBinary { package: &'static str },
 }
 
-/// A line of `cargo build --message-format=json`, as far as we read it.
+/// The used part of a line of `cargo build --message-format=json`.
 #[derive(Deserialize)]
 struct Message {
     executable: Option<PathBuf>,
@@ -39,17 +33,17 @@ struct Target {
     name: String,
 }
 
-/// Runs a `cargo build`, and says where the program of `package` is.
-pub(crate) fn build(cargo: Invocation, package: &'static str) -> Result<PathBuf, Error> {
+/// Runs a `cargo build` and returns the executable of `package`.
+pub(crate) fn build(cargo: Invocation, package: &'static str) -> Result<PathBuf, ProgramError> {
     terminal::command(&cargo);
-    // Errors and progress still go to standard error, for the person.
+    // Errors and progress are still printed to standard error.
     let messages = cargo.arg("--message-format=json-render-diagnostics").capture_stdout().map_err(
         |error| match error {
-            RunError::Failed { .. } => Error::from(ProgramError::Build { package }),
-            other => Error::from(other),
+            RunError::Failed { .. } => ProgramError::Build { package },
+            other => ProgramError::Run(other),
         },
     )?;
-    executable(&messages, package).ok_or_else(|| ProgramError::NoBinary { package }.into())
+    executable(&messages, package).ok_or(ProgramError::NoBinary { package })
 }
 
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
@@ -64,11 +58,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_the_one_of_the_package_among_all_that_cargo_reports() {
+    fn the_executable_of_the_package_is_found_in_the_messages_of_cargo() {
         let messages = r#"
-            {"reason":"compiler-artifact","target":{"name":"build-script-build"},"executable":"/t/build-script"}
-            {"reason":"compiler-artifact","target":{"name":"operator"},"executable":null}
-            {"reason":"compiler-artifact","target":{"name":"operator"},"executable":"/t/debug/operator"}
+            {"target":{"name":"build-script-build"},"executable":"/t/build-script"}
+            {"target":{"name":"operator"},"executable":null}
+            {"target":{"name":"operator"},"executable":"/t/debug/operator"}
             {"reason":"build-finished","success":true}"#;
         assert_eq!(executable(messages, "operator"), Some(PathBuf::from("/t/debug/operator")));
         assert_eq!(executable(messages, "other"), None);

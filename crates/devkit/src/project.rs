@@ -1,4 +1,4 @@
-//! What a project tells us about itself: its operators, and the names of its packages and folders.
+//! The settings of a project: its operators, and the names of packages and folders.
 
 use std::env;
 use std::fs;
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use kubewright_core::Registry;
 use kubewright_manifests::Options;
+
+use crate::ci::tidy::Words;
 
 /// A project built on kubewright.
 #[derive(Clone, Debug)]
@@ -16,73 +18,88 @@ pub struct Project {
     pub(crate) bench: Option<&'static str>,
     pub(crate) generated: &'static str,
     pub(crate) pure: Vec<&'static str>,
-    pub(crate) alone: Vec<&'static str>,
+    pub(crate) standalone: Vec<&'static str>,
+    pub(crate) words: Words,
 }
 
-/// The project's folder cannot be found.
+/// The folder of the project cannot be found.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
-    /// Called from somewhere else.
-    #[error("there is no Cargo.toml with a [workspace] in {} or above it; call this inside of the project", .from.display())]
+    /// The current folder is in no workspace.
+    #[error(
+        "no Cargo.toml with a [workspace] in {} or its parents; run this inside of the project",
+        .from.display()
+    )]
     NoWorkspace {
-        /// Where we looked.
+        /// The folder where the search began.
         from: PathBuf,
     },
-    /// Not even the current folder is known.
-    #[error("the current folder cannot be used ({source}); change into the project's folder")]
+    /// The current folder is unknown.
+    #[error("cannot use the current folder: {source}; change to the folder of the project")]
     NoFolder {
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// Nothing measures the operator.
-    #[error("this project has no bench; name its package with Project::bench in xtask/src/main.rs")]
-    NoBench,
 }
 
 impl Project {
-    /// `registry` has the operators, `operator` is the package (and binary) that runs them.
+    /// `registry` contains the operators, `operator` is the package and binary that runs them.
     #[must_use]
     pub fn new(registry: Registry, operator: &'static str) -> Self {
-        let (options, pure, alone) = (Options::default(), Vec::new(), Vec::new());
-        Self { registry, options, operator, bench: None, generated: "generated", pure, alone }
+        Self {
+            registry,
+            options: Options::default(),
+            operator,
+            bench: None,
+            generated: "generated",
+            pure: Vec::new(),
+            standalone: Vec::new(),
+            words: Words::default(),
+        }
     }
 
-    /// The package (and binary) that measures the operator. It is told where the operator's program
-    /// is, with `--operator FILE`; everything else is its own.
+    /// Sets the package and binary of the benchmark. Its first arguments are `--operator FILE`, the
+    /// path of the operator.
     #[must_use]
     pub fn bench(mut self, package: &'static str) -> Self {
         self.bench = Some(package);
         self
     }
 
-    /// What the project chooses about its generated files.
+    /// Sets the options of generated files.
     #[must_use]
     pub fn options(mut self, options: Options) -> Self {
         self.options = options;
         self
     }
 
-    /// The packages that `ci` proves free of an async runtime and of an HTTP client.
+    /// Adds packages that must not depend on an async runtime or an HTTP client; `ci` checks this.
     #[must_use]
     pub fn pure(mut self, packages: impl IntoIterator<Item = &'static str>) -> Self {
         self.pure.extend(packages);
         self
     }
 
-    /// The packages that `ci` proves to compile without the rest of the workspace, with their own
-    /// features only.
+    /// Adds packages that must compile without the rest of the workspace; `ci` checks this.
     #[must_use]
-    pub fn alone(mut self, packages: impl IntoIterator<Item = &'static str>) -> Self {
-        self.alone.extend(packages);
+    pub fn standalone(mut self, packages: impl IntoIterator<Item = &'static str>) -> Self {
+        self.standalone.extend(packages);
+        self
+    }
+
+    /// Sets the words that `tidy` rejects; none by default.
+    #[must_use]
+    pub fn words(mut self, words: Words) -> Self {
+        self.words = words;
         self
     }
 
     /// The folder of the workspace.
     ///
     /// # Errors
-    /// [`ProjectError`] when called outside of one.
+    /// [`ProjectError`] outside of a workspace.
     pub fn root(&self) -> Result<PathBuf, ProjectError> {
-        // Cargo says where xtask's own package is, wherever in the project it was called.
+        // Cargo sets the folder of the xtask package, whatever the current folder is.
         let from = match env::var_os("CARGO_MANIFEST_DIR") {
             Some(folder) => PathBuf::from(folder),
             None => env::current_dir().map_err(|source| ProjectError::NoFolder { source })?,
@@ -93,7 +110,7 @@ impl Project {
     /// The folder of the generated files.
     ///
     /// # Errors
-    /// [`ProjectError`] when called outside of a workspace.
+    /// [`ProjectError`] outside of a workspace.
     pub fn generated_folder(&self) -> Result<PathBuf, ProjectError> {
         Ok(self.root()?.join(self.generated))
     }
@@ -112,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_workspace_is_found_from_a_package_inside_of_it() {
+    fn the_workspace_of_a_package_is_found() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = workspace_above(here).unwrap_or_default();
         assert!(root.join("Cargo.lock").exists(), "{}", root.display());
@@ -120,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_of_a_workspace_there_is_none() {
+    fn no_workspace_is_found_outside_of_one() {
         assert_eq!(workspace_above(Path::new("/")), None);
     }
 }

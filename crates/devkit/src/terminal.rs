@@ -1,5 +1,5 @@
-//! What a person sees: headings, the commands that are run, errors. Results go to standard output,
-//! the rest to standard error, with colours only on a terminal.
+//! Messages for the user on standard error, with colours on a terminal. Results go to standard
+//! output.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -15,22 +15,22 @@ fn styled(style: &str, text: impl Display) -> String {
     if stderr().is_terminal() { format!("{style}{text}{RESET}") } else { text.to_string() }
 }
 
-/// The beginning of a part.
+/// The title of a section.
 pub(crate) fn heading(text: impl Display) {
     eprintln!("{}", styled(BOLD, text));
 }
 
-/// A program that is about to run, as one would type it.
+/// A command that is about to run.
 pub(crate) fn command(text: impl Display) {
     eprintln!("{}", styled(DIM, format_args!("$ {text}")));
 }
 
-/// Something worth knowing.
+/// A message.
 pub(crate) fn note(text: impl Display) {
     eprintln!("{text}");
 }
 
-/// Something that went well.
+/// A success.
 pub(crate) fn done(text: impl Display) {
     eprintln!("{} {text}", styled(GREEN, "✓"));
 }

@@ -1,4 +1,4 @@
-//! `test`: every test of the workspace, on a control plane of its own.
+//! `test`: runs all tests of the workspace on a temporary control plane.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,29 +7,40 @@ use kubewright_testing::control_plane::{ControlPlane, Spec};
 
 use crate::arguments::TestArguments;
 use crate::cluster::{self, ClusterError};
-use crate::error::Error;
-use crate::interrupt::{EXIT_CODE, Interrupt};
-use crate::invocation::Invocation;
-use crate::project::Project;
+use crate::interrupt::{EXIT_CODE, Interrupt, SignalError};
+use crate::invocation::{Invocation, RunError, exit_code};
+use crate::project::{Project, ProjectError};
 use crate::terminal;
 
-/// Where tests find the cluster that was brought up for them. Without it they bring up one
-/// themselves.
+/// The tests cannot run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TestError {
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Signals(#[from] SignalError),
+}
+
+/// The variable with the kubeconfig of that control plane. Without it tests start their own.
 pub const KUBECONFIG_VARIABLE: &str = "KUBEWRIGHT_TEST_KUBECONFIG";
-/// Clusters of test runs are called this and the process id of the run.
+/// The prefix of control planes of test runs; the process id follows.
 const NAME_PREFIX: &str = "test-";
-/// Several, so that what is spread over nodes can be.
+/// Several nodes, for tests of scheduling.
 const NODES: u32 = 3;
 
-pub(crate) fn command(project: &Project, arguments: &TestArguments) -> Result<ExitCode, Error> {
+pub(crate) fn command(project: &Project, arguments: &TestArguments) -> Result<ExitCode, TestError> {
     run(&project.root()?, &arguments.arguments)
 }
 
-/// Compiles the tests, brings a control plane up, runs them there and takes it down. The runner's
-/// exit code is the result.
-pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, Error> {
-    let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
-    // First what fails soonest: a cluster would only wait for the compiler.
+/// Compiles the tests, runs them on a control plane, and removes it. Returns the exit code of the
+/// tests.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, TestError> {
+    let interrupt = Interrupt::listen()?;
+    // The compiler comes first, because the control plane would only wait for it.
     let (for_cargo, _) = split(arguments);
     let compile = cargo_test(root, &with(for_cargo, "--no-run"));
     terminal::command(&compile);
@@ -37,7 +48,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, Error> 
         return Ok(code);
     }
     let name = format!("{NAME_PREFIX}{}", std::process::id());
-    remove_left_over();
+    remove_leftovers();
     let outcome = on_cluster(root, arguments, &name, &interrupt);
     let removed = cluster::home().and_then(|home| Ok(ControlPlane::remove(&home, &name)?));
     let code = outcome?;
@@ -50,7 +61,7 @@ fn on_cluster(
     arguments: &[String],
     name: &str,
     interrupt: &Interrupt,
-) -> Result<ExitCode, Error> {
+) -> Result<ExitCode, TestError> {
     let control_plane = cluster::bring_up(&Spec::new(name).nodes(NODES))?;
     if interrupt.requested() {
         return Ok(ExitCode::from(EXIT_CODE));
@@ -61,17 +72,13 @@ fn on_cluster(
     Ok(failure(&test)?.unwrap_or(ExitCode::SUCCESS))
 }
 
-/// Runs it; its exit code if it failed.
-fn failure(call: &Invocation) -> Result<Option<ExitCode>, Error> {
+/// Runs a command, and returns its exit code if it failed.
+fn failure(call: &Invocation) -> Result<Option<ExitCode>, TestError> {
     let status = call.status()?;
-    let code = status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .map_or(ExitCode::FAILURE, ExitCode::from);
-    Ok((!status.success()).then_some(code))
+    Ok((!status.success()).then(|| exit_code(status)))
 }
 
-/// `cargo test`, of everything unless packages are named.
+/// `cargo test` for the whole workspace, unless packages are named.
 fn cargo_test(root: &Path, arguments: &[String]) -> Invocation {
     let (for_cargo, _) = split(arguments);
     let names_packages = |argument: &String| {
@@ -79,12 +86,12 @@ fn cargo_test(root: &Path, arguments: &[String]) -> Invocation {
             || argument.starts_with("--package=")
     };
     let all: &[&str] = if for_cargo.iter().any(names_packages) { &[] } else { &["--workspace"] };
-    // One failure is no reason not to hear of the next.
+    // All failures are reported, not only the first.
     let test = Invocation::cargo().args(["test", "--no-fail-fast"]).args(all.iter().copied());
     test.args(arguments.iter().map(String::as_str)).folder(root)
 }
 
-/// What is for cargo, and what is for the tests' own runner, with the `--` between them.
+/// The arguments of cargo, and those of the test runner, which begin with `--`.
 fn split(arguments: &[String]) -> (&[String], &[String]) {
     arguments
         .split_at(arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len()))
@@ -94,8 +101,8 @@ fn with(arguments: &[String], more: &str) -> Vec<String> {
     arguments.iter().cloned().chain([more.to_owned()]).collect()
 }
 
-/// Clusters of runs that could not clean up, because they were killed.
-fn remove_left_over() {
+/// Removes control planes of runs that were killed.
+fn remove_leftovers() {
     let Ok(home) = cluster::home() else { return };
     for name in ControlPlane::list(&home) {
         let process = name.strip_prefix(NAME_PREFIX).and_then(|id| id.parse::<u32>().ok());
@@ -103,7 +110,7 @@ fn remove_left_over() {
             && let Err(error) = ControlPlane::remove(&home, &name).map_err(ClusterError::from)
         {
             terminal::note(format_args!(
-                "the left-over control plane `{name}` could not be removed: {error}"
+                "cannot remove the control plane `{name}` of an earlier run: {error}"
             ));
         }
     }
@@ -125,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_tested_unless_packages_are_named() {
+    fn the_whole_workspace_is_tested_unless_packages_are_named() {
         assert_eq!(typed(&[]), "cargo test --no-fail-fast --workspace");
         assert_eq!(
             typed(&["drift", "--", "--nocapture"]),
@@ -136,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_for_cargo_is_compiled_with() {
+    fn only_the_arguments_of_cargo_are_used_to_compile() {
         let arguments = ["-p", "operator", "--", "--nocapture"].map(str::to_owned);
         let (for_cargo, for_tests) = split(&arguments);
         assert_eq!(with(for_cargo, "--no-run"), ["-p", "operator", "--no-run"]);

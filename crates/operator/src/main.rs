@@ -1,4 +1,4 @@
-//! The program: the operators, with the command line of the framework.
+//! The program: the operators, with the framework's command line.
 
 use std::process::ExitCode;
 
@@ -6,9 +6,8 @@ use kubewright::cli::Program;
 
 fn main() -> ExitCode {
     Program::new(operator::registry())
-        .configured(operator::Settings::registry)
+        .with_settings(operator::registry_with)
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Runs Echo and PreviewEnvironment, two operators built on kubewright.")
-        .with(preview_cli::extension())
+        .about("Runs the operators Echo and PreviewEnvironment, built on kubewright.")
         .main()
 }

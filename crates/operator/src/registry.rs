@@ -6,18 +6,19 @@ use operator_api::preview::PreviewPolicy;
 use crate::echo::{EchoOperator, TestEchoOperator};
 use crate::preview::{PreviewOperator, policy_samples};
 
-/// The program's name: its field manager, and `app.kubernetes.io/managed-by` of everything that it
-/// makes.
+/// The program's name: its field manager, and the label `app.kubernetes.io/managed-by` of every
+/// object that it creates.
 pub const NAME: &str = "kubewright-operator";
 
-/// All operators of this program, where the administrator chose nothing.
+/// All operators of this program with default settings.
 #[must_use]
 pub fn registry() -> Registry {
     registry_with(PreviewOperator::default())
 }
 
-/// All operators of this program, with this one for previews.
-pub(crate) fn registry_with(previews: PreviewOperator) -> Registry {
+/// All operators of this program, with these settings for previews.
+#[must_use]
+pub fn registry_with(previews: PreviewOperator) -> Registry {
     Registry::new(NAME)
         .with(EchoOperator)
         .with(TestEchoOperator)
@@ -35,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn released_names_stay_as_they_are() {
+    fn released_names_do_not_change() {
         let registry = registry();
         let names: Vec<&str> = registry.controllers().iter().map(|c| c.name()).collect();
         assert_eq!(

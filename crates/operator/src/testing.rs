@@ -1,47 +1,25 @@
-//! What the unit tests of this crate share: resources as they are usually meant, and clusters in a
-//! given state.
+//! Helpers of the unit tests: resources, clusters in a given state, and what an operator makes of
+//! them.
 
 #![allow(clippy::unwrap_used)]
 
-use std::borrow::Cow;
-
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kubewright::core::children::{Child, Owner, Parts, Stamp};
-use kubewright::core::desired::Desired;
-use kubewright::core::kind::Kinds;
-use kubewright::core::observed::{ChildState, ObservedChild, Outcome, decode};
-use kubewright::core::view::Fixed;
-use kubewright::{
-    Children, Condition, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Part,
-    StatusOf, View,
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kubewright::controller::{self, Built, Observation, Program};
+use kubewright::observed::{ChildState, ObservedChild, Outcome, decode};
+
+pub(crate) use kubewright::{FakeCluster, Readiness, Report};
+use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp, View};
 use operator_api::ambassador::Mapping;
-use operator_api::echo::EchoService;
 use operator_api::preview::{
-    PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewPlace, RouteType,
+    GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewPlace,
 };
+use serde_json::Value;
 
-use crate::echo::Blueprint;
-use crate::preview::{Findings, PreviewOperator};
-use crate::{echo, naming};
+use crate::preview::PreviewOperator;
 
-/// In place of a child's status: its API is not served.
+/// In place of the status of a child: its API is not served.
 pub(crate) const NOT_SERVED: &str = "not served";
-
-/// What an Echo of example.com with an empty spec asks for.
-pub(crate) fn blueprint(name: &str) -> Blueprint<'_> {
-    Blueprint {
-        resource: name,
-        name: naming::shared_name(&[name]),
-        labels: naming::selector("echo", name),
-        replicas: 1,
-        server: echo::Server::Request,
-        image: None,
-        resources: None,
-        service: EchoService::default(),
-    }
-}
 
 /// A preview in the namespace `shop`.
 pub(crate) fn preview(name: &str) -> PreviewEnvironment {
@@ -55,34 +33,37 @@ pub(crate) fn preview(name: &str) -> PreviewEnvironment {
     preview
 }
 
-/// What a preview asks for where the administrator chose nothing, and Ambassador is what serves
-/// routes.
-pub(crate) fn blueprint_of(preview: &PreviewEnvironment) -> crate::preview::Blueprint<'_> {
-    let route_type =
-        preview.spec.route.as_ref().and_then(|route| route.type_).unwrap_or(RouteType::Mapping);
-    crate::preview::Blueprint::of(preview, Findings::of(route_type))
+/// The preview with the UID `uid-NAME`, created in this second.
+pub(crate) fn created_at(mut preview: PreviewEnvironment, second: i64) -> PreviewEnvironment {
+    preview.metadata.uid = preview.metadata.name.as_ref().map(|name| format!("uid-{name}"));
+    preview.metadata.creation_timestamp = Some(Time(Timestamp::from_second(second).unwrap()));
+    preview
 }
 
-/// A cluster in which Ambassador is what serves routes, and nothing else is of importance.
-pub(crate) fn with_ambassador() -> Fixed {
-    Fixed::empty().serving::<Mapping>()
+/// A reference to a Gateway.
+pub(crate) fn gateway(name: &str, namespace: Option<&str>, listener: Option<&str>) -> GatewayRef {
+    GatewayRef {
+        name: name.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        section_name: listener.map(str::to_owned),
+    }
 }
 
-/// The same cluster with this preview in it, as other previews see it.
-pub(crate) fn beside(world: Fixed, preview: &PreviewEnvironment) -> Fixed {
-    world
-        .with_as::<Part<PreviewClaim>>(PreviewClaim::of(preview))
-        .with_as::<Part<PreviewPlace>>(PreviewPlace::of(preview))
+/// A cluster that serves only routes of Ambassador.
+pub(crate) fn with_ambassador() -> FakeCluster {
+    FakeCluster::empty().serving::<Mapping>()
 }
 
-/// What a preview whose children have these kinds and statuses says about its route: status,
-/// reason, message.
-pub(crate) fn told(
-    preview: &PreviewEnvironment,
-    children: &[(&str, &str)],
-) -> (Option<bool>, &'static str, String) {
-    let condition = conditions_of(&PreviewOperator::default(), preview, children).remove(0);
-    (condition.status, condition.reason, condition.message)
+/// The cluster with this preview, as other previews read it.
+pub(crate) fn beside(cluster: FakeCluster, preview: &PreviewEnvironment) -> FakeCluster {
+    cluster
+        .with_as::<Part<PreviewClaim>>(PreviewClaim::from(preview))
+        .with_as::<Part<PreviewPlace>>(PreviewPlace::from(preview))
+}
+
+/// The view of this cluster for a preview in the namespace `shop`.
+pub(crate) fn view_of(cluster: &FakeCluster) -> View<'_, PreviewOperator> {
+    View::new(cluster, &ObjectMeta { namespace: Some("shop".into()), ..ObjectMeta::default() })
 }
 
 /// A namespace as the operators read it.
@@ -94,105 +75,145 @@ pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Metadata<Namespa
     Metadata { types: None, metadata, _phantom: std::marker::PhantomData }
 }
 
-fn stamped(children: Vec<Child>) -> Vec<Desired> {
-    let owner = Owner {
-        kind: KindInfo::of::<PreviewEnvironment>(),
-        key: ObjectKey::new("shop", "owner"),
-        uid: "u-1".into(),
-    };
-    Stamp { controller: "test", manager: "test", sharded: false }.all(&owner, children).unwrap()
-}
-
-/// The objects of a resource, in a cluster with these objects.
-pub(crate) fn desired_in<O: Operator>(
+/// What `build` returned for a resource in this cluster.
+fn build<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
-    world: &Fixed,
-) -> Vec<Desired> {
-    stamped(operator.build(resource, &View::new(world)).unwrap().into_vec().unwrap())
+    cluster: &FakeCluster,
+) -> Built {
+    let controller = controller::controller(operator.clone());
+    controller.build(Program::from("test"), &in_namespace(resource), cluster).unwrap()
 }
 
-/// `Deployment web`, `Service web`, ...
-pub(crate) fn kinds_and_names<O: Kinds>(children: Result<Children<O>, Invalid>) -> Vec<String> {
-    stamped(children.unwrap().into_vec().unwrap())
-        .iter()
-        .map(|child| format!("{} {}", child.kind, child.key.name))
-        .collect()
+/// The resource in the namespace `shop`, if it has none.
+fn in_namespace<R: Object>(resource: &R) -> R {
+    let mut resource = resource.clone();
+    resource.meta_mut().namespace.get_or_insert_with(|| "shop".into());
+    resource
 }
 
-/// The same for an operator and a resource, in a cluster with Ambassador.
-pub(crate) fn names_of<O: Operator>(operator: &O, resource: &O::Resource) -> Vec<String> {
+/// The objects of a resource in this cluster, as JSON.
+pub(crate) fn objects_in<O: Operator + Clone>(
+    operator: &O,
+    resource: &O::Resource,
+    cluster: &FakeCluster,
+) -> Vec<Value> {
+    let children = build(operator, resource, cluster).children.unwrap();
+    children.iter().map(|child| child.body().clone()).collect()
+}
+
+/// The objects of a resource in this cluster: `Deployment web`, `Service web`, ...
+pub(crate) fn names_in<O: Operator + Clone>(
+    operator: &O,
+    resource: &O::Resource,
+    cluster: &FakeCluster,
+) -> Vec<String> {
+    let children = build(operator, resource, cluster).children.unwrap();
+    children.iter().map(|child| format!("{} {}", child.kind, child.key.name)).collect()
+}
+
+/// The same in a cluster with Ambassador.
+pub(crate) fn names_of<O: Operator + Clone>(operator: &O, resource: &O::Resource) -> Vec<String> {
     names_in(operator, resource, &with_ambassador())
 }
 
-/// The same in a cluster with these objects.
-pub(crate) fn names_in<O: Operator>(
+/// Why the resource is rejected, if it is.
+pub(crate) fn rejection_in<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
-    world: &Fixed,
-) -> Vec<String> {
-    kinds_and_names(operator.build(resource, &View::new(world)))
+    cluster: &FakeCluster,
+) -> Option<Invalid> {
+    build(operator, resource, cluster).children.err()
 }
 
-/// The status of a resource whose children have these kinds and statuses, and are as they should
-/// be.
-pub(crate) fn status_of<O: Operator>(
+/// The reason, if the resource is rejected. Its objects must be deleted then.
+pub(crate) fn withdrawn_in<O: Operator + Clone>(
+    operator: &O,
+    resource: &O::Resource,
+    cluster: &FakeCluster,
+) -> Option<&'static str> {
+    let built = build(operator, resource, cluster);
+    assert_eq!(built.withdraw, built.children.is_err());
+    built.children.err().map(|invalid| invalid.reason())
+}
+
+/// Reason and message, if the resource has expired.
+pub(crate) fn expired_in<O: Operator + Clone>(
+    operator: &O,
+    resource: &O::Resource,
+    cluster: &FakeCluster,
+) -> Option<(&'static str, String)> {
+    build(operator, resource, cluster).expired.map(|expired| (expired.reason, expired.message))
+}
+
+/// The report of a resource in a cluster with Ambassador, whose children of these kinds have these
+/// statuses, and are in sync.
+pub(crate) fn report<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
     children: &[(&str, &str)],
-) -> StatusOf<O> {
-    observed_in(operator, resource, &with_ambassador(), children, |observed| {
-        operator.status(resource, observed)
-    })
+) -> Report<StatusOf<O>> {
+    report_in(operator, resource, &with_ambassador(), children)
 }
 
-/// The operator's own conditions in that case.
-pub(crate) fn conditions_of<O: Operator>(
+/// The same in this cluster.
+pub(crate) fn report_in<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
+    cluster: &FakeCluster,
     children: &[(&str, &str)],
-) -> Vec<Condition> {
-    observed_in(operator, resource, &with_ambassador(), children, |observed| {
-        operator.conditions(resource, observed)
-    })
+) -> Report<StatusOf<O>> {
+    report_with(operator, resource, cluster, children, Readiness::Ready(String::new()))
 }
 
-/// What `then` makes of a resource in a cluster with these objects, whose children have these kinds
-/// and statuses.
-pub(crate) fn observed_in<O: Operator, T>(
+/// The same where the children have this readiness.
+pub(crate) fn report_with<O: Operator + Clone>(
     operator: &O,
     resource: &O::Resource,
-    world: &Fixed,
+    cluster: &FakeCluster,
     children: &[(&str, &str)],
-    then: impl FnOnce(&Observed<'_, O::Owns>) -> T,
-) -> T {
-    let Parts { children: wanted, facts, .. } =
-        operator.build(resource, &View::new(world)).unwrap().into_parts().unwrap();
-    let desired = stamped(wanted);
-    let found: Vec<(Option<ObservedChild>, Outcome)> =
-        desired.iter().map(|want| observe(want, children)).collect();
-    let states: Vec<ChildState<'_>> = desired
+    readiness: Readiness,
+) -> Report<StatusOf<O>> {
+    let Built { children: desired, facts, .. } = build(operator, resource, cluster);
+    let desired = desired.unwrap_or_default();
+    let found: Vec<(Option<ObservedChild>, Outcome)> = desired
         .iter()
-        .zip(&found)
+        .map(|desired| observe(&desired.kind.kind, &desired.key.name, children))
+        .collect();
+    let states = desired.iter().zip(&found);
+    let states: Vec<ChildState<'_>> = states
         .map(|(desired, (observed, outcome))| ChildState {
             desired,
             observed: observed.as_ref(),
             outcome,
         })
         .collect();
-    then(&Observed::with(&states, &facts))
+    let observation = Observation { children: &states, facts: &facts, readiness: &readiness };
+    let controller = controller::controller(operator.clone());
+    let Report { status, conditions, readiness } =
+        controller.report(&in_namespace(resource), observation).unwrap();
+    Report { status: serde_json::from_value(status).unwrap(), conditions, readiness }
 }
 
-fn observe(want: &Desired, children: &[(&str, &str)]) -> (Option<ObservedChild>, Outcome) {
-    match children.iter().find(|(kind, _)| *want.kind.kind == **kind) {
+fn observe(kind: &str, name: &str, children: &[(&str, &str)]) -> (Option<ObservedChild>, Outcome) {
+    match children.iter().find(|child| child.0 == kind) {
         None => (None, Outcome::InSync),
         Some((_, NOT_SERVED)) => (None, Outcome::NotServed),
         Some((_, status)) => {
-            let (name, status): (&str, Cow<'_, str>) = (&want.key.name, (*status).into());
             let json = format!(
-                r#"{{"metadata":{{"name":"{name}","namespace":"shop","uid":"u-2","resourceVersion":"1","generation":1}},"status":{status}}}"#
+                r#"{{"metadata":{{"name":"{name}","namespace":"shop","uid":"u-2",
+                    "resourceVersion":"1","generation":1}},"status":{status}}}"#
             );
             (Some(decode(json.as_bytes(), "test").unwrap()), Outcome::InSync)
         }
     }
+}
+
+/// Status, reason and message of the condition RouteAccepted.
+pub(crate) fn route_accepted(
+    preview: &PreviewEnvironment,
+    children: &[(&str, &str)],
+) -> (Option<bool>, &'static str, String) {
+    let condition = report(&PreviewOperator::default(), preview, children).conditions.remove(0);
+    (condition.status, condition.reason, condition.message)
 }

@@ -1,89 +1,88 @@
-//! The frame of a Deployment with one kind of pod, and what a Service has to know about it. Which
-//! image runs, and how it is started, is the business of each operator.
+//! A Deployment with one kind of pod, and its port. Each operator chooses the image and how it
+//! starts.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec,
-    ResourceRequirements,
+    Container, LocalObjectReference, PodSecurityContext, ResourceRequirements, Service,
+    ServicePort, ServiceSpec,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kubewright::builders;
 use kubewright::labels::Labels;
 
-/// The name of the one port of every container, by which Services and probes find its number.
+/// The name of the one port of every container. Services and probes refer to it.
 pub(crate) const PORT_NAME: &str = "http";
 
-/// [`PORT_NAME`] as Services and probes take it.
+/// A reference to the one port of a container.
 pub(crate) fn port() -> IntOrString {
     IntOrString::String(PORT_NAME.into())
 }
 
-/// The one port of a container.
-pub(crate) fn container_port(number: i32) -> ContainerPort {
-    ContainerPort {
-        name: Some(PORT_NAME.into()),
-        container_port: number,
-        ..ContainerPort::default()
-    }
-}
-
-/// The pods of a Deployment, as far as they differ.
+/// The pods of a Deployment, as far as operators choose.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pods {
-    /// How many.
     pub(crate) replicas: i32,
-    /// How they are confined; see [`security`](crate::security).
     pub(crate) security: PodSecurityContext,
-    /// Annotations of the pods: a change of one replaces them.
+    /// A change of an annotation replaces the pods.
     pub(crate) annotations: Option<BTreeMap<String, String>>,
-    /// With what their image is pulled.
     pub(crate) image_pull_secrets: Option<Vec<LocalObjectReference>>,
-    /// What runs in them.
     pub(crate) container: Container,
 }
 
 /// A Deployment of pods with one container.
 ///
-/// The pods get no token for the API server, and no environment variables about the Services of the
-/// namespace: nothing in them asks for either.
+/// The pods get no token for the API server, and no environment variables for the Services of the
+/// namespace: the programs need neither.
 pub(crate) fn deployment(name: &str, labels: &Labels, pods: Pods) -> Deployment {
-    let pod = PodSpec {
-        automount_service_account_token: Some(false),
-        containers: vec![pods.container],
-        enable_service_links: Some(false),
-        image_pull_secrets: pods.image_pull_secrets,
-        security_context: Some(pods.security),
-        ..PodSpec::default()
+    let mut deployment = builders::deployment(name, labels.clone(), pods.replicas, pods.container);
+    let template = &mut deployment.spec.get_or_insert_default().template;
+    template.metadata.get_or_insert_default().annotations = pods.annotations;
+    let pod = template.spec.get_or_insert_default();
+    pod.automount_service_account_token = Some(false);
+    pod.enable_service_links = Some(false);
+    pod.image_pull_secrets = pods.image_pull_secrets;
+    pod.security_context = Some(pods.security);
+    deployment
+}
+
+/// A Service of this type with one port, which leads to the one port of the pods.
+pub(crate) fn service(
+    name: &str,
+    labels: &Labels,
+    type_: &str,
+    port_number: i32,
+    node_port: Option<i32>,
+) -> Service {
+    let port = ServicePort {
+        name: Some(PORT_NAME.into()),
+        port: port_number,
+        target_port: Some(port()),
+        node_port,
+        ..ServicePort::default()
     };
-    Deployment {
+    Service {
         metadata: named(name),
-        spec: Some(DeploymentSpec {
-            replicas: Some(pods.replicas),
-            selector: LabelSelector { match_labels: Some(labels.clone()), match_expressions: None },
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(labels.clone()),
-                    annotations: pods.annotations,
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod),
-            },
-            ..DeploymentSpec::default()
+        spec: Some(ServiceSpec {
+            type_: Some(type_.to_owned()),
+            selector: Some(labels.clone()),
+            ports: Some(vec![port]),
+            ..ServiceSpec::default()
         }),
         status: None,
     }
 }
 
-/// The cpu and memory that were asked for. Empty maps are left out: to own one would mean to take
-/// away what others put there.
-pub(crate) fn stated_resources(asked: &ResourceRequirements) -> Option<ResourceRequirements> {
-    let stated = |map: &Option<BTreeMap<String, Quantity>>| map.clone().filter(|m| !m.is_empty());
+/// The cpu and memory of a spec without empty maps. To own an empty map would remove what other
+/// field managers write into it.
+pub(crate) fn resources(spec: &ResourceRequirements) -> Option<ResourceRequirements> {
+    let filled = |map: &Option<BTreeMap<String, Quantity>>| map.clone().filter(|m| !m.is_empty());
     let resources = ResourceRequirements {
-        limits: stated(&asked.limits),
-        requests: stated(&asked.requests),
+        limits: filled(&spec.limits),
+        requests: filled(&spec.requests),
         claims: None,
     };
     (resources != ResourceRequirements::default()).then_some(resources)
@@ -111,5 +110,15 @@ mod tests {
             (pod.automount_service_account_token, pod.enable_service_links),
             (Some(false), Some(false))
         );
+    }
+
+    #[test]
+    fn a_service_leads_to_the_named_port_of_the_pods() {
+        let labels = Labels::from([("a".into(), "b".into())]);
+        let spec = service("web", &labels, "NodePort", 8080, Some(30_080)).spec.unwrap_or_default();
+        assert_eq!((spec.type_.as_deref(), spec.selector), (Some("NodePort"), Some(labels)));
+        let ports = spec.ports.unwrap_or_default();
+        assert_eq!((ports[0].port, ports[0].node_port), (8080, Some(30_080)));
+        assert_eq!(ports[0].target_port, Some(port()));
     }
 }

@@ -1,5 +1,4 @@
-//! A local control plane from the command line. For a project of your own, `cargo xtask cluster`
-//! does the same.
+//! A local control plane from the command line. In a project, use `cargo xtask cluster`.
 
 use std::error::Error;
 use std::path::Path;

@@ -1,15 +1,14 @@
-//! Running a program to its end with a limit on the time. What the output means is the caller's
-//! business.
+//! Runs programs with a time limit. The caller interprets the output.
 
 use std::io::{self, ErrorKind, Read};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// How often the end of a program, or of anything else that is waited for, is looked for.
+/// The interval of checks for the end of a program, and of other waits in this crate.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
-/// Runs `command` and collects what it prints; after `limit` it is killed and the error is
+/// Runs `command` and returns its output. After `limit` the program is killed, and the error is
 /// `TimedOut`.
 pub(crate) fn output(command: &mut Command, limit: Duration) -> io::Result<Output> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -36,8 +35,8 @@ pub(crate) fn output(command: &mut Command, limit: Duration) -> io::Result<Outpu
     Ok(Output { status, stdout: text(stdout), stderr: text(stderr) })
 }
 
-/// Spawns, trying again while the file is "busy": a binary that was just written cannot be executed
-/// for as long as a fork of another thread has it open.
+/// Starts a program, and retries while its file is busy: a binary that was just written cannot run
+/// while a fork of another thread holds it open.
 pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     let deadline = Instant::now() + Duration::from_secs(2);
     loop {
@@ -62,7 +61,7 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut stream) = stream {
-            // What could be read before an error is still worth showing.
+            // Output before an error is still worth showing.
             let _ = stream.read_to_end(&mut bytes);
         }
         bytes
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn more_output_than_a_pipe_holds_is_collected() {
+    fn output_larger_than_a_pipe_is_collected() {
         let mut command = Command::new("head");
         let output =
             output(command.args(["-c", "300000", "/dev/zero"]), Duration::from_secs(30)).unwrap();
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_lines_leave_out_empty_ones() {
+    fn the_last_lines_skip_empty_lines() {
         assert_eq!(last_lines("a\nb\n\n \nc\n", 2), "b\nc");
         assert_eq!(last_lines("a", 5), "a");
     }

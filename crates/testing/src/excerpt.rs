@@ -1,26 +1,26 @@
-//! What in a log is worth showing when the program that wrote it failed.
+//! Selects the lines of a log that explain a failure.
 
 use serde_json::{Map, Value};
 
 use crate::command::last_lines;
 
-/// How many lines are shown.
+/// The maximum number of lines.
 const LINES: usize = 5;
-/// How much of a line is shown: some carry all flags, or a stack.
+/// The maximum number of characters of a line. Some lines contain all flags, or a stack.
 const WIDTH: usize = 300;
 
-/// Why the program that wrote `text` ended, as far as its last lines tell.
+/// The last errors in `text`, or its last lines if it has no errors.
 pub(crate) fn excerpt(text: &str) -> String {
     let tail = last_lines(text, 40);
-    let complaints: Vec<&str> = tail.lines().filter(|line| is_complaint(line)).collect();
-    let chosen = if complaints.is_empty() { tail.lines().collect() } else { complaints };
+    let errors: Vec<&str> = tail.lines().filter(|line| is_error(line)).collect();
+    let chosen = if errors.is_empty() { tail.lines().collect() } else { errors };
     let shown = chosen[chosen.len().saturating_sub(LINES)..].iter().map(|line| readable(line));
     shown.collect::<Vec<_>>().join("\n")
 }
 
-/// etcd and kwokctl write JSON with a level; the others klog, whose lines begin with the level's
-/// letter and a date.
-fn is_complaint(line: &str) -> bool {
+/// etcd and kwokctl write JSON with a level. The other components write klog lines, which begin
+/// with the letter of the level and a date.
+fn is_error(line: &str) -> bool {
     if let Some(entry) = entry(line) {
         let level = text(&entry, "level").to_lowercase();
         return matches!(level.as_str(), "error" | "fatal" | "panic");
@@ -44,7 +44,7 @@ fn readable(line: &str) -> String {
     }
 }
 
-/// A line of a log in JSON.
+/// A line of a JSON log.
 fn entry(line: &str) -> Option<Map<String, Value>> {
     serde_json::from_str(line).ok()
 }
@@ -58,21 +58,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_json_log_complains_of_is_shown_without_the_rest() {
-        let log = r#"{"level":"info","msg":"Running: ","args":["etcd"]}
-{"level":"fatal","caller":"etcd.go:157","msg":"discovery failed","error":"listen: address already in use","stacktrace":"x"}
-{"level":"info","msg":"closed"}"#;
-        assert_eq!(excerpt(log), "discovery failed: listen: address already in use");
+    fn only_the_message_of_a_json_error_is_shown() {
+        let log = [
+            r#"{"level":"info","msg":"Running: ","args":["etcd"]}"#,
+            r#"{"level":"fatal","caller":"etcd.go:157","msg":"discovery failed","#,
+            r#""error":"listen: address already in use","stacktrace":"x"}"#,
+            r#"{"level":"info","msg":"closed"}"#,
+        ];
+        let log = format!("{}\n{}{}\n{}", log[0], log[1], log[2], log[3]);
+        assert_eq!(excerpt(&log), "discovery failed: listen: address already in use");
     }
 
     #[test]
-    fn what_a_klog_log_complains_of_is_shown() {
-        let log = "I1121 05:34:01.7 1 a.go:1] fine\nE1121 05:34:02.0 1 run.go:72] \"command failed\" err=\"x\"\n";
+    fn only_the_errors_of_a_klog_log_are_shown() {
+        let log = "I1121 05:34:01.7 1 a.go:1] fine\n\
+                   E1121 05:34:02.0 1 run.go:72] \"command failed\" err=\"x\"\n";
         assert_eq!(excerpt(log), "E1121 05:34:02.0 1 run.go:72] \"command failed\" err=\"x\"");
     }
 
     #[test]
-    fn a_log_without_complaints_is_shown_by_its_last_lines() {
+    fn the_last_lines_of_a_log_without_errors_are_shown() {
         assert_eq!(excerpt("1\n2\n3\n4\n5\n6\n"), "2\n3\n4\n5\n6");
         assert_eq!(excerpt(&"x".repeat(1000)).len(), WIDTH + 3);
         assert_eq!(excerpt(""), "");

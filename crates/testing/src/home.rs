@@ -1,5 +1,4 @@
-//! The folder that this crate keeps its state in: where each thing lives, and the file locks that
-//! make processes take turns. What is in the files is known to the modules that write them.
+//! The state folder of this crate: paths, file locks and atomic writes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -12,8 +11,8 @@ use crate::assets::{Environment, Project, Version};
 ///
 /// ```text
 /// bin/kubernetes-v1.36.3/   binaries, one folder per project and version
-/// clusters/NAME/            kubeconfig, state.json, kwokctl's configuration and output
-/// kwok/clusters/NAME/       what kwokctl keeps: certificates, pids, logs, etcd's data
+/// clusters/NAME/            kubeconfig, state.json, configuration and output of kwokctl
+/// kwok/clusters/NAME/       files of kwokctl: certificates, pids, logs, etcd's data
 /// locks/                    lock files, empty
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,23 +23,27 @@ pub struct Home {
 /// The state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// No variable says where it is.
+    /// No variable names a folder.
     #[error(
-        "no place for binaries and clusters: set KUBEWRIGHT_HOME to a folder (HOME is not set either)"
+        "no folder for binaries and clusters: neither KUBEWRIGHT_HOME nor HOME is set; \
+         set KUBEWRIGHT_HOME to a folder"
     )]
     Unknown,
     /// The folder cannot be created, or a file in it cannot be used.
-    #[error("cannot use {}: {source}; mend it, or set KUBEWRIGHT_HOME to a folder that you may write to", .path.display())]
+    #[error(
+        "cannot use {}: {source}; fix it, or set KUBEWRIGHT_HOME to a writable folder",
+        .path.display()
+    )]
     Unusable {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl HomeError {
-    /// Gives an I/O error the path that it was about.
+    /// Adds a path to an I/O error.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Unusable { path, source }
@@ -48,10 +51,10 @@ impl HomeError {
 }
 
 impl Home {
-    /// The folder that `environment` names, created if it is not there.
+    /// The folder that `environment` names. It is created if it does not exist.
     ///
     /// # Errors
-    /// [`HomeError`] when none is named or it cannot be created.
+    /// [`HomeError`] when no variable names a folder, or when it cannot be created.
     pub fn from_environment(environment: &Environment) -> Result<Self, HomeError> {
         let root = environment
             .kubewright_home
@@ -62,50 +65,68 @@ impl Home {
         Self::at(&root)
     }
 
-    /// The folder `root`, created if it is not there.
+    /// The folder `root`. It is created if it does not exist.
     ///
     /// # Errors
     /// [`HomeError::Unusable`] when it cannot be created.
     pub fn at(root: &Path) -> Result<Self, HomeError> {
         fs::create_dir_all(root).map_err(HomeError::at(root))?;
-        // One spelling of the path: running processes are recognised by the paths in their
-        // arguments.
+        // Processes are recognised by paths in their arguments, so that a path needs one spelling.
         let root = root.canonicalize().map_err(HomeError::at(root))?;
         Ok(Self { root })
     }
 
-    /// The folder itself.
+    /// The path of the folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where binaries of one project and version are cached.
+    /// The cache folder of one project and version.
     pub fn binaries(&self, project: Project, version: Version) -> PathBuf {
         self.root.join("bin").join(format!("{}-{version}", project.name()))
     }
 
-    /// Where all clusters of ours have their folder.
+    /// The folder with one folder per cluster.
     pub(crate) fn clusters(&self) -> PathBuf {
         self.root.join("clusters")
     }
 
-    /// What we keep about one cluster.
+    /// This crate's files of one cluster.
     pub(crate) fn cluster(&self, name: &str) -> PathBuf {
         self.clusters().join(name)
     }
 
-    /// kwokctl's `KWOK_WORKDIR`: ours alone, so that clusters that a user made with kwokctl are
-    /// never in reach.
+    /// kwokctl's `KWOK_WORKDIR`. It is separate from the user's, so that clusters of the user are
+    /// safe.
     pub(crate) fn kwok(&self) -> PathBuf {
         self.root.join("kwok")
     }
 
-    /// What kwokctl keeps about one cluster.
+    /// kwokctl's files of one cluster.
     pub(crate) fn kwok_cluster(&self, name: &str) -> PathBuf {
         self.kwok().join("clusters").join(name)
     }
 
-    /// Takes the lock `name`, calling `waiting` once if another process has it.
+    /// The kubeconfig of a cluster.
+    pub(crate) fn kubeconfig(&self, name: &str) -> PathBuf {
+        self.cluster(name).join("kubeconfig")
+    }
+
+    /// The folder in which kwokctl keeps the certificates of a cluster.
+    pub(crate) fn pki(&self, name: &str) -> PathBuf {
+        self.kwok_cluster(name).join("pki")
+    }
+
+    /// Takes the lock on a cluster, calling `waiting` once if another process holds it.
+    pub(crate) fn lock_cluster(
+        &self,
+        name: &str,
+        waiting: impl FnOnce(),
+    ) -> Result<Lock, HomeError> {
+        self.lock(&format!("cluster-{name}"), waiting)
+    }
+
+    /// Takes the lock `name`, calling `waiting` once if another process holds it.
     pub(crate) fn lock(&self, name: &str, waiting: impl FnOnce()) -> Result<Lock, HomeError> {
         let path = self.root.join("locks").join(format!("{name}.lock"));
         let mut waiting = Some(waiting);
@@ -117,9 +138,9 @@ impl Home {
                 }
                 file.lock().map_err(HomeError::at(&path))?;
             }
-            // Whoever had the lock may have removed the file: then others lock a new one, and so
-            // must we.
-            if is_the_file_at(&file, &path) {
+            // The previous holder may have removed the file. Then other processes lock a new file,
+            // and so must this one.
+            if is_at(&file, &path) {
                 return Ok(Lock { file, path });
             }
         }
@@ -134,10 +155,10 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Gives the lock back and removes its file, for a lock whose subject is gone.
+    /// Releases the lock and removes its file; for a lock of something that no longer exists.
     pub(crate) fn remove(self) {
-        // Still locked: whoever waits for it sees that the file at the path is another one, and
-        // starts again.
+        // The file is still locked. A process that waits for it notices that the path has another
+        // file.
         let _ = fs::remove_file(&self.path);
         drop(self.file);
     }
@@ -150,7 +171,7 @@ fn open_lock_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-fn is_the_file_at(file: &File, path: &Path) -> bool {
+fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(theirs)) => ours.ino() == theirs.ino() && ours.dev() == theirs.dev(),
@@ -158,7 +179,7 @@ fn is_the_file_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Writes `content` so that a reader sees all of it or nothing, readable by the owner alone.
+/// Writes `content` atomically, readable by the owner only.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), HomeError> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
@@ -177,7 +198,7 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), HomeError
     write().map_err(HomeError::at(path))
 }
 
-/// Removes a folder and all that is in it; one that is not there is fine.
+/// Removes a folder with its content. A missing folder is no error.
 pub(crate) fn remove_folder(path: &Path) -> Result<(), HomeError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HomeError::at(path)(error)),
@@ -197,7 +218,7 @@ mod tests {
     use crate::scratch::Scratch;
 
     #[test]
-    fn kubewright_home_comes_before_the_cache_folder() {
+    fn kubewright_home_overrides_the_cache_folder() {
         let scratch = Scratch::new();
         let environment = Environment {
             kubewright_home: Some(scratch.path().join("named")),
@@ -216,40 +237,37 @@ mod tests {
     }
 
     #[test]
-    fn without_any_variable_the_error_names_the_one_to_set() {
+    fn without_any_variable_the_error_names_the_variable_to_set() {
         let error = Home::from_environment(&Environment::default()).unwrap_err();
         assert!(error.to_string().contains("set KUBEWRIGHT_HOME"), "{error}");
     }
 
     #[test]
-    fn a_second_taker_waits_until_the_lock_is_given_back_even_if_its_file_was_removed() {
+    fn a_second_process_waits_for_the_lock_even_if_its_file_was_removed() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         let first = home.lock("x", || ()).unwrap();
-        let given_back = Arc::new(AtomicBool::new(false));
+        let released = Arc::new(AtomicBool::new(false));
         let (is_waiting, waits) = mpsc::channel();
         let second = thread::spawn({
-            let (home, given_back) = (home.clone(), Arc::clone(&given_back));
+            let (home, released) = (home.clone(), Arc::clone(&released));
             move || {
                 let lock = home.lock("x", || is_waiting.send(()).unwrap()).unwrap();
-                assert!(
-                    given_back.load(Ordering::SeqCst),
-                    "it had the lock while the first still held it"
-                );
+                assert!(released.load(Ordering::SeqCst), "both hold the lock");
                 let third = open_lock_file(&home.root().join("locks/x.lock")).unwrap();
-                assert!(third.try_lock().is_err(), "what it locked is not what others lock");
+                assert!(third.try_lock().is_err(), "the lock is on another file");
                 lock.remove();
             }
         });
         waits.recv().unwrap();
-        given_back.store(true, Ordering::SeqCst);
+        released.store(true, Ordering::SeqCst);
         first.remove();
         second.join().unwrap();
         assert!(!scratch.path().join("locks/x.lock").exists());
     }
 
     #[test]
-    fn private_files_are_readable_by_their_owner_alone() {
+    fn only_the_owner_can_read_private_files() {
         let scratch = Scratch::new();
         let path = scratch.path().join("a/kubeconfig");
         write_private(&path, b"one").unwrap();

@@ -1,12 +1,11 @@
-//! What operators are tested against: a local control plane, the real one, without Docker.
+//! A local control plane for tests of operators: the real API server, without Docker.
 //!
-//! - [`assets`]: where its binaries come from.
-//! - [`control_plane`]: bringing it up, asking how it is, taking it down.
-//! - [`progress`]: telling a person what is going on meanwhile.
-//! - [`home`]: where all of it is kept.
+//! - [`control_plane`]: starts, inspects and removes control planes
+//! - [`assets`]: finds, downloads or builds the binaries
+//! - [`progress`]: shows progress on a terminal or in a log
+//! - [`home`]: the folder for binaries and clusters
 //!
-//! Everything here is synchronous and needs no cluster, no container engine and no rights of an
-//! administrator.
+//! Everything here is synchronous and needs no cluster, no container engine and no root rights.
 
 pub mod assets;
 mod command;

@@ -1,10 +1,10 @@
-//! A folder of its own for each unit test of this crate, removed when the test ends.
+//! A temporary folder for a unit test, removed when the test ends.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Removed on drop.
+/// The folder; removed on drop.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {

@@ -1,13 +1,11 @@
-//! The local control plane for real: processes are started, and what is promised about them is
-//! looked at.
+//! The local control plane with real processes.
 //!
-//! The binaries come from where `Assets` finds them; the first run on a machine may build them for
-//! ten minutes.
+//! `Assets` provides the binaries; on a new machine it may build them for ten minutes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,7 +18,7 @@ use kubewright_testing::control_plane::{Component, ControlPlane, Disposable, Err
 use kubewright_testing::home::Home;
 use kubewright_testing::progress::{self, Silent};
 
-/// One for all tests: the binaries, and where they are kept.
+/// The state folder and the binaries, shared by all tests.
 fn machine() -> &'static (Home, Assets) {
     static MACHINE: OnceLock<(Home, Assets)> = OnceLock::new();
     MACHINE.get_or_init(|| {
@@ -57,7 +55,7 @@ fn pids(cluster: &ControlPlane) -> Vec<u32> {
 fn runs(pid: u32) -> bool {
     let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
     let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
-    // A zombie has ended; it waits for its parent, which in a container may never ask.
+    // A zombie has exited. In a container its parent may never wait for it.
     !state.is_empty() && !state.starts_with('Z')
 }
 
@@ -68,7 +66,7 @@ fn signal(target: &str, name: &str) {
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while !condition() {
-        assert!(Instant::now() < deadline, "{what}: not within a minute");
+        assert!(Instant::now() < deadline, "timeout: {what}");
         thread::sleep(Duration::from_millis(10));
     }
 }
@@ -92,11 +90,11 @@ fn users_kubeconfig() -> Option<Vec<u8>> {
 }
 
 #[test]
-fn two_clusters_stand_beside_each_other_and_leave_nothing_behind() {
+fn two_clusters_run_side_by_side_and_are_removed_completely() {
     let before = users_kubeconfig();
     let names = [unique("one"), unique("two")];
     let specs = [Spec::new(&names[0]).nodes(2), Spec::new(&names[1])];
-    // At the same time: that is when they could take each other's ports.
+    // At the same time, because then they could choose the same ports.
     let (one, two) = thread::scope(|scope| {
         let one = scope.spawn(|| up(&specs[0]).unwrap());
         let two = scope.spawn(|| up(&specs[1]).unwrap());
@@ -133,7 +131,7 @@ fn two_clusters_stand_beside_each_other_and_leave_nothing_behind() {
 }
 
 #[test]
-fn what_was_stopped_or_killed_is_started_again_with_its_data() {
+fn a_stopped_or_killed_component_is_started_again_with_its_data() {
     let data = std::env::temp_dir().join(unique("data"));
     let spec = Spec { etcd_data: Some(data.clone()), ..Spec::new(unique("again")) };
     let cluster = up(&spec).unwrap();
@@ -153,12 +151,12 @@ fn what_was_stopped_or_killed_is_started_again_with_its_data() {
     assert_eq!(
         first.iter().filter(|pid| second.contains(pid)).count(),
         4,
-        "only the dead one is started"
+        "only the killed component is started"
     );
 
     cluster.stop().unwrap();
     assert_eq!(cluster.status().health, Health::Stopped);
-    let mut stranger = stranger_in_a_pid_file(&spec.name);
+    let mut foreign = foreign_process_in_a_pid_file(&spec.name);
     fs::remove_file(cluster.kubeconfig()).unwrap();
     up_again(&spec.clone().nodes(3));
     assert_eq!(cluster.status().health, Health::Ready);
@@ -171,31 +169,30 @@ fn what_was_stopped_or_killed_is_started_again_with_its_data() {
     let other = spec.arg(Component::KubeApiserver, "v", "4");
     assert!(matches!(up(&other), Err(Error::Differs { .. })));
     drop(cluster);
-    assert!(stranger.try_wait().unwrap().is_none(), "a process that is none of ours was ended");
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
+    assert!(foreign.try_wait().unwrap().is_none(), "a foreign process was killed");
+    foreign.kill().unwrap();
+    foreign.wait().unwrap();
     assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
     fs::remove_dir(&data).unwrap();
 }
 
-/// A process that has nothing to do with the cluster, with the pid that the cluster's etcd had: as
-/// after a restart of the machine.
-fn stranger_in_a_pid_file(name: &str) -> Child {
-    let stranger = Command::new("sleep").arg("600").spawn().unwrap();
+/// A foreign process with the pid of the cluster's etcd, as after a reboot.
+fn foreign_process_in_a_pid_file(name: &str) -> Child {
+    let foreign = Command::new("sleep").arg("600").spawn().unwrap();
     let (home, _) = machine();
     let file = home.root().join("kwok/clusters").join(name).join("pids/etcd.pid");
-    fs::write(file, stranger.id().to_string()).unwrap();
-    stranger
+    fs::write(file, foreign.id().to_string()).unwrap();
+    foreign
 }
 
-/// Brings the cluster up where another value already sees to it that it is taken down.
+/// Starts a cluster that another value removes.
 fn up_again(spec: &Spec) {
     let (home, assets) = machine();
     ControlPlane::up(home, spec, assets, &Silent).unwrap();
 }
 
 #[test]
-fn the_users_kubeconfig_gets_an_entry_on_request_and_loses_it_with_the_cluster() {
+fn the_users_kubeconfig_contains_an_exported_cluster_until_its_removal() {
     let folder = std::env::temp_dir().join(unique("export"));
     let target = folder.join("config");
     fs::create_dir_all(&folder).unwrap();
@@ -213,7 +210,7 @@ fn the_users_kubeconfig_gets_an_entry_on_request_and_loses_it_with_the_cluster()
     with_users_file.args(["--kubeconfig"]).arg(&target).args(["get", "--raw", "/readyz"]);
     assert_eq!(with_users_file.output().unwrap().stdout, b"ok");
 
-    // Made anew, with other certificates: the entry follows.
+    // The new cluster has new certificates, which the entry must contain.
     let replaced = Spec { replace: true, ..spec.arg(Component::KubeApiserver, "v", "2") };
     up_again(&replaced);
     assert_eq!(with_users_file.output().unwrap().stdout, b"ok");
@@ -245,15 +242,15 @@ fn config(cluster: &ControlPlane, file: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn components_outlive_an_interrupt_of_the_process_that_started_them() {
+fn components_survive_an_interrupt_of_the_process_that_started_them() {
     let name = unique("interrupt");
-    let mut caller = caller(&name);
+    let mut caller = start_in_another_process(&name);
     let mut output = BufReader::new(caller.stdout.take().unwrap()).lines();
-    assert!(output.any(|line| line.unwrap().ends_with(IS_UP)), "it is not up");
+    assert!(output.any(|line| line.unwrap() == IS_UP), "the cluster is not up");
     let (home, _) = machine();
     let cluster = ControlPlane::attach(home, &name).unwrap().disposable();
     let before = pids(&cluster);
-    // To the whole group, as a terminal does it.
+    // To the process group, like a terminal.
     signal(&format!("-{}", caller.id()), "-INT");
     caller.wait().unwrap();
     assert_eq!(cluster.status().health, Health::Ready);
@@ -261,10 +258,10 @@ fn components_outlive_an_interrupt_of_the_process_that_started_them() {
 }
 
 #[test]
-fn a_start_that_was_killed_is_repaired_by_the_next_one() {
+fn the_next_start_repairs_a_killed_start() {
     let (home, _) = machine();
     let name = unique("killed");
-    let mut caller = caller(&name);
+    let mut caller = start_in_another_process(&name);
     let has_processes = || {
         ControlPlane::attach(home, &name).is_ok_and(|cluster| {
             let status = cluster.status();
@@ -282,37 +279,24 @@ fn a_start_that_was_killed_is_repaired_by_the_next_one() {
     assert_eq!(cluster.status().health, Health::Ready);
     assert!(
         !orphans.iter().any(|pid| pids(&cluster).contains(pid)),
-        "the unfinished one is not built upon"
+        "the unfinished cluster is not reused"
     );
     drop(cluster);
     assert!(!orphans.iter().any(|pid| runs(*pid)));
     assert_eq!(files_of(&name), [] as [PathBuf; 0]);
 }
 
-/// What a [`caller`] prints when its cluster is up.
+/// The line that the program prints when its cluster is up.
 const IS_UP: &str = "the cluster is up";
-/// Tells a [`caller`] which cluster to bring up.
-const NAME: &str = "KUBEWRIGHT_TEST_CALLER";
 
-/// Another process, in a group of its own, that brings a cluster up and then waits.
-fn caller(name: &str) -> Child {
+/// Another process, in its own process group, that starts a cluster and then waits.
+fn start_in_another_process(name: &str) -> Child {
     machine();
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "brings_a_cluster_up_for_another_test", "--ignored", "--nocapture"])
-        .env(NAME, name)
+    Command::new(env!("CARGO_BIN_EXE_hold-cluster"))
+        .arg(name)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .process_group(0)
         .spawn()
         .unwrap()
-}
-
-#[test]
-#[ignore = "other tests run it in a process of its own"]
-fn brings_a_cluster_up_for_another_test() {
-    let Ok(name) = std::env::var(NAME) else { return };
-    up_again(&Spec::new(name));
-    println!("\n{IS_UP}");
-    // Until the other test goes, or kills this one.
-    let _ = std::io::stdin().read(&mut [0]);
 }

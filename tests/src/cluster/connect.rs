@@ -1,5 +1,4 @@
-//! The cluster that all tests share: whichever the environment names, or a local control plane of
-//! our own.
+//! The cluster that all tests share: the one that the environment names, or a local control plane.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,40 +15,41 @@ use kubewright::testing::progress;
 use super::definitions;
 use super::metrics::Metrics;
 
-/// Names the cluster for the tests: a kubeconfig with the rights of an administrator.
+/// The variable that names the cluster for the tests: an administrator's kubeconfig.
 const VARIABLE: &str = "KUBEWRIGHT_TEST_KUBECONFIG";
-/// The control plane that is used without it. It goes on when the tests have ended, for the next
-/// ones.
+/// The control plane that the tests use without the variable. It keeps running for later test runs.
 const NAME: &str = "test";
-/// Nodes of a control plane for tests; each has room for 4000 pods.
+/// Number of nodes of a control plane for tests. Each node has room for 4000 pods.
 pub(super) const NODES: u32 = 3;
 
-/// A cluster to test on, with the definitions of our operators.
+/// A cluster for tests, with the CRDs of our operators.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     pub(super) kubeconfig: PathBuf,
 }
 
 impl Cluster {
-    /// The one that all tests share. The first call in a process brings it up, if it has to.
+    /// The shared cluster. The first call in a process starts it when it does not run.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
         SHARED.get_or_init(|| {
             let named = env::var_os(VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from);
             Self::prepared(
-                named.unwrap_or_else(|| up(&Spec::new(NAME).nodes(NODES)).kubeconfig().to_owned()),
+                named.unwrap_or_else(|| {
+                    start(&Spec::new(NAME).nodes(NODES)).kubeconfig().to_owned()
+                }),
             )
         })
     }
 
-    /// The cluster of this kubeconfig, once it has our definitions.
+    /// The cluster of this kubeconfig, after the CRDs are installed.
     pub(super) fn prepared(kubeconfig: PathBuf) -> Self {
         let cluster = Self { kubeconfig };
         cluster.blocking(async |client| definitions::install(&client, &our_definitions()).await);
         cluster
     }
 
-    /// Runs `work` to its end on a thread of its own: for places that cannot wait otherwise.
+    /// Runs `work` to completion on a separate thread, for callers that cannot await.
     pub(super) fn blocking<T: Send>(&self, work: impl AsyncFnOnce(Client) -> T + Send) -> T {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
@@ -61,14 +61,14 @@ impl Cluster {
         })
     }
 
-    /// The kubeconfig of an administrator.
+    /// An administrator's kubeconfig.
     #[must_use]
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
 
-    /// A client with the rights of an administrator. Each test has its own: a client lives and dies
-    /// with a runtime.
+    /// A client with the rights of an administrator. Each test needs its own client, because a
+    /// client belongs to one runtime.
     pub async fn client(&self) -> Client {
         prepare_process();
         let file = Kubeconfig::read_from(&self.kubeconfig).unwrap();
@@ -77,20 +77,20 @@ impl Cluster {
         Client::try_from(config).unwrap()
     }
 
-    /// What the API server counts, now.
+    /// The API server's metrics.
     pub async fn metrics(&self) -> Metrics {
         let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
         Metrics::parse(&self.client().await.request_text(request).await.unwrap())
     }
 
-    /// Installs more definitions, for operators that are only there for a test.
+    /// Installs more CRDs, for operators that only exist in a test.
     pub async fn install(&self, definitions: &[CustomResourceDefinition]) {
         definitions::install(&self.client().await, definitions).await;
     }
 }
 
-/// Brings a control plane up, or finds that it is.
-pub(super) fn up(spec: &Spec) -> ControlPlane {
+/// Starts a control plane unless it runs.
+pub(super) fn start(spec: &Spec) -> ControlPlane {
     let environment = Environment::from_process();
     let home = Home::from_environment(&environment).unwrap();
     let progress = progress::detect();
@@ -103,8 +103,7 @@ fn our_definitions() -> Vec<CustomResourceDefinition> {
     operator::registry().definitions().into_iter().map(|definition| definition.crd).collect()
 }
 
-/// What a process does once: choose a cryptography provider, and show logs where `RUST_LOG` asks
-/// for them.
+/// Chooses a cryptography provider and sets up logging by `RUST_LOG`, once in a process.
 fn prepare_process() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

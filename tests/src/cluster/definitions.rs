@@ -1,16 +1,16 @@
-//! Definitions of custom resources: into a cluster, until they can be used.
+//! Installs CRDs in a cluster.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 
+use super::describe::{condition, describe};
 use super::wait::{SOON, eventually};
-use super::words::{condition, seen};
 
-/// Who the tests are among the managers of fields.
+/// The field manager of the tests.
 pub(super) const MANAGER: &str = "tests";
 
-/// Installs `definitions`, and waits until the API server serves them.
+/// Installs `definitions` and waits until the API server serves them.
 pub(super) async fn install(client: &Client, definitions: &[CustomResourceDefinition]) {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     for crd in definitions {
@@ -21,7 +21,11 @@ pub(super) async fn install(client: &Client, definitions: &[CustomResourceDefini
         let name = crd.name_any();
         eventually(SOON, format!("{name} is established"), async || {
             let found = api.get(&name).await.map_err(|e| e.to_string())?;
-            if condition(&found, "Established").holds() { Ok(()) } else { Err(seen(&found.status)) }
+            if condition(&found, "Established").is_true() {
+                Ok(())
+            } else {
+                Err(describe(&found.status))
+            }
         })
         .await;
     }

@@ -1,13 +1,13 @@
-//! Reading metrics in the text format, of an operator or of an API server: sums of samples.
+//! Parses metrics in the text format, of an operator or of an API server, and sums their samples.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One state of all counters and gauges.
+/// All counters and gauges at one moment.
 #[derive(Clone, Default)]
 pub struct Metrics(Vec<Sample>);
 
-/// Counters and gauges, one a line, as a failure shows them.
+/// Prints one counter or gauge per line, for failure messages.
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Sample { name, labels, value } in
@@ -26,17 +26,17 @@ struct Sample {
     value: f64,
 }
 
-/// Verbs with which an operator changes something.
+/// Verbs of requests that change an object.
 const WRITES: [&str; 4] = ["apply", "apply_status", "create", "delete"];
 
 impl Metrics {
-    /// Reads the text; what is no sample is left out.
+    /// Parses the text; lines that are no samples are skipped.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         Self(text.lines().filter_map(sample).collect())
     }
 
-    /// The sum of all samples of this name that have all these labels; 0 where there are none.
+    /// The sum of all samples with this name and these labels; 0 without samples.
     #[must_use]
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
         let fits = |sample: &&Sample| {
@@ -51,37 +51,37 @@ impl Metrics {
         count
     }
 
-    /// Requests of an operator with this verb.
+    /// Number of the operator's requests with this verb.
     #[must_use]
     pub fn requests(&self, verb: &str) -> u64 {
         self.sum("kubewright_api_requests_total", &[("verb", verb)])
     }
 
-    /// Requests of an operator that change something.
+    /// Number of the operator's requests that change an object.
     #[must_use]
     pub fn writes(&self) -> u64 {
         WRITES.iter().map(|verb| self.requests(verb)).sum()
     }
 
-    /// Reconciles of one controller that ended.
+    /// Number of one controller's completed reconciles.
     #[must_use]
     pub fn reconciles(&self, controller: &str) -> u64 {
         self.sum("kubewright_reconciles_total", &[("controller", controller)])
     }
 
-    /// Reconciles of all controllers that ended with an error of this class.
+    /// Number of reconciles of all controllers that ended with an error of this class.
     #[must_use]
     pub fn errors(&self, class: &str) -> u64 {
         self.sum("kubewright_reconcile_errors_total", &[("class", class)])
     }
 
-    /// Custom resources of one controller that are known.
+    /// Number of custom resources in one controller's cache.
     #[must_use]
     pub fn resources(&self, controller: &str) -> u64 {
         self.sum("kubewright_resources", &[("controller", controller)])
     }
 
-    /// All requests and all reconciles: what stays the same at rest.
+    /// Numbers of requests and of reconciles. Both stay constant while the operator is at rest.
     #[must_use]
     pub fn activity(&self) -> (u64, u64) {
         (
@@ -90,9 +90,9 @@ impl Metrics {
         )
     }
 
-    /// Resources that wait to be worked on, or are worked on.
+    /// Number of resources that are queued or being reconciled.
     #[must_use]
-    pub fn in_work(&self) -> u64 {
+    pub fn in_progress(&self) -> u64 {
         self.sum("kubewright_queue_depth", &[]) + self.sum("kubewright_running_reconciles", &[])
     }
 }
@@ -110,7 +110,7 @@ fn sample(line: &str) -> Option<Sample> {
     let value = value.split(' ').next()?.parse().ok()?;
     let pair =
         |pair: &str| pair.split_once("=\"").map(|(key, value)| (key.to_owned(), value.to_owned()));
-    // Values with quotes or commas in them are not looked at by any test.
+    // No test reads label values with quotes or commas.
     let labels =
         labels.split("\",").map(|text| text.trim_end_matches('"')).filter_map(pair).collect();
     Some(Sample { name: name.to_owned(), labels, value })
@@ -122,7 +122,11 @@ mod tests {
 
     #[test]
     fn samples_are_summed_by_name_and_labels() {
-        let text = "# TYPE a counter\na_total{verb=\"get\",code=\"200\"} 3\na_total{verb=\"get\",code=\"404\"} 1\nb 7\na_total{verb=\"put\",code=\"200\"} 9 # {} 1\n";
+        let text = "# TYPE a counter\n\
+            a_total{verb=\"get\",code=\"200\"} 3\n\
+            a_total{verb=\"get\",code=\"404\"} 1\n\
+            b 7\n\
+            a_total{verb=\"put\",code=\"200\"} 9 # {} 1\n";
         let metrics = Metrics::parse(text);
         assert_eq!(metrics.sum("a_total", &[("verb", "get")]), 4);
         assert_eq!(metrics.sum("a_total", &[("code", "200")]), 12);

@@ -1,31 +1,31 @@
-//! What tests need to run operators against a real control plane: a cluster, a namespace of one's
-//! own, the operator in this process, and waiting. What is tested is not known here.
+//! Runs operators against a real control plane: a cluster, a namespace for each test, the operator
+//! in this process, and waiting. No test and no expectation lives here.
 //!
-//! - [`Cluster`]: the shared one, or [`OwnCluster`] for what would disturb others
-//! - [`Sandbox`]: a namespace for one test, gone when the test ends, and the verbs on objects in it
-//! - [`Operator`]: the engine in this process, in the namespaces of one test; [`Metrics`] is what
-//!   it counts
+//! - [`Cluster`]: the shared cluster, or [`OwnCluster`] for tests that would disturb others
+//! - [`Sandbox`]: a namespace for one test, and operations on the objects in it
+//! - [`Operator`]: the engine in this process, in the namespaces of one test; [`Metrics`]: its
+//!   counters
 //! - [`eventually`], [`throughout`]: conditions with deadlines; no test sleeps
-//! - [`seen`], [`condition`]: objects in words
+//! - [`describe`], [`condition`]: objects in failure messages, and conditions
 //!
-//! Tests end in a panic: everything here does, with what was last seen.
+//! Every function here panics on failure, with the last state that it saw.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+mod accounts;
 mod connect;
 mod definitions;
-mod extra;
+mod describe;
 mod metrics;
 mod operator;
-mod own;
+mod own_cluster;
 mod sandbox;
 mod wait;
-mod words;
 
+pub use accounts::{client_of, kubeconfig_of};
 pub use connect::Cluster;
-pub use extra::{client_of, kubeconfig_of};
+pub use describe::{ConditionState, condition, describe};
 pub use metrics::Metrics;
 pub use operator::Operator;
-pub use own::{Audited, OwnCluster};
+pub use own_cluster::{AuditedRequest, OwnCluster};
 pub use sandbox::{Namespaced, Sandbox};
 pub use wait::{LONG, SOON, eventually, throughout};
-pub use words::{Told, condition, seen};

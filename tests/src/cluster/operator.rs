@@ -1,4 +1,4 @@
-//! The operator in this process, as its binary would run it, and what it says about itself over
+//! Runs an operator in this process as its binary would, and reads its health and metrics over
 //! HTTP.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -15,14 +15,14 @@ use tokio::task::JoinHandle;
 use super::metrics::Metrics;
 use super::wait::{SOON, eventually, throughout};
 
-/// How often another port is tried when somebody took the one that was free a moment ago.
+/// How often to try another port when a different process took the port that was free a moment ago.
 const TRIES: usize = 5;
 
-/// How long nothing happens at rest: longer than the way of an event, shorter than the first delay
-/// between tries.
+/// How long counters must stay constant at rest: longer than an event takes to arrive, shorter than
+/// the first delay between retries.
 const REST: Duration = Duration::from_millis(600);
 
-/// An operator at work; it ends with the test, or by [`stop`](Self::stop).
+/// A running operator. It ends with the test, or by [`stop`](Self::stop).
 #[derive(Debug)]
 pub struct Operator {
     address: SocketAddr,
@@ -31,7 +31,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Starts the operators of `registry` in these namespaces, and waits until their caches are
+    /// Starts the operators of `registry` in these namespaces and waits until their caches are
     /// filled.
     pub async fn start(registry: &Registry, kubeconfig: &Path, namespaces: &[&str]) -> Self {
         let settings = Settings {
@@ -42,7 +42,7 @@ impl Operator {
         Self::start_with(registry, kubeconfig, settings).await
     }
 
-    /// The same with all settings but the address to listen on.
+    /// Like [`start`](Self::start), with all settings except the address to listen on.
     pub async fn start_with(registry: &Registry, kubeconfig: &Path, settings: Settings) -> Self {
         for _ in 0..TRIES {
             let mut operator = Self::spawn(registry.clone(), kubeconfig, settings.clone());
@@ -52,7 +52,7 @@ impl Operator {
                 Err(error) => panic!("the operator did not start: {error}"),
             }
         }
-        panic!("no port was free for as long as it took to listen on it, {TRIES} times");
+        panic!("could not listen on a free port: another process took it, {TRIES} times");
     }
 
     fn spawn(registry: Registry, kubeconfig: &Path, settings: Settings) -> Self {
@@ -61,7 +61,7 @@ impl Operator {
         let connect = Connect { kubeconfig: Some(kubeconfig.to_owned()), context: None };
         let (stop, stopped) = oneshot::channel();
         let stopped = async move {
-            // A sender that is gone means that the test is.
+            // A dropped sender means that the test has ended.
             let _ = stopped.await;
         };
         Self { address, stop, task: tokio::spawn(run(registry, connect, settings, stopped)) }
@@ -81,47 +81,47 @@ impl Operator {
         .await
     }
 
-    /// Stops it in order, and gives how that ended.
+    /// Shuts the operator down gracefully and returns its result.
     pub async fn stop(self) -> Result<(), RunError> {
-        // It may have ended by itself; then its result says why.
+        // Sending fails when the operator has already ended; then its result has the reason.
         let _ = self.stop.send(());
         self.task.await.unwrap()
     }
 
-    /// What it counts, now.
+    /// The operator's metrics.
     ///
     /// # Panics
-    /// When it does not answer.
+    /// When the operator does not answer.
     pub async fn metrics(&self) -> Metrics {
         let (code, text) = self.get("/metrics").await.unwrap();
         assert_eq!(code, 200, "{text}");
         Metrics::parse(&text)
     }
 
-    /// Whether it is alive and ready.
+    /// Whether the operator is alive and ready.
     pub async fn is_healthy(&self) -> bool {
         let answers = (self.get("/livez").await, self.get("/readyz").await);
         matches!(answers, (Ok((200, _)), Ok((200, _))))
     }
 
-    /// Waits until nothing waits to be worked on or is worked on; what is to be tried again later
-    /// does not count.
-    pub async fn idle(&self) -> Metrics {
-        eventually(SOON, "the operator has nothing to do", async || {
+    /// Waits until no resource is queued or being reconciled. Delayed retries do not count.
+    pub async fn until_idle(&self) -> Metrics {
+        eventually(SOON, "the operator is idle", async || {
             let metrics = self.metrics().await;
-            if metrics.in_work() == 0 {
+            if metrics.in_progress() == 0 {
                 Ok(metrics)
             } else {
-                Err(format!("{} resources in work", metrics.in_work()))
+                Err(format!("{} resources in progress", metrics.in_progress()))
             }
         })
         .await
     }
 
-    /// Waits until it rests: the events of its own last writes have arrived, too.
-    pub async fn at_rest(&self) -> Metrics {
-        eventually(SOON, "the operator rests", async || {
-            let before = self.idle().await.activity();
+    /// Waits until the operator is at rest: idle, and the events of its own last writes have
+    /// arrived.
+    pub async fn until_at_rest(&self) -> Metrics {
+        eventually(SOON, "the operator is at rest", async || {
+            let before = self.until_idle().await.activity();
             let mut now = Metrics::default();
             throughout(REST, "the operator answers", async || {
                 now = self.metrics().await;
@@ -137,10 +137,10 @@ impl Operator {
         .await
     }
 
-    /// Watches for the whole of `window` that it rests.
-    pub async fn rests(&self, window: Duration) {
-        let before = self.at_rest().await;
-        throughout(window, "the operator rests", async || {
+    /// Checks that the operator stays at rest for the whole of `window`.
+    pub async fn assert_at_rest(&self, window: Duration) {
+        let before = self.until_at_rest().await;
+        throughout(window, "the operator is at rest", async || {
             let now = self.metrics().await;
             if now.activity() == before.activity() {
                 Ok(())
@@ -151,16 +151,16 @@ impl Operator {
         .await;
     }
 
-    /// Waits until its metrics are as `holds` wants them.
-    pub async fn until(&self, what: &str, holds: impl Fn(&Metrics) -> bool) -> Metrics {
+    /// Waits until the metrics fulfil `condition`.
+    pub async fn until(&self, what: &str, condition: impl Fn(&Metrics) -> bool) -> Metrics {
         eventually(SOON, what, async || {
             let metrics = self.metrics().await;
-            if holds(&metrics) { Ok(metrics) } else { Err(format!("{metrics:?}")) }
+            if condition(&metrics) { Ok(metrics) } else { Err(format!("{metrics:?}")) }
         })
         .await
     }
 
-    /// Code and body.
+    /// Sends a GET request; returns status code and body.
     async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
         let mut stream = TcpStream::connect(self.address).await?;
         let request =

@@ -1,7 +1,6 @@
-//! Definitions of other projects' kinds, as far as the recipes and the operator use them: a field
-//! that is not here is refused. They say what we take their APIs to be. With
-//! `KUBEWRIGHT_DEFINITIONS=FOLDER` those that are YAML files in FOLDER, one each, come in their
-//! place.
+//! CRDs of other projects' kinds with the fields that the recipes and the operator use. Strict
+//! validation rejects other fields. With `KUBEWRIGHT_DEFINITIONS=FOLDER`, the CRDs in the YAML
+//! files of FOLDER replace them.
 
 use std::env;
 use std::fs;
@@ -9,22 +8,22 @@ use std::fs;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Map, Value, json};
 
-/// In short: a type's name, `A|B` for an enumeration (which begins with a capital letter), a map
-/// for an object, a list for a list; a `!` after what is required.
+/// Schemas in a short form: the name of a type, `A|B` for an enumeration (which begins with a
+/// capital letter), a map for an object, a list for a list; `!` after a required field.
 const KINDS: &str = include_str!("definitions.yaml");
 
-/// The definitions of all kinds that the recipes use.
-pub(crate) fn all() -> Vec<CustomResourceDefinition> {
+/// The CRDs of all kinds that the recipes use.
+pub(crate) fn foreign_crds() -> Vec<CustomResourceDefinition> {
     let kinds: Vec<Value> = serde_saphyr::from_str(KINDS).unwrap();
-    let foreign = foreign();
-    let ours = kinds
+    let replacements = replacements();
+    let built_in = kinds
         .iter()
         .map(definition)
-        .filter(|ours| foreign.iter().all(|other| other.metadata.name != ours.metadata.name));
-    ours.chain(foreign.iter().cloned()).collect()
+        .filter(|crd| replacements.iter().all(|other| other.metadata.name != crd.metadata.name));
+    built_in.chain(replacements.iter().cloned()).collect()
 }
 
-fn foreign() -> Vec<CustomResourceDefinition> {
+fn replacements() -> Vec<CustomResourceDefinition> {
     let Some(folder) = env::var_os("KUBEWRIGHT_DEFINITIONS") else { return Vec::new() };
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
@@ -38,13 +37,21 @@ fn definition(kind: &Value) -> CustomResourceDefinition {
     serde_json::from_value(json!({
         "metadata": {
             "name": format!("{}.{group}", text("plural")),
-            // The API server takes definitions in its own groups only with this.
+            // The API server requires this annotation for CRDs in its own groups.
             "annotations": { "api-approved.kubernetes.io": "unapproved, a test" },
         },
         "spec": {
             "group": group, "scope": kind["scope"].as_str().unwrap_or("Namespaced"),
-            "names": { "kind": text("kind"), "plural": text("plural"), "singular": text("kind").to_lowercase() },
-            "versions": [{ "name": version, "served": true, "storage": true, "schema": { "openAPIV3Schema": schema } }],
+            "names": {
+                "kind": text("kind"), "plural": text("plural"),
+                "singular": text("kind").to_lowercase(),
+            },
+            "versions": [
+                {
+                    "name": version, "served": true, "storage": true,
+                    "schema": { "openAPIV3Schema": schema },
+                },
+            ],
         },
     }))
     .unwrap()

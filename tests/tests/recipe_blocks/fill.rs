@@ -1,5 +1,5 @@
-//! Placeholders of the tools that read the recipes, filled in for one pull request. A placeholder
-//! that is not known here is a failure, so that nothing passes for want of looking.
+//! Replaces the placeholders of the recipes' tools with values for one pull request. An unknown
+//! placeholder is a failure.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,23 @@ use serde_json::Value;
 
 const NUMBER: &str = "17";
 const COMMIT: &str = "3f2a9c1d5e7b8a6049f1c2d3e4b5a69788776655";
-/// What Git lets a branch be called.
+/// A valid but malicious name of a Git branch.
 const BRANCH: &str = r#"x"},{"$(id)"#;
 const AUTHOR: &str = "dependabot[bot]";
 
-/// Fills in `${{ }}` of GitHub, `{{ }}` of Argo CD and `<< >>` of Flux.
-pub(super) fn expressions(text: &str) -> String {
-    let text = between(text, "${{", "}}", &github);
-    let text = between(&text, "{{", "}}", &argo_cd);
-    between(&text, "<< ", " >>", &flux)
+/// Replaces `${{ }}` of GitHub, `{{ }}` of Argo CD and `<< >>` of Flux.
+pub(super) fn replace_expressions(text: &str) -> String {
+    let text = replace_between(text, "${{", "}}", &github);
+    let text = replace_between(&text, "{{", "}}", &argo_cd);
+    replace_between(&text, "<< ", " >>", &flux)
 }
 
-fn between(text: &str, open: &str, close: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
+fn replace_between(
+    text: &str,
+    open: &str,
+    close: &str,
+    value: &dyn Fn(&str) -> Option<String>,
+) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(open) {
@@ -27,7 +32,7 @@ fn between(text: &str, open: &str, close: &str, value: &dyn Fn(&str) -> Option<S
         out.push_str(before);
         out.push_str(
             &value(inside.trim())
-                .unwrap_or_else(|| panic!("{open} {inside} {close} is not known here")),
+                .unwrap_or_else(|| panic!("unknown placeholder: {open} {inside} {close}")),
         );
         rest = after;
     }
@@ -75,7 +80,7 @@ fn flux(expression: &str) -> Option<String> {
     })
 }
 
-/// The variables that a script of `document` has: those of GitLab, and those that the document
+/// The variables of a script in `document`: the variables of GitLab, and those that the document
 /// sets.
 pub(super) fn variables(document: &Value) -> BTreeMap<String, String> {
     let of_gitlab = [
@@ -97,14 +102,14 @@ pub(super) fn variables(document: &Value) -> BTreeMap<String, String> {
     variables
 }
 
-/// What a script hands to a command by `<<EOF`, as the shell would.
+/// The expanded here-document (`<<EOF`) of a script.
 pub(super) fn heredoc(script: &str, variables: &BTreeMap<String, String>) -> Option<String> {
     let (_, after) = script.split_once("<<EOF\n")?;
     let (inside, _) = after.split_once("\nEOF").expect("the text ends");
     Some(expanded(inside, variables))
 }
 
-/// `$NAME`, once: what a variable holds is not read again.
+/// Replaces each `$NAME` once; values are not expanded again.
 fn expanded(text: &str, variables: &BTreeMap<String, String>) -> String {
     let mut parts = text.split('$');
     let mut out = parts.next().unwrap_or_default().to_owned();

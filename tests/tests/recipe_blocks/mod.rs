@@ -1,9 +1,7 @@
-//! The YAML blocks of the pages in `docs/previews/`, with their placeholders filled in as the tool
-//! would that reads them, and every PreviewEnvironment that comes of them. What has to hold for
-//! them is the business of the tests.
-//!
-//! - `fill`: placeholders
-//! - `definitions`: what the recipes use of other projects' APIs
+//! Reads the YAML blocks of the pages in `docs/previews/`, replaces their placeholders, and
+//! collects their PreviewEnvironments. The expectations are in the tests.
+//! - `fill`: values of placeholders
+//! - `definitions`: CRDs of other projects
 #![allow(dead_code)]
 
 pub(crate) mod definitions;
@@ -16,12 +14,12 @@ use std::path::{Path, PathBuf};
 use kubewright::manifests::yaml;
 use serde_json::Value;
 
-/// Where the pages are.
+/// The folder of the pages.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/previews")
 }
 
-/// The pages: their names, and what they say.
+/// The text of all pages, by file name.
 pub(crate) fn pages() -> BTreeMap<String, String> {
     let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap());
     entries
@@ -34,17 +32,17 @@ pub(crate) fn pages() -> BTreeMap<String, String> {
 /// A block of YAML in a page.
 #[derive(Debug)]
 pub(crate) struct Block {
-    /// Where it is: `flux.md:12`.
+    /// Page and line: `flux.md:12`.
     pub(crate) place: String,
     text: String,
 }
 
 /// All blocks of all pages.
 pub(crate) fn blocks() -> Vec<Block> {
-    pages().iter().flat_map(|(page, text)| of_page(page, text)).collect()
+    pages().iter().flat_map(|(page, text)| blocks_in(page, text)).collect()
 }
 
-fn of_page(page: &str, text: &str) -> Vec<Block> {
+fn blocks_in(page: &str, text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     for (index, line) in text.lines().enumerate() {
@@ -68,33 +66,32 @@ fn of_page(page: &str, text: &str) -> Vec<Block> {
 }
 
 impl Block {
-    /// Its documents as they are written.
-    pub(crate) fn written(&self) -> Vec<Value> {
-        self.parsed(&self.text)
+    /// The documents with their placeholders.
+    pub(crate) fn raw_documents(&self) -> Vec<Value> {
+        self.parse(&self.text)
     }
 
-    /// Its documents for pull request 17, whose author and branch have names that are made to do
-    /// harm.
-    pub(crate) fn filled(&self) -> Vec<Value> {
-        self.parsed(&fill::expressions(&self.text))
+    /// The documents for pull request 17, whose author and branch have malicious names.
+    pub(crate) fn documents(&self) -> Vec<Value> {
+        self.parse(&fill::replace_expressions(&self.text))
     }
 
-    fn parsed(&self, text: &str) -> Vec<Value> {
+    fn parse(&self, text: &str) -> Vec<Value> {
         let documents = yaml::documents(text)
             .unwrap_or_else(|e| panic!("{}, line {}: {e}", self.place, e.position.line));
         documents.into_iter().map(|document| document.value).collect()
     }
 
-    /// The variables that the scripts of its first document have.
+    /// The variables of the scripts in the first document.
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
-        fill::variables(&self.filled()[0])
+        fill::variables(&self.documents()[0])
     }
 
-    /// Every PreviewEnvironment that comes of it: a document, part of a template, or what a script
-    /// applies.
+    /// Every PreviewEnvironment of the block: a document, a part of a template, or input of a
+    /// script.
     pub(crate) fn previews(&self) -> Vec<Value> {
         let mut previews = Vec::new();
-        for document in self.filled() {
+        for document in self.documents() {
             self.collect(&document, &fill::variables(&document), &mut previews);
         }
         previews
@@ -116,7 +113,7 @@ impl Block {
             }
             Value::String(text) if text.contains("kind: PreviewEnvironment") => {
                 let text = fill::heredoc(text, variables).unwrap_or_else(|| text.clone());
-                self.parsed(&text).iter().for_each(|inner| self.collect(inner, variables, into));
+                self.parse(&text).iter().for_each(|inner| self.collect(inner, variables, into));
             }
             _ => {}
         }
@@ -125,6 +122,6 @@ impl Block {
 
 /// The blocks of one page.
 pub(crate) fn blocks_of(page: &str) -> Vec<Block> {
-    let text = pages().remove(page).unwrap_or_else(|| panic!("there is no {page}"));
-    of_page(page, &text)
+    let text = pages().remove(page).unwrap_or_else(|| panic!("page {page} does not exist"));
+    blocks_in(page, &text)
 }

@@ -1,26 +1,26 @@
-//! What holds for every object that an operator here makes, whatever the resource asks for.
+//! Rules for all children of the operators here, independent of the custom resource.
 
 use serde_json::Value;
 
-/// What is wrong with the objects of one resource.
-pub(crate) fn broken(children: &[Value]) -> Vec<String> {
-    let mut broken = Vec::new();
+/// The violations of the rules among the children of one resource.
+pub(crate) fn violations(children: &[Value]) -> Vec<String> {
+    let mut violations = Vec::new();
     for child in children {
-        names(child, &mut broken);
-        empties(child, "", &mut broken);
-        duplicates(child, "", &mut broken);
+        names(child, &mut violations);
+        empties(child, "", &mut violations);
+        duplicates(child, "", &mut violations);
     }
-    selectors(children, &mut broken);
-    broken
+    selectors(children, &mut violations);
+    violations
 }
 
-fn names(child: &Value, broken: &mut Vec<String>) {
+fn names(child: &Value, violations: &mut Vec<String>) {
     let kind = &child["kind"];
     let name = child["metadata"]["name"].as_str().unwrap_or_default();
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
     if name.len() > 63 || !begins || name.ends_with('-') || !name.chars().all(fits) {
-        broken.push(format!("{kind}: {name} is not a DNS label of RFC 1035"));
+        violations.push(format!("{kind}: {name} is not a DNS label of RFC 1035"));
     }
     let labels = [
         &child["metadata"]["labels"],
@@ -36,30 +36,32 @@ fn names(child: &Value, broken: &mut Vec<String>) {
             || !value.starts_with(ends)
             || !value.ends_with(ends)
         {
-            broken.push(format!("{kind}: label {key}: {value} is not a label value"));
+            violations.push(format!("{kind}: label {key}: {value} is not a label value"));
         }
     }
 }
 
-/// Nulls, empty lists and empty maps: tools that compare with git take them for drift, and to own
-/// an empty map is to take away what others put there.
-fn empties(value: &Value, path: &str, broken: &mut Vec<String>) {
+/// Nulls, empty lists and empty maps: tools that compare with git report them as drift, and the
+/// owner of an empty map removes the entries of others.
+fn empties(value: &Value, path: &str, violations: &mut Vec<String>) {
     match value {
-        Value::Null => broken.push(format!("{path} is null")),
-        Value::Array(items) if items.is_empty() => broken.push(format!("{path} is an empty list")),
-        Value::Object(map) if map.is_empty() => broken.push(format!("{path} is an empty map")),
+        Value::Null => violations.push(format!("{path} is null")),
+        Value::Array(items) if items.is_empty() => {
+            violations.push(format!("{path} is an empty list"))
+        }
+        Value::Object(map) if map.is_empty() => violations.push(format!("{path} is an empty map")),
         Value::Array(items) => {
-            items.iter().for_each(|item| empties(item, &format!("{path}[]"), broken))
+            items.iter().for_each(|item| empties(item, &format!("{path}[]"), violations))
         }
         Value::Object(map) => {
-            map.iter().for_each(|(key, value)| empties(value, &format!("{path}.{key}"), broken))
+            map.iter().for_each(|(key, value)| empties(value, &format!("{path}.{key}"), violations))
         }
         _ => {}
     }
 }
 
-/// Two items of one name in a list: server-side apply refuses them.
-fn duplicates(value: &Value, path: &str, broken: &mut Vec<String>) {
+/// Two items with one name in a list: server-side apply rejects them.
+fn duplicates(value: &Value, path: &str, violations: &mut Vec<String>) {
     match value {
         Value::Array(items) => {
             let mut names: Vec<&str> =
@@ -68,25 +70,25 @@ fn duplicates(value: &Value, path: &str, broken: &mut Vec<String>) {
             names.sort_unstable();
             names.dedup();
             if names.len() < all {
-                broken.push(format!("{path} has two items of one name"));
+                violations.push(format!("{path} has two items with one name"));
             }
             for item in items {
-                duplicates(item, &format!("{path}[]"), broken);
+                duplicates(item, &format!("{path}[]"), violations);
             }
         }
-        Value::Object(map) => {
-            map.iter().for_each(|(key, value)| duplicates(value, &format!("{path}.{key}"), broken))
-        }
+        Value::Object(map) => map
+            .iter()
+            .for_each(|(key, value)| duplicates(value, &format!("{path}.{key}"), violations)),
         _ => {}
     }
 }
 
-/// A Deployment selects exactly its own pods, the Service the same ones, at a port that they have.
-fn selectors(children: &[Value], broken: &mut Vec<String>) {
+/// The Deployment and the Service select the same pods, at a port that the pods have.
+fn selectors(children: &[Value], violations: &mut Vec<String>) {
     let of_kind = |kind: &str| children.iter().find(|child| child["kind"] == kind);
     let (Some(deployment), Some(service)) = (of_kind("Deployment"), of_kind("Service")) else {
         if !children.is_empty() {
-            broken.push("there is no Deployment or no Service".to_owned());
+            violations.push("the Deployment or the Service is missing".to_owned());
         }
         return;
     };
@@ -94,22 +96,21 @@ fn selectors(children: &[Value], broken: &mut Vec<String>) {
     if *pods != deployment["spec"]["selector"]["matchLabels"]
         || *pods != service["spec"]["selector"]
     {
-        broken.push("Deployment, pods and Service do not have the same labels".to_owned());
+        violations.push("Deployment, pods and Service do not have the same labels".to_owned());
     }
     for (key, value) in pods.as_object().into_iter().flatten() {
         if deployment["metadata"]["labels"][key] != *value {
-            broken.push(format!("the Deployment's own label {key} is not that of its pods"));
+            violations.push(format!("the label {key} of the Deployment differs from its pods"));
         }
     }
     let port = &deployment["spec"]["template"]["spec"]["containers"][0]["ports"][0]["name"];
     if *port != service["spec"]["ports"][0]["targetPort"] {
-        broken.push("the Service leads to a port that the pods do not have".to_owned());
+        violations.push("the Service leads to a port that the pods do not have".to_owned());
     }
 }
 
-/// What keeps a pod from passing the Pod Security Standard *restricted*, as far as our pods use
-/// what it is about.
-pub(crate) fn not_restricted(pod: &Value) -> Vec<&'static str> {
+/// The violations of the Pod Security Standard *restricted*, for the fields that our pods use.
+pub(crate) fn restricted_violations(pod: &Value) -> Vec<&'static str> {
     let context = &pod["securityContext"];
     let containers = pod["containers"].as_array().map_or(&[][..], Vec::as_slice);
     let all = |holds: &dyn Fn(&Value) -> bool| {
@@ -137,5 +138,5 @@ pub(crate) fn not_restricted(pod: &Value) -> Vec<&'static str> {
         ),
         ("there are volumes", pod["volumes"].is_null()),
     ];
-    rules.into_iter().filter(|(_, holds)| !holds).map(|(broken, _)| broken).collect()
+    rules.into_iter().filter(|(_, holds)| !holds).map(|(violations, _)| violations).collect()
 }

@@ -1,8 +1,8 @@
-//! `Echo` of `example.com/v1`: an echo server, reached through a Service.
+//! `Echo` of `example.com/v1`: an echo server behind a Service.
 //!
 //! - `resource`: the resource and its spec
-//! - `service`: how it is reached
-//! - `status`: what was observed, shared with the `Echo` of `test.com`
+//! - `service`: the Service of the servers
+//! - `status`: the status, shared with the `Echo` of `test.com`
 
 mod resource;
 mod service;

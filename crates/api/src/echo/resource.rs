@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{EchoService, EchoStatus};
 use crate::schema;
 
-/// How many servers run when `spec.replicas` is left out; the schema's default.
+/// The default of `spec.replicas`.
 pub const DEFAULT_REPLICAS: i32 = 1;
 
-/// What to run: how many servers, what they answer, and how they are reached. Every field has a
-/// default, so that an empty spec runs one server.
+/// The servers, their answer and their Service. Every field has a default: an empty spec runs one
+/// server.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "example.com",
@@ -22,7 +22,7 @@ pub const DEFAULT_REPLICAS: i32 = 1;
     shortname = "echo",
     category = "all",
     namespaced,
-    doc = "An echo server: a Deployment of servers that answer every HTTP request, and a Service in front of them.",
+    doc = "An echo server: a Deployment of servers that answer every HTTP request, and a Service.",
     status = "EchoStatus",
     derive = "PartialEq",
     scale(
@@ -33,31 +33,31 @@ pub const DEFAULT_REPLICAS: i32 = 1;
     printcolumn(
         name = "Ready",
         type_ = "string",
-        description = "Whether all servers run what the spec asks for",
+        description = "Whether all servers run and have the current spec",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#
     ),
     printcolumn(
         name = "Replicas",
         type_ = "string",
-        description = "How many servers are ready, of how many",
+        description = "The number of ready servers, of all servers",
         json_path = ".status.ready"
     ),
     printcolumn(
         name = "Text",
         type_ = "string",
-        description = "What the servers answer",
+        description = "The answer of the servers",
         json_path = ".spec.text"
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
-        description = "How long ago it was created",
+        description = "The time since the creation",
         json_path = ".metadata.creationTimestamp"
     ),
     printcolumn(
         name = "Message",
         type_ = "string",
-        description = "What is missing, while it is not ready",
+        description = "What is missing if the Echo is not ready",
         json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
         priority = 1
     ),
@@ -66,45 +66,45 @@ pub const DEFAULT_REPLICAS: i32 = 1;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct EchoSpec {
-    /// How many servers run: 0 to 100, by default 1. `kubectl scale` and autoscalers change this
-    /// field; leave it out where an autoscaler decides. Example: 3
+    /// The number of servers: 0 to 100, by default 1. `kubectl scale` and autoscalers change this
+    /// field. Leave it out if an autoscaler manages it. Example: 3
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100), extend("default" = DEFAULT_REPLICAS))]
     pub replicas: Option<i32>,
 
-    /// What the servers answer to every request: 1 to 4096 characters. Without it they answer with
-    /// the request itself: its method, path and headers. Example: Hello world
+    /// The answer to every request: 1 to 4096 characters. By default the servers answer with the
+    /// request itself: its method, path and headers. Example: Hello world
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     #[x_kube(validation = Rule::new("size(self) > 0").message(
-        "text is empty: leave text out instead, and the servers answer with the request itself"
+        "text is empty: write a text, or leave text out to get the request itself as the answer"
     ))]
     pub text: Option<String>,
 
-    /// The image to run in place of the operator's own choice, up to 512 characters. It has to
-    /// take the arguments and the environment of the image that it replaces. By default the
-    /// operator chooses: one image answers with a text, another with the request. Example:
+    /// The image of the servers, up to 512 characters. It must accept the same arguments and
+    /// environment variables as the default image. By default the operator chooses an image: one
+    /// for a text, another one for the request. Example:
     /// registry.example.com/mirror/http-echo:1.0.0
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::IMAGE_LENGTH))]
     #[x_kube(validation = schema::image_rule())]
     pub image: Option<String>,
 
-    /// How the servers are reached. By default inside the cluster only, at port 80.
+    /// The Service of the servers. By default only programs in the cluster can reach it, at port
+    /// 80.
     #[serde(default, skip_serializing_if = "EchoService::is_empty")]
     #[schemars(extend("default" = {}))]
     pub service: EchoService,
 
-    /// The cpu and memory of each server, in the form that containers of a pod have. By default
-    /// nothing is set aside and nothing is limited, unless the namespace has a LimitRange.
-    /// Example: {requests: {cpu: 10m, memory: 16Mi}}
+    /// The cpu and memory of each server, in the format of a container of a pod. By default the
+    /// operator sets small requests and no limits. Example: {requests: {cpu: 10m, memory: 16Mi}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::container_resources")]
     pub resources: Option<ResourceRequirements>,
 }
 
 impl EchoSpec {
-    /// How many servers are asked for; [`DEFAULT_REPLICAS`] when the spec does not say.
+    /// The number of servers; [`DEFAULT_REPLICAS`] by default.
     pub fn replicas(&self) -> i32 {
         self.replicas.unwrap_or(DEFAULT_REPLICAS)
     }

@@ -1,4 +1,4 @@
-//! How an `Echo` is reached: the part of its spec that becomes the Service.
+//! The part of the spec of an `Echo` that describes its Service.
 
 use std::fmt;
 
@@ -8,21 +8,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema;
 
-/// The Service's port when `spec.service.port` is left out; the schema's default.
+/// The default of `spec.service.port`.
 pub const DEFAULT_PORT: i32 = 80;
 
-/// How the servers are reached.
+/// The Service of the servers.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
-#[x_kube(validation = Rule::new("!has(self.nodePort) || (has(self.type) && self.type != 'ClusterIP')")
-    .message("a Service of type ClusterIP has no port on the nodes: write type: NodePort beside nodePort, or leave nodePort out")
+#[x_kube(validation = Rule::new("!has(self.nodePort) || (has(self.type) && self.type != \
+                                 'ClusterIP')")
+    .message(
+        "a Service of type ClusterIP has no node port: write type: NodePort, or leave nodePort out"
+    )
     .field_path(".nodePort")
 )]
 pub struct EchoService {
-    /// Who can reach the servers. ClusterIP: what runs in the cluster (the default). NodePort:
-    /// also whoever reaches a node, at a port that is the same on every node. LoadBalancer:
-    /// also whoever reaches the address that the cloud provider gives it.
+    /// From where the servers can be reached. ClusterIP (the default): from inside the cluster.
+    /// NodePort: also at a port of every node. LoadBalancer: also at an address of the cloud
+    /// provider.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = ServiceType::default()))]
     pub type_: Option<ServiceType>,
@@ -32,46 +35,46 @@ pub struct EchoService {
     #[schemars(range(min = 1, max = 65535), extend("default" = DEFAULT_PORT))]
     pub port: Option<i32>,
 
-    /// The port on every node, for the types NodePort and LoadBalancer: one that is free in the
-    /// range of the cluster, which is 30000 to 32767 unless its administrator chose another.
-    /// By default the cluster picks one. Example: 30080
+    /// The port on every node, for the types NodePort and LoadBalancer. It must be free and in the
+    /// range of the cluster, usually 30000 to 32767. By default the cluster chooses a port.
+    /// Example: 30080
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub node_port: Option<i32>,
 }
 
 impl EchoService {
-    /// The type that is asked for; `ClusterIP` when the spec does not say.
+    /// The type; `ClusterIP` by default.
     pub fn service_type(&self) -> ServiceType {
         self.type_.unwrap_or_default()
     }
 
-    /// The port that is asked for; [`DEFAULT_PORT`] when the spec does not say.
+    /// The port; [`DEFAULT_PORT`] by default.
     pub fn port(&self) -> i32 {
         self.port.unwrap_or(DEFAULT_PORT)
     }
 
-    /// Whether the spec says nothing about the Service: it is then not sent at all.
+    /// Whether no field is set. Then the whole object is not sent.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// The kinds of Service that make sense in front of an echo server.
+/// The types of Service.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServiceType {
-    /// Reached from inside the cluster only.
+    /// Reachable from inside the cluster.
     #[default]
     #[serde(rename = "ClusterIP")]
     ClusterIp,
-    /// Reached at a port of every node, too.
+    /// Also reachable at a port of every node.
     NodePort,
-    /// Reached at an address that the cloud provider gives it, too.
+    /// Also reachable at an address of the cloud provider.
     LoadBalancer,
 }
 
 impl ServiceType {
-    /// The name that the API uses.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClusterIp => "ClusterIP",

@@ -1,6 +1,6 @@
-//! A `PreviewEnvironment` as others see it: what decides whether it has its host, and since when it
-//! is there. Small parts of the same resource, for who compares many of them; no CRD is made from
-//! them.
+//! A `PreviewEnvironment` as other previews read it: the fields that decide who holds a host, and
+//! the metadata that counts previews. They are small parts of the same resource, for operators that
+//! compare many previews; they have no CRD of their own.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{GatewayRef, PodSecurity, PreviewEnvironment, RouteType, WhenSuspended};
 use crate::schema;
 
-/// What a preview claims, and what decides whether it may have that. The names of the fields are
-/// those of the resource.
+/// The claim of a preview to its host, and the fields that decide whether it can have a route. The
+/// field names are those of the resource.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[kube(
     group = "platform9.com",
@@ -26,39 +26,39 @@ pub struct PreviewClaimSpec {
     /// The host.
     pub fqdn: String,
 
-    /// The image, which a policy may not allow.
+    /// The image. A policy may not allow it.
     pub image: String,
 
-    /// Whether the preview sleeps.
+    /// Whether the preview is suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 
-    /// How long it is kept, where that can be read.
+    /// The lifetime. It may not be a duration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<String>,
 
-    /// Whether it is kept whatever that says.
+    /// Whether the preview never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned: Option<bool>,
 
-    /// Who the program runs as, which its namespace may not allow.
+    /// The user of the program. The namespace may not allow it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_security: Option<PodSecurity>,
 
-    /// What decides about the host.
+    /// The route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<ClaimedRoute>,
 }
 
-/// Of a route what decides whether a host is claimed.
+/// The fields of a route that decide whether it needs the host.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimedRoute {
-    /// What it is.
+    /// The type of the route.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub type_: Option<RouteType>,
 
-    /// What becomes of it while the preview sleeps.
+    /// What happens to the route while the preview is suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when_suspended: Option<WhenSuspended>,
 
@@ -71,7 +71,7 @@ pub struct ClaimedRoute {
     pub parent_refs: Vec<GatewayRef>,
 }
 
-/// That a preview is there, and since when: for who counts them.
+/// The existence of a preview, for counting: only its metadata.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[kube(
     group = "platform9.com",
@@ -85,10 +85,8 @@ pub struct ClaimedRoute {
 )]
 pub struct PreviewPlaceSpec {}
 
-impl PreviewClaim {
-    /// What `preview` claims.
-    #[must_use]
-    pub fn of(preview: &PreviewEnvironment) -> Self {
+impl From<&PreviewEnvironment> for PreviewClaim {
+    fn from(preview: &PreviewEnvironment) -> Self {
         let route = preview.spec.route.as_ref().map(|route| ClaimedRoute {
             type_: route.type_,
             when_suspended: route.when_suspended,
@@ -105,24 +103,28 @@ impl PreviewClaim {
         };
         Self { metadata: preview.metadata.clone(), spec }
     }
+}
 
-    /// The host that is claimed: none where the spec says that there is no route, and while the
-    /// route sleeps.
+impl PreviewClaim {
+    /// The host that is claimed. There is none if the spec asks for no route, and while the route
+    /// is removed.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        let route = self.spec.route.as_ref();
-        let when_suspended = route.and_then(|route| route.when_suspended);
-        let sleeps =
-            self.spec.suspend == Some(true) && when_suspended == Some(WhenSuspended::Remove);
-        let wanted = route.and_then(|route| route.type_) != Some(RouteType::None);
-        (wanted && !sleeps).then_some(&self.spec.fqdn)
+        let type_ = self.spec.route.as_ref().and_then(|route| route.type_);
+        let has_route = type_ != Some(RouteType::None) && !self.is_route_removed();
+        has_route.then_some(&self.spec.fqdn)
+    }
+
+    /// Whether the route is removed because the preview is suspended.
+    #[must_use]
+    pub fn is_route_removed(&self) -> bool {
+        let when_suspended = self.spec.route.as_ref().and_then(|route| route.when_suspended);
+        self.spec.suspend == Some(true) && when_suspended == Some(WhenSuspended::Remove)
     }
 }
 
-impl PreviewPlace {
-    /// Where `preview` stands.
-    #[must_use]
-    pub fn of(preview: &PreviewEnvironment) -> Self {
+impl From<&PreviewEnvironment> for PreviewPlace {
+    fn from(preview: &PreviewEnvironment) -> Self {
         Self { metadata: preview.metadata.clone(), spec: PreviewPlaceSpec {} }
     }
 }

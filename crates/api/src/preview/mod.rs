@@ -1,16 +1,14 @@
-//! `PreviewEnvironment` of `platform9.com/v1`: an image, running under a host name of its own, one
+//! `PreviewEnvironment` of `platform9.com/v1`: an image under its own host name, for example one
 //! for each pull request.
 //!
 //! - `resource`: the resource and its spec
-//! - `program`, `probes`, `pod`: what runs, how it is asked for its health, how it is confined
-//! - `route`: how the host name leads there
-//! - `source`: what it shows, for people to read
-//! - `expiry`: when it ends
-//! - `policy`, `selector`: the resource `PreviewPolicy`, what an administrator allows, and in which
-//!   namespaces
-//! - `claim`: what others see of it: which host it claims
-//! - `host`: which host names it takes, and what it says about the others
-//! - `status`: what was observed
+//! - `program`, `probes`, `pod`: parts of the spec about the pods
+//! - `host`, `route`: the host name, and the route from it to the pods
+//! - `source`: the code that the preview shows, for people
+//! - `expiry`: the end of the preview
+//! - `policy`, `selector`: the resource `PreviewPolicy`, and the namespaces that it selects
+//! - `claim`: the parts of a preview that other previews read
+//! - `status`: the observed state
 
 mod claim;
 mod expiry;

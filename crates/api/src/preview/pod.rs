@@ -1,5 +1,4 @@
-//! What a preview says about its pods beside the program that runs in them: when the image is
-//! pulled, who the program runs as.
+//! The parts of the spec about the pods of a preview: image pulls and pod security.
 
 use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -7,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema;
 
-/// The highest user or group id that Kubernetes takes.
+/// The highest user or group id of Kubernetes.
 const HIGHEST_ID: i64 = 2_147_483_647;
-/// More registries than one image comes from.
+/// The maximum number of pull secrets.
 const MOST_PULL_SECRETS: u32 = 8;
 
 /// When a node pulls the image.
@@ -17,15 +16,15 @@ const MOST_PULL_SECRETS: u32 = 8;
 pub enum PullPolicy {
     /// Before each start of a container.
     Always,
-    /// Where the node does not have it.
+    /// If the node does not have the image.
     #[default]
     IfNotPresent,
-    /// Never: somebody loaded it onto the nodes.
+    /// Never: the image is already on the nodes.
     Never,
 }
 
 impl PullPolicy {
-    /// The name that the API uses.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Always => "Always",
@@ -35,43 +34,46 @@ impl PullPolicy {
     }
 }
 
-/// How the pods are confined, as far as that is open. Whatever is written here, they are not
-/// privileged, cannot gain privileges, have no capabilities and share nothing with their node.
+/// The pod security settings that a preview can choose. In any case its pods are not privileged,
+/// cannot gain privileges, have no capabilities and share nothing with their node.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
-#[x_kube(validation = Rule::new("!has(self.runAsUser) || self.runAsUser != 0 || !has(self.runAsNonRoot) || !self.runAsNonRoot")
-    .message("user 0 is root, which runAsNonRoot forbids: write another runAsUser such as 1000, or leave runAsNonRoot out")
+#[x_kube(validation = Rule::new("!has(self.runAsUser) || self.runAsUser != 0 || \
+                                 !has(self.runAsNonRoot) || !self.runAsNonRoot")
+    .message(
+        "user 0 is root, which runAsNonRoot forbids: write another runAsUser such as 1000, or \
+         leave runAsNonRoot out"
+    )
     .field_path(".runAsUser")
 )]
 pub struct PodSecurity {
-    /// The user id that the program runs as: 0 to 2147483647. By default the image's own user. 0
-    /// is root, which a namespace that enforces the Pod Security Standard restricted does not
-    /// let in. Example: 1000
+    /// The user id of the program: 0 to 2147483647. By default the user of the image. 0 is root,
+    /// which is rejected in a namespace that enforces the Pod Security Standard restricted.
+    /// Example: 1000
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = HIGHEST_ID))]
     pub run_as_user: Option<i64>,
 
-    /// The group id that the program runs as: 0 to 2147483647. By default the group of its user.
-    /// Example: 1000
+    /// The group id of the program: 0 to 2147483647. By default the group of its user. Example:
+    /// 1000
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = HIGHEST_ID))]
     pub run_as_group: Option<i64>,
 
-    /// One more group id of the program, which owns what is mounted into the pod: 0 to 2147483647.
-    /// By default there is none. Example: 1000
+    /// A group id that owns the volumes of the pod: 0 to 2147483647. By default none. Example: 1000
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = HIGHEST_ID))]
     pub fs_group: Option<i64>,
 
-    /// Whether the kubelet refuses to start the image as root. By default it does where the
-    /// namespace enforces the Pod Security Standard restricted, which does not let false in,
-    /// and otherwise not, because most images of applications run as root. Example: true
+    /// Whether the image must not run as root. By default true in a namespace that enforces the Pod
+    /// Security Standard restricted, where false is rejected; otherwise false, because most images
+    /// run as root. Example: true
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_as_non_root: Option<bool>,
 
-    /// Whether the program is kept from writing to the files of its image. By default it may, and
-    /// what it writes is lost with the container. Example: true
+    /// Whether the files of the image are read-only. By default the program may change them, and
+    /// the changes are lost with the container. Example: true
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only_root_filesystem: Option<bool>,
 }
@@ -86,7 +88,8 @@ pub(super) fn image_pull_secrets(_: &mut SchemaGenerator) -> Schema {
         "items": {
             "type": "object",
             "required": ["name"],
-            "properties": { "name": schema::object_name("The name of a Secret with credentials for a registry. Example: registry") },
+            "properties": { "name": schema::object_name("The name of a Secret with credentials for \
+                                                         a registry. Example: registry") },
         },
     })
 }

@@ -1,7 +1,7 @@
-//! The resource `PreviewPolicy`: what an administrator allows the previews of some namespaces. No
-//! operator makes anything of it by itself; that of `PreviewEnvironment` heeds it.
+//! The resource `PreviewPolicy`: limits and defaults of an administrator for the previews of some
+//! namespaces. The operator of `PreviewEnvironment` reads it.
 
-// Two columns of one type are two columns.
+// Two columns can have the same type.
 #![allow(clippy::duplicated_attributes)]
 
 use kube::core::Rule;
@@ -13,31 +13,29 @@ use super::{GatewayRef, RouteType};
 use crate::duration;
 use crate::schema::{self, cel_string};
 
-/// How many items each list of a policy may have.
+/// The maximum number of items of each list.
 const LIST: u32 = 32;
-/// A host, or a star for all below a domain, or a star for all.
+/// A host, `*.` and a domain for every host below it, or `*` for every host.
 const DOMAIN: &str =
     r"^(\*|(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)$";
-/// What a prefix ends with, so that it ends where a part of an image reference does.
+/// The last character of a prefix, which ends a part of an image reference.
 const PREFIX: &str = r"^[^\s]*[/:@]$";
-/// A label of DNS, as namespaces are named.
+/// A DNS label, the form of namespace names.
 const NAMESPACE: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 
-/// Refuses a list with an item that is not of this form.
+/// Rejects a list with an item of another form.
 fn each(pattern: &str, message: &'static str) -> Rule {
     Rule::new(format!("self.all(item, item.matches({}))", cel_string(pattern))).message(message)
 }
 
-/// Refuses a list that says nothing: whoever takes the last item away would allow all, and hardly
-/// means that.
+/// Rejects an empty list: removing the last item would allow everything, which is hardly intended.
 fn not_empty() -> Rule {
     Rule::new("size(self) > 0")
-        .message("an empty list would allow everything: leave the field out where that is meant")
+        .message("an empty list would allow everything: write an item, or leave the field out")
 }
 
-/// What the previews of some namespaces may do. Several policies may select one namespace: then
-/// each of their limits counts, of those of one kind the strictest, and of what they give by
-/// default that of the first by name.
+/// Limits and defaults for the previews of some namespaces. If several policies select a namespace,
+/// the strictest of each limit applies, and the first policy by name sets each default.
 #[derive(
     CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq,
 )]
@@ -48,121 +46,148 @@ fn not_empty() -> Rule {
     plural = "previewpolicies",
     singular = "previewpolicy",
     shortname = "pp",
-    doc = "What the PreviewEnvironments of some namespaces may do: how many there are, how long, with which hosts, routes and images, and who reaches them.",
+    doc = "Limits and defaults for the PreviewEnvironments of some namespaces: number, size, \
+           lifetime, hosts, routes, images and network access.",
     derive = "PartialEq",
     printcolumn(
         name = "Previews",
         type_ = "integer",
-        description = "How many previews a namespace may have",
+        description = "The maximum number of previews in a namespace",
         json_path = ".spec.limits.previews"
     ),
     printcolumn(
         name = "Replicas",
         type_ = "integer",
-        description = "How many pods a preview may have",
+        description = "The maximum number of pods of a preview",
         json_path = ".spec.limits.replicas"
     ),
     printcolumn(
         name = "Max TTL",
         type_ = "string",
-        description = "How long a preview may be kept",
+        description = "The maximum lifetime of a preview",
         json_path = ".spec.limits.maxTtl"
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
-        description = "When it was made",
+        description = "The time since the creation",
         json_path = ".metadata.creationTimestamp"
     )
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct PreviewPolicySpec {
-    /// Which namespaces, by their labels; a namespace is named by its label
-    /// kubernetes.io/metadata.name. By default all. Example: {matchLabels: {team: shop}}
+    /// The namespaces, selected by their labels; the label kubernetes.io/metadata.name has the name
+    /// of a namespace. By default all namespaces. Example: {matchLabels: {team: shop}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_selector: Option<NamespaceSelector>,
 
-    /// How many, how large and how long. By default there is no limit but those of
-    /// PreviewEnvironment itself. Example: {previews: 10, replicas: 2, maxTtl: 168h}
+    /// The number, size and lifetime of previews. By default only the limits of PreviewEnvironment
+    /// apply. Example: {previews: 10, replicas: 2, maxTtl: 168h}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<PreviewLimits>,
 
-    /// Which routes. By default all types, and the first that the cluster serves where a preview
-    /// names none. Example: {types: [HTTPRoute, Ingress], parentRefs: [{name: public,
-    /// namespace: gateways}]}
+    /// The routes. By default all types are allowed, and a preview without a type gets the first
+    /// type that the cluster serves. Example: {types: [HTTPRoute, Ingress], parentRefs: [{name:
+    /// public, namespace: gateways}]}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routes: Option<PolicyRoutes>,
 
-    /// Which hosts: pr.example.com is that host, *.example.com every host below example.com, *
-    /// every host; up to 32 of up to 255 characters. By default all. Example: [pr.example.com]
+    /// The allowed hosts: pr.example.com is one host, *.example.com every host below example.com, *
+    /// every host; up to 32 items of up to 255 characters. By default all hosts. Example:
+    /// [pr.example.com]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schemars(length(max = LIST), inner(length(min = 1, max = 255)), extend("x-kubernetes-list-type" = "atomic"))]
-    #[x_kube(validation = not_empty(), validation = each(DOMAIN, "write hosts like pr.example.com, or *.example.com for all below a domain: in lower case, no scheme, no port, no path"))]
+    #[schemars(
+        length(max = LIST),
+        inner(length(min = 1, max = 255)),
+        extend("x-kubernetes-list-type" = "atomic")
+    )]
+    #[x_kube(
+        validation = not_empty(),
+        validation = each(
+            DOMAIN,
+            "write hosts like pr.example.com, or *.example.com for every host below a domain: in \
+             lower case, no scheme, no port, no path"
+        )
+    )]
     pub domains: Vec<String>,
 
-    /// What the reference of an image has to begin with, as it is written in the preview. One that
-    /// ends with / allows all images below it; one that ends with : or @ the tags or the
-    /// digests of that one repository, and not what follows the port of a registry. Up to
-    /// 32 of up to 255 characters. By default any image. Example: [registry.example.com/team/]
+    /// The allowed prefixes of image references, up to 32 items of up to 255 characters. A prefix
+    /// that ends with / allows all images below it. A prefix that ends with : or @ allows the tags
+    /// or digests of one repository; a : before the port of a registry does not count. By default
+    /// all images. Example: [registry.example.com/team/]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schemars(length(max = LIST), inner(length(min = 1, max = 255)), extend("x-kubernetes-list-type" = "atomic"))]
-    #[x_kube(validation = not_empty(), validation = each(PREFIX, "write the beginning of image references up to a /, : or @, like registry.example.com/team/: what ends elsewhere allows other repositories, too"))]
+    #[schemars(
+        length(max = LIST),
+        inner(length(min = 1, max = 255)),
+        extend("x-kubernetes-list-type" = "atomic")
+    )]
+    #[x_kube(
+        validation = not_empty(),
+        validation = each(
+            PREFIX,
+            "write a prefix that ends with /, : or @, like registry.example.com/team/: any other \
+             prefix would also allow other repositories"
+        )
+    )]
     pub image_prefixes: Vec<String>,
 
-    /// A NetworkPolicy for each preview. By default there is none, and everybody in the cluster
-    /// reaches it, unless another NetworkPolicy says otherwise. Example: {fromNamespaces:
-    /// [gateways, monitoring]}
+    /// A NetworkPolicy for each preview. By default none: all pods of the cluster can connect,
+    /// unless another NetworkPolicy forbids it. Example: {fromNamespaces: [gateways, monitoring]}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<PolicyNetwork>,
 }
 
-/// How many, how large and how long.
+/// The limits of previews.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct PreviewLimits {
-    /// How many previews each namespace may have, 0 to 1000. Those that were made first are taken;
-    /// the others wait without pods and without a route until one of them goes. Example: 10
+    /// The maximum number of previews in each namespace, 0 to 1000. The oldest previews run; the
+    /// others have no pods and no route until an older one is deleted. Example: 10
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1000))]
     pub previews: Option<i32>,
 
-    /// How many pods each preview may have, 0 to 5; one that asks for more gets as many. Example:
-    /// 2
+    /// The maximum number of pods of each preview, 0 to 5. A preview that asks for more gets this
+    /// number. Example: 2
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 5))]
     pub replicas: Option<i32>,
 
-    /// How long a preview may be kept, as a duration with the units h, m, s and ms. Example: 168h
+    /// The maximum lifetime of a preview after the last change of its spec, a duration with the
+    /// units h, m, s and ms. Example: 168h
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = duration::LENGTH))]
     #[x_kube(validation = duration::form_rule(), validation = duration::positive_rule())]
     pub max_ttl: Option<String>,
 
-    /// How long a preview is kept that does not say. By default as long as it may be. Example: 72h
+    /// The lifetime of a preview without ttl and expiresAt. By default maxTtl. Example: 72h
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = duration::LENGTH))]
     #[x_kube(validation = duration::form_rule(), validation = duration::positive_rule())]
     pub default_ttl: Option<String>,
 }
 
-/// Which routes.
+/// The routes of previews.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
-#[x_kube(validation = Rule::new("!has(self.default) || self.default == 'None' || !has(self.types) || self.default in self.types")
-    .message("the default is a type that is allowed: add it to types, or write another one"))]
+#[x_kube(validation = Rule::new(
+        "!has(self.default) || self.default == 'None' || !has(self.types) \
+         || self.default in self.types"
+    )
+    .message("the default is not an allowed type: add it to types, or write another default"))]
 pub struct PolicyRoutes {
-    /// The types that are allowed; None is always allowed. By default all. Example: [HTTPRoute,
+    /// The allowed route types; None is always allowed. By default all types. Example: [HTTPRoute,
     /// Ingress]
     #[serde(
         default,
@@ -173,13 +198,13 @@ pub struct PolicyRoutes {
     #[x_kube(validation = not_empty())]
     pub types: Vec<RouteType>,
 
-    /// What the route of a preview is that does not say. By default the first that is allowed and
-    /// that the cluster serves of HTTPRoute, Ingress and Mapping. Example: HTTPRoute
+    /// The route type of a preview without one. By default the first of HTTPRoute, Ingress and
+    /// Mapping that is allowed and that the cluster serves. Example: HTTPRoute
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<RouteType>,
 
-    /// The Gateways of an HTTPRoute that names none, up to 4. By default none, and such an
-    /// HTTPRoute is not made. Example: [{name: public, namespace: gateways}]
+    /// The Gateways of an HTTPRoute without parentRefs, up to 4. By default those of the operator's
+    /// settings. Example: [{name: public, namespace: gateways}]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
@@ -188,23 +213,30 @@ pub struct PolicyRoutes {
     #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
     pub parent_refs: Vec<GatewayRef>,
 
-    /// The class of an Ingress that names none, up to 253 characters. By default the class that
-    /// the cluster has as its default, or else its oldest. Example: nginx
+    /// The class of an Ingress without one, up to 253 characters. By default the class of the
+    /// operator's settings, else the default class of the cluster, else its oldest. Example: nginx
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub ingress_class_name: Option<String>,
 }
 
-/// Who reaches a preview.
+/// The network access to previews.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct PolicyNetwork {
-    /// The namespaces from which the pods of a preview are reached, at the port of the container;
-    /// that of the route's controller among them, 1 to 32. Everybody else in the cluster is
-    /// kept out, its own namespace as well unless it is named. Example: [gateways, monitoring]
-    #[schemars(length(min = 1, max = LIST), inner(length(min = 1, max = 63)), extend("x-kubernetes-list-type" = "set"))]
-    #[x_kube(validation = each(NAMESPACE, "write names of namespaces, as kubectl get namespaces shows them"))]
+    /// The namespaces whose pods may connect to the port of the container, 1 to 32. Include the
+    /// namespace of the route's controller. All other pods of the cluster may not connect, also not
+    /// those of the preview's own namespace. Example: [gateways, monitoring]
+    #[schemars(
+        length(min = 1, max = LIST),
+        inner(length(min = 1, max = 63)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    #[x_kube(validation = each(
+        NAMESPACE,
+        "write names of namespaces, as kubectl get namespaces shows them"
+    ))]
     pub from_namespaces: Vec<String>,
 }

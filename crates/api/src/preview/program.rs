@@ -1,45 +1,43 @@
-//! The schemas of what a program is started with: command, arguments, environment.
+//! The schemas of command, arguments and environment of a program.
 //!
-//! The Rust types of the environment are those of k8s-openapi, so that there is no second model of
-//! what goes into a pod unchanged. Their own schemas are not used: they say nothing about what a
-//! name is, which sources exclude each other and how long anything may be, without which a mistake
-//! shows in the pods instead of in the answer to `kubectl apply`, and no CEL rule keeps within the
-//! API server's budget. With the descriptions of core/v1 they would also be half of the CRD.
+//! The Rust types are those of k8s-openapi, but their schemas are not used: they have no rules
+//! about names and sources, so that mistakes would show in the pods only, and no bounds, which CEL
+//! rules need.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::schema::{self, cel_string};
 
-/// Parts of a command, or arguments; more belong into a script in the image.
+/// The maximum number of arguments. A script in the image can have more.
 const MOST_ARGUMENTS: u32 = 64;
-/// Characters of one of them.
+/// The maximum length of an argument.
 const ARGUMENT_LENGTH: u32 = 4096;
-/// Variables; a `ConfigMap` or Secret holds any number, for `envFrom`.
+/// The maximum number of variables. `envFrom` can add more.
 const MOST_VARIABLES: u32 = 128;
-/// Characters of the value of one.
+/// The maximum length of a value.
 const VALUE_LENGTH: u32 = 8192;
-/// Characters of the name of a variable, of a key, of a prefix; as Kubernetes has it for keys.
+/// The maximum length of a variable name, a key and a prefix: that of keys in Kubernetes.
 const NAME_LENGTH: u32 = 253;
-/// Sets of variables.
+/// The maximum number of items of `envFrom`.
 const MOST_SOURCES: u32 = 16;
 
-/// What every Kubernetes that is supported takes as the name of a variable.
+/// The name of a variable, in every supported version of Kubernetes.
 const VARIABLE: &str = "^[A-Za-z_][-._A-Za-z0-9]*$";
-/// The same for the beginning of a name.
+/// The prefix of a variable name.
 const PREFIX: &str = "^([A-Za-z_][-._A-Za-z0-9]*)?$";
 /// A key of a `ConfigMap` or Secret.
 const KEY: &str = "^[-._A-Za-z0-9]+$";
-/// What a pod can be asked about itself.
+/// A field of the pod that a variable can have as its value.
 const FIELD: &str = concat!(
     r"^(metadata\.(name|namespace|uid)|metadata\.(labels|annotations)\['[^']+'\]",
     r"|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs))$",
 );
-/// What a container can be asked about its resources.
+/// A resource of the container that a variable can have as its value.
 const RESOURCE: &str =
     r"^(limits|requests)\.(cpu|memory|ephemeral-storage|hugepages-[0-9A-Za-z]+)$";
 
-/// What a pod takes as the unit of a resource.
+/// The units of a resource.
 const DIVISORS: [&str; 14] =
     ["1m", "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"];
 
@@ -67,11 +65,11 @@ fn arguments(shortest: u32) -> Schema {
     })
 }
 
-/// Where a program's arguments and variables end, so none can contain it.
+/// NUL ends an argument and a variable, so none can contain it.
 fn no_nul() -> Value {
     json!({
         "rule": format!("!self.matches({})", cel_string(r"\x00")),
-        "message": "leave out the NUL character (\\u0000): no program can be started with it",
+        "message": "remove the NUL character (\\u0000): no argument or variable can contain it",
     })
 }
 
@@ -84,7 +82,9 @@ fn text(description: &str, longest: u32, pattern: &str, message: &str) -> Value 
         "description": description,
         "type": "string",
         "maxLength": longest,
-        "x-kubernetes-validations": [rule(format!("self.matches({})", cel_string(pattern)), message)],
+        "x-kubernetes-validations": [
+            rule(format!("self.matches({})", cel_string(pattern)), message),
+        ],
     })
 }
 
@@ -100,18 +100,21 @@ pub(super) fn env(_: &mut SchemaGenerator) -> Schema {
             "required": ["name"],
             "x-kubernetes-validations": [rule(
                 "!has(self.value) || !has(self.valueFrom)",
-                "a variable has one value: write value or valueFrom, not both",
+                "write value or valueFrom, not both",
             )],
             "properties": {
                 "name": text(
-                    "The name of the variable: letters, digits, _, - and dots, up to 253, not beginning with a digit; each name once. Example: LOG_LEVEL",
+                    "The name of the variable: letters, digits, _, - and dots, up to 253 \
+                     characters, not starting with a digit; each name once. Example: LOG_LEVEL",
                     NAME_LENGTH,
                     VARIABLE,
-                    "write a name like LOG_LEVEL: letters, digits, _, - and dots, beginning with a letter or _",
+                    "write a name like LOG_LEVEL: letters, digits, _, - and dots, starting with a \
+                     letter or _",
                 ),
                 "value": {
-                    "description": "The value, up to 8192 characters. Numbers and booleans have to be quoted: \"8080\". \
-                                    $(NAME) stands for a variable further up in the list, and $$ for a $. Example: debug",
+                    "description": "The value, up to 8192 characters. Quote numbers and booleans: \
+                                    \"8080\". $(NAME) is replaced with the value of an earlier \
+                                    variable, and $$ with $. Example: debug",
                     "type": "string",
                     "maxLength": VALUE_LENGTH,
                     "x-kubernetes-validations": [no_nul()],
@@ -124,11 +127,13 @@ pub(super) fn env(_: &mut SchemaGenerator) -> Schema {
 
 fn value_from() -> Value {
     json!({
-        "description": "Where the value comes from instead: exactly one of secretKeyRef, configMapKeyRef, fieldRef, resourceFieldRef. \
-                        Example: {secretKeyRef: {name: database, key: password}}",
+        "description": "The source of the value: exactly one of secretKeyRef, configMapKeyRef, \
+                        fieldRef, resourceFieldRef. Example: {secretKeyRef: {name: database, \
+                        key: password}}",
         "type": "object",
         "x-kubernetes-validations": [rule(
-            "[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef), has(self.resourceFieldRef)].exists_one(one, one)",
+            "[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef), \
+             has(self.resourceFieldRef)].exists_one(one, one)",
             "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef",
         )],
         "properties": {
@@ -139,27 +144,34 @@ fn value_from() -> Value {
                 "type": "object",
                 "required": ["fieldPath"],
                 "properties": { "fieldPath": text(
-                    "The path of the field: metadata.name, metadata.namespace, metadata.uid, metadata.labels['KEY'], metadata.annotations['KEY'], \
-                     spec.nodeName, spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP or status.podIPs. Example: metadata.name",
+                    "The path of the field: metadata.name, metadata.namespace, metadata.uid, \
+                     metadata.labels['KEY'], metadata.annotations['KEY'], spec.nodeName, \
+                     spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP or \
+                     status.podIPs. Example: metadata.name",
                     512,
                     FIELD,
-                    "write the path of a field that pods can be asked for, like metadata.name, metadata.labels['KEY'] or status.podIP",
+                    "write the path of a supported field, like metadata.name, \
+                     metadata.labels['KEY'] or status.podIP",
                 ) },
             },
             "resourceFieldRef": {
-                "description": "A limit or request of the container. Example: {resource: limits.memory, divisor: 1Mi}",
+                "description": "A limit or request of the container. Example: {resource: \
+                                limits.memory, divisor: 1Mi}",
                 "type": "object",
                 "required": ["resource"],
                 "properties": {
                     "resource": text(
-                        "Which one: limits or requests, a dot, and cpu, memory, ephemeral-storage or hugepages-SIZE. Example: limits.memory",
+                        "The resource: limits or requests, a dot, and cpu, memory, \
+                         ephemeral-storage or hugepages-SIZE. Example: limits.memory",
                         NAME_LENGTH,
                         RESOURCE,
-                        "write limits or requests, a dot and the resource, like limits.memory or requests.cpu",
+                        "write limits or requests, a dot and the resource, like limits.memory or \
+                         requests.cpu",
                     ),
                     "divisor": {
-                        "description": "The unit of the value: 1 (a core or a byte, the default), for cpu also 1m, for the others 1k to 1E and 1Ki to 1Ei. \
-                                        It has to be quoted where it is a number alone. Example: 1Mi",
+                        "description": "The unit of the value: 1 (a core or a byte, the default), \
+                                        for cpu also 1m, for the others 1k to 1E and 1Ki to 1Ei. \
+                                        Quote a number without letters. Example: 1Mi",
                         "type": "string",
                         "enum": DIVISORS,
                     },
@@ -171,13 +183,16 @@ fn value_from() -> Value {
 
 fn key_of(kind: &str, name: &str, key: &str) -> Value {
     json!({
-        "description": format!("A key of a {kind} in the preview's namespace. Example: {{name: {name}, key: {key}}}"),
+        "description": format!(
+            "A key of a {kind} in the namespace of the preview. Example: {{name: {name}, key: \
+             {key}}}"
+        ),
         "type": "object",
         "required": ["name", "key"],
         "properties": {
             "name": schema::object_name(&format!("The name of the {kind}. Example: {name}")),
             "key": text(
-                &format!("The key in it, up to 253 characters. Example: {key}"),
+                &format!("The key, up to 253 characters. Example: {key}"),
                 NAME_LENGTH,
                 KEY,
                 "write a key: letters, digits, -, _ and dots",
@@ -189,7 +204,8 @@ fn key_of(kind: &str, name: &str, key: &str) -> Value {
 
 fn optional() -> Value {
     json!({
-        "description": "Whether the pods start without it, too. By default they wait until it is there. Example: true",
+        "description": "Whether the pods also start if it does not exist. By default they wait for \
+                        it. Example: true",
         "type": "boolean",
     })
 }
@@ -198,7 +214,10 @@ fn optional() -> Value {
 pub(super) fn env_from(_: &mut SchemaGenerator) -> Schema {
     let all_of = |kind: &str, name: &str| {
         json!({
-            "description": format!("A {kind} in the preview's namespace, each key of which becomes a variable. Example: {{name: {name}}}"),
+            "description": format!(
+                "A {kind} in the namespace of the preview; each key becomes a variable. Example: \
+                 {{name: {name}}}"
+            ),
             "type": "object",
             "required": ["name"],
             "properties": {
@@ -215,14 +234,16 @@ pub(super) fn env_from(_: &mut SchemaGenerator) -> Schema {
             "type": "object",
             "x-kubernetes-validations": [rule(
                 "has(self.secretRef) != has(self.configMapRef)",
-                "write exactly one of secretRef and configMapRef; several are several items of the list",
+                "write exactly one of secretRef and configMapRef in each item of the list",
             )],
             "properties": {
                 "prefix": text(
-                    "What is put before the name of each variable, up to 253 characters; by default nothing. Example: DB_",
+                    "The prefix of each variable name, up to 253 characters; by default none. \
+                     Example: DB_",
                     NAME_LENGTH,
                     PREFIX,
-                    "write a prefix like DB_: letters, digits, _, - and dots, beginning with a letter or _",
+                    "write a prefix like DB_: letters, digits, _, - and dots, starting with a \
+                     letter or _",
                 ),
                 "secretRef": all_of("Secret", "database"),
                 "configMapRef": all_of("ConfigMap", "settings"),

@@ -16,14 +16,13 @@ use super::{
 use crate::duration::DurationError;
 use crate::{duration, schema};
 
-/// The port of the container when `spec.port` is left out; the schema's default. One that needs no
-/// privilege, and the usual one of images that are made for clusters.
+/// The default of `spec.port`: a usual port of images for clusters that needs no privilege.
 pub const DEFAULT_PORT: i32 = 8080;
-/// How many pods run when `spec.replicas` is left out; the schema's default. A preview is looked at
-/// by a few people; it does not have to survive the loss of a node.
+/// The default of `spec.replicas`. A preview has few users, and need not survive the loss of a
+/// node.
 pub const DEFAULT_REPLICAS: i32 = 1;
 
-/// What to run, and where it is reached.
+/// The image, its host name, and how it runs.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "platform9.com",
@@ -36,7 +35,8 @@ pub const DEFAULT_REPLICAS: i32 = 1;
     shortname = "preview",
     category = "all",
     namespaced,
-    doc = "A preview of an application under a host name of its own, for example one for each pull request: a Deployment of its image, a Service, and a route from the host name.",
+    doc = "A preview of an application under its own host name, for example one for each pull \
+           request: a Deployment of its image, a Service, and a route from the host name.",
     status = "PreviewEnvironmentStatus",
     derive = "PartialEq",
     scale(
@@ -47,37 +47,37 @@ pub const DEFAULT_REPLICAS: i32 = 1;
     printcolumn(
         name = "Ready",
         type_ = "string",
-        description = "Whether its objects are as the spec asks, and its pods work; URL says where it is reached",
+        description = "Whether all objects have the current spec, and the pods run",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#
     ),
     printcolumn(
         name = "URL",
         type_ = "string",
-        description = "Where to look at it",
+        description = "The address of the preview",
         json_path = ".status.url"
     ),
     printcolumn(
         name = "Expires",
         type_ = "string",
-        description = "When it is deleted",
+        description = "The time at which the preview is deleted",
         json_path = ".status.expiresAt"
     ),
     printcolumn(
         name = "PR",
         type_ = "integer",
-        description = "Which pull request it shows, as its author says",
+        description = "The pull request that the preview shows, from its spec",
         json_path = ".spec.source.pullRequest"
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
-        description = "How long ago it was created",
+        description = "The time since the creation",
         json_path = ".metadata.creationTimestamp"
     ),
     printcolumn(
         name = "Message",
         type_ = "string",
-        description = "What is missing, while it is not ready",
+        description = "What is missing if the preview is not ready",
         json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
         priority = 1
     ),
@@ -86,18 +86,17 @@ pub const DEFAULT_REPLICAS: i32 = 1;
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct PreviewEnvironmentSpec {
-    /// The image of the application, up to 512 characters; a tag or digest that is this pull
-    /// request's own keeps the preview from showing something older. Example:
-    /// registry.example.com/team/app:pr-17
+    /// The image of the application, up to 512 characters. Use a separate tag or digest for each
+    /// build, so that no node runs an older image. Example: registry.example.com/team/app:pr-17
     #[schemars(length(min = 1, max = schema::IMAGE_LENGTH))]
     #[x_kube(validation = schema::image_rule())]
     pub image: String,
 
-    /// The host name at which the preview is reached, with its domain and in lower case: up to 253
-    /// characters, no scheme, no port, no path, no wildcard, an internationalised name in its
-    /// ASCII form. It belongs to one preview at a time: where several claim it, the oldest has
-    /// it, and the next one takes over when that goes. Its DNS has to lead to the gateway of the
-    /// cluster; one wildcard record does for all previews. Example: preview-1.example.com
+    /// The host name of the preview with its domain, in lower case: up to 253 characters, no
+    /// scheme, port, path or wildcard; an internationalised name in its ASCII form. One preview at
+    /// a time holds a host: if several claim it, the oldest, and then the next oldest. DNS must
+    /// resolve the host to the gateway of the cluster; one wildcard record is enough for all
+    /// previews. Example: preview-1.example.com
     #[schemars(length(min = 1, max = host::HOST_LENGTH))]
     #[x_kube(
         validation = host::name_alone(),
@@ -110,20 +109,20 @@ pub struct PreviewEnvironmentSpec {
     )]
     pub fqdn: String,
 
-    /// The port at which the program listens: 1 to 65535, by default 8080. The Service and the
-    /// route lead there, and stay at their own ports whatever it is. Example: 3000
+    /// The port that the program listens on: 1 to 65535, by default 8080. The ports of the Service
+    /// and of the route do not depend on it. Example: 3000
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535), extend("default" = DEFAULT_PORT))]
     pub port: Option<i32>,
 
-    /// How many pods run: 0 to 5, by default 1. `kubectl scale` changes this field. Example: 2
+    /// The number of pods: 0 to 5, by default 1. `kubectl scale` changes this field. Example: 2
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 5), extend("default" = DEFAULT_REPLICAS))]
     pub replicas: Option<i32>,
 
-    /// The program to start in place of the image's own entrypoint, with its first arguments: up
-    /// to 64 texts of 1 to 4096 characters. It is not run in a shell. $(NAME) stands for a
-    /// variable of env, and $$ for a $. Example: [node, server.js]
+    /// The program and its first arguments, in place of the entrypoint of the image: up to 64 texts
+    /// of 1 to 4096 characters. No shell runs it. $(NAME) is replaced with a variable of env, and
+    /// $$ with $. Example: [node, server.js]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
@@ -132,8 +131,8 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(schema_with = "program::command")]
     pub command: Vec<String>,
 
-    /// Arguments in place of the image's own: up to 64 texts of up to 4096 characters, in which
-    /// $(NAME) and $$ are as in command. Example: [--verbose]
+    /// The arguments, in place of those of the image: up to 64 texts of up to 4096 characters.
+    /// $(NAME) and $$ are replaced as in command. Example: [--verbose]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
@@ -142,10 +141,9 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(schema_with = "program::args")]
     pub args: Vec<String>,
 
-    /// Environment variables, up to 128, each name once, in the form that containers of a pod
-    /// have. By default there are none but those of the image. Who may write here can read
-    /// every Secret of the namespace that they can name. Example: [{name: LOG_LEVEL, value:
-    /// debug}]
+    /// Environment variables, up to 128, each name once, in the format of a container of a pod. By
+    /// default only those of the image. A user who may write this field can read every Secret of
+    /// the namespace. Example: [{name: LOG_LEVEL, value: debug}]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
@@ -154,9 +152,9 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(schema_with = "program::env")]
     pub env: Vec<EnvVar>,
 
-    /// ConfigMaps and Secrets, up to 16, all keys of which become environment variables. A later
-    /// one replaces variables of an earlier one, and env replaces both. Example: [{secretRef:
-    /// {name: database}}]
+    /// ConfigMaps and Secrets, up to 16, whose keys become environment variables. A later item
+    /// replaces variables of an earlier one, and env replaces both. Example: [{secretRef: {name:
+    /// database}}]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
@@ -165,15 +163,15 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(schema_with = "program::env_from")]
     pub env_from: Vec<EnvFromSource>,
 
-    /// The cpu and memory of each pod, in the form that containers of a pod have. By default
-    /// nothing is set aside and nothing is limited, unless the namespace has a LimitRange.
-    /// Example: {requests: {cpu: 50m, memory: 64Mi}, limits: {memory: 256Mi}}
+    /// The cpu and memory of each pod, in the format of a container of a pod. By default there are
+    /// no requests and no limits, unless the namespace has a LimitRange. Example: {requests: {cpu:
+    /// 50m, memory: 64Mi}, limits: {memory: 256Mi}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::container_resources")]
     pub resources: Option<ResourceRequirements>,
 
-    /// Secrets of the namespace, up to 8, with which the image is pulled; by default those of the
-    /// namespace's default service account. Example: [{name: registry}]
+    /// Secrets of the namespace with credentials for the image, up to 8. By default those of the
+    /// default service account of the namespace. Example: [{name: registry}]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
@@ -182,110 +180,106 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(schema_with = "pod::image_pull_secrets")]
     pub image_pull_secrets: Vec<LocalObjectReference>,
 
-    /// When a node pulls the image. IfNotPresent: where it does not have it (the default, so that
-    /// images that were loaded onto the nodes work). Always: at each start of a pod, for tags
-    /// that move; see revision. Never: not at all. Example: Always
+    /// When a node pulls the image. IfNotPresent (the default): if the node does not have the
+    /// image. Always: at each start of a container, for tags whose content changes; see revision.
+    /// Never: not at all. Example: Always
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = PullPolicy::default()))]
     pub pull_policy: Option<PullPolicy>,
 
-    /// What the preview shows, in words of your own: any text of 1 to 256 characters. A change
-    /// replaces the pods though the image is named as before; together with pullPolicy Always,
-    /// a tag that moved shows its new content. status.revision says when that has happened. By
-    /// default only a change of the spec replaces pods. Example: 3f2a9c1
+    /// The version that the preview shows: any text of 1 to 256 characters. A change replaces the
+    /// pods even if the image has the same name; with pullPolicy Always, they run the new content
+    /// of a tag. status.revision has the text once all pods are replaced. By default none.
+    /// Example: 3f2a9c1
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub revision: Option<String>,
 
-    /// How the kubelet finds out whether the program works. By default a pod is ready when it
-    /// accepts connections at its port, and is never started again for being silent. Example:
-    /// {readiness: {path: /healthz}}
+    /// The probes of the program. By default a pod is ready when it accepts connections at its
+    /// port, and no probe restarts it. Example: {readiness: {path: /healthz}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probes: Option<Probes>,
 
-    /// Who the program runs as, and what it may write. By default the image's own user, but not
-    /// root where the namespace enforces the Pod Security Standard restricted. Example:
-    /// {runAsUser: 1000, readOnlyRootFilesystem: true}
+    /// The user of the program, and its access to files. By default the user of the image, but not
+    /// root in a namespace that enforces the Pod Security Standard restricted. Example: {runAsUser:
+    /// 1000, readOnlyRootFilesystem: true}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_security: Option<PodSecurity>,
 
-    /// What the preview shows, for people and their tools to read: nothing is decided from it, and
-    /// none of it reaches the pods. Example: {provider: github, repository: team/app,
-    /// pullRequest: 17}
+    /// The code that the preview shows, for people and tools. The operator does not use it, and the
+    /// pods do not receive it. Example: {provider: github, repository: team/app, pullRequest: 17}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Source>,
 
-    /// Whether the preview sleeps: no pod runs and there is no URL until this is false again (the
-    /// default); replicas stays as it is. Ready is True nevertheless, because all is as the
-    /// spec asks, so that nobody waits for a preview that sleeps; the condition Suspended says
-    /// that it does. Example: true
+    /// Whether the preview is suspended: no pods run and there is no URL until this is false (the
+    /// default) again; replicas does not change. A suspended preview is Ready, and has the
+    /// condition Suspended. Example: true
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = false))]
     pub suspend: Option<bool>,
 
-    /// How long the preview is kept after the last change of its spec; then it is deleted. Numbers
-    /// with units: hours (h), minutes (m), seconds (s), milliseconds (ms), up to 28
-    /// characters, longer than zero. expiresAt wins over it, and pinned over both. By
-    /// default it is kept until somebody deletes it. Example: 72h
+    /// The lifetime of the preview after the last change of its spec; then it is deleted. Numbers
+    /// with units: hours (h), minutes (m), seconds (s), milliseconds (ms), up to 28 characters,
+    /// longer than zero. expiresAt has precedence over ttl, and pinned over both. By default the
+    /// preview has no end. Example: 72h
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = duration::LENGTH))]
     #[x_kube(validation = duration::form_rule(), validation = duration::positive_rule())]
     pub ttl: Option<String>,
 
-    /// The moment at which the preview is deleted, in RFC 3339 with an offset from UTC, up to 35
-    /// characters; it wins over ttl, so that a preview is extended by this one field, and one
-    /// that has passed deletes at once. By default ttl says when. Example: 2030-01-31T12:00:
-    /// 00Z
+    /// The time at which the preview is deleted, in RFC 3339 with an offset from UTC, up to 35
+    /// characters. It has precedence over ttl; a time in the past deletes the preview at once. By
+    /// default ttl applies. Example: 2030-01-31T12:00:00Z
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "String", length(min = 1, max = expiry::MOMENT_LENGTH))]
-    #[x_kube(validation = expiry::moment_rule(), validation = expiry::day_rule())]
+    #[schemars(with = "String", length(min = 1, max = expiry::TIME_LENGTH))]
+    #[x_kube(validation = expiry::time_rule(), validation = expiry::day_rule())]
     pub expires_at: Option<Time>,
 
-    /// Whether the preview is kept, whatever ttl and expiresAt say, until this is false again (the
-    /// default). Example: true
+    /// Whether the preview never expires, whatever ttl and expiresAt are, until this is false (the
+    /// default) again. Example: true
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = false))]
     pub pinned: Option<bool>,
 
-    /// How the host name leads to the pods. By default by a route of the type that the
-    /// administrator of the operator chose. Example: {type: Ingress, tls: {clusterIssuer:
+    /// The route from the host name to the pods. By default a PreviewPolicy, the settings of the
+    /// operator or the cluster decide its type. Example: {type: Ingress, tls: {clusterIssuer:
     /// letsencrypt}}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Route>,
 }
 
 impl PreviewEnvironmentSpec {
-    /// The port of the container; [`DEFAULT_PORT`] when the spec does not say.
+    /// The port of the container; [`DEFAULT_PORT`] by default.
     pub fn port(&self) -> i32 {
         self.port.unwrap_or(DEFAULT_PORT)
     }
 
-    /// How many pods are asked for; [`DEFAULT_REPLICAS`] when the spec does not say.
+    /// The number of pods; [`DEFAULT_REPLICAS`] by default.
     pub fn replicas(&self) -> i32 {
         self.replicas.unwrap_or(DEFAULT_REPLICAS)
     }
 
-    /// Whether the preview sleeps; it does not when the spec does not say.
+    /// Whether the preview is suspended; `false` by default.
     pub fn is_suspended(&self) -> bool {
         self.suspend.unwrap_or_default()
     }
 
-    /// How long it is kept after the last change of its spec, where it says so;
-    /// [`Self::expires_at`] and [`Self::is_pinned`] win.
+    /// The lifetime after the last change of the spec. [`Self::expires_at`] and
+    /// [`Self::is_pinned`] have precedence.
     ///
     /// # Errors
     ///
-    /// The text is no duration: the API server lets none pass, but it may be from elsewhere.
+    /// The text is not a duration. The API server rejects such a text, but a file may have it.
     pub fn ttl(&self) -> Result<Option<Duration>, DurationError> {
         self.ttl.as_deref().map(duration::parse).transpose()
     }
 
-    /// Whether it is kept whatever its time says; it is not when the spec does not say.
+    /// Whether the preview never expires; `false` by default.
     pub fn is_pinned(&self) -> bool {
         self.pinned.unwrap_or_default()
     }
 
-    /// When the image is pulled; `IfNotPresent` when the spec does not say.
+    /// When a node pulls the image; `IfNotPresent` by default.
     pub fn pull_policy(&self) -> PullPolicy {
         self.pull_policy.unwrap_or_default()
     }

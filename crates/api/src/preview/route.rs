@@ -1,4 +1,4 @@
-//! What a preview says about the route from its host name to its pods.
+//! The part of the spec about the route from the host name to the pods.
 
 use std::fmt;
 
@@ -9,66 +9,79 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::{self, cel_string};
 
-/// The path of a route when `spec.route.path` is left out: everything.
+/// The default of `spec.route.path`: all paths.
 pub const DEFAULT_PATH: &str = "/";
 
-/// What a path is made of: of what RFC 3986 lets be in a path, that which every controller takes
-/// for text.
+/// The characters of a path that every controller treats as text.
 ///
-/// Some write a path into a configuration file or a regular expression, where `;`, `'`, `$`, `(`,
-/// `*` and the like mean more than themselves, so that a path could do more than lead to its
-/// preview. What is escaped with `%` is compared before it is decoded by some, and after by others.
-/// ingress-nginx refuses all of these, and `~`, where it is not told otherwise.
+/// Some controllers write a path into a configuration file or a regular expression, where `;`,
+/// `'`, `$`, `(` or `*` could do more than select a path. Controllers also differ in when they
+/// decode `%`. By default ingress-nginx rejects all of these, and `~`.
 const PATH: &str = "^/[A-Za-z0-9/._-]*$";
-/// What gateways read in different ways, and none of them takes.
-const NO_PATH: &str = r"//|/\.\.?(/|$)";
+/// Parts of a path that gateways treat differently.
+const AMBIGUOUS: &str = r"//|/\.\.?(/|$)";
 
-/// Refuses paths that not all kinds of routes take.
+/// Rejects paths that some kinds of routes do not accept.
 fn path_rule() -> Rule {
-    Rule::new(format!("self.matches({}) && !self.matches({})", cel_string(PATH), cel_string(NO_PATH)))
-        .message("write a path from the root of letters, digits, hyphens, underscores, dots and slashes, like /app: no query, no //, no /./ and no /../, and nothing that controllers read as more than text")
+    Rule::new(format!(
+        "self.matches({}) && !self.matches({})",
+        cel_string(PATH),
+        cel_string(AMBIGUOUS)
+    ))
+    .message(
+        "write a path from the root, of letters, digits, hyphens, underscores, dots and slashes, \
+         like /app: no query, no other characters, no //, no /./ and no /../",
+    )
 }
 
-/// Refuses a field that the route's type knows nothing of. With type None it may stay, so that a
-/// route can be taken away for a while by one field.
+/// Rejects a field that the route type does not have. Type None accepts it, so that one field can
+/// remove a route for a while.
 fn belongs_to(field: &str, kind: &str, message: &'static str) -> Rule {
     Rule::new(format!("!has(self.{field}) || (has(self.type) && self.type in ['{kind}', 'None'])"))
         .message(message)
 }
 
-/// Refuses the certificate of an Ingress for what is not one.
+/// Rejects a certificate for other route types than Ingress.
 fn certificate_belongs_to_ingress() -> Rule {
     Rule::new(
-        "!has(self.tls) || !(has(self.tls.secretName) || has(self.tls.issuer) || has(self.tls.clusterIssuer)) \
-         || (has(self.type) && self.type in ['Ingress', 'None'])",
+        "!has(self.tls) || !(has(self.tls.secretName) || has(self.tls.issuer) \
+         || has(self.tls.clusterIssuer)) || (has(self.type) && self.type in ['Ingress', 'None'])",
     )
     .message(
-        "only an Ingress names its certificate: write type: Ingress beside it, or tls: {} where the gateway has a certificate",
+        "only an Ingress has a certificate of its own: write type: Ingress, or tls: {} if the \
+         gateway has a certificate",
     )
 }
 
-/// How the host name leads to the pods.
+/// The route from the host name to the pods.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 #[x_kube(
-    validation = belongs_to("parentRefs", "HTTPRoute", "parentRefs are the Gateways of an HTTPRoute: write type: HTTPRoute beside them, or leave them out"),
-    validation = belongs_to("ingressClassName", "Ingress", "only an Ingress has a class: write type: Ingress beside ingressClassName, or leave it out"),
+    validation = belongs_to(
+        "parentRefs",
+        "HTTPRoute",
+        "only an HTTPRoute has parentRefs: write type: HTTPRoute, or leave parentRefs out"
+    ),
+    validation = belongs_to(
+        "ingressClassName",
+        "Ingress",
+        "only an Ingress has a class: write type: Ingress, or leave ingressClassName out"
+    ),
     validation = certificate_belongs_to_ingress()
 )]
 pub struct Route {
-    /// What the route is. HTTPRoute: of the Gateway API. Ingress: of Kubernetes itself. Mapping:
-    /// of Ambassador (Emissary-ingress). None: there is none, and the preview is reached
-    /// inside the cluster only. By default what the administrator of the operator
-    /// chose, or else the first that the cluster serves of HTTPRoute (where the administrator
-    /// named a Gateway), Ingress (where there is an IngressClass) and Mapping. A change
-    /// removes the old route and makes the new one. Example: Ingress
+    /// The route type: HTTPRoute (Gateway API), Ingress (Kubernetes), Mapping (Ambassador,
+    /// Emissary-ingress) or None (no route: only programs in the cluster can reach the preview). By
+    /// default the type of a PreviewPolicy, else of the operator's settings, else the first that
+    /// the cluster serves: HTTPRoute (if a Gateway is configured), Ingress (if an IngressClass
+    /// exists), Mapping. A change deletes the old route and creates a new one. Example: Ingress
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub type_: Option<RouteType>,
 
-    /// The Gateways of an HTTPRoute, up to 4; one that is named twice needs a sectionName each
-    /// time. By default those that the administrator of the operator chose; without any, an
-    /// HTTPRoute is not made. Example: [{name: public, namespace: gateways}]
+    /// The Gateways of an HTTPRoute, up to 4. To name a Gateway twice, give each a sectionName. By
+    /// default those of a PreviewPolicy, else of the operator's settings; without a Gateway there
+    /// is no HTTPRoute. Example: [{name: public, namespace: gateways}]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
@@ -77,67 +90,65 @@ pub struct Route {
     #[schemars(length(max = 4), extend("x-kubernetes-list-type" = "atomic"))]
     pub parent_refs: Vec<GatewayRef>,
 
-    /// The class of an Ingress, which says what controller heeds it. By default the one that a
-    /// PreviewPolicy or the administrator of the operator names, else the class that the
-    /// cluster has as its default, else its oldest. Example: nginx
+    /// The class of an Ingress, which selects its controller. By default the class of a
+    /// PreviewPolicy, else of the operator's settings, else the default class of the cluster, else
+    /// its oldest. Example: nginx
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub ingress_class_name: Option<String>,
 
-    /// That the preview is reached by HTTPS, and where an Ingress has its certificate from. The
-    /// empty {} means that the gateway or the ingress controller has a certificate for the
-    /// host already, usually a wildcard. By default the URL begins with http.
-    /// Example: {clusterIssuer: letsencrypt}
+    /// HTTPS, and the certificate of an Ingress. An empty {} means that the gateway or the ingress
+    /// controller already has a certificate for the host, usually a wildcard certificate. By
+    /// default the URL starts with http. Example: {clusterIssuer: letsencrypt}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<RouteTls>,
 
-    /// The beginning of the paths that lead to the preview, of letters, digits, hyphens,
-    /// underscores, dots and slashes, up to 1024 characters, by default / for all of them; the
-    /// program gets the whole path. HTTPRoute and Ingress compare parts between slashes, so
-    /// that /app is not the beginning of /apple; a Mapping compares characters. Example: /app
+    /// The prefix of the paths that lead to the preview: letters, digits, hyphens, underscores,
+    /// dots and slashes, up to 1024 characters, by default / for all paths. The program receives
+    /// the whole path. HTTPRoute and Ingress compare the parts between slashes, so /app does not
+    /// match /apple; Mapping compares characters. Example: /app
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = path_rule())]
     pub path: Option<String>,
 
-    /// What becomes of the route while the preview is suspended. Keep (the default): it stays, so
-    /// that its address and certificate do, and whoever follows it is told that nothing
-    /// answers. Remove: the host name is free. Example: Remove
+    /// What happens to the route while the preview is suspended. Keep (the default): the route
+    /// keeps its address and certificate, and requests get an error. Remove: the route is deleted,
+    /// and another preview can use the host. Example: Remove
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("default" = WhenSuspended::default()))]
     pub when_suspended: Option<WhenSuspended>,
 }
 
 impl Route {
-    /// The beginning of the paths that lead to the preview; [`DEFAULT_PATH`] when the spec does not
-    /// say.
+    /// The prefix of the paths that lead to the preview; [`DEFAULT_PATH`] by default.
     pub fn path(&self) -> &str {
         self.path.as_deref().unwrap_or(DEFAULT_PATH)
     }
 
-    /// What becomes of it while the preview is suspended; `Keep` when the spec does not say.
+    /// What happens to the route while the preview is suspended; `Keep` by default.
     pub fn when_suspended(&self) -> WhenSuspended {
         self.when_suspended.unwrap_or_default()
     }
 }
 
-/// The kinds of route.
+/// The route types.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteType {
-    /// Of the Gateway API.
+    /// A route of the Gateway API.
     #[serde(rename = "HTTPRoute")]
     HttpRoute,
-    /// Of Kubernetes itself.
+    /// A route of Kubernetes.
     Ingress,
-    /// Of Ambassador (Emissary-ingress).
+    /// A route of Ambassador (Emissary-ingress).
     Mapping,
-    /// None at all.
+    /// No route.
     None,
 }
 
 impl RouteType {
-    /// The name that the API uses.
+    /// The name in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::HttpRoute => "HTTPRoute",
@@ -155,7 +166,7 @@ impl fmt::Display for RouteType {
 }
 
 /// A Gateway, or a listener of one.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct GatewayRef {
@@ -164,60 +175,65 @@ pub struct GatewayRef {
     #[x_kube(validation = schema::object_name_rule())]
     pub name: String,
 
-    /// Its namespace, which has to let routes of this one in; by default that of the preview.
-    /// Example: gateways
+    /// The namespace of the Gateway, by default that of the preview. The Gateway must allow routes
+    /// of the preview's namespace. Example: gateways
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub namespace: Option<String>,
 
-    /// The name of one of its listeners, up to 253 characters; by default every one that takes the
-    /// host. Example: https
+    /// The name of a listener of the Gateway, up to 253 characters; by default every listener that
+    /// accepts the host. Example: https
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub section_name: Option<String>,
 }
 
-/// Where the certificate of an Ingress comes from.
+/// The certificate of an Ingress.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 #[x_kube(validation = Rule::new("!has(self.issuer) || !has(self.clusterIssuer)")
-    .message("a certificate has one issuer: write issuer for one of the namespace, or clusterIssuer, not both"),
-    validation = Rule::new("!has(self.secretName) || !(has(self.issuer) || has(self.clusterIssuer))")
-    .message("an issuer has its certificate put into a Secret of the preview's own, and whatever is in another one would be lost: leave secretName out, or name no issuer where that Secret has a certificate already"))]
+    .message("write issuer or clusterIssuer, not both"),
+    validation = Rule::new(
+        "!has(self.secretName) || !(has(self.issuer) || has(self.clusterIssuer))"
+    )
+    .message(
+        "cert-manager would overwrite the Secret secretName: leave secretName out, or leave the \
+         issuer out if that Secret has a certificate"
+    ))]
 pub struct RouteTls {
-    /// The Secret that has the certificate already, in the preview's namespace. It cannot be named
-    /// beside an issuer: cert-manager would overwrite what is in it, whoever it belongs to;
-    /// the Secret is then NAME-preview-tls. By default the certificate that the ingress
-    /// controller has as its default. Example: previews-wildcard
+    /// The Secret with the certificate, in the namespace of the preview. It excludes an issuer,
+    /// whose certificate is in the Secret NAME-preview-tls: cert-manager would overwrite any other
+    /// Secret. By default the ingress controller uses its default certificate. Example:
+    /// previews-wildcard
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub secret_name: Option<String>,
 
-    /// The Issuer of cert-manager in the preview's namespace that makes the certificate, and puts
-    /// it into the Secret NAME-preview-tls; by default none does. Example: staging
+    /// The Issuer of cert-manager that issues the certificate, in the namespace of the preview. The
+    /// Secret of the certificate is NAME-preview-tls. By default none. Example: staging
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub issuer: Option<String>,
 
-    /// The ClusterIssuer of cert-manager that makes the certificate, and puts it into the Secret
-    /// NAME-preview-tls; by default none does. Example: letsencrypt
+    /// The ClusterIssuer of cert-manager that issues the certificate. The Secret of the certificate
+    /// is NAME-preview-tls. By default none. Example: letsencrypt
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = schema::OBJECT_NAME_LENGTH))]
     #[x_kube(validation = schema::object_name_rule())]
     pub cluster_issuer: Option<String>,
 }
 
-/// What becomes of a route to which nothing answers for a while.
+/// What happens to the route of a suspended preview.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenSuspended {
-    /// It stays.
+    /// The route is kept.
     #[default]
     Keep,
-    /// It goes, and comes back with the pods.
+    /// The route is deleted, and created again with the pods.
     Remove,
 }

@@ -1,4 +1,4 @@
-//! Which namespaces are meant, by their labels: the selector of Kubernetes, with its own names.
+//! A label selector for namespaces, with the field names of Kubernetes.
 
 use std::collections::BTreeMap;
 
@@ -8,38 +8,48 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::{self, cel_string};
 
-/// The name of a label, with or without a domain before it.
-const KEY: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
-/// The value of a label.
+/// A label key, with or without a domain.
+const KEY: &str = concat!(
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?",
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+);
+/// A label value.
 const VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$";
-/// A requirement that no namespace can meet, or each, is a policy that is off, or for all, and
-/// nobody is told.
-const KEY_MESSAGE: &str =
-    "write the name of a label as namespaces have it, like team or example.com/team";
-const VALUE_MESSAGE: &str = "write the value of a label as namespaces have it: letters, digits, -, _ and dots, with a letter or digit at both ends";
+/// The message for a key that no label can have. Without the rule, a mistake would select no
+/// namespace, or all.
+const KEY_MESSAGE: &str = "write a label key, like team or example.com/team";
+/// The message for a value that no label can have.
+const VALUE_MESSAGE: &str = "write a label value: letters, digits, -, _ and dots, with a letter or \
+                             digit at both ends";
 
-/// That `what` is of this form for each item of a list, or for each key of a map.
+/// The rule that `what` has this form, for each item of a list or each key of a map.
 fn each(what: &str, pattern: &str) -> String {
     format!("self.all(key, {what}.matches({}))", cel_string(pattern))
 }
 
-/// Namespaces by their labels: those for which all of it holds.
+/// Selects the namespaces whose labels meet all requirements.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct NamespaceSelector {
-    /// Labels and the value that each has, up to 16. Example: {team: shop}
+    /// Labels and their values, up to 16. Example: {team: shop}
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
         skip_serializing_if = "BTreeMap::is_empty"
     )]
-    #[schemars(extend("maxProperties" = 16, "additionalProperties" = serde_json::json!({ "type": "string", "maxLength": 63 })))]
-    #[x_kube(validation = Rule::new(each("key", KEY)).message(KEY_MESSAGE), validation = Rule::new(each("self[key]", VALUE)).message(VALUE_MESSAGE))]
+    #[schemars(extend(
+        "maxProperties" = 16,
+        "additionalProperties" = serde_json::json!({ "type": "string", "maxLength": 63 })
+    ))]
+    #[x_kube(
+        validation = Rule::new(each("key", KEY)).message(KEY_MESSAGE),
+        validation = Rule::new(each("self[key]", VALUE)).message(VALUE_MESSAGE)
+    )]
     pub match_labels: BTreeMap<String, String>,
 
-    /// What else has to hold for the labels, up to 16. Example: [{key: team, operator: In, values:
-    /// [shop, search]}]
+    /// More requirements for labels, up to 16. Example: [{key: team, operator: In, values: [shop,
+    /// search]}]
     #[serde(
         default,
         deserialize_with = "schema::null_is_absent",
@@ -49,20 +59,23 @@ pub struct NamespaceSelector {
     pub match_expressions: Vec<LabelRequirement>,
 }
 
-/// What has to hold for one label.
+/// A requirement for one label.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
-#[x_kube(validation = Rule::new("(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)")
-    .message("In and NotIn have values, Exists and DoesNotExist have none"))]
+#[x_kube(validation = Rule::new(
+        "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)"
+    )
+    .message("write values for In and NotIn, and no values for Exists and DoesNotExist"))]
 pub struct LabelRequirement {
-    /// The label, up to 317 characters. Example: team
+    /// The label key, up to 317 characters. Example: team
     #[schemars(length(min = 1, max = 317))]
-    #[x_kube(validation = Rule::new(format!("self.matches({})", cel_string(KEY))).message(KEY_MESSAGE))]
+    #[x_kube(validation = Rule::new(format!("self.matches({})", cel_string(KEY)))
+        .message(KEY_MESSAGE))]
     pub key: String,
 
-    /// In: its value is one of the values. NotIn: it is not, or there is no such label. Exists and
-    /// DoesNotExist: whether there is such a label. Example: In
+    /// In: the label has one of the values. NotIn: the label has another value or does not exist.
+    /// Exists: the label exists. DoesNotExist: the label does not exist. Example: In
     pub operator: LabelOperator,
 
     /// The values of In and NotIn, up to 32 of up to 63 characters. Example: [shop, search]
@@ -71,36 +84,40 @@ pub struct LabelRequirement {
         deserialize_with = "schema::null_is_absent",
         skip_serializing_if = "Vec::is_empty"
     )]
-    #[schemars(length(max = 32), inner(length(max = 63)), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(
+        length(max = 32),
+        inner(length(max = 63)),
+        extend("x-kubernetes-list-type" = "atomic")
+    )]
     #[x_kube(validation = Rule::new(each("key", VALUE)).message(VALUE_MESSAGE))]
     pub values: Vec<String>,
 }
 
-/// How a label is compared.
+/// The operator of a requirement.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LabelOperator {
-    /// Its value is one of these.
+    /// The label has one of the values.
     In,
-    /// Its value is none of these, or it is not there.
+    /// The label has another value, or does not exist.
     NotIn,
-    /// It is there.
+    /// The label exists.
     Exists,
-    /// It is not there.
+    /// The label does not exist.
     DoesNotExist,
 }
 
 impl NamespaceSelector {
-    /// Whether a namespace with these labels is meant.
+    /// Whether a namespace with these labels is selected.
     #[must_use]
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
         let has = |(key, value): (&String, &String)| labels.get(key) == Some(value);
         self.match_labels.iter().all(has)
-            && self.match_expressions.iter().all(|requirement| requirement.holds(labels))
+            && self.match_expressions.iter().all(|requirement| requirement.is_met(labels))
     }
 }
 
 impl LabelRequirement {
-    fn holds(&self, labels: &BTreeMap<String, String>) -> bool {
+    fn is_met(&self, labels: &BTreeMap<String, String>) -> bool {
         let value = labels.get(&self.key);
         let is_among = value.is_some_and(|value| self.values.contains(value));
         match self.operator {
@@ -130,13 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_is_meant_for_which_all_holds_as_kubernetes_has_it() {
+    fn a_namespace_is_selected_if_it_meets_all_requirements_as_in_kubernetes() {
         let labels = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
         };
         let shop: BTreeMap<String, String> = labels(&[("team", "shop"), ("tier", "gold")]);
         let bare: BTreeMap<String, String> = labels(&[("team", "shop")]);
-        assert!(NamespaceSelector::default().matches(&BTreeMap::new()), "nothing is asked for");
+        assert!(NamespaceSelector::default().matches(&BTreeMap::new()), "there is no requirement");
         assert!(
             selector(&[]).matches(&bare) && !selector(&[]).matches(&labels(&[("team", "other")]))
         );

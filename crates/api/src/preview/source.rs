@@ -1,5 +1,4 @@
-//! What a preview shows, in the words of whoever made the resource. It is for people to read:
-//! nothing here is decided from it, and nothing of it reaches the objects that are made.
+//! The code that a preview shows, for people. The operator does not use it.
 
 use kube::KubeSchema;
 use kube::core::Rule;
@@ -7,22 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::{self, cel_string};
 
-/// What a terminal would take for a command rather than for text.
+/// Characters that a terminal may execute.
 const CONTROL: &str = r"[\x00-\x1f\x7f]";
 
-/// Refuses what would do more in a terminal than be shown.
+/// Rejects control characters.
 fn no_control() -> Rule {
     Rule::new(format!("!self.matches({})", cel_string(CONTROL)))
         .message("write one line of text: no line breaks, tabs or other control characters")
 }
 
-/// Where a preview comes from. Whoever may write the resource can write anything here, so it is
-/// shown and never trusted.
+/// Rejects texts that are not an address of HTTP or HTTPS.
+fn address_rule() -> Rule {
+    Rule::new(format!("self.matches({})", cel_string(r"^https?://[^\s\x00-\x1f\x7f]+$"))).message(
+        "write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces",
+    )
+}
+
+/// The origin of a preview. A user who may write the resource can write any text, so it is only
+/// shown.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct Source {
-    /// Where the code is kept, up to 63 characters. Example: github
+    /// The host of the code, up to 63 characters. Example: github
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = no_control())]
@@ -34,8 +40,8 @@ pub struct Source {
     #[x_kube(validation = no_control())]
     pub repository: Option<String>,
 
-    /// The number of the pull request (or merge request), from 1; a column of `kubectl get`.
-    /// Example: 17
+    /// The number of the pull request or merge request, from 1; a column of `kubectl get`. Example:
+    /// 17
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub pull_request: Option<i64>,
@@ -46,21 +52,21 @@ pub struct Source {
     #[x_kube(validation = no_control())]
     pub branch: Option<String>,
 
-    /// The commit, up to 64 characters. It is only shown: what replaces the pods is revision.
+    /// The commit, up to 64 characters. It is only shown; a change of revision replaces the pods.
     /// Example: 3f2a9c1
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(validation = no_control())]
     pub commit: Option<String>,
 
-    /// Where to read about the change, up to 2048 characters. Example: `https://github.com/team/app/pull/17`
+    /// The address of the change, up to 2048 characters. Example:
+    /// `https://github.com/team/app/pull/17`
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
-    #[x_kube(validation = Rule::new(format!("self.matches({})", cel_string(r"^https?://[^\s\x00-\x1f\x7f]+$")))
-        .message("write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces"))]
+    #[x_kube(validation = address_rule())]
     pub url: Option<String>,
 
-    /// Who made the change, up to 255 characters. Example: octocat
+    /// The author of the change, up to 255 characters. Example: octocat
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(validation = no_control())]

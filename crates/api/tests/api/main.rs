@@ -1,10 +1,8 @@
-//! What the types say on the wire and in their CRDs: one binary, a file for each question.
+//! Tests of the types and their CRDs.
 //!
 //! - `wire`: how resources are read and written
 //! - `schemas`: names, columns, bounds, defaults, sizes
-//! - `rules`: what is refused beyond the bounds, and the message that says what to write instead;
-//!   `preview_rules`: the same for the fields that only a preview has; `policy_rules`: for those of
-//!   a policy
+//! - `rules`, `preview_rules`, `policy_rules`: the CEL rules and their messages
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod policy_rules;
@@ -18,19 +16,19 @@ use kube::CustomResourceExt;
 use operator_api::{echo, echo_test, preview};
 use serde_json::Value;
 
-/// Every CRD that is ours.
+/// The CRDs of the resources with a status.
 fn crds() -> [CustomResourceDefinition; 3] {
     [echo::Echo::crd(), echo_test::Echo::crd(), preview::PreviewEnvironment::crd()]
 }
 
-/// The schema of a resource, as the API server gets it.
+/// The schema of a resource.
 fn schema_of<K: CustomResourceExt>() -> Value {
     let crd = K::crd();
     let validation = crd.spec.versions[0].schema.clone().expect("the CRD has a schema");
     serde_json::to_value(validation.open_api_v3_schema).unwrap()
 }
 
-/// Looks into a schema along the names of properties: `spec.service.port`.
+/// The schema of a property: `spec.service.port`.
 fn property<'a>(schema: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(schema, |at, name| {
         at["properties"]

@@ -1,30 +1,32 @@
-//! What is refused in a `PreviewPolicy`: each rule lets something pass and refuses something, with
-//! a message that says what to write instead.
+//! The CEL rules of `PreviewPolicy`: each accepts a value and rejects another one, with a message
+//! that says what to write instead.
 
 use operator_api::preview::PreviewPolicy;
 use serde_json::{Value, json};
 
 use crate::rules::{PASSES, messages};
 
-const HOSTS: &str = "write hosts like pr.example.com, or *.example.com for all below a domain: in lower case, no scheme, no port, no path";
-const PREFIX: &str = "write the beginning of image references up to a /, : or @, like registry.example.com/team/: what ends elsewhere allows other repositories, too";
+const HOSTS: &str = "write hosts like pr.example.com, or *.example.com for every host below a \
+                     domain: in lower case, no scheme, no port, no path";
+const PREFIX: &str = "write a prefix that ends with /, : or @, like registry.example.com/team/: \
+                      any other prefix would also allow other repositories";
 const NAMESPACES: &str = "write names of namespaces, as kubectl get namespaces shows them";
-const DEFAULT: &str =
-    "the default is a type that is allowed: add it to types, or write another one";
-const VALUES: &str = "In and NotIn have values, Exists and DoesNotExist have none";
+const DEFAULT: &str = "the default is not an allowed type: add it to types, or write another \
+                       default";
+const VALUES: &str = "write values for In and NotIn, and no values for Exists and DoesNotExist";
 
 fn policy(spec: &Value) -> Vec<String> {
     messages::<PreviewPolicy>("team", spec)
 }
 
 #[test]
-fn a_policy_may_say_nothing_and_its_name_may_begin_with_a_digit() {
+fn a_policy_may_be_empty_and_its_name_may_start_with_a_digit() {
     assert_eq!(policy(&json!({})), PASSES);
     assert_eq!(messages::<PreviewPolicy>("1-team", &json!({ "limits": {}, "routes": {} })), PASSES);
 }
 
 #[test]
-fn a_domain_is_a_host_or_all_below_a_domain() {
+fn a_domain_is_a_host_or_every_host_below_a_domain() {
     for domain in ["pr.example.com", "*.example.com", "*", "localhost", "xn--bcher-kva.example.com"]
     {
         assert_eq!(policy(&json!({ "domains": [domain] })), PASSES, "{domain}");
@@ -43,7 +45,7 @@ fn a_domain_is_a_host_or_all_below_a_domain() {
 }
 
 #[test]
-fn the_beginning_of_an_image_ends_where_a_part_of_it_does() {
+fn a_prefix_of_an_image_ends_with_a_whole_part() {
     for prefix in ["registry.example.com/team/", "registry.example.com/team/app:", "app@", "nginx:"]
     {
         assert_eq!(policy(&json!({ "imagePrefixes": [prefix] })), PASSES, "{prefix}");
@@ -54,7 +56,7 @@ fn the_beginning_of_an_image_ends_where_a_part_of_it_does() {
 }
 
 #[test]
-fn a_preview_is_reached_from_namespaces_that_there_can_be() {
+fn a_network_policy_has_valid_names_of_namespaces() {
     assert_eq!(
         policy(&json!({ "networkPolicy": { "fromNamespaces": ["gateways", "a-1"] } })),
         PASSES
@@ -69,20 +71,20 @@ fn a_preview_is_reached_from_namespaces_that_there_can_be() {
 }
 
 #[test]
-fn a_route_by_default_is_one_that_is_allowed() {
+fn the_default_route_type_is_an_allowed_type() {
     let routes =
         |types: &[&str], default: &str| json!({ "routes": { "types": types, "default": default } });
     assert_eq!(policy(&routes(&["Ingress", "Mapping"], "Mapping")), PASSES);
     assert_eq!(policy(&json!({ "routes": { "default": "Mapping" } })), PASSES);
-    assert_eq!(policy(&routes(&["Ingress"], "None")), PASSES, "no route at all is always allowed");
+    assert_eq!(policy(&routes(&["Ingress"], "None")), PASSES, "None is always allowed");
     assert_eq!(policy(&routes(&["Ingress"], "Mapping")), [DEFAULT]);
 }
 
 #[test]
-fn namespaces_are_selected_by_labels_that_they_can_have() {
-    const KEY: &str =
-        "write the name of a label as namespaces have it, like team or example.com/team";
-    const VALUE: &str = "write the value of a label as namespaces have it: letters, digits, -, _ and dots, with a letter or digit at both ends";
+fn a_selector_has_valid_label_keys_and_values() {
+    const KEY: &str = "write a label key, like team or example.com/team";
+    const VALUE: &str = "write a label value: letters, digits, -, _ and dots, with a letter or \
+                         digit at both ends";
     let label = |key: &str, value: &str| {
         policy(&json!({ "namespaceSelector": { "matchLabels": { key: value } } }))
     };
@@ -120,9 +122,9 @@ fn namespaces_are_selected_by_labels_that_they_can_have() {
 }
 
 #[test]
-fn a_list_that_allows_nothing_by_its_looks_and_everything_in_truth_is_refused() {
-    const EMPTY: &str =
-        "an empty list would allow everything: leave the field out where that is meant";
+fn an_empty_list_is_rejected_because_it_would_allow_everything() {
+    const EMPTY: &str = "an empty list would allow everything: write an item, or leave the field \
+                         out";
     for spec in [
         json!({ "domains": [] }),
         json!({ "imagePrefixes": [] }),
@@ -133,7 +135,7 @@ fn a_list_that_allows_nothing_by_its_looks_and_everything_in_truth_is_refused() 
 }
 
 #[test]
-fn a_requirement_has_values_where_it_compares_with_some() {
+fn only_operators_that_compare_values_have_values() {
     let requirement = |operator: &str, values: Value| {
         let expression = json!({ "key": "team", "operator": operator, "values": values });
         policy(&json!({ "namespaceSelector": { "matchExpressions": [expression] } }))

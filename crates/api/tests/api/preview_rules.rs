@@ -1,5 +1,5 @@
-//! What is refused in a `PreviewEnvironment` beside its image and its host: each rule lets
-//! something pass and refuses something, with a message that says what to write instead.
+//! The CEL rules of `PreviewEnvironment` without those of its image and its host: each accepts a
+//! value and rejects another one, with a message that says what to write instead.
 
 use serde_json::{Value, json};
 
@@ -9,39 +9,50 @@ use operator_api::preview::PreviewEnvironment;
 
 use crate::rules::{PASSES, messages};
 
-const VARIABLE: &str =
-    "write a name like LOG_LEVEL: letters, digits, _, - and dots, beginning with a letter or _";
-const ONE_VALUE: &str = "a variable has one value: write value or valueFrom, not both";
+const VARIABLE: &str = "write a name like LOG_LEVEL: letters, digits, _, - and dots, starting with \
+                        a letter or _";
+const ONE_VALUE: &str = "write value or valueFrom, not both";
 const ONE_SOURCE: &str =
     "write exactly one of secretKeyRef, configMapKeyRef, fieldRef and resourceFieldRef";
-const ONE_SET: &str =
-    "write exactly one of secretRef and configMapRef; several are several items of the list";
-const NUL: &str = "leave out the NUL character (\\u0000): no program can be started with it";
-const OBJECT_NAME: &str = "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and dots, with a letter or digit at both ends";
+const ONE_SET: &str = "write exactly one of secretRef and configMapRef in each item of the list";
+const NUL: &str = "remove the NUL character (\\u0000): no argument or variable can contain it";
+const OBJECT_NAME: &str = "write the name as kubectl get shows it: a to z, 0 to 9, hyphens and \
+                           dots, with a letter or digit at both ends";
 const KEY: &str = "write a key: letters, digits, -, _ and dots";
-const FIELD: &str = "write the path of a field that pods can be asked for, like metadata.name, metadata.labels['KEY'] or status.podIP";
+const FIELD: &str = "write the path of a supported field, like metadata.name, \
+                     metadata.labels['KEY'] or status.podIP";
 const RESOURCE: &str =
     "write limits or requests, a dot and the resource, like limits.memory or requests.cpu";
-const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not negative, and a unit without a space";
-const PREFIX: &str =
-    "write a prefix like DB_: letters, digits, _, - and dots, beginning with a letter or _";
+const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not \
+                        negative, and a unit without a space";
+const PREFIX: &str = "write a prefix like DB_: letters, digits, _, - and dots, starting with a \
+                      letter or _";
 const PATH: &str = "write a path from the root, like /healthz: no scheme, no host";
-const ROOT: &str = "user 0 is root, which runAsNonRoot forbids: write another runAsUser such as 1000, or leave runAsNonRoot out";
+const ROOT: &str = "user 0 is root, which runAsNonRoot forbids: write another runAsUser such as \
+                    1000, or leave runAsNonRoot out";
 const CONTROL: &str = "write one line of text: no line breaks, tabs or other control characters";
 const ADDRESS: &str =
     "write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces";
-const PARENTS: &str = "parentRefs are the Gateways of an HTTPRoute: write type: HTTPRoute beside them, or leave them out";
-const CLASS: &str =
-    "only an Ingress has a class: write type: Ingress beside ingressClassName, or leave it out";
-const CERTIFICATE: &str = "only an Ingress names its certificate: write type: Ingress beside it, or tls: {} where the gateway has a certificate";
-const ONE_ISSUER: &str = "a certificate has one issuer: write issuer for one of the namespace, or clusterIssuer, not both";
-const ISSUED: &str = "an issuer has its certificate put into a Secret of the preview's own, and whatever is in another one would be lost: leave secretName out, or name no issuer where that Secret has a certificate already";
-const ROUTE_PATH: &str = "write a path from the root of letters, digits, hyphens, underscores, dots and slashes, like /app: no query, no //, no /./ and no /../, and nothing that controllers read as more than text";
-const DURATION: &str = "write numbers with units and no spaces, like 72h, 1h30m or 45m: hours (h), minutes (m), seconds (s) or milliseconds (ms), whole numbers of up to five digits, up to four parts";
-const NO_TIME: &str = "write a duration that is longer than zero, like 72h";
-const MOMENT: &str = "write a moment with its seconds and its offset from UTC, like 2030-01-31T12:00:00Z or 2030-01-31T13:00:00+01:00";
+const PARENTS: &str = "only an HTTPRoute has parentRefs: write type: HTTPRoute, or leave \
+                       parentRefs out";
+const CLASS: &str = "only an Ingress has a class: write type: Ingress, or leave ingressClassName \
+                     out";
+const CERTIFICATE: &str = "only an Ingress has a certificate of its own: write type: Ingress, or \
+                           tls: {} if the gateway has a certificate";
+const ONE_ISSUER: &str = "write issuer or clusterIssuer, not both";
+const ISSUED: &str = "cert-manager would overwrite the Secret secretName: leave secretName out, or \
+                      leave the issuer out if that Secret has a certificate";
+const ROUTE_PATH: &str = "write a path from the root, of letters, digits, hyphens, underscores, \
+                          dots and slashes, like /app: no query, no other characters, no //, no \
+                          /./ and no /../";
+const DURATION: &str = "write numbers with units and no spaces, like 72h, 1h30m or 45m: hours (h), \
+                        minutes (m), seconds (s) or milliseconds (ms), whole numbers of up to \
+                        five digits, up to four parts";
+const ZERO: &str = "write a duration that is longer than zero, like 72h";
+const TIME: &str = "write a time with seconds and an offset from UTC, like 2030-01-31T12:00:00Z or \
+                    2030-01-31T13:00:00+01:00";
 
-/// What the rules say about a preview with these fields beside image and host.
+/// The messages of the rules for a preview with these fields, an image and a host.
 fn with(fields: &Value) -> Vec<String> {
     let mut spec = json!({ "image": "app:1", "fqdn": "web.example.com" });
     let fields = fields.as_object().unwrap().clone();
@@ -63,7 +74,7 @@ fn an_image_and_a_host_are_enough() {
 }
 
 #[test]
-fn a_variable_has_a_name_that_programs_can_read() {
+fn a_variable_has_a_valid_name() {
     for name in ["LOG_LEVEL", "a", "_", "a.b-c", "A1"] {
         assert_eq!(env(&json!({ "name": name, "value": "x" })), PASSES, "{name}");
     }
@@ -73,8 +84,8 @@ fn a_variable_has_a_name_that_programs_can_read() {
 }
 
 #[test]
-fn a_variable_has_a_value_from_one_place() {
-    assert_eq!(env(&json!({ "name": "A" })), PASSES, "empty, as Kubernetes has it");
+fn a_variable_has_one_source_of_its_value() {
+    assert_eq!(env(&json!({ "name": "A" })), PASSES, "empty, as in Kubernetes");
     assert_eq!(env(&json!({ "name": "A", "value": "" })), PASSES);
     let pod = json!({ "fieldRef": { "fieldPath": "metadata.name" } });
     assert_eq!(env(&json!({ "name": "A", "valueFrom": pod })), PASSES);
@@ -91,7 +102,7 @@ fn a_variable_has_a_value_from_one_place() {
 }
 
 #[test]
-fn a_key_of_a_secret_or_config_map_is_named_as_it_is_there() {
+fn a_key_of_a_secret_or_config_map_has_a_valid_name() {
     for source in ["secretKeyRef", "configMapKeyRef"] {
         let of = |name: &str, key: &str| {
             env(&json!({ "name": "A", "valueFrom": { source: { "name": name, "key": key } } }))
@@ -107,7 +118,7 @@ fn a_key_of_a_secret_or_config_map_is_named_as_it_is_there() {
 }
 
 #[test]
-fn a_pod_is_asked_for_what_it_can_tell() {
+fn a_variable_can_have_only_supported_fields_and_resources() {
     let field = |path: &str| {
         env(&json!({ "name": "A", "valueFrom": { "fieldRef": { "fieldPath": path } } }))
     };
@@ -130,7 +141,7 @@ fn a_pod_is_asked_for_what_it_can_tell() {
 }
 
 #[test]
-fn a_set_of_variables_is_one_secret_or_one_config_map() {
+fn an_item_of_env_from_is_one_secret_or_one_config_map() {
     let name = json!({ "name": "settings" });
     assert_eq!(env_from(&json!({ "configMapRef": name })), PASSES);
     assert_eq!(env_from(&json!({ "secretRef": name, "prefix": "DB_" })), PASSES);
@@ -142,7 +153,7 @@ fn a_set_of_variables_is_one_secret_or_one_config_map() {
 }
 
 #[test]
-fn nothing_that_a_program_is_started_with_contains_nul() {
+fn no_argument_or_variable_contains_nul() {
     assert_eq!(with(&json!({ "command": ["sh"], "args": ["-c", "", "echo $(A)\n"] })), PASSES);
     assert_eq!(with(&json!({ "command": ["a\0b"] })), [NUL]);
     assert_eq!(with(&json!({ "args": ["a", "a\0b"] })), [NUL]);
@@ -150,13 +161,13 @@ fn nothing_that_a_program_is_started_with_contains_nul() {
 }
 
 #[test]
-fn a_secret_for_the_image_is_named_as_it_is_in_the_namespace() {
+fn a_pull_secret_has_a_valid_name() {
     assert_eq!(with(&json!({ "imagePullSecrets": [{ "name": "registry" }] })), PASSES);
     assert_eq!(with(&json!({ "imagePullSecrets": [{ "name": "Registry" }] })), [OBJECT_NAME]);
 }
 
 #[test]
-fn a_probe_asks_for_a_path_from_the_root() {
+fn the_path_of_a_probe_starts_at_the_root() {
     for probe in ["readiness", "liveness", "startup"] {
         assert_eq!(with(&json!({ "probes": { probe: {} } })), PASSES);
         assert_eq!(with(&json!({ "probes": { probe: { "path": "/" } } })), PASSES);
@@ -167,7 +178,7 @@ fn a_probe_asks_for_a_path_from_the_root() {
 }
 
 #[test]
-fn root_is_not_asked_for_and_forbidden_at_once() {
+fn root_cannot_be_both_requested_and_forbidden() {
     let security = |user: i64, non_root: Option<bool>| {
         let mut security = json!({ "runAsUser": user });
         if let Some(non_root) = non_root {
@@ -183,13 +194,13 @@ fn root_is_not_asked_for_and_forbidden_at_once() {
 }
 
 #[test]
-fn what_has_a_quantity_is_checked_as_in_an_echo() {
+fn a_quantity_follows_the_same_rule_as_in_an_echo() {
     assert_eq!(with(&json!({ "resources": { "limits": { "memory": "64Mi" } } })), PASSES);
     assert_eq!(with(&json!({ "resources": { "limits": { "memory": "64 Mi" } } })), [QUANTITY]);
 }
 
 #[test]
-fn what_is_only_shown_cannot_do_anything_to_a_terminal() {
+fn texts_of_the_source_have_no_control_characters() {
     for field in ["provider", "repository", "branch", "commit", "author"] {
         for text in ["a", "Zoë O'Hara <zoe@example.com>", "feature/ünïcode"] {
             assert_eq!(with(&json!({ "source": { field: text } })), PASSES, "{field}: {text}");
@@ -201,7 +212,7 @@ fn what_is_only_shown_cannot_do_anything_to_a_terminal() {
 }
 
 #[test]
-fn the_address_of_a_change_can_be_opened_without_running_anything() {
+fn the_address_of_a_change_is_http_or_https() {
     let url = |url: &str| with(&json!({ "source": { "url": url } }));
     assert_eq!(url("https://github.com/team/app/pull/17"), PASSES);
     assert_eq!(url("http://git.example.com:8080/a?b=c#d"), PASSES);
@@ -217,8 +228,8 @@ fn the_address_of_a_change_can_be_opened_without_running_anything() {
     }
 }
 
-/// What the rules say about a route of each type with these fields: of none, HTTPRoute, Ingress,
-/// Mapping, None.
+/// The messages for a route with these fields, without a type and with each type: HTTPRoute,
+/// Ingress, Mapping, None.
 fn by_type(fields: &Value) -> [Vec<String>; 5] {
     [None, Some("HTTPRoute"), Some("Ingress"), Some("Mapping"), Some("None")].map(|type_| {
         let mut route = fields.clone();
@@ -229,8 +240,7 @@ fn by_type(fields: &Value) -> [Vec<String>; 5] {
     })
 }
 
-/// Passes with the type at this place, and with None, which lets a route be taken away by one
-/// field.
+/// No messages for the type at this index and for None; this message for all others.
 fn only_with(place: usize, message: &str) -> [Vec<String>; 5] {
     let refused = || vec![message.to_owned()];
     let mut answers = [refused(), refused(), refused(), refused(), Vec::new()];
@@ -239,7 +249,7 @@ fn only_with(place: usize, message: &str) -> [Vec<String>; 5] {
 }
 
 #[test]
-fn what_only_one_type_of_route_has_wants_that_type_beside_it() {
+fn a_field_of_one_route_type_needs_that_type() {
     assert_eq!(by_type(&json!({ "parentRefs": [{ "name": "public" }] })), only_with(1, PARENTS));
     assert_eq!(by_type(&json!({ "ingressClassName": "nginx" })), only_with(2, CLASS));
     for field in ["secretName", "issuer", "clusterIssuer"] {
@@ -252,7 +262,7 @@ fn what_only_one_type_of_route_has_wants_that_type_beside_it() {
 }
 
 #[test]
-fn what_every_type_of_route_has_wants_no_type_beside_it() {
+fn a_field_of_all_route_types_needs_no_type() {
     let passes: [Vec<String>; 5] = Default::default();
     for fields in [
         json!({}),
@@ -265,7 +275,7 @@ fn what_every_type_of_route_has_wants_no_type_beside_it() {
 }
 
 #[test]
-fn a_certificate_has_one_issuer_and_then_a_secret_that_nobody_else_names() {
+fn a_certificate_has_one_issuer_or_a_secret() {
     let tls = |tls: &Value| with(&json!({ "route": { "type": "Ingress", "tls": tls } }));
     assert_eq!(tls(&json!({ "issuer": "a" })), PASSES);
     assert_eq!(tls(&json!({ "clusterIssuer": "a" })), PASSES);
@@ -273,7 +283,7 @@ fn a_certificate_has_one_issuer_and_then_a_secret_that_nobody_else_names() {
     assert_eq!(
         tls(&json!({ "issuer": "a", "secretName": "b" })),
         [ISSUED],
-        "it would be overwritten"
+        "cert-manager would overwrite it"
     );
     assert_eq!(tls(&json!({ "clusterIssuer": "a", "secretName": "b" })), [ISSUED]);
     assert_eq!(tls(&json!({ "issuer": "a", "clusterIssuer": "b" })), [ONE_ISSUER]);
@@ -281,7 +291,7 @@ fn a_certificate_has_one_issuer_and_then_a_secret_that_nobody_else_names() {
 }
 
 #[test]
-fn whatever_a_route_names_is_named_as_it_is_in_the_cluster() {
+fn references_of_a_route_have_valid_names() {
     for reference in [
         json!({ "name": "A" }),
         json!({ "name": "a", "namespace": "a_b" }),
@@ -302,7 +312,7 @@ fn whatever_a_route_names_is_named_as_it_is_in_the_cluster() {
 }
 
 #[test]
-fn a_path_is_one_that_every_type_of_route_takes() {
+fn a_path_has_only_characters_that_every_route_type_accepts() {
     for path in ["/", "/app", "/app/", "/a/b.c", "/a-b_c", "/.well-known", "/..a"] {
         assert_eq!(with(&json!({ "route": { "path": path } })), PASSES, "{path}");
     }
@@ -372,12 +382,12 @@ fn a_ttl_is_a_duration_that_is_longer_than_zero() {
         assert_eq!(ttl(text), [DURATION], "{text:?}");
     }
     for text in ["0s", "0h", "00000h0ms"] {
-        assert_eq!(ttl(text), [NO_TIME], "{text:?}");
+        assert_eq!(ttl(text), [ZERO], "{text:?}");
     }
 }
 
 #[test]
-fn the_schema_and_whoever_reads_a_duration_refuse_the_same() {
+fn the_schema_and_the_parser_reject_the_same_durations() {
     for text in [
         "72h",
         "1h30m",
@@ -399,7 +409,7 @@ fn the_schema_and_whoever_reads_a_duration_refuse_the_same() {
 }
 
 #[test]
-fn an_end_is_a_moment_with_an_offset() {
+fn an_end_is_a_time_with_an_offset() {
     let expires_at = |text: &str| with(&json!({ "expiresAt": text }));
     for text in [
         "2030-01-31T12:00:00Z",
@@ -412,7 +422,7 @@ fn an_end_is_a_moment_with_an_offset() {
         assert_eq!(expires_at(text), PASSES, "{text}");
         assert!(
             serde_json::from_value::<Time>(json!(text)).is_ok(),
-            "{text}: what passes can be read"
+            "{text}: an accepted text can be read"
         );
     }
     for text in [
@@ -433,7 +443,7 @@ fn an_end_is_a_moment_with_an_offset() {
         "72h",
         "2030-01-31T12:00:00Z\n",
     ] {
-        assert_eq!(expires_at(text), [MOMENT], "{text:?}");
+        assert_eq!(expires_at(text), [TIME], "{text:?}");
     }
     for text in ["2030-02-30T12:00:00Z", "2029-02-29T12:00:00Z", "2030-11-31T12:00:00Z"] {
         assert_eq!(expires_at(text).len(), 1, "{text}");

@@ -1,6 +1,5 @@
-//! What is refused beyond the bounds of the schema: each rule lets something pass and refuses
-//! something, with a message that says what to write instead. The rules run here as CEL, as in the
-//! API server.
+//! The CEL rules of the resources: each accepts a value and rejects another one, with a message
+//! that says what to write instead.
 
 use kube::CustomResourceExt;
 use kube::core::cel::Validator;
@@ -11,22 +10,32 @@ use serde_json::{Value, json};
 
 use crate::schema_of;
 
-const NAME: &str = "metadata.name has to begin with a letter, because the Service is named after it: write for example web-1 rather than 1-web";
-const TEXT: &str =
-    "text is empty: leave text out instead, and the servers answer with the request itself";
-const IMAGE: &str = "write an image reference like registry.example.com/team/app:1.2.3: the repository in lower case, no https://, no spaces";
-const NODE_PORT: &str = "a Service of type ClusterIP has no port on the nodes: write type: NodePort beside nodePort, or leave nodePort out";
-const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not negative, and a unit without a space";
-const REQUEST: &str =
-    "a request is higher than the limit of the same resource: lower it, or raise the limit";
-const HOST_ALONE: &str = "write the host name alone, like preview-1.example.com: no https://, no port, no path, no spaces";
-const WILDCARD: &str = "write one host name without a *, like preview-1.example.com: each preview has a host of its own";
-const LABELS: &str = "each part between the dots has 1 to 63 characters, a to z, 0 to 9 or hyphens, with no hyphen at its beginning or end: like preview-1.example.com";
-const ASCII: &str = "write an internationalised name in its ASCII form, as DNS has it (Punycode): xn--bcher-kva.example.com for bücher.example.com";
+const NAME: &str = "metadata.name must start with a letter, because the Service has this name: \
+                    write for example web-1 instead of 1-web";
+const TEXT: &str = "text is empty: write a text, or leave text out to get the request itself as \
+                    the answer";
+const IMAGE: &str = "write an image reference like registry.example.com/team/app:1.2.3: the \
+                     repository in lower case, no https://, no spaces";
+const NODE_PORT: &str = "a Service of type ClusterIP has no node port: write type: NodePort, or \
+                         leave nodePort out";
+const QUANTITY: &str = "write a quantity like 500m, 2, 128Mi or 1Gi: a number that is not \
+                        negative, and a unit without a space";
+const REQUEST: &str = "a request is higher than the limit of the same resource: lower the request, \
+                       or raise the limit";
+const HOST_ALONE: &str = "write only the host name, like preview-1.example.com: no https://, no \
+                          port, no path, no spaces";
+const WILDCARD: &str = "write one host name without a *, like preview-1.example.com: each preview \
+                        has its own host";
+const LABELS: &str = "write parts of 1 to 63 characters between the dots, of a to z, 0 to 9 and \
+                      hyphens, with no hyphen at the start or end of a part, like \
+                      preview-1.example.com";
+const ASCII: &str = "write an internationalised name in its ASCII form (Punycode): \
+                     xn--bcher-kva.example.com for bücher.example.com";
 const DOMAIN: &str = "write the full host name with its domain, like preview-1.example.com";
-const ADDRESS: &str = "write a host name like preview-1.example.com, not an IP address: the last part is not a number";
+const ADDRESS: &str = "write a host name like preview-1.example.com, not an IP address: the last \
+                       part of a host name is not a number";
 
-/// What the rules of `K` say about a resource, after the defaults are filled in.
+/// The messages of the rules of `K` for a resource, after the defaults are set.
 pub(crate) fn messages<K: CustomResourceExt>(name: &str, spec: &Value) -> Vec<String> {
     let object = json!({ "metadata": { "name": name }, "spec": spec });
     match Validator::new().validate_with_defaults(&schema_of::<K>(), &object, None) {
@@ -52,7 +61,7 @@ fn an_empty_echo_passes() {
 }
 
 #[test]
-fn a_name_that_begins_with_a_digit_is_refused_for_every_resource() {
+fn a_name_that_starts_with_a_digit_is_rejected_for_every_resource() {
     fn check<K: CustomResourceExt>(spec: &Value) {
         assert_eq!(messages::<K>("17-web", spec), [NAME]);
         for name in ["web-17", "web.example", &"w".repeat(200)] {
@@ -65,13 +74,13 @@ fn a_name_that_begins_with_a_digit_is_refused_for_every_resource() {
 }
 
 #[test]
-fn an_empty_text_is_to_be_left_out() {
+fn an_empty_text_is_rejected() {
     assert_eq!(echo(&json!({ "text": "" })), [TEXT]);
     assert_eq!(echo(&json!({ "text": " " })), PASSES);
 }
 
 #[test]
-fn an_image_is_a_reference_that_can_be_pulled() {
+fn an_image_is_a_reference_that_a_runtime_can_pull() {
     let digest = format!("a/b@sha256:{}", "0f".repeat(32));
     for image in [
         "nginx",
@@ -101,7 +110,7 @@ fn an_image_is_a_reference_that_can_be_pulled() {
 }
 
 #[test]
-fn a_node_port_wants_a_type_that_opens_it() {
+fn a_node_port_needs_a_service_type_that_has_one() {
     assert_eq!(echo(&json!({ "service": { "nodePort": 30080 } })), [NODE_PORT]);
     assert_eq!(
         echo(&json!({ "service": { "type": "ClusterIP", "nodePort": 30080 } })),
@@ -136,19 +145,27 @@ fn a_quantity_is_a_number_with_a_unit() {
 
 #[test]
 fn a_request_is_not_higher_than_its_limit() {
-    let resources = |request: Value, limit: Value| json!({ "resources": { "requests": { "cpu": request, "memory": "1Gi" }, "limits": { "cpu": limit } } });
+    let resources = |request: Value, limit: Value| {
+        json!({ "resources": {
+        "requests": {
+        "cpu": request,
+        "memory":
+        "1Gi" },
+        "limits": {
+        "cpu": limit } } })
+    };
     assert_eq!(echo(&resources(json!("500m"), json!(1))), PASSES);
     assert_eq!(echo(&resources(json!(1), json!("1000m"))), PASSES);
     assert_eq!(echo(&resources(json!(2), json!("1500m"))), [REQUEST]);
     assert_eq!(
         echo(&resources(json!("lots"), json!(1))),
         [QUANTITY],
-        "and nothing about the limit"
+        "and no message about the limit"
     );
 }
 
 #[test]
-fn a_host_name_passes() {
+fn a_host_name_is_accepted() {
     let longest_label = format!("{}.example.com", "a".repeat(63));
     for host in [
         "preview-1.example.com",
@@ -163,7 +180,7 @@ fn a_host_name_passes() {
 }
 
 #[test]
-fn what_belongs_to_a_url_is_no_part_of_a_host_name() {
+fn parts_of_a_url_are_rejected() {
     for host in [
         "https://preview-1.example.com",
         "preview-1.example.com:8080",
@@ -179,16 +196,16 @@ fn what_belongs_to_a_url_is_no_part_of_a_host_name() {
 }
 
 #[test]
-fn a_wildcard_is_no_host_of_its_own() {
+fn a_wildcard_is_rejected() {
     assert_eq!(preview("*.example.com"), [WILDCARD]);
 }
 
 #[test]
-fn capital_letters_and_a_dot_at_the_end_get_the_right_name_in_answer() {
+fn a_name_with_capital_letters_or_a_final_dot_is_rejected_with_the_right_name() {
     for host in ["preview-1.example.com.", "Preview-1.Example.com", "PREVIEW-1.example.com."] {
         assert_eq!(
             preview(host),
-            ["write it in lower case and without a dot at the end: preview-1.example.com"],
+            ["write the host in lower case and without a dot at the end: preview-1.example.com"],
             "{host}"
         );
     }
@@ -210,7 +227,7 @@ fn every_part_of_a_host_name_is_a_dns_label() {
 }
 
 #[test]
-fn an_internationalised_name_is_written_as_dns_has_it() {
+fn an_internationalised_name_must_be_in_ascii() {
     for host in ["bücher.example.com", "Ä.example.com", "例え.jp", "preview-1.example.com。"] {
         assert!(preview(host).contains(&ASCII.to_owned()), "{host}: {:?}", preview(host));
     }
@@ -218,14 +235,14 @@ fn an_internationalised_name_is_written_as_dns_has_it() {
 }
 
 #[test]
-fn a_host_name_without_a_domain_is_refused() {
+fn a_host_name_without_a_domain_is_rejected() {
     for host in ["preview-1", ""] {
         assert_eq!(preview(host), [DOMAIN], "{host:?}");
     }
 }
 
 #[test]
-fn an_address_is_no_host_name() {
+fn an_ip_address_is_rejected() {
     assert_eq!(preview("10.0.0.1"), [ADDRESS]);
     assert_eq!(preview("10.0.0.a1"), PASSES);
 }

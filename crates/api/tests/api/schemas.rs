@@ -9,15 +9,14 @@ use serde_json::{Value, json};
 
 use crate::{crds, property, schema_of};
 
-/// Where client-side `kubectl apply` gives up: it keeps a copy of the CRD in an annotation of at
-/// most this many bytes.
+/// The maximum size of the annotation in which client-side `kubectl apply` keeps a copy of the CRD.
 const ANNOTATION_LIMIT: usize = 262_144;
 
 fn title(crd: &CustomResourceDefinition) -> &str {
     crd.metadata.name.as_deref().unwrap()
 }
 
-/// Calls `check` with every schema inside `schema`, and the path that leads there.
+/// Calls `check` with every schema inside `schema`, and its path.
 fn walk(schema: &Value, path: &str, check: &mut dyn FnMut(&str, &Value)) {
     check(path, schema);
     for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
@@ -39,7 +38,7 @@ fn schemas() -> [(&'static str, Value); 4] {
     ]
 }
 
-/// Those of resources that somebody reconciles.
+/// The schemas of resources with a status.
 fn with_status() -> Vec<(&'static str, Value)> {
     let all =
         schemas().into_iter().filter(|(_, schema)| schema["properties"].get("status").is_some());
@@ -49,7 +48,7 @@ fn with_status() -> Vec<(&'static str, Value)> {
 }
 
 #[test]
-fn the_names_are_the_ones_that_people_type() {
+fn the_names_and_short_names_do_not_change() {
     let names = crds().map(|crd| {
         let names = crd.spec.names;
         (
@@ -76,7 +75,7 @@ fn the_names_are_the_ones_that_people_type() {
 }
 
 #[test]
-fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
+fn the_columns_show_readiness_and_the_wide_ones_its_cause() {
     let [echo, echo_of_test, preview] = crds().map(|crd| {
         let columns = crd.spec.versions[0].additional_printer_columns.clone().unwrap();
         columns
@@ -94,8 +93,7 @@ fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
     assert_eq!(echo_of_test, echo);
     let (url, number) =
         (column("URL", ".status.url", None), column("PR", ".spec.source.pullRequest", None));
-    // A date is shown as an age, which a moment in the future does not have: this one is shown as
-    // it is written.
+    // A column of type date shows an age, and a time in the future has none.
     let expires = column("Expires", ".status.expiresAt", None);
     assert_eq!(preview, [ready, url, expires, number, age, message]);
     let columns = crds()[2].spec.versions[0].additional_printer_columns.clone().unwrap();
@@ -103,7 +101,7 @@ fn the_columns_show_readiness_and_the_wide_ones_say_why_not() {
 }
 
 #[test]
-fn every_resource_can_be_scaled_and_has_a_status_of_its_own() {
+fn every_resource_has_the_subresources_scale_and_status() {
     let [echo, echo_of_test, preview] =
         crds().map(|crd| crd.spec.versions[0].subresources.clone().unwrap());
     for subresources in [&echo, &echo_of_test, &preview] {
@@ -116,10 +114,9 @@ fn every_resource_can_be_scaled_and_has_a_status_of_its_own() {
 }
 
 #[test]
-fn what_the_schema_fills_in_is_what_the_methods_say() {
+fn the_defaults_of_the_schema_are_those_of_the_methods() {
     let schema = schema_of::<Echo>();
-    // Twice: the API server fills in what is inside a default, too, and this function only what is
-    // inside a value.
+    // Twice: the API server also sets defaults inside of defaults, and this function does not.
     let filled = apply_defaults(&schema, &apply_defaults(&schema, &json!({ "spec": {} })));
     assert_eq!(
         filled["spec"],
@@ -135,7 +132,7 @@ fn what_the_schema_fills_in_is_what_the_methods_say() {
 }
 
 #[test]
-fn bounds_are_what_the_descriptions_promise() {
+fn the_bounds_are_those_of_the_descriptions() {
     let (echo, of_test, preview) =
         (schema_of::<Echo>(), schema_of::<echo_test::Echo>(), schema_of::<PreviewEnvironment>());
     for schema in [&echo, &of_test] {
@@ -160,7 +157,7 @@ fn bounds_are_what_the_descriptions_promise() {
 }
 
 #[test]
-fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
+fn the_bounds_of_a_preview_are_those_of_the_descriptions() {
     let schema = schema_of::<PreviewEnvironment>();
     let numbers = [
         ("port", 1, 65_535),
@@ -247,12 +244,18 @@ fn the_fields_of_a_preview_have_the_bounds_that_their_descriptions_promise() {
 }
 
 #[test]
-fn what_the_schema_fills_into_a_preview_is_what_the_methods_say() {
+fn the_defaults_of_a_preview_are_those_of_the_methods() {
     let spec = json!({ "image": "a", "fqdn": "a.example.com" });
     let filled =
         apply_defaults(&schema_of::<PreviewEnvironment>(), &json!({ "spec": spec }))["spec"]
             .clone();
-    let expected = json!({ "image": "a", "fqdn": "a.example.com", "port": 8080, "replicas": 1, "pullPolicy": "IfNotPresent", "suspend": false, "pinned": false });
+    let expected = json!({ "image": "a", "fqdn": "a.example.com",
+        "port": 8080,
+        "replicas": 1,
+        "pullPolicy":
+        "IfNotPresent",
+        "suspend": false,
+        "pinned": false });
     assert_eq!(filled, expected);
     let (before, after): (PreviewEnvironmentSpec, PreviewEnvironmentSpec) =
         (serde_json::from_value(spec).unwrap(), serde_json::from_value(filled).unwrap());
@@ -264,7 +267,7 @@ fn what_the_schema_fills_into_a_preview_is_what_the_methods_say() {
 }
 
 #[test]
-fn only_what_has_no_sensible_default_is_required() {
+fn only_fields_without_a_sensible_default_are_required() {
     assert_eq!(property(&schema_of::<Echo>(), "spec").get("required"), None);
     assert_eq!(
         property(&schema_of::<echo_test::Echo>(), "spec")["required"],
@@ -306,7 +309,7 @@ fn conditions_are_a_map_by_type_with_the_bounds_of_the_convention() {
 }
 
 #[test]
-fn resources_of_a_container_take_cpu_and_memory_but_no_claims() {
+fn resources_of_a_container_have_no_claims() {
     let schema = schema_of::<Echo>();
     let resources = property(&schema, "spec.resources");
     let names: Vec<_> = resources["properties"].as_object().unwrap().keys().collect();
@@ -318,10 +321,10 @@ fn resources_of_a_container_take_cpu_and_memory_but_no_claims() {
 }
 
 #[test]
-fn every_field_is_described_in_one_line_a_paragraph() {
+fn every_field_has_a_description_with_one_line_for_each_paragraph() {
     for (name, schema) in schemas() {
         walk(&schema, name, &mut |path, inner| {
-            // What is inside a list or a map is described by the list or map.
+            // The list or map describes its items.
             if path.ends_with("[]") {
                 return;
             }
@@ -333,7 +336,7 @@ fn every_field_is_described_in_one_line_a_paragraph() {
 }
 
 #[test]
-fn every_field_that_people_write_has_an_example_or_its_values_in_its_description() {
+fn the_description_of_every_field_of_a_spec_has_an_example_or_a_default() {
     for (name, schema) in schemas() {
         for (field, inner) in property(&schema, "spec")["properties"].as_object().unwrap() {
             let description = inner["description"].as_str().unwrap();
@@ -346,10 +349,13 @@ fn every_field_that_people_write_has_an_example_or_its_values_in_its_description
             let leaf = inner["type"].as_str().is_some_and(|type_| type_ != "object")
                 && !path.ends_with("[]");
             let description = inner["description"].as_str().unwrap_or_default();
-            let says = ["Example: ", "by default", "(the default)"]
+            let has_value = ["Example: ", "by default", "(the default)"]
                 .iter()
                 .any(|part| description.contains(part));
-            assert!(says || !leaf || path.starts_with("echo.service"), "{path}: {description}");
+            assert!(
+                has_value || !leaf || path.starts_with("echo.service"),
+                "{path}: {description}"
+            );
         });
     }
 }
@@ -384,7 +390,7 @@ fn a_field_of_a_spec_may_be_left_out_but_not_null() {
 }
 
 #[test]
-fn every_crd_fits_many_times_into_the_annotation_of_kubectl_apply() {
+fn every_crd_is_small_enough_for_the_annotation_of_kubectl_apply() {
     for crd in crds() {
         let size = serde_json::to_vec(&crd).unwrap().len();
         println!("{}: {size} bytes", title(&crd));

@@ -1,4 +1,4 @@
-//! How resources are read and written: nothing that was not said is sent.
+//! How resources are read and written: only fields with a value are sent.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::{property, schema_of};
 
-/// Reads one of the resources that users of older operators have, and gives it back as read and as
-/// written.
+/// Reads a file with a resource of an older operator. Returns the resource, the file, and the
+/// resource as it is written.
 fn input<K: DeserializeOwned + Serialize>(file: &str) -> (K, Value, Value) {
     let path = format!("{}/../../tests/inputs/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -23,7 +23,7 @@ fn input<K: DeserializeOwned + Serialize>(file: &str) -> (K, Value, Value) {
 }
 
 #[test]
-fn an_echo_with_nothing_but_replicas_is_written_as_it_was_read() {
+fn an_echo_with_only_replicas_is_written_as_it_was_read() {
     let (echo, read, written) = input::<echo::Echo>("echo-example-com.yaml");
     assert_eq!((echo.spec.replicas, echo.spec.text), (Some(2), None));
     assert_eq!(written, read);
@@ -90,7 +90,7 @@ fn every_field_of_an_echo_has_its_place_on_the_wire() {
 }
 
 #[test]
-fn a_null_is_read_as_a_field_that_is_left_out() {
+fn a_null_is_read_as_an_absent_field() {
     let read: EchoSpec =
         serde_json::from_value(json!({ "replicas": null, "text": null, "resources": null }))
             .unwrap();
@@ -98,14 +98,14 @@ fn a_null_is_read_as_a_field_that_is_left_out() {
 }
 
 #[test]
-fn a_field_of_a_later_version_does_not_keep_a_resource_from_being_read() {
+fn a_field_of_a_later_version_is_ignored() {
     let read: EchoSpec =
         serde_json::from_value(json!({ "text": "Hello", "colour": "red" })).unwrap();
     assert_eq!(read.text.as_deref(), Some("Hello"));
 }
 
 #[test]
-fn the_type_of_a_service_is_shown_as_the_api_spells_it() {
+fn a_service_type_is_displayed_as_in_the_api() {
     for service_type in [ServiceType::ClusterIp, ServiceType::NodePort, ServiceType::LoadBalancer] {
         assert_eq!(json!(service_type), json!(service_type.to_string()));
     }
@@ -152,26 +152,52 @@ fn every_field_of_a_preview_has_its_place_on_the_wire() {
         "args": ["server.js"],
         "env": [
             { "name": "A", "value": "b" },
-            { "name": "B", "valueFrom": { "secretKeyRef": { "name": "database", "key": "password", "optional": true } } },
-            { "name": "C", "valueFrom": { "configMapKeyRef": { "name": "settings", "key": "level" } } },
+            { "name": "B", "valueFrom": { "secretKeyRef": {
+                "name":
+                "database",
+                "key":
+                "password",
+                "optional": true } } },
+            { "name": "C", "valueFrom": { "configMapKeyRef": {
+                "name":
+                "settings",
+                "key":
+                "level" } } },
             { "name": "D", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
-            { "name": "E", "valueFrom": { "resourceFieldRef": { "resource": "limits.memory", "divisor": "1Mi" } } },
+            { "name": "E", "valueFrom": { "resourceFieldRef": {
+                "resource":
+                "limits.memory",
+                "divisor":
+                "1Mi" } } },
         ],
-        "envFrom": [{ "prefix": "DB_", "secretRef": { "name": "database" } }, { "configMapRef": { "name": "settings" } }],
+        "envFrom": [{ "prefix": "DB_", "secretRef": { "name":
+            "database" } }, {
+            "configMapRef": {
+            "name":
+            "settings" } }],
         "resources": { "limits": { "memory": "64Mi" } },
         "imagePullSecrets": [{ "name": "registry" }],
         "pullPolicy": "Always",
         "revision": "3f2a9c1",
         "probes": {
             "readiness": { "path": "/ready", "port": 9090 },
-            "liveness": { "initialDelaySeconds": 1, "periodSeconds": 2, "timeoutSeconds": 3, "failureThreshold": 4 },
+            "liveness": { "initialDelaySeconds": 1, "periodSeconds": 2,
+                "timeoutSeconds": 3,
+                "failureThreshold": 4 },
             "startup": {},
         },
         "podSecurity": {
-            "runAsUser": 1000, "runAsGroup": 1001, "fsGroup": 1002, "runAsNonRoot": true, "readOnlyRootFilesystem": true,
+            "runAsUser": 1000, "runAsGroup": 1001, "fsGroup": 1002,
+                "runAsNonRoot": true,
+                "readOnlyRootFilesystem": true,
         },
         "source": {
-            "provider": "github", "repository": "team/app", "pullRequest": 17, "branch": "feature/login", "commit": "3f2a9c1",
+            "provider": "github", "repository": "team/app",
+                "pullRequest": 17,
+                "branch":
+                "feature/login",
+                "commit":
+                "3f2a9c1",
             "url": "https://github.com/team/app/pull/17", "author": "octocat",
         },
         "suspend": true,
@@ -197,7 +223,7 @@ fn every_field_of_a_preview_has_its_place_on_the_wire() {
 }
 
 #[test]
-fn the_type_of_a_route_is_shown_as_the_api_spells_it() {
+fn a_route_type_is_displayed_as_in_the_api() {
     for type_ in [
         preview::RouteType::HttpRoute,
         preview::RouteType::Ingress,
@@ -215,7 +241,15 @@ fn an_http_route_has_the_field_names_of_the_gateway_api() {
         "kind": "HTTPRoute",
         "metadata": { "name": "preview-1" },
         "spec": {
-            "parentRefs": [{ "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "a", "name": "b", "sectionName": "c" }],
+            "parentRefs": [{ "group": "gateway.networking.k8s.io",
+                "kind":
+                "Gateway",
+                "namespace":
+                "a",
+                "name":
+                "b",
+                "sectionName":
+                "c" }],
             "hostnames": ["preview-1.example.com"],
             "rules": [{
                 "matches": [{ "path": { "type": "PathPrefix", "value": "/app" } }],
@@ -226,7 +260,11 @@ fn an_http_route_has_the_field_names_of_the_gateway_api() {
             "parentRef": { "name": "b" },
             "controllerName": "example.com/gateway",
             "conditions": [{
-                "type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "observedGeneration": 1,
+                "type": "Accepted", "status": "True", "reason":
+                    "Accepted",
+                    "message":
+                    "",
+                    "observedGeneration": 1,
                 "lastTransitionTime": "2030-01-31T12:00:00Z",
             }],
         }] },
@@ -237,12 +275,12 @@ fn an_http_route_has_the_field_names_of_the_gateway_api() {
     assert_eq!(
         serde_json::to_value(&minimal).unwrap()["spec"],
         json!({}),
-        "nothing that was not said is sent"
+        "absent fields are not sent"
     );
 }
 
 #[test]
-fn a_null_in_a_preview_is_read_as_a_field_that_is_left_out() {
+fn a_null_in_a_preview_is_read_as_an_absent_field() {
     let nulls = [
         "port",
         "command",

@@ -222,6 +222,13 @@ pub trait IsKind<K> {}
 impl<E: Entry> IsKind<E> for E {}
 impl<E: Entry> IsKind<E> for Optional<E> {}
 
+/// A second candidate, so that the compiler does not infer the only kind of a declaration. It then
+/// reports a missing kind with the messages here, and not as mismatched types.
+pub(crate) struct Ambiguous;
+
+impl<E: Entry> IsKind<Ambiguous> for E {}
+impl<E: Entry> IsKind<Ambiguous> for Optional<E> {}
+
 /// The entry is [`Served`] of the kind `K`.
 #[diagnostic::on_unimplemented(
     message = "this operator does not declare that it asks whether `{K}` is served",
@@ -231,6 +238,7 @@ impl<E: Entry> IsKind<E> for Optional<E> {}
 pub trait IsServed<K> {}
 
 impl<K: Object> IsServed<K> for Served<K> {}
+impl<K: Object> IsServed<Ambiguous> for Served<K> {}
 
 /// The entry is [`Expires`].
 #[diagnostic::on_unimplemented(

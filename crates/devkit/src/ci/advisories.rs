@@ -1,41 +1,40 @@
-//! Known vulnerabilities of dependencies: `cargo deny` looks them up in RustSec's database, where
-//! that can be reached.
+//! Known vulnerabilities of dependencies: `cargo deny` with the database of RustSec.
 
 use std::path::Path;
 use std::process::Output;
 
-use crate::error::Error;
+use super::error::CiError;
 use crate::invocation::Invocation;
 use crate::terminal;
 
-/// Where the database is.
+/// The address of the database.
 const DATABASE: &str = "https://github.com/rustsec/advisory-db";
-/// What is installed where there is no cargo-deny.
+/// The version that is installed if cargo-deny is missing.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
-/// Fails on a known vulnerability. Without a way to the database this proves nothing, and says so.
-pub(super) fn check(root: &Path) -> Result<String, Error> {
-    if !can_be_reached() {
-        return Ok(format!("skipped: {DATABASE} cannot be reached"));
+/// Fails on a known vulnerability. Without a connection to the database the check is skipped.
+pub(super) fn check(root: &Path) -> Result<String, CiError> {
+    if !is_reachable() {
+        return Ok(format!("skipped: cannot reach {DATABASE}"));
     }
     let deny = Invocation::cargo()
         .args(["deny", "--locked", "--all-features", "check", "advisories"])
         .folder(root);
-    let is_there = Invocation::cargo()
+    let is_installed = Invocation::cargo()
         .args(["deny", "--version"])
         .output()
         .is_ok_and(|output: Output| output.status.success());
-    if !is_there {
-        terminal::note("cargo-deny is not installed; compiling it once takes some minutes");
+    if !is_installed {
+        terminal::note("installing cargo-deny, which takes some minutes");
         Invocation::cargo().args(["install", "--locked", CARGO_DENY]).show_and_run()?;
     }
     deny.show_and_run()?;
     Ok(String::new())
 }
 
-/// Asks for one reference: git says no within seconds where there is no network, and never asks for
-/// a password.
-fn can_be_reached() -> bool {
+/// Requests one reference. Without a network git fails within seconds, and it never asks for a
+/// password.
+fn is_reachable() -> bool {
     let ask = Invocation::new("git").args([
         "-c",
         "http.lowSpeedLimit=1",

@@ -1,12 +1,11 @@
-//! Which packages may not be in a dependency tree: what is pure must not even be able to do I/O.
+//! Packages that must not be in the dependency tree of a pure package.
 
 use std::path::Path;
 
 use super::error::CiError;
-use crate::error::Error;
 use crate::invocation::Invocation;
 
-/// Async runtimes and HTTP clients, each by the crate that all others of its kind are built on.
+/// Async runtimes and HTTP clients. Each is the base crate of its kind.
 const FORBIDDEN: [&str; 14] = [
     "async-std",
     "axum",
@@ -24,24 +23,24 @@ const FORBIDDEN: [&str; 14] = [
     "ureq",
 ];
 
-/// Proves that none of `packages` depends on an async runtime or an HTTP client, not even for its
-/// tests.
-pub(super) fn check(root: &Path, packages: &[&str]) -> Result<String, Error> {
+/// Checks that none of `packages` depends on an async runtime or an HTTP client, including
+/// dependencies of tests.
+pub(super) fn check(root: &Path, packages: &[&str]) -> Result<String, CiError> {
     let mut found = Vec::new();
     for package in packages {
         let tree = tree(root, package).capture()?;
         for name in forbidden(&tree) {
-            let way = Invocation::cargo()
+            let path = Invocation::cargo()
                 .args(["tree", "--locked", "--package", package, "--invert", &name])
                 .folder(root)
                 .capture()?;
-            found.push(format!("{package} depends on {name}:\n{way}"));
+            found.push(format!("{package} depends on {name}:\n{path}"));
         }
     }
     if found.is_empty() {
         Ok(packages.join(", "))
     } else {
-        Err(CiError::Impure { found: found.join("\n") }.into())
+        Err(CiError::Impure { found: found.join("\n") })
     }
 }
 
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_async_runtime_is_found_by_its_whole_name() {
+    fn a_forbidden_package_is_found_by_its_full_name() {
         assert_eq!(
             forbidden("core v0.1.0 (/x)\ntokio v1.0.0\nserde v1.0.0\ntokio v1.0.0 (*)\n"),
             ["tokio"]

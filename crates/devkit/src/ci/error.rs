@@ -1,67 +1,36 @@
-//! What a check can find, and what to do about it.
+//! Errors of `ci`, each with a remedy.
 
-use std::io;
 use std::path::PathBuf;
 
-/// A check failed, or could not be made.
+use super::tidy::TidyError;
+use crate::generate::GenerateError;
+use crate::invocation::RunError;
+use crate::project::ProjectError;
+use crate::test::TestError;
+
+/// A check failed or cannot run.
 #[derive(Debug, thiserror::Error)]
-pub enum CiError {
-    /// A step that does not exist was asked for.
-    #[error("there is no step `{asked}`; there are: {known}")]
-    UnknownStep {
-        /// What was asked for.
-        asked: String,
-        /// The names of all.
-        known: String,
-    },
-    /// A package depends on what it must not.
-    #[error(
-        "these packages must stay free of an async runtime and of an HTTP client, and are not:\n{found}"
-    )]
-    Impure {
-        /// Each with the way that leads there.
-        found: String,
-    },
-    /// Terms that are not allowed.
-    #[error("not allowed by deny.toml:\n{found}")]
-    Licences {
-        /// What is not, a line each.
-        found: String,
-    },
-    /// A licence expression that cannot be read.
+pub(crate) enum CiError {
+    #[error("there is no step `{step}`; the steps are: {known}")]
+    UnknownStep { step: String, known: String },
+    #[error("these packages must not depend on an async runtime or an HTTP client:\n{found}")]
+    Impure { found: String },
+    #[error("deny.toml does not allow:\n{found}")]
+    Licences { found: String },
     #[error("`{expression}` is not a licence expression (SPDX): {reason}")]
-    Expression {
-        /// What it says.
-        expression: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// deny.toml cannot be read.
-    #[error("{} cannot be read: {reason}", .path.display())]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// cargo's answer cannot be understood.
-    #[error("`cargo metadata` answered something that is not its format: {source}")]
-    Metadata {
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// Source files that are not as the house wants them.
-    #[error("{found}")]
-    Tidy {
-        /// What is wrong, a line each.
-        found: String,
-    },
-    /// A source file cannot be read.
-    #[error("cannot read {}: {source}", .path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Expression { expression: String, reason: &'static str },
+    #[error("cannot read {}: {reason}", .path.display())]
+    Config { path: PathBuf, reason: String },
+    #[error("cannot read the output of `cargo metadata`: {source}")]
+    Metadata { source: serde_json::Error },
+    #[error(transparent)]
+    Tidy(#[from] TidyError),
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Test(#[from] TestError),
 }

@@ -1,5 +1,5 @@
-//! Where dependencies come from and under which terms, by the rules of deny.toml. `cargo deny
-//! check` does more; this needs nothing but cargo.
+//! Sources and licences of dependencies, by the rules of deny.toml. `cargo deny check` does more,
+//! but this check needs only cargo.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,9 @@ use serde::Deserialize;
 
 use super::error::CiError;
 use super::spdx;
-use crate::error::Error;
 use crate::invocation::Invocation;
 
-/// deny.toml, as far as we read it.
+/// The used part of deny.toml.
 #[derive(Deserialize)]
 struct Config {
     #[serde(default)]
@@ -44,14 +43,14 @@ struct Ban {
     reason: String,
 }
 
-/// `cargo metadata`, as far as we read it.
+/// The used part of `cargo metadata`.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
     resolve: Resolve,
 }
 
-/// Which packages are really used for the platforms in question.
+/// The packages that are used on the configured platforms.
 #[derive(Deserialize)]
 struct Resolve {
     nodes: Vec<Node>,
@@ -71,8 +70,8 @@ struct Package {
     source: Option<String>,
 }
 
-/// Checks every package of the tree.
-pub(super) fn check(root: &Path) -> Result<String, Error> {
+/// Checks all packages of the tree.
+pub(super) fn check(root: &Path) -> Result<String, CiError> {
     let config = config(&root.join("deny.toml"))?;
     let platforms = config.graph.targets.iter().flat_map(|target| ["--filter-platform", target]);
     let call = Invocation::cargo()
@@ -85,12 +84,12 @@ pub(super) fn check(root: &Path) -> Result<String, Error> {
     let packages: Vec<&Package> = metadata.packages.iter().filter(used).collect();
     let mut found = Vec::new();
     for package in &packages {
-        found.extend(complaint(package, &config)?);
+        found.extend(problem(package, &config)?);
     }
     if found.is_empty() {
         Ok(format!("{} packages", packages.len()))
     } else {
-        Err(CiError::Licences { found: found.join("\n") }.into())
+        Err(CiError::Licences { found: found.join("\n") })
     }
 }
 
@@ -100,8 +99,8 @@ fn config(path: &Path) -> Result<Config, CiError> {
     toml::from_str(&text).map_err(|error| failed(error.to_string()))
 }
 
-/// What is wrong with a package.
-fn complaint(package: &Package, config: &Config) -> Result<Option<String>, CiError> {
+/// The problem of a package, if any.
+fn problem(package: &Package, config: &Config) -> Result<Option<String>, CiError> {
     let Package { name, version, license, source, .. } = package;
     if let Some(ban) = config.bans.deny.iter().find(|ban| ban.name == *name) {
         return Ok(Some(format!("  {name} {version} is banned: {}", ban.reason)));
@@ -110,7 +109,7 @@ fn complaint(package: &Package, config: &Config) -> Result<Option<String>, CiErr
         (Some(source), _) if !source.starts_with("registry+") && !source.starts_with("sparse+") => {
             Ok(Some(format!("  {name} {version} comes from {source}, which is not a registry")))
         }
-        (_, None) => Ok(Some(format!("  {name} {version} does not say its licence"))),
+        (_, None) => Ok(Some(format!("  {name} {version} declares no licence"))),
         (_, Some(license)) if !spdx::is_allowed(license, &config.licenses.allow)? => {
             Ok(Some(format!("  {name} {version}: {license}")))
         }
@@ -123,7 +122,7 @@ fn complaint(package: &Package, config: &Config) -> Result<Option<String>, CiErr
 mod tests {
     use super::*;
 
-    fn complaint_about(name: &str, license: Option<&str>, source: &str) -> Option<String> {
+    fn problem_of(name: &str, license: Option<&str>, source: &str) -> Option<String> {
         let config = "licenses.allow = ['MIT']\n[[bans.deny]]\nname = 'bad'\nreason = 'no'";
         let package = Package {
             id: String::new(),
@@ -132,30 +131,25 @@ mod tests {
             license: license.map(str::to_owned),
             source: Some(source.to_owned()),
         };
-        complaint(&package, &toml::from_str(config).unwrap()).unwrap()
+        problem(&package, &toml::from_str(config).unwrap()).unwrap()
     }
 
     #[test]
-    fn a_package_is_fine_under_an_allowed_licence_from_a_registry() {
-        assert_eq!(complaint_about("a", Some("MIT OR GPL-3.0"), "registry+x"), None);
+    fn a_package_from_a_registry_with_an_allowed_licence_passes() {
+        assert_eq!(problem_of("a", Some("MIT OR GPL-3.0"), "registry+x"), None);
     }
 
     #[test]
-    fn everything_else_is_named_with_the_reason() {
-        assert_eq!(
-            complaint_about("a", Some("GPL-3.0"), "registry+x").unwrap(),
-            "  a 1.0.0: GPL-3.0"
-        );
-        assert!(
-            complaint_about("a", None, "registry+x").unwrap().contains("does not say its licence")
-        );
-        assert!(complaint_about("a", Some("MIT"), "git+x").unwrap().contains("not a registry"));
-        assert!(complaint_about("bad", Some("MIT"), "registry+x").unwrap().contains("banned: no"));
+    fn other_packages_are_reported_with_the_reason() {
+        assert_eq!(problem_of("a", Some("GPL-3.0"), "registry+x").unwrap(), "  a 1.0.0: GPL-3.0");
+        assert!(problem_of("a", None, "registry+x").unwrap().contains("declares no licence"));
+        assert!(problem_of("a", Some("MIT"), "git+x").unwrap().contains("not a registry"));
+        assert!(problem_of("bad", Some("MIT"), "registry+x").unwrap().contains("banned: no"));
     }
 
     #[test]
-    fn a_missing_deny_toml_is_named() {
+    fn the_error_names_a_missing_deny_toml() {
         let error = config(Path::new("/nowhere/deny.toml")).err().unwrap().to_string();
-        assert!(error.starts_with("/nowhere/deny.toml cannot be read"), "{error}");
+        assert!(error.starts_with("cannot read /nowhere/deny.toml"), "{error}");
     }
 }

@@ -1,9 +1,8 @@
-//! `ci`: what CI runs, here and there alike.
+//! `ci`: runs the steps of CI and prints a summary.
 //!
-//! - `steps`: what is done, as data. Here: doing it, and the summary.
-//! - `dependencies`: what may not be in a dependency tree. `licences`, `spdx`: under which terms
-//!   dependencies come. `advisories`: known defects of dependencies. `tidy`: what the compiler does
-//!   not see in a source file.
+//! - `steps`: the steps as data
+//! - `tidy`: source files; `dependencies`: forbidden dependencies; `licences`, `spdx`: licences;
+//!   `advisories`: known vulnerabilities
 
 mod advisories;
 mod dependencies;
@@ -11,29 +10,28 @@ mod error;
 mod licences;
 mod spdx;
 mod steps;
-mod tidy;
+pub mod tidy;
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-pub use error::CiError;
+pub(crate) use error::CiError;
 
 use self::steps::{Action, Check, Step};
 use crate::arguments::CiArguments;
-use crate::error::Error;
 use crate::generate::{self, Scope};
 use crate::project::Project;
 use crate::{terminal, test};
 
-/// How a step went.
+/// The result of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Passed(String),
     Failed,
 }
 
-pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<ExitCode, Error> {
+pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<ExitCode, CiError> {
     let root = project.root()?;
     let steps = steps::chosen(steps::all(project), &arguments.only)?;
     if arguments.list {
@@ -42,6 +40,7 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
         }
         return Ok(ExitCode::SUCCESS);
     }
+    let within = arguments.within.as_deref().unwrap_or(Path::new(""));
     let begin = Instant::now();
     let mut results = Vec::new();
     for (index, step) in steps.iter().enumerate() {
@@ -53,8 +52,8 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
             step.about
         ));
         let start = Instant::now();
-        // A failure does not end it: whoever reads the log wants to know all that is wrong.
-        let outcome = run(project, &root, step).unwrap_or_else(|error| {
+        // A failed step does not stop the others, so that one run shows all problems.
+        let outcome = run(project, &root, within, step).unwrap_or_else(|error| {
             terminal::error(&error);
             Outcome::Failed
         });
@@ -72,7 +71,7 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn run(project: &Project, root: &Path, step: &Step) -> Result<Outcome, Error> {
+fn run(project: &Project, root: &Path, within: &Path, step: &Step) -> Result<Outcome, CiError> {
     let passed = |text: String| Ok(Outcome::Passed(text));
     match &step.action {
         Action::Commands(calls) => {
@@ -93,7 +92,7 @@ fn run(project: &Project, root: &Path, step: &Step) -> Result<Outcome, Error> {
                 Check::Dependencies => passed(dependencies::check(root, &project.pure)?),
                 Check::Licences => passed(licences::check(root)?),
                 Check::Advisories => passed(advisories::check(root)?),
-                Check::Tidy => passed(tidy::check(root)?),
+                Check::Tidy => passed(tidy::check(root, within, &project.words)?),
                 Check::Tests => match test::run(root, &[])? {
                     ExitCode::SUCCESS => passed(String::new()),
                     _ => Ok(Outcome::Failed),
@@ -126,10 +125,10 @@ fn summary(results: &[(&str, Outcome, Duration)], time: Duration) -> String {
     let minutes = format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60);
     lines.insert(0, "Summary:".to_owned());
     lines.push(if failed.is_empty() {
-        format!("All {} steps passed in {minutes}.", results.len())
+        format!("No step failed. Time: {minutes}.")
     } else {
         format!(
-            "{} of {} steps failed in {minutes}; again: cargo xtask ci --only {}",
+            "{} of {} steps failed in {minutes}; repeat them: cargo xtask ci --only {}",
             failed.len(),
             results.len(),
             failed.join(",")
@@ -143,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_names_each_step_and_what_to_run_again() {
+    fn the_summary_lists_all_steps_and_the_command_for_failed_steps() {
         let second = Duration::from_millis(1040);
         let results = [
             ("fmt", Outcome::Passed(String::new()), second),
@@ -155,7 +154,7 @@ mod tests {
           fmt       passed, 1.0 s
           clippy    FAILED, 1.0 s
           licences  passed, 1.0 s (250 packages)
-        1 of 3 steps failed in 1m04s; again: cargo xtask ci --only clippy
+        1 of 3 steps failed in 1m04s; repeat them: cargo xtask ci --only clippy
         ");
     }
 }

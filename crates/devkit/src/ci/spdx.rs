@@ -2,15 +2,15 @@
 
 use super::error::CiError;
 
-/// Whether the terms of `expression` can be met with the licences that are `allowed`.
+/// Whether `expression` can be satisfied with the `allowed` licences.
 pub(super) fn is_allowed(expression: &str, allowed: &[String]) -> Result<bool, CiError> {
-    // Older packages write a slash for OR.
+    // Older packages write `/` instead of `OR`.
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut parser = Parser { words: &words, allowed };
     let error = |reason| CiError::Expression { expression: expression.to_owned(), reason };
     let result = parser.any().map_err(error)?;
-    if parser.words.is_empty() { Ok(result) } else { Err(error("something follows its end")) }
+    if parser.words.is_empty() { Ok(result) } else { Err(error("unexpected text at the end")) }
 }
 
 struct Parser<'a> {
@@ -33,7 +33,7 @@ impl<'a> Parser<'a> {
         is_next
     }
 
-    /// `a OR b`: AND binds stronger.
+    /// `a OR b`; `AND` binds stronger.
     fn any(&mut self) -> Result<bool, &'static str> {
         let mut result = self.all()?;
         while self.take_if("OR") {
@@ -54,7 +54,7 @@ impl<'a> Parser<'a> {
         match self.take() {
             Some("(") => {
                 let result = self.any()?;
-                if self.take_if(")") { Ok(result) } else { Err("a parenthesis is not closed") }
+                if self.take_if(")") { Ok(result) } else { Err("a closing parenthesis is missing") }
             }
             None | Some(")" | "OR" | "AND" | "WITH") => Err("a licence is missing"),
             Some(licence) => {
@@ -62,7 +62,7 @@ impl<'a> Parser<'a> {
                     return Ok(self.allows(licence));
                 }
                 let exception = self.take().ok_or("an exception is missing")?;
-                // An exception only takes conditions away.
+                // An exception only removes conditions.
                 Ok(self.allows(licence) || self.allows(&format!("{licence} WITH {exception}")))
             }
         }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_several_is_enough_where_there_is_a_choice() {
+    fn or_needs_one_allowed_licence() {
         assert!(allowed("MIT"));
         assert!(allowed("GPL-3.0 OR MIT"));
         assert!(allowed("Unlicense/MIT"));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn all_are_needed_where_there_is_none() {
+    fn and_needs_all_licences() {
         assert!(allowed("(MIT OR GPL-3.0) AND Unicode-3.0"));
         assert!(!allowed("MIT AND GPL-3.0"));
         assert!(!allowed("(GPL-3.0 OR ISC) AND MIT"));
@@ -104,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_only_takes_conditions_away() {
+    fn an_exception_only_removes_conditions() {
         assert!(allowed("Apache-2.0 WITH LLVM-exception OR GPL-3.0"));
         assert!(!allowed("GPL-3.0 WITH Classpath-exception-2.0"));
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error() {
+    fn an_invalid_expression_is_an_error() {
         for expression in ["", "MIT OR", "(MIT", "MIT Apache-2.0", "MIT)", "MIT WITH"] {
             assert!(is_allowed(expression, &[]).is_err(), "{expression}");
         }

@@ -1,4 +1,4 @@
-//! The steps of CI as data: what is done, in which order.
+//! The steps of CI as data, in their order.
 
 use super::error::CiError;
 use crate::invocation::Invocation;
@@ -7,23 +7,23 @@ use crate::project::Project;
 /// A step.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// What `--only` calls it.
+    /// The name for `--only`.
     pub(super) name: &'static str,
-    /// What it proves.
+    /// What the step checks.
     pub(super) about: &'static str,
     pub(super) action: Action,
 }
 
-/// What a step does.
+/// The work of a step.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
-    /// Other programs, each of which must succeed.
+    /// Programs that must all succeed.
     Commands(Vec<Invocation>),
-    /// Something of ours.
+    /// A check of this crate.
     Check(Check),
 }
 
-/// The checks that are ours.
+/// The checks of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Check {
     Generated,
@@ -35,7 +35,7 @@ pub(super) enum Check {
 }
 
 impl Action {
-    /// The commands, as one would type them.
+    /// The commands to repeat the step.
     pub(super) fn shown(&self) -> Vec<String> {
         match self {
             Self::Commands(calls) => calls.iter().map(ToString::to_string).collect(),
@@ -51,30 +51,30 @@ impl Action {
     }
 }
 
-/// All steps: what takes a second first, the tests last.
+/// All steps: the fast ones first, the tests last.
 pub(super) fn all(project: &Project) -> Vec<Step> {
     let cargo = |arguments: &[&str]| Invocation::cargo().args(arguments.iter().copied());
     let run = |name, about, calls| Step { name, about, action: Action::Commands(calls) };
     let check = |name, about, check| Step { name, about, action: Action::Check(check) };
-    let alone = project
-        .alone
+    let standalone = project
+        .standalone
         .iter()
         .map(|package| cargo(&["check", "--locked", "--package", package]))
         .collect();
     vec![
         run("fmt", "the code is formatted", vec![cargo(&["fmt", "--all", "--check"])]),
-        check("tidy", "no source file is too long, and each says what lives there", Check::Tidy),
-        check("dependencies", "what must be free of I/O is", Check::Dependencies),
+        check("tidy", "source files follow the rules for lines, words and imports", Check::Tidy),
+        check("dependencies", "pure packages do not depend on I/O", Check::Dependencies),
         check(
             "licences",
-            "every dependency comes from a registry, under terms that are allowed",
+            "every dependency comes from a registry and has an allowed licence",
             Check::Licences,
         ),
         check("advisories", "no dependency has a known vulnerability", Check::Advisories),
-        check("generated", "the generated files are what the types say", Check::Generated),
+        check("generated", "the generated files are up to date", Check::Generated),
         run(
             "clippy",
-            "no lint has anything to say",
+            "clippy reports no lint",
             vec![cargo(&[
                 "clippy",
                 "--locked",
@@ -87,24 +87,24 @@ pub(super) fn all(project: &Project) -> Vec<Step> {
         ),
         run(
             "doc",
-            "the documentation has no warning",
+            "rustdoc reports no warning",
             vec![
                 cargo(&["doc", "--locked", "--workspace", "--no-deps"])
                     .env("RUSTDOCFLAGS", "-D warnings"),
             ],
         ),
-        run("alone", "libraries compile without the rest of the workspace", alone),
-        check("test", "every test passes", Check::Tests),
+        run("standalone", "libraries compile without the rest of the workspace", standalone),
+        check("test", "all tests pass", Check::Tests),
     ]
 }
 
-/// The steps with these names, in their own order; all, if there are none.
+/// The steps with these names, in the order of all steps; without names all steps.
 pub(super) fn chosen(steps: Vec<Step>, only: &[String]) -> Result<Vec<Step>, CiError> {
-    if let Some(asked) =
+    if let Some(unknown) =
         only.iter().find(|name| steps.iter().all(|step| step.name != name.as_str()))
     {
         let known: Vec<&str> = steps.iter().map(|step| step.name).collect();
-        return Err(CiError::UnknownStep { asked: asked.clone(), known: known.join(", ") });
+        return Err(CiError::UnknownStep { step: unknown.clone(), known: known.join(", ") });
     }
     Ok(steps
         .into_iter()
@@ -120,11 +120,11 @@ mod tests {
     use super::*;
 
     fn project() -> Project {
-        Project::new(Registry::new("x"), "operator").pure(["core"]).alone(["core", "api"])
+        Project::new(Registry::new("x"), "operator").pure(["core"]).standalone(["core", "api"])
     }
 
     #[test]
-    fn these_are_the_steps() {
+    fn all_steps_and_their_commands() {
         let steps: Vec<String> = all(&project())
             .iter()
             .map(|s| format!("{}: {}", s.name, s.action.shown().join(" && ")))
@@ -138,13 +138,13 @@ mod tests {
         generated: cargo xtask gen --check
         clippy: cargo clippy --locked --workspace --all-targets -- -D warnings
         doc: RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
-        alone: cargo check --locked --package core && cargo check --locked --package api
+        standalone: cargo check --locked --package core && cargo check --locked --package api
         test: cargo xtask test
         ");
     }
 
     #[test]
-    fn steps_can_be_chosen_and_keep_their_order() {
+    fn chosen_steps_keep_their_order() {
         let only = ["test".to_owned(), "fmt".to_owned()];
         let names: Vec<&str> =
             chosen(all(&project()), &only).unwrap().iter().map(|step| step.name).collect();
@@ -152,8 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_does_not_exist_is_answered_with_those_that_do() {
+    fn the_error_for_an_unknown_step_lists_all_steps() {
         let error = chosen(all(&project()), &["lint".to_owned()]).unwrap_err().to_string();
-        assert!(error.starts_with("there is no step `lint`; there are: fmt, tidy,"), "{error}");
+        assert!(error.starts_with("there is no step `lint`; the steps are: fmt, tidy,"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! What this machine has, as far as deploying needs it. Everything here only looks.
+//! The tools, images and disk space of this machine. Nothing is changed here.
 
 use std::path::{Path, PathBuf};
 
@@ -7,42 +7,41 @@ use kubewright_testing::assets::{Binary, KUBERNETES, Version};
 use super::problem::Problem;
 use crate::invocation::{Invocation, RunError};
 
-/// What this machine has.
+/// The properties of this machine that matter for a deployment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    /// Whether there is a docker, and what it said if it did not answer.
+    /// The state of Docker.
     pub(super) docker: Docker,
-    /// Whether there is a kind.
+    /// Whether kind is installed.
     pub(super) kind: bool,
     /// Whether the cluster exists.
     pub(super) exists: bool,
-    /// The images that the local Docker has, as `name:tag`.
+    /// The images in the local Docker as `name:tag`.
     pub(super) images: Vec<String>,
-    /// The person's kubectl, if it goes with the cluster.
+    /// Whether the kubectl on `PATH` fits the version of the cluster.
     pub(super) kubectl: bool,
     pub(super) target: Target,
     pub(super) compiler: Compiler,
-    /// Where Docker keeps what it has, and how many MB are free there; `None` when it is not on
-    /// this machine.
+    /// Docker's data folder and its free space in MB; `None` if it is on another machine.
     pub(super) disk: Option<(PathBuf, u64)>,
 }
 
-/// How Docker is.
+/// The state of Docker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Docker {
-    /// There is none.
+    /// Docker is not installed.
     #[default]
     Missing,
-    /// It does not answer.
+    /// Docker does not answer, with this error.
     Down(String),
-    /// It runs on this architecture (`amd64`, `arm64`).
+    /// Docker runs on this architecture (`amd64`, `arm64`).
     Runs(String),
 }
 
-/// Whether Rust's standard library for the target is there.
+/// The state of Rust's standard library for the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Target {
-    /// It is not, and nothing here could change that.
+    /// It is missing, and rustup is not installed.
     #[default]
     Missing,
     /// rustup can add it.
@@ -50,29 +49,29 @@ pub(super) enum Target {
     Installed,
 }
 
-/// What compiles the parts in C for the target.
+/// The C compiler for the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Compiler {
-    /// Nothing does.
+    /// No compiler was found.
     #[default]
     Missing,
-    /// The `cc` crate finds one for musl by itself.
+    /// The `cc` crate finds a compiler for musl.
     Found,
-    /// The machine's own one, for the same processor. It does for C that uses nothing of the C
-    /// library, as ring's.
+    /// The compiler of this machine, for the same processor. It is sufficient for C code that does
+    /// not use the C library, such as ring's.
     Host,
 }
 
-/// A new cluster: the node's image, its copy in the node, what it unpacks.
+/// Space for a new cluster: the node image, its copy in the node and its unpacked files.
 const NEW_CLUSTER_MB: u64 = 4000;
-/// The operator's image, in Docker and in the node.
+/// Space for the operator's image in Docker and in the node.
 const IMAGES_MB: u64 = 500;
 
 impl Facts {
-    /// Looks at this machine.
-    pub(super) fn gather(name: &str, node_image: Option<&str>) -> Self {
+    /// Inspects this machine.
+    pub(super) fn inspect(name: &str, node_image: Option<&str>) -> Self {
         let docker = docker();
-        let mut facts = Self { kind: answers("kind", &["version"]), docker, ..Self::default() };
+        let mut facts = Self { kind: succeeds("kind", &["version"]), docker, ..Self::default() };
         facts.kubectl = kubectl_fits(node_image);
         if let Docker::Runs(_) = &facts.docker {
             facts.images =
@@ -88,11 +87,11 @@ impl Facts {
         facts
     }
 
-    /// What a static program for Docker's machine is built for.
+    /// The target of a static program for Docker's machine.
     pub(super) fn rust_target(&self) -> Option<&'static str> {
         let architecture = match &self.docker {
             Docker::Runs(architecture) => architecture,
-            // Most likely the one that we run on.
+            // Without Docker the architecture of this machine is the most likely one.
             _ => std::env::consts::ARCH,
         };
         match architecture {
@@ -102,16 +101,16 @@ impl Facts {
         }
     }
 
-    /// What is missing.
+    /// Everything that is missing.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         match (&self.docker, self.rust_target()) {
             (Docker::Missing, _) => problems.push(Problem::NoDocker),
             (Docker::Down(detail), _) => {
-                problems.push(Problem::DockerDown { detail: detail.clone() })
+                problems.push(Problem::DockerDown { detail: detail.clone() });
             }
             (Docker::Runs(architecture), None) => {
-                problems.push(Problem::Architecture { architecture: architecture.clone() })
+                problems.push(Problem::Architecture { architecture: architecture.clone() });
             }
             (Docker::Runs(_), Some(_)) => {}
         }
@@ -147,7 +146,7 @@ fn last_line(text: &str) -> String {
     text.lines().last().unwrap_or_default().to_owned()
 }
 
-fn answers(program: &str, arguments: &[&str]) -> bool {
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
     Invocation::new(program)
         .args(arguments.iter().copied())
         .output()
@@ -160,8 +159,8 @@ fn lines(program: &str, arguments: &[&str]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Whether the kubectl on PATH is at most one minor version away from what the cluster will be, or
-/// is likely to be.
+/// Whether the kubectl on `PATH` differs by at most one minor version from the expected version of
+/// the cluster.
 fn kubectl_fits(node_image: Option<&str>) -> bool {
     let tag = node_image.and_then(|image| image.split('@').next()?.rsplit_once(':'));
     let wanted = tag.and_then(|(_, tag)| tag.parse().ok()).unwrap_or(KUBERNETES);
@@ -175,7 +174,7 @@ fn standard_library(target: &str) -> Target {
         Invocation::new("rustc").args(["--print", "target-libdir", "--target", target]).capture();
     if folder.is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
         Target::Installed
-    } else if answers("rustup", &["--version"]) {
+    } else if succeeds("rustup", &["--version"]) {
         Target::CanBeAdded
     } else {
         Target::Missing
@@ -191,12 +190,13 @@ fn compiler(target: &str) -> Compiler {
     let named = variables.iter().any(|variable| std::env::var_os(variable).is_some());
     // The names that the `cc` crate tries for musl.
     let prefix = target.replace("-unknown", "");
-    let found =
-        || answers("musl-gcc", &["--version"]) || answers(&format!("{prefix}-gcc"), &["--version"]);
+    let found = || {
+        succeeds("musl-gcc", &["--version"]) || succeeds(&format!("{prefix}-gcc"), &["--version"])
+    };
     let same_machine = || cfg!(target_os = "linux") && target.starts_with(std::env::consts::ARCH);
     if named || found() {
         Compiler::Found
-    } else if same_machine() && answers("cc", &["--version"]) {
+    } else if same_machine() && succeeds("cc", &["--version"]) {
         Compiler::Host
     } else {
         Compiler::Missing
@@ -209,7 +209,7 @@ fn disk() -> Option<(PathBuf, u64)> {
         .capture()
         .ok()?;
     let folder = PathBuf::from(folder.trim());
-    // A Docker elsewhere (in a virtual machine, behind DOCKER_HOST) has its folder there.
+    // A Docker in a virtual machine or behind DOCKER_HOST has its data folder there.
     let output = Invocation::new("df").args(["-Pk", &folder.to_string_lossy()]).capture().ok()?;
     Some((folder, free_mb(&output)?))
 }
@@ -224,7 +224,7 @@ fn free_mb(df: &str) -> Option<u64> {
 pub(super) mod tests {
     use super::*;
 
-    /// A machine that has everything, and no cluster yet.
+    /// A machine with all tools and without a cluster.
     pub(in crate::deploy) fn complete() -> Facts {
         Facts {
             docker: Docker::Runs("amd64".into()),
@@ -238,50 +238,55 @@ pub(super) mod tests {
         }
     }
 
-    fn said(facts: &Facts) -> String {
+    fn messages(facts: &Facts) -> String {
         facts.problems().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
-    fn a_machine_that_has_everything_has_no_problem() {
-        assert_eq!(said(&complete()), "");
+    fn a_complete_machine_has_no_problem() {
+        assert_eq!(messages(&complete()), "");
     }
 
     #[test]
-    fn everything_that_is_missing_is_named_at_once_with_what_to_do() {
-        let said = said(&Facts::default());
+    fn all_missing_tools_are_reported_at_once_with_remedies() {
+        let messages = messages(&Facts::default());
         for advice in [
             "install Docker",
             "kind is not on PATH: install it",
             "musl-tools",
             "install the target",
         ] {
-            assert!(said.contains(advice), "{advice} is not in:\n{said}");
+            assert!(messages.contains(advice), "{advice} is not in:\n{messages}");
         }
     }
 
     #[test]
-    fn a_docker_that_does_not_answer_is_told_from_a_missing_one() {
+    fn a_docker_that_does_not_answer_is_not_reported_as_missing() {
         let facts = Facts {
             docker: Docker::Down("Cannot connect to the Docker daemon".into()),
             ..complete()
         };
-        assert!(said(&facts).starts_with("Docker does not answer: start it"), "{}", said(&facts));
+        assert!(
+            messages(&facts).starts_with("Docker does not answer: start it"),
+            "{}",
+            messages(&facts)
+        );
     }
 
     #[test]
-    fn a_new_cluster_needs_more_room_than_one_that_exists() {
+    fn a_new_cluster_needs_more_space_than_an_existing_one() {
         let full = Facts { disk: Some((PathBuf::from("/var/lib/docker"), 1000)), ..complete() };
         assert!(
-            said(&full).contains("/var/lib/docker has 1000 MB left, and 4000 MB are needed"),
+            messages(&full)
+                .contains("/var/lib/docker has 1000 MB of free space, but 4000 MB are needed"),
             "{}",
-            said(&full)
+            messages(&full)
         );
-        assert_eq!(said(&Facts { exists: true, ..full }), "");
+        assert_eq!(messages(&Facts { exists: true, ..full }), "");
     }
 
     #[test]
-    fn what_is_built_for_follows_from_dockers_machine() {
+    fn the_target_depends_on_the_architecture_of_dockers_machine() {
         let target = |architecture: &str| {
             Facts { docker: Docker::Runs(architecture.into()), ..complete() }.rust_target()
         };
@@ -292,7 +297,8 @@ pub(super) mod tests {
 
     #[test]
     fn free_space_is_read_from_df() {
-        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 263174212 32505856 65011712 34% /\n";
+        let df = "Filesystem 1024-blocks Used Available Capacity Mounted on\n\
+                  /dev/vda 263174212 32505856 65011712 34% /\n";
         assert_eq!(free_mb(df), Some(63_488));
     }
 }

@@ -1,81 +1,40 @@
-//! Why a step failed, as far as it can be told from what was printed and from the cluster, and what
-//! to do about it.
+//! Explains why a step failed, from its output and from the state of the pods.
 
-/// Deploying did not work.
-#[derive(Debug, thiserror::Error)]
-pub enum DeployError {
-    /// Something is missing on this machine.
-    #[error("this machine is not ready for it:\n{problems}")]
-    NotReady {
-        /// What is missing and what to do, a line each.
-        problems: String,
-    },
-    /// A step failed.
-    #[error("`{command}` failed ({status}): {advice}")]
-    Step {
-        /// The call.
-        command: String,
-        /// How it ended.
-        status: std::process::ExitStatus,
-        /// What to do.
-        advice: String,
-    },
-    /// A sample is not what its operator takes.
-    #[error(
-        "the sample `{sample}` of {controller} leads to no objects: {detail}; this is a defect of the operator"
-    )]
-    Sample {
-        /// Which sample.
-        sample: &'static str,
-        /// Whose.
-        controller: &'static str,
-        /// What is wrong.
-        detail: String,
-    },
-    /// kubectl's answer cannot be understood.
-    #[error("kubectl answered something that is not a list of objects: {source}")]
-    Json {
-        /// Why.
-        #[from]
-        source: serde_json::Error,
-    },
-}
-
-/// What a step's failure is about.
+/// The part of a deployment that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Rust's standard library for the target.
+    /// Add Rust's standard library for the target.
     AddTarget,
-    /// Compiling the operator.
+    /// Compile the operator.
     Build {
-        /// What is built for.
+        /// The target.
         target: &'static str,
     },
-    /// Building the image.
+    /// Build the image.
     Image,
-    /// Creating the kind cluster.
+    /// Create the kind cluster.
     CreateCluster,
-    /// Using the one that exists.
+    /// Use the existing cluster.
     UseCluster,
-    /// Loading images into the node.
+    /// Load images into the node.
     Load,
-    /// Applying objects.
+    /// Apply objects.
     Apply,
-    /// Waiting for the operator.
+    /// Wait for the operator.
     Rollout,
-    /// Waiting for the samples.
+    /// Wait for the samples.
     Samples,
-    /// Deleting the cluster.
+    /// Delete the cluster.
     Delete,
-    /// Anything else.
+    /// Any other step.
     Other,
 }
 
-/// Names for the same trouble in what programs print, and what to do about it, wherever it shows.
+/// Errors that can occur in any step: parts of the output, and the remedy.
 const ANYWHERE: [(&[&str], &str); 4] = [
     (
         &["no space left on device"],
-        "the disk is full; make room, for example with `docker system prune`",
+        "the disk is full; free some space, for example with `docker system prune`",
     ),
     (
         &["cannot connect to the docker daemon", "is the docker daemon running"],
@@ -83,73 +42,85 @@ const ANYWHERE: [(&[&str], &str); 4] = [
     ),
     (
         &["permission denied while trying to connect to the docker daemon"],
-        "you may not use Docker; join the group `docker`, or run a rootless one",
+        "you are not allowed to use Docker; join the group `docker`, or use a rootless Docker",
     ),
     (
         &["too many open files"],
-        "the machine's limit of watched files is used up; raise it: `sudo sysctl fs.inotify.max_user_instances=512`",
+        "the limit of watched files is reached; increase it with \
+         `sudo sysctl fs.inotify.max_user_instances=512`",
     ),
 ];
 
-/// What to do about a failure of `stage` of which `printed` was seen.
+/// The remedy for a failed `stage` with this output.
 pub(super) fn advice(stage: Stage, printed: &str) -> String {
     let printed = printed.to_lowercase();
-    let says = |any: &[&str]| any.iter().any(|text| printed.contains(text));
-    if let Some((_, advice)) = ANYWHERE.iter().find(|(texts, _)| says(texts)) {
+    let contains_any = |any: &[&str]| any.iter().any(|text| printed.contains(text));
+    if let Some((_, advice)) = ANYWHERE.iter().find(|(texts, _)| contains_any(texts)) {
         return (*advice).to_owned();
     }
     match stage {
-        Stage::AddTarget => "the target could not be downloaded; is there a network?".to_owned(),
+        Stage::AddTarget => "cannot download the target; check the network".to_owned(),
         Stage::Build { target } => format!(
-            "the operator could not be built for {target}; what the compiler said is above. If parts in C fail, install a \
-             compiler for musl (Debian, Ubuntu: `apt-get install musl-tools`)"
+            "cannot build the operator for {target}; see the compiler's messages above. \
+             If C code does not compile, install a compiler for musl \
+             (Debian, Ubuntu: `apt-get install musl-tools`)"
         ),
-        Stage::Image => "Docker could not build the image; what it said is above".to_owned(),
+        Stage::Image => "Docker cannot build the image; see its output above".to_owned(),
         Stage::CreateCluster
-            if says(&["pull access denied", "failed to pull image", "not found", "no such host", "timeout exceeded"]) =>
+            if contains_any(&[
+                "pull access denied",
+                "failed to pull image",
+                "not found",
+                "no such host",
+                "timeout exceeded",
+            ]) =>
         {
-            "the node's image could not be pulled; connect to a network, or name one that `docker images` lists: --node-image"
+            "cannot pull the node image; check the network, or set --node-image to an image \
+             that `docker images` lists"
                 .to_owned()
         }
-        Stage::CreateCluster => {
-            "kind could not create the cluster; what it said is above. `kind create cluster --retain` and `kind export logs` \
-             keep what is needed to find out"
-                .to_owned()
-        }
-        Stage::UseCluster => "the cluster does not answer; `docker ps -a` shows its node, `cargo xtask deploy-kind --delete` \
-            removes it"
+        Stage::CreateCluster => "kind cannot create the cluster; see its output above. \
+            `kind create cluster --retain` and `kind export logs` keep the details"
             .to_owned(),
-        Stage::Load => "the image could not be loaded into the node; if Docker keeps images in containerd's store, \
-            try `docker pull --platform` for the node's platform first"
+        Stage::UseCluster => "the cluster does not answer; `docker ps -a` shows its node, \
+            `cargo xtask deploy-kind --delete` removes it"
             .to_owned(),
-        Stage::Apply if says(&["connection refused", "unable to connect", "i/o timeout"]) => {
-            "the cluster does not answer; `docker ps` shows whether its node runs, `cargo xtask deploy-kind --delete` removes it"
+        Stage::Load => "cannot load the image into the node; if Docker uses containerd's image \
+            store, try `docker pull --platform` for the platform of the node first"
+            .to_owned(),
+        Stage::Apply
+            if contains_any(&["connection refused", "unable to connect", "i/o timeout"]) =>
+        {
+            "the cluster does not answer; `docker ps` shows whether its node runs, \
+             `cargo xtask deploy-kind --delete` removes it"
                 .to_owned()
         }
-        Stage::Apply => "the API server refused it; what it said is above".to_owned(),
+        Stage::Apply => "the API server rejected an object; see its message above".to_owned(),
         Stage::Rollout => "the operator did not become ready".to_owned(),
-        Stage::Samples => "not every sample became ready".to_owned(),
-        Stage::Delete => "kind could not delete the cluster; what it said is above".to_owned(),
-        Stage::Other => "what it said is above".to_owned(),
+        Stage::Samples => "not all samples became ready".to_owned(),
+        Stage::Delete => "kind cannot delete the cluster; see its output above".to_owned(),
+        Stage::Other => "see its output above".to_owned(),
     }
 }
 
-/// What the reasons of waiting containers (`kubectl get pods`) mean.
+/// The meaning of the states of waiting containers in the output of `kubectl get pods`.
 pub(super) fn advice_on_pods(pods: &str) -> Option<&'static str> {
-    let says = |any: &[&str]| any.iter().any(|text| pods.contains(text));
-    if says(&["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"]) {
+    let contains_any = |any: &[&str]| any.iter().any(|text| pods.contains(text));
+    if contains_any(&["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"])
+    {
         return Some(
-            "a node cannot pull an image: connect it to a network, or have the image in the local Docker \
-             (`docker pull`, `docker load`) and deploy again, which loads it; its imagePullPolicy must not be Always",
+            "a node cannot pull an image: connect it to a network, or add the image to the local \
+             Docker (`docker pull`, `docker load`) and deploy again; \
+             the imagePullPolicy must not be Always",
         );
     }
-    if says(&["CrashLoopBackOff", "RunContainerError", "CreateContainerError"]) {
-        return Some("a container does not stay up; its log is above");
+    if contains_any(&["CrashLoopBackOff", "RunContainerError", "CreateContainerError"]) {
+        return Some("a container exits repeatedly; see its log above");
     }
-    if says(&["CreateContainerConfigError"]) {
-        return Some("a container may not start as it is configured; the events are above");
+    if contains_any(&["CreateContainerConfigError"]) {
+        return Some("the configuration of a container is invalid; see the events above");
     }
-    says(&["Pending"]).then_some("a pod has no node to run on; the events are above")
+    contains_any(&["Pending"]).then_some("no node accepts a pod; see the events above")
 }
 
 #[cfg(test)]
@@ -157,14 +128,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_image_that_cannot_be_pulled_is_told_from_other_failures() {
-        let pull = "ERROR: failed to create cluster: failed to pull image \"kindest/node:v9\": command docker pull failed";
+    fn the_advice_for_a_node_image_that_cannot_be_pulled_names_the_flag() {
+        let pull = "ERROR: failed to create cluster: failed to pull image \"kindest/node:v9\": \
+                    command docker pull failed";
         assert!(advice(Stage::CreateCluster, pull).contains("--node-image"));
         assert!(advice(Stage::CreateCluster, "ERROR: something else").contains("kind export logs"));
     }
 
     #[test]
-    fn trouble_of_the_machine_is_recognised_wherever_it_shows() {
+    fn errors_of_the_machine_are_recognised_in_every_step() {
         for stage in [Stage::Image, Stage::CreateCluster, Stage::Load] {
             assert!(
                 advice(stage, "write /x: no space left on device").contains("docker system prune"),
@@ -179,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_build_that_fails_names_what_c_needs() {
+    fn the_advice_for_a_failed_build_names_the_c_compiler() {
         assert!(
             advice(Stage::Build { target: "x86_64-unknown-linux-musl" }, "").contains("musl-tools")
         );
     }
 
     #[test]
-    fn waiting_containers_say_why() {
+    fn the_state_of_a_waiting_container_leads_to_advice() {
         let pods = |reason: &str| format!("NAME READY STATUS\noperator-1 0/1 {reason} 3s");
         assert!(
             advice_on_pods(&pods("ErrImagePull"))

@@ -1,10 +1,9 @@
-//! What the operator's image is made of: one static program and a user that is nobody's.
+//! The operator's image: one static program, and a user without files.
 
-/// The program's name in the folder that the image is built from.
+/// The file name of the program in the build context.
 pub(super) const PROGRAM: &str = "operator";
 
-/// Nothing but the program. The user is the one that install.yaml names; nothing in the image
-/// belongs to it.
+/// Only the program. The user is the one in install.yaml, and owns no file of the image.
 pub(super) const DOCKERFILE: &str = "\
 FROM scratch
 COPY operator /operator

@@ -1,60 +1,37 @@
-//! What a machine can lack, and what to do about it.
+//! Missing requirements of a deployment, each with a remedy.
 
 use std::path::PathBuf;
 
-/// Something without which deploying cannot work.
+/// A requirement that this machine does not meet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// No docker.
+pub(super) enum Problem {
     #[error("docker is not on PATH: install Docker (https://docs.docker.com/engine/install)")]
     NoDocker,
-    /// Docker does not answer.
     #[error(
-        "Docker does not answer: start it, or check DOCKER_HOST and that you may use it ({detail})"
+        "Docker does not answer: start it, or check DOCKER_HOST and your permissions ({detail})"
     )]
-    DockerDown {
-        /// What docker said.
-        detail: String,
-    },
-    /// No kind.
+    DockerDown { detail: String },
     #[error(
-        "kind is not on PATH: install it (https://kind.sigs.k8s.io/docs/user/quick-start), or `go install sigs.k8s.io/kind@latest`"
+        "kind is not on PATH: install it (https://kind.sigs.k8s.io/docs/user/quick-start) \
+         or run `go install sigs.k8s.io/kind@latest`"
     )]
     NoKind,
-    /// Too little room.
     #[error(
-        "{} has {free} MB left, and {needed} MB are needed for the node and the images: \
-         make room, for example with `docker system prune`", .folder.display()
+        "{} has {free} MB of free space, but {needed} MB are needed for the node and the images: \
+         free some space, for example with `docker system prune`", .folder.display()
     )]
-    Disk {
-        /// Where Docker keeps what it has.
-        folder: PathBuf,
-        /// What is free there, in MB.
-        free: u64,
-        /// What is needed, in MB.
-        needed: u64,
-    },
-    /// An architecture for which we do not know what to build.
-    #[error("Docker runs on {architecture}, and images are built for x86_64 and aarch64 only")]
-    Architecture {
-        /// What docker says.
-        architecture: String,
-    },
-    /// No compiler for the parts in C.
+    Disk { folder: PathBuf, free: u64, needed: u64 },
+    #[error("Docker runs on {architecture}; images are built only for x86_64 and aarch64")]
+    Architecture { architecture: String },
     #[error(
-        "no C compiler for {target}: install one (Debian, Ubuntu: `apt-get install musl-tools`; \
-         elsewhere a musl cross compiler, named in CC_{variable})", variable = .target.replace('-', "_")
+        "there is no C compiler for {target}: install one (Debian, Ubuntu: \
+         `apt-get install musl-tools`), or set CC_{variable} to a musl cross compiler",
+        variable = .target.replace('-', "_")
     )]
-    NoCompiler {
-        /// What is built for.
-        target: &'static str,
-    },
-    /// No standard library for the target.
+    NoCompiler { target: &'static str },
     #[error(
-        "Rust's standard library for {target} is missing, and so is rustup, which would add it: install the target"
+        "Rust's standard library for {target} is missing: install rustup, which adds it, \
+         or install the target"
     )]
-    NoTarget {
-        /// What is built for.
-        target: &'static str,
-    },
+    NoTarget { target: &'static str },
 }

@@ -1,5 +1,4 @@
-//! How to reach what the samples made: addresses that answer from here, and commands that always
-//! work.
+//! Shows how to reach the samples: addresses that answer, and commands.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,15 +8,15 @@ use std::time::{Duration, Instant};
 use kubewright_core::labels;
 use serde::Deserialize;
 
-use super::failure::DeployError;
-use super::steps::{Plan, SAMPLES_NAMESPACE};
-use crate::error::Error;
+use super::error::DeployError;
+use super::samples;
+use super::steps::Plan;
 use crate::terminal;
 
-/// The node learns of a port a moment after the pods are ready.
+/// A node opens a port shortly after the pods are ready.
 const LIMIT: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(250);
-/// What is shown of an answer.
+/// The maximum number of characters of an answer.
 const SHOWN: usize = 120;
 
 #[derive(Deserialize)]
@@ -49,34 +48,34 @@ struct Port {
     node_port: Option<u16>,
 }
 
-/// Prints how to reach each Service that the samples made.
-pub(super) fn print(plan: &Plan) -> Result<(), Error> {
+/// Prints how to reach each Service of the samples.
+pub(super) fn print(plan: &Plan) -> Result<(), DeployError> {
     let selector = format!("{}={}", labels::MANAGED_BY, plan.manager);
     let get = plan.kubectl().args([
         "get",
         "services",
         "--namespace",
-        SAMPLES_NAMESPACE,
+        samples::NAMESPACE,
         "--selector",
         &selector,
         "-o",
         "json",
     ]);
-    let services: Services = serde_json::from_str(&get.capture()?).map_err(DeployError::from)?;
+    let services: Services = serde_json::from_str(&get.capture()?)?;
     let node = r#"jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}"#;
     let node = plan.kubectl().args(["get", "nodes", "-o", node]).capture()?;
     println!();
-    terminal::heading("Everything is ready. Reach it:");
+    terminal::heading("Everything is ready. To reach it:");
     for service in &services.items {
         for port in &service.spec.ports {
             println!("  {}", line(plan, service, port, &node));
         }
     }
-    println!("\nLook around:");
+    println!("\nTo inspect it:");
     println!("  export KUBECONFIG={}", plan.kubeconfig.display());
     println!("  kubectl get {}", plan.definitions().join(","));
     println!("  kubectl --namespace {} logs deployment/{}", plan.namespace, plan.deployment);
-    println!("\nDelete it all:\n  {}", plan.delete_command());
+    println!("\nTo delete it:\n  {}", plan.delete_command());
     Ok(())
 }
 
@@ -88,7 +87,7 @@ fn line(plan: &Plan, service: &Service, port: &Port, node: &str) -> String {
         let (address, text) = answer;
         return format!("curl http://{address}   # service {name} answers: {}", shortened(&text));
     }
-    // A node in a virtual machine (Docker Desktop) has an address that is not reached from here.
+    // The address of a node in a virtual machine (Docker Desktop) is not reachable.
     let forward = plan.kubectl().args([
         "port-forward",
         &format!("service/{name}"),
@@ -97,13 +96,13 @@ fn line(plan: &Plan, service: &Service, port: &Port, node: &str) -> String {
     format!("{forward}   # then: curl http://127.0.0.1:8080")
 }
 
-/// What is answered there, if it is reached.
+/// The answer of an address, if it is reachable.
 fn answer(address: SocketAddr) -> Option<String> {
     let deadline = Instant::now() + LIMIT;
     loop {
         match fetch(address) {
             Ok(text) => return Some(text),
-            // Nobody listens yet; anything else does not change by waiting.
+            // A refused connection can succeed later; other errors stay.
             Err(error)
                 if error.kind() == std::io::ErrorKind::ConnectionRefused
                     && Instant::now() < deadline =>
@@ -126,7 +125,7 @@ fn fetch(address: SocketAddr) -> std::io::Result<String> {
     Ok(answer.split_once("\r\n\r\n").map_or(answer.clone(), |(_, body)| body.to_owned()))
 }
 
-/// The beginning of the text, on one line.
+/// The beginning of the text as one line.
 fn shortened(text: &str) -> String {
     let text = text.trim().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
     if text.chars().count() <= SHOWN {
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_shown_on_one_line() {
+    fn an_answer_is_shortened_to_one_line() {
         assert_eq!(shortened("--\"a\"\nb\n"), "--\"a\"\\nb");
         assert_eq!(shortened(&"x".repeat(500)).chars().count(), SHOWN + 1);
     }

@@ -1,36 +1,36 @@
-//! What is done, in which order: data, made from what was asked for and what the machine has.
+//! The steps of a deployment as data.
 
 use std::path::{Path, PathBuf};
 
+use super::error::DeployError;
 use super::facts::{Compiler, Facts, Target};
 use super::failure::Stage;
 use super::image::{DOCKERFILE, PROGRAM};
-use super::sample_images;
+use super::samples;
 use crate::arguments::{DEFAULT_KIND_CLUSTER, DeployArguments};
-use crate::error::Error;
 use crate::invocation::Invocation;
 use crate::project::Project;
 
-/// A command that is run.
+/// A command with its purpose.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// What it does, for a person.
+    /// The purpose, for the user.
     pub(super) about: String,
     pub(super) call: Invocation,
-    /// What its failure is about.
+    /// The kind of the step, for advice after a failure.
     pub(super) stage: Stage,
 }
 
-/// All that the steps follow from.
+/// Everything that the steps depend on.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// The kind cluster.
+    /// The name of the kind cluster.
     pub(super) cluster: String,
     node_image: Option<String>,
     export: bool,
     exists: bool,
     root: PathBuf,
-    /// The folder of generated files, below the project's.
+    /// The folder of generated files, relative to the project.
     generated: &'static str,
     pub(super) kubeconfig: PathBuf,
     kubectl: String,
@@ -40,22 +40,19 @@ pub(super) struct Plan {
     compiler: Compiler,
     /// The operator's image.
     image: String,
-    /// Images that the samples' pods use and the local Docker has.
+    /// Images of the samples that are in the local Docker.
     images: Vec<String>,
     /// The operator's Deployment and namespace.
     pub(super) deployment: String,
     pub(super) namespace: String,
     definitions: Vec<String>,
-    /// How long each wait may take, in seconds.
+    /// The time limit of each wait, in seconds.
     timeout: u64,
-    /// The name under which the operator makes objects.
+    /// The operator's name, which is the label of its objects.
     pub(super) manager: &'static str,
 }
 
-/// Where the samples go.
-pub(super) const SAMPLES_NAMESPACE: &str = "default";
-/// Where the image is built from, below the project's folder: git and Docker's other builds do not
-/// look there.
+/// The build context, relative to the project. Git ignores it.
 const CONTEXT: &str = "target/kubewright/image";
 
 impl Plan {
@@ -64,14 +61,10 @@ impl Plan {
         arguments: &DeployArguments,
         root: &Path,
         kubeconfig: &Path,
+        kubectl: String,
         facts: &Facts,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, DeployError> {
         let (registry, options) = (&project.registry, &project.options);
-        let kubectl = if facts.kubectl || arguments.dry_run {
-            "kubectl".to_owned()
-        } else {
-            super::execute::own_kubectl()?
-        };
         Ok(Self {
             cluster: arguments.name.clone(),
             node_image: arguments.node_image.clone(),
@@ -86,7 +79,7 @@ impl Plan {
             add_target: facts.target == Target::CanBeAdded,
             compiler: facts.compiler,
             image: options.image_of(registry),
-            images: sample_images::of(registry)?
+            images: samples::images(registry)?
                 .into_iter()
                 .filter(|image| facts.images.contains(image))
                 .collect(),
@@ -112,7 +105,7 @@ impl Plan {
         steps
     }
 
-    /// kubectl on this cluster, with nothing of the person's.
+    /// kubectl on this cluster, without settings of the user.
     pub(super) fn kubectl(&self) -> Invocation {
         Invocation::new(&self.kubectl)
             .arg("--kubeconfig")
@@ -120,7 +113,7 @@ impl Plan {
             .folder(&self.root)
     }
 
-    /// What tells why pods are not ready; the pods come first.
+    /// Commands that show why pods are not ready. The pods come first.
     pub(super) fn diagnostics(&self, stage: Stage) -> Vec<Invocation> {
         let logs = [
             "logs",
@@ -131,7 +124,7 @@ impl Plan {
             "40",
         ];
         let namespace =
-            if stage == Stage::Rollout { self.namespace.as_str() } else { SAMPLES_NAMESPACE };
+            if stage == Stage::Rollout { self.namespace.as_str() } else { samples::NAMESPACE };
         let in_namespace = |arguments: &[&str]| {
             self.kubectl().args(arguments.iter().copied()).args(["--namespace", namespace])
         };
@@ -153,12 +146,12 @@ impl Plan {
         calls
     }
 
-    /// The custom resources that the operator works on, as kubectl takes them.
+    /// kubectl's names of the operator's custom resources.
     pub(super) fn definitions(&self) -> &[String] {
         &self.definitions
     }
 
-    /// What one types to take the cluster down.
+    /// The command that deletes the cluster.
     pub(super) fn delete_command(&self) -> String {
         let other = if self.cluster == DEFAULT_KIND_CLUSTER {
             String::new()
@@ -183,7 +176,7 @@ impl Plan {
                 add,
             ));
         }
-        // The folder is named because CARGO_TARGET_DIR may lead elsewhere.
+        // An explicit folder, because CARGO_TARGET_DIR may be set.
         let cargo = [
             "build",
             "--release",
@@ -199,8 +192,7 @@ impl Plan {
         ];
         let mut cargo = Invocation::cargo().args(cargo);
         if self.compiler == Compiler::Host {
-            // Ubuntu's compiler calls checking variants of memcpy and friends, which musl does not
-            // have.
+            // Ubuntu's compiler calls checked variants of memcpy and others, which musl lacks.
             let variable = target.replace('-', "_");
             cargo = cargo
                 .env(format!("CC_{variable}"), "cc")
@@ -214,19 +206,19 @@ impl Plan {
         let (from, to) =
             (format!("target/{target}/release/{package}"), format!("{CONTEXT}/{PROGRAM}"));
         steps.push(self.step(
-            "Make a folder with nothing but the program",
+            "Create a folder for the image",
             Stage::Other,
             Invocation::new("mkdir").args(["-p", CONTEXT]),
         ));
         steps.push(self.step(
-            "Put it there",
+            "Copy the program to the folder",
             Stage::Other,
             Invocation::new("cp").args([&from, &to]),
         ));
         let build = Invocation::new("docker")
             .args(["build", "--tag", &self.image, "--file", "-", CONTEXT])
             .stdin_text(DOCKERFILE);
-        steps.push(self.step("Build its image", Stage::Image, build));
+        steps.push(self.step("Build the image", Stage::Image, build));
         steps
     }
 
@@ -244,7 +236,7 @@ impl Plan {
                 &kubeconfig,
             ]);
             steps.push(self.step(
-                format!("Use the kind cluster `{}`, which exists", self.cluster),
+                format!("Use the existing kind cluster `{}`", self.cluster),
                 Stage::UseCluster,
                 export,
             ));
@@ -263,7 +255,7 @@ impl Plan {
         }
         if self.export {
             let export = kind(&["export", "kubeconfig", "--name", &self.cluster]);
-            steps.push(self.step("Add it to your kubeconfig", Stage::UseCluster, export));
+            steps.push(self.step("Add the cluster to your kubeconfig", Stage::UseCluster, export));
         }
         steps
     }
@@ -283,7 +275,7 @@ impl Plan {
                 .args(["load", "docker-image", "--name", &self.cluster])
                 .args(&self.images);
             steps.push(self.step(
-                "Load the samples' images that Docker has here",
+                "Load the samples' images from the local Docker into the node",
                 Stage::Load,
                 load,
             ));
@@ -307,33 +299,32 @@ impl Plan {
             .arg(self.timeout());
         let mut steps = vec![
             self.step("Apply the CustomResourceDefinitions", Stage::Apply, self.apply("crds")),
-            self.step("Wait until they are served", Stage::Apply, established),
+            self.step("Wait until the definitions are established", Stage::Apply, established),
             self.step(
-                "Apply the operator: its rights and its Deployment",
+                "Apply the operator: RBAC and Deployment",
                 Stage::Apply,
                 self.apply("install.yaml"),
             ),
         ];
         if self.exists {
-            // The tag is the same, so that the Deployment alone does not show that the image is
-            // another one.
+            // The tag of the image is unchanged, so that an apply does not restart the pods.
             let restart = self.kubectl().args(["rollout", "restart", &deployment]).args(namespace);
-            steps.push(self.step("Restart it with the image of now", Stage::Apply, restart));
+            steps.push(self.step("Restart the operator with the new image", Stage::Apply, restart));
         }
         steps.push(self.step("Wait until the operator is ready", Stage::Rollout, rollout));
         steps
     }
 
     fn samples(&self) -> Vec<Step> {
-        let namespace = ["--namespace", SAMPLES_NAMESPACE];
+        let namespace = ["--namespace", samples::NAMESPACE];
         let files = format!("{}/samples", self.generated);
-        // Unlike apply, wait looks into the folders below, too: there are samples of kinds that
-        // nobody reconciles.
+        // `wait` also reads subfolders, unlike `apply`. They contain samples of kinds without a
+        // controller.
         let ready = ["wait", "--for=condition=Ready", "--recursive=false", "--filename", &files];
         let wait = self.kubectl().args(ready).args(namespace).arg(self.timeout());
         vec![
             self.step("Apply the samples", Stage::Apply, self.apply("samples").args(namespace)),
-            self.step("Wait until they are ready", Stage::Samples, wait),
+            self.step("Wait until the samples are ready", Stage::Samples, wait),
         ]
     }
 
@@ -355,7 +346,7 @@ impl Plan {
     }
 }
 
-/// Takes the cluster down. One that is not there is fine.
+/// Deletes the cluster. A missing cluster is no error.
 pub(super) fn delete(cluster: &str, kubeconfig: &Path) -> Step {
     let kubeconfig = kubeconfig.to_string_lossy();
     let call = Invocation::new("kind").args([
@@ -395,6 +386,7 @@ mod tests {
             arguments,
             Path::new("/project"),
             Path::new("/home/kind/kubewright"),
+            "kubectl".to_owned(),
             facts,
         )
         .unwrap();
@@ -412,14 +404,14 @@ mod tests {
     }
 
     #[test]
-    fn from_nothing_to_samples_that_are_ready() {
+    fn all_steps_from_no_cluster_to_ready_samples() {
         let arguments =
             DeployArguments { node_image: Some("kindest/node:v1.36.3".into()), ..arguments() };
         insta::assert_snapshot!(printed(&plan(&arguments, &complete())));
     }
 
     #[test]
-    fn a_cluster_that_exists_is_used_and_its_operator_restarted() {
+    fn an_existing_cluster_is_used_and_its_operator_is_restarted() {
         let facts = Facts { exists: true, ..complete() };
         let printed = printed(&plan(&arguments(), &facts));
         assert!(!printed.contains("kind create"), "{printed}");
@@ -434,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kubeconfig_of_the_person_is_touched_only_when_asked_for() {
+    fn a_kubeconfig_of_the_user_changes_only_on_request() {
         let calls = |export_kubeconfig| {
             let plan = plan(&DeployArguments { export_kubeconfig, ..arguments() }, &complete());
             plan.steps().iter().map(|step| step.call.to_string()).collect::<Vec<_>>()
@@ -452,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_target_is_added_and_a_missing_musl_compiler_replaced() {
+    fn a_missing_target_is_added_and_a_missing_musl_compiler_is_replaced() {
         let facts = Facts { target: Target::CanBeAdded, compiler: Compiler::Host, ..complete() };
         let printed = printed(&plan(&arguments(), &facts));
         assert!(printed.contains("\nrustup target add x86_64-unknown-linux-musl\n"), "{printed}");
@@ -460,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tells_why_begins_with_the_pods_in_question() {
+    fn diagnostics_start_with_the_pods() {
         let plan = plan(&arguments(), &complete());
         let first = |stage| plan.diagnostics(stage)[0].to_string();
         assert!(
@@ -476,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn deleting_names_the_cluster_and_our_own_kubeconfig() {
+    fn the_delete_command_contains_the_cluster_and_its_own_kubeconfig() {
         let call = delete("mine", Path::new("/home/kind/mine")).call.to_string();
         assert_eq!(call, "kind delete cluster --name mine --kubeconfig /home/kind/mine");
     }

@@ -1,65 +1,51 @@
-//! What can go wrong in a development session, and what to do about it.
+//! Errors of `dev`, each with a remedy.
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-/// The development session could not go on.
+use crate::cluster::ClusterError;
+use crate::generate::GenerateError;
+use crate::interrupt::SignalError;
+use crate::invocation::RunError;
+use crate::program::ProgramError;
+use crate::project::ProjectError;
+
+/// The development session cannot continue.
 #[derive(Debug, thiserror::Error)]
-pub enum DevError {
-    /// The operator could not be started.
-    #[error("the operator, {}, could not be started: {source}", .binary.display())]
-    NotStarted {
-        /// The program.
-        binary: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The operator ended by itself.
-    #[error("the operator ended by itself ({status}); the end of its log, {}:\n{last_lines}", .log.display())]
-    Crashed {
-        /// How it ended.
-        status: ExitStatus,
-        /// Where its log is.
-        log: PathBuf,
-        /// The last lines of it.
-        last_lines: String,
-    },
-    /// Somebody else runs an operator there.
+pub(crate) enum DevError {
+    #[error("cannot start the operator {}: {source}", .binary.display())]
+    NotStarted { binary: PathBuf, source: io::Error },
     #[error(
-        "`cargo xtask dev` runs already on the control plane `{name}`; stop it, or give this one a --name of its own"
-    )]
-    Taken {
-        /// Which cluster.
-        name: String,
-    },
-    /// A file of the session.
-    #[error("cannot use {}: {source}; mend it and try again", .path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// kubectl's answer cannot be understood.
-    #[error("kubectl answered something that is not a list of objects: {source}")]
-    Json {
-        /// Why.
-        source: serde_json::Error,
-    },
-    /// The samples take too long.
-    #[error(
-        "not ready within {seconds} s (--timeout allows for more):\n{waiting}\nThe end of the operator's log, {}:\n{last_lines}",
+        "the operator exited ({status}); the end of its log, {}:\n{last_lines}",
         .log.display()
     )]
-    Timeout {
-        /// For how long we waited.
-        seconds: u64,
-        /// What is not ready, a line each.
-        waiting: String,
-        /// Where the operator's log is.
-        log: PathBuf,
-        /// The last lines of it.
-        last_lines: String,
-    },
+    Crashed { status: ExitStatus, log: PathBuf, last_lines: String },
+    #[error(
+        "`cargo xtask dev` already runs on the control plane `{name}`; \
+         stop it, or choose another --name"
+    )]
+    AlreadyRunning { name: String },
+    #[error("cannot use {}: {source}; fix it and try again", .path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("the output of kubectl is not a list of objects: {source}")]
+    Json { source: serde_json::Error },
+    #[error(
+        "not ready after {seconds} s (change the limit with --timeout):\n{waiting}\n\
+         The end of the operator's log, {}:\n{last_lines}",
+        .log.display()
+    )]
+    Timeout { seconds: u64, waiting: String, log: PathBuf, last_lines: String },
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Signals(#[from] SignalError),
 }

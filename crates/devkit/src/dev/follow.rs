@@ -1,4 +1,4 @@
-//! The operator's log: its new lines as they come, and its last ones.
+//! The operator's log: new lines, and the last lines.
 
 use std::fs::{self, File};
 use std::io::{Read, Write, stdout};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::DevError;
 
-/// Shows what is written to a file, from its beginning on.
+/// Prints a file from its beginning, as it grows.
 pub(super) struct Follow {
     file: File,
     path: PathBuf,
@@ -19,10 +19,10 @@ impl Follow {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Prints what came since the last call.
+    /// Prints the bytes since the last call.
     pub(super) fn show_new(&mut self) -> Result<(), DevError> {
         let new = self.new_bytes()?;
-        // Nobody reads it any more: no reason to stop what runs.
+        // A closed standard output does not stop the session.
         let _ = stdout().write_all(&new).and_then(|()| stdout().flush());
         Ok(())
     }
@@ -35,7 +35,7 @@ impl Follow {
     }
 }
 
-/// The last `lines` lines of a file; empty if it cannot be read.
+/// The last `lines` lines of a file; empty if the file cannot be read.
 pub(super) fn last_lines(path: &Path, lines: usize) -> String {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_piece_is_seen_once() {
+    fn every_byte_is_printed_once() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("log");
         let mut writer = File::create(&path).unwrap();

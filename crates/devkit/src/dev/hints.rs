@@ -1,24 +1,23 @@
-//! What to try next, in commands that work as they are printed. Everything is derived from the
-//! registry and from what is in the cluster.
+//! Commands to try next, derived from the registry and the objects in the cluster.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
 
 use kubewright_core::KindInfo;
-use kubewright_core::registry::Controller;
+use kubewright_core::controller::Controller;
 use kubewright_testing::assets::{Binary, KUBERNETES, Version};
 use kubewright_testing::control_plane::ControlPlane;
 use serde::Deserialize;
 
+use super::error::DevError;
 use super::operator::Operator;
 use crate::arguments::DEFAULT_CLUSTER;
-use crate::error::Error;
 use crate::invocation::ask;
 use crate::project::Project;
 use crate::terminal;
 
-/// Objects, as far as we look for their owners.
+/// The used part of a list of objects.
 #[derive(Deserialize)]
 struct Objects {
     items: Vec<Object>,
@@ -47,13 +46,13 @@ pub(super) fn print(
     project: &Project,
     control_plane: &ControlPlane,
     operator: &Operator,
-) -> Result<(), Error> {
+) -> Result<(), DevError> {
     for controller in project.registry.controllers() {
         let mut get = control_plane.kubectl();
         println!("\n{}", ask(get.args(["get", &controller.resource().resource()]))?.trim_end());
     }
     println!();
-    terminal::heading("Try, in another terminal:");
+    terminal::heading("Try in another terminal:");
     for line in lines(project, control_plane, kubectl_on_path()) {
         println!("  {line}");
     }
@@ -75,7 +74,7 @@ fn lines(project: &Project, control_plane: &ControlPlane, on_path: bool) -> Vec<
     lines.push(format!("{kubectl} get {}", kinds.into_iter().collect::<Vec<_>>().join(",")));
     if let Some(controller) = project.registry.controllers().first() {
         lines.extend(
-            about(controller, control_plane)
+            commands_for(controller, control_plane)
                 .into_iter()
                 .map(|arguments| format!("{kubectl} {arguments}")),
         );
@@ -83,8 +82,8 @@ fn lines(project: &Project, control_plane: &ControlPlane, on_path: bool) -> Vec<
     lines
 }
 
-/// What can be done with the first sample of a controller.
-fn about(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<String> {
+/// Commands for the first sample of a controller.
+fn commands_for(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<String> {
     let sample = controller.samples().into_iter().next();
     let Some(name) =
         sample.and_then(|sample| Some(sample.body.pointer("/metadata/name")?.as_str()?.to_owned()))
@@ -98,8 +97,8 @@ fn about(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<
         let plural = owned.info.resource();
         if let Some(child) = child_of(&kind.kind, &name, &plural, control_plane) {
             lines.push(format!(
-                "delete {} {child}   # it is back within a second",
-                typed(&owned.info)
+                "delete {} {child}   # the operator creates it again",
+                kubectl_name(&owned.info)
             ));
             break;
         }
@@ -111,19 +110,18 @@ fn about(controller: &Arc<dyn Controller>, control_plane: &ControlPlane) -> Vec<
     }) {
         lines.push(format!("scale {resource} {name} --replicas 3"));
     }
-    lines.push(format!("delete {resource} {name}   # and nothing of it is left"));
+    lines.push(format!("delete {resource} {name}   # its objects are deleted, too"));
     lines
 }
 
-/// What one types for a kind: `deployment`, `mapping.getambassador.io`.
-fn typed(kind: &KindInfo) -> String {
+/// kubectl's name of a kind: `deployment`, `mapping.getambassador.io`.
+fn kubectl_name(kind: &KindInfo) -> String {
     let name = kind.kind.to_lowercase();
-    // The groups of Kubernetes' own workloads have no dot, and kubectl finds their kinds without
-    // it.
+    // Groups of Kubernetes' own workloads have no dot, and kubectl needs no group for their kinds.
     if kind.group.contains('.') { format!("{name}.{}", kind.group) } else { name }
 }
 
-/// The first object of a kind that belongs to the resource.
+/// The first object of a kind whose owner is the resource.
 fn child_of(kind: &str, name: &str, plural: &str, control_plane: &ControlPlane) -> Option<String> {
     let json = ask(control_plane.kubectl().args(["get", plural, "-o", "json"])).ok()?;
     let objects: Objects = serde_json::from_str(&json).ok()?;
@@ -145,7 +143,7 @@ fn passthrough(name: &str) -> String {
     }
 }
 
-/// Whether the person has a kubectl that goes with the control plane.
+/// Whether `PATH` has a kubectl that fits the version of the control plane.
 fn kubectl_on_path() -> bool {
     let version = ask(Command::new("kubectl").args(["version", "--client"])).ok();
     version

@@ -1,16 +1,15 @@
-//! `dev`: the operator from source on a local control plane with the samples, until Ctrl-C.
+//! `dev`: runs the operator from source with its samples on a local control plane until Ctrl-C.
 //!
-//! - here: the order of things, and that what was started is stopped.
-//! - `operator`: building and running the operator. `follow`: its log. `readiness`: what the
-//!   resources say, shown as a live table. `hints`: what to try next. `turn`: one session per
-//!   control plane.
+//! - `operator`: builds and runs the operator; `follow`: its log
+//! - `readiness`: waits for the samples with a live table; `hints`: commands to try next
+//! - `lock`: one session per control plane
 
 mod error;
 mod follow;
 mod hints;
+mod lock;
 mod operator;
 mod readiness;
-mod turn;
 
 use std::process::ExitCode;
 use std::thread;
@@ -19,31 +18,29 @@ use std::time::Duration;
 use kubewright_manifests::{Artifact, samples};
 use kubewright_testing::control_plane::{ControlPlane, Health, Spec};
 
-pub use error::DevError;
+pub(crate) use error::DevError;
 
 use self::follow::Follow;
+use self::lock::SessionLock;
 use self::operator::Operator;
-use self::turn::Turn;
 use crate::arguments::DevArguments;
 use crate::cluster;
-use crate::error::Error;
 use crate::generate::{self, GenerateError, Scope};
 use crate::interrupt::{EXIT_CODE, Interrupt};
 use crate::invocation::{ask, feed};
 use crate::project::Project;
 use crate::terminal;
 
-/// How often things that change are looked at.
+/// The interval of checks.
 const POLL: Duration = Duration::from_millis(200);
-/// Under which name we write; kubectl's own would mix with what a person does by hand.
+/// The field manager; kubectl's own is for changes that a person makes.
 const FIELD_MANAGER: &str = "--field-manager=kubewright-devkit";
 
-pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<ExitCode, Error> {
-    let interrupt = Interrupt::listen().map_err(|source| Error::Signals { source })?;
+pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<ExitCode, DevError> {
+    let interrupt = Interrupt::listen()?;
     let name = &arguments.cluster.name;
-    let mut turn = Turn::take(cluster::home()?.root(), name)?;
-    // One that runs already is used as it is, and left as it was: somebody brought it up for a
-    // reason.
+    let mut lock = SessionLock::acquire(cluster::home()?.root(), name)?;
+    // A control plane that already runs is used and kept.
     let found = running(name);
     let stays = arguments.keep || found.is_some();
     let control_plane = match found.map_or_else(|| cluster::bring_up(&Spec::new(name)), Ok) {
@@ -53,34 +50,34 @@ pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<Exi
     };
     let session =
         Session { project, arguments, control_plane: &control_plane, interrupt: &interrupt };
-    let outcome = match session.run(&mut turn) {
-        // Whatever was under way got the signal too, and failed for that reason.
+    let outcome = match session.run(&mut lock) {
+        // A running command receives the signal, too, and fails.
         Err(_) if interrupt.requested() => Ok(ExitCode::from(EXIT_CODE)),
         outcome => outcome,
     };
     let outcome = end(name, stays, outcome);
-    turn.give_back();
+    lock.release();
     outcome
 }
 
-/// Takes the control plane down, unless it is to stay.
-fn end(name: &str, stays: bool, outcome: Result<ExitCode, Error>) -> Result<ExitCode, Error> {
+/// Removes the control plane, unless it is kept.
+fn end(name: &str, stays: bool, outcome: Result<ExitCode, DevError>) -> Result<ExitCode, DevError> {
     if stays {
         let command = cluster_command("down", name);
         terminal::note(format_args!(
-            "the control plane `{name}` goes on; `{command}` takes it down"
+            "control plane `{name}` still runs; remove it with `{command}`"
         ));
         return outcome;
     }
     let removed = cluster::home().and_then(|home| Ok(ControlPlane::remove(&home, name)?));
-    terminal::done(format_args!("the control plane `{name}` is gone"));
-    // What went wrong first is what counts.
+    terminal::done(format_args!("control plane `{name}` removed"));
+    // The first error is the important one.
     let code = outcome?;
     removed?;
     Ok(code)
 }
 
-/// What one types to do something with a cluster.
+/// The command for an operation on a cluster.
 fn cluster_command(verb: &str, name: &str) -> String {
     let other = name != crate::arguments::DEFAULT_CLUSTER;
     if other {
@@ -103,32 +100,31 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn run(&self, turn: &mut Turn) -> Result<ExitCode, Error> {
+    fn run(&self, lock: &mut SessionLock) -> Result<ExitCode, DevError> {
         let root = self.project.root()?;
         let binary = operator::build(self.project, &root)?;
         self.apply_crds()?;
-        turn.end_left_over(self.control_plane.kubeconfig());
-        // Not with the cluster's files: when something went wrong, it is read after the cluster is
-        // gone.
+        lock.stop_leftover(self.control_plane.kubeconfig());
+        // Outside of the cluster's files, so that it can be read after the cluster is removed.
         let log = root.join("target/kubewright").join(format!("{}.log", self.control_plane.name()));
         let mut operator = Operator::start(&binary, self.control_plane, log)?;
-        turn.note(operator.pid())?;
+        lock.record_operator(operator.pid())?;
         terminal::done(format_args!(
-            "the operator runs (process {}), its log is {}",
+            "operator started (process {}); its log is {}",
             operator.pid(),
             operator.log().display()
         ));
-        let outcome = self.with(&mut operator);
+        let outcome = self.show_samples(&mut operator);
         operator.stop();
         outcome
     }
 
-    fn with(&self, operator: &mut Operator) -> Result<ExitCode, Error> {
-        let samples = samples::of_resources(&self.project.registry, &self.project.options)
+    fn show_samples(&self, operator: &mut Operator) -> Result<ExitCode, DevError> {
+        let samples = samples::resource_samples(&self.project.registry, &self.project.options)
             .map_err(GenerateError::from)?;
         let samples = self.apply(&samples)?;
         let samples =
-            readiness::Resource::all_in(&samples).map_err(|source| DevError::Json { source })?;
+            readiness::Resource::read_all(&samples).map_err(|source| DevError::Json { source })?;
         let ready = readiness::wait(
             self.control_plane,
             samples,
@@ -150,9 +146,9 @@ impl Session<'_> {
         Duration::from_secs(self.arguments.timeout)
     }
 
-    /// Shows the operator's log until Ctrl-C.
-    fn follow(&self, operator: &mut Operator) -> Result<ExitCode, Error> {
-        terminal::heading("The operator's log (Ctrl-C stops everything):");
+    /// Prints the operator's log until Ctrl-C.
+    fn follow(&self, operator: &mut Operator) -> Result<ExitCode, DevError> {
+        terminal::heading("Log of the operator (stop everything with Ctrl-C):");
         let mut log = Follow::open(operator.log())?;
         while !self.interrupt.requested() {
             log.show_new()?;
@@ -165,7 +161,7 @@ impl Session<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn apply_crds(&self) -> Result<(), Error> {
+    fn apply_crds(&self) -> Result<(), DevError> {
         let crds = generate::wanted(self.project, Scope::Crds)?;
         self.apply(&crds)?;
         let definitions = self.project.registry.definitions();
@@ -179,8 +175,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Applies all of `files` and returns the objects as JSON.
-    fn apply(&self, files: &[Artifact]) -> Result<String, Error> {
+    /// Applies `files` and returns the objects as JSON.
+    fn apply(&self, files: &[Artifact]) -> Result<String, DevError> {
         let documents: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
         let mut apply = self.control_plane.kubectl();
         apply.args([
@@ -202,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_that_is_named_is_about_the_cluster_in_question() {
+    fn the_command_names_a_cluster_other_than_the_default() {
         assert_eq!(cluster_command("down", "dev"), "cargo xtask cluster down");
         assert_eq!(cluster_command("down", "mine"), "cargo xtask cluster down --name mine");
     }

@@ -1,4 +1,4 @@
-//! Building the operator from source, and running it as a process of ours.
+//! Builds the operator from source and runs it.
 
 use std::env;
 use std::fs::{self, File};
@@ -14,30 +14,29 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::error::DevError;
 use super::follow;
-use crate::error::Error;
 use crate::invocation::Invocation;
-use crate::program;
+use crate::program::{self, ProgramError};
 use crate::project::Project;
 use crate::terminal;
 
-/// It finishes what is under way within 20 s of the signal.
+/// The operator finishes its work within 20 s after a signal.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Compiles the operator and says where its program is.
-pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, Error> {
+/// Compiles the operator and returns the path of its program.
+pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, ProgramError> {
     let package = project.operator;
     let mut cargo =
         Invocation::cargo().args(["build", "--package", package, "--bin", package]).folder(root);
     if let Ok(xtask) = env::var("CARGO_PKG_NAME") {
-        // Together with the package that runs here, dependencies have the features that they were
-        // compiled with for it.
+        // One build with xtask gives the dependencies the same features, so that they are compiled
+        // once.
         cargo = cargo.args(["--package", &xtask]);
     }
     program::build(cargo, package)
 }
 
-/// The operator, running. It ends at the latest when this value goes.
+/// A running operator. It is stopped on drop.
 pub(super) struct Operator {
     child: Child,
     ended: Option<ExitStatus>,
@@ -46,7 +45,7 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// Runs `binary` on the cluster; what it writes goes to `log`.
+    /// Starts `binary` on the cluster. Its output goes to `log`.
     pub(super) fn start(
         binary: &Path,
         control_plane: &ControlPlane,
@@ -63,12 +62,12 @@ impl Operator {
             .arg(control_plane.kubeconfig())
             .args(["--listen", &address.to_string()])
             .env_remove("KUBECONFIG")
-            // Meant for an operator that works in some namespaces only.
+            // This variable of the user limits an operator to some namespaces.
             .env_remove("WATCH_NAMESPACE")
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
-            // Ctrl-C is for us: we stop the operator in order, once.
+            // This process receives Ctrl-C and stops the operator.
             .process_group(0)
             .spawn()
             .map_err(|source| DevError::NotStarted { binary: binary.to_owned(), source })?;
@@ -79,17 +78,17 @@ impl Operator {
         self.child.id()
     }
 
-    /// Where it writes what it does.
+    /// The path of its log.
     pub(super) fn log(&self) -> &Path {
         &self.log
     }
 
-    /// Where /livez, /readyz and /metrics are.
+    /// The address of /livez, /readyz and /metrics.
     pub(super) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// An error if it ended by itself.
+    /// Returns an error if the operator exited.
     pub(super) fn check(&mut self) -> Result<(), DevError> {
         match self.status() {
             None => Ok(()),
@@ -101,13 +100,13 @@ impl Operator {
         }
     }
 
-    /// Asks it to end, and waits until it did.
+    /// Sends SIGTERM and waits for the end.
     pub(super) fn stop(&mut self) {
         if self.status().is_some() {
             return;
         }
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // An error means that it is gone.
+            // An error means that the process has exited.
             let _ = kill_process(pid, Signal::TERM);
         }
         let deadline = Instant::now() + STOP_LIMIT;
@@ -116,13 +115,13 @@ impl Operator {
         }
         if self.status().is_none() {
             terminal::note(format_args!(
-                "the operator did not stop within {} s: killed",
+                "operator killed, because it did not stop within {} s",
                 STOP_LIMIT.as_secs()
             ));
             let _ = self.child.kill();
             self.ended = self.child.wait().ok();
         } else {
-            terminal::done("the operator stopped");
+            terminal::done("operator stopped");
         }
     }
 
@@ -140,7 +139,7 @@ impl Drop for Operator {
     }
 }
 
-/// An address that nobody listens on right now: several operators can run beside each other.
+/// A free address, so that several operators can run at the same time.
 fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

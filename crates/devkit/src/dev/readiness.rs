@@ -1,5 +1,4 @@
-//! What resources say about themselves, and waiting until all of them are ready, with a table that
-//! a person can watch.
+//! Waits until resources are ready, with a live table.
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
@@ -14,15 +13,14 @@ use serde::Deserialize;
 use super::error::DevError;
 use super::follow;
 use super::operator::Operator;
-use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::invocation::ask;
 use crate::terminal;
 
-/// How often the API server is asked: often enough to look live, seldom enough to cost nothing.
+/// The interval of requests: fast enough for a live table, and cheap.
 const POLL: Duration = Duration::from_millis(300);
 
-/// An object, as far as we read it.
+/// The used part of an object.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Resource {
@@ -59,7 +57,7 @@ struct Condition {
     message: String,
 }
 
-/// What kubectl prints: one object, or a list of them.
+/// The output of kubectl: one object or a list.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Printed {
@@ -68,8 +66,8 @@ enum Printed {
 }
 
 impl Resource {
-    /// The objects in what kubectl prints with `-o json`.
-    pub(crate) fn all_in(json: &str) -> Result<Vec<Self>, serde_json::Error> {
+    /// Reads the objects in the output of `kubectl -o json`.
+    pub(crate) fn read_all(json: &str) -> Result<Vec<Self>, serde_json::Error> {
         let mut all = Vec::new();
         for printed in serde_json::Deserializer::from_str(json).into_iter() {
             match printed? {
@@ -84,7 +82,7 @@ impl Resource {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
-    /// `echo.example.com/web`, as kubectl takes it.
+    /// kubectl's name of the object: `echo.example.com/web`.
     pub(crate) fn reference(&self) -> String {
         let kind = self.kind.to_lowercase();
         match self.group() {
@@ -97,40 +95,41 @@ impl Resource {
         self.status.conditions.iter().find(|condition| condition.type_ == "Ready")
     }
 
-    /// Ready, and about what is asked for now.
+    /// Whether the resource is ready in its current generation.
     pub(crate) fn is_ready(&self) -> bool {
         let current = self.metadata.generation.is_none()
             || self.status.observed_generation >= self.metadata.generation;
         current && self.ready().is_some_and(|condition| condition.status == "True")
     }
 
-    /// `Ready True`, `Ready False: RolloutInProgress: 0/2 replicas ready`, or that nothing is
-    /// known.
+    /// `Ready True`, `Ready False: RolloutInProgress: 0/2 replicas ready` or `no status yet`.
     pub(crate) fn describe(&self) -> String {
         match self.ready() {
             None => "no status yet".to_owned(),
             Some(Condition { status, reason, message, .. }) => {
-                let said: Vec<&str> = [reason.as_str(), message.as_str()]
+                let details: Vec<&str> = [reason.as_str(), message.as_str()]
                     .into_iter()
                     .filter(|text| !text.is_empty())
                     .collect();
-                let said =
-                    if said.is_empty() { String::new() } else { format!(": {}", said.join(": ")) };
-                format!("Ready {status}{said}")
+                let details = if details.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", details.join(": "))
+                };
+                format!("Ready {status}{details}")
             }
         }
     }
 }
 
-/// Waits until all of `resources` are ready; `false` if the person does not want to wait any
-/// longer.
+/// Waits until all `resources` are ready; returns `false` after an interrupt.
 pub(super) fn wait(
     control_plane: &ControlPlane,
     mut resources: Vec<Resource>,
     operator: &mut Operator,
     interrupt: &Interrupt,
     limit: Duration,
-) -> Result<bool, Error> {
+) -> Result<bool, DevError> {
     let mut table = Table::new(&resources);
     let start = Instant::now();
     loop {
@@ -150,10 +149,10 @@ pub(super) fn wait(
         operator.check()?;
         if start.elapsed() > limit {
             table.end();
-            return Err(timeout(&resources, operator, limit).into());
+            return Err(timeout(&resources, operator, limit));
         }
         thread::sleep(POLL);
-        resources = look(control_plane, &resources)?;
+        resources = read(control_plane, &resources)?;
     }
 }
 
@@ -170,8 +169,8 @@ fn timeout(resources: &[Resource], operator: &Operator, limit: Duration) -> DevE
     }
 }
 
-/// The same resources as they are now. One that was deleted meanwhile is left out.
-fn look(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Resource>, Error> {
+/// The current state of the same resources, without deleted ones.
+fn read(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Resource>, DevError> {
     let mut by_namespace: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for resource in resources {
         by_namespace
@@ -187,13 +186,13 @@ fn look(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Reso
             kubectl.args(["--namespace", namespace]);
         }
         now.extend(
-            Resource::all_in(&ask(&mut kubectl)?).map_err(|source| DevError::Json { source })?,
+            Resource::read_all(&ask(&mut kubectl)?).map_err(|source| DevError::Json { source })?,
         );
     }
     Ok(now)
 }
 
-/// A line for each resource: live on a terminal, elsewhere a new one for each change.
+/// One line for each resource: live on a terminal, otherwise a new line for each change.
 struct Table {
     shown: BTreeMap<String, String>,
     lines: Option<(MultiProgress, BTreeMap<String, ProgressBar>)>,
@@ -230,7 +229,7 @@ impl Table {
         }
     }
 
-    /// Leaves the table as it is on the terminal.
+    /// Keeps the table on the terminal.
     fn end(&mut self) {
         for line in self.lines.iter().flat_map(|(_, lines)| lines.values()) {
             line.abandon();
@@ -238,7 +237,7 @@ impl Table {
     }
 }
 
-/// Cut at the edge of the terminal: a line that wraps could not be overwritten.
+/// Lines are cut at the edge of the terminal, because a wrapped line cannot be overwritten.
 fn style() -> ProgressStyle {
     ProgressStyle::with_template("  {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
@@ -251,14 +250,16 @@ mod tests {
 
     fn echo(generation: i64, status: &str) -> Resource {
         let json = format!(
-            r#"{{"apiVersion":"example.com/v1","kind":"Echo","metadata":{{"name":"web","namespace":"default","generation":{generation}}},"status":{status}}}"#
+            r#"{{"apiVersion":"example.com/v1","kind":"Echo","metadata":{{"name":"web",
+            "namespace":"default","generation":{generation}}},"status":{status}}}"#
         );
-        Resource::all_in(&json).unwrap().remove(0)
+        Resource::read_all(&json).unwrap().remove(0)
     }
 
     #[test]
-    fn a_resource_is_ready_when_it_says_so_about_its_current_generation() {
-        let status = r#"{"observedGeneration":2,"conditions":[{"type":"Ready","status":"True","reason":"Ready","message":"2/2"}]}"#;
+    fn a_resource_is_ready_if_its_status_is_about_the_current_generation() {
+        let status = r#"{"observedGeneration":2,"conditions":[
+            {"type":"Ready","status":"True","reason":"Ready","message":"2/2"}]}"#;
         assert!(echo(2, status).is_ready());
         assert!(!echo(3, status).is_ready(), "the status is about an older generation");
         assert_eq!(echo(2, status).describe(), "Ready True: Ready: 2/2");
@@ -272,17 +273,17 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_single_objects_and_several_of_them_are_read() {
+    fn single_objects_and_lists_are_read() {
         let one = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}"#;
         let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{one},{one}]}}"#);
-        assert_eq!(Resource::all_in(one).unwrap()[0].reference(), "pod/a");
-        assert_eq!(Resource::all_in(&list).unwrap().len(), 2);
-        assert_eq!(Resource::all_in(&format!("{one}\n{one}")).unwrap().len(), 2);
-        assert_eq!(Resource::all_in("").unwrap().len(), 0);
+        assert_eq!(Resource::read_all(one).unwrap()[0].reference(), "pod/a");
+        assert_eq!(Resource::read_all(&list).unwrap().len(), 2);
+        assert_eq!(Resource::read_all(&format!("{one}\n{one}")).unwrap().len(), 2);
+        assert_eq!(Resource::read_all("").unwrap().len(), 0);
     }
 
     #[test]
-    fn a_reference_names_the_group() {
+    fn a_reference_contains_the_group() {
         assert_eq!(echo(1, "{}").reference(), "echo.example.com/web");
     }
 }

@@ -1,4 +1,4 @@
-//! The folder of generated files: reading all that is in it, and mending what is stale.
+//! Reads and writes the folder of generated files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::Path;
 
 use kubewright_manifests::{Artifact, Finding};
 
-use super::GenerateError;
+use super::error::GenerateError;
 
-/// Every file below `folder/part`, by its path below `folder`, with `/`. Anything that is not a
+/// All files below `folder/part`, by their path relative to `folder`, with `/`. Everything except a
 /// folder counts as a file.
 pub(super) fn read(folder: &Path, part: &str) -> Result<BTreeMap<String, String>, GenerateError> {
     let mut files = BTreeMap::new();
@@ -29,8 +29,7 @@ pub(super) fn read(folder: &Path, part: &str) -> Result<BTreeMap<String, String>
                 parts.push(below);
                 continue;
             }
-            // A link that leads nowhere is there, and is not what it should be; so is what is no
-            // text.
+            // A broken link or a binary file is unexpected, too, and must be reported.
             let content = fs::read(entry.path()).unwrap_or_default();
             files.insert(below, String::from_utf8_lossy(&content).into_owned());
         }
@@ -38,7 +37,7 @@ pub(super) fn read(folder: &Path, part: &str) -> Result<BTreeMap<String, String>
     Ok(files)
 }
 
-/// Mends what was found. Files that are as they should be keep their times.
+/// Writes or removes the files in `found`. Other files keep their times.
 pub(super) fn write(
     folder: &Path,
     wanted: &[Artifact],
@@ -59,9 +58,9 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Removes `from` and what is above it, as far as it is empty, but not `folder` itself.
+/// Removes `from` and its parents while they are empty, up to but not including `folder`.
 fn remove_empty(from: &Path, folder: &Path) {
     let inside = |path: &&Path| *path != folder && path.starts_with(folder);
-    // Refused for a folder that is not empty: that is the end of it.
+    // An error means that the folder is not empty.
     let _ = from.ancestors().take_while(inside).try_for_each(fs::remove_dir);
 }

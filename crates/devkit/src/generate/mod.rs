@@ -1,27 +1,26 @@
-//! `gen` and its parts: the generated files, written or compared. What is in them, and how they are
-//! compared, is `kubewright-manifests`' business; here they meet the disk.
+//! `gen` and its parts: writes or compares the generated files. `kubewright-manifests` generates
+//! and compares their content.
 //!
-//! - [`stale`]: what is not as it should be, without touching anything; also for a project's
-//!   `#[test]`.
-//! - `disk`: reading and writing the folder.
+//! - [`stale`]: the differences; also for a `#[test]` of a project
+//! - `disk`: reads and writes the folder
 
 mod disk;
+mod error;
 
-use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use kubewright_manifests::check::Difference;
 use kubewright_manifests::{self as manifests, Artifact, Finding};
 
-use crate::error::Error;
+pub use error::GenerateError;
+
 use crate::project::Project;
 use crate::terminal;
 
-/// Which of the generated files.
+/// A part of the generated files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them.
+    /// All files.
     All,
     /// CustomResourceDefinitions.
     Crds,
@@ -32,7 +31,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// The folder below the generated one; empty for all.
+    /// The subfolder of the part; empty for all files.
     const fn folder(self) -> &'static str {
         match self {
             Self::All => "",
@@ -42,8 +41,8 @@ impl Scope {
         }
     }
 
-    /// What to run to bring the files up to date.
-    const fn command(self) -> &'static str {
+    /// The command that writes the part.
+    pub(crate) const fn command(self) -> &'static str {
         match self {
             Self::All => "cargo xtask gen",
             Self::Crds => "cargo xtask gen-crd",
@@ -53,53 +52,33 @@ impl Scope {
     }
 }
 
-/// Generated files could not be made, read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum GenerateError {
-    /// They cannot be made.
-    #[error(transparent)]
-    Manifests(#[from] manifests::artifact::Error),
-    /// A file or folder.
-    #[error("cannot use {}: {source}; mend it and try again", .path.display())]
-    File {
-        /// Which one.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The files are not what the types say.
-    #[error("{count} generated {} not what the types say; run `{command}`", if *.count == 1 { "file is" } else { "files are" })]
-    Stale {
-        /// How many.
-        count: usize,
-        /// What to run.
-        command: &'static str,
-    },
-}
-
-/// The files that the types of `project` ask for.
+/// The generated files of `project`.
 pub(crate) fn wanted(project: &Project, scope: Scope) -> Result<Vec<Artifact>, GenerateError> {
     let (registry, options) = (&project.registry, &project.options);
     Ok(match scope {
-        Scope::All => manifests::all(registry, options),
+        Scope::All => manifests::artifacts(registry, options),
         Scope::Crds => manifests::crds(registry, options),
         Scope::Rbac => manifests::rbac(registry, options),
         Scope::Samples => manifests::samples(registry, options),
     }?)
 }
 
-/// What is not as it should be in the generated folder: files that differ, are missing, or do not
-/// belong there.
+/// The differences between the generated folder and the types of the project: files that differ,
+/// are missing or are unexpected.
 ///
 /// # Errors
-/// [`Error`] when files cannot be made or read.
-pub fn stale(project: &Project, scope: Scope) -> Result<Vec<Finding>, Error> {
+/// [`GenerateError`] when files cannot be generated or read.
+pub fn stale(project: &Project, scope: Scope) -> Result<Vec<Finding>, GenerateError> {
     let folder = project.generated_folder()?;
     Ok(manifests::check(&wanted(project, scope)?, &disk::read(&folder, scope.folder())?))
 }
 
-/// `gen` and its parts: writes, or with `check` only complains.
-pub(crate) fn command(project: &Project, scope: Scope, check: bool) -> Result<ExitCode, Error> {
+/// Writes the files, or with `check` only reports differences.
+pub(crate) fn command(
+    project: &Project,
+    scope: Scope,
+    check: bool,
+) -> Result<ExitCode, GenerateError> {
     let stale = stale(project, scope)?;
     let folder = project.generated;
     if stale.is_empty() {
@@ -113,7 +92,7 @@ pub(crate) fn command(project: &Project, scope: Scope, check: bool) -> Result<Ex
         for finding in &stale {
             println!("{folder}/{finding}");
         }
-        return Err(GenerateError::Stale { count: stale.len(), command: scope.command() }.into());
+        return Err(GenerateError::Stale { count: stale.len(), command: scope.command() });
     }
     disk::write(&project.generated_folder()?, &wanted(project, scope)?, &stale)?;
     for finding in &stale {
@@ -163,12 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_just_written_is_up_to_date() {
+    fn written_files_are_up_to_date() {
         assert_eq!(findings(generated().path()), [""; 0]);
     }
 
     #[test]
-    fn an_edited_file_is_named_with_the_first_line_that_differs() {
+    fn an_edited_file_is_reported_with_the_first_different_line() {
         let folder = generated();
         fs::write(folder.path().join("crds/echoes.yaml"), "kind: Echo\nplural: echos\n").unwrap();
         let found = findings(folder.path());
@@ -177,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_file_is_named() {
+    fn a_deleted_file_is_reported() {
         let folder = generated();
         fs::remove_file(folder.path().join("rbac/role.yaml")).unwrap();
         let found = findings(folder.path());
@@ -185,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extra_file_is_named_wherever_it_is_and_whatever_is_in_it() {
+    fn an_unexpected_file_is_reported_in_any_folder_and_with_any_content() {
         let folder = generated();
         fs::write(folder.path().join("notes.bin"), b"\xff\xfe").unwrap();
         fs::create_dir_all(folder.path().join("charts/old")).unwrap();
@@ -196,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_mends_every_finding_and_leaves_no_empty_folder() {
+    fn writing_fixes_every_difference_and_leaves_no_empty_folder() {
         let folder = generated();
         let at = |path: &str| folder.path().join(path);
         fs::write(at("install.yaml"), "theirs").unwrap();
@@ -210,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_sees_nothing_of_the_others() {
+    fn a_part_ignores_files_of_other_parts() {
         let folder = generated();
         fs::write(folder.path().join("notes.txt"), "").unwrap();
         let crds = disk::read(folder.path(), "crds").unwrap();
@@ -218,11 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn the_error_says_what_to_run() {
+    fn the_error_contains_the_command_to_run() {
         let error = GenerateError::Stale { count: 1, command: Scope::Crds.command() };
-        assert_eq!(
-            error.to_string(),
-            "1 generated file is not what the types say; run `cargo xtask gen-crd`"
-        );
+        assert_eq!(error.to_string(), "1 generated file is out of date; run `cargo xtask gen-crd`");
     }
 }

@@ -1,65 +1,48 @@
-//! The Deployment of an `Echo`: its servers.
+//! The Deployment of an `Echo`.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe, ResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kubewright::builders::{self, ContainerExt as _};
 
 use super::blueprint::Blueprint;
 use super::server::Server;
-use crate::security::{self, ImageFiles};
+use crate::security;
 use crate::workload::{self, Pods};
 
-/// The name of the one container.
 const CONTAINER: &str = "echo";
-/// What is set aside for a server whose resource does not say. Measured: http-echo takes 9 MB of
-/// memory, and next to no cpu.
+/// The requests of a server whose spec has none. http-echo was measured to use 9 MB of memory and
+/// almost no cpu.
 const REQUESTS: [(&str, &str); 2] = [("cpu", "10m"), ("memory", "16Mi")];
 
-/// The Deployment.
-pub(super) fn deployment(of: &Blueprint<'_>) -> Deployment {
-    // The images may have root as their user; neither server needs it, or writes anything.
+/// The Deployment. Neither server needs root or writes files, although an image may run as root.
+pub(super) fn deployment(blueprint: &Blueprint<'_>) -> Deployment {
     let pods = Pods {
-        replicas: of.replicas,
-        security: security::of_pod(security::NONROOT),
-        container: container(of),
+        replicas: blueprint.replicas,
+        security: security::pod(security::NONROOT),
+        container: container(blueprint),
         ..Pods::default()
     };
-    workload::deployment(&of.name, &of.labels, pods)
+    workload::deployment(&blueprint.name, &blueprint.labels, pods)
 }
 
-fn container(of: &Blueprint<'_>) -> Container {
-    let own_image = of.image.is_none();
-    let health = || Some(probe(Server::health_path(own_image)));
+fn container(blueprint: &Blueprint<'_>) -> Container {
+    let (server, has_own_image) = (blueprint.server, blueprint.image.is_none());
     Container {
-        name: CONTAINER.into(),
-        image: Some(of.image.unwrap_or(of.server.image()).to_owned()),
-        // Our own choice is known not to change under its tag, or not to matter when it does. For
-        // any other image, the default of Kubernetes holds.
-        image_pull_policy: own_image.then(|| "IfNotPresent".to_owned()),
-        args: of.server.args(),
-        ports: Some(vec![workload::container_port(of.server.port())]),
-        readiness_probe: health(),
-        liveness_probe: health(),
-        resources: resources(of.resources),
-        security_context: Some(security::of_container(ImageFiles::ReadOnly)),
-        ..Container::default()
+        // The operator's own images do not change under their tags, or a change does not matter.
+        image_pull_policy: has_own_image.then(|| "IfNotPresent".to_owned()),
+        args: server.args(),
+        resources: resources(blueprint.resources),
+        security_context: Some(security::container(true)),
+        ..builders::container(CONTAINER, blueprint.image.unwrap_or(server.image()))
+            .with_port(workload::PORT_NAME, server.port())
+            .with_http_probe(workload::PORT_NAME, Server::health_path(has_own_image))
     }
 }
 
-fn probe(path: &str) -> Probe {
-    Probe {
-        http_get: Some(HTTPGetAction {
-            path: Some(path.to_owned()),
-            port: workload::port(),
-            ..HTTPGetAction::default()
-        }),
-        ..Probe::default()
-    }
-}
-
-/// What the resource says, even where it says "nothing" (`{}`); a little where it says not a word.
-fn resources(asked: Option<&ResourceRequirements>) -> Option<ResourceRequirements> {
-    let Some(asked) = asked else {
+/// The resources of the spec, also if they are empty (`{}`); small requests if the spec has none.
+fn resources(spec: Option<&ResourceRequirements>) -> Option<ResourceRequirements> {
+    let Some(spec) = spec else {
         let requests =
             REQUESTS.map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned())));
         return Some(ResourceRequirements {
@@ -67,7 +50,7 @@ fn resources(asked: Option<&ResourceRequirements>) -> Option<ResourceRequirement
             ..ResourceRequirements::default()
         });
     };
-    workload::stated_resources(asked)
+    workload::resources(spec)
 }
 
 #[cfg(test)]
@@ -76,14 +59,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::testing::blueprint;
+    use crate::echo::blueprint::tests::blueprint;
 
-    fn container_of(of: &Blueprint<'_>) -> Container {
-        deployment(of).spec.unwrap().template.spec.unwrap().containers.remove(0)
+    fn container_of(blueprint: &Blueprint<'_>) -> Container {
+        deployment(blueprint).spec.unwrap().template.spec.unwrap().containers.remove(0)
     }
 
     #[test]
-    fn a_text_runs_http_echo_and_no_text_runs_echo_server() {
+    fn an_echo_with_a_text_runs_http_echo_and_one_without_runs_echo_server() {
         let text = container_of(&Blueprint { server: Server::Text("hi"), ..blueprint("web") });
         assert_eq!(text.image.as_deref(), Some("hashicorp/http-echo:1.0.0"));
         assert_eq!(
@@ -96,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_of_ones_own_runs_in_either_mode_with_the_same_arguments_and_port() {
+    fn an_image_of_the_spec_gets_the_same_arguments_and_port() {
         for server in [Server::Text("hi"), Server::Request] {
             let (own, other) = (
                 container_of(&Blueprint { server, ..blueprint("web") }),
@@ -112,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_images_are_taken_from_the_node_and_asked_for_their_health() {
+    fn only_the_own_images_have_a_pull_policy_and_a_health_path() {
         let path = |c: &Container| c.readiness_probe.clone().unwrap().http_get.unwrap().path;
         let (own, other) = (
             container_of(&blueprint("web")),
@@ -129,17 +112,17 @@ mod tests {
     }
 
     #[test]
-    fn resources_are_those_of_the_spec_and_otherwise_small_requests() {
+    fn resources_are_those_of_the_spec_or_else_small_requests() {
         let quantities =
             |amount: &str| Some(BTreeMap::from([("cpu".to_owned(), Quantity(amount.to_owned()))]));
-        let asked = ResourceRequirements {
+        let spec = ResourceRequirements {
             limits: quantities("1"),
             requests: Some(BTreeMap::new()),
             claims: None,
         };
         let limited =
             ResourceRequirements { limits: quantities("1"), requests: None, claims: None };
-        assert_eq!(resources(Some(&asked)), Some(limited));
+        assert_eq!(resources(Some(&spec)), Some(limited));
         assert_eq!(resources(Some(&ResourceRequirements::default())), None);
         let default = resources(None).unwrap();
         assert_eq!((default.requests.unwrap().len(), default.limits), (2, None));

@@ -1,37 +1,34 @@
 //! The operator of the `Echo` of `example.com/v1`.
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ResourceRequirements, Service};
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use kubewright::core::reason::Explained;
-use kubewright::{Children, Invalid, Observed, Operator, Sample, View};
+use kubewright::{
+    Children, ConditionType, Invalid, Observed, Operator, Report, Sample, View, labels, names,
+};
 use operator_api::echo::{Echo, EchoService, EchoSpec, EchoStatus, ServiceType};
 
-use super::blueprint::{self, Blueprint};
+use super::blueprint::{Blueprint, Owns};
 use super::server::Server;
-use super::status;
-use crate::naming;
+use super::{objects, report};
 
-/// Runs the `Echo`s of `example.com/v1`. An Echo's Deployment and Service are named as the Echo is.
+/// Runs the `Echo`s of `example.com/v1`. Deployment and Service have the name of the Echo.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EchoOperator;
 
 impl Operator for EchoOperator {
     const NAME: &'static str = "echo";
+    const CONDITIONS: &'static [ConditionType] = objects::CONDITIONS;
     type Resource = Echo;
-    type Owns = (Deployment, Service);
+    type Owns = Owns;
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, echo: &Echo, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
-        blueprint(echo).children()
+    fn build(&self, echo: &Echo, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        objects::children(&blueprint(echo))
     }
 
-    fn status(&self, echo: &Echo, observed: &Observed<'_, Self::Owns>) -> EchoStatus {
-        status::status(&blueprint(echo), observed)
-    }
-
-    fn reasons() -> Vec<Explained> {
-        blueprint::reasons()
+    fn report(&self, echo: &Echo, observed: &Observed<'_, Self>, (): &()) -> Report<EchoStatus> {
+        report::report(&blueprint(echo), observed)
     }
 
     fn samples() -> Vec<Sample<Echo>> {
@@ -39,7 +36,7 @@ impl Operator for EchoOperator {
         let quantities = |cpu: &str, memory: &str| {
             Some(
                 [("cpu", cpu), ("memory", memory)]
-                    .map(|(name, of)| (name.to_owned(), Quantity(of.to_owned())))
+                    .map(|(name, amount)| (name.to_owned(), Quantity(amount.to_owned())))
                     .into(),
             )
         };
@@ -47,8 +44,7 @@ impl Operator for EchoOperator {
             replicas: Some(3),
             text: Some("hello from kubewright".into()),
             image: Some("hashicorp/http-echo:1.0.0".into()),
-            // A nodePort is left out: it would collide with whoever else tries the sample in the
-            // same cluster.
+            // Without a nodePort: two samples in one cluster would use the same port.
             service: EchoService {
                 type_: Some(ServiceType::NodePort),
                 port: Some(8080),
@@ -63,12 +59,12 @@ impl Operator for EchoOperator {
         vec![
             Sample {
                 name: "minimal",
-                about: "Two servers that answer with the request itself, reached inside the cluster.",
+                about: "Two servers that answer with the request itself, inside the cluster.",
                 resource: Echo::new("test-echo", minimal),
             },
             Sample {
                 name: "full",
-                about: "Every field but service.nodePort: three servers that answer with a text, reached at a port of every node.",
+                about: "Every field but service.nodePort: three servers that answer with a text.",
                 resource: Echo::new("full-echo", full),
             },
         ]
@@ -79,8 +75,8 @@ fn blueprint(echo: &Echo) -> Blueprint<'_> {
     let resource = echo.metadata.name.as_deref().unwrap_or_default();
     Blueprint {
         resource,
-        name: naming::shared_name(&[resource]),
-        labels: naming::selector(EchoOperator::NAME, resource),
+        name: names::child_name(&[resource]),
+        labels: labels::selector(EchoOperator::NAME, resource),
         replicas: echo.spec.replicas(),
         server: echo.spec.text.as_deref().map_or(Server::Request, Server::Text),
         image: echo.spec.image.as_deref(),
@@ -97,18 +93,25 @@ mod tests {
     #[test]
     fn an_empty_spec_is_one_server_behind_a_cluster_ip() {
         let echo = Echo::new("web", EchoSpec::default());
-        let of = blueprint(&echo);
+        let blueprint = blueprint(&echo);
         assert_eq!(
-            (of.replicas, of.server, of.service.service_type()),
+            (blueprint.replicas, blueprint.server, blueprint.service.service_type()),
             (1, Server::Request, ServiceType::ClusterIp)
         );
     }
 
     #[test]
-    fn the_status_is_what_the_deployment_says() {
+    fn an_echo_has_a_deployment_and_a_service_of_its_name() {
+        let names = testing::names_of(&EchoOperator, &Echo::new("web", EchoSpec::default()));
+        assert_eq!(names, ["Deployment web", "Service web"]);
+    }
+
+    #[test]
+    fn the_status_has_the_counts_of_the_deployment() {
         let echo = Echo::new("web", EchoSpec { replicas: Some(3), ..EchoSpec::default() });
-        let says = r#"{"replicas":4,"readyReplicas":2,"updatedReplicas":3,"availableReplicas":1,"observedGeneration":1}"#;
-        let status = testing::status_of(&EchoOperator, &echo, &[("Deployment", says)]);
+        let counts = r#"{"replicas":4,"readyReplicas":2,"updatedReplicas":3,"availableReplicas":1,
+            "observedGeneration":1}"#;
+        let status = testing::report(&EchoOperator, &echo, &[("Deployment", counts)]).status;
         assert_eq!(
             status,
             EchoStatus {
@@ -124,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_reported_that_was_not_observed() {
+    fn without_a_deployment_the_status_has_no_servers() {
         let echo = Echo::new("web", EchoSpec { replicas: Some(3), ..EchoSpec::default() });
-        let status = testing::status_of(&EchoOperator, &echo, &[]);
+        let status = testing::report(&EchoOperator, &echo, &[]).status;
         assert_eq!((status.replicas, status.ready.as_deref()), (Some(0), Some("0/3")));
     }
 }

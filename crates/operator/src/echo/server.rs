@@ -1,26 +1,26 @@
-//! What is known about the two servers that an `Echo` can run: image, port, arguments, where they
-//! can be asked for their health. How they are deployed is not known here.
+//! The two servers that an `Echo` can run: image, port, arguments and health path.
 
 use super::text;
 
-/// A server, and what it answers.
+/// A server, and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Server<'a> {
+pub(super) enum Server<'a> {
     /// Answers every request with this text: hashicorp/http-echo.
     Text(&'a str),
     /// Answers every request with the request itself: inanimate/echo-server.
     Request,
 }
 
-/// Which path tells the health of a server with its own image. Both have it; `/` they write to
-/// their log each time.
+/// The port of the server that answers with a text.
+pub(super) const TEXT_PORT: i32 = 5678;
+/// The health path of both servers. Requests to `/` would appear in their logs.
 const HEALTH_PATH: &str = "/health";
-/// The same for an image of somebody's choice, which may have nothing at [`HEALTH_PATH`]: an echo
-/// server answers at `/`.
+/// The health path of an image of the spec, which may not have [`HEALTH_PATH`]. Every echo server
+/// answers at `/`.
 const ANY_PATH: &str = "/";
 
 impl Server<'_> {
-    /// The image, unless the resource names another one.
+    /// The image, if the resource has none.
     pub(super) fn image(self) -> &'static str {
         match self {
             Self::Text(_) => "hashicorp/http-echo:1.0.0",
@@ -28,7 +28,7 @@ impl Server<'_> {
         }
     }
 
-    /// Where it listens when it is not told otherwise.
+    /// The default port of the server.
     pub(super) fn port(self) -> i32 {
         match self {
             Self::Text(_) => TEXT_PORT,
@@ -36,8 +36,8 @@ impl Server<'_> {
         }
     }
 
-    /// How it is started. Name and value in one argument: a text that begins with dashes is no flag
-    /// of its own.
+    /// The arguments. Name and value are one argument, so that a text with leading dashes is not a
+    /// flag.
     pub(super) fn args(self) -> Option<Vec<String>> {
         match self {
             Self::Text(text) => Some(vec![format!("-text={}", text::escape(text))]),
@@ -45,21 +45,18 @@ impl Server<'_> {
         }
     }
 
-    /// The path to probe.
-    pub(super) fn health_path(own_image: bool) -> &'static str {
-        if own_image { HEALTH_PATH } else { ANY_PATH }
+    /// The path of the probes, for the server's own image or another one.
+    pub(super) fn health_path(has_own_image: bool) -> &'static str {
+        if has_own_image { HEALTH_PATH } else { ANY_PATH }
     }
 }
-
-/// Where the server that answers with a text listens.
-pub(super) const TEXT_PORT: i32 = 5678;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_one_argument_whatever_it_contains() {
+    fn every_text_is_one_argument() {
         for text in ["-listen=:1", "--", "a b", "=", "\"quoted\"", "two\nlines"] {
             assert_eq!(Server::Text(text).args(), Some(vec![format!("-text={text}")]));
         }

@@ -1,50 +1,44 @@
 //! The operator of the `Echo` of `test.com/v1`.
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
-use kubewright::core::reason::Explained;
-use kubewright::{Children, Invalid, Observed, Operator, Sample, View};
+use kubewright::{
+    Children, ConditionType, Invalid, Observed, Operator, Report, Sample, View, labels, names,
+};
 use operator_api::echo::{EchoService, ServiceType};
 use operator_api::echo_test::{Echo, EchoSpec, EchoStatus};
 
-use super::blueprint::{self, Blueprint};
+use super::blueprint::{Blueprint, Owns};
 use super::server::{Server, TEXT_PORT};
-use super::status;
-use crate::naming;
+use super::{objects, report};
 
-/// What is added to the names of the objects of this group, so that an `Echo` of `example.com` can
-/// have the same name.
+/// The suffix of the names of objects, so that an `Echo` of `example.com` can have the same name.
 const NAME_SUFFIX: &str = "test-com";
 
-/// Runs the `Echo`s of `test.com/v1`. An Echo's Deployment and Service are named as the Echo is,
-/// with `-test-com` behind: an Echo of `example.com` may have the same name in the same namespace,
-/// and both work.
+/// Runs the `Echo`s of `test.com/v1`. Deployment and Service have the name of the Echo with the
+/// suffix `-test-com`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TestEchoOperator;
 
 impl Operator for TestEchoOperator {
     const NAME: &'static str = "echo-test";
+    const CONDITIONS: &'static [ConditionType] = objects::CONDITIONS;
     type Resource = Echo;
-    type Owns = (Deployment, Service);
+    type Owns = Owns;
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, echo: &Echo, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
-        blueprint(echo).children()
+    fn build(&self, echo: &Echo, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        objects::children(&blueprint(echo))
     }
 
-    fn status(&self, echo: &Echo, observed: &Observed<'_, Self::Owns>) -> EchoStatus {
-        status::status(&blueprint(echo), observed)
-    }
-
-    fn reasons() -> Vec<Explained> {
-        blueprint::reasons()
+    fn report(&self, echo: &Echo, observed: &Observed<'_, Self>, (): &()) -> Report<EchoStatus> {
+        report::report(&blueprint(echo), observed)
     }
 
     fn samples() -> Vec<Sample<Echo>> {
         vec![
             Sample {
                 name: "minimal",
-                about: "Two servers that answer with a text, reached at a port of every node.",
+                about: "Two servers that answer with a text, at a port of every node.",
                 resource: Echo::new(
                     "test-echo",
                     EchoSpec { replicas: 2, text: "Hello world".into() },
@@ -52,7 +46,7 @@ impl Operator for TestEchoOperator {
             },
             Sample {
                 name: "full",
-                about: "Every field; the text is answered exactly as it is written here.",
+                about: "Every field; the servers answer with exactly this text.",
                 resource: Echo::new(
                     "full-echo",
                     EchoSpec {
@@ -70,8 +64,8 @@ fn blueprint(echo: &Echo) -> Blueprint<'_> {
     let resource = echo.metadata.name.as_deref().unwrap_or_default();
     Blueprint {
         resource,
-        name: naming::shared_name(&[resource, NAME_SUFFIX]),
-        labels: naming::selector(TestEchoOperator::NAME, resource),
+        name: names::child_name(&[resource, NAME_SUFFIX]),
+        labels: labels::selector(TestEchoOperator::NAME, resource),
         replicas: echo.spec.replicas,
         server: Server::Text(&echo.spec.text),
         image: None,
@@ -97,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_objects_of_an_echo_of_the_other_group_with_the_same_name_are_other_objects() {
+    fn echos_of_the_two_groups_with_the_same_name_have_different_objects() {
         let ours = testing::names_of(&TestEchoOperator, &saying_hi("test-echo"));
         let theirs = testing::names_of(
             &EchoOperator,
@@ -108,20 +102,29 @@ mod tests {
     }
 
     #[test]
-    fn it_is_reached_at_a_port_of_every_node() {
+    fn echos_of_the_two_groups_never_select_the_same_pods() {
+        let selector = |operator: &str, name: &str| labels::selector(operator, name);
+        assert_ne!(selector(EchoOperator::NAME, "web"), selector(TestEchoOperator::NAME, "web"));
+        assert_ne!(selector("echo", &"x".repeat(64)), selector("echo", &"x".repeat(65)));
+    }
+
+    #[test]
+    fn the_service_has_a_port_on_every_node() {
         let echo = saying_hi("web");
-        let of = blueprint(&echo);
+        let blueprint = blueprint(&echo);
+        let service = &blueprint.service;
         assert_eq!(
-            (of.service.service_type(), of.service.port(), of.server.port()),
+            (service.service_type(), service.port(), blueprint.server.port()),
             (ServiceType::NodePort, 5678, 5678)
         );
     }
 
     #[test]
-    fn the_status_is_what_the_deployment_says() {
-        let says = r#"{"replicas":2,"readyReplicas":2,"updatedReplicas":2,"availableReplicas":2,"observedGeneration":1}"#;
-        let status =
-            testing::status_of(&TestEchoOperator, &saying_hi("web"), &[("Deployment", says)]);
+    fn the_status_has_the_counts_of_the_deployment() {
+        let counts = r#"{"replicas":2,"readyReplicas":2,"updatedReplicas":2,"availableReplicas":2,
+            "observedGeneration":1}"#;
+        let echo = saying_hi("web");
+        let status = testing::report(&TestEchoOperator, &echo, &[("Deployment", counts)]).status;
         assert_eq!((status.replicas, status.ready.as_deref()), (Some(2), Some("2/2")));
         assert_eq!(
             status.selector.as_deref(),

@@ -1,40 +1,41 @@
-//! How a text reaches the server exactly as it was written.
+//! Escapes a text, so that the server receives exactly this text.
 //!
-//! Between the resource and the server stands the kubelet, which replaces `$(NAME)` in the
-//! arguments of a container by the environment variable of that name. Its rules (the *expansion*
-//! package of Kubernetes):
+//! The kubelet replaces `$(NAME)` in the arguments of a container with an environment variable:
 //!
 //! | in the argument | becomes |
 //! |---|---|
-//! | `$$` | `$`; what follows begins anew |
-//! | `$(NAME)` | the variable; unchanged where there is none of that name |
-//! | `$` before anything else, or at the end | unchanged; but older kubelets garble a letter after it that is not ASCII |
+//! | `$$` | `$` |
+//! | `$(NAME)` | the variable; unchanged if it does not exist |
+//! | any other `$` | unchanged; older kubelets damage a following letter that is not ASCII |
 //!
-//! Every container has variables that nobody wrote into the pod (`KUBERNETES_SERVICE_HOST`,
-//! whatever the image sets), so what would be replaced cannot be told beforehand: each `$` is
-//! doubled, which is right for all of them.
+//! Containers have variables that the pod does not list, such as `KUBERNETES_SERVICE_HOST`. So the
+//! operator doubles every `$`.
 
-use kubewright::Invalid;
+use kubewright::{ConditionType, Invalid};
 
-/// `text`, written so that the kubelet makes `text` of it.
+/// Reasons of `Ready` for a text that cannot be served.
+pub(super) const TEXT_REASONS: ConditionType =
+    ConditionType::ready(&[("TextNotUsable", "no server can start with `spec.text`")]);
+
+/// The argument that the kubelet expands to `text`.
 pub(super) fn escape(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// Whether a server can be started with this text.
+/// Checks that a server can start with this text.
 ///
 /// # Errors
-/// [`Invalid`] says what to write instead.
+/// [`Invalid`] with what to change.
 pub(super) fn check(text: &str) -> Result<(), Invalid> {
-    let refuse = |message: &str| Err(Invalid::new("TextNotUsable", message));
+    let reject = |message: &str| Err(Invalid::new("TextNotUsable", message));
     if text.is_empty() {
-        return refuse(
-            "spec.text is empty, which the server takes for no text at all: write at least one character",
+        return reject(
+            "spec.text is empty, which the server treats as no text: write at least one character",
         );
     }
     if text.contains('\0') {
-        return refuse(
-            "spec.text has a NUL character (\\u0000), which no program can be started with: leave it out",
+        return reject(
+            "spec.text has a NUL character (\\u0000), which no argument can contain: remove it",
         );
     }
     Ok(())
@@ -50,7 +51,7 @@ mod tests {
 
     type Environment = BTreeMap<String, String>;
 
-    /// What the kubelet makes of an argument: a model of the table above.
+    /// The argument after the kubelet has expanded it: a model of the table above.
     fn expand(argument: &str, environment: &Environment) -> String {
         let mut expanded = String::new();
         let mut rest = argument;
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_cannot_be_an_argument_is_refused() {
+    fn only_a_text_that_cannot_be_an_argument_is_rejected() {
         for text in ["", "\0", "a\0b"] {
             assert!(check(text).is_err(), "{text:?}");
         }
@@ -138,17 +139,22 @@ mod tests {
         }
     }
 
+    const PARTS: &[&str] = &["$", "$", "(", ")", "A", " ", "B", "é", "\n", "$(A)", "$$"];
+
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2_000) })]
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::with_cases(2_000)
+        })]
 
         #[test]
-        fn any_text_comes_out_as_it_went_in(text in ".{0,60}") {
+        fn every_text_reaches_the_server_unchanged(text in ".{0,60}") {
             prop_assert_eq!(expand(&escape(&text), &environment()), text);
         }
 
         #[test]
-        fn any_text_full_of_references_comes_out_as_it_went_in(
-            parts in proptest::collection::vec(proptest::sample::select(&["$", "$", "(", ")", "A", " ", "B", "é", "\n", "$(A)", "$$"][..]), 0..20)
+        fn every_text_with_references_reaches_the_server_unchanged(
+            parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..20)
         ) {
             let text = parts.concat();
             prop_assert_eq!(expand(&escape(&text), &environment()), text);

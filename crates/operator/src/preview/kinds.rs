@@ -1,29 +1,31 @@
-//! What the operator is named, and the kinds that a preview owns and is decided from. Watches,
-//! rights and what compiles follow from these types; everything in this folder may use them, and
-//! they use nothing of it.
+//! The operator's name, and the kinds that it owns and reads. Watches and rights follow from these
+//! types.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
-use kubewright::core::kind::Labels;
-use kubewright::{Metadata, Optional, Part, Selected, Selector, Served, labels};
+use kubewright::expiry::Expires;
+use kubewright::selected::Labels;
+use kubewright::{Metadata, Observed, Optional, Part, Selected, Selector, Served, View, labels};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::pod::PodHealth;
 use operator_api::preview::{PreviewClaim, PreviewPlace, PreviewPolicy};
 
-/// Names its controller, its rights and its children's `app.kubernetes.io/name`.
+use super::settings::PreviewOperator;
+
+/// Names the controller, its rights, and the label `app.kubernetes.io/name` of its children.
 pub(super) const NAME: &str = "preview";
 
 /// The kinds that a preview owns.
 pub(super) type Owns =
-    (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>, NetworkPolicy);
+    (Deployment, Service, Optional<HTTPRoute>, Ingress, Optional<Mapping>, NetworkPolicy, Expires);
 
-/// The kinds of its route, of which it has one at a time: two of one host would both get its
-/// traffic.
+/// The kinds of its route. A preview has one route at a time: two routes of one host would share
+/// its traffic.
 pub(super) type Routes = (Optional<HTTPRoute>, Ingress, Optional<Mapping>);
 
-/// What a preview is decided from beside its spec.
+/// The kinds that are read to decide what a preview gets.
 pub(super) type Reads = (
     Metadata<Namespace>,
     Part<PreviewClaim>,
@@ -35,10 +37,14 @@ pub(super) type Reads = (
     Selected<PodHealth, PreviewPods>,
 );
 
-/// The pods of all previews.
+/// What `build` of a preview reads.
+pub(super) type PreviewView<'a> = View<'a, PreviewOperator>;
+/// What `report` of a preview reads.
+pub(super) type PreviewObserved<'a> = Observed<'a, PreviewOperator>;
+
+/// Selects the pods of all previews.
 pub struct PreviewPods;
 
 impl Selector for PreviewPods {
-    // What the template of their Deployments has.
     const LABELS: Labels = &[(labels::NAME, NAME)];
 }

@@ -1,17 +1,23 @@
-//! Examples of a `PreviewEnvironment`: the smallest one that works, and one with all fields that
-//! need nothing else in the cluster. Both run as they are.
+//! Examples of a `PreviewEnvironment` and of a `PreviewPolicy`: the smallest that is useful, and
+//! one with most fields. The previews run as they are; each policy selects the namespaces of one
+//! team, so that it does not limit others.
+
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kubewright::Sample;
 use operator_api::preview::{
-    PodSecurity, PreviewEnvironment, PreviewEnvironmentSpec, Probe, Probes, PullPolicy, Source,
+    GatewayRef, LabelOperator, LabelRequirement, NamespaceSelector, PodSecurity, PolicyNetwork,
+    PolicyRoutes, PreviewEnvironment, PreviewEnvironmentSpec, PreviewLimits, PreviewPolicy,
+    PreviewPolicySpec, Probe, Probes, PullPolicy, RouteType, Source,
 };
 
 /// An image that answers every request with the request.
 const IMAGE: &str = "inanimate/echo-server:latest";
 
-pub(super) fn samples() -> Vec<Sample<PreviewEnvironment>> {
+/// Examples of a `PreviewEnvironment`.
+pub(super) fn preview_samples() -> Vec<Sample<PreviewEnvironment>> {
     let minimal = PreviewEnvironmentSpec {
         image: IMAGE.to_owned(),
         fqdn: "preview-1.fqdn.com".to_owned(),
@@ -20,18 +26,18 @@ pub(super) fn samples() -> Vec<Sample<PreviewEnvironment>> {
     vec![
         Sample {
             name: "minimal",
-            about: "An image under a host name of its own; the image listens on port 8080.",
+            about: "An image under its own host name; the image listens on port 8080.",
             resource: PreviewEnvironment::new("test-preview-environment", minimal),
         },
         Sample {
             name: "full",
-            about: "Most fields; named after the pull request that it shows.",
-            resource: PreviewEnvironment::new("full-preview-environment", full()),
+            about: "Most fields, for the preview of a pull request.",
+            resource: PreviewEnvironment::new("full-preview-environment", full_preview()),
         },
     ]
 }
 
-fn full() -> PreviewEnvironmentSpec {
+fn full_preview() -> PreviewEnvironmentSpec {
     PreviewEnvironmentSpec {
         image: IMAGE.to_owned(),
         fqdn: "pr-17.previews.example.com".to_owned(),
@@ -84,9 +90,72 @@ fn field(name: &str, path: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
 }
 
-fn quantities(amounts: &[(&str, &str)]) -> std::collections::BTreeMap<String, Quantity> {
+fn quantities(amounts: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
     amounts
         .iter()
         .map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned())))
         .collect()
+}
+
+/// Examples of a `PreviewPolicy`.
+#[must_use]
+pub fn policy_samples() -> Vec<Sample<PreviewPolicy>> {
+    let minimal = PreviewPolicySpec {
+        namespace_selector: Some(of_team("shop")),
+        limits: Some(PreviewLimits { previews: Some(10), ..PreviewLimits::default() }),
+        ..PreviewPolicySpec::default()
+    };
+    vec![
+        Sample {
+            name: "minimal",
+            about: "At most ten previews in each namespace of a team.",
+            resource: PreviewPolicy::new("team-shop", minimal),
+        },
+        Sample {
+            name: "full",
+            about: "Every field.",
+            resource: PreviewPolicy::new("team-search", full_policy()),
+        },
+    ]
+}
+
+fn of_team(team: &str) -> NamespaceSelector {
+    let match_labels = BTreeMap::from([("team".to_owned(), team.to_owned())]);
+    NamespaceSelector { match_labels, match_expressions: Vec::new() }
+}
+
+fn full_policy() -> PreviewPolicySpec {
+    let tier = LabelRequirement {
+        key: "tier".to_owned(),
+        operator: LabelOperator::NotIn,
+        values: vec!["production".to_owned(), "staging".to_owned()],
+    };
+    let gateway = GatewayRef {
+        name: "public".to_owned(),
+        namespace: Some("gateways".to_owned()),
+        section_name: None,
+    };
+    PreviewPolicySpec {
+        namespace_selector: Some(NamespaceSelector {
+            match_expressions: vec![tier],
+            ..of_team("search")
+        }),
+        limits: Some(PreviewLimits {
+            previews: Some(20),
+            replicas: Some(2),
+            max_ttl: Some("168h".to_owned()),
+            default_ttl: Some("72h".to_owned()),
+        }),
+        routes: Some(PolicyRoutes {
+            types: vec![RouteType::HttpRoute, RouteType::Ingress],
+            default: Some(RouteType::HttpRoute),
+            ingress_class_name: Some("nginx".into()),
+            parent_refs: vec![gateway],
+        }),
+        domains: vec!["*.search.previews.example.com".to_owned()],
+        image_prefixes: vec!["registry.example.com/search/".to_owned()],
+        network_policy: Some(PolicyNetwork {
+            from_namespaces: vec!["gateways".to_owned(), "monitoring".to_owned()],
+        }),
+    }
 }

@@ -1,4 +1,4 @@
-//! The binaries that a control plane is made of, and the versions of them that are pinned here.
+//! The binaries of a control plane, and the versions that this crate pins.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::version::Version;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Binary {
-    /// The store.
+    /// The store of the API server.
     Etcd,
     /// The API server.
     KubeApiserver,
@@ -18,16 +18,15 @@ pub enum Binary {
     KubeControllerManager,
     /// Assigns pods to nodes.
     KubeScheduler,
-    /// The command line client; the control plane's readiness is asked for with it.
+    /// The command line client. It also checks that the API server is ready.
     Kubectl,
-    /// Plays the kubelets: nodes get ready and pods run as far as the API shows.
+    /// Simulates kubelets: nodes become ready, and pods become running in the API.
     Kwok,
-    /// Creates and starts all of the above.
+    /// Creates and starts all other binaries.
     Kwokctl,
 }
 
-/// Binaries that come from one source tree, have one version and are built from one set of Go
-/// modules.
+/// A group of binaries with one source tree, one version and one set of Go modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Project {
     /// etcd-io/etcd.
@@ -39,7 +38,7 @@ pub enum Project {
 }
 
 impl Binary {
-    /// All of them.
+    /// Every binary.
     pub const ALL: [Self; 7] = [
         Self::Etcd,
         Self::KubeApiserver,
@@ -50,7 +49,7 @@ impl Binary {
         Self::Kwokctl,
     ];
 
-    /// The file's name.
+    /// The name of the file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Etcd => "etcd",
@@ -63,7 +62,7 @@ impl Binary {
         }
     }
 
-    /// Where its source lives.
+    /// The project whose source tree contains the binary.
     pub const fn project(self) -> Project {
         match self {
             Self::Etcd => Project::Etcd,
@@ -72,7 +71,7 @@ impl Binary {
         }
     }
 
-    /// The arguments that make it print its version.
+    /// The arguments that print the version.
     pub(crate) const fn version_arguments(self) -> &'static [&'static str] {
         match self {
             Self::Kubectl => &["version", "--client"],
@@ -80,11 +79,11 @@ impl Binary {
         }
     }
 
-    /// Whether a binary of version `found` can stand in where `wanted` is pinned.
+    /// Whether a binary of version `found` works where `wanted` is pinned.
     ///
-    /// The parts of one control plane have the same minor version; kubectl may be one away from the
-    /// API server (the Kubernetes version skew policy), and any etcd from 3.5 on serves an API
-    /// server of today.
+    /// All parts of a control plane need the same minor version. kubectl may differ by one minor
+    /// version (the Kubernetes version skew policy). Every etcd since 3.5 works with current API
+    /// servers.
     pub fn accepts(self, found: Version, wanted: Version) -> bool {
         match self {
             Self::Etcd => found >= OLDEST_ETCD,
@@ -93,11 +92,13 @@ impl Binary {
         }
     }
 
-    /// What [`accepts`](Self::accepts) asks for, for messages.
+    /// The versions that [`accepts`](Self::accepts) allows, for messages.
     pub(crate) fn requirement(self, wanted: Version) -> String {
         match self {
             Self::Etcd => format!("{OLDEST_ETCD} or newer"),
-            Self::Kubectl => format!("v{}.{} give or take one", wanted.major, wanted.minor),
+            Self::Kubectl => {
+                format!("v{}.{} plus or minus one minor version", wanted.major, wanted.minor)
+            }
             _ => format!("v{}.{}", wanted.major, wanted.minor),
         }
     }
@@ -110,7 +111,7 @@ impl fmt::Display for Binary {
 }
 
 impl Project {
-    /// The name that its folder in the cache begins with.
+    /// The prefix of the project's folder in the cache.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Etcd => "etcd",
@@ -119,7 +120,7 @@ impl Project {
         }
     }
 
-    /// The version that this crate pins: the one that it can build.
+    /// The version that this crate can build.
     pub const fn pinned(self) -> Version {
         match self {
             Self::Etcd => ETCD,
@@ -131,10 +132,10 @@ impl Project {
 
 /// The Kubernetes version of the local control plane.
 pub const KUBERNETES: Version = Version::new(1, 36, 3);
-/// The etcd version that is built for it.
+/// The etcd version of the local control plane.
 pub const ETCD: Version = Version::new(3, 7, 3);
-/// The version of kwok and kwokctl. Its configuration format is what `control_plane::kwokctl`
-/// writes.
+/// The version of kwok and kwokctl. `control_plane::kwokctl` writes the configuration format of
+/// this version.
 pub const KWOK: Version = Version::new(0, 8, 0);
 /// etcd before 3.5 is no longer maintained.
 const OLDEST_ETCD: Version = Version::new(3, 5, 0);
@@ -145,19 +146,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_control_plane_part_of_another_minor_version_does_not_fit() {
+    fn a_control_plane_binary_of_another_minor_version_is_rejected() {
         assert!(Binary::KubeScheduler.accepts(Version::new(1, 36, 0), KUBERNETES));
         assert!(!Binary::KubeScheduler.accepts(Version::new(1, 35, 3), KUBERNETES));
     }
 
     #[test]
-    fn etcd_fits_from_3_5_on() {
+    fn etcd_is_accepted_since_version_3_5() {
         assert!(Binary::Etcd.accepts(Version::new(3, 5, 0), ETCD));
         assert!(!Binary::Etcd.accepts(Version::new(3, 4, 30), ETCD));
     }
 
     #[test]
-    fn the_pinned_versions_are_the_ones_that_the_go_modules_build() {
+    fn the_go_modules_build_the_pinned_versions() {
         let modules = [
             (include_str!("../../go/kubernetes/go.mod"), "k8s.io/kubernetes", KUBERNETES),
             (include_str!("../../go/etcd/go.mod"), "go.etcd.io/etcd/server/v3", ETCD),

@@ -1,5 +1,5 @@
-//! Building binaries from Go modules that are pinned by checksum (`go/*/go.mod` and `go.sum` of
-//! this crate), once per version, into the cache.
+//! Builds binaries from Go modules that are pinned by checksum (`go/*/go.mod` and `go.sum` of this
+//! crate). Each version is built once, into the cache.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,16 +9,18 @@ use super::binary::{Binary, Project};
 use super::environment::Environment;
 use super::error::AssetsError;
 use super::go::Go;
-use super::{Located, Source, Wanted, probe, resolve};
+use super::located::{Located, Source};
+use super::wanted::Wanted;
+use super::{probe, resolve};
 use crate::home::{Home, HomeError, remove_folder};
 use crate::progress::{Progress, Step};
 
-/// The module that pins all that one project's binaries are built from.
+/// The Go module that pins everything that one project's binaries are built from.
 struct Module {
     go_mod: &'static str,
     go_sum: &'static str,
-    /// Linker flags. The Kubernetes binaries do not know their own version without them, and
-    /// kwokctl asks.
+    /// Linker flags. Without them the Kubernetes binaries do not know their own version, which
+    /// kwokctl asks for.
     ldflags: &'static str,
 }
 
@@ -49,7 +51,7 @@ impl Project {
 }
 
 impl Binary {
-    /// The main package.
+    /// The import path of the main package.
     const fn package(self) -> &'static str {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
@@ -63,7 +65,7 @@ impl Binary {
     }
 }
 
-/// Builds `missing` and returns where they are.
+/// Builds `missing` and returns the binaries.
 pub(super) fn build(
     environment: &Environment,
     home: &Home,
@@ -76,7 +78,7 @@ pub(super) fn build(
         return Err(AssetsError::NotPinned { project, wanted: wanted.version(binary) });
     }
     let go = Go::find(environment, missing)?;
-    // The short builds first: what fails, fails early.
+    // The short builds come first, so that an error shows early.
     let projects = [Project::Etcd, Project::Kwok, Project::Kubernetes];
     let of = |project: Project| missing.iter().copied().filter(move |b| b.project() == project);
     progress.plan(missing.len() + projects.iter().filter(|p| of(**p).next().is_some()).count());
@@ -99,12 +101,12 @@ fn build_project(
 ) -> Result<Vec<Located>, AssetsError> {
     let name = format!("{} {}", project.name(), project.pinned());
     let fetch = progress.step(&format!("Fetch the Go modules of {name}"));
-    let waiting = || fetch.update("another process is building it: waiting");
+    let waiting = || fetch.update("waiting for another process that builds it");
     let _lock = home.lock(&format!("build-{}", project.name()), waiting)?;
     let folder = home.binaries(project, project.pinned());
     let sources = write_module(home, project, &folder)?;
     let packages = packages(go, &sources, binaries, &fetch);
-    // Building goes on from here even if this process waited: the other one may have been stopped.
+    // This process builds even after it waited: the other process may have been interrupted.
     let packages = packages?;
     fetch.done("");
 
@@ -123,7 +125,7 @@ fn build_project(
     Ok(located)
 }
 
-/// Writes the pinning module, and clears away what an interrupted build left in the cache.
+/// Writes the pinning module, and removes files that an interrupted build left in the cache.
 fn write_module(home: &Home, project: Project, folder: &Path) -> Result<PathBuf, AssetsError> {
     let sources = home.root().join("build").join(project.name());
     let module = project.module();
@@ -142,7 +144,8 @@ fn write_module(home: &Home, project: Project, folder: &Path) -> Result<PathBuf,
     Ok(sources)
 }
 
-/// Fetches all modules, and counts for each binary the packages that none before it has.
+/// Downloads all modules. Returns for each binary the number of packages that no earlier binary
+/// has.
 fn packages(
     go: &Go,
     sources: &Path,
@@ -162,7 +165,7 @@ fn packages(
     Ok(counts)
 }
 
-/// The end of the name of a file that is not yet a binary.
+/// The suffix of a file that is not a complete binary yet.
 const PARTIAL: &str = ".partial";
 
 fn build_one(
@@ -189,13 +192,13 @@ fn build_one(
         binary.package(),
     ];
     let mut compiled = 0;
-    step.count("looking at what is compiled already", 0, packages);
+    step.count("reading the build cache", 0, packages);
     go.run(sources, &arguments, binary.name(), |line| {
         if line.starts_with("go: ") {
             return step.update(line);
         }
-        // `-v` names each package when it is compiled, the main package last; then comes the
-        // linker.
+        // `-v` prints each package when it is compiled. The main package is last; then the linker
+        // runs.
         compiled += 1;
         let detail = if line == binary.package() { "linking" } else { line };
         step.count(detail, compiled.min(packages), packages);
@@ -204,7 +207,7 @@ fn build_one(
     let expected = binary.project().pinned();
     let found = probe::version(binary, &partial)?;
     if found != expected {
-        let detail = format!("the result says that it is {found}, not {expected}");
+        let detail = format!("the binary reports version {found}; {expected} was built");
         return Err(AssetsError::Build { target: binary.name().to_owned(), detail });
     }
     let path = folder.join(binary.name());
@@ -217,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_stamp_is_the_pinned_version() {
+    fn the_linker_flags_contain_the_pinned_version() {
         let version = Project::Kubernetes.pinned();
         let flags = Project::Kubernetes.module().ldflags;
         assert!(flags.contains(&format!("gitVersion={version} ")), "{flags}");
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn every_main_package_is_a_tool_of_its_pinning_module() {
+    fn every_main_package_is_a_tool_of_its_go_module() {
         for binary in Binary::ALL {
             let module = binary.project().module();
             let words: HashSet<&str> = module.go_mod.split_whitespace().collect();

@@ -1,26 +1,26 @@
-//! The environment variables that decide where things are, read once, so that tests can hand in
-//! their own.
+//! The environment variables that choose folders and binaries. They are read once, so that a test
+//! can pass its own.
 
 use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Everything that this crate wants to know from the process environment.
+/// The variables that this crate reads.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    /// `KUBEWRIGHT_HOME`: where binaries and clusters live, instead of the cache folder.
+    /// `KUBEWRIGHT_HOME`: the folder of binaries and clusters; overrides the cache folder.
     pub kubewright_home: Option<PathBuf>,
     /// `XDG_CACHE_HOME`.
     pub xdg_cache_home: Option<PathBuf>,
     /// `HOME`.
     pub home: Option<PathBuf>,
-    /// `KUBEWRIGHT_ASSETS`: a folder that holds all binaries that are asked for.
+    /// `KUBEWRIGHT_ASSETS`: a folder that contains all requested binaries.
     pub kubewright_assets: Option<PathBuf>,
-    /// `KUBEBUILDER_ASSETS`: a folder that may hold some of them (kube-apiserver, etcd, kubectl).
+    /// `KUBEBUILDER_ASSETS`: a folder that may contain kube-apiserver, etcd and kubectl.
     pub kubebuilder_assets: Option<PathBuf>,
-    /// Whether `KUBEWRIGHT_DOWNLOAD` is `never`: then what is missing is built, from modules
-    /// pinned by checksum.
+    /// Whether `KUBEWRIGHT_DOWNLOAD` is `never`: missing binaries are then built from Go modules
+    /// that are pinned by checksum.
     pub never_download: bool,
     /// `PATH`.
     pub path: Option<OsString>,
@@ -29,7 +29,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment of this process. Variables that are set but empty count as unset.
+    /// The environment of this process. An empty variable counts as unset.
     pub fn from_process() -> Self {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let path = |name: &str| set(name).map(PathBuf::from);
@@ -45,8 +45,8 @@ impl Environment {
         }
     }
 
-    /// The folders of `PATH`, in order, each once, without relative ones: what they name depends on
-    /// where one stands.
+    /// The absolute folders of `PATH`, in order and without duplicates. A relative folder is
+    /// skipped, because it depends on the current folder.
     pub(crate) fn path_folders(&self) -> Vec<PathBuf> {
         let path = self.path.clone().unwrap_or_default();
         // On many systems /bin is /usr/bin.

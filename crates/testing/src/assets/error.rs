@@ -1,4 +1,4 @@
-//! What can be wrong with binaries, and what to do about it.
+//! Errors about binaries, each with a remedy.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,136 +7,142 @@ use super::binary::{Binary, Project};
 use super::version::Version;
 use crate::home::HomeError;
 
-/// A binary of the control plane could not be had.
+/// A binary of the control plane cannot be provided.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetsError {
-    /// `KUBEWRIGHT_ASSETS` names a folder that does not hold everything.
+    /// The folder `KUBEWRIGHT_ASSETS` lacks binaries.
     #[error(
-        "KUBEWRIGHT_ASSETS={} has no {}; put {} there, or unset the variable and the binaries are found or built",
-        .folder.display(), list(.missing), if .missing.len() == 1 { "it" } else { "them" }
+        "KUBEWRIGHT_ASSETS={} has no {}; put {} there, or unset the variable to find or build {}",
+        .folder.display(), list(.missing), pronoun(.missing), pronoun(.missing)
     )]
     Missing {
         /// The folder.
         folder: PathBuf,
-        /// What is not in it.
+        /// The missing binaries.
         missing: Vec<Binary>,
     },
-    /// `KUBEWRIGHT_ASSETS` names a folder with a binary of another version than the one that is
-    /// asked for.
+    /// The folder `KUBEWRIGHT_ASSETS` has a binary of another version.
     #[error(
-        "{} is {found}, but {} is needed: ask for Kubernetes {found}, or unset KUBEWRIGHT_ASSETS",
+        "{} has version {found}, but {} is needed: request Kubernetes {found}, \
+         or unset KUBEWRIGHT_ASSETS",
         .path.display(), .binary.requirement(*.wanted)
     )]
-    DoesNotFit {
-        /// Which binary.
+    WrongVersion {
+        /// The binary.
         binary: Binary,
-        /// Where it is.
+        /// The path of the binary.
         path: PathBuf,
-        /// What it says it is.
+        /// The version that the binary prints.
         found: Version,
-        /// What was asked for.
+        /// The requested version.
         wanted: Version,
     },
-    /// A binary does not run, or does not say its version.
-    #[error("{} does not say its version: {detail}; is it built for this machine?", .path.display())]
+    /// A binary does not run, or prints no version.
+    #[error(
+        "{} does not print its version: {detail}; is it built for this machine?",
+        .path.display()
+    )]
     CannotRun {
-        /// Where it is.
+        /// The path of the binary.
         path: PathBuf,
-        /// What happened.
+        /// The exit status and the output.
         detail: String,
     },
-    /// A version that is not pinned here was asked for, and it is nowhere to be found.
+    /// The requested version is not on this machine and cannot be built.
     #[error(
         "{} {wanted} is not on this machine, and only {} {} can be built: \
-         name a folder that holds it in KUBEWRIGHT_ASSETS, or ask for {}",
+         set KUBEWRIGHT_ASSETS to a folder that contains it, or request {}",
         .project.name(), .project.name(), .project.pinned(), .project.pinned()
     )]
     NotPinned {
-        /// Which project.
+        /// The project.
         project: Project,
-        /// Which version was asked for.
+        /// The requested version.
         wanted: Version,
     },
-    /// There is no Go to build with.
+    /// Go is not installed.
     #[error(
-        "{} must be built, and there is no `go` on PATH: install Go 1.26 or newer (https://go.dev/dl), \
-         or name a folder that holds {} in KUBEWRIGHT_ASSETS",
-        list(.missing), if .missing.len() == 1 { "it" } else { "them" }
+        "{} must be built, and `go` is not on PATH: install Go 1.26 or newer \
+         (https://go.dev/dl), or set KUBEWRIGHT_ASSETS to a folder that contains {}",
+        list(.missing), pronoun(.missing)
     )]
     NoGo {
-        /// What would have been built.
+        /// The binaries to build.
         missing: Vec<Binary>,
     },
-    /// Go is too old, and is not allowed or not able to fetch a newer one.
+    /// Go is too old, and cannot or must not download a newer toolchain.
     #[error(
         "{found} is too old, Go 1.26 or newer is needed: install it (https://go.dev/dl), \
-         or set GOTOOLCHAIN=auto and go 1.21 or newer fetches it by itself{}",
+         or set GOTOOLCHAIN=auto, with which Go 1.21 or newer downloads it{}",
         .detail.as_ref().map(|detail| format!("\n{detail}")).unwrap_or_default()
     )]
     GoTooOld {
-        /// What `go version` says.
+        /// The output of `go version`.
         found: String,
-        /// What Go said when it was to fetch the newer one.
+        /// The error of the toolchain download.
         detail: Option<String>,
     },
-    /// Modules could not be fetched.
+    /// Go modules cannot be downloaded.
     #[error(
-        "the Go modules of {target} could not be fetched: is there a network, and does GOPROXY name a server \
-         that it reaches? Without one, name a folder that holds the binaries in KUBEWRIGHT_ASSETS\n{detail}"
+        "the Go modules of {target} cannot be downloaded: check the network and GOPROXY. \
+         Without a network, set KUBEWRIGHT_ASSETS to a folder that contains the binaries\n{detail}"
     )]
     Network {
-        /// What was being built.
+        /// The binary that was built.
         target: String,
-        /// What Go said.
+        /// The output of Go.
         detail: String,
     },
     /// The disk is full.
     #[error(
-        "the disk is full while building {target}; a build needs several GB: make room, or point \
+        "the disk is full, and the build of {target} needs several GB: free some space, or point \
          KUBEWRIGHT_HOME, GOCACHE, GOMODCACHE and TMPDIR to a larger disk\n{detail}"
     )]
     DiskFull {
-        /// What was being built.
+        /// The binary that was built.
         target: String,
-        /// What Go said.
+        /// The output of Go.
         detail: String,
     },
     /// The compiler was killed.
     #[error(
-        "the build of {target} was killed, most often for want of memory: it needs 2 GB; \
-         close something, or set GOFLAGS=-p=1 and try again\n{detail}"
+        "the build of {target} was killed, probably because it needs 2 GB of memory: \
+         close other programs, or set GOFLAGS=-p=1, and try again\n{detail}"
     )]
     Killed {
-        /// What was being built.
+        /// The binary that was built.
         target: String,
-        /// What Go said.
+        /// The output of Go.
         detail: String,
     },
-    /// What was fetched is not what is pinned.
+    /// A downloaded module differs from the pinned one.
     #[error(
-        "a module of {target} is not the one that is pinned: what was fetched was changed on the way or in the \
-         module cache; try `go clean -modcache`, and another GOPROXY\n{detail}"
+        "a Go module of {target} does not have the pinned checksum: it was changed by the proxy or \
+         in the module cache; try `go clean -modcache` and another GOPROXY\n{detail}"
     )]
     Checksum {
-        /// What was being built.
+        /// The binary that was built.
         target: String,
-        /// What Go said.
+        /// The output of Go.
         detail: String,
     },
     /// The build failed for another reason.
     #[error("the build of {target} failed:\n{detail}")]
     Build {
-        /// What was being built.
+        /// The binary that was built.
         target: String,
-        /// What Go said.
+        /// The output of Go.
         detail: String,
     },
-    /// Go could not be started.
-    #[error("{} could not be started: {source}; reinstall Go, or take it off PATH", .go.display())]
+    /// Go cannot be started.
+    #[error(
+        "{} cannot be started: {source}; reinstall Go, or remove it from PATH",
+        .go.display()
+    )]
     Go {
-        /// Where it is.
+        /// The path of Go.
         go: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The state folder cannot be used.
@@ -154,12 +160,16 @@ fn list(binaries: &[Binary]) -> String {
     }
 }
 
+fn pronoun(binaries: &[Binary]) -> &'static str {
+    if binaries.len() == 1 { "it" } else { "them" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_lacks_binaries_is_named_with_what_it_lacks() {
+    fn the_error_names_the_folder_and_all_missing_binaries() {
         let error = AssetsError::Missing {
             folder: PathBuf::from("/opt/k8s"),
             missing: vec![Binary::Etcd, Binary::Kwok, Binary::Kwokctl],
@@ -167,19 +177,19 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "KUBEWRIGHT_ASSETS=/opt/k8s has no etcd, kwok and kwokctl; put them there, \
-             or unset the variable and the binaries are found or built"
+             or unset the variable to find or build them"
         );
     }
 
     #[test]
-    fn without_go_the_error_says_what_to_install_or_to_name() {
+    fn without_go_the_error_names_both_remedies() {
         let text = AssetsError::NoGo { missing: vec![Binary::Etcd] }.to_string();
         assert!(text.contains("install Go 1.26"), "{text}");
-        assert!(text.contains("name a folder that holds it in KUBEWRIGHT_ASSETS"), "{text}");
+        assert!(text.contains("set KUBEWRIGHT_ASSETS to a folder that contains it"), "{text}");
     }
 
     #[test]
-    fn a_version_that_cannot_be_built_is_named_beside_the_one_that_can() {
+    fn the_error_names_the_requested_version_and_the_version_that_can_be_built() {
         let error =
             AssetsError::NotPinned { project: Project::Kubernetes, wanted: Version::new(1, 34, 2) };
         let text = error.to_string();

@@ -1,5 +1,5 @@
-//! The Go toolchain: finding it, deciding whether it is new enough, and understanding why it
-//! failed. What is built with it is [`super::build`]'s business.
+//! The Go toolchain: finds it, checks its version, and explains why it failed. [`super::build`]
+//! decides what to build.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,24 +12,24 @@ use super::error::AssetsError;
 use super::probe;
 use crate::command;
 
-/// The Go version that the pinned modules ask for.
+/// The minimum Go version of the pinned modules.
 const NEEDED: (u32, u32) = (1, 26);
-/// From this version on, Go can fetch a newer toolchain by itself.
+/// Since this version Go downloads a newer toolchain when it needs one.
 const FETCHES_TOOLCHAINS: (u32, u32) = (1, 21);
-/// Where Go's own packages install it; often not on the PATH of a shell that is not a login shell.
+/// Folders of Go's own packages. A shell that is not a login shell often lacks them in `PATH`.
 const USUAL_PLACES: [&str; 3] = ["/usr/local/go/bin", "/opt/homebrew/bin", "/snap/bin"];
 
-/// A Go that can build what is pinned.
+/// A Go toolchain that can build the pinned modules.
 #[derive(Debug)]
 pub(super) struct Go {
     path: PathBuf,
     version: String,
-    /// What GOTOOLCHAIN has to be; `None` leaves it as it is.
+    /// The value for GOTOOLCHAIN; `None` keeps the value of the environment.
     toolchain: Option<&'static str>,
 }
 
 impl Go {
-    /// The first Go on `PATH`, or in the usual places.
+    /// The first Go in `PATH` or in one of the [`USUAL_PLACES`].
     pub(super) fn find(environment: &Environment, missing: &[Binary]) -> Result<Self, AssetsError> {
         let mut folders = environment.path_folders();
         folders.extend(USUAL_PLACES.map(PathBuf::from));
@@ -38,8 +38,8 @@ impl Go {
             .map(|folder| folder.join("go"))
             .find(|path| probe::is_executable(path))
             .ok_or_else(|| AssetsError::NoGo { missing: missing.to_vec() })?;
-        // `local`: ask this Go itself, not the one that a go.mod above the current folder would
-        // choose.
+        // `local` prints the version of this Go. Otherwise a go.mod above the current folder
+        // chooses one.
         let mut ask = Command::new(&path);
         ask.arg("version").env("GOTOOLCHAIN", "local");
         let output = command::output(&mut ask, Duration::from_secs(20))
@@ -49,7 +49,7 @@ impl Go {
         Ok(Self { path, version, toolchain })
     }
 
-    /// A `go` command in `folder` whose result does not depend on what else is set on this machine.
+    /// A `go` command in `folder` whose result does not depend on other settings of this machine.
     fn command(&self, folder: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.path);
         command
@@ -68,8 +68,8 @@ impl Go {
         command
     }
 
-    /// Runs Go in `folder`, handing each line of standard error to `line`, and returns standard
-    /// output. `target` is what is being made, for errors.
+    /// Runs Go in `folder`, passes each line of standard error to `line`, and returns standard
+    /// output. `target` names what is built, for errors.
     pub(super) fn run(
         &self,
         folder: &Path,
@@ -83,22 +83,22 @@ impl Go {
         let mut child = command::spawn(&mut command).map_err(failed)?;
         let stdout = child.stdout.take();
         let reader = std::thread::spawn(move || stdout.map(std::io::read_to_string));
-        let mut said = String::new();
+        let mut printed = String::new();
         if let Some(stderr) = child.stderr.take() {
             for text in BufReader::new(stderr).lines().map_while(Result::ok) {
                 line(&text);
-                said.push_str(&text);
-                said.push('\n');
+                printed.push_str(&text);
+                printed.push('\n');
             }
         }
         let status = child.wait().map_err(failed)?;
         if !status.success() {
-            return Err(self.explain(target, &said));
+            return Err(self.explain(target, &printed));
         }
         Ok(reader.join().ok().flatten().and_then(Result::ok).unwrap_or_default())
     }
 
-    /// The error for a run that failed and said `stderr`.
+    /// The error for a failed run that printed `stderr`.
     fn explain(&self, target: &str, stderr: &str) -> AssetsError {
         let detail = command::last_lines(stderr, 15);
         let target = target.to_owned();
@@ -122,10 +122,10 @@ fn major_minor(version: &str) -> Option<(u32, u32)> {
     Some((1, minor.parse().ok()?))
 }
 
-/// What GOTOOLCHAIN must be for a Go that says `version`, where the user has set it to `set`.
+/// The value for GOTOOLCHAIN, for a Go of version `version` and the user's own setting `set`.
 fn toolchain(version: &str, set: Option<&str>) -> Result<Option<&'static str>, AssetsError> {
     let too_old = || AssetsError::GoTooOld { found: version.to_owned(), detail: None };
-    // A development build says something else, and is new.
+    // A development build prints no number, and is newer than every release.
     let found =
         major_minor(version).unwrap_or(if version.contains("devel") { NEEDED } else { (0, 0) });
     match set {
@@ -133,7 +133,7 @@ fn toolchain(version: &str, set: Option<&str>) -> Result<Option<&'static str>, A
         _ if found < FETCHES_TOOLCHAINS => Err(too_old()),
         Some("local") => Err(too_old()),
         Some(_) => Ok(None),
-        // Some distributions ship Go with GOTOOLCHAIN=local in its own configuration file.
+        // Some distributions set GOTOOLCHAIN=local in the configuration file of their Go package.
         None => Ok(Some("auto")),
     }
 }
@@ -149,19 +149,18 @@ enum Reason {
     Other,
 }
 
-/// Reads the reason from what Go printed. The order counts: a full disk shows as many other things
-/// too.
+/// Finds the reason in Go's output. The order matters: a full disk also causes the other errors.
 fn reason(stderr: &str) -> Reason {
-    let says = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
-    if says(&["no space left on device", "disk quota exceeded"]) {
+    let contains_any = |texts: &[&str]| texts.iter().any(|text| stderr.contains(text));
+    if contains_any(&["no space left on device", "disk quota exceeded"]) {
         Reason::DiskFull
-    } else if says(&["toolchain not available", "go: download go1.", "requires go >= "]) {
+    } else if contains_any(&["toolchain not available", "go: download go1.", "requires go >= "]) {
         Reason::Toolchain
-    } else if says(&["checksum mismatch", "SECURITY ERROR"]) {
+    } else if contains_any(&["checksum mismatch", "SECURITY ERROR"]) {
         Reason::Checksum
-    } else if says(&["signal: killed", "cannot allocate memory", "out of memory"]) {
+    } else if contains_any(&["signal: killed", "cannot allocate memory", "out of memory"]) {
         Reason::Killed
-    } else if says(&[
+    } else if contains_any(&[
         "dial tcp",
         "no such host",
         "connection refused",
@@ -186,14 +185,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_go_that_is_new_enough_is_used_as_it_is_set_up() {
+    fn a_new_go_keeps_its_toolchain_setting() {
         assert_eq!(toolchain("go version go1.26.8 linux/amd64", None).unwrap(), None);
         assert_eq!(toolchain("go version go1.26rc1 linux/amd64", Some("local")).unwrap(), None);
         assert_eq!(toolchain("go version devel go1.28-abc Mon linux/arm64", None).unwrap(), None);
     }
 
     #[test]
-    fn an_older_go_is_told_to_fetch_a_newer_one_unless_the_user_forbids_it() {
+    fn an_older_go_downloads_a_newer_one_unless_the_user_forbids_it() {
         let old = "go version go1.22.2 linux/amd64";
         assert_eq!(toolchain(old, None).unwrap(), Some("auto"));
         assert_eq!(toolchain(old, Some("path")).unwrap(), None);
@@ -203,13 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn a_go_that_cannot_fetch_toolchains_is_too_old() {
+    fn a_go_that_cannot_download_toolchains_is_too_old() {
         assert!(toolchain("go version go1.19.8 linux/amd64", None).is_err());
         assert!(toolchain("nonsense", None).is_err());
     }
 
     #[test]
-    fn the_reason_of_a_failure_is_read_from_what_go_says() {
+    fn the_reason_of_a_failure_is_found_in_the_output_of_go() {
         let cases = [
             ("write /tmp/x: no space left on device", Reason::DiskFull),
             ("go: download go1.26.0 for linux/amd64: toolchain not available", Reason::Toolchain),
@@ -232,10 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn without_any_go_the_error_names_what_was_to_be_built() {
+    fn without_go_the_error_names_the_binaries_to_build() {
         let environment =
             Environment { path: Some("/nonexistent".into()), ..Environment::default() };
-        // A machine with Go in one of the usual places finds that one.
+        // A machine with Go in one of the usual places finds that Go.
         if let Err(error) = Go::find(&environment, &[Binary::Etcd]) {
             assert!(matches!(error, AssetsError::NoGo { missing } if missing == [Binary::Etcd]));
         }

@@ -1,4 +1,4 @@
-//! Asking a binary for its version.
+//! Runs a binary to read its version.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,11 +9,10 @@ use super::error::AssetsError;
 use super::version::Version;
 use crate::command;
 
-/// Printing a version takes milliseconds; a wrapper that fetches something first is not what we
-/// want.
+/// Printing a version takes milliseconds. A wrapper that first downloads something is rejected.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What the binary at `path` says its version is.
+/// The version that the binary at `path` prints.
 pub(super) fn version(binary: Binary, path: &Path) -> Result<Version, AssetsError> {
     let failed = |detail: String| AssetsError::CannotRun { path: path.to_owned(), detail };
     let output = command::output(Command::new(path).args(binary.version_arguments()), LIMIT)
@@ -29,7 +28,7 @@ pub(super) fn version(binary: Binary, path: &Path) -> Result<Version, AssetsErro
     })
 }
 
-/// Whether `path` is a file that may be executed.
+/// Whether `path` is an executable file.
 pub(super) fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)

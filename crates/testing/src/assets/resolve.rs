@@ -1,36 +1,37 @@
-//! Finding binaries that are already on this machine, in the order that [`super`] documents.
-//! Nothing is fetched or built here.
+//! Finds binaries that are already on this machine, in the order that [`super`] documents.
 
 use std::path::{Path, PathBuf};
 
 use super::binary::Binary;
 use super::environment::Environment;
 use super::error::AssetsError;
+use super::located::{Located, Source};
+use super::probe;
 use super::version::Version;
-use super::{Located, Source, Wanted, probe};
+use super::wanted::Wanted;
 use crate::home::Home;
 
-/// What was found, and what was looked at but not taken, each with the reason.
+/// The result of a search. `skipped` has a reason for each unsuitable binary.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) located: Vec<Located>,
     pub(super) missing: Vec<Binary>,
-    pub(super) passed_over: Vec<String>,
+    pub(super) skipped: Vec<String>,
 }
 
-/// Looks for all that is wanted.
+/// Searches for all wanted binaries.
 pub(super) fn find(
     environment: &Environment,
     home: &Home,
     wanted: &Wanted,
 ) -> Result<Found, AssetsError> {
     if let Some(folder) = &environment.kubewright_assets {
-        return in_named_folder(folder, wanted);
+        return find_in_named_folder(folder, wanted);
     }
     let mut found = Found::default();
     for &binary in &wanted.binaries {
         let version = wanted.version(binary);
-        match find_one(environment, home, binary, version, &mut found.passed_over) {
+        match find_one(environment, home, binary, version, &mut found.skipped) {
             Some(located) => found.located.push(located),
             None => found.missing.push(binary),
         }
@@ -38,8 +39,8 @@ pub(super) fn find(
     Ok(found)
 }
 
-/// `KUBEWRIGHT_ASSETS`: everything comes from there, and the user hears of it when it does not.
-fn in_named_folder(folder: &Path, wanted: &Wanted) -> Result<Found, AssetsError> {
+/// `KUBEWRIGHT_ASSETS`: all binaries come from this folder, and a missing one is an error.
+fn find_in_named_folder(folder: &Path, wanted: &Wanted) -> Result<Found, AssetsError> {
     let (present, missing): (Vec<Binary>, Vec<Binary>) = wanted
         .binaries
         .iter()
@@ -51,7 +52,7 @@ fn in_named_folder(folder: &Path, wanted: &Wanted) -> Result<Found, AssetsError>
         let path = absolute(&folder.join(binary.name()));
         let (found, wanted) = (probe::version(binary, &path)?, wanted.version(binary));
         if !binary.accepts(found, wanted) {
-            return Err(AssetsError::DoesNotFit { binary, path, found, wanted });
+            return Err(AssetsError::WrongVersion { binary, path, found, wanted });
         }
         Ok(Located { binary, path, version: found, source: Source::KubewrightAssets })
     };
@@ -64,20 +65,22 @@ fn find_one(
     home: &Home,
     binary: Binary,
     wanted: Version,
-    passed_over: &mut Vec<String>,
+    skipped: &mut Vec<String>,
 ) -> Option<Located> {
-    let mut if_it_fits = |path: PathBuf, source: Source| {
+    let mut check = |path: PathBuf, source: Source| {
         let path = absolute(&path);
         let version = match probe::version(binary, &path) {
             Ok(version) if binary.accepts(version, wanted) => version,
             Ok(version) => {
                 let needed = binary.requirement(wanted);
-                passed_over
-                    .push(format!("{} is {version}, {needed} is needed: not used", path.display()));
+                skipped.push(format!(
+                    "skipped {}: it is {version}, {needed} is needed",
+                    path.display()
+                ));
                 return None;
             }
             Err(error) => {
-                passed_over.push(format!("not used: {error}"));
+                skipped.push(format!("skipped: {error}"));
                 return None;
             }
         };
@@ -88,28 +91,27 @@ fn find_one(
         .iter()
         .map(|folder| folder.join(binary.name()))
         .find(|path| probe::is_executable(path))
-        .and_then(|path| if_it_fits(path, Source::KubebuilderAssets))
+        .and_then(|path| check(path, Source::KubebuilderAssets))
         .or_else(|| cached(home, binary, wanted))
         .or_else(|| {
             let mut candidates =
                 environment.path_folders().into_iter().map(|folder| folder.join(binary.name()));
-            // The first that fits, not the first that is there: a shim in front must not hide the
-            // real thing.
+            // The first suitable binary, not the first binary: a shim must not hide the real one.
             candidates
                 .by_ref()
                 .filter(|path| probe::is_executable(path))
-                .find_map(|path| if_it_fits(path, Source::Path))
+                .find_map(|path| check(path, Source::Path))
         })
 }
 
-/// What an earlier run left in the cache. Its version is known from the folder: only whole binaries
-/// get there.
+/// The binary in the cache. The folder's name contains the version: only complete binaries are
+/// moved there.
 pub(super) fn cached(home: &Home, binary: Binary, version: Version) -> Option<Located> {
     let path = home.binaries(binary.project(), version).join(binary.name());
     probe::is_executable(&path).then_some(Located { binary, path, version, source: Source::Cache })
 }
 
-/// The components are started from another folder, so relative paths would miss.
+/// Components start in another folder, where a relative path would be wrong.
 fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,14 +1,15 @@
-//! The order in which the places for binaries are looked at.
+//! The order in which the places for binaries are searched.
 
 #![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 
 use super::*;
+use crate::home::Home;
 use crate::progress::Silent;
 use crate::scratch::Scratch;
 
-/// A machine with nothing on it: no Go in PATH, no network.
+/// A machine without binaries, without Go in `PATH` and without a network.
 struct Machine {
     scratch: Scratch,
     environment: Environment,
@@ -49,7 +50,7 @@ impl Machine {
 const PINNED: &str = "Kubernetes v1.36.3";
 
 #[test]
-fn a_folder_that_is_named_comes_before_everything_else() {
+fn the_named_folder_comes_first_then_kubebuilders_then_the_cache_then_the_path() {
     let mut machine = Machine::new()
         .with("named", Binary::KubeApiserver, PINNED)
         .with("kubebuilder", Binary::KubeApiserver, PINNED)
@@ -69,7 +70,7 @@ fn a_folder_that_is_named_comes_before_everything_else() {
 }
 
 #[test]
-fn everything_that_the_named_folder_lacks_is_listed_at_once() {
+fn one_error_lists_all_binaries_that_the_named_folder_lacks() {
     let mut machine = Machine::new().with("named", Binary::KubeApiserver, PINNED);
     machine.environment.kubewright_assets = Some(machine.folder("named"));
     let error = resolve::find(&machine.environment, &machine.home, &Wanted::default()).unwrap_err();
@@ -79,19 +80,19 @@ fn everything_that_the_named_folder_lacks_is_listed_at_once() {
 }
 
 #[test]
-fn what_is_not_asked_for_need_not_be_in_the_named_folder() {
+fn the_named_folder_needs_only_the_requested_binaries() {
     let mut machine = Machine::new().with("named", Binary::KubeApiserver, PINNED);
     machine.environment.kubewright_assets = Some(machine.folder("named"));
     assert_eq!(machine.source(Binary::KubeApiserver), Some(Source::KubewrightAssets));
 }
 
 #[test]
-fn another_version_in_the_named_folder_is_an_error_unless_it_is_asked_for() {
+fn another_version_in_the_named_folder_is_an_error_unless_it_is_requested() {
     let mut machine = Machine::new().with("named", Binary::KubeApiserver, "Kubernetes v1.34.2");
     machine.environment.kubewright_assets = Some(machine.folder("named"));
     let error = machine.find(Binary::KubeApiserver).unwrap_err();
-    assert!(matches!(error, AssetsError::DoesNotFit { .. }));
-    assert!(error.to_string().contains("is v1.34.2, but v1.36 is needed"), "{error}");
+    assert!(matches!(error, AssetsError::WrongVersion { .. }));
+    assert!(error.to_string().contains("has version v1.34.2, but v1.36 is needed"), "{error}");
     let wanted =
         Wanted { kubernetes: Version::new(1, 34, 0), binaries: vec![Binary::KubeApiserver] };
     let found = resolve::find(&machine.environment, &machine.home, &wanted).unwrap();
@@ -99,7 +100,7 @@ fn another_version_in_the_named_folder_is_an_error_unless_it_is_asked_for() {
 }
 
 #[test]
-fn what_kubebuilder_assets_lacks_or_has_in_another_version_is_looked_for_elsewhere() {
+fn a_binary_that_kubebuilder_assets_lacks_or_has_in_another_version_is_found_elsewhere() {
     let mut machine = Machine::new()
         .with("kubebuilder", Binary::KubeApiserver, "Kubernetes v1.31.0")
         .with("path", Binary::KubeApiserver, PINNED)
@@ -107,12 +108,12 @@ fn what_kubebuilder_assets_lacks_or_has_in_another_version_is_looked_for_elsewhe
     machine.environment.kubebuilder_assets = Some(machine.folder("kubebuilder"));
     assert_eq!(machine.source(Binary::KubeApiserver), Some(Source::Path));
     assert_eq!(machine.source(Binary::Etcd), Some(Source::Path));
-    let passed_over = machine.find(Binary::KubeApiserver).unwrap().passed_over;
-    assert!(passed_over[0].contains("is v1.31.0, v1.36 is needed: not used"), "{passed_over:?}");
+    let skipped = machine.find(Binary::KubeApiserver).unwrap().skipped;
+    assert!(skipped[0].contains("it is v1.31.0, v1.36 is needed"), "{skipped:?}");
 }
 
 #[test]
-fn an_old_wrapper_does_not_hide_a_binary_that_fits_further_down_the_path() {
+fn an_old_wrapper_does_not_hide_a_suitable_binary_later_in_the_path() {
     let mut machine = Machine::new()
         .with("front", Binary::Kubectl, "Client Version: v1.32.4-dispatcher")
         .with("back", Binary::Kubectl, "Client Version: v1.35.1");
@@ -123,7 +124,7 @@ fn an_old_wrapper_does_not_hide_a_binary_that_fits_further_down_the_path() {
 }
 
 #[test]
-fn a_relative_folder_in_the_path_is_not_looked_at() {
+fn a_relative_folder_in_the_path_is_skipped() {
     let mut machine = Machine::new();
     machine.environment.path = Some("bin:.:".into());
     assert!(machine.environment.path_folders().is_empty());
@@ -131,16 +132,16 @@ fn a_relative_folder_in_the_path_is_not_looked_at() {
 }
 
 #[test]
-fn a_binary_that_does_not_run_is_passed_over_with_the_reason() {
+fn a_binary_that_does_not_run_is_skipped_with_a_reason() {
     let machine = Machine::new();
     machine.scratch.script("path/etcd", "echo 'wrong machine' >&2; exit 126");
     let found = machine.find(Binary::Etcd).unwrap();
     assert_eq!(found.missing, [Binary::Etcd]);
-    assert!(found.passed_over[0].contains("wrong machine"), "{:?}", found.passed_over);
+    assert!(found.skipped[0].contains("wrong machine"), "{:?}", found.skipped);
 }
 
 #[test]
-fn a_version_that_is_nowhere_and_not_pinned_is_refused_before_go_is_looked_for() {
+fn a_missing_version_that_is_not_pinned_is_rejected_before_go_is_searched() {
     let machine = Machine::new();
     let wanted =
         Wanted { kubernetes: Version::new(1, 30, 0), binaries: vec![Binary::KubeApiserver] };
@@ -149,7 +150,7 @@ fn a_version_that_is_nowhere_and_not_pinned_is_refused_before_go_is_looked_for()
 }
 
 #[test]
-fn a_go_that_is_too_old_is_named() {
+fn the_error_names_a_go_that_is_too_old() {
     let mut machine = Machine::new();
     machine.scratch.executable("path/go", "go version go1.19.8 linux/amd64");
     machine.environment.path = Some(machine.folder("path").into_os_string());
@@ -158,7 +159,7 @@ fn a_go_that_is_too_old_is_named() {
     assert!(error.to_string().contains("go1.19.8 linux/amd64 is too old"), "{error}");
 }
 
-/// A Go that "builds" by writing a script, and counts how often it does.
+/// A Go that "builds" by writing a script, and counts its builds.
 fn fake_go(scratch: &Scratch) {
     scratch.script(
         "path/go",
@@ -175,7 +176,7 @@ esac"#,
 }
 
 #[test]
-fn a_binary_is_built_once_even_if_two_ask_for_it_at_the_same_time() {
+fn a_binary_is_built_once_even_if_two_callers_request_it_at_the_same_time() {
     let machine = Machine::new();
     fake_go(&machine.scratch);
     let wanted = Wanted { binaries: vec![Binary::Etcd], ..Wanted::default() };

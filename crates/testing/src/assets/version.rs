@@ -1,32 +1,30 @@
-//! Versions of binaries: parsing what a binary prints about itself, and which versions fit
-//! together. Running the binaries is [`super::probe`]'s business.
+//! Versions of binaries: parsing and comparison. [`super::probe`] runs the binaries.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A release such as `v1.36.3`. Suffixes (`-rc.1`, `+build`) are dropped: only releases are
-/// compared here.
+/// A release such as `v1.36.3`. Suffixes (`-rc.1`, `+build`) are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Version {
-    /// First number.
+    /// The first number.
     pub major: u32,
-    /// Second number.
+    /// The second number.
     pub minor: u32,
-    /// Third number.
+    /// The third number.
     pub patch: u32,
 }
 
 impl Version {
-    /// A version from its three numbers.
+    /// A version of three numbers.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self { major, minor, patch }
     }
 
-    /// The first thing in `output` that looks like a version, as `--version` prints it: `Kubernetes
-    /// v1.36.3`, `etcd Version: 3.7.3`, `kwok version v0.8.0 go1.26.8 (linux/amd64)`.
+    /// The first version in the output of `--version`: `Kubernetes v1.36.3`, `etcd Version: 3.7.3`,
+    /// `kwok version v0.8.0 go1.26.8 (linux/amd64)`.
     pub fn find_in(output: &str) -> Option<Self> {
         output
             .split(|c: char| c.is_whitespace() || matches!(c, '"' | ',' | ';' | '(' | ')'))
@@ -38,7 +36,7 @@ impl Version {
         self.major == other.major && self.minor == other.minor
     }
 
-    /// Whether the minor numbers of one major version are at most `distance` apart.
+    /// Whether the minor numbers of one major version differ by at most `distance`.
     pub fn within_minors(self, other: Self, distance: u32) -> bool {
         self.major == other.major && self.minor.abs_diff(other.minor) <= distance
     }
@@ -50,7 +48,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The text is not of the form `v1.36.3`.
+/// The text does not have the form `v1.36.3`.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is not a version: write it as v1.36.3")]
 pub struct InvalidVersion(pub String);
@@ -91,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_each_binary_prints_about_itself_is_understood() {
+    fn the_version_is_found_in_the_output_of_each_binary() {
         let cases = [
             ("Kubernetes v1.36.3\n", Version::new(1, 36, 3)),
             (
@@ -111,12 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn output_without_a_version_gives_none() {
+    fn output_without_a_version_returns_none() {
         assert_eq!(Version::find_in("usage: etcd [flags] 1.2 go1.26.8"), None);
     }
 
     #[test]
-    fn a_version_survives_serialisation() {
+    fn a_serialised_version_is_read_back_unchanged() {
         let version = Version::new(1, 36, 3);
         let text = serde_json::to_string(&version).unwrap();
         assert_eq!(text, "\"v1.36.3\"");

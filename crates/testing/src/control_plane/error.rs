@@ -1,159 +1,161 @@
-//! What can go wrong with a control plane, and what to do about it.
+//! Errors of a control plane, each with a remedy.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::spec::Component;
+use super::component::Component;
 use crate::assets::{AssetsError, Binary};
 use crate::home::HomeError;
 
-/// A control plane could not be brought up, asked or taken down.
+/// A control plane cannot be started, inspected or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The name cannot be used.
+    /// The name is invalid.
     #[error(
-        "`{name}` cannot name a cluster: use up to {longest} lower-case letters, digits and dashes, \
-         beginning and ending with a letter or digit"
+        "`{name}` is no valid name for a cluster: use up to {max} lower-case letters, digits \
+         and dashes, with a letter or digit at the beginning and the end"
     )]
     Name {
-        /// The name that was given.
+        /// The name.
         name: String,
-        /// How many characters it may have.
-        longest: usize,
+        /// The maximum number of characters.
+        max: usize,
     },
-    /// Nodes were asked for without what makes them.
-    #[error("{nodes} nodes need kwok: leave it on, or ask for 0 nodes")]
+    /// Nodes were requested, but kwok is disabled.
+    #[error("{nodes} nodes need kwok: enable it, or request 0 nodes")]
     NodesWithoutKwok {
-        /// How many were asked for.
+        /// The requested number.
         nodes: u32,
     },
-    /// More nodes than there are pod ranges.
-    #[error("{nodes} nodes are too many: ask for at most {most}")]
+    /// There are fewer pod ranges than requested nodes.
+    #[error("{nodes} nodes are too many: request at most {max}")]
     TooManyNodes {
-        /// How many were asked for.
+        /// The requested number.
         nodes: u32,
-        /// How many there can be.
-        most: u32,
+        /// The maximum number.
+        max: u32,
     },
     /// No cluster has this name.
-    #[error("there is no cluster `{name}`; {}", others(.known))]
+    #[error("cluster `{name}` does not exist; {}", existing(.known))]
     NotFound {
-        /// The name that was given.
+        /// The name.
         name: String,
-        /// The names that there are.
+        /// The names of all clusters.
         known: Vec<String>,
     },
-    /// The cluster exists and is not what is asked for now.
+    /// The cluster exists with another spec.
     #[error(
-        "the cluster `{name}` exists, made with other settings ({what}): take it down first, \
-         ask for it to be replaced, or use another name"
+        "cluster `{name}` exists with other settings ({what}): remove it first, \
+         replace it, or use another name"
     )]
     Differs {
-        /// Which cluster.
+        /// The cluster.
         name: String,
-        /// Which settings.
+        /// The settings that differ.
         what: String,
     },
-    /// The assets were located for another spec.
-    #[error("no {binary} among the binaries that were given: locate them for this spec")]
+    /// The assets lack a binary that the spec needs.
+    #[error("{binary} is missing in the given assets: locate the assets for this spec")]
     NoBinary {
-        /// Which one.
+        /// The binary.
         binary: Binary,
     },
-    /// Too few free ports.
+    /// Too few ports are free.
     #[error(
-        "no {needed} free ports on 127.0.0.1 between {from} and {to}: take other clusters down"
+        "127.0.0.1 has fewer than {needed} free ports between {from} and {to}: \
+         remove other clusters"
     )]
     Ports {
-        /// How many are needed.
+        /// The number of needed ports.
         needed: usize,
-        /// The first port that is tried.
+        /// The first port of the range.
         from: u16,
-        /// The first port after those that are tried.
+        /// The first port after the range.
         to: u16,
     },
-    /// A program could not be run.
-    #[error("cannot run {}: {source}; it may have been removed since it was located", .path.display())]
+    /// A program cannot be started.
+    #[error(
+        "cannot run {}: {source}; was it removed after it was located?",
+        .path.display()
+    )]
     Run {
-        /// Which program.
+        /// The program.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// kwokctl did not do what it was to do.
-    #[error("kwokctl failed; its output is in {}:\n{detail}", .log.display())]
+    /// kwokctl failed.
+    #[error("kwokctl failed; its log is {}:\n{detail}", .log.display())]
     Kwokctl {
-        /// Where its output is.
+        /// The path of its log.
         log: PathBuf,
-        /// The last lines of it.
+        /// The last lines of the log.
         detail: String,
     },
-    /// A component ends again and again.
-    #[error("{component} does not stay up; its log is {}:\n{detail}", .log.display())]
-    Died {
-        /// Which one.
+    /// A component exits repeatedly.
+    #[error("{component} exits repeatedly; its log is {}:\n{detail}", .log.display())]
+    Crashed {
+        /// The component.
         component: Component,
-        /// Where its log is.
+        /// The path of its log.
         log: PathBuf,
-        /// The last lines of it.
+        /// The last lines of the log.
         detail: String,
     },
-    /// It takes too long.
+    /// The start takes too long.
     #[error(
-        "{what} did not get ready within {} s; on a busy machine allow for more time, \
-         otherwise look at the logs in {}{}",
+        "{what} did not become ready within {} s; increase the timeout on a busy machine, \
+         otherwise read the logs in {}{}",
         .limit.as_secs(), .logs.display(), last_answer(.detail)
     )]
     Timeout {
-        /// What was waited for.
+        /// What did not become ready.
         what: &'static str,
-        /// For how long.
+        /// The time limit.
         limit: Duration,
-        /// Where the components' logs are.
+        /// The folder of the components' logs.
         logs: PathBuf,
-        /// The last answer, if there was one.
+        /// The last answer, if any.
         detail: String,
     },
-    /// kubectl said no.
+    /// kubectl failed.
     #[error("kubectl {command} failed: {detail}")]
     Kubectl {
         /// The arguments.
         command: String,
-        /// What it said.
+        /// The error output.
         detail: String,
     },
-    /// A process would not end.
-    #[error(
-        "the processes {pids:?} of the cluster `{name}` do not end; end them by hand and try again"
-    )]
-    Immortal {
-        /// Which cluster.
+    /// Processes do not end.
+    #[error("the processes {pids:?} of cluster `{name}` do not end; kill them and try again")]
+    StillRunning {
+        /// The cluster.
         name: String,
-        /// Their ids.
+        /// The process ids.
         pids: Vec<u32>,
     },
-    /// The notes about a cluster cannot be read.
-    #[error("{} is not what this version writes ({detail}): take the cluster down", .path.display())]
+    /// The state file of a cluster is invalid.
+    #[error("{} is invalid ({detail}): remove the cluster", .path.display())]
     State {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         detail: String,
     },
     /// A file or folder cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// A binary is missing.
+    /// A binary cannot be provided.
     #[error(transparent)]
     Assets(#[from] AssetsError),
 }
 
-fn others(names: &[String]) -> String {
+fn existing(names: &[String]) -> String {
     if names.is_empty() {
-        "bring it up first; there are no others".to_owned()
+        "start it first".to_owned()
     } else {
-        format!("there is {}", names.join(", "))
+        format!("existing clusters: {}", names.join(", "))
     }
 }
 
@@ -166,20 +168,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_not_known_is_answered_with_those_that_are() {
+    fn the_error_for_an_unknown_name_lists_the_existing_clusters() {
         let error = Error::NotFound { name: "x".into(), known: vec!["dev".into(), "test".into()] };
-        assert_eq!(error.to_string(), "there is no cluster `x`; there is dev, test");
+        let text = error.to_string();
+        assert_eq!(text, "cluster `x` does not exist; existing clusters: dev, test");
     }
 
     #[test]
-    fn a_component_that_died_is_shown_with_the_end_of_its_log() {
-        let error = Error::Died {
+    fn the_error_for_a_crashed_component_ends_with_its_log() {
+        let error = Error::Crashed {
             component: Component::Etcd,
             log: PathBuf::from("/logs/etcd.log"),
             detail: "bind: address already in use".into(),
         };
         let text = error.to_string();
-        assert!(text.contains("etcd does not stay up; its log is /logs/etcd.log"), "{text}");
+        assert!(text.contains("etcd exits repeatedly; its log is /logs/etcd.log"), "{text}");
         assert!(text.ends_with("bind: address already in use"), "{text}");
     }
 }

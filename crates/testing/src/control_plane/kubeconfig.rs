@@ -1,5 +1,5 @@
-//! The kubeconfig of a cluster: our own file, complete in itself, and on request an entry in a file
-//! of the user.
+//! The kubeconfig of a cluster: a self-contained file, and optionally an entry in a file of the
+//! user.
 
 use std::fs;
 use std::io;
@@ -13,14 +13,12 @@ use super::error::Error;
 use super::kubectl::Kubectl;
 use crate::home::{HomeError, write_private};
 
-/// The name of the context, cluster and user: with a prefix, as it stands beside others in a user's
-/// file.
+/// The name of context, cluster and user. The prefix separates it from other entries of the user.
 pub(super) fn context(name: &str) -> String {
     format!("kubewright-{name}")
 }
 
-/// Writes a kubeconfig that holds the certificates that kwokctl made in `pki`, readable by the
-/// owner alone.
+/// Writes a kubeconfig with the certificates in `pki`. Only the owner can read it.
 pub(super) fn write(path: &Path, name: &str, server: &str, pki: &Path) -> Result<(), Error> {
     let encoded = |file: &str| -> Result<String, Error> {
         let file = pki.join(file);
@@ -61,11 +59,10 @@ current-context: {context}
     )
 }
 
-/// Editing a kubeconfig takes milliseconds, but kubectl waits for whoever else edits it.
+/// An edit takes milliseconds, but kubectl waits for other writers of the file.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Adds the cluster to the kubeconfig `target`, or brings its entry there up to date; everything
-/// else stays.
+/// Adds the cluster to the kubeconfig `target`, or updates its entry. Other entries stay.
 pub(super) fn export(
     kubectl: &Path,
     target: &Path,
@@ -98,13 +95,13 @@ pub(super) fn export(
     edit(kubectl, target, &edits)
 }
 
-/// Makes the cluster the one that `kubectl` speaks to with the kubeconfig `target`.
+/// Makes the cluster the current context of the kubeconfig `target`.
 pub(super) fn make_current(kubectl: &Path, target: &Path, name: &str) -> Result<(), Error> {
     edit(kubectl, target, &[&["use-context", &context(name)]])
 }
 
-/// Takes the cluster out of the kubeconfig `target`, if it is there.
-pub(super) fn unexport(kubectl: &Path, target: &Path, name: &str) -> Result<(), Error> {
+/// Removes the cluster from the kubeconfig `target`.
+pub(super) fn remove_entry(kubectl: &Path, target: &Path, name: &str) -> Result<(), Error> {
     let text = match fs::read_to_string(target) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other.map_err(HomeError::at(target))?,
@@ -126,8 +123,7 @@ pub(super) fn unexport(kubectl: &Path, target: &Path, name: &str) -> Result<(), 
 }
 
 fn edit(kubectl: &Path, target: &Path, edits: &[&[&str]]) -> Result<(), Error> {
-    // kubectl keeps no cache for this; the folder is only named so that it does not look for
-    // another.
+    // kubectl writes no cache here; without the flag it would use the user's folder.
     let kubectl = Kubectl::new(kubectl, target, &std::env::temp_dir());
     for edit in edits {
         let arguments: Vec<&str> = ["config"].into_iter().chain(edit.iter().copied()).collect();
@@ -145,7 +141,7 @@ mod tests {
     use crate::scratch::Scratch;
 
     #[test]
-    fn the_file_holds_its_certificates_and_is_private() {
+    fn the_kubeconfig_contains_its_certificates_and_is_private() {
         let scratch = Scratch::new();
         for (file, content) in [("ca.crt", "CA"), ("admin.crt", "CERT"), ("admin.key", "KEY")] {
             fs::write(scratch.path().join(file), content).unwrap();
@@ -166,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_needs_nothing_taken_out() {
-        unexport(Path::new("/nonexistent"), Path::new("/nonexistent/config"), "dev").unwrap();
+    fn removing_the_entry_from_a_missing_file_succeeds() {
+        remove_entry(Path::new("/nonexistent"), Path::new("/nonexistent/config"), "dev").unwrap();
     }
 }

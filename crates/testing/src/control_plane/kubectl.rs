@@ -1,4 +1,4 @@
-//! Calling kubectl on a cluster of ours, without it reading or writing anything of the user's.
+//! Calls kubectl on a cluster without reading or writing files of the user.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::Error;
 use crate::command;
 
-/// A kubectl and the cluster that it speaks to.
+/// A kubectl with its cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Kubectl {
     path: PathBuf,
@@ -16,13 +16,13 @@ pub(super) struct Kubectl {
 }
 
 impl Kubectl {
-    /// `cache` is where it may keep what it learned about the API.
+    /// `cache` is the folder of its discovery cache.
     pub(super) fn new(path: &Path, kubeconfig: &Path, cache: &Path) -> Self {
         let owned = Path::to_owned;
         Self { path: owned(path), kubeconfig: owned(kubeconfig), cache: owned(cache) }
     }
 
-    /// A command to add arguments to.
+    /// A command without arguments.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command
@@ -30,13 +30,13 @@ impl Kubectl {
             .arg(&self.kubeconfig)
             .arg("--cache-dir")
             .arg(&self.cache)
-            // The user's preferences (~/.kube/kuberc) may change what a command means.
+            // Preferences of the user (~/.kube/kuberc) can change what a command means.
             .env("KUBECTL_KUBERC", "false")
             .env_remove("KUBECONFIG");
         command
     }
 
-    /// Runs it and returns what it prints.
+    /// Runs a command and returns its output.
     pub(super) fn run(&self, arguments: &[&str], limit: Duration) -> Result<String, Error> {
         let output = command::output(self.command().args(arguments), limit)
             .map_err(|source| Error::Run { path: self.path.clone(), source })?;

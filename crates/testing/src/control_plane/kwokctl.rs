@@ -1,8 +1,8 @@
-//! kwokctl: what it is told (as data, in the format of kwok 0.8) and how it is called.
+//! kwokctl: its configuration, in the format of kwok 0.8, and its calls.
 //!
-//! It is told by a configuration file, not by flags: there is no flag for the address to listen on
-//! (it would be all of them, and etcd asks nobody for a password) or for etcd's peer port, and its
-//! `--extra-args` mixes up components when two of them get two flags each.
+//! A configuration file is used because flags cannot set the bind address (etcd would accept
+//! everybody) or etcd's peer port. And `--extra-args` confuses the components when two of them have
+//! two flags.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -10,15 +10,16 @@ use std::process::{Child, Command, Stdio};
 
 use serde::Serialize;
 
+use super::component::Component;
 use super::error::Error;
 use super::logs;
 use super::ports::Ports;
-use super::spec::{Component, Spec};
+use super::spec::Spec;
 use crate::assets::{Assets, Binary};
 use crate::command;
 use crate::home::{Home, HomeError, write_private};
 
-/// A `KwokctlConfiguration`: as much of it as is used here.
+/// The used part of a `KwokctlConfiguration`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Configuration<'a> {
@@ -57,7 +58,7 @@ struct Options<'a> {
     kwok_controller_port: u16,
 }
 
-/// Flags for one component, appended to those that kwokctl gives it; the last one counts.
+/// Flags for one component, after those of kwokctl. The last value of a flag wins.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Patch {
@@ -71,7 +72,7 @@ struct ExtraArg {
     value: String,
 }
 
-/// What kwokctl is told for `spec`.
+/// The configuration for `spec`.
 pub(super) fn configuration<'a>(
     spec: &'a Spec,
     ports: &Ports,
@@ -115,7 +116,7 @@ fn patch(component: Component, spec: &Spec) -> Patch {
     Patch { name: component.name(), extra_args }
 }
 
-/// The flags that each component gets from us, beside what kwokctl gives it.
+/// The flags that this crate adds to those of kwokctl.
 fn own_args(component: Component, spec: &Spec) -> Vec<(String, String)> {
     let mut args: Vec<(&str, String)> = Vec::new();
     match component {
@@ -128,16 +129,15 @@ fn own_args(component: Component, spec: &Spec) -> Vec<(String, String)> {
             }
         }
         Component::KubeApiserver => {
-            // The default range is a /24: after 254 Services every create fails.
+            // The default range is a /24, which ends at 254 Services.
             args.push(("service-cluster-ip-range", "10.96.0.0/12".into()));
-            // Without an address it looks for a default route, and a machine without a network has
-            // none. And endpoints of the Service `kubernetes` on 127.0.0.1 are not
-            // allowed, so there are none.
+            // Without an address the API server needs a default route, which a machine without a
+            // network lacks. The Service `kubernetes` cannot have endpoints on 127.0.0.1, so it has
+            // none.
             args.push(("advertise-address", "127.0.0.1".into()));
             args.push(("endpoint-reconciler-type", "none".into()));
         }
-        // There is one of each. Electing it costs a start up to 15 s when the one before it was
-        // killed.
+        // Each has one replica. An election delays a start by up to 15 s after a kill.
         Component::KubeControllerManager | Component::KubeScheduler => {
             args.push(("leader-elect", "false".into()));
         }
@@ -146,42 +146,41 @@ fn own_args(component: Component, spec: &Spec) -> Vec<(String, String)> {
     args.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// Where etcd keeps its data when it is not beside everything else.
+/// The folder of etcd's data, if the spec names one.
 pub(super) fn etcd_folder(spec: &Spec) -> Option<PathBuf> {
     spec.etcd_data.as_ref().map(|folder| folder.join(format!("kubewright-{}", spec.name)))
 }
 
-/// What kwokctl is to do.
+/// A command of kwokctl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Make certificates and configuration, and start the components.
+    /// Create certificates and configuration, and start the components.
     Create,
     /// Start the components that do not run.
     Start,
 }
 
-/// The arguments for an action.
+/// The arguments of an action.
 ///
-/// Global flags come first, so that the process can be told from others where arguments are one
-/// string (macOS).
+/// Global flags come first: where arguments are one string (macOS), that identifies the process.
 pub(super) fn arguments(action: Action, name: &str, configuration: &Path) -> Vec<String> {
     let configuration = configuration.to_string_lossy();
     let mut arguments = vec!["--config", &configuration, "--name", name];
     match action {
-        // It would add the cluster to the user's kubeconfig.
+        // kwokctl would add the cluster to the user's kubeconfig.
         Action::Create => arguments.extend(["create", "cluster", "--kubeconfig", ""]),
         Action::Start => arguments.extend(["start", "cluster"]),
     }
     arguments.into_iter().map(str::to_owned).collect()
 }
 
-/// Where the configuration for the cluster `name` is.
+/// The path of the configuration.
 pub(super) fn configuration_file(home: &Home, name: &str) -> PathBuf {
     home.cluster(name).join("kwokctl.json")
 }
 
-/// Writes what kwokctl is told, and a folder with nothing but kubectl: kwokctl takes the first one
-/// on `PATH`.
+/// Writes the configuration, and a folder that contains only kubectl, because kwokctl uses the
+/// first kubectl on `PATH`.
 pub(super) fn prepare(
     home: &Home,
     spec: &Spec,
@@ -196,19 +195,19 @@ pub(super) fn prepare(
         assets.path(Binary::Kubectl).ok_or(Error::NoBinary { binary: Binary::Kubectl })?;
     let folder = path_folder(home, &spec.name);
     let link = folder.join(Binary::Kubectl.name());
-    let make = || {
+    let create = || {
         fs::create_dir_all(&folder)?;
         let _ = fs::remove_file(&link);
         std::os::unix::fs::symlink(kubectl, &link)
     };
-    Ok(make().map_err(HomeError::at(&link))?)
+    Ok(create().map_err(HomeError::at(&link))?)
 }
 
 fn path_folder(home: &Home, name: &str) -> PathBuf {
     home.cluster(name).join("path")
 }
 
-/// Starts kwokctl; its output is appended to [`logs::of_kwokctl`].
+/// Starts kwokctl. Its output is appended to [`logs::kwokctl_log`].
 pub(super) fn spawn(
     home: &Home,
     name: &str,
@@ -216,7 +215,7 @@ pub(super) fn spawn(
     action: Action,
 ) -> Result<Child, Error> {
     let path = assets.path(Binary::Kwokctl).ok_or(Error::NoBinary { binary: Binary::Kwokctl })?;
-    let log = logs::of_kwokctl(home, name);
+    let log = logs::kwokctl_log(home, name);
     let open = || -> std::io::Result<(File, File)> {
         let file = OpenOptions::new().create(true).append(true).open(&log)?;
         Ok((file.try_clone()?, file))
@@ -228,7 +227,7 @@ pub(super) fn spawn(
         .stdin(Stdio::null())
         .stdout(stdout)
         .stderr(stderr);
-    // What the user has set for their own kwokctl is not meant for ours.
+    // Variables of the user are for the user's own kwokctl.
     for (variable, _) in std::env::vars_os() {
         if variable.to_string_lossy().starts_with("KWOK_") {
             kwokctl.env_remove(variable);
@@ -238,7 +237,7 @@ pub(super) fn spawn(
     let path_before = std::env::var_os("PATH").unwrap_or_default();
     let folders =
         std::iter::once(path_folder(home, name)).chain(std::env::split_paths(&path_before));
-    // A folder with a colon in its name cannot be on PATH; then kwokctl takes another kubectl.
+    // `PATH` cannot contain a folder with a colon; then kwokctl uses another kubectl.
     if let Ok(joined) = std::env::join_paths(folders) {
         kwokctl.env("PATH", joined);
     }
@@ -265,13 +264,13 @@ mod tests {
         located.into_iter().collect()
     }
 
-    fn told(spec: &Spec) -> Value {
+    fn configured(spec: &Spec) -> Value {
         let ports = Ports::choose("x", &BTreeSet::new()).unwrap();
         serde_json::to_value(configuration(spec, &ports, &assets())).unwrap()
     }
 
-    fn args(told: &Value, component: &str) -> Vec<String> {
-        let patches = told["componentsPatches"].as_array().unwrap();
+    fn args(configured: &Value, component: &str) -> Vec<String> {
+        let patches = configured["componentsPatches"].as_array().unwrap();
         let patch = patches.iter().find(|patch| patch["name"] == component).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         patch["extraArgs"]
@@ -283,9 +282,9 @@ mod tests {
     }
 
     #[test]
-    fn everything_listens_on_this_machine_alone_and_every_binary_is_named() {
-        let told = told(&Spec::new("a"));
-        let options = &told["options"];
+    fn every_component_listens_on_127_0_0_1_and_every_binary_has_a_path() {
+        let configured = configured(&Spec::new("a"));
+        let options = &configured["options"];
         assert_eq!(options["bindAddress"], "127.0.0.1");
         assert_eq!(options["runtime"], "binary");
         assert_eq!(options["kubeVersion"], "v1.36.3");
@@ -303,36 +302,36 @@ mod tests {
     }
 
     #[test]
-    fn there_is_room_for_more_services_than_254() {
-        let told = told(&Spec::new("a"));
-        let args = args(&told, "kube-apiserver");
+    fn more_than_254_services_have_addresses() {
+        let configured = configured(&Spec::new("a"));
+        let args = args(&configured, "kube-apiserver");
         assert!(args.contains(&"service-cluster-ip-range=10.96.0.0/12".to_owned()), "{args:?}");
     }
 
     #[test]
-    fn what_is_off_is_not_among_the_components() {
-        let told = told(&Spec::new("a").api_only());
-        assert_eq!(told["options"]["components"], json!(["etcd", "kube-apiserver"]));
-        assert_eq!(told["componentsPatches"].as_array().unwrap().len(), 2);
+    fn disabled_components_are_not_configured() {
+        let configured = configured(&Spec::new("a").api_only());
+        assert_eq!(configured["options"]["components"], json!(["etcd", "kube-apiserver"]));
+        assert_eq!(configured["componentsPatches"].as_array().unwrap().len(), 2);
     }
 
     #[test]
-    fn flags_of_the_user_come_after_ours() {
+    fn flags_of_the_user_come_last() {
         let spec =
             Spec::new("a").arg(Component::KubeApiserver, "service-cluster-ip-range", "10.0.0.0/16");
-        let args = args(&told(&spec), "kube-apiserver");
+        let args = args(&configured(&spec), "kube-apiserver");
         assert_eq!(args.last().unwrap(), "service-cluster-ip-range=10.0.0.0/16");
     }
 
     #[test]
-    fn etcd_does_not_wait_for_the_disk_unless_it_is_to_be_durable() {
-        assert_eq!(args(&told(&Spec::new("a")), "etcd"), ["unsafe-no-fsync=true"]);
+    fn etcd_waits_for_the_disk_only_if_the_spec_is_durable() {
+        assert_eq!(args(&configured(&Spec::new("a")), "etcd"), ["unsafe-no-fsync=true"]);
         let spec = Spec { durable: true, etcd_data: Some("/dev/shm".into()), ..Spec::new("a") };
-        assert_eq!(args(&told(&spec), "etcd"), ["data-dir=/dev/shm/kubewright-a"]);
+        assert_eq!(args(&configured(&spec), "etcd"), ["data-dir=/dev/shm/kubewright-a"]);
     }
 
     #[test]
-    fn no_kubeconfig_of_the_user_is_touched_and_global_flags_come_first() {
+    fn kwokctl_writes_no_kubeconfig_of_the_user_and_global_flags_come_first() {
         let file = Path::new("/h/clusters/a/kwokctl.json");
         assert_eq!(
             arguments(Action::Create, "a", file),

@@ -1,28 +1,28 @@
-//! Where the logs of a cluster are. What in them is worth showing is `excerpt`'s business.
+//! The paths of a cluster's logs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::spec::Component;
+use super::component::Component;
 use crate::excerpt::excerpt;
 use crate::home::Home;
 
-/// A component's output.
-pub(super) fn of_component(home: &Home, name: &str, component: Component) -> PathBuf {
+/// The log of a component.
+pub(super) fn component_log(home: &Home, name: &str, component: Component) -> PathBuf {
     folder(home, name).join(format!("{component}.log"))
 }
 
-/// All components' output.
+/// The folder of the components' logs.
 pub(super) fn folder(home: &Home, name: &str) -> PathBuf {
     home.kwok_cluster(name).join("logs")
 }
 
-/// What kwokctl said while it made or started the cluster.
-pub(super) fn of_kwokctl(home: &Home, name: &str) -> PathBuf {
+/// The log of kwokctl.
+pub(super) fn kwokctl_log(home: &Home, name: &str) -> PathBuf {
     home.cluster(name).join("kwokctl.log")
 }
 
-/// Why the writer of `log` ended, as far as its last lines tell.
-pub(super) fn reason(log: &Path) -> String {
+/// The errors at the end of a log.
+pub(super) fn errors(log: &Path) -> String {
     excerpt(&fs::read_to_string(log).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! The nodes that kwok pretends there are. Pure data, but for [`settle`].
+//! The nodes that kwok simulates.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,18 +12,18 @@ use super::kubectl::Kubectl;
 use crate::home::write_private;
 use crate::progress::Step;
 
-/// Marks our nodes among those that a user may have added.
+/// Separates these nodes from nodes that a user adds.
 const LABEL: &str = "type";
 const LABEL_VALUE: &str = "kwok";
-/// Pods on one node. A kubelet stops at 110; here a node costs more than its pods.
+/// Pods per node. A kubelet allows 110; here each node costs more than its pods.
 const PODS: u32 = 4000;
-/// Addresses on one node: a /20, so that all [`PODS`] get one.
+/// Addresses per node: a /20, so that all [`PODS`] get one.
 const RANGE: u32 = 4096;
-/// 10.128.0.0/9 is cut into ranges; Services have 10.96.0.0/12.
+/// 10.128.0.0/9 is divided into ranges; Services have 10.96.0.0/12.
 const FIRST_ADDRESS: u32 = (10 << 24) | (128 << 16);
 const _: () = assert!(PODS < RANGE);
 
-/// The nodes with these numbers.
+/// The manifest of the nodes with these numbers.
 fn manifest(indices: impl Iterator<Item = u32>) -> Value {
     let items: Vec<Value> = indices.map(node).collect();
     json!({"apiVersion": "v1", "kind": "List", "items": items})
@@ -61,7 +61,8 @@ fn node(index: u32) -> Value {
             "capacity": resources,
             "nodeInfo": {
                 "architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": "fake",
-                "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "", "kubeProxyVersion": "",
+                "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
+                "kubeProxyVersion": "",
                 "machineID": "", "osImage": "", "systemUUID": "",
             },
         },
@@ -74,8 +75,8 @@ fn range(index: u32) -> String {
     format!("{a}.{b}.{c}.{d}/20")
 }
 
-/// Makes the nodes be `count`, and waits until they are ready. `folder` is for a file, `logs` for
-/// an error.
+/// Creates or deletes nodes until there are `count`, and waits until they are ready. `folder` is
+/// for a temporary file, `logs` for errors.
 pub(super) fn settle(
     kubectl: &Kubectl,
     folder: &Path,
@@ -89,25 +90,22 @@ pub(super) fn settle(
     let present: BTreeSet<&str> =
         list.lines().filter_map(|line| line.strip_prefix("node/")).collect();
     let wanted: BTreeSet<String> = (0..count).map(name).collect();
-    let superfluous: Vec<&str> =
-        present.iter().copied().filter(|name| !wanted.contains(*name)).collect();
-    if !superfluous.is_empty() {
-        // One request for all of them: `kubectl delete` sends two for each, five a second.
-        let selector =
-            format!("labelSelector=kubernetes.io/hostname%20in%20({})", superfluous.join(","));
+    let extra: Vec<&str> = present.iter().copied().filter(|name| !wanted.contains(*name)).collect();
+    if !extra.is_empty() {
+        // One request for all: `kubectl delete` sends two per node, and five per second.
+        let selector = format!("labelSelector=kubernetes.io/hostname%20in%20({})", extra.join(","));
         kubectl.run(&["delete", "--raw", &format!("/api/v1/nodes?{selector}")], limit)?;
     }
-    let absent: Vec<u32> =
+    let missing: Vec<u32> =
         (0..count).filter(|index| !present.contains(name(*index).as_str())).collect();
-    if !absent.is_empty() {
+    if !missing.is_empty() {
         let file = folder.join("nodes.json");
-        write_private(&file, manifest(absent.into_iter()).to_string().as_bytes())?;
+        write_private(&file, manifest(missing.into_iter()).to_string().as_bytes())?;
         kubectl.run(&["create", "--validate=false", "-f", &file.to_string_lossy()], limit)?;
     }
     let deadline = Instant::now() + limit;
     loop {
-        // One question about all of them: `kubectl wait` asks about each, and takes a second for
-        // ten.
+        // One request for all: `kubectl wait` sends one per node, ten per second.
         let conditions = kubectl.run(&["get", "nodes", "-l", &selector, "-o", READY], limit)?;
         let ready = conditions.lines().filter(|status| *status == "True").count();
         step.count("nodes are ready", ready, wanted.len());
@@ -122,29 +120,29 @@ pub(super) fn settle(
     }
 }
 
-/// Asks for the status of each node's condition `Ready`, one a line.
+/// Prints the status of each node's `Ready` condition on a line.
 const READY: &str =
     r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
-/// Between two questions; a node takes a few tenths of a second.
+/// The interval of requests. A node needs some tenths of a second.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::spec::MOST_NODES;
+    use super::super::spec::MAX_NODES;
     use super::*;
 
     #[test]
-    fn every_node_has_a_pod_range_of_its_own_outside_that_of_services() {
+    fn pod_ranges_of_nodes_are_distinct_and_outside_the_range_of_services() {
         assert_eq!(range(0), "10.128.0.0/20");
         assert_eq!(range(1), "10.128.16.0/20");
-        assert_eq!(range(MOST_NODES - 1), "10.255.240.0/20");
-        let distinct: BTreeSet<String> = (0..MOST_NODES).map(range).collect();
-        assert_eq!(distinct.len(), MOST_NODES as usize);
+        assert_eq!(range(MAX_NODES - 1), "10.255.240.0/20");
+        let distinct: BTreeSet<String> = (0..MAX_NODES).map(range).collect();
+        assert_eq!(distinct.len(), MAX_NODES as usize);
     }
 
     #[test]
-    fn there_are_as_many_nodes_as_were_asked_for() {
+    fn the_manifest_contains_the_requested_number_of_nodes() {
         let manifest = manifest(0..3);
         let names: Vec<&str> = manifest["items"]
             .as_array()

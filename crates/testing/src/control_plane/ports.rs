@@ -1,6 +1,5 @@
-//! Which ports a cluster listens on. They are chosen here, not by kwokctl: it looks for free ports
-//! when it starts, so two that start at the same time choose the same ones, and a cluster that is
-//! stopped has none.
+//! The ports of a cluster. kwokctl would look for free ports at each start: two simultaneous starts
+//! would choose the same ports, and a stopped cluster would have none.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,16 +7,16 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use serde::{Deserialize, Serialize};
 
+use super::component::Component;
 use super::error::Error;
-use super::spec::Component;
 
 /// The ports of one cluster, all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ports {
-    /// etcd, for clients.
+    /// etcd's port for clients.
     pub etcd: u16,
-    /// etcd, for its peers; it insists on having one.
+    /// etcd's port for peers, which etcd requires.
     pub etcd_peer: u16,
     /// The API server.
     pub kube_apiserver: u16,
@@ -25,22 +24,21 @@ pub struct Ports {
     pub kube_controller_manager: u16,
     /// The scheduler's metrics.
     pub kube_scheduler: u16,
-    /// kwok's metrics, and what stands for the kubelets.
+    /// The port of kwok's metrics and simulated kubelets.
     pub kwok_controller: u16,
 }
 
 const COUNT: usize = 6;
-/// Above what services are registered on, and below both 30000 (node ports) and 32768, from where
-/// on systems take the ports of outgoing connections.
+/// Above registered services, below node ports (30000) and below the ports of outgoing connections
+/// (32768 and up).
 const FROM: u16 = 20_000;
 const TO: u16 = 30_000;
 
 impl Ports {
-    /// Chooses ports that nobody listens on and that are not in `taken`.
+    /// Chooses free ports that are not in `taken`.
     ///
-    /// The search begins at a place that depends on `seed` only: the same cluster gets the same
-    /// ports again, and clusters of different homes, which do not know of each other, seldom
-    /// meet.
+    /// The search starts at a port that depends only on `seed`. So a cluster gets the same ports
+    /// again, and clusters of different state folders seldom collide.
     pub(super) fn choose(seed: &str, taken: &BTreeSet<u16>) -> Result<Self, Error> {
         Self::choose_where(seed, |port| !taken.contains(&port) && is_free(port))
     }
@@ -73,8 +71,8 @@ impl Ports {
         }
     }
 
-    /// All of them.
-    pub fn all(&self) -> [u16; COUNT] {
+    /// All ports.
+    pub fn to_array(&self) -> [u16; COUNT] {
         [
             self.etcd,
             self.etcd_peer,
@@ -86,7 +84,7 @@ impl Ports {
     }
 
     /// The port of a component.
-    pub fn of(&self, component: Component) -> u16 {
+    pub fn of_component(&self, component: Component) -> u16 {
         match component {
             Component::Etcd => self.etcd,
             Component::KubeApiserver => self.kube_apiserver,
@@ -114,16 +112,17 @@ mod tests {
     }
 
     #[test]
-    fn ports_that_are_taken_are_passed_over() {
+    fn taken_ports_are_skipped() {
         let first = Ports::choose_where("a", |_| true).unwrap();
-        let second = Ports::choose_where("a", |port| !first.all().contains(&port)).unwrap();
-        let distinct: BTreeSet<u16> = first.all().into_iter().chain(second.all()).collect();
+        let second = Ports::choose_where("a", |port| !first.to_array().contains(&port)).unwrap();
+        let distinct: BTreeSet<u16> =
+            first.to_array().into_iter().chain(second.to_array()).collect();
         assert_eq!(distinct.len(), 2 * COUNT);
         assert!(distinct.iter().all(|port| (FROM..TO).contains(port)));
     }
 
     #[test]
-    fn a_port_that_somebody_listens_on_is_not_free() {
+    fn a_port_with_a_listener_is_not_free() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(!is_free(port));

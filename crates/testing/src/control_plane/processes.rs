@@ -1,6 +1,6 @@
-//! The processes of a cluster: finding them and ending them. They are recognised by what they are
-//! called and by the cluster's folder in their arguments, never by a pid alone: after a restart of
-//! the machine an old pid file names somebody else's process.
+//! Finds and ends the processes of a cluster. A process is identified by its name and by the
+//! cluster's folder in its arguments. A pid alone is not enough: after a reboot it belongs to
+//! another process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::component::Component;
 use super::error::Error;
-use super::spec::Component;
 use crate::command;
 use crate::home::Home;
 
-/// A running process that belongs to a cluster.
+/// A running process of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     pub(super) pid: u32,
@@ -23,19 +23,19 @@ pub(super) struct Process {
     pub(super) component: Option<Component>,
 }
 
-/// How long a process that was killed may take to be gone.
+/// The maximum time until a killed process is gone.
 const KILL_LIMIT: Duration = Duration::from_secs(15);
-/// How long a process that was asked to end may take before it is killed.
+/// The time between SIGTERM and SIGKILL.
 const TERM_LIMIT: Duration = Duration::from_secs(5);
 
 /// All processes of the cluster `name`.
-pub(super) fn of_cluster(home: &Home, name: &str) -> Vec<Process> {
+pub(super) fn find(home: &Home, name: &str) -> Vec<Process> {
     let folders =
         [home.kwok_cluster(name), home.cluster(name)].map(|path| format!("{}/", path.display()));
-    all().into_iter().filter_map(|(pid, arguments)| belongs(&folders, pid, &arguments)).collect()
+    all().into_iter().filter_map(|(pid, arguments)| identify(&folders, pid, &arguments)).collect()
 }
 
-fn belongs(folders: &[String], pid: u32, arguments: &[String]) -> Option<Process> {
+fn identify(folders: &[String], pid: u32, arguments: &[String]) -> Option<Process> {
     let (program, rest) = arguments.split_first()?;
     let program = Path::new(program).file_name()?.to_str()?;
     let component = Component::ALL.into_iter().find(|component| component.name() == program);
@@ -46,7 +46,7 @@ fn belongs(folders: &[String], pid: u32, arguments: &[String]) -> Option<Process
     rest.iter().any(ours).then_some(Process { pid, component })
 }
 
-/// The ids and arguments of all processes that can be seen.
+/// The ids and arguments of all visible processes.
 fn all() -> Vec<(u32, Vec<String>)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let from_proc: Vec<(u32, Vec<String>)> = entries
@@ -62,7 +62,7 @@ fn all() -> Vec<(u32, Vec<String>)> {
     if from_proc.is_empty() { from_ps() } else { from_proc }
 }
 
-/// Where there is no `/proc`, as on macOS.
+/// For systems without `/proc`, such as macOS.
 fn from_ps() -> Vec<(u32, Vec<String>)> {
     let mut ps = Command::new("ps");
     let output =
@@ -73,8 +73,7 @@ fn from_ps() -> Vec<(u32, Vec<String>)> {
     text.lines().filter_map(ps_line).collect()
 }
 
-/// A line of `ps`. Where an argument ends cannot be told from spaces in a path, so all arguments
-/// are one.
+/// A line of `ps`. A path can contain spaces, so all arguments are one string.
 fn ps_line(line: &str) -> Option<(u32, Vec<String>)> {
     let (pid, command) = line.trim_start().split_once(' ')?;
     let command = command.trim_start();
@@ -83,22 +82,22 @@ fn ps_line(line: &str) -> Option<(u32, Vec<String>)> {
     Some((pid.parse().ok()?, vec![program.trim().to_owned(), rest.to_owned()]))
 }
 
-/// Ends all processes of the cluster at once, without a chance to write anything.
+/// Kills all processes of the cluster.
 pub(super) fn kill(home: &Home, name: &str) -> Result<(), Error> {
     end(home, name, Signal::KILL, KILL_LIMIT)
 }
 
-/// Asks all processes of the cluster to end, those that depend on others first, and kills what does
-/// not.
+/// Sends SIGTERM to all processes of the cluster in reverse order of their start, and kills those
+/// that do not end.
 pub(super) fn terminate(home: &Home, name: &str) -> Result<(), Error> {
     let mut components = Component::ALL;
     components.reverse();
     for component in components {
         let of_component = |process: &Process| process.component == Some(component);
-        for process in of_cluster(home, name).into_iter().filter(of_component) {
+        for process in find(home, name).into_iter().filter(of_component) {
             send(process.pid, Signal::TERM);
             let deadline = Instant::now() + TERM_LIMIT;
-            while Instant::now() < deadline && of_cluster(home, name).contains(&process) {
+            while Instant::now() < deadline && find(home, name).contains(&process) {
                 thread::sleep(command::POLL);
             }
         }
@@ -109,15 +108,15 @@ pub(super) fn terminate(home: &Home, name: &str) -> Result<(), Error> {
 fn end(home: &Home, name: &str, signal: Signal, limit: Duration) -> Result<(), Error> {
     let deadline = Instant::now() + limit;
     loop {
-        let left = of_cluster(home, name);
+        let left = find(home, name);
         if left.is_empty() {
             return Ok(());
         }
         if Instant::now() >= deadline {
             let pids = left.into_iter().map(|process| process.pid).collect();
-            return Err(Error::Immortal { name: name.to_owned(), pids });
+            return Err(Error::StillRunning { name: name.to_owned(), pids });
         }
-        // Again in every round: kwokctl may have started another one meanwhile.
+        // In every round, because kwokctl may have started another process.
         for process in left {
             send(process.pid, signal);
         }
@@ -127,26 +126,27 @@ fn end(home: &Home, name: &str, signal: Signal, limit: Duration) -> Result<(), E
 
 fn send(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // It may be gone by now; whether it is gone is looked at by the caller.
+        // The process may be gone; the caller checks.
         let _ = kill_process(pid, signal);
     }
 }
 
-/// Makes kwokctl's pid files say what is true: it believes them, and would take whatever process
-/// has that number for the component.
+/// Corrects kwokctl's pid files. kwokctl trusts them, and would take any process with that pid for
+/// the component.
 pub(super) fn correct_pid_files(home: &Home, name: &str) {
-    let running = of_cluster(home, name);
+    let running = find(home, name);
     for component in Component::ALL {
         let file = pid_file(home, name, component);
         match running.iter().find(|process| process.component == Some(component)) {
-            // If this fails, kwokctl starts a second process, which finds its port taken and ends.
+            // After an error here kwokctl starts a second process, which finds its port in use and
+            // exits.
             Some(process) => drop(fs::write(file, process.pid.to_string())),
             None => drop(fs::remove_file(file)),
         }
     }
 }
 
-/// Where kwokctl writes down the pid of a component once it has started it.
+/// The file in which kwokctl records the pid of a component.
 pub(super) fn pid_file(home: &Home, name: &str, component: Component) -> PathBuf {
     home.kwok_cluster(name).join("pids").join(format!("{component}.pid"))
 }
@@ -160,36 +160,40 @@ mod tests {
         line.iter().map(|word| (*word).to_owned()).collect()
     }
 
-    fn belongs_to_a(line: &[&str]) -> Option<Process> {
+    fn identify_in_a(line: &[&str]) -> Option<Process> {
         let folders = ["/h/kwok/clusters/a/".to_owned(), "/h/clusters/a/".to_owned()];
-        belongs(&folders, 7, &arguments(line))
+        identify(&folders, 7, &arguments(line))
     }
 
     #[test]
-    fn a_component_is_recognised_by_its_name_and_the_folder_in_its_arguments() {
+    fn a_component_is_identified_by_its_name_and_the_folder_in_its_arguments() {
         let etcd = ["/h/kwok/clusters/a/bin/etcd", "--data-dir=/h/kwok/clusters/a/etcd"];
-        assert_eq!(belongs_to_a(&etcd), Some(Process { pid: 7, component: Some(Component::Etcd) }));
+        assert_eq!(
+            identify_in_a(&etcd),
+            Some(Process { pid: 7, component: Some(Component::Etcd) })
+        );
         let kwokctl =
             ["/bin/kwokctl", "create", "cluster", "--config", "/h/clusters/a/kwokctl.json"];
-        assert_eq!(belongs_to_a(&kwokctl), Some(Process { pid: 7, component: None }));
+        assert_eq!(identify_in_a(&kwokctl), Some(Process { pid: 7, component: None }));
     }
 
     #[test]
-    fn processes_of_other_clusters_and_other_programs_are_left_alone() {
+    fn processes_of_other_clusters_and_other_programs_are_ignored() {
         let other = ["/h/kwok/clusters/ab/bin/etcd", "--data-dir=/h/kwok/clusters/ab/etcd"];
-        assert_eq!(belongs_to_a(&other), None);
+        assert_eq!(identify_in_a(&other), None);
         assert_eq!(
-            belongs_to_a(&["kubectl", "--kubeconfig=/h/clusters/a/kubeconfig", "get", "pods"]),
+            identify_in_a(&["kubectl", "--kubeconfig=/h/clusters/a/kubeconfig", "get", "pods"]),
             None
         );
-        assert_eq!(belongs_to_a(&["vim", "/h/kwok/clusters/a/logs/etcd.log"]), None);
-        assert_eq!(belongs_to_a(&["/usr/bin/etcd", "--data-dir=/var/lib/etcd"]), None);
-        assert_eq!(belongs_to_a(&[]), None);
+        assert_eq!(identify_in_a(&["vim", "/h/kwok/clusters/a/logs/etcd.log"]), None);
+        assert_eq!(identify_in_a(&["/usr/bin/etcd", "--data-dir=/var/lib/etcd"]), None);
+        assert_eq!(identify_in_a(&[]), None);
     }
 
     #[test]
-    fn a_line_of_ps_is_understood_with_spaces_in_the_path() {
-        let line = "  812 /Users/me/My Cache/kwok/clusters/a/bin/etcd --name=node0 --data-dir=/Users/me/My Cache/x";
+    fn a_line_of_ps_may_contain_spaces_in_the_path() {
+        let line = "  812 /Users/me/My Cache/kwok/clusters/a/bin/etcd --name=node0 \
+                    --data-dir=/Users/me/My Cache/x";
         let (pid, arguments) = ps_line(line).unwrap();
         assert_eq!(pid, 812);
         assert!(arguments[0].ends_with("bin/etcd"), "{arguments:?}");

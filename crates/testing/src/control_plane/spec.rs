@@ -1,115 +1,59 @@
-//! What a control plane is to be like. Pure data; bringing it up is [`super::up`]'s business.
+//! The settings of a control plane.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::component::Component;
 use super::error::Error;
 use crate::assets::{Binary, KUBERNETES, Version, Wanted};
 
-/// A process of the control plane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Component {
-    /// The store.
-    Etcd,
-    /// The API server.
-    KubeApiserver,
-    /// Garbage collection and the other built-in controllers.
-    KubeControllerManager,
-    /// Assigns pods to nodes.
-    KubeScheduler,
-    /// Makes nodes ready and runs pods, as far as the API shows.
-    KwokController,
-}
-
-impl Component {
-    /// All of them, in the order in which they start.
-    pub const ALL: [Self; 5] = [
-        Self::Etcd,
-        Self::KubeApiserver,
-        Self::KubeControllerManager,
-        Self::KubeScheduler,
-        Self::KwokController,
-    ];
-
-    /// The name that kwokctl knows it by; its process, pid file and log file carry it too.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Etcd => "etcd",
-            Self::KubeApiserver => "kube-apiserver",
-            Self::KubeControllerManager => "kube-controller-manager",
-            Self::KubeScheduler => "kube-scheduler",
-            Self::KwokController => "kwok-controller",
-        }
-    }
-
-    /// The binary that it runs.
-    pub const fn binary(self) -> Binary {
-        match self {
-            Self::Etcd => Binary::Etcd,
-            Self::KubeApiserver => Binary::KubeApiserver,
-            Self::KubeControllerManager => Binary::KubeControllerManager,
-            Self::KubeScheduler => Binary::KubeScheduler,
-            Self::KwokController => Binary::Kwok,
-        }
-    }
-}
-
-impl fmt::Display for Component {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What a control plane is to be like: `Spec::new("dev").nodes(5)`.
+/// The settings of a control plane: `Spec::new("dev").nodes(5)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent")]
 pub struct Spec {
-    /// Names the cluster among ours. A DNS label of up to 40 characters.
+    /// The name of the cluster: a DNS label of up to 40 characters.
     pub name: String,
-    /// The Kubernetes version. Others than the pinned one must be on this machine: they are not
-    /// built.
+    /// The Kubernetes version. Binaries of a version that is not pinned must be on this machine.
     pub kubernetes: Version,
-    /// How many nodes to pretend there are. Can be changed while the cluster runs.
+    /// The number of simulated nodes. It can change while the cluster runs.
     pub nodes: u32,
-    /// Garbage collection, Deployments, namespaces' content and service accounts need it.
+    /// Whether the controller manager runs: garbage collection, Deployments, namespace deletion,
+    /// service accounts.
     pub controller_manager: bool,
-    /// Without it pods stay Pending.
+    /// Whether the scheduler runs. Without it pods stay pending.
     pub scheduler: bool,
-    /// Without it there are no nodes and pods never run.
+    /// Whether kwok runs. Without it there are no nodes, and pods never run.
     pub kwok: bool,
-    /// Flags for components, without the leading dashes, after ours: the last one counts.
+    /// Additional flags of components, without leading dashes. The last value of a flag wins.
     pub extra_args: BTreeMap<Component, Vec<(String, String)>>,
-    /// Where etcd keeps its data, for example a folder on a tmpfs; a folder named after the
-    /// cluster is made in it. By default it is beside everything else.
+    /// The parent of the folder of etcd's data, for example a tmpfs. Default: the state folder.
     pub etcd_data: Option<PathBuf>,
-    /// Whether etcd waits until each write is on the disk. Off by default: the data is not worth
-    /// it, and on a slow disk it takes most of the time.
+    /// Whether etcd waits until each write is on the disk. Off by default, because the wait takes
+    /// most of the time on a slow disk.
     pub durable: bool,
-    /// Makes the cluster anew when it exists with another spec, instead of refusing.
+    /// Whether an existing cluster with another spec is replaced.
     #[serde(skip)]
     pub replace: bool,
-    /// How long to wait for each stage of the start.
+    /// The time limit of each stage of the start.
     #[serde(skip, default = "default_timeout")]
     pub timeout: Duration,
 }
 
-/// Starting takes 4 s on two cores, and a multiple of it on a machine that is busy compiling.
+/// A start takes 4 s on two cores, and several times that on a busy machine.
 const fn default_timeout() -> Duration {
     Duration::from_mins(2)
 }
 
-/// A name becomes a folder and a kubeconfig context, both with something around it.
-const LONGEST_NAME: usize = 40;
-/// Each fake node has a pod range of its own; this many fit.
-pub(super) const MOST_NODES: u32 = 2048;
+/// The name is part of a folder and of a kubeconfig context.
+const MAX_NAME_LENGTH: usize = 40;
+/// Each simulated node has its own pod range; the address space has this many.
+pub(super) const MAX_NODES: u32 = 2048;
 
 impl Spec {
-    /// Everything on, one node.
+    /// All components, one node.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -133,15 +77,14 @@ impl Spec {
         self
     }
 
-    /// Only etcd and the API server: nothing reacts to objects but what is being tested.
+    /// Only etcd and the API server: no controller reacts to objects.
     #[must_use]
     pub fn api_only(mut self) -> Self {
         (self.controller_manager, self.scheduler, self.kwok, self.nodes) = (false, false, false, 0);
         self
     }
 
-    /// Adds a flag for a component: `("kube-apiserver's flag", "value")`, without the leading
-    /// dashes.
+    /// Adds a flag of a component, without leading dashes.
     #[must_use]
     pub fn arg(
         mut self,
@@ -153,14 +96,14 @@ impl Spec {
         self
     }
 
-    /// Makes the cluster anew when it exists with another spec.
+    /// Sets whether an existing cluster with another spec is replaced.
     #[must_use]
     pub fn replace(mut self, replace: bool) -> Self {
         self.replace = replace;
         self
     }
 
-    /// The processes that are to run.
+    /// The components that run.
     pub fn components(&self) -> Vec<Component> {
         let on = |component: &Component| match component {
             Component::Etcd | Component::KubeApiserver => true,
@@ -171,7 +114,7 @@ impl Spec {
         Component::ALL.into_iter().filter(on).collect()
     }
 
-    /// The binaries that bringing it up takes.
+    /// The binaries that the cluster needs.
     pub fn wanted(&self) -> Wanted {
         let mut binaries: Vec<Binary> =
             self.components().into_iter().map(Component::binary).collect();
@@ -179,8 +122,7 @@ impl Spec {
         Wanted { kubernetes: self.kubernetes, binaries }
     }
 
-    /// What keeps a cluster that was made for `self` from serving for `other`; nothing if it can.
-    /// The number of nodes can be changed.
+    /// The settings in which `self` differs from `other`, except those that can change in place.
     pub(super) fn differences(&self, other: &Self) -> Vec<&'static str> {
         let differences = [
             ("Kubernetes version", self.kubernetes != other.kubernetes),
@@ -188,33 +130,33 @@ impl Spec {
             ("scheduler", self.scheduler != other.scheduler),
             ("kwok", self.kwok != other.kwok),
             ("flags of components", self.extra_args != other.extra_args),
-            ("place of etcd's data", self.etcd_data != other.etcd_data),
+            ("folder of etcd's data", self.etcd_data != other.etcd_data),
             ("durability", self.durable != other.durable),
         ];
         differences.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
     }
 
-    /// Refuses what cannot work, before anything is touched.
+    /// Validates the settings before anything changes.
     pub(super) fn validate(&self) -> Result<(), Error> {
         validate_name(&self.name)?;
         if self.nodes > 0 && !self.kwok {
             return Err(Error::NodesWithoutKwok { nodes: self.nodes });
         }
-        if self.nodes > MOST_NODES {
-            return Err(Error::TooManyNodes { nodes: self.nodes, most: MOST_NODES });
+        if self.nodes > MAX_NODES {
+            return Err(Error::TooManyNodes { nodes: self.nodes, max: MAX_NODES });
         }
         Ok(())
     }
 }
 
-/// A name is a folder's name too, so nothing that could lead out of our folder gets past here.
+/// The name is also the name of a folder, so it must not contain a path.
 pub(super) fn validate_name(name: &str) -> Result<(), Error> {
     let in_the_middle = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let fits = (1..=LONGEST_NAME).contains(&name.len())
+    let fits = (1..=MAX_NAME_LENGTH).contains(&name.len())
         && name.chars().all(in_the_middle)
         && !name.starts_with('-')
         && !name.ends_with('-');
-    if fits { Ok(()) } else { Err(Error::Name { name: name.to_owned(), longest: LONGEST_NAME }) }
+    if fits { Ok(()) } else { Err(Error::Name { name: name.to_owned(), max: MAX_NAME_LENGTH }) }
 }
 
 #[cfg(test)]
@@ -223,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_no_dns_labels_are_refused() {
+    fn names_that_are_no_dns_labels_are_rejected() {
         for name in ["", "-a", "a-", "A", "a_b", "../x", "a/b", "a.b", &"x".repeat(41)] {
             assert!(matches!(Spec::new(name).validate(), Err(Error::Name { .. })), "{name}");
         }
@@ -240,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_binaries_of_what_runs_are_wanted() {
+    fn only_the_binaries_of_enabled_components_are_wanted() {
         let wanted = Spec::new("a").api_only().wanted().binaries;
         assert_eq!(wanted, [Binary::Etcd, Binary::KubeApiserver, Binary::Kubectl, Binary::Kwokctl]);
         assert_eq!(Spec::new("a").wanted().binaries.len(), Binary::ALL.len());
     }
 
     #[test]
-    fn another_number_of_nodes_is_served_by_the_same_cluster_and_another_flag_is_not() {
+    fn the_number_of_nodes_can_change_in_place_and_a_flag_cannot() {
         let spec = Spec::new("a");
         assert!(spec.differences(&spec.clone().nodes(9).replace(true)).is_empty());
         let other = spec.clone().arg(Component::KubeApiserver, "v", "4");

@@ -1,5 +1,4 @@
-//! What is written down about a cluster (`clusters/NAME/state.json`), so that another process can
-//! go on with it.
+//! The state file of a cluster (`clusters/NAME/state.json`), with which another process continues.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,17 +13,18 @@ use super::spec::Spec;
 use crate::assets::Assets;
 use crate::home::{Home, HomeError, write_private};
 
-/// How far a cluster got.
+/// The progress of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Phase {
-    /// Begun. If nobody is at it, it was interrupted, and what is there is thrown away.
+    /// Its creation has begun. If no process holds the lock, it was interrupted, and the files are
+    /// removed.
     Creating,
-    /// It was ready once: its data is worth keeping.
+    /// The cluster was ready once, so that its data is kept.
     Created,
 }
 
-/// All that is known about a cluster besides what its processes can say.
+/// Everything about a cluster that its processes do not show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct State {
@@ -32,12 +32,12 @@ pub(super) struct State {
     pub(super) spec: Spec,
     pub(super) ports: Ports,
     pub(super) assets: Assets,
-    /// Kubeconfig files of the user that got an entry, to be taken out again.
+    /// Kubeconfigs of the user that contain the cluster.
     pub(super) exported: BTreeSet<PathBuf>,
 }
 
 impl State {
-    /// What is written about `name`; nothing if there is no such cluster.
+    /// Reads the state of `name`; `None` if the cluster does not exist.
     pub(super) fn load(home: &Home, name: &str) -> Result<Option<Self>, Error> {
         let path = path(home, name);
         let text = match fs::read(&path) {
@@ -49,7 +49,7 @@ impl State {
         Ok(Some(state))
     }
 
-    /// Writes it down.
+    /// Writes the state.
     pub(super) fn save(&self, home: &Home) -> Result<(), Error> {
         let path = path(home, &self.spec.name);
         let text = serde_json::to_vec_pretty(self)
@@ -58,7 +58,7 @@ impl State {
     }
 }
 
-/// The names of all clusters, also of those that were begun and not finished.
+/// The names of all clusters, also of unfinished ones.
 pub(super) fn names(home: &Home) -> Vec<String> {
     let folders = fs::read_dir(home.clusters()).into_iter().flatten().flatten();
     let mut names: Vec<String> = folders
@@ -69,15 +69,15 @@ pub(super) fn names(home: &Home) -> Vec<String> {
     names
 }
 
-/// The ports of all clusters but `except`.
+/// The ports of all clusters except `except`.
 pub(super) fn taken_ports(home: &Home, except: &str) -> BTreeSet<u16> {
     names(home)
         .iter()
         .filter(|name| *name != except)
-        // A cluster whose notes cannot be read holds its ports only while it runs, and then they
-        // are not free.
+        // A cluster without a valid state file uses its ports only while it runs, and then they are
+        // not free.
         .filter_map(|name| State::load(home, name).ok().flatten())
-        .flat_map(|state| state.ports.all())
+        .flat_map(|state| state.ports.to_array())
         .collect()
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_state_is_read_back_unchanged() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         assert_eq!(State::load(&home, "a").unwrap(), None);
@@ -113,21 +113,21 @@ mod tests {
     }
 
     #[test]
-    fn the_ports_of_other_clusters_are_taken_even_if_they_do_not_run() {
+    fn ports_of_stopped_clusters_are_taken() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         let state = state("a");
         state.save(&home).unwrap();
-        assert_eq!(taken_ports(&home, "b"), BTreeSet::from(state.ports.all()));
+        assert_eq!(taken_ports(&home, "b"), BTreeSet::from(state.ports.to_array()));
         assert!(taken_ports(&home, "a").is_empty());
     }
 
     #[test]
-    fn notes_that_cannot_be_read_say_what_to_do() {
+    fn the_error_for_an_invalid_state_file_names_the_remedy() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         write_private(&path(&home, "a"), b"{}").unwrap();
         let text = State::load(&home, "a").unwrap_err().to_string();
-        assert!(text.contains("take the cluster down"), "{text}");
+        assert!(text.contains("remove the cluster"), "{text}");
     }
 }

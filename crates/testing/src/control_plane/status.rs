@@ -1,28 +1,28 @@
-//! How a cluster is, for people and programs to read.
+//! The status of a cluster, for people and programs.
 
 use std::fmt;
 use std::path::PathBuf;
 
+use super::component::Component;
 use super::kubectl::Kubectl;
 use super::ready::Starting;
-use super::spec::Component;
 use super::state::{Phase, State};
 use super::{logs, processes};
 use crate::assets::Version;
 use crate::home::Home;
 
-/// How a cluster is as a whole.
+/// The health of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
     /// All components run and the API server is ready.
     Ready,
-    /// All components run, the API server is not ready.
+    /// All components run, but the API server is not ready.
     NotReady,
-    /// Some components do not run. Bringing it up starts them.
+    /// Some components do not run. `up` starts them.
     Degraded,
-    /// No component runs. Bringing it up starts it with the data that it had.
+    /// No component runs. `up` starts the cluster with its data.
     Stopped,
-    /// It was never ready: making it was interrupted. Bringing it up makes it anew.
+    /// The creation was interrupted. `up` creates the cluster again.
     Unfinished,
 }
 
@@ -38,50 +38,50 @@ impl fmt::Display for Health {
     }
 }
 
-/// One process of the cluster.
+/// A process of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentStatus {
-    /// Which one.
+    /// The component.
     pub component: Component,
-    /// Its process id, if it runs.
+    /// The process id, if the component runs.
     pub pid: Option<u32>,
-    /// Its port on 127.0.0.1.
+    /// The port on 127.0.0.1.
     pub port: u16,
-    /// The version of its binary, if known.
+    /// The version of the binary, if known.
     pub version: Option<Version>,
-    /// Where its output goes.
+    /// The path of the log.
     pub log: PathBuf,
 }
 
-/// How a cluster is.
+/// The status of a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Which cluster.
+    /// The name.
     pub name: String,
-    /// As a whole.
+    /// The health.
     pub health: Health,
-    /// Each of its processes.
+    /// The components.
     pub components: Vec<ComponentStatus>,
-    /// Where the API server is.
+    /// The URL of the API server.
     pub server_url: String,
-    /// The file to connect with.
+    /// The path of the kubeconfig.
     pub kubeconfig: PathBuf,
-    /// How many nodes were asked for.
+    /// The number of requested nodes.
     pub nodes: u32,
 }
 
-pub(super) fn of(home: &Home, state: &State, kubectl: &Kubectl, server_url: &str) -> Status {
+pub(super) fn read(home: &Home, state: &State, kubectl: &Kubectl, server_url: &str) -> Status {
     let spec = &state.spec;
-    let running = processes::of_cluster(home, &spec.name);
+    let running = processes::find(home, &spec.name);
     let component = |component: Component| ComponentStatus {
         component,
         pid: running
             .iter()
             .find(|process| process.component == Some(component))
             .map(|process| process.pid),
-        port: state.ports.of(component),
+        port: state.ports.of_component(component),
         version: state.assets.get(component.binary()).map(|located| located.version),
-        log: logs::of_component(home, &spec.name, component),
+        log: logs::component_log(home, &spec.name, component),
     };
     let components: Vec<ComponentStatus> = spec.components().into_iter().map(component).collect();
     let is_ready = || Starting { home, spec, assets: &state.assets, kubectl }.is_ready();
@@ -90,14 +90,9 @@ pub(super) fn of(home: &Home, state: &State, kubectl: &Kubectl, server_url: &str
         health: health(state.phase, &components, is_ready),
         components,
         server_url: server_url.to_owned(),
-        kubeconfig: kubeconfig(home, &spec.name),
+        kubeconfig: home.kubeconfig(&spec.name),
         nodes: spec.nodes,
     }
-}
-
-/// Where the kubeconfig of a cluster is.
-pub(super) fn kubeconfig(home: &Home, name: &str) -> PathBuf {
-    home.cluster(name).join("kubeconfig")
 }
 
 fn health(phase: Phase, components: &[ComponentStatus], is_ready: impl FnOnce() -> bool) -> Health {
@@ -149,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn health_follows_from_what_runs_and_what_the_api_server_says() {
+    fn health_depends_on_the_running_components_and_the_api_server() {
         let both = components([Some(1), Some(2)]);
         assert_eq!(health(Phase::Created, &both, || true), Health::Ready);
         assert_eq!(health(Phase::Created, &both, || false), Health::NotReady);
@@ -159,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_reads_as_a_table() {
+    fn a_status_is_printed_as_a_table() {
         let status = Status {
             name: "dev".into(),
             health: Health::Degraded,

@@ -1,5 +1,4 @@
-//! Bringing a cluster up: reusing, restarting, repairing or making it, whichever its state calls
-//! for.
+//! Creates, restarts or repairs a cluster.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,89 +6,91 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::Error;
+use super::handle::ControlPlane;
 use super::kubeconfig;
 use super::kwokctl::{self, Action};
 use super::ports::Ports;
 use super::ready::Starting;
 use super::spec::Spec;
 use super::state::{Phase, State, taken_ports};
-use super::{ControlPlane, logs, nodes, processes, status};
+use super::status::Health;
+use super::{logs, nodes, processes, remove};
 use crate::assets::{Assets, Binary};
-use crate::home::{Home, HomeError, remove_folder};
+use crate::home::{Home, HomeError};
 use crate::progress::Progress;
 
-/// The steps that a start tells `progress` about.
+/// The number of steps that a start reports.
 const STEPS: usize = 2;
 
-/// What is to be done about a cluster.
+/// The way to start a cluster.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
-    /// Make it; nothing of it is there, or nothing that is worth keeping.
+    /// Create it. Nothing exists, or nothing worth keeping.
     Create,
-    /// It was ready once: start what does not run.
+    /// Start the components that do not run.
     Start(Box<State>),
 }
 
-/// See [`ControlPlane::up`].
-pub(super) fn up(
-    home: &Home,
-    spec: &Spec,
-    assets: &Assets,
-    progress: &dyn Progress,
-) -> Result<ControlPlane, Error> {
-    spec.validate()?;
-    let has_all = |binary: &Binary| assets.path(*binary).is_some();
-    if let Some(binary) = spec.wanted().binaries.into_iter().find(|binary| !has_all(binary)) {
-        return Err(Error::NoBinary { binary });
+impl ControlPlane {
+    /// Creates the cluster of `spec`, or reuses the cluster with its name: starts missing
+    /// components, and creates it again if it is damaged or unfinished.
+    ///
+    /// # Guarantees
+    /// On return the API server and the nodes are ready, and the `default` ServiceAccount exists.
+    ///
+    /// # Errors
+    /// [`Error`]: each message names the remedy. [`Error::Differs`] when the cluster exists with
+    /// another spec.
+    pub fn up(
+        home: &Home,
+        spec: &Spec,
+        assets: &Assets,
+        progress: &dyn Progress,
+    ) -> Result<Self, Error> {
+        spec.validate()?;
+        let has_all = |binary: &Binary| assets.path(*binary).is_some();
+        if let Some(binary) = spec.wanted().binaries.into_iter().find(|binary| !has_all(binary)) {
+            return Err(Error::NoBinary { binary });
+        }
+        let name = &spec.name;
+        let waiting = || {
+            progress.note(&format!("waiting for another process that uses cluster `{name}`"));
+        };
+        let _lock = home.lock_cluster(name, waiting)?;
+        match plan(home, spec)? {
+            Plan::Create => create(home, spec, assets, progress),
+            Plan::Start(state) => match start(home, spec, &state, progress) {
+                Err(error) if must_be_recreated(&error) => {
+                    progress.note(&format!(
+                        "{error}\ncluster `{name}` cannot be repaired: it is created again"
+                    ));
+                    create(home, spec, assets, progress)
+                }
+                result => result,
+            },
+        }
     }
-    let name = &spec.name;
-    let waiting =
-        || progress.note(&format!("another process is at the cluster `{name}`: waiting for it"));
-    let _lock = home.lock(&lock_name(name), waiting)?;
-    match plan(home, spec)? {
-        Plan::Create => create(home, spec, assets, progress),
-        Plan::Start(state) => match start(home, spec, &state, progress) {
-            Err(error) if is_beyond_repair(&error) => {
-                progress.note(&format!(
-                    "{error}\nthe cluster `{name}` is beyond repair: making it anew"
-                ));
-                create(home, spec, assets, progress)
-            }
-            result => result,
-        },
-    }
 }
 
-/// Where kwokctl keeps the certificates of a cluster.
-pub(super) fn pki(home: &Home, name: &str) -> PathBuf {
-    home.kwok_cluster(name).join("pki")
-}
-
-/// Whether a cluster that failed to start like this has to be made anew. One that only takes too
-/// long is left as it is: what is in it is worth more than an answer, and on a busy machine a new
-/// one is no faster.
-fn is_beyond_repair(error: &Error) -> bool {
-    matches!(error, Error::Died { .. } | Error::Kwokctl { .. } | Error::Run { .. })
-}
-
-/// The name of the lock on a cluster.
-pub(super) fn lock_name(name: &str) -> String {
-    format!("cluster-{name}")
+/// Whether a cluster must be created again after this error. After a timeout it is kept: its data
+/// is valuable, and a new cluster is no faster on a busy machine.
+fn must_be_recreated(error: &Error) -> bool {
+    matches!(error, Error::Crashed { .. } | Error::Kwokctl { .. } | Error::Run { .. })
 }
 
 fn plan(home: &Home, spec: &Spec) -> Result<Plan, Error> {
     let differs = |what: String| Err(Error::Differs { name: spec.name.clone(), what });
     match State::load(home, &spec.name) {
         Ok(Some(state)) if state.phase == Phase::Creating => Ok(Plan::Create),
-        // Somebody tidied up: without its certificates nothing can start.
-        Ok(Some(_)) if !pki(home, &spec.name).join("admin.key").exists() => Ok(Plan::Create),
+        // Without certificates nothing can start.
+        Ok(Some(_)) if !home.pki(&spec.name).join("admin.key").exists() => Ok(Plan::Create),
         Ok(Some(state)) => match &state.spec.differences(spec)[..] {
             [] => Ok(Plan::Start(Box::new(state))),
             _ if spec.replace => Ok(Plan::Create),
             differences => differs(differences.join(", ")),
         },
         Err(Error::State { .. }) if !spec.replace => {
-            differs("by another version of this program".to_owned())
+            differs("created by another version of this program".to_owned())
         }
         Ok(None) | Err(Error::State { .. }) => Ok(Plan::Create),
         Err(error) => Err(error),
@@ -108,20 +109,20 @@ fn create(
         progress.step(&format!("Start a Kubernetes {} control plane `{name}`", spec.kubernetes));
     let exported =
         State::load(home, name).ok().flatten().map(|state| state.exported).unwrap_or_default();
-    wipe(home, name)?;
+    remove::files(home, name)?;
     let state = reserve(home, spec, assets, exported)?;
     kwokctl::prepare(home, spec, &state.ports, assets)?;
     if let Some(folder) = kwokctl::etcd_folder(spec) {
-        // etcd refuses a folder that others may read.
-        make_private_folder(&folder)?;
+        // etcd rejects a folder that others can read.
+        create_private_folder(&folder)?;
     }
     let mut control_plane = ControlPlane::new(home, state)?;
     let kubectl = control_plane.starting_kubectl();
     Starting { home, spec, assets, kubectl: &kubectl }.run(Action::Create, &step)?;
     control_plane.write_kubeconfig()?;
-    let pki = pki(home, name);
+    let pki = home.pki(name);
     for target in &control_plane.state.exported {
-        // The entries of the one before have its certificates.
+        // Existing entries contain the certificates of the previous cluster.
         if let Err(error) = kubeconfig::export(
             &control_plane.kubectl,
             target,
@@ -129,7 +130,7 @@ fn create(
             &control_plane.server_url,
             &pki,
         ) {
-            progress.note(&format!("{} is out of date: {error}", target.display()));
+            progress.note(&format!("cannot update {}: {error}", target.display()));
         }
     }
     step.done(&control_plane.server_url);
@@ -151,10 +152,9 @@ fn start(
         control_plane.write_kubeconfig()?;
     }
     let health = control_plane.status().health;
-    if health != status::Health::Ready {
+    if health != Health::Ready {
         progress.plan(STEPS);
-        let step =
-            progress.step(&format!("Start the control plane `{name}` again: it is {health}"));
+        let step = progress.step(&format!("Restart the control plane `{name}`, which is {health}"));
         processes::correct_pid_files(home, name);
         let kubectl = control_plane.starting_kubectl();
         Starting { home, spec, assets: &state.assets, kubectl: &kubectl }
@@ -170,7 +170,7 @@ fn start(
     Ok(control_plane)
 }
 
-/// Chooses ports and writes them down before another cluster can choose the same.
+/// Chooses ports and records them before another cluster can choose the same ports.
 fn reserve(
     home: &Home,
     spec: &Spec,
@@ -191,33 +191,10 @@ fn reserve(
     Ok(state)
 }
 
-/// Takes the cluster out of the kubeconfigs of the user that it was added to. A file that cannot be
-/// changed must not keep the cluster alive.
-pub(super) fn unexport(home: &Home, name: &str) {
-    let Ok(Some(state)) = State::load(home, name) else { return };
-    let Some(kubectl) = state.assets.path(Binary::Kubectl) else { return };
-    for target in &state.exported {
-        if let Err(error) = kubeconfig::unexport(kubectl, target, name) {
-            tracing::warn!(%error, file = %target.display(), "left in a kubeconfig");
-        }
-    }
-}
-
-/// Ends all processes of a cluster and removes all its files.
-pub(super) fn wipe(home: &Home, name: &str) -> Result<(), Error> {
-    processes::kill(home, name)?;
-    let state = State::load(home, name).ok().flatten();
-    if let Some(folder) = state.and_then(|state| kwokctl::etcd_folder(&state.spec)) {
-        remove_folder(&folder)?;
-    }
-    remove_folder(&home.kwok_cluster(name))?;
-    Ok(remove_folder(&home.cluster(name))?)
-}
-
-fn make_private_folder(folder: &Path) -> Result<(), Error> {
+fn create_private_folder(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    Ok(made.map_err(HomeError::at(folder))?)
+    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    Ok(created.map_err(HomeError::at(folder))?)
 }
 
 impl ControlPlane {
@@ -226,11 +203,11 @@ impl ControlPlane {
             &self.kubeconfig,
             self.name(),
             &self.server_url,
-            &pki(&self.home, self.name()),
+            &self.home.pki(self.name()),
         )
     }
 
-    /// The nodes, and what the controller manager makes in a fresh cluster.
+    /// Waits for the nodes and for the default ServiceAccount.
     fn settle(&self, spec: &Spec, progress: &dyn Progress) -> Result<(), Error> {
         let title = match spec.nodes {
             0 => "Wait for the cluster".to_owned(),
@@ -245,7 +222,7 @@ impl ControlPlane {
             nodes::settle(&kubectl, &folder, &logs, spec.nodes, spec.timeout, &step)?;
         }
         if spec.controller_manager {
-            // Pods are refused until it is there.
+            // Without it the API server rejects pods.
             let timeout = format!("--timeout={}s", spec.timeout.as_secs());
             let wait =
                 ["wait", "--for=create", "serviceaccount/default", "--namespace=default", &timeout];
@@ -260,35 +237,32 @@ impl ControlPlane {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::home::remove_folder;
     use crate::scratch::Scratch;
 
     fn written(home: &Home, spec: &Spec, phase: Phase) -> State {
         let mut state = reserve(home, spec, &Assets::default(), BTreeSet::new()).unwrap();
         state.phase = phase;
         state.save(home).unwrap();
-        crate::home::write_private(&pki(home, &spec.name).join("admin.key"), b"key").unwrap();
+        crate::home::write_private(&home.pki(&spec.name).join("admin.key"), b"key").unwrap();
         state
     }
 
     #[test]
-    fn what_is_done_depends_on_what_is_written_down() {
+    fn the_plan_depends_on_the_recorded_state() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         let spec = Spec::new("a");
         assert_eq!(plan(&home, &spec).unwrap(), Plan::Create);
 
         written(&home, &spec, Phase::Creating);
-        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "an unfinished one is made anew");
+        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "an unfinished cluster");
 
         let state = written(&home, &spec, Phase::Created);
         assert_eq!(plan(&home, &spec).unwrap(), Plan::Start(Box::new(state)));
 
-        remove_folder(&pki(&home, "a")).unwrap();
-        assert_eq!(
-            plan(&home, &spec).unwrap(),
-            Plan::Create,
-            "without certificates it is made anew"
-        );
+        remove_folder(&home.pki("a")).unwrap();
+        assert_eq!(plan(&home, &spec).unwrap(), Plan::Create, "without certificates");
 
         written(&home, &spec, Phase::Created);
         let other = spec.clone().api_only();
@@ -297,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_only_takes_too_long_is_not_thrown_away() {
+    fn a_cluster_is_kept_after_a_timeout() {
         let (limit, logs) = (Duration::from_secs(1), PathBuf::new());
         let late = Error::Timeout {
             what: "the API server",
@@ -305,12 +279,12 @@ mod tests {
             logs: logs.clone(),
             detail: String::new(),
         };
-        assert!(!is_beyond_repair(&late));
-        assert!(is_beyond_repair(&Error::Kwokctl { log: logs, detail: String::new() }));
+        assert!(!must_be_recreated(&late));
+        assert!(must_be_recreated(&Error::Kwokctl { log: logs, detail: String::new() }));
     }
 
     #[test]
-    fn notes_of_another_version_are_only_thrown_away_on_request() {
+    fn a_state_file_of_another_version_is_replaced_only_on_request() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         crate::home::write_private(&home.cluster("a").join("state.json"), b"{}").unwrap();
@@ -319,21 +293,24 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_that_was_not_located_is_named_before_anything_is_touched() {
+    fn a_missing_binary_is_reported_before_any_change() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
-        let result = up(&home, &Spec::new("a"), &Assets::default(), &crate::progress::Silent);
+        let result =
+            ControlPlane::up(&home, &Spec::new("a"), &Assets::default(), &crate::progress::Silent);
         assert!(matches!(result, Err(Error::NoBinary { binary: Binary::Etcd })));
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn two_clusters_never_get_the_same_port() {
+    fn clusters_never_share_a_port() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
-        // So many that some of them begin their search at the same place.
+        // Many clusters, so that some searches start at the same port.
         let ports: Vec<u16> = (0..120)
-            .flat_map(|n| written(&home, &Spec::new(format!("c{n}")), Phase::Created).ports.all())
+            .flat_map(|n| {
+                written(&home, &Spec::new(format!("c{n}")), Phase::Created).ports.to_array()
+            })
             .collect();
         let distinct: BTreeSet<u16> = ports.iter().copied().collect();
         assert_eq!(distinct.len(), ports.len());

@@ -1,11 +1,11 @@
-//! Progress for a terminal: a line that moves, and a line that stays for each step that is done.
+//! Progress on a terminal: a live line, and a permanent line for each finished step.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Count, Outcome, Progress, elapsed};
+use super::step::{Count, Outcome, Progress, elapsed};
 
 /// A live line at the bottom of the terminal.
 pub struct Bars {
@@ -25,13 +25,13 @@ struct Open {
     since: Instant,
 }
 
-/// Redrawn this often while nothing happens, so that the clock runs.
+/// The interval of redraws, for the clock and the spinner.
 const TICK: Duration = Duration::from_millis(100);
 const SPINNER: &str = "{spinner} {prefix} {elapsed} {wide_msg}";
 const COUNTER: &str = "{spinner} {prefix} {elapsed} [{bar:24}] {pos}/{len} {wide_msg}";
 
 impl Bars {
-    /// Draws on standard error.
+    /// A live line on standard error.
     pub fn new() -> Self {
         Self { state: Mutex::default() }
     }

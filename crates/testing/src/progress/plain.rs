@@ -1,13 +1,13 @@
-//! Progress for logs: a line when a step starts and ends, and a sign of life in between.
+//! Progress for logs: a line when a step starts and ends, and a heartbeat in between.
 
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Count, Outcome, Progress, elapsed};
+use super::step::{Count, Outcome, Progress, elapsed};
 
-/// Lines, without anything that moves.
+/// Plain lines without cursor movement.
 pub struct Plain {
     shared: Arc<Shared>,
     heartbeat: Duration,
@@ -34,11 +34,10 @@ struct Open {
 }
 
 impl Plain {
-    /// How long a step may be silent: CI systems take a job without output for a dead one after
-    /// some minutes.
+    /// The maximum silence of a step. CI systems stop a job that prints nothing for some minutes.
     pub const HEARTBEAT: Duration = Duration::from_secs(30);
 
-    /// Lines go to `out`; a step that takes longer than `heartbeat` says so as often.
+    /// Writes lines to `out`. A long step prints a line every `heartbeat`.
     pub fn new(out: Box<dyn Write + Send>, heartbeat: Duration) -> Self {
         let state = State { out, planned: 0, started: 0, open: None };
         Self {
@@ -53,7 +52,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Prints where step `number` is, every `interval`, until it is no longer the open one.
+    /// Prints the progress of step `number` every `interval`, until the step ends.
     fn watch(&self, number: usize, interval: Duration) {
         let mut state = self.lock();
         loop {
@@ -67,14 +66,14 @@ impl Shared {
             if !timeout.timed_out() || !is_open(&mut state) {
                 return;
             }
-            state.say_where_it_is();
+            state.print_heartbeat();
         }
     }
 }
 
 impl State {
     fn line(&mut self, text: &str) {
-        // Nobody is there to tell when standard error cannot be written to.
+        // An error cannot be reported when standard error is closed.
         let _ = writeln!(self.out, "{text}");
         let _ = self.out.flush();
     }
@@ -83,14 +82,14 @@ impl State {
         format!("[{number}/{}]", self.planned.max(number))
     }
 
-    fn say_where_it_is(&mut self) {
+    fn print_heartbeat(&mut self) {
         let Some(open) = &self.open else { return };
         let count = open.count.map(|c| format!(" ({} of {})", c.done, c.total)).unwrap_or_default();
         let text = format!(
             "{} {}: {}{count}, {} so far",
             self.prefix(open.number),
             open.title,
-            if open.detail.is_empty() { "still at it" } else { &open.detail },
+            if open.detail.is_empty() { "running" } else { &open.detail },
             elapsed(open.since.elapsed()),
         );
         self.line(&text);
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_has_a_line_when_it_starts_and_one_when_it_ends() {
+    fn a_step_prints_a_line_when_it_starts_and_when_it_ends() {
         let (plain, lines) = plain(Plain::HEARTBEAT);
         let progress: &dyn Progress = &plain;
         progress.plan(2);
@@ -183,12 +182,13 @@ mod tests {
         let text: String = lines.try_iter().collect();
         assert_eq!(
             text,
-            "[1/2] Start etcd ...\n[1/2] Start etcd: done in 0.0s\n[2/2] Wait ...\n[2/2] Wait: 3 nodes, 0.0s\n"
+            "[1/2] Start etcd ...\n[1/2] Start etcd: done in 0.0s\n\
+             [2/2] Wait ...\n[2/2] Wait: 3 nodes, 0.0s\n"
         );
     }
 
     #[test]
-    fn a_step_that_is_dropped_has_failed() {
+    fn a_dropped_step_has_failed() {
         let (plain, lines) = plain(Plain::HEARTBEAT);
         let progress: &dyn Progress = &plain;
         drop(progress.step("Build"));
@@ -197,18 +197,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_step_says_what_it_is_at_until_it_ends() {
+    fn a_long_step_prints_its_progress_until_it_ends() {
         let (plain, lines) = plain(Duration::from_millis(5));
         let progress: &dyn Progress = &plain;
         let step = progress.step("Build");
         step.count("net/http", 3, 9);
         let deadline = Duration::from_secs(10);
-        let said = std::iter::from_fn(|| lines.recv_timeout(deadline).ok())
+        let heartbeat = std::iter::from_fn(|| lines.recv_timeout(deadline).ok())
             .find(|text| text.contains("net/http (3 of 9)"));
-        assert!(said.unwrap().contains("so far"));
+        assert!(heartbeat.unwrap().contains("so far"));
         step.done("");
-        // The watching thread ends with the step: no more lines come once the channel's last sender
-        // is gone.
+        // The watching thread ends with the step. Then the channel has no sender.
         drop(plain);
         while lines.recv_timeout(deadline).is_ok() {}
         assert!(matches!(lines.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected)));

@@ -1,8 +1,8 @@
-//! Having kwokctl fetch etcd and the Kubernetes components, as it does for clusters of its own.
+//! Downloads etcd and the Kubernetes components with kwokctl.
 //!
-//! It fetches them while it makes a cluster, one after the other. So it is asked for a cluster
-//! whose last binary, kwok, is a file that is not there: by then it has fetched everything else,
-//! starts nothing, and gives up.
+//! kwokctl has no download command: it downloads binaries one by one while it creates a cluster. So
+//! it is called with a path for its last binary, kwok, that does not exist. It downloads everything
+//! else, starts nothing and fails.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,26 +13,27 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::{Failure, adopt, megabytes};
+use super::adopt::{Failure, adopt, megabytes};
 use crate::assets::binary::{Binary, Project};
-use crate::assets::{Located, Wanted};
+use crate::assets::located::Located;
+use crate::assets::wanted::Wanted;
 use crate::command;
 use crate::excerpt::excerpt;
 use crate::home::{Home, HomeError, remove_folder};
 use crate::progress::{Progress, Step};
 
-/// Nothing more arrived for this long: it is stuck.
+/// The maximum time without any new data.
 const STALLED: Duration = Duration::from_mins(1);
 
-/// The binaries in the order in which kwokctl fetches them, and its names for their places.
-const PLACES: [(Binary, &str); 4] = [
+/// The binaries in kwokctl's download order, with their options.
+const OPTIONS: [(Binary, &str); 4] = [
     (Binary::Etcd, "etcdBinary"),
     (Binary::KubeApiserver, "kubeApiserverBinary"),
     (Binary::KubeControllerManager, "kubeControllerManagerBinary"),
     (Binary::KubeScheduler, "kubeSchedulerBinary"),
 ];
 
-/// Fetches `missing` with the kwokctl among `present`.
+/// Downloads `missing` with the kwokctl in `present`.
 pub(super) fn download(
     home: &Home,
     wanted: &Wanted,
@@ -67,8 +68,7 @@ pub(super) fn download(
     result
 }
 
-/// What kwokctl is told: the components that are wanted, with those that are there already by their
-/// paths.
+/// The configuration for kwokctl: the wanted components, and the paths of those that are `present`.
 fn configuration(folder: &Path, wanted: &Wanted, present: &[Located]) -> Value {
     let mut options = Map::from_iter([
         ("runtime".to_owned(), json!("binary")),
@@ -80,10 +80,10 @@ fn configuration(folder: &Path, wanted: &Wanted, present: &[Located]) -> Value {
         ),
         ("quietPull".to_owned(), json!(true)),
         ("cacheDir".to_owned(), json!(folder.join("cache"))),
-        ("kwokControllerBinary".to_owned(), json!(folder.join("there-is-no-such-file"))),
+        ("kwokControllerBinary".to_owned(), json!(folder.join("no-such-file"))),
     ]);
     let mut components = vec!["kwok-controller"];
-    for (binary, place) in PLACES {
+    for (binary, place) in OPTIONS {
         if wanted.binaries.contains(&binary) {
             components.push(binary.name());
         }
@@ -100,7 +100,7 @@ fn configuration(folder: &Path, wanted: &Wanted, present: &[Located]) -> Value {
     })
 }
 
-/// Lets kwokctl run until it gives up; returns what it printed.
+/// Runs kwokctl until it fails, and returns its output.
 fn run(
     kwokctl: &Path,
     folder: &Path,
@@ -128,7 +128,7 @@ fn run(
     Ok(fs::read_to_string(&log).unwrap_or_default())
 }
 
-/// Waits until it ends, or until nothing has arrived for [`STALLED`].
+/// Waits until the process ends, or kills it after [`STALLED`] without new data.
 fn wait(child: &mut Child, cache: &Path, step: &Step<'_>) -> std::io::Result<()> {
     let (mut size, mut changed) = (0, Instant::now());
     while child.try_wait()?.is_none() {
@@ -146,7 +146,7 @@ fn wait(child: &mut Child, cache: &Path, step: &Step<'_>) -> std::io::Result<()>
     Ok(())
 }
 
-/// All files below `folder`, by name; the cache has a folder for each host and path.
+/// All files below `folder` by name. The cache has a folder for each host and path.
 fn files(folder: &Path) -> BTreeMap<String, PathBuf> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -176,32 +176,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_already_is_named_and_kwok_is_a_file_that_is_not_there() {
+    fn the_configuration_names_present_binaries_and_a_kwok_that_does_not_exist() {
         let present = [located(Binary::Etcd, "/bin/etcd".into())];
-        let told = configuration(Path::new("/d"), &Wanted::default(), &present);
-        let options = &told["options"];
+        let configuration = super::configuration(Path::new("/d"), &Wanted::default(), &present);
+        let options = &configuration["options"];
         assert_eq!(options["etcdBinary"], "/bin/etcd");
         assert_eq!(options["kubeApiserverBinary"], Value::Null);
-        assert_eq!(options["kwokControllerBinary"], "/d/there-is-no-such-file");
+        assert_eq!(options["kwokControllerBinary"], "/d/no-such-file");
         assert_eq!(options["kubeVersion"], "v1.36.3");
         assert_eq!(options["etcdVersion"], "3.7.3");
     }
 
-    /// A kwokctl that puts these files where the real one puts what it fetches, and gives up.
+    /// A kwokctl that writes these files where the real one writes its downloads, and then fails.
     fn fake(scratch: &Scratch, versions: &[(&str, &str)]) -> Located {
         let copy = |(name, output): &(&str, &str)| {
             let served = scratch.executable(&format!("served/{name}"), output);
             format!("cp {} cache/https/dl.k8s.io/{name}", served.display())
         };
         let start = "cd \"$KWOK_WORKDIR\"; mkdir -p cache/https/dl.k8s.io".to_owned();
-        let end = "echo 'it cannot go on' >&2; exit 1".to_owned();
+        let end = "echo 'kwok is missing' >&2; exit 1".to_owned();
         let lines: Vec<String> =
             [start].into_iter().chain(versions.iter().map(copy)).chain([end]).collect();
         located(Binary::Kwokctl, scratch.script("bin/kwokctl", &lines.join("\n")))
     }
 
     #[test]
-    fn what_kwokctl_fetched_goes_to_the_cache_although_it_gave_up() {
+    fn downloads_are_cached_although_kwokctl_fails() {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
         let kwokctl = fake(
@@ -219,29 +219,29 @@ mod tests {
     }
 
     #[test]
-    fn another_version_than_the_wanted_one_is_not_taken() {
+    fn a_download_of_another_version_is_rejected() {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
         let kwokctl = fake(&scratch, &[("kube-apiserver", "Kubernetes v1.30.0")]);
         let error =
             download(&home, &Wanted::default(), &[kwokctl], &[Binary::KubeApiserver], &Silent)
                 .unwrap_err();
-        assert!(error.to_string().contains("v1.30.0, not v1.36.3"), "{error}");
+        assert!(error.to_string().contains("version v1.30.0; v1.36.3 is wanted"), "{error}");
         assert!(!home.binaries(Project::Kubernetes, KUBERNETES).join("kube-apiserver").exists());
     }
 
     #[test]
-    fn what_kwokctl_said_is_passed_on_when_a_file_did_not_come() {
+    fn the_error_contains_the_output_of_kwokctl_when_a_file_is_missing() {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
         let kwokctl = fake(&scratch, &[]);
         let error =
             download(&home, &Wanted::default(), &[kwokctl], &[Binary::Etcd], &Silent).unwrap_err();
-        assert!(error.to_string().contains("it cannot go on"), "{error}");
+        assert!(error.to_string().contains("kwok is missing"), "{error}");
     }
 
     #[test]
-    fn without_a_kwokctl_there_is_nothing_to_do() {
+    fn without_kwokctl_nothing_is_downloaded() {
         let scratch = Scratch::new();
         let home = Home::at(scratch.path()).unwrap();
         assert_eq!(download(&home, &Wanted::default(), &[], &[Binary::Etcd], &Silent).unwrap(), []);

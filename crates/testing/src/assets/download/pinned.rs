@@ -1,5 +1,5 @@
-//! Releases whose SHA-256 is known here. curl does the fetching: it knows the proxies and
-//! certificates of the machine, and it is on nearly all of them.
+//! Downloads releases whose SHA-256 is in this file. curl does the download: it knows the proxies
+//! and certificates of the machine.
 
 use std::fmt::Write;
 use std::fs;
@@ -9,18 +9,20 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use super::{Failure, adopt, megabytes};
+use super::adopt::{Failure, adopt, megabytes};
 use crate::assets::binary::Binary;
 use crate::assets::environment::Environment;
-use crate::assets::{Located, Wanted, probe};
+use crate::assets::located::Located;
+use crate::assets::probe;
+use crate::assets::wanted::Wanted;
 use crate::command::{self, last_lines};
 use crate::home::{Home, HomeError};
 use crate::progress::{Progress, Step};
 
-/// A released file: which binary, for which system (Go's names), its SHA-256.
+/// A released file: binary, operating system and architecture (Go's names), SHA-256.
 ///
-/// kubectl's are published beside the files on dl.k8s.io, kwok's on its release page. A wrong one
-/// does no harm: the file is thrown away and the binary is built.
+/// Sources: dl.k8s.io for kubectl, the release page for kwok. A wrong checksum does no harm: the
+/// file is deleted and the binary is built.
 const RELEASES: [(Binary, &str, &str, &str); 10] = [
     (
         Binary::Kubectl,
@@ -84,14 +86,14 @@ const RELEASES: [(Binary, &str, &str, &str); 10] = [
     ),
 ];
 
-/// A file to fetch.
+/// A file to download.
 #[derive(Debug, PartialEq, Eq)]
 struct Release {
     url: String,
     sha256: &'static str,
 }
 
-/// The release of `binary` for a system, in Rust's names.
+/// The release of `binary` for an operating system and an architecture, by Rust's names.
 fn release(binary: Binary, os: &str, architecture: &str) -> Option<Release> {
     let os = if os == "macos" { "darwin" } else { os };
     let architecture = match architecture {
@@ -113,8 +115,8 @@ fn release(binary: Binary, os: &str, architecture: &str) -> Option<Release> {
     Some(Release { url, sha256 })
 }
 
-/// Fetches `binary` in its pinned version; `None` if there is no checksum for this system, or no
-/// curl.
+/// Downloads `binary` in its pinned version. Returns `None` without a checksum for this system or
+/// without curl.
 pub(super) fn download(
     environment: &Environment,
     home: &Home,
@@ -146,7 +148,7 @@ fn fetch(
     let result = run(curl, &release.url, &file, &step)
         .and_then(|()| verify(&file, release))
         .and_then(|()| adopt(home, &Wanted::default(), binary, &file));
-    // Gone already if it was adopted; what did not match must not stay.
+    // An accepted file was moved; a rejected one must not stay.
     let _ = fs::remove_file(&file);
     if result.is_ok() {
         step.done("");
@@ -226,7 +228,7 @@ mod tests {
     use crate::scratch::Scratch;
 
     #[test]
-    fn the_address_of_a_release_is_made_of_the_pinned_version_and_the_system() {
+    fn the_address_of_a_release_contains_the_pinned_version_and_the_system() {
         let kubectl = release(Binary::Kubectl, "macos", "aarch64").unwrap();
         assert_eq!(kubectl.url, "https://dl.k8s.io/release/v1.36.3/bin/darwin/arm64/kubectl");
         let kwok = release(Binary::Kwok, "linux", "x86_64").unwrap();
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn checksums_look_like_checksums_and_are_all_different() {
+    fn checksums_are_well_formed_and_unique() {
         let sums: std::collections::BTreeSet<&str> =
             RELEASES.iter().map(|(.., sum)| *sum).collect();
         assert_eq!(sums.len(), RELEASES.len());
@@ -248,7 +250,7 @@ mod tests {
         );
     }
 
-    /// A curl that "downloads" a kubectl of the pinned version, and the checksum of that.
+    /// A curl that "downloads" a kubectl of the pinned version, and the checksum of that file.
     fn fake(scratch: &Scratch) -> (PathBuf, String) {
         let kubectl = scratch.executable("served/kubectl", "Client Version: v1.36.3");
         let curl = scratch.script(
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matches_its_checksum_goes_to_the_cache() {
+    fn a_file_with_the_right_checksum_is_cached() {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
         let (curl, sum) = fake(&scratch);
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_match_its_checksum_is_thrown_away() {
+    fn a_file_with_a_wrong_checksum_is_deleted() {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
         let (curl, _) = fake(&scratch);
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn what_curl_says_is_passed_on() {
+    fn the_error_contains_the_message_of_curl() {
         let scratch = Scratch::new();
         let home = Home::at(&scratch.path().join("home")).unwrap();
         let curl = scratch

@@ -1,0 +1,86 @@
+//! What a preview gets: the result of admission.
+
+use kubewright::ConditionType;
+use operator_api::preview::{GatewayRef, HOST_CONFLICT, ROUTE_ACCEPTED, TOO_MANY_PREVIEWS};
+
+use crate::security::User;
+
+/// Reasons of `Ready` for a preview that is refused its route or all of its pods.
+pub(crate) const READY_REFUSALS: ConditionType = ConditionType::ready(REFUSALS);
+/// The same reasons of `RouteAccepted`.
+pub(crate) const ROUTE_REFUSALS: ConditionType = ConditionType::new(ROUTE_ACCEPTED, REFUSALS);
+
+const REFUSALS: &[(&str, &str)] = &[
+    ("GatewayMissing", "no route: the HTTPRoute has no Gateway"),
+    (HOST_CONFLICT, "no route: another preview holds the host"),
+    ("HostNotAllowed", "no route: the namespace may not use this host"),
+    ("ImageNotAllowed", "no pods and no route: a PreviewPolicy does not allow the image"),
+    ("RouteTypeNotAllowed", "no route: a PreviewPolicy does not allow routes of this type"),
+    (
+        TOO_MANY_PREVIEWS,
+        "no pods and no route: the namespace has as many older previews as a PreviewPolicy allows",
+    ),
+];
+
+/// The reason of `RouteAccepted` if the cluster does not serve the kind of the route. Such a
+/// preview can be ready.
+pub(crate) const NOT_SERVED: &str = "RouteApiNotServed";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Decision {
+    pub(crate) routing: Routing,
+    /// The number of pods.
+    pub(crate) replicas: i32,
+    /// The limit of a policy that the spec exceeds. If it stalls, there are no pods and no route.
+    pub(crate) exceeded: Option<Refusal>,
+    /// The namespaces that may connect to the pods; `None` for all.
+    pub(crate) reachable_from: Option<Vec<String>>,
+    /// The user of the program.
+    pub(crate) user: User,
+    /// Why the program may run as root although the namespace warns about that.
+    pub(crate) root: Option<RootCause>,
+}
+
+/// The route of a preview, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Routing {
+    /// An `HTTPRoute`, attached to these Gateways.
+    HttpRoute(Vec<GatewayRef>),
+    /// An Ingress of this class.
+    Ingress(Option<String>),
+    Mapping,
+    /// The route type is `None`.
+    NotRequested,
+    /// `spec.suspend` and `spec.route.whenSuspended: Remove`.
+    RemovedWhileSuspended,
+    Refused(Refusal),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Refusal {
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+    /// Whether the preview is not ready because of this.
+    pub(crate) stalls: bool,
+}
+
+impl Refusal {
+    /// A refusal that stalls the preview.
+    pub(super) fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), stalls: true }
+    }
+
+    /// The same, but the preview can be ready.
+    pub(super) fn without_stalling(self) -> Self {
+        Self { stalls: false, ..self }
+    }
+}
+
+/// Why a program may run as root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RootCause {
+    /// `spec.podSecurity` allows it.
+    Spec,
+    /// The user of the image is not restricted.
+    Image,
+}

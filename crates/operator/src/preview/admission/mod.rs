@@ -1,0 +1,21 @@
+//! What a preview gets: decided from its spec, the operator's settings, policies, its namespace and
+//! other previews.
+//!
+//! - `decision`: the result, [`Decision`](decision::Decision), and reasons to refuse a route
+//! - `resolve`: makes the decision, and finds the preview that holds a host
+//! - `policy`: the policies that select a namespace; `limits`: the image, the number of previews
+//!   and of pods
+//! - `host`: which texts are host names; `domains`: which hosts a namespace may use
+//! - `route`: the type of the route
+//! - `security`: the user of the pods
+
+pub(super) mod decision;
+mod domains;
+pub(super) mod host;
+mod limits;
+pub(super) mod policy;
+pub(super) mod resolve;
+mod route;
+pub(super) mod security;
+
+pub use domains::ALLOWED_DOMAINS;

@@ -1,0 +1,202 @@
+//! The Deployment of a preview. Nothing is known about its image but the port.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Container, PodSecurityContext, Sysctl};
+use kubewright::builders::{self, ContainerExt as _};
+
+use super::blueprint::Blueprint;
+use super::probes;
+use crate::security::{self, User};
+use crate::workload::{self, Pods};
+
+const CONTAINER: &str = "app";
+/// The annotation of the pods with `spec.revision`: a new revision replaces the pods even if the
+/// image has the same name.
+const REVISION: &str = "platform9.com/revision";
+/// The first port that a program without privileges can listen on.
+const FIRST_UNPRIVILEGED_PORT: i32 = 1024;
+/// The setting that lowers this port for one pod. Every Pod Security Standard allows it.
+const UNPRIVILEGED_PORT_START: &str = "net.ipv4.ip_unprivileged_port_start";
+
+/// The Deployment of this many pods, whose program runs as this user.
+pub(crate) fn deployment(blueprint: &Blueprint<'_>, replicas: i32, user: User) -> Deployment {
+    let revision = |revision: &String| BTreeMap::from([(REVISION.to_owned(), revision.clone())]);
+    workload::deployment(
+        &blueprint.name,
+        &blueprint.labels,
+        Pods {
+            replicas,
+            security: pod_security(blueprint, user),
+            annotations: blueprint.spec.revision.as_ref().map(revision),
+            image_pull_secrets: filled(&blueprint.spec.image_pull_secrets),
+            container: container(blueprint),
+        },
+    )
+}
+
+fn pod_security(blueprint: &Blueprint<'_>, user: User) -> PodSecurityContext {
+    let spec = blueprint.spec.pod_security.as_ref();
+    let port = blueprint.spec.port();
+    // No container has capabilities, not even as root, so only the sysctl allows such a port.
+    let sysctl = || Sysctl { name: UNPRIVILEGED_PORT_START.into(), value: port.to_string() };
+    PodSecurityContext {
+        run_as_group: spec.and_then(|spec| spec.run_as_group),
+        fs_group: spec.and_then(|spec| spec.fs_group),
+        sysctls: (port < FIRST_UNPRIVILEGED_PORT).then(|| vec![sysctl()]),
+        ..security::pod(user)
+    }
+}
+
+fn container(blueprint: &Blueprint<'_>) -> Container {
+    let spec = blueprint.spec;
+    let security = spec.pod_security.as_ref();
+    let read_only = security.and_then(|security| security.read_only_root_filesystem);
+    Container {
+        // Always stated: for `:latest` the default of Kubernetes is to pull, which fails for
+        // images that were loaded onto the nodes.
+        image_pull_policy: Some(spec.pull_policy().as_str().into()),
+        command: filled(&spec.command),
+        args: filled(&spec.args),
+        env: filled(&spec.env),
+        env_from: filled(&spec.env_from),
+        readiness_probe: Some(probes::readiness(spec.probes.as_ref())),
+        liveness_probe: probes::liveness(spec.probes.as_ref()),
+        startup_probe: probes::startup(spec.probes.as_ref()),
+        resources: spec.resources.as_ref().and_then(workload::resources),
+        security_context: Some(security::container(read_only == Some(true))),
+        ..builders::container(CONTAINER, &spec.image).with_port(workload::PORT_NAME, spec.port())
+    }
+}
+
+/// A list without items is left out: to own it would remove what other field managers write into
+/// it.
+fn filled<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use k8s_openapi::api::core::v1::{
+        ConfigMapEnvSource, EnvFromSource, EnvVar, LocalObjectReference, PodTemplateSpec,
+        ResourceRequirements,
+    };
+    use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+    use operator_api::preview::{PodSecurity, PreviewEnvironmentSpec, PullPolicy};
+
+    use super::*;
+    use crate::testing::preview;
+
+    /// The pods and the container of a preview with this change.
+    fn pods(change: impl FnOnce(&mut PreviewEnvironmentSpec)) -> (PodTemplateSpec, Container) {
+        let mut preview = preview("web");
+        change(&mut preview.spec);
+        let mut pods = deployment(&Blueprint::new(&preview), 1, User::Image).spec.unwrap().template;
+        let container = pods.spec.as_mut().unwrap().containers.remove(0);
+        (pods, container)
+    }
+
+    fn security_context(change: impl FnOnce(&mut PreviewEnvironmentSpec)) -> PodSecurityContext {
+        pods(change).0.spec.unwrap().security_context.unwrap()
+    }
+
+    #[test]
+    fn the_image_of_the_spec_runs_and_is_ready_when_it_accepts_connections() {
+        let (_, container) = pods(|_| ());
+        assert_eq!(container.image.as_deref(), Some("example.com/app:pr-1"));
+        assert_eq!(container.image_pull_policy.as_deref(), Some("IfNotPresent"));
+        assert_eq!(container.ports.as_ref().unwrap()[0].container_port, 8080);
+        let probe = container.readiness_probe.as_ref().unwrap().tcp_socket.as_ref().unwrap();
+        assert_eq!(probe.port, workload::port());
+        assert_eq!(container.liveness_probe, None);
+    }
+
+    #[test]
+    fn fields_that_the_spec_leaves_out_are_not_in_the_pods() {
+        let (template, container) =
+            pods(|spec| spec.resources = Some(ResourceRequirements::default()));
+        assert_eq!(template.metadata.unwrap().annotations, None);
+        assert_eq!(template.spec.unwrap().image_pull_secrets, None);
+        assert_eq!(
+            (container.command, container.args, container.env, container.env_from),
+            (None, None, None, None)
+        );
+        assert_eq!((container.startup_probe, container.resources), (None, None));
+    }
+
+    #[test]
+    fn the_program_starts_with_the_settings_of_the_spec() {
+        let variable = EnvVar { name: "A".into(), value: Some("b".into()), value_from: None };
+        let source = EnvFromSource {
+            config_map_ref: Some(ConfigMapEnvSource { name: "settings".into(), optional: None }),
+            ..EnvFromSource::default()
+        };
+        let limits = BTreeMap::from([("memory".to_owned(), Quantity("64Mi".to_owned()))]);
+        let (template, container) = pods(|spec| {
+            spec.command = vec!["node".into()];
+            spec.args = vec!["server.js".into()];
+            spec.env = vec![variable.clone()];
+            spec.env_from = vec![source.clone()];
+            spec.port = Some(3000);
+            spec.pull_policy = Some(PullPolicy::Always);
+            spec.image_pull_secrets = vec![LocalObjectReference { name: "registry".into() }];
+            spec.resources = Some(ResourceRequirements {
+                limits: Some(limits.clone()),
+                ..ResourceRequirements::default()
+            });
+        });
+        assert_eq!(
+            (container.command, container.args),
+            (Some(vec!["node".into()]), Some(vec!["server.js".into()]))
+        );
+        assert_eq!((container.env, container.env_from), (Some(vec![variable]), Some(vec![source])));
+        assert_eq!(container.ports.unwrap()[0].container_port, 3000);
+        assert_eq!(container.image_pull_policy.as_deref(), Some("Always"));
+        assert_eq!(container.resources.unwrap().limits, Some(limits));
+        assert_eq!(template.spec.unwrap().image_pull_secrets.unwrap()[0].name, "registry");
+    }
+
+    #[test]
+    fn a_revision_is_an_annotation_of_the_pods_and_does_not_select_them() {
+        let (template, _) = pods(|spec| spec.revision = Some("3f2a9c1".into()));
+        let metadata = template.metadata.unwrap();
+        assert_eq!(
+            metadata.annotations,
+            Some(BTreeMap::from([("platform9.com/revision".to_owned(), "3f2a9c1".to_owned())]))
+        );
+        assert_eq!(metadata.labels, pods(|_| ()).0.metadata.unwrap().labels);
+    }
+
+    #[test]
+    fn a_program_can_write_to_the_files_of_its_image_unless_the_spec_forbids_it() {
+        for (read_only, expected) in [(None, None), (Some(false), None), (Some(true), Some(true))] {
+            let security =
+                PodSecurity { read_only_root_filesystem: read_only, ..PodSecurity::default() };
+            let (_, container) = pods(|spec| spec.pod_security = Some(security));
+            assert_eq!(container.security_context.unwrap().read_only_root_filesystem, expected);
+        }
+        assert_eq!(pods(|_| ()).1.security_context.unwrap().read_only_root_filesystem, None);
+    }
+
+    #[test]
+    fn groups_are_those_of_the_spec() {
+        let groups = PodSecurity {
+            run_as_group: Some(1001),
+            fs_group: Some(1002),
+            ..PodSecurity::default()
+        };
+        let context = security_context(|spec| spec.pod_security = Some(groups));
+        assert_eq!((context.run_as_group, context.fs_group), (Some(1001), Some(1002)));
+    }
+
+    #[test]
+    fn a_program_can_listen_on_a_low_port_without_privileges() {
+        let sysctls = |port| security_context(|spec| spec.port = port).sysctls;
+        let sysctl =
+            Sysctl { name: "net.ipv4.ip_unprivileged_port_start".into(), value: "80".into() };
+        assert_eq!(sysctls(Some(80)), Some(vec![sysctl]));
+        assert_eq!((sysctls(Some(1024)), sysctls(None)), (None, None));
+    }
+}

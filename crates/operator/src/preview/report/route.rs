@@ -1,0 +1,274 @@
+//! Whether the host leads to the preview, as far as the controller of its route reports it.
+
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::{Ingress, IngressStatus};
+use kubewright::observed::{ChildState, Outcome};
+use kubewright::of;
+use operator_api::ambassador::{Mapping, MappingStatus};
+use operator_api::gateway::HTTPRoute;
+use operator_api::preview::{NOT_ACCEPTED, RouteType};
+
+use super::acceptance::{Acceptance, leads_to};
+use super::http_route;
+use crate::preview::admission::decision::{Decision, NOT_SERVED, Routing};
+use crate::preview::kinds::PreviewObserved;
+use crate::preview::objects::blueprint::Blueprint;
+use crate::preview::objects::service;
+
+/// The state of a Mapping that Ambassador does not serve.
+const INACTIVE: &str = "Inactive";
+/// The state of a Mapping that Ambassador serves.
+const RUNNING: &str = "Running";
+
+/// Whether the host leads to the preview. `None` instead of a decision: the preview is rejected.
+pub(crate) fn acceptance(
+    blueprint: &Blueprint<'_>,
+    decision: Option<&Decision>,
+    observed: &PreviewObserved<'_>,
+) -> Acceptance {
+    let Some(decision) = decision else {
+        return Acceptance::rejected("RouteNotInPlace", "there is no route; see Ready");
+    };
+    let name = &blueprint.name;
+    let inside =
+        format!("reachable inside the cluster only, at http://{}", service::address(blueprint));
+    let (type_, child) = match &decision.routing {
+        Routing::HttpRoute(_) => (RouteType::HttpRoute, observed.child(of::<HTTPRoute>(), name)),
+        Routing::Ingress(_) => (RouteType::Ingress, observed.child(of::<Ingress>(), name)),
+        Routing::Mapping => (RouteType::Mapping, observed.child(of::<Mapping>(), name)),
+        Routing::NotRequested => {
+            let remedy = "the route type is None; write another spec.route.type to get a URL";
+            return Acceptance::rejected("NotRequested", format!("{inside}: {remedy}"));
+        }
+        Routing::RemovedWhileSuspended => {
+            let message = "there is no route while spec.suspend is true, because \
+                           spec.route.whenSuspended is Remove";
+            return Acceptance::rejected("RemovedWhileSuspended", message);
+        }
+        Routing::Refused(refusal) => {
+            let runs = decision.replicas > 0 && observed.child(of::<Service>(), name).is_some();
+            let until_then = if runs { format!("; until then {inside}") } else { String::new() };
+            return Acceptance::rejected(refusal.reason, refusal.message.clone() + &until_then);
+        }
+    };
+    let message = match child {
+        Some(child) if *child.outcome == Outcome::NotServed => return not_served(type_, &inside),
+        Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => {
+            return match &decision.routing {
+                Routing::HttpRoute(gateways) => http_route::acceptance(blueprint, gateways, child),
+                Routing::Ingress(class) => ingress(blueprint, class.as_deref(), child),
+                _ => mapping(blueprint, child),
+            };
+        }
+        Some(ChildState { outcome: Outcome::AwaitsDeletion(before), .. }) => {
+            format!("{type_} {name} is created when {before} is gone; see Ready")
+        }
+        _ => format!("{type_} {name} is not in place; see Ready"),
+    };
+    Acceptance::rejected("RouteNotInPlace", message)
+}
+
+fn not_served(type_: RouteType, inside: &str) -> Acceptance {
+    let (api, install) = match type_ {
+        RouteType::HttpRoute => {
+            ("gateway.networking.k8s.io/v1", "the Gateway API and a controller for it")
+        }
+        RouteType::Mapping => ("getambassador.io/v3alpha1", "Ambassador (Emissary-ingress)"),
+        RouteType::Ingress | RouteType::None => {
+            ("networking.k8s.io/v1", "a version of Kubernetes that serves it")
+        }
+    };
+    let message = format!(
+        "this cluster does not serve {type_} of {api}: install {install}, or write another \
+         spec.route.type; until then {inside}"
+    );
+    Acceptance::rejected(NOT_SERVED, message)
+}
+
+/// The controller of an Ingress reports only the address at which it serves the host.
+fn ingress(blueprint: &Blueprint<'_>, class: Option<&str>, child: &ChildState<'_>) -> Acceptance {
+    let status = child.status::<IngressStatus>().unwrap_or_default();
+    let addresses = status.load_balancer.and_then(|balancer| balancer.ingress).unwrap_or_default();
+    if let Some(address) = addresses.into_iter().find_map(|a| a.ip.or(a.hostname)) {
+        return Acceptance::accepted(format!("{}, by {address}", leads_to(blueprint)));
+    }
+    let served = match class {
+        Some(class) => format!("the class {class}"),
+        None => "Ingresses without a class (this cluster has no IngressClass, and \
+                 spec.route.ingressClassName is not set)"
+            .to_owned(),
+    };
+    Acceptance::waiting(format!(
+        "Ingress {} has no address yet: it gets one from an ingress controller that serves \
+         {served}",
+        blueprint.name
+    ))
+}
+
+/// By default Ambassador reports nothing. Then the route is taken to work.
+fn mapping(blueprint: &Blueprint<'_>, child: &ChildState<'_>) -> Acceptance {
+    let (name, status) = (&blueprint.name, child.status::<MappingStatus>().unwrap_or_default());
+    match status.state.as_deref() {
+        Some(INACTIVE) => {
+            let cause = status.reason.unwrap_or_default();
+            let message = format!("Ambassador does not serve Mapping {name}: {cause}");
+            Acceptance::rejected(NOT_ACCEPTED, message)
+        }
+        Some(RUNNING) => Acceptance::accepted(leads_to(blueprint)),
+        _ => Acceptance {
+            is_accepted: None,
+            reason: "NotReported",
+            message: format!(
+                "{}, as far as is known: Ambassador does not report the state of Mapping {name}",
+                leads_to(blueprint)
+            ),
+            is_reachable: true,
+        },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use operator_api::preview::{PreviewEnvironment, Route, WhenSuspended};
+    use serde_json::json;
+
+    use crate::preview::admission::policy::tests::policy;
+    use crate::preview::settings::PreviewOperator;
+    use crate::testing::{self, Readiness, preview, report, route_accepted};
+
+    use super::*;
+
+    fn routed_by(type_: RouteType) -> PreviewEnvironment {
+        let mut preview = preview("web");
+        preview.spec.route = Some(Route { type_: Some(type_), ..Route::default() });
+        preview
+    }
+
+    #[test]
+    fn a_preview_without_a_route_reports_its_address_inside_the_cluster() {
+        let (status, reason, message) = route_accepted(&routed_by(RouteType::None), &[]);
+        assert_eq!((status, reason), (Some(false), "NotRequested"));
+        assert!(
+            message.contains("http://web.shop:80") && message.contains("spec.route.type"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn where_the_api_of_a_route_is_not_served_the_message_says_what_to_install() {
+        let (status, reason, message) =
+            route_accepted(&preview("web"), &[("Mapping", testing::NOT_SERVED)]);
+        assert_eq!((status, reason), (Some(false), "RouteApiNotServed"));
+        assert!(
+            message.contains("install Ambassador") && message.contains("http://web.shop:80"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_route_that_is_not_in_place_is_not_accepted() {
+        for type_ in [RouteType::Ingress, RouteType::Mapping] {
+            let (status, reason, message) = route_accepted(&routed_by(type_), &[]);
+            assert_eq!((status, reason), (Some(false), "RouteNotInPlace"));
+            assert_eq!(message, format!("{type_} web is not in place; see Ready"));
+        }
+    }
+
+    #[test]
+    fn a_route_that_is_removed_while_suspended_names_the_field() {
+        let mut preview = preview("web");
+        preview.spec.suspend = Some(true);
+        preview.spec.route =
+            Some(Route { when_suspended: Some(WhenSuspended::Remove), ..Route::default() });
+        let (status, reason, message) = route_accepted(&preview, &[]);
+        assert_eq!((status, reason), (Some(false), "RemovedWhileSuspended"));
+        assert!(message.contains("spec.route.whenSuspended"), "{message}");
+    }
+
+    #[test]
+    fn a_route_type_that_a_policy_does_not_allow_is_not_created_and_the_message_names_the_policy() {
+        let outcome = |preview: &PreviewEnvironment, types: &[&str]| {
+            let cluster = testing::with_ambassador()
+                .with(policy("p", json!({ "routes": { "types": types } })));
+            let (operator, ready) = (PreviewOperator::default(), Readiness::Ready(String::new()));
+            let mut report = testing::report_with(&operator, preview, &cluster, &[], ready);
+            let route = report.conditions.remove(0);
+            (route.reason, route.message, report.readiness)
+        };
+        let (reason, message, readiness) =
+            outcome(&routed_by(RouteType::Mapping), &["Ingress", "HTTPRoute"]);
+        assert_eq!(reason, "RouteTypeNotAllowed");
+        assert!(
+            message.starts_with(
+                "the route type is Mapping, but PreviewPolicy p allows only Ingress or HTTPRoute"
+            ),
+            "{message}"
+        );
+        assert!(matches!(readiness, Readiness::Stalled("RouteTypeNotAllowed", _)), "{readiness:?}");
+        assert_eq!(
+            outcome(&routed_by(RouteType::None), &["Ingress"]).0,
+            "NotRequested",
+            "None is always allowed"
+        );
+        assert_eq!(outcome(&routed_by(RouteType::Ingress), &["Ingress"]).0, "RouteNotInPlace");
+        let (reason, message, _) = outcome(&preview("web"), &["Ingress"]);
+        assert_eq!(reason, "RouteApiNotServed", "Mapping is served, but not allowed");
+        assert!(message.contains("PreviewPolicy p allows only Ingress"), "{message}");
+    }
+
+    #[test]
+    fn there_is_one_condition_about_the_route() {
+        let report = report(&PreviewOperator::default(), &preview("web"), &[("Mapping", "{}")]);
+        assert_eq!(
+            report.conditions.iter().map(|condition| condition.type_).collect::<Vec<_>>(),
+            ["RouteAccepted"]
+        );
+    }
+
+    #[test]
+    fn a_mapping_has_the_state_that_ambassador_reports() {
+        let accepted = |status: &str| route_accepted(&preview("web"), &[("Mapping", status)]);
+        let (status, reason, message) = accepted("{}");
+        assert_eq!((status, reason), (None, "NotReported"));
+        assert!(message.starts_with("web.example.com leads to Service web.shop:80"), "{message}");
+        let (status, reason, _) = accepted(r#"{"state":"Running"}"#);
+        assert_eq!((status, reason), (Some(true), "Accepted"));
+        let (status, reason, message) = accepted(r#"{"state":"Inactive","reason":"no Host"}"#);
+        assert_eq!((status, reason), (Some(false), "NotAccepted"));
+        assert!(message.ends_with("no Host"), "{message}");
+    }
+
+    #[test]
+    fn an_ingress_with_an_address_is_accepted() {
+        for address in [r#"{"ip":"192.0.2.1"}"#, r#"{"hostname":"192.0.2.1"}"#] {
+            let status = format!(r#"{{"loadBalancer":{{"ingress":[{address}]}}}}"#);
+            let (accepted, reason, message) =
+                route_accepted(&routed_by(RouteType::Ingress), &[("Ingress", &status)]);
+            assert_eq!((accepted, reason), (Some(true), "Accepted"));
+            assert_eq!(message, "web.example.com leads to Service web.shop:80, by 192.0.2.1");
+        }
+    }
+
+    #[test]
+    fn an_ingress_without_an_address_waits_for_a_controller_and_names_its_class() {
+        let mut with_class = routed_by(RouteType::Ingress);
+        with_class.spec.route.as_mut().unwrap().ingress_class_name = Some("nginx".into());
+        for empty in ["{}", r#"{"loadBalancer":{}}"#, r#"{"loadBalancer":{"ingress":[{}]}}"#] {
+            let (accepted, reason, message) = route_accepted(&with_class, &[("Ingress", empty)]);
+            assert_eq!((accepted, reason), (None, "WaitingForController"), "{empty}");
+            assert!(message.ends_with("that serves the class nginx"), "{message}");
+        }
+        let without = route_accepted(&routed_by(RouteType::Ingress), &[("Ingress", "{}")]).2;
+        assert!(without.contains("no IngressClass"), "{without}");
+        let operator = PreviewOperator {
+            default_ingress_class: Some("internal".into()),
+            ..PreviewOperator::default()
+        };
+        let chosen = report(&operator, &routed_by(RouteType::Ingress), &[("Ingress", "{}")])
+            .conditions
+            .remove(0)
+            .message;
+        assert!(chosen.ends_with("that serves the class internal"), "{chosen}");
+    }
+}
