@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn variables_of_macros_are_dropped() {
-        assert_eq!(shown(&read("$crate::a::b $name:ty $($x)*")), ": : a : : b : ty ( . *");
+        assert_eq!(shown(&read("$crate::a::b $name:ty $($x)*")), ": : a : : b : ty (  . *");
     }
 
     #[test]
