@@ -2,36 +2,43 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, value_parser};
 
+use crate::bare::Feed;
 use crate::plan::{Plan, ROWS};
+use crate::workload::Workload;
 
-/// Measures the operator against a bare client that sends the same writes, on control planes of its
+/// Compares the operator with a bare client that sends the same requests, on control planes of its
 /// own.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask bench", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
-    /// Fewer repeats and resources: within five minutes
+    /// Use fewer repeats and resources; the report lists the differences
     #[arg(long)]
     quick: bool,
 
-    /// A few resources, to see that everything works; the figures mean nothing
+    /// Use 20 resources, to check that the bench works; the figures mean nothing
     #[arg(long, conflicts_with = "quick")]
     smoke: bool,
 
-    /// Only what these rows of the table need, for example 1,2
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(u8).range(i64::from(*ROWS.start())..=i64::from(*ROWS.end())))]
+    /// Measure only these rows of the table, for example 1,2
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        value_delimiter = ',',
+        value_parser = value_parser!(u8).range(i64::from(*ROWS.start())..=i64::from(*ROWS.end()))
+    )]
     rows: Vec<u8>,
 
-    /// Repeats of rows 1 and 2
+    /// Repeats of rows 1, 2 and 9
     #[arg(long, value_name = "COUNT")]
     repeats: Option<usize>,
 
-    /// Where to write everything that was measured
+    /// Write every measured value to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
-    /// The operator's program; by default the one beside this program
+    /// The operator's program [default: `operator` in the bench's folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) operator: Option<PathBuf>,
 
@@ -39,19 +46,35 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
+/// What a process of the bench runs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Starts, lists and decodes what the operator watches, and ends: what a restart is compared
-    /// with
+    /// Replay the operator's requests: the bare client
+    #[command(hide = true)]
+    Bare {
+        #[arg(long)]
+        kubeconfig: PathBuf,
+        #[arg(long)]
+        script: PathBuf,
+        #[arg(long)]
+        feed: Feed,
+    },
+    /// List and decode what the operator caches, then exit: the comparison for a restart
     #[command(hide = true)]
     List {
         #[arg(long)]
         kubeconfig: PathBuf,
+        #[arg(long)]
+        script: PathBuf,
+        #[arg(long)]
+        workload: Workload,
     },
+    /// Check that the operator and the bare client send the same requests; needs no cluster
+    SameWork,
 }
 
 impl Arguments {
-    /// What is to be measured.
+    /// What to measure.
     pub(crate) fn plan(&self) -> Plan {
         let plan = match (self.quick, self.smoke) {
             (true, _) => Plan::quick(),
@@ -71,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    fn parsed(arguments: &[&str]) -> Result<Plan, clap::Error> {
+    fn plan(arguments: &[&str]) -> Result<Plan, clap::Error> {
         let all = std::iter::once(&"bench").chain(arguments);
         Arguments::try_parse_from(all).map(|arguments| arguments.plan())
     }
@@ -82,15 +105,15 @@ mod tests {
     }
 
     #[test]
-    fn rows_can_be_chosen_among_those_that_there_are() {
-        assert_eq!(parsed(&[]).unwrap().rows.len(), 10);
-        assert_eq!(Vec::from_iter(parsed(&["--rows", "1,9"]).unwrap().rows), [1, 9]);
-        assert!(parsed(&["--rows", "11"]).is_err() && parsed(&["--rows", "0"]).is_err());
+    fn only_existing_rows_can_be_selected() {
+        assert_eq!(plan(&[]).unwrap().rows.len(), 11);
+        assert_eq!(Vec::from_iter(plan(&["--rows", "1,9"]).unwrap().rows), [1, 9]);
+        assert!(plan(&["--rows", "12"]).is_err() && plan(&["--rows", "0"]).is_err());
     }
 
     #[test]
-    fn a_quick_run_says_what_is_coarser() {
-        assert!(parsed(&["--quick"]).unwrap().coarser.is_some());
-        assert!(parsed(&[]).unwrap().coarser.is_none());
+    fn a_quick_run_lists_its_differences() {
+        assert!(plan(&["--quick"]).unwrap().coarser.is_some());
+        assert!(plan(&[]).unwrap().coarser.is_none());
     }
 }

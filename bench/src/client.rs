@@ -1,15 +1,14 @@
-//! Requests to the API server as bytes, over the engine's own connections: both pay the same for
-//! TLS and HTTP.
+//! Requests to the API server as bytes, over the engine's own transport: the bench and the operator
+//! pay the same for TLS and HTTP.
 
 use std::path::Path;
-use std::sync::Once;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use http::{Method, Request, Response, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kubewright_runtime::Connect;
 use kubewright_runtime::transport::{Answer, Transport, transport};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,19 +18,20 @@ use tokio_util::io::StreamReader;
 use tower::ServiceExt;
 
 use crate::error::Error;
+use crate::request;
 
 const JSON: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
-/// Who the bench is among the managers of fields.
+/// The field manager of the bench's own writes.
 pub(crate) const MANAGER: &str = "kubewright-bench";
 
 /// A connection to an API server.
 #[derive(Clone)]
 pub(crate) struct Api(Transport);
 
-/// The metadata of a list, or of an object.
+/// A list or an object, reduced to its version.
 #[derive(Deserialize)]
 struct Versioned {
     metadata: Version,
@@ -44,111 +44,104 @@ struct Version {
 }
 
 impl Api {
-    /// Connects as this kubeconfig says.
+    /// Connects with this kubeconfig.
     pub(crate) async fn connect(kubeconfig: &Path) -> Result<Self, Error> {
-        static ONCE: Once = Once::new();
-        // Without one provider chosen, the first connection would panic; one that was chosen before
-        // does as well.
-        ONCE.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let file = Kubeconfig::read_from(kubeconfig).map_err(Error::connection)?;
-        let options = KubeConfigOptions::default();
-        let config = kube::Config::from_custom_kubeconfig(file, &options)
-            .await
-            .map_err(Error::connection)?;
+        let connect = Connect { kubeconfig: Some(kubeconfig.to_owned()), context: None };
+        let config = connect.config().await.map_err(Error::connection)?;
         Ok(Self(transport(config).map_err(Error::connection)?))
     }
 
-    /// What is at `path`, as JSON.
+    /// The JSON at `path`.
     pub(crate) async fn get(&self, path: &str) -> Result<Bytes, Error> {
-        self.send(Method::GET, path, JSON, None).await
+        self.send(Method::GET, path, &[(header::ACCEPT.as_str(), JSON)], String::new()).await
     }
 
-    /// The same, decoded.
+    /// The JSON at `path`, decoded.
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         decode(path, &self.get(path).await?)
     }
 
-    /// Creates an object in the collection at `path`; the answer is its metadata.
+    /// Creates an object in the collection at `path`. Returns its metadata.
     pub(crate) async fn create(&self, path: &str, body: String) -> Result<Bytes, Error> {
-        self.send(
-            Method::POST,
-            &format!("{path}?fieldManager={MANAGER}"),
-            METADATA,
-            Some((JSON, body)),
-        )
-        .await
+        self.write(Method::POST, format!("{path}?fieldManager={MANAGER}"), JSON, body).await
     }
 
-    /// Applies as the engine does; the answer is the object's metadata.
-    pub(crate) async fn apply(
-        &self,
-        path: &str,
-        manager: &str,
-        body: String,
-    ) -> Result<Bytes, Error> {
-        let path = format!("{path}?fieldManager={manager}&force=true&fieldValidation=Strict");
-        self.send(Method::PATCH, &path, METADATA, Some((APPLY, body))).await
+    /// Applies an object. Returns its metadata.
+    pub(crate) async fn apply(&self, path: &str, body: String) -> Result<Bytes, Error> {
+        let path = format!("{path}?fieldManager={MANAGER}&force=true");
+        self.write(Method::PATCH, path, APPLY, body).await
     }
 
-    /// Changes the object at `path` by a merge patch; gives its new version.
-    pub(crate) async fn merge(&self, path: &str, change: &Value) -> Result<u64, Error> {
+    /// Changes the object at `path` by a merge patch.
+    pub(crate) async fn merge(&self, path: &str, change: &Value) -> Result<(), Error> {
         let path = format!("{path}?fieldManager={MANAGER}");
-        let answer =
-            self.send(Method::PATCH, &path, METADATA, Some((MERGE, change.to_string()))).await?;
-        version(&path, &answer)
+        self.write(Method::PATCH, path, MERGE, change.to_string()).await.map(drop)
     }
 
-    /// Deletes the object at `path`; what it owns goes in the background.
+    /// Deletes the object at `path`, and its children in the background.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
         let path = format!("{path}?propagationPolicy=Background");
-        self.send(Method::DELETE, &path, METADATA, None).await.map(drop)
+        self.write(Method::DELETE, path, JSON, String::new()).await.map(drop)
     }
 
-    /// The revision that the whole store is at: a list without a version is as new as the store.
+    /// Sends a recorded request with this body.
+    pub(crate) async fn replay(
+        &self,
+        request: &request::Request,
+        body: String,
+    ) -> Result<Bytes, Error> {
+        self.send(method(request)?, &request.uri, &headers(request), body).await
+    }
+
+    /// Opens a recorded watch: a stream of lines, one event each.
+    pub(crate) async fn replay_watch(
+        &self,
+        request: &request::Request,
+    ) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
+        self.lines(method(request)?, &request.uri, &headers(request)).await
+    }
+
+    /// The revision of the whole store. A list without a version is as new as the store.
     pub(crate) async fn revision(&self) -> Result<u64, Error> {
         let path = "/api/v1/namespaces?limit=1";
-        version(path, &self.get(path).await?)
+        version_number(path, &self.get(path).await?)
     }
 
-    /// The version that a collection is at.
-    pub(crate) async fn position(&self, path: &str) -> Result<u64, Error> {
-        version(path, &self.get(&format!("{path}?limit=1")).await?)
+    /// The version of a collection.
+    pub(crate) async fn version(&self, path: &str) -> Result<u64, Error> {
+        version_number(path, &self.get(&format!("{path}?limit=1")).await?)
     }
 
-    /// Follows metadata of a collection from a version on: a stream of lines, one event each.
+    /// Watches the metadata of a collection from a version on: a stream of lines, one event each.
     pub(crate) async fn watch(
         &self,
         path: &str,
         from: u64,
     ) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
-        self.lines(
-            format!("{path}?watch=true&allowWatchBookmarks=false&resourceVersion={from}"),
-            METADATA,
-        )
-        .await
+        let query = "watch=true&allowWatchBookmarks=false&timeoutSeconds=3600";
+        let uri = format!("{path}?{query}&resourceVersion={from}");
+        self.lines(Method::GET, &uri, &[(header::ACCEPT.as_str(), METADATA)]).await
     }
 
-    /// The same of whole objects; `selector` is a part of the query.
-    pub(crate) async fn watch_whole(
+    async fn write(
         &self,
-        path: &str,
-        selector: &str,
-        from: u64,
-    ) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
-        self.lines(
-            format!("{path}?watch=true&allowWatchBookmarks=true&resourceVersion={from}{selector}"),
-            JSON,
-        )
-        .await
+        method: Method,
+        path: String,
+        content_type: &str,
+        body: String,
+    ) -> Result<Bytes, Error> {
+        let headers =
+            [(header::ACCEPT.as_str(), METADATA), (header::CONTENT_TYPE.as_str(), content_type)];
+        self.send(method, &path, &headers, body).await
     }
 
     async fn lines(
         &self,
-        path: String,
-        accept: &str,
+        method: Method,
+        uri: &str,
+        headers: &[(&str, &str)],
     ) -> Result<impl AsyncBufRead + Unpin + use<>, Error> {
-        let path = format!("{path}&timeoutSeconds=3600");
-        let response = self.respond(Method::GET, &path, accept, None).await?;
+        let response = self.respond(method, uri, headers, String::new()).await?;
         let body = response.into_body().into_data_stream().map_err(std::io::Error::other);
         Ok(StreamReader::new(Box::pin(body)))
     }
@@ -156,11 +149,11 @@ impl Api {
     async fn send(
         &self,
         method: Method,
-        path: &str,
-        accept: &str,
-        body: Option<(&str, String)>,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: String,
     ) -> Result<Bytes, Error> {
-        let response = self.respond(method, path, accept, body).await?;
+        let response = self.respond(method, uri, headers, body).await?;
         let body = response.into_body().collect().await.map_err(Error::connection)?;
         Ok(body.to_bytes())
     }
@@ -168,40 +161,48 @@ impl Api {
     async fn respond(
         &self,
         method: Method,
-        path: &str,
-        accept: &str,
-        body: Option<(&str, String)>,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: String,
     ) -> Result<Response<Answer>, Error> {
-        let mut request =
-            Request::builder().method(method.clone()).uri(path).header(header::ACCEPT, accept);
-        if let Some((content_type, _)) = &body {
-            request = request.header(header::CONTENT_TYPE, *content_type);
+        let mut request = Request::builder().method(method.clone()).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        let body = body.map_or_else(Vec::new, |(_, body)| body.into_bytes());
-        let request = request.body(Body::from(body)).map_err(Error::connection)?;
+        let request = request.body(Body::from(body.into_bytes())).map_err(Error::connection)?;
         let response = self.0.clone().oneshot(request).await.map_err(Error::connection)?;
         if response.status().is_success() {
             return Ok(response);
         }
         let status = response.status();
         let body = response.into_body().collect().await.map_err(Error::connection)?.to_bytes();
-        let what = format!("{method} {path}");
-        Err(Error::Request {
-            what,
-            message: format!("{status}: {}", String::from_utf8_lossy(&body)),
-        })
+        let message = format!("{status}: {}", String::from_utf8_lossy(&body));
+        Err(Error::Request { what: format!("{method} {uri}"), message })
     }
 }
 
-fn version(path: &str, json: &[u8]) -> Result<u64, Error> {
-    let found: Versioned = decode(path, json)?;
-    found.metadata.resource_version.parse().map_err(|_| Error::Request {
+fn method(request: &request::Request) -> Result<Method, Error> {
+    Method::from_bytes(request.method.as_bytes()).map_err(Error::connection)
+}
+
+fn headers(request: &request::Request) -> Vec<(&str, &str)> {
+    request.headers.iter().map(|(name, value)| (&**name, &**value)).collect()
+}
+
+/// The resourceVersion of a list or an object.
+pub(crate) fn version(path: &str, json: &[u8]) -> Result<String, Error> {
+    decode::<Versioned>(path, json).map(|found| found.metadata.resource_version)
+}
+
+fn version_number(path: &str, json: &[u8]) -> Result<u64, Error> {
+    let version = version(path, json)?;
+    version.parse().map_err(|_| Error::Request {
         what: path.to_owned(),
-        message: format!("its version {:?} is no number", found.metadata.resource_version),
+        message: format!("its resourceVersion {version:?} is not a number"),
     })
 }
 
-/// An answer in its own form.
+/// Decodes an answer.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(what: &str, json: &'a [u8]) -> Result<T, Error> {
     serde_json::from_slice(json)
         .map_err(|error| Error::Request { what: what.to_owned(), message: error.to_string() })

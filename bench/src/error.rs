@@ -1,4 +1,4 @@
-//! Why there are no figures.
+//! Why a measurement failed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,68 +7,81 @@ use kubewright::testing::assets::AssetsError;
 use kubewright::testing::control_plane;
 use kubewright::testing::home::HomeError;
 
-/// Something without which nothing can be measured.
+/// A measurement failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The control plane's binaries.
+    /// The binaries of the control plane are missing.
     #[error(transparent)]
     Assets(#[from] AssetsError),
-    /// The control plane.
+    /// The control plane does not work.
     #[error(transparent)]
     ControlPlane(#[from] control_plane::Error),
-    /// Where control planes are kept.
+    /// The folder of control planes is not usable.
     #[error(transparent)]
     Home(#[from] HomeError),
-    /// A file.
+    /// A file, program or pipe is not usable.
     #[error("{}: {source}", .path.display())]
     File {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
     /// No connection.
     #[error("no connection to the control plane: {0}; is the machine out of memory or ports?")]
     Connection(Box<dyn std::error::Error + Send + Sync>),
-    /// A request was not answered as it should be.
+    /// The API server answered with an error, or with something unexpected.
     #[error("{what}: {message}")]
     Request {
         /// Method and path.
         what: String,
-        /// What the API server said.
+        /// The answer.
         message: String,
     },
-    /// The operator ended.
-    #[error("the operator {what}; what it wrote last:\n{log}")]
-    Operator {
+    /// A process ended, or did not answer.
+    #[error("the {name} {what}; the end of its log:\n{log}")]
+    Process {
+        /// Operator or bare client.
+        name: &'static str,
         /// What happened.
         what: String,
-        /// The end of its log.
+        /// The last lines of its log.
         log: String,
     },
-    /// Something did not happen.
-    #[error("waited {} s in vain until {what}; last seen: {seen}", .within.as_secs())]
+    /// Something did not happen in time.
+    #[error("timed out after {} s, waiting until {what}; last seen: {seen}", .within.as_secs())]
     Late {
-        /// What was waited for.
+        /// The expected state.
         what: String,
-        /// For how long.
+        /// The time limit.
         within: Duration,
-        /// How far it was.
+        /// The last state.
         seen: String,
     },
-    /// The workload cannot be made.
-    #[error("the operator's own functions did not give what to write: {0}")]
+    /// The workload has no definition or no JSON.
+    #[error("the workload is not usable: {0}")]
     Workload(String),
-    /// A figure that would not mean what it says.
+    /// Operator and bare client do not send the same.
+    #[error(
+        "the {workload} operator and the bare client send different requests, so their figures \
+         cannot be compared: {difference}"
+    )]
+    DifferentWork {
+        /// Whose operator.
+        workload: &'static str,
+        /// Where the requests differ first: the operator's value, then the bare client's.
+        difference: String,
+    },
+    /// A figure would be wrong.
     #[error("this cannot be measured: {0}")]
     Unmeasurable(String),
-    /// Ctrl-C.
+    /// SIGINT, SIGTERM or SIGHUP.
     #[error("interrupted")]
     Interrupted,
 }
 
 impl Error {
-    /// A connection that failed.
+    /// A connection failed.
     pub(crate) fn connection(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Connection(error.into())
     }

@@ -1,95 +1,138 @@
-//! The bare client of a restart: a process that starts, lists what the operator watches, decodes
-//! it, and ends.
+//! What a restart is compared with: a process that starts, lists what the operator lists, decodes
+//! the answers, and ends.
 //!
-//! All three collections at once, each in one answer out of the API server's cache
-//! (`resourceVersion=0`, no pages), which is the fastest way to have them; decoded into the types
-//! of Echo and k8s-openapi.
+//! It sends the operator's own list requests, page by page, all collections side by side, and uses
+//! the engine's decoders. It caches and compares nothing.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
-use kubewright::core::{KindInfo, Object, labels, names};
-use operator_api::echo::Echo;
+use kubewright::kind::AnyObject;
+use kubewright::observed::{self, ObservedChild};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use tokio::task::JoinError;
+use serde_json::value::RawValue;
+use tokio::task::JoinSet;
 
-use crate::client::Api;
+use crate::client::{Api, decode};
 use crate::error::Error;
+use crate::process::{self, Process};
+use crate::request::Request;
+use crate::script::Script;
+use crate::workload::Workload;
 
+/// One page of a list.
 #[derive(Deserialize)]
-#[serde(bound(deserialize = "K: DeserializeOwned"))]
-struct List<K> {
-    items: Vec<K>,
+struct Page<'a> {
+    metadata: PageMeta,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
 }
 
-/// What the subprocess does; it says how many objects there are of each kind while it still has
-/// them.
-pub(crate) async fn list(kubeconfig: &Path) -> Result<(), Error> {
+#[derive(Deserialize)]
+struct PageMeta {
+    #[serde(default, rename = "continue")]
+    next: String,
+}
+
+/// What the engine decodes an object to.
+#[allow(dead_code)] // objects are kept, as the operator keeps them, and never read
+enum Decoded {
+    Resource(Arc<dyn AnyObject>),
+    Child(Box<ObservedChild>),
+}
+
+/// The process. It prints how many objects it has.
+pub(crate) async fn list(
+    kubeconfig: &Path,
+    script: &Path,
+    workload: Workload,
+) -> Result<(), Error> {
     let api = Api::connect(kubeconfig).await?;
-    let ours = format!(
-        "&labelSelector={}%3D{}",
-        labels::MANAGED_BY.replace('/', "%2F"),
-        names::label_value(operator::NAME)
-    );
-    let (echoes, deployments, services) = tokio::join!(
-        tokio::spawn(all::<Echo>(api.clone(), String::new())),
-        tokio::spawn(all::<Deployment>(api.clone(), ours.clone())),
-        tokio::spawn(all::<Service>(api, ours)),
-    );
-    let (echoes, deployments, services) = (ended(echoes)?, ended(deployments)?, ended(services)?);
-    println!("{} {} {}", echoes.len(), deployments.len(), services.len());
+    let mut lists = JoinSet::new();
+    for collection in Script::load(script)?.collections {
+        let api = api.clone();
+        lists.spawn(async move {
+            pages(&api, &collection.list, collection.of_resources, workload).await
+        });
+    }
+    let mut objects = Vec::new();
+    while let Some(list) = lists.join_next().await {
+        objects.extend(list.map_err(Error::connection)??);
+    }
+    println!("{}", objects.len());
     Ok(())
 }
 
-fn ended<K>(done: Result<Result<Vec<K>, Error>, JoinError>) -> Result<Vec<K>, Error> {
-    done.map_err(Error::connection)?
+async fn pages(
+    api: &Api,
+    list: &Request,
+    of_resources: bool,
+    workload: Workload,
+) -> Result<Vec<Decoded>, Error> {
+    let (controller, manager) = (workload.controller()?, workload.manager());
+    let (mut objects, mut request) = (Vec::new(), list.clone());
+    loop {
+        let answer = api.replay(&request, String::new()).await?;
+        let page: Page<'_> = decode(&request.uri, &answer)?;
+        for item in page.items.unwrap_or_default() {
+            let json = item.get().as_bytes();
+            objects.push(if of_resources {
+                let resource = controller.decode(json).map_err(|e| undecodable(&request, &e))?;
+                Decoded::Resource(resource)
+            } else {
+                let child =
+                    observed::decode(json, manager).map_err(|e| undecodable(&request, &e))?;
+                Decoded::Child(Box::new(child))
+            });
+        }
+        if page.metadata.next.is_empty() {
+            return Ok(objects);
+        }
+        request.uri = format!("{}&continue={}", list.uri, page.metadata.next);
+    }
 }
 
-async fn all<K: Object>(api: Api, more: String) -> Result<Vec<K>, Error> {
-    let kind = KindInfo::of::<K>();
-    let list: List<K> = api.read(&format!("{}?resourceVersion=0{more}", kind.path(None))).await?;
-    Ok(list.items)
+fn undecodable(request: &Request, error: &dyn std::error::Error) -> Error {
+    Error::Request { what: request.uri.clone(), message: error.to_string() }
 }
 
-/// Runs the subprocess; gives the time from its start until it says that it has everything.
-pub(crate) async fn run(kubeconfig: &Path, resources: usize) -> Result<Duration, Error> {
-    let kubeconfig = kubeconfig.to_owned();
-    let (took, counted) = tokio::task::spawn_blocking(move || time(&kubeconfig))
-        .await
-        .map_err(Error::connection)??;
-    let expected = format!("{resources} {resources} {resources}");
-    if counted.trim() != expected {
+/// Runs the process. Returns the time from its start until it has all objects.
+pub(crate) async fn run(
+    kubeconfig: &Path,
+    script: &Path,
+    workload: Workload,
+    resources: usize,
+) -> Result<Duration, Error> {
+    let mut command = process::command(&process::own_program()?);
+    command.arg("list").arg("--kubeconfig").arg(kubeconfig).arg("--script").arg(script);
+    command.args(["--workload", workload.name()]).stdout(Stdio::piped());
+    let (took, listed) = tokio::task::spawn_blocking(move || {
+        let mut process = Process::start("lister", &mut command)?;
+        let mut line = String::new();
+        if let Some(stdout) = process.child.stdout.take() {
+            let path = "the lister's output".into();
+            let read = BufReader::new(stdout).read_line(&mut line);
+            read.map_err(|source| Error::File { path, source })?;
+        }
+        let took = process.started.elapsed();
+        // It ends by itself, with its log; that is after the measurement.
+        let _ = process.child.wait();
+        if line.is_empty() {
+            return Err(process.error("failed"));
+        }
+        Ok((took, line))
+    })
+    .await
+    .map_err(Error::connection)??;
+    let expected = resources * workload.kinds().len();
+    if listed.trim() != expected.to_string() {
         return Err(Error::Unmeasurable(format!(
-            "the lister found {:?} objects instead of {expected:?}",
-            counted.trim()
+            "the lister found {} objects instead of {expected}",
+            listed.trim()
         )));
     }
     Ok(took)
-}
-
-fn time(kubeconfig: &Path) -> Result<(Duration, String), Error> {
-    let here = std::env::current_exe()
-        .map_err(|source| Error::File { path: "/proc/self/exe".into(), source })?;
-    let failed = |source| Error::File { path: here.clone(), source };
-    let mut command = Command::new(&here);
-    command
-        .arg("list")
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
-    let started = Instant::now();
-    let mut child = command.spawn().map_err(failed)?;
-    let mut line = String::new();
-    if let Some(stdout) = child.stdout.take() {
-        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
-    }
-    let took = started.elapsed();
-    child.wait().map_err(failed)?;
-    Ok((took, line))
 }

@@ -1,22 +1,23 @@
-//! Work on many resources: so many in flight, or so many a second.
+//! Work on many resources: a number in flight, or a number per second.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::client::Api;
 use crate::error::Error;
-use crate::workload::{self, kinds};
+use crate::workload::Workload;
 
-/// Resources in flight, of the bare client and of the loader: as many as the operator works on at
-/// once.
-pub(crate) const IN_FLIGHT: usize = 16;
+/// Creates in flight, the same for the operator and the bare client: twice as many as either
+/// handles at a time, so that both always have work.
+const IN_FLIGHT: usize = 16;
 
-/// Runs `work` for every number in the range, [`IN_FLIGHT`] at a time; the first error ends it.
-pub(crate) async fn all<F>(
+/// Runs `work` for every number in the range, [`IN_FLIGHT`] at a time. The first error ends it.
+pub(crate) async fn run_all<F>(
     numbers: std::ops::Range<usize>,
     work: impl Fn(usize) -> F + Send + Sync + 'static,
 ) -> Result<(), Error>
@@ -38,14 +39,13 @@ where
         });
     }
     while let Some(ended) = workers.join_next().await {
-        ended.map_err(|error| Error::Workload(error.to_string()))??;
+        ended.map_err(Error::connection)??;
     }
     Ok(())
 }
 
-/// Starts `work` for every number in the range at this rate, whether the ones before have ended or
-/// not; then waits for all.
-pub(crate) async fn paced<F>(
+/// Starts `work` for every number in the range at this rate, then waits for all of it.
+pub(crate) async fn run_at_rate<F>(
     numbers: std::ops::Range<usize>,
     per_second: u32,
     mut work: impl FnMut(usize) -> F,
@@ -61,25 +61,38 @@ where
         started.spawn(work(number));
     }
     while let Some(ended) = started.join_next().await {
-        ended.map_err(|error| Error::Workload(error.to_string()))??;
+        ended.map_err(Error::connection)??;
     }
     Ok(())
 }
 
-/// Creates the Echoes with these numbers.
-pub(crate) async fn create(api: &Api, numbers: std::ops::Range<usize>) -> Result<(), Error> {
-    let mut bodies = Vec::with_capacity(numbers.len());
-    for number in numbers.clone() {
-        let text = serde_json::to_string(&workload::echo(&workload::name(number)));
-        bodies.push(text.map_err(|error| Error::Workload(error.to_string()))?);
-    }
-    let (api, bodies, first) = (api.clone(), Arc::new(bodies), numbers.start);
-    let collection: Arc<str> = kinds()[0].path(Some(workload::NAMESPACE)).into();
-    all(numbers, move |number| {
+/// Creates the resources with these numbers, and calls `created` with each answer.
+pub(crate) async fn create(
+    api: &Api,
+    workload: Workload,
+    numbers: std::ops::Range<usize>,
+    created: impl Fn(usize, Bytes) -> Result<(), Error> + Send + Sync + 'static,
+) -> Result<(), Error> {
+    // All bodies exist before the first request, so that building them costs the run nothing.
+    let bodies = numbers.clone().map(|number| workload.body(&workload.object_name(number)));
+    let bodies: Arc<[String]> = bodies.collect::<Result<_, _>>()?;
+    let (api, first, created) = (api.clone(), numbers.start, Arc::new(created));
+    let collection: Arc<str> = workload.collection().into();
+    run_all(numbers, move |number| {
         let (api, bodies, collection) = (api.clone(), Arc::clone(&bodies), Arc::clone(&collection));
-        async move { api.create(&collection, bodies[number - first].clone()).await.map(drop) }
+        let created = Arc::clone(&created);
+        async move {
+            let body = bodies[number - first].clone();
+            created(number, api.create(&collection, body).await?)
+        }
     })
     .await
+}
+
+/// For [`create`] if the answers are not needed.
+#[allow(clippy::unnecessary_wraps)] // the form that `create` calls
+pub(crate) fn ignore(_: usize, _: Bytes) -> Result<(), Error> {
+    Ok(())
 }
 
 #[cfg(test)]
@@ -92,11 +105,11 @@ mod tests {
     #[tokio::test]
     async fn every_number_is_worked_on_once() {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let note = Arc::clone(&seen);
-        all(5..100, move |number| {
-            let note = Arc::clone(&note);
+        let record = Arc::clone(&seen);
+        run_all(5..100, move |number| {
+            let record = Arc::clone(&record);
             async move {
-                note.lock().unwrap().push(number);
+                record.lock().unwrap().push(number);
                 Ok(())
             }
         })
@@ -108,8 +121,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_of_one_is_the_error_of_all() {
-        let failed = all(0..50, |number| async move {
+    async fn the_error_of_one_number_is_returned() {
+        let failed = run_all(0..50, |number| async move {
             if number == 20 { Err(Error::Interrupted) } else { Ok(()) }
         })
         .await;

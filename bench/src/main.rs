@@ -1,36 +1,45 @@
-//! The bench: proves that the engine is at the limit. `cargo xtask bench`.
+//! The bench: compares the engine with a bare client that sends the same requests.
+//! `cargo xtask bench` builds and runs it.
 //!
-//! | module | what lives there |
+//! | module | contents |
 //! |---|---|
-//! | `args`, `plan` | what is asked for, how much of it is measured |
-//! | `plane`, `operator` | the processes: a control plane for each run, the operator as it is released |
-//! | `client`, `workload`, `load`, `bare`, `lister` | requests, what is written, by whom |
-//! | `watch`, `requests`, `proc`, `prometheus` | what is seen: objects, counters, CPU time and memory |
-//! | `cells` | the questions |
-//! | `figures`, `rows`, `stats`, `table`, `report` | the answers |
-//!
-//! The limit is a bare client: it sends the writes that the operator sends, over the same client
-//! library, and nothing else.
+//! | `args`, `plan` | the command line; sizes and repeats |
+//! | `workload`, `website` | the two kinds of resources; the second operator |
+//! | `plane`, `process`, `operator`, `bare_process` | the control plane and the processes that use it |
+//! | `request`, `recorder`, `script`, `same_work` | what the operator sends, as a script |
+//! | `client`, `bare`, `lister`, `load` | clients of the API server |
+//! | `observer`, `requests`, `proc`, `prometheus` | objects, counters, CPU time and memory |
+//! | `bench`, `cells` | the measurements |
+//! | `figures`, `rows`, `stats`, `table`, `report` | the results |
 
 mod args;
 mod bare;
+mod bare_process;
+mod bench;
 mod cells;
 mod client;
+mod difference;
 mod error;
 mod figures;
 mod lister;
 mod load;
+mod observer;
 mod operator;
 mod plan;
 mod plane;
 mod proc;
+mod process;
 mod prometheus;
+mod recorder;
 mod report;
+mod request;
 mod requests;
 mod rows;
+mod same_work;
+mod script;
 mod stats;
 mod table;
-mod watch;
+mod website;
 mod workload;
 
 use std::path::PathBuf;
@@ -40,16 +49,28 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Arguments, Command};
-use crate::cells::Bench;
+use crate::bench::Bench;
 use crate::error::Error;
 use crate::report::{Machine, Report};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// The engine runs on at most two threads; the clients that it is compared with do, too.
+const ENGINE_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    if website::is_program_name() {
+        return kubewright::cli::main(website::registry());
+    }
     let arguments = Arguments::parse();
-    let done = match &arguments.command {
-        Some(Command::List { kubeconfig }) => lister::list(kubeconfig).await.map(|()| true),
-        None => bench(&arguments).await,
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = match arguments.command {
+        Some(Command::Bare { .. } | Command::List { .. }) => cores.min(ENGINE_THREADS),
+        Some(Command::SameWork) | None => cores,
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(&arguments)),
+        Err(error) => Err(Error::Unmeasurable(format!("no threads: {error}"))),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -61,26 +82,40 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Measures and reports; whether every bound was kept.
-async fn bench(arguments: &Arguments) -> Result<bool, Error> {
-    let operator = match &arguments.operator {
-        Some(operator) => operator.clone(),
-        None => beside("operator")?,
-    };
+/// Runs the command. Returns whether every bound holds.
+async fn run(arguments: &Arguments) -> Result<bool, Error> {
+    match &arguments.command {
+        Some(Command::Bare { kubeconfig, script, feed }) => {
+            bare::run(kubeconfig, script, *feed).await.map(|()| true)
+        }
+        Some(Command::List { kubeconfig, script, workload }) => {
+            lister::list(kubeconfig, script, *workload).await.map(|()| true)
+        }
+        Some(Command::SameWork) => {
+            cells::same_work::run(&Bench::new(arguments.plan(), operator(arguments)?))
+                .await
+                .map(|()| true)
+        }
+        None => measure(arguments).await,
+    }
+}
+
+/// Measures, prints the report, and returns whether every bound holds.
+async fn measure(arguments: &Arguments) -> Result<bool, Error> {
     plane::remove_left_behind()?;
-    let mut bench = Bench::new(arguments.plan(), operator);
-    let failed = tokio::select! {
+    let mut bench = Bench::new(arguments.plan(), operator(arguments)?);
+    let failure = tokio::select! {
         biased;
         interrupted = interrupted() => Some(interrupted),
-        done = bench.run() => done.err(),
+        done = cells::run(&mut bench) => done.err(),
     };
     let rows = rows::rows(&bench.figures, &bench.plan);
     let report = Report {
-        machine: Machine::here(),
+        machine: Machine::current(),
         kubernetes: bench.kubernetes.as_deref(),
         version: env!("CARGO_PKG_VERSION"),
         plan: &bench.plan,
-        gate: failed.map(|error| error.to_string()),
+        invalid: failure.map(|error| error.to_string()),
         failures: &bench.failures,
         rows: &rows,
         figures: &bench.figures,
@@ -92,7 +127,7 @@ async fn bench(arguments: &Arguments) -> Result<bool, Error> {
     Ok(report.holds())
 }
 
-/// Resolves at Ctrl-C and its relatives; then everything that was started goes.
+/// Resolves at SIGINT, SIGTERM or SIGHUP. Dropping the bench then stops every process it started.
 async fn interrupted() -> Error {
     let signals =
         [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
@@ -104,9 +139,10 @@ async fn interrupted() -> Error {
     Error::Interrupted
 }
 
-/// The program of this name in our own folder.
-fn beside(name: &str) -> Result<PathBuf, Error> {
-    let here = std::env::current_exe()
-        .map_err(|source| Error::File { path: "/proc/self/exe".into(), source })?;
-    Ok(here.with_file_name(name))
+/// The operator's program: the one that was named, or the one in the bench's own folder.
+fn operator(arguments: &Arguments) -> Result<PathBuf, Error> {
+    match &arguments.operator {
+        Some(operator) => Ok(operator.clone()),
+        None => Ok(process::own_program()?.with_file_name("operator")),
+    }
 }

@@ -1,38 +1,40 @@
-//! How much is measured: all of it, what fits in five minutes, or next to nothing to see that
-//! everything works.
+//! Sizes and repeats of a full run, a quick run and a smoke run.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-/// Every row of the table.
-pub(crate) const ROWS: std::ops::RangeInclusive<u8> = 1..=10;
+/// The rows of the table.
+pub(crate) const ROWS: std::ops::RangeInclusive<u8> = 1..=11;
+
+/// Creates before the latency measurement, which open the connections.
+pub(crate) const LATENCY_WARM_UP: usize = 5;
 
 /// Sizes and repeats.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Plan {
-    /// The rows that are wanted.
+    /// The rows to measure.
     pub(crate) rows: BTreeSet<u8>,
     /// Resources of a small run.
     pub(crate) small: usize,
-    /// Resources of a usual run.
+    /// Resources of a large run.
     pub(crate) large: usize,
-    /// Pairs of runs with each number of resources.
+    /// Pairs of runs for each number of resources.
     pub(crate) repeats: usize,
-    /// Resources at which memory is looked at, rising.
+    /// Numbers of Echoes at which memory is read, ascending.
     pub(crate) levels: Vec<usize>,
-    /// How often memory is looked at all these levels.
+    /// How often memory is read at all these levels.
     pub(crate) climbs: usize,
-    /// Resources whose latency is measured in a repeat, of either side.
+    /// Resources per repeat and side whose latency is measured.
     pub(crate) latencies: usize,
-    /// Repeats of that.
+    /// Repeats of the latency measurement.
     pub(crate) latency_repeats: usize,
     /// Restarts.
     pub(crate) restarts: usize,
-    /// Resources that are edited, drifted, or live a whole life.
+    /// Resources that are edited, drifted, or created and deleted.
     pub(crate) sample: usize,
-    /// What is coarser than in a full run.
+    /// How this plan differs from a full run.
     pub(crate) coarser: Option<&'static str>,
 }
 
@@ -54,7 +56,7 @@ impl Plan {
         }
     }
 
-    /// Within five minutes.
+    /// Fewer and smaller runs.
     pub(crate) fn quick() -> Self {
         Self {
             small: 300,
@@ -67,14 +69,14 @@ impl Plan {
             restarts: 2,
             sample: 100,
             coarser: Some(
-                "N=300 and 500 instead of 500 and 2000; 2 repeats instead of 5; p99 is the worst of 30; memory up to N=1000 once instead of \
-                 8000 twice, so that row 10 compares N=1000 and N=300",
+                "N=300 and 500 instead of 500 and 2000; 2 repeats instead of 5; \
+                 p99 is the maximum of 30; one memory climb to N=1000 instead of two to 8000",
             ),
             ..Self::full()
         }
     }
 
-    /// A few resources: the figures mean nothing.
+    /// A few resources, to check that the bench works.
     pub(crate) fn smoke() -> Self {
         Self {
             small: 10,
@@ -86,19 +88,28 @@ impl Plan {
             latency_repeats: 1,
             restarts: 1,
             sample: 5,
-            coarser: Some(
-                "20 resources: this only shows that everything works, the figures mean nothing",
-            ),
+            coarser: Some("20 resources: this run only checks the bench, its figures mean nothing"),
             ..Self::full()
         }
     }
 
-    /// The most resources at once.
+    /// The largest number of Echoes.
     pub(crate) fn most(&self) -> usize {
         self.levels.last().copied().unwrap_or(0)
     }
 
-    /// Whether one of these rows is wanted.
+    /// The largest number of resources that the operator and the bare client both write, with the
+    /// first creates of the latency measurement.
+    pub(crate) fn most_compared(&self) -> usize {
+        self.small.max(self.large).max(self.latencies + LATENCY_WARM_UP)
+    }
+
+    /// Pairs of runs with the second operator.
+    pub(crate) fn website_repeats(&self) -> usize {
+        self.repeats.div_ceil(2)
+    }
+
+    /// Whether one of these rows is to be measured.
     pub(crate) fn wants(&self, rows: &[u8]) -> bool {
         rows.iter().any(|row| self.rows.contains(row))
     }

@@ -1,10 +1,9 @@
-//! A control plane for one measured run: etcd on memory without fsync, and an API server; the
-//! controller manager where the whole life of a resource is looked at. It has a name of its own and
-//! is taken down when its value goes.
+//! A control plane for one run: etcd in memory without fsync, and an API server; the controller
+//! manager only where resources are deleted. It stops when its value is dropped.
 //!
-//! Whatever writes or computes by itself is turned off or waited for, so that revisions are exact
-//! and CPU time is the workload's: leases of API servers, compaction of etcd (it writes, too), and
-//! the API server's work after its start.
+//! Everything that writes or computes by itself is turned off or waited for, so that revisions are
+//! exact and all CPU time is the workload's: the leases of API servers, the compaction of etcd, and
+//! the work of the API server after its start.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,20 +15,20 @@ use kubewright::testing::home::Home;
 use kubewright::testing::progress::Silent;
 use serde_json::{Value, json};
 
-use crate::client::{Api, MANAGER};
+use crate::client::Api;
 use crate::error::Error;
 use crate::load;
 use crate::proc::{Cpu, CpuTime};
-use crate::workload::{NAMESPACE, kinds};
+use crate::workload::{NAMESPACE, Workload};
 
-/// Begins the names of control planes; the process that made it and a number follow.
+/// Names of control planes are this, the process that created it, and a number.
 const PREFIX: &str = "bench-";
-/// A tmpfs on every Linux. Where it is missing, etcd writes to the disk.
+/// A tmpfs on every Linux. Without it, etcd writes to the disk.
 const MEMORY: &str = "/dev/shm";
-/// Objects that are written before anything is measured, so that the API server's caches, heap and
-/// connections are warm.
+/// Objects written before a measurement, so that the API server's caches, heap and connections are
+/// warm.
 const WARM_UP: usize = 400;
-/// At rest a control plane uses less CPU than this share of one core.
+/// A control plane at rest uses less than this share of one core.
 const AT_REST: f64 = 0.08;
 const WINDOW: Duration = Duration::from_millis(400);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -42,17 +41,18 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    /// Etcd and the API server.
-    pub(crate) async fn up() -> Result<Self, Error> {
-        Self::of(Spec::new(next_name()).api_only()).await
+    /// Starts etcd and the API server.
+    pub(crate) async fn start(workload: Workload) -> Result<Self, Error> {
+        Self::start_with(Spec::new(next_name()).api_only(), workload).await
     }
 
-    /// With the controller manager.
-    pub(crate) async fn with_controller_manager() -> Result<Self, Error> {
-        Self::of(Spec { controller_manager: true, ..Spec::new(next_name()).api_only() }).await
+    /// Starts the controller manager, too.
+    pub(crate) async fn start_with_controller_manager(workload: Workload) -> Result<Self, Error> {
+        let spec = Spec { controller_manager: true, ..Spec::new(next_name()).api_only() };
+        Self::start_with(spec, workload).await
     }
 
-    async fn of(spec: Spec) -> Result<Self, Error> {
+    async fn start_with(spec: Spec, workload: Workload) -> Result<Self, Error> {
         let server = Component::KubeApiserver;
         let mut spec = spec
             .arg(server, "service-cluster-ip-range", "10.96.0.0/12")
@@ -63,7 +63,7 @@ impl Plane {
             )
             .arg(server, "etcd-compaction-interval", "0");
         spec.etcd_data = Some(Path::new(MEMORY).to_owned()).filter(|folder| folder.is_dir());
-        let running = tokio::task::block_in_place(|| start(&spec))?;
+        let running = tokio::task::block_in_place(|| start_processes(&spec))?;
         let api = Api::connect(running.kubeconfig()).await?;
         let status = tokio::task::block_in_place(|| running.status());
         let measured = [Component::Etcd, Component::KubeApiserver];
@@ -75,11 +75,11 @@ impl Plane {
             .collect();
         if processes.len() != measured.len() {
             return Err(Error::Unmeasurable(format!(
-                "the processes of the control plane are not found: {status}"
+                "a process of the control plane has no PID: {status}"
             )));
         }
         let plane = Self { running, api, processes };
-        plane.prepare().await?;
+        plane.prepare(workload).await?;
         Ok(plane)
     }
 
@@ -96,12 +96,12 @@ impl Plane {
         self.running.spec().kubernetes.to_string()
     }
 
-    /// CPU time of etcd and the API server so far.
+    /// The CPU time of etcd and the API server so far.
     pub(crate) fn cpu(&self) -> Result<Vec<Cpu>, Error> {
-        self.processes.iter().map(|pid| Cpu::of(*pid)).collect()
+        self.processes.iter().map(|pid| Cpu::read(*pid)).collect()
     }
 
-    /// How much of it was used since `before`.
+    /// The CPU time since `before`.
     pub(crate) fn cpu_since(&self, before: &[Cpu]) -> Result<CpuTime, Error> {
         let mut sum = CpuTime::default();
         for (now, before) in self.cpu()?.into_iter().zip(before) {
@@ -110,7 +110,7 @@ impl Plane {
         Ok(sum)
     }
 
-    /// Waits until it does next to nothing.
+    /// Waits until the control plane is at rest.
     pub(crate) async fn rest(&self) -> Result<(), Error> {
         let deadline = tokio::time::Instant::now() + LONGEST_WAIT;
         loop {
@@ -131,36 +131,33 @@ impl Plane {
         }
     }
 
-    /// The definition, the namespace, and writes of another kind.
-    async fn prepare(&self) -> Result<(), Error> {
-        let echo = &kinds()[0];
-        let registry = operator::registry();
-        let controller = registry.controller_of(&echo.api_version(), &echo.kind);
-        let crd = controller
-            .map(|controller| controller.crd())
-            .ok_or_else(|| Error::Workload("no definition".into()))?;
-        let body =
-            serde_json::to_string(&crd).map_err(|error| Error::Workload(error.to_string()))?;
+    /// Creates the definition and the namespaces, and warms up with objects of another kind.
+    async fn prepare(&self, workload: Workload) -> Result<(), Error> {
+        let body = serde_json::to_string(&workload.controller()?.crd())
+            .map_err(|error| Error::Workload(error.to_string()))?;
         self.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body).await?;
         for namespace in [NAMESPACE, "warm"] {
-            let body = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } });
+            let metadata = json!({ "name": namespace });
+            let body = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
             self.api.create("/api/v1/namespaces", body.to_string()).await?;
         }
-        self.served(&format!("{}?limit=1", echo.path(Some(NAMESPACE)))).await?;
-        self.served(&format!("/openapi/v3/apis/{}", echo.api_version())).await?;
+        self.served(&format!("{}?limit=1", workload.collection())).await?;
+        let api_version = workload.kinds()[0].api_version();
+        self.served(&format!("/openapi/v3/apis/{api_version}")).await?;
         let api = self.api.clone();
-        load::all(0..WARM_UP, move |number| {
+        load::run_all(0..WARM_UP, move |number| {
             let api = api.clone();
             async move {
                 let body = warm_up(number);
                 let path = format!("/api/v1/namespaces/warm/configmaps/warm-{number}");
-                api.apply(&path, MANAGER, body.to_string()).await.map(drop)
+                api.apply(&path, body.to_string()).await.map(drop)
             }
         })
         .await?;
         self.rest().await
     }
 
+    /// Waits until the API server serves this path.
     async fn served(&self, path: &str) -> Result<(), Error> {
         let deadline = tokio::time::Instant::now() + LONGEST_WAIT;
         loop {
@@ -179,11 +176,12 @@ impl Plane {
     }
 }
 
-/// About as large as a child of the workload.
+/// An object about as large as a child of the workload.
 fn warm_up(number: usize) -> Value {
     let data: Value =
         (0..8).map(|key| (format!("key-{key}"), Value::from("x".repeat(120)))).collect();
-    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": format!("warm-{number}") }, "data": data })
+    let metadata = json!({ "name": format!("warm-{number}") });
+    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data })
 }
 
 fn next_name() -> String {
@@ -191,7 +189,7 @@ fn next_name() -> String {
     format!("{PREFIX}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-fn start(spec: &Spec) -> Result<Disposable, Error> {
+fn start_processes(spec: &Spec) -> Result<Disposable, Error> {
     let environment = Environment::from_process();
     let home = Home::from_environment(&environment)?;
     let assets = Assets::locate(&environment, &home, &spec.wanted(), &Silent)?;
@@ -204,7 +202,7 @@ fn start(spec: &Spec) -> Result<Disposable, Error> {
     }
 }
 
-/// Removes control planes of runs that were killed.
+/// Removes the control planes of runs that were killed.
 pub(crate) fn remove_left_behind() -> Result<(), Error> {
     let home = Home::from_environment(&Environment::from_process())?;
     for name in ControlPlane::list(&home) {

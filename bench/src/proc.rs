@@ -1,8 +1,8 @@
-//! What the kernel says about a process: CPU time and memory.
+//! CPU time and memory of a process, from `/proc`.
 //!
-//! CPU time is the sum over the threads that live (`task/*/schedstat`, nanoseconds). A thread that
-//! ended takes its time with it, which `stat` keeps (in ticks of 10 ms): where both differ by more
-//! than the ticks can explain, a thread has ended, and the coarser figure counts.
+//! `task/*/schedstat` has the CPU time of each running thread in nanoseconds; `stat` has the sum
+//! over all threads, ended ones too, in ticks of 10 ms. If the two differ by more than rounding, a
+//! thread has ended, and the ticks count.
 
 use std::fs;
 use std::ops::AddAssign;
@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// Nanoseconds of a tick: `USER_HZ` is 100 on every Linux that a program can see.
+/// Nanoseconds of a tick: `USER_HZ` is 100 on every Linux.
 const TICK: u64 = 10_000_000;
-/// What rounding of user and system time at both ends can come to, and a thread's scheduling
-/// between two reads.
+/// The largest difference that comes from rounding user and system time at both ends, and from
+/// scheduling between two reads.
 const ROUNDING: u64 = 4 * TICK;
 
-/// The CPU time of a process so far.
+/// CPU time of a process so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cpu {
     threads: u64,
@@ -28,16 +28,16 @@ pub(crate) struct Cpu {
 pub(crate) struct CpuTime(u64);
 
 impl Cpu {
-    /// Of the process with this id, now.
-    pub(crate) fn of(pid: u32) -> Result<Self, Error> {
-        let stat = read(pid, "stat")?;
+    /// Reads the CPU time of a process.
+    pub(crate) fn read(pid: u32) -> Result<Self, Error> {
+        let stat = read_file(pid, "stat")?;
         let ticks = ticks(&stat).ok_or_else(|| unreadable(pid, "stat"))? * TICK;
         let folder = format!("/proc/{pid}/task");
         let tasks =
             fs::read_dir(&folder).map_err(|source| Error::File { path: folder.into(), source })?;
         let mut threads = 0;
         for task in tasks.flatten() {
-            // A thread may end between the two.
+            // A thread may end between listing and reading.
             if let Ok(text) = fs::read_to_string(task.path().join("schedstat")) {
                 threads += text
                     .split(' ')
@@ -49,7 +49,7 @@ impl Cpu {
         Ok(Self { threads, ticks })
     }
 
-    /// How much was used since `before`.
+    /// The CPU time since `before`.
     pub(crate) fn since(self, before: Self) -> CpuTime {
         let (threads, ticks) =
             (self.threads.saturating_sub(before.threads), self.ticks.saturating_sub(before.ticks));
@@ -75,30 +75,30 @@ impl AddAssign for CpuTime {
 pub(crate) struct Memory {
     /// Now.
     pub(crate) now: f64,
-    /// At most, since the process began.
+    /// The maximum since the process started.
     pub(crate) peak: f64,
 }
 
 impl Memory {
-    /// Of the process with this id.
-    pub(crate) fn of(pid: u32) -> Result<Self, Error> {
-        let status = read(pid, "status")?;
+    /// Reads the memory of a process.
+    pub(crate) fn read(pid: u32) -> Result<Self, Error> {
+        let status = read_file(pid, "status")?;
         let field = |name| kibibytes(&status, name).ok_or_else(|| unreadable(pid, "status"));
         Ok(Self { now: field("VmRSS:")?, peak: field("VmHWM:")? })
     }
 }
 
-fn read(pid: u32, file: &str) -> Result<String, Error> {
+fn read_file(pid: u32, file: &str) -> Result<String, Error> {
     let path = format!("/proc/{pid}/{file}");
     fs::read_to_string(&path).map_err(|source| Error::File { path: path.into(), source })
 }
 
 fn unreadable(pid: u32, file: &str) -> Error {
-    Error::Unmeasurable(format!("/proc/{pid}/{file} does not have the form that it has on Linux"))
+    Error::Unmeasurable(format!("/proc/{pid}/{file} does not have the format of Linux"))
 }
 
-/// utime + stime: the 12th and 13th field after the name, which is in parentheses and may contain
-/// anything.
+/// utime + stime: the 12th and 13th field after the name. The name is in parentheses and may
+/// contain any character.
 fn ticks(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
     Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
@@ -116,14 +116,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_found_behind_a_name_with_anything_in_it() {
+    fn ticks_are_found_after_a_name_with_parentheses() {
         let stat = "12 (a ) b) S 1 12 12 0 -1 4194560 6376 57523 0 31 2 5 51 14 20 0 1 0 61574";
         assert_eq!(ticks(stat), Some(7));
         assert_eq!(ticks("12 (a) S 1"), None);
     }
 
     #[test]
-    fn memory_is_in_bytes() {
+    fn memory_is_converted_to_bytes() {
         assert_eq!(
             kibibytes("VmHWM:\t    20 kB\nVmRSS:\t   12 kB\n", "VmRSS:"),
             Some(12.0 * 1024.0)
@@ -132,20 +132,20 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_ended_is_counted_by_ticks() {
+    fn ticks_count_once_a_thread_has_ended() {
         let before = Cpu { threads: 500, ticks: 0 };
         assert_eq!(Cpu { threads: 900, ticks: TICK }.since(before), CpuTime(400));
         assert_eq!(Cpu { threads: 100, ticks: 30 * TICK }.since(before), CpuTime(30 * TICK));
     }
 
     #[test]
-    fn this_process_uses_both() {
+    fn this_process_has_cpu_time_and_memory() {
         let me = std::process::id();
-        let memory = Memory::of(me).unwrap();
+        let memory = Memory::read(me).unwrap();
         assert!(memory.now > 0.0 && memory.peak >= memory.now, "{memory:?}");
-        let before = Cpu::of(me).unwrap();
+        let before = Cpu::read(me).unwrap();
         let started = std::time::Instant::now();
-        while Cpu::of(me).unwrap().since(before).millis() < 1.0 {
+        while Cpu::read(me).unwrap().since(before).millis() < 1.0 {
             assert!(started.elapsed() < Duration::from_mins(1), "no CPU time was counted");
         }
     }

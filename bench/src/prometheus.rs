@@ -1,6 +1,6 @@
-//! Reading metrics in the text format, of an operator or of an API server: sums of samples.
+//! Reads metrics in the Prometheus text format, of an operator or of an API server.
 
-/// One state of all counters and gauges.
+/// The values of counters and gauges at one time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Samples(Vec<Sample>);
 
@@ -12,14 +12,14 @@ struct Sample {
 }
 
 impl Samples {
-    /// Reads the samples of `text` whose name begins with one of `names`: an API server has tens of
-    /// thousands of others.
+    /// Reads the samples whose name starts with one of `names`. An API server has tens of thousands
+    /// of others.
     pub(crate) fn parse(text: &str, names: &[&str]) -> Self {
         let wanted = |line: &&str| names.iter().any(|name| line.starts_with(name));
         Self(text.lines().filter(wanted).filter_map(sample).collect())
     }
 
-    /// The sum of all samples of this name that have all these labels; `None` where there is none.
+    /// The sum of all samples with this name and these labels; `None` without such a sample.
     pub(crate) fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let fits = |sample: &&Sample| {
             sample.name == name
@@ -29,7 +29,7 @@ impl Samples {
         (!found.is_empty()).then(|| found.iter().fold(0.0, |sum, value| sum + value))
     }
 
-    /// The samples of this name: the values of `labels`, and the sample's.
+    /// The samples of this name: the values of `labels`, and the value of the sample.
     pub(crate) fn rows<'a, const N: usize>(
         &'a self,
         name: &'a str,
@@ -59,7 +59,7 @@ fn sample(line: &str) -> Option<Sample> {
     Some(Sample { name: name.to_owned(), labels, value })
 }
 
-/// `key="value",...} rest`, where a value may have escaped quotes in it.
+/// `key="value",...} rest`, where a value may contain escaped quotes.
 fn labels(mut text: &str) -> Option<(Vec<(String, String)>, &str)> {
     let mut labels = Vec::new();
     loop {
@@ -86,8 +86,14 @@ fn labels(mut text: &str) -> Option<(Vec<(String, String)>, &str)> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# TYPE a_total counter\na_total{verb=\"get\",code=\"200\"} 3\na_total{verb=\"get\",code=\"404\"} 1\nb 7\n\
-                        a_total{verb=\"put\",code=\"200\"} 9 # {} 1\na_total_other 5\nc{text=\"a \\\"b\\\", {c}\",n=\"1\"} 2.5e1 1700\n";
+    const TEXT: &str = r#"# TYPE a_total counter
+a_total{verb="get",code="200"} 3
+a_total{verb="get",code="404"} 1
+b 7
+a_total{verb="put",code="200"} 9 # {} 1
+a_total_other 5
+c{text="a \"b\", {c}",n="1"} 2.5e1 1700
+"#;
 
     #[test]
     fn samples_are_summed_by_name_and_labels() {
@@ -98,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_not_zero() {
+    fn a_missing_sample_is_not_zero() {
         let samples = Samples::parse(TEXT, &["a_total"]);
-        assert_eq!(samples.sum("b", &[]), None, "it was not asked for");
+        assert_eq!(samples.sum("b", &[]), None, "its name was not requested");
         assert_eq!(samples.sum("a_total", &[("verb", "list")]), None);
     }
 
     #[test]
-    fn values_of_labels_may_have_anything_in_them() {
+    fn a_label_value_may_contain_any_character() {
         let samples = Samples::parse(TEXT, &["c"]);
         let rows: Vec<_> = samples.rows("c", ["text", "n"]).collect();
         assert_eq!(rows, [(["a \"b\", {c}", "1"], 25.0)]);

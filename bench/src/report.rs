@@ -1,4 +1,4 @@
-//! What is printed at the end, and what is written for programs.
+//! The report: text for people, JSON for programs.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,6 +12,7 @@ use crate::plan::{Plan, ROWS};
 use crate::rows::{Row, Value};
 use crate::stats::{median, percentile};
 use crate::table::{number, table};
+use crate::workload::Workload;
 
 /// Everything about a run.
 #[derive(Serialize)]
@@ -20,15 +21,15 @@ pub(crate) struct Report<'a> {
     pub(crate) kubernetes: Option<&'a str>,
     pub(crate) version: &'static str,
     pub(crate) plan: &'a Plan,
-    /// Why no row counts: the gate did not open, or it was interrupted.
-    pub(crate) gate: Option<String>,
-    /// Cells that could not be measured to their end.
+    /// Why no figure counts.
+    pub(crate) invalid: Option<String>,
+    /// Measurements that failed.
     pub(crate) failures: &'a [String],
     pub(crate) rows: &'a [Row],
     pub(crate) figures: &'a Figures,
 }
 
-/// What it ran on.
+/// The machine.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Machine {
@@ -39,8 +40,8 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This one.
-    pub(crate) fn here() -> Self {
+    /// This machine.
+    pub(crate) fn current() -> Self {
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let field = |text: &str, name: &str| {
             let value = text.lines().find_map(|line| {
@@ -61,12 +62,12 @@ impl Machine {
 }
 
 impl Report<'_> {
-    /// Whether every bound was kept, and everything was measured to its end.
+    /// Whether every bound holds and no measurement failed.
     pub(crate) fn holds(&self) -> bool {
-        self.gate.is_none() && self.failures.is_empty() && self.rows.iter().all(Row::holds)
+        self.invalid.is_none() && self.failures.is_empty() && self.rows.iter().all(Row::holds)
     }
 
-    /// For people.
+    /// The text for people.
     pub(crate) fn text(&self) -> String {
         let Machine { cores, processor, memory_kib, kernel } = &self.machine;
         let memory = memory_kib
@@ -82,111 +83,127 @@ impl Report<'_> {
             let _ = writeln!(text, "coarser than a full run: {coarser}");
         }
         let _ = writeln!(text, "\n{}", table(self.rows));
-        text.push_str(&self.more());
+        text.push_str(&self.absolute_values());
         for failure in self.failures {
-            let _ = writeln!(text, "not measured to its end: {failure}");
+            let _ = writeln!(text, "failed: {failure}");
         }
-        for row in self.rows.iter().filter(|row| !row.holds() && self.gate.is_none()) {
+        for row in self.rows.iter().filter(|row| !row.holds() && self.invalid.is_none()) {
             let why = match &row.value {
                 Ok(Value { median, .. }) => number(*median),
                 Err(why) => format!("not measured: {why}"),
             };
             let _ = writeln!(text, "row {}: {}: {why}", row.number, row.title);
         }
-        match &self.gate {
-            Some(why) => drop(writeln!(text, "NO FIGURE COUNTS: {why}")),
-            None if self.holds() => {
-                let part = self.plan.rows.len() < ROWS.count();
-                text.push_str(if part {
-                    "every bound of these rows is kept\n"
-                } else {
-                    "every bound is kept\n"
-                });
+        let summary = match &self.invalid {
+            Some(why) => format!("NO FIGURE COUNTS: {why}"),
+            None if !self.holds() => "not every bound holds".to_owned(),
+            None if self.plan.rows.len() < ROWS.count() => {
+                "every bound of these rows holds".to_owned()
             }
-            None => text.push_str("not every bound is kept\n"),
-        }
+            None => "every bound holds".to_owned(),
+        };
+        let _ = writeln!(text, "{summary}");
         text
     }
 
-    /// Absolute values, for information.
-    fn more(&self) -> String {
-        let mut text = String::new();
-        let (small, large) = (self.plan.small, self.plan.large);
-        let mut line = |what: &str, names: &[(&str, String)]| {
-            let values: Vec<String> = names
-                .iter()
-                .filter_map(|(unit, name)| {
-                    Some(format!("{unit} {}", number(median(self.figures.get(name).ok()?)?)))
-                })
-                .collect();
-            if !values.is_empty() {
-                let _ = writeln!(text, "    {what}: {}", values.join(", "));
-            }
-        };
-        for n in [small, large] {
-            for (who, name) in [
-                ("bare client", "bare"),
-                ("bare client, watched", "watched"),
-                ("operator", "operator"),
-            ] {
-                let of = |field: &str| format!("create.{n}.{name}.{field}");
-                let fields = [
-                    ("resources/s", of("rate")),
-                    ("control-plane CPU ms", of("plane_cpu_ms")),
-                    ("own CPU ms", of("cpu_ms")),
-                ];
-                line(&format!("{who}, N={n}"), &fields);
-            }
-        }
-        line(
-            "floor of row 9: the three writes alone, sent by the bare client",
-            &[("CPU ms", format!("create.{large}.floor_ms"))],
-        );
-        for (who, name) in [("bare client", "bare"), ("operator", "operator")] {
-            let of = |field: &str| format!("latency.{name}.{field}");
-            line(
-                &format!("create to children, {who}"),
-                &[("p50 ms", of("all_p50_ms")), ("p99 ms", of("all_p99_ms"))],
+    /// Absolute values, without bounds.
+    fn absolute_values(&self) -> String {
+        let mut lines = Lines { figures: self.figures, text: String::new() };
+        lines.create(Workload::Echo, self.plan.small);
+        lines.create(Workload::Echo, self.plan.large);
+        for (name, client) in [("bare client, writes alone", "bare"), ("operator", "operator")] {
+            let figure = |field: &str| format!("latency.{client}.{field}");
+            lines.add(
+                &format!("create to all children, {name}"),
+                &[("p50 ms", figure("all_p50_ms")), ("p99 ms", figure("all_p99_ms"))],
             );
         }
-        line(
+        lines.add(
             "restart",
             &[
                 ("operator ms", "restart.operator_ms".into()),
-                ("lister ms", "restart.lister_ms".into()),
+                ("list and decode ms", "restart.lister_ms".into()),
             ],
         );
-        line(
-            "lifecycle requests",
+        lines.add("look at rest", &[("operator CPU ms", "rest.resync.cpu_ms".into())]);
+        lines.add(
+            "requests beside a controller manager",
             &["create", "edit", "delete"].map(|step| (step, format!("lifecycle.{step}.requests"))),
         );
-        for (who, name) in [("lived through the load", "lived"), ("restarted", "restarted")] {
-            let of = |field: &str| format!("memory.{name}.{field}");
-            let fields = [
-                ("bytes per set", of("slope_bytes")),
-                ("/ JSON", of("slope_ratio")),
-                ("peak/steady", of("peak_ratio")),
-            ];
-            line(&format!("memory, {who}"), &fields);
-        }
-        line("JSON of a set", &[("bytes", "memory.json_bytes".into())]);
-        let large = [
-            ("whole", "memory.cpu_ms".to_owned()),
-            ("last level", "memory.last_level_cpu_ms".to_owned()),
-        ];
-        line("operator CPU ms per resource of the largest load", &large);
+        lines.memory(Workload::Echo);
+        let text = &mut lines.text;
         if let Ok(drifts) = self.figures.get("rest.drift_ms") {
             let [p50, p99] = [50, 99]
                 .map(|percent| percentile(drifts, percent).map_or_else(|| "-".to_owned(), number));
-            let _ = writeln!(text, "    drift repair: p50 ms {p50}, p99 ms {p99}");
+            let _ = writeln!(text, "- drift repair: p50 ms {p50}, p99 ms {p99}");
         }
-        text
+        lines.create(Workload::Website, self.plan.large);
+        lines.memory(Workload::Website);
+        lines.text
     }
 
-    /// For programs.
+    /// Writes everything as JSON.
     pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
         let failed = |source| Error::File { path: path.to_owned(), source };
         let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
         fs::write(path, text).map_err(failed)
+    }
+}
+
+/// Lines of medians.
+struct Lines<'a> {
+    figures: &'a Figures,
+    text: String,
+}
+
+impl Lines<'_> {
+    /// One line; nothing if no value was measured.
+    fn add(&mut self, what: &str, names: &[(&str, String)]) {
+        let value = |(unit, name): &(&str, String)| {
+            Some(format!("{unit} {}", number(median(self.figures.get(name).ok()?)?)))
+        };
+        let values: Vec<String> = names.iter().filter_map(value).collect();
+        if !values.is_empty() {
+            let _ = writeln!(self.text, "- {what}: {}", values.join(", "));
+        }
+    }
+
+    fn create(&mut self, workload: Workload, n: usize) {
+        for (name, client) in [
+            ("bare client", "bare"),
+            ("bare client without watches", "writes"),
+            ("operator", "operator"),
+        ] {
+            let figure = |field: &str| format!("create.{workload}.{n}.{client}.{field}");
+            let fields = [
+                ("resources/s", figure("rate")),
+                ("control-plane CPU ms", figure("plane_cpu_ms")),
+                ("own CPU ms", figure("cpu_ms")),
+            ];
+            self.add(&format!("{workload}, N={n}, {name}"), &fields);
+        }
+    }
+
+    fn memory(&mut self, workload: Workload) {
+        let figure = |name: &str| format!("memory.{workload}.{name}");
+        for (name, process) in [("after the load", "loaded"), ("restarted", "restarted")] {
+            let fields = [
+                ("bytes per resource", figure(&format!("{process}.slope_bytes"))),
+                ("/ JSON", figure(&format!("{process}.slope_ratio"))),
+                ("peak/steady", figure(&format!("{process}.peak_ratio"))),
+            ];
+            self.add(&format!("{workload}, memory {name}"), &fields);
+        }
+        self.add(
+            &format!("{workload}, memory without resources"),
+            &[("bytes", figure("restarted.rss_bytes.0"))],
+        );
+        self.add(
+            &format!("{workload}, JSON of a resource with its children"),
+            &[("bytes", figure("json_bytes"))],
+        );
+        let fields =
+            [("all levels", figure("cpu_ms")), ("last level", figure("last_level_cpu_ms"))];
+        self.add(&format!("{workload}, operator CPU ms per resource of the largest load"), &fields);
     }
 }

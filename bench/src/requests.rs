@@ -1,4 +1,4 @@
-//! What the API server has answered for the kinds of the workload, by its own counters.
+//! Requests that the API server has answered for the kinds of a workload, by its own counters.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,12 @@ use crate::error::Error;
 use crate::prometheus::Samples;
 
 const COUNTER: &str = "apiserver_request_total";
-/// What the operator may ask for with the workload, and nobody but it and the bench does while
-/// there is no controller manager. A request of the operator for anything else would show as a
-/// difference to its own counter.
-const RESOURCES: [&str; 4] = ["echoes", "deployments", "services", "events"];
-/// Counted when they end, and opened again every few minutes however many resources there are.
+/// Resources of the operator's requests. Without a controller manager, only the bench requests them
+/// as well. Other requests of the operator would show as a difference to its own counter.
+const RESOURCES: [&str; 6] =
+    ["echoes", "deployments", "services", "websites", "configmaps", "events"];
+/// The API server counts a watch when it ends; it is reopened every few minutes, however many
+/// resources exist.
 const WATCH: &str = "WATCH";
 
 /// Requests by verb, resource and subresource.
@@ -19,14 +20,11 @@ const WATCH: &str = "WATCH";
 pub(crate) struct Requests(BTreeMap<[String; 3], f64>);
 
 impl Requests {
-    /// Answered so far.
-    pub(crate) async fn so_far(api: &Api) -> Result<Self, Error> {
+    /// The requests so far.
+    pub(crate) async fn read(api: &Api) -> Result<Self, Error> {
         let bytes = api.get("/metrics").await?;
-        let requests = Self::parse(&String::from_utf8_lossy(&bytes));
-        match requests {
-            Some(requests) => Ok(requests),
-            None => Err(Error::Unmeasurable(format!("the API server has no {COUNTER}"))),
-        }
+        Self::parse(&String::from_utf8_lossy(&bytes))
+            .ok_or_else(|| Error::Unmeasurable(format!("the API server has no {COUNTER}")))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -44,7 +42,7 @@ impl Requests {
         Some(Self(requests))
     }
 
-    /// What came since `before`.
+    /// The requests since `before`.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let more = |(key, count): (&[String; 3], &f64)| {
             (key.clone(), count - before.0.get(key).unwrap_or(&0.0))
@@ -52,37 +50,37 @@ impl Requests {
         Self(self.0.iter().map(more).filter(|(_, count)| *count != 0.0).collect())
     }
 
-    /// All but so many of this kind, which were the bench's own.
+    /// The requests without `own` requests of the bench.
     pub(crate) fn without(mut self, verb: &str, resource: &str, own: f64) -> Self {
         *self.0.entry([verb, resource, ""].map(str::to_owned)).or_default() -= own;
         self
     }
 
-    /// How many of them the operator sent, which counts so many itself.
+    /// Checks `sent`, the client's own count, against the API server's, and returns it.
     ///
-    /// The API server's counter does not tell who asked, and the API server itself looks at
-    /// Services every few seconds and writes an Event when it finds an address later than
-    /// expected. Of these the operator's own count decides; all others must be its own.
-    pub(crate) fn agreed(&self, what: &str, operator: f64) -> Result<f64, Error> {
-        let anybodys = |[verb, resource, _]: &[String; 3]| {
-            resource == "events" || (resource == "services" && (verb == "GET" || verb == "LIST"))
+    /// The API server does not count by client, and sends requests itself: it reads Services and
+    /// ConfigMaps, and writes Events. For these the client's count decides.
+    pub(crate) fn confirm(&self, what: &str, sent: f64) -> Result<f64, Error> {
+        let may_be_foreign = |[verb, resource, _]: &[String; 3]| {
+            let is_read = verb == "GET" || verb == "LIST";
+            resource == "events" || (is_read && ["services", "configmaps"].contains(&&**resource))
         };
-        let (total, anybodys) = (self.total(), self.only(anybodys).total());
-        if (total - anybodys..=total).contains(&operator) {
-            return Ok(operator);
+        let (total, foreign) = (self.total(), self.only(may_be_foreign).total());
+        if (total - foreign..=total).contains(&sent) {
+            return Ok(sent);
         }
-        let all = &self.0;
+        let answered = &self.0;
         Err(Error::Unmeasurable(format!(
-            "{what}: the operator counts {operator} requests, and the API server answered {all:?}"
+            "{what}: the client counts {sent} requests, and the API server answered {answered:?}"
         )))
     }
 
-    /// Those that change something.
+    /// The requests that change something.
     pub(crate) fn writes(&self) -> Self {
         self.only(|[verb, ..]| verb != "GET" && verb != "LIST")
     }
 
-    /// Server-side applies.
+    /// The server-side applies.
     pub(crate) fn applies(&self) -> Self {
         self.only(|[verb, ..]| verb == "APPLY")
     }
@@ -122,7 +120,7 @@ apiserver_request_total{code="200",resource="leases",subresource="",verb="PUT"} 
 "#;
 
     #[test]
-    fn requests_are_counted_whatever_their_answer_and_without_watches_and_other_kinds() {
+    fn requests_count_whatever_their_answer_except_watches_and_other_kinds() {
         let since = Requests::parse(AFTER).unwrap().since(&Requests::parse(BEFORE).unwrap());
         assert_eq!(
             (since.total(), since.writes().total(), since.applies().total()),
@@ -131,15 +129,11 @@ apiserver_request_total{code="200",resource="leases",subresource="",verb="PUT"} 
         let others = since.without("POST", "echoes", 4.0);
         assert_eq!(others.total(), 5.0);
         assert_eq!(
-            (others.agreed("x", 5.0).unwrap(), others.agreed("x", 4.0).unwrap()),
+            (others.confirm("x", 5.0).unwrap(), others.confirm("x", 4.0).unwrap()),
             (5.0, 4.0),
-            "the read may be anybody's"
+            "the read may come from the API server itself"
         );
-        assert!(others.agreed("x", 3.0).is_err() && others.agreed("x", 6.0).is_err());
-        assert_eq!(
-            Requests::parse("other 1\n"),
-            None,
-            "an API server that does not count is no API server at rest"
-        );
+        assert!(others.confirm("x", 3.0).is_err() && others.confirm("x", 6.0).is_err());
+        assert_eq!(Requests::parse("other 1\n"), None, "a missing counter is not zero");
     }
 }

@@ -1,6 +1,6 @@
-//! Medians, percentiles and slopes of measured values. What they mean is decided elsewhere.
+//! Medians, percentiles and slopes.
 
-/// The middle of the values, or the mean of the two in the middle; `None` where there are none.
+/// The middle value, or the mean of the two middle values; `None` without values.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let sorted = sorted(values);
     let middle = sorted.len() / 2;
@@ -11,8 +11,7 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// The smallest value that at least `percent` of all values do not exceed (nearest rank): one that
-/// was measured.
+/// The smallest value that at least `percent` of all values do not exceed (nearest rank).
 pub(crate) fn percentile(values: &[f64], percent: usize) -> Option<f64> {
     let sorted = sorted(values);
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
@@ -25,7 +24,7 @@ pub(crate) fn extremes(values: &[f64]) -> Option<(f64, f64)> {
     Some((*sorted.first()?, *sorted.last()?))
 }
 
-/// How much `y` grows with `x`, by least squares; `None` for less than two different `x`.
+/// The slope of `y` over `x` by least squares; `None` for fewer than two different `x`.
 pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.iter().map(|_| 1.0).sum::<f64>();
     let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
@@ -46,14 +45,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
+    fn the_median_of_an_even_number_of_values_is_the_mean_of_the_middle_two() {
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&[]), None);
     }
 
     #[test]
-    fn a_percentile_is_a_value_that_was_measured() {
+    fn a_percentile_is_one_of_the_values() {
         let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
         assert_eq!(percentile(&hundred, 50), Some(50.0));
         assert_eq!(percentile(&hundred, 99), Some(99.0));
@@ -63,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slope_ignores_what_is_there_from_the_beginning() {
+    fn a_slope_ignores_a_constant_part() {
         assert_eq!(slope(&[(0.0, 5.0), (1.0, 7.0), (2.0, 9.0)]), Some(2.0));
         assert_eq!(slope(&[(1.0, 5.0), (1.0, 7.0)]), None);
         assert_eq!(slope(&[]), None);

@@ -1,13 +1,13 @@
-//! The table, as a person reads it.
+//! The table, in Markdown: it goes to a terminal and into the documentation.
 
 use std::fmt::Write as _;
 
 use crate::rows::{Bound, Row, Value};
 
-/// Rows with their values, bounds and verdicts.
+/// One line for each row: value, bound and result.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut lines =
-        vec![["row", "what", "measured", "min..max", "bound", "verdict"].map(str::to_owned)];
+        vec![["row", "what", "measured", "min..max", "bound", "result"].map(str::to_owned)];
     for row in rows {
         let (measured, spread) = match &row.value {
             Ok(Value { median, min, max }) => {
@@ -15,7 +15,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
             }
             Err(_) => ("-".to_owned(), "-".to_owned()),
         };
-        let verdict = match &row.value {
+        let result = match &row.value {
             Err(_) => "NOT MEASURED",
             Ok(_) if row.holds() => "ok",
             Ok(_) => "MISSED",
@@ -26,21 +26,25 @@ pub(crate) fn table(rows: &[Row]) -> String {
             measured,
             spread,
             bound(row.bound),
-            verdict.to_owned(),
+            result.to_owned(),
         ]);
     }
     let width =
         |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..6).map(width).collect();
     let mut text = String::new();
-    for line in &lines {
-        let [row, what, measured, spread, bound, verdict] = line;
+    for (index, [row, what, measured, spread, bound, result]) in lines.iter().enumerate() {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "{row:>0$}  {what:<1$}  {measured:>2$}  {spread:>3$}  {bound:>4$}  {verdict}",
-            widths[0], widths[1], widths[2], widths[3], widths[4]
+            "| {row:>0$} | {what:<1$} | {measured:>2$} | {spread:>3$} | {bound:>4$} \
+             | {result:<5$} |",
+            widths[0], widths[1], widths[2], widths[3], widths[4], widths[5]
         );
+        if index == 0 {
+            let rules: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
+            let _ = writeln!(text, "|{}|", rules.join("|"));
+        }
     }
     text
 }
@@ -52,7 +56,7 @@ fn bound(bound: Bound) -> String {
     }
 }
 
-/// As many digits as tell something.
+/// A number with three to four significant digits.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         size if value.fract() == 0.0 && size < 1e6 => format!("{value:.0}"),
@@ -68,18 +72,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_shows_its_value_its_bound_and_its_verdict() {
+    fn every_row_shows_its_value_its_bound_and_its_result() {
         let row = |title: &str, bound, value| Row { number: 1, title: title.into(), bound, value };
         let value = |median| Ok(Value { median, min: 0.5, max: 1234.5 });
         let rows = [
             row("a", Bound::AtLeast(0.95), value(0.97)),
             row("longer", Bound::AtMost(0.02), value(0.03)),
-            row("c", Bound::AtMost(0.0), Err("nobody looked".into())),
+            row("c", Bound::AtMost(0.0), Err("no repeat".into())),
         ];
-        let expected = "row  what    measured     min..max    bound  verdict\n\
-                        \x20 1  a          0.970  0.500..1234  >= 0.95  ok\n\
-                        \x20 1  longer    0.0300  0.500..1234  <= 0.02  MISSED\n\
-                        \x20 1  c              -            -     <= 0  NOT MEASURED\n";
+        let expected = "\
+| row | what   | measured |    min..max |   bound | result       |
+|-----|--------|----------|-------------|---------|--------------|
+|   1 | a      |    0.970 | 0.500..1234 | >= 0.95 | ok           |
+|   1 | longer |   0.0300 | 0.500..1234 | <= 0.02 | MISSED       |
+|   1 | c      |        - |           - |    <= 0 | NOT MEASURED |
+";
         assert_eq!(table(&rows), expected);
     }
 }

@@ -1,160 +1,124 @@
-//! What is written for one resource: an Echo of `example.com/v1` with its Deployment and its
-//! Service.
-//!
-//! [`Writes`] are the requests that the operator sends for it, made before the clock starts by the
-//! operator's own functions: `build` for the children, the framework's verdict and the operator's
-//! `status` for the status. Only the UID is unknown then; another one of the same length stands for
-//! it. That both leave the same objects behind is checked by `cells::throughput`.
+//! The two kinds of resources: an Echo with its Deployment and its Service, and a Website with its
+//! ConfigMap and its Service.
 
+use std::fmt;
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::jiff::Timestamp;
-use kubewright::core::KindInfo;
-use kubewright::core::condition::{merge, verdict};
-use kubewright::core::observed::{ChildState, Outcome, decode};
-use kubewright::core::registry::{Controller, Observation};
-use kubewright::core::view::Fixed;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use kubewright::controller::Controller;
+use kubewright::{KindInfo, Registry};
 use operator_api::echo::{Echo, EchoSpec};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::error::Error;
+use crate::website::{self, Website, WebsiteSpec};
 
 /// Children of each resource.
 pub(crate) const CHILDREN: u32 = 2;
-/// Where resources are made.
+/// The namespace of all resources.
 pub(crate) const NAMESPACE: &str = "bench";
-/// Stands for a UID that is not known yet.
-pub(crate) const UID: &str = "00000000-0000-4000-8000-000000000000";
+/// How the UIDs begin that the recorder gives to resources; the number of the resource follows.
+pub(crate) const UIDS: &str = "00000000-0000-4000-8000-";
 
-/// The kinds of one resource: itself, then its children.
-pub(crate) fn kinds() -> [KindInfo; 3] {
-    [KindInfo::of::<Echo>(), KindInfo::of::<Deployment>(), KindInfo::of::<Service>()]
+/// The UID that the recorder gives to the resource with this number.
+pub(crate) fn uid(number: usize) -> String {
+    format!("{UIDS}{number:012}")
 }
 
-/// The name of the resource with this number, and of its children.
-pub(crate) fn name(number: usize) -> String {
-    format!("echo-{number:05}")
+/// A custom resource with two children, and its operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub(crate) enum Workload {
+    /// The operator that the project releases.
+    Echo,
+    /// An operator as small as a newcomer's.
+    Website,
 }
 
-/// Where an object of this kind is.
-pub(crate) fn path(kind: &KindInfo, name: &str) -> String {
-    format!("{}/{name}", kind.path(Some(NAMESPACE)))
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
-/// What its creator writes.
-pub(crate) fn echo(name: &str) -> Echo {
-    let mut echo = Echo::new(
-        name,
-        EchoSpec { replicas: Some(2), text: Some("hello".into()), ..EchoSpec::default() },
-    );
-    echo.metadata.namespace = Some(NAMESPACE.into());
-    echo
-}
+impl Workload {
+    /// The name of the controller; figures and names of resources start with it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Website => "website",
+        }
+    }
 
-/// All requests for one resource, in the form in which the operator sends them.
-#[derive(Clone, Debug)]
-pub(crate) struct Writes {
-    /// The body of its creation.
-    pub(crate) echo: String,
-    /// Paths and bodies of the children.
-    pub(crate) children: Vec<(String, String)>,
-    /// Path and body of the status.
-    pub(crate) status: (String, String),
-}
+    /// The kinds of one resource: its own, then those of its children.
+    pub(crate) fn kinds(self) -> [KindInfo; 3] {
+        match self {
+            Self::Echo => {
+                [KindInfo::of::<Echo>(), KindInfo::of::<Deployment>(), KindInfo::of::<Service>()]
+            }
+            Self::Website => {
+                [KindInfo::of::<Website>(), KindInfo::of::<ConfigMap>(), KindInfo::of::<Service>()]
+            }
+        }
+    }
 
-/// Makes [`Writes`].
-pub(crate) struct Scribe(Arc<dyn Controller>);
+    pub(crate) fn registry(self) -> Registry {
+        match self {
+            Self::Echo => operator::registry(),
+            Self::Website => website::registry(),
+        }
+    }
 
-impl Scribe {
-    /// With the operator of Echo.
-    pub(crate) fn new() -> Result<Self, Error> {
-        let kind = KindInfo::of::<Echo>();
-        let controller =
-            operator::registry().controller_of(&kind.api_version(), &kind.kind).cloned();
+    /// The field manager of its operator.
+    pub(crate) fn manager(self) -> &'static str {
+        self.registry().name()
+    }
+
+    pub(crate) fn controller(self) -> Result<Arc<dyn Controller>, Error> {
+        let kind = &self.kinds()[0];
+        let registry = self.registry();
+        let controller = registry.controller_of(&kind.api_version(), &kind.kind);
         controller
-            .map(Self)
-            .ok_or_else(|| Error::Workload(format!("no operator for {}", kind.resource())))
+            .cloned()
+            .ok_or_else(|| Error::Workload(format!("no controller of {}", kind.resource())))
     }
 
-    /// The requests for the resource of this name.
-    pub(crate) fn writes(&self, name: &str) -> Result<Writes, Error> {
-        let failed = |error: &dyn std::fmt::Display| Error::Workload(error.to_string());
-        let created = echo(name);
-        let text = serde_json::to_string(&created).map_err(|e| failed(&e))?;
-        let mut stored = created;
-        stored.metadata.uid = Some(UID.into());
-        stored.metadata.generation = Some(1);
-        let stored = self
-            .0
-            .decode(&serde_json::to_vec(&stored).map_err(|e| failed(&e))?)
-            .map_err(|e| failed(&e))?;
-        let built =
-            self.0.build(operator::NAME, &*stored, &Fixed::empty()).map_err(|e| failed(&e))?;
-        let desired = built.children.map_err(|invalid| failed(&invalid.message))?;
-        // As the answer to a create tells of it: there, and without a status yet.
-        let answer = json!({ "metadata": { "name": name, "namespace": NAMESPACE, "uid": UID, "resourceVersion": "1", "generation": 1 } });
-        let observed =
-            decode(answer.to_string().as_bytes(), operator::NAME).map_err(|e| failed(&e))?;
-        let outcome = Outcome::InSync;
-        let states: Vec<ChildState<'_>> = desired
-            .iter()
-            .map(|desired| ChildState { desired, observed: Some(&observed), outcome: &outcome })
-            .collect();
-        let observation = Observation { children: &states, facts: &built.facts };
-        let report = self.0.report(&*stored, observation).map_err(|e| failed(&e))?;
-        let kind = self.0.resource();
-        let conditions: Vec<_> =
-            verdict(&kind, &states).conditions().into_iter().chain(report.conditions).collect();
-        let mut told = report.status;
-        let now = Timestamp::from_second(Timestamp::now().as_second()).map_err(|e| failed(&e))?;
-        told["conditions"] =
-            serde_json::to_value(merge(&[], &conditions, Some(1), now)).map_err(|e| failed(&e))?;
-        told["observedGeneration"] = 1.into();
-        let body = json!({
-            "apiVersion": kind.api_version(), "kind": kind.kind,
-            "metadata": { "name": name, "namespace": NAMESPACE, "uid": UID },
-            "status": told,
-        });
-        let children = desired
-            .iter()
-            .map(|want| (path(&want.kind, name), must_be_absent(want.body())))
-            .collect();
-        Ok(Writes {
-            echo: text,
-            children,
-            status: (format!("{}/status", path(&kind, name)), body.to_string()),
-        })
+    /// The name of the resource with this number, and of its children.
+    pub(crate) fn object_name(self, number: usize) -> String {
+        format!("{}-{number:05}", self.name())
+    }
+
+    /// The collection that the resources are created in.
+    pub(crate) fn collection(self) -> String {
+        self.kinds()[0].path(Some(NAMESPACE))
+    }
+
+    /// The path of an object of the resource with this number; `kind` is an index of
+    /// [`kinds`](Self::kinds).
+    pub(crate) fn path(self, kind: usize, number: usize) -> String {
+        format!("{}/{}", self.kinds()[kind].path(Some(NAMESPACE)), self.object_name(number))
+    }
+
+    /// The resource of this name, as it is created.
+    pub(crate) fn body(self, name: &str) -> Result<String, Error> {
+        match self {
+            Self::Echo => {
+                let (replicas, text) = (Some(2), Some("hello".to_owned()));
+                let spec = EchoSpec { replicas, text, ..EchoSpec::default() };
+                let mut echo = Echo::new(name, spec);
+                echo.metadata.namespace = Some(NAMESPACE.into());
+                json(&echo)
+            }
+            Self::Website => {
+                let mut site = Website::new(name, WebsiteSpec { text: "hello".into() });
+                site.metadata.namespace = Some(NAMESPACE.into());
+                json(&site)
+            }
+        }
     }
 }
 
-/// With the precondition that nothing of that name is there.
-fn must_be_absent(body: &Value) -> String {
-    let mut body = body.clone();
-    body["metadata"]["resourceVersion"] = "1".into();
-    body.to_string()
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_writes_of_a_resource_are_its_children_and_its_status() {
-        let writes = Scribe::new().unwrap().writes("echo-00001").unwrap();
-        assert_eq!(writes.children.len(), usize::try_from(CHILDREN).unwrap());
-        assert_eq!(writes.children[0].0, "/apis/apps/v1/namespaces/bench/deployments/echo-00001");
-        let child: Value = serde_json::from_str(&writes.children[1].1).unwrap();
-        assert_eq!(
-            (&child["kind"], &child["metadata"]["resourceVersion"]),
-            (&json!("Service"), &json!("1"))
-        );
-        assert_eq!(child["metadata"]["ownerReferences"][0]["uid"], UID);
-        let status: Value = serde_json::from_str(&writes.status.1).unwrap();
-        assert_eq!(status["status"]["ready"], "0/2");
-        assert_eq!(status["status"]["conditions"].as_array().unwrap().len(), 3);
-        assert_eq!(status["metadata"]["uid"], UID);
-    }
+fn json(resource: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(resource).map_err(|error| Error::Workload(error.to_string()))
 }

@@ -1,52 +1,50 @@
-//! The gate: an operator that is fast because it does not look does not pass. The children of some
-//! resources are damaged, and all of them must become exactly what they were. If one does not, no
-//! figure counts.
+//! The gate: an operator that is fast because it misses changes fails here. The bench changes or
+//! deletes children, and the operator must restore each of them exactly. If it does not, no figure
+//! counts.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Bench, CONVERGE, tell};
+use crate::bench::{Bench, CONVERGE, progress};
 use crate::client::Api;
 use crate::error::Error;
 use crate::load;
+use crate::observer::Observer;
 use crate::plane::Plane;
-use crate::watch::Eyes;
-use crate::workload::{kinds, name, path};
+use crate::workload::Workload;
 
-/// Resources that are there; every one of the first [`DAMAGED`] has something damaged.
+/// Existing resources. One child of each of the first [`DAMAGED`] is changed or deleted.
 const RESOURCES: usize = 100;
 const DAMAGED: usize = 40;
-/// How long repairs may take.
+/// How long the repairs may take.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Index of the kinds among [`kinds`].
+/// Indexes of the kinds of an Echo.
 const DEPLOYMENT: usize = 1;
 const SERVICE: usize = 2;
 
-/// What somebody does to a child.
+/// What happens to a child.
 enum Damage {
     Change(Value),
     Delete,
 }
 
-/// Damages, and waits until all is repaired.
-pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
-    let plane = Plane::up().await?;
+/// Changes and deletes children, and waits until all are restored.
+pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
+    let workload = Workload::Echo;
+    let plane = Plane::start(workload).await?;
     bench.kubernetes = Some(plane.version());
-    let operator = bench.operate(&plane, &[])?;
-    let eyes = Eyes::open(plane.api()).await?;
-    load::create(plane.api(), 0..RESOURCES).await?;
-    eyes.until(CONVERGE, "all resources are complete", |sight| {
-        (sight.complete() >= RESOURCES).then_some(())
-    })
-    .await?;
+    let operator = bench.operate(&plane, workload, &[])?;
+    let observer = Observer::start(plane.api(), workload).await?;
+    load::create(plane.api(), workload, 0..RESOURCES, load::ignore).await?;
+    observer.all_complete(CONVERGE, RESOURCES).await?;
     let mut wanted = Vec::new();
     for number in 0..DAMAGED {
         let (kind, damage) = damage(number);
-        let path = path(&kinds()[kind], &name(number));
+        let path = workload.path(kind, number);
         let before = stripped(plane.api(), &path).await?;
         match damage {
-            Damage::Change(change) => drop(plane.api().merge(&path, &change).await?),
+            Damage::Change(change) => plane.api().merge(&path, &change).await?,
             Damage::Delete => plane.api().delete(&path).await?,
         }
         wanted.push((path, before));
@@ -60,17 +58,17 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
             }
             if tokio::time::Instant::now() > deadline {
                 let seen = now.map_or_else(|error| error.to_string(), |now| now.to_string());
-                let what = format!("{path} is what it was: {before}");
+                let what = format!("{path} is restored to {before}");
                 return Err(Error::Late { what, within: LIMIT, seen });
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-    tell(format!("Gate: {DAMAGED} damaged children are exactly as they were"));
+    progress(format!("Gate: the operator restored all {DAMAGED} damaged children"));
     operator.stop().await
 }
 
-/// One sort of damage after the other.
+/// Six kinds of damage in turn.
 fn damage(number: usize) -> (usize, Damage) {
     match number % 6 {
         0 => (DEPLOYMENT, Damage::Change(json!({ "spec": { "replicas": 7 } }))),
@@ -81,7 +79,7 @@ fn damage(number: usize) -> (usize, Damage) {
             ),
         ),
         2 => (DEPLOYMENT, Damage::Delete),
-        // A selector is one value as a whole: a key that somebody adds makes it another.
+        // A selector is atomic: an additional key changes all of it.
         3 => (SERVICE, Damage::Change(json!({ "spec": { "selector": { "foreign": "yes" } } }))),
         4 => (SERVICE, Damage::Delete),
         _ => (
@@ -93,8 +91,8 @@ fn damage(number: usize) -> (usize, Damage) {
     }
 }
 
-/// An object without what a repair or a new beginning may change: identity, version, times,
-/// address, who wrote it.
+/// An object without the fields that a repair may change: identity, version, times, address and
+/// managers.
 async fn stripped(api: &Api, path: &str) -> Result<Value, Error> {
     let mut object: Value = api.read(path).await?;
     for (parent, fields) in [

@@ -1,111 +1,99 @@
-//! Row 3: from the create of a resource until all its children are there, at five creates a second.
+//! Row 3: the time from the create of a resource until all its children exist, at five creates per
+//! second.
 //!
-//! The bare client creates the resource and then sends the children side by side, as the operator
-//! does; both are seen by the same watch. Each side has control planes of its own, in turns: an
-//! operator beside the bare client would do the same work.
-//!
-//! The bound is on the median of the repeats' ratios. A p99 of few resources is little more than
-//! the slowest of them; that of all repeats together is told below the table.
+//! The bare client sends the children as soon as the bench has the answer to its create, without a
+//! watch. The operator and the bare client have separate control planes, in turns. The bound is on
+//! the median of the repeats' ratios; a p99 of few resources is little more than their maximum.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Bench, tell};
-use crate::bare::Bare;
-use crate::client::Api;
+use crate::bare::Feed;
+use crate::bench::{Bench, progress};
 use crate::error::Error;
 use crate::load;
+use crate::observer::Observer;
+use crate::plan::LATENCY_WARM_UP;
 use crate::plane::Plane;
 use crate::stats::percentile;
-use crate::watch::Eyes;
-use crate::workload::{NAMESPACE, echo, kinds, name};
+use crate::workload::Workload;
 
-/// Creates a second.
+/// Creates per second.
 const RATE: u32 = 5;
-/// Creates before those that count: connections are open then.
-const FIRST: usize = 5;
 const LIMIT: Duration = Duration::from_mins(1);
+const WORKLOAD: Workload = Workload::Echo;
 
-/// Runs all repeats, then looks at all of them together.
-pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
-    let (mut bare_all, mut operator_all) = (Vec::new(), Vec::new());
+/// Measures all repeats, then all of them together.
+pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
+    let mut all = [("bare", Vec::new()), ("operator", Vec::new())];
     for repeat in 0..bench.plan.latency_repeats {
-        let of_bare = async |bench: &Bench| measure(bench, false).await;
-        let (bare, operator) = if repeat % 2 == 0 {
-            let bare = of_bare(bench).await?;
-            (bare, measure(bench, true).await?)
-        } else {
-            let operator = measure(bench, true).await?;
-            (of_bare(bench).await?, operator)
-        };
-        for (who, latencies) in [("bare", &bare), ("operator", &operator)] {
-            for (name, percent) in [("p50_ms", 50), ("p99_ms", 99)] {
-                let value = percentile(latencies, percent)
-                    .ok_or_else(|| Error::Unmeasurable("no latency".into()))?;
-                bench.figures.add(format!("latency.{who}.{name}"), value);
-            }
+        let mut order = [false, true];
+        if repeat % 2 == 1 {
+            order.reverse();
         }
-        bare_all.extend(bare);
-        operator_all.extend(operator);
+        for by_operator in order {
+            let latencies = measure(bench, by_operator).await?;
+            let (client, of_client) = &mut all[usize::from(by_operator)];
+            for (name, percent) in [("p50_ms", 50), ("p99_ms", 99)] {
+                let value = percentile(&latencies, percent)
+                    .ok_or_else(|| Error::Unmeasurable("there is no latency".into()))?;
+                bench.figures.add(format!("latency.{client}.{name}"), value);
+            }
+            of_client.extend(latencies);
+        }
     }
-    for (who, latencies) in [("bare", &bare_all), ("operator", &operator_all)] {
+    for (client, latencies) in &all {
         for percent in [50, 99] {
             if let Some(value) = percentile(latencies, percent) {
-                bench.figures.add(format!("latency.{who}.all_p{percent}_ms"), value);
+                bench.figures.add(format!("latency.{client}.all_p{percent}_ms"), value);
             }
         }
     }
     Ok(())
 }
 
-/// The latencies in milliseconds of one side, on a control plane of its own.
+/// The latencies of one client in milliseconds.
 async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
-    let plane = Plane::up().await?;
-    let mut operator = if by_operator { Some(bench.operate(&plane, &[])?) } else { None };
-    if let Some(operator) = &mut operator {
-        operator.steady(0).await?;
+    let plane = Plane::start(WORKLOAD).await?;
+    let (mut operator, mut bare) = (None, None);
+    if by_operator {
+        operator.insert(bench.operate(&plane, WORKLOAD, &[])?).steady(0).await?;
+    } else {
+        bare = Some(bench.start_bare(&plane, WORKLOAD, Feed::Stdin).await?);
     }
-    let total = bench.plan.latencies + FIRST;
-    let bare = Bare::prepare(plane.api(), 0..total)?;
-    let eyes = Eyes::open(plane.api()).await?;
+    let total = bench.plan.latencies + LATENCY_WARM_UP;
+    let observer = Observer::start(plane.api(), WORKLOAD).await?;
     plane.rest().await?;
-    let begun = Arc::new(Mutex::new(vec![None; total]));
-    load::paced(0..total, RATE, |number| {
-        let (api, bare, begun) = (plane.api().clone(), Arc::clone(&bare), Arc::clone(&begun));
+    let created_at = Arc::new(Mutex::new(vec![None; total]));
+    let input = bare.as_ref().map(|bare| bare.input());
+    load::run_at_rate(0..total, RATE, |number| {
+        let (api, input) = (plane.api().clone(), input.clone());
+        let created_at = Arc::clone(&created_at);
         async move {
-            begun.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(Instant::now());
-            if by_operator { create(&api, number).await } else { bare.one(number).await }
+            let body = WORKLOAD.body(&WORKLOAD.object_name(number))?;
+            created_at.lock().unwrap_or_else(PoisonError::into_inner)[number] =
+                Some(Instant::now());
+            let answer = api.create(&WORKLOAD.collection(), body).await?;
+            input.map_or(Ok(()), |input| input.created(number, &answer))
         }
     })
     .await?;
-    eyes.until(LIMIT, "all children are there", |sight| (sight.complete() >= total).then_some(()))
-        .await?;
-    let begun = begun.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let mut latencies = Vec::with_capacity(total);
-    for number in FIRST..total {
-        let (begun, children) = (begun[number], eyes.sight().children(&name(number)));
-        let latency =
-            begun.zip(children).map(|(begun, children)| children.saturating_duration_since(begun));
-        latencies.push(
-            latency
-                .ok_or_else(|| Error::Unmeasurable("a resource was not seen".into()))?
-                .as_secs_f64()
-                * 1000.0,
-        );
-    }
+    observer.all_complete(LIMIT, total).await?;
+    let created_at = created_at.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let state = observer.state();
+    let latency = |number: usize| {
+        let last_child = state.last_child(&WORKLOAD.object_name(number))?;
+        Some(last_child.saturating_duration_since(created_at[number]?).as_secs_f64() * 1000.0)
+    };
+    let latencies: Option<Vec<f64>> = (LATENCY_WARM_UP..total).map(latency).collect();
+    drop(state);
+    let latencies =
+        latencies.ok_or_else(|| Error::Unmeasurable("a resource was not observed".into()))?;
     let [p50, p99] = [50, 99].map(|percent| percentile(&latencies, percent).unwrap_or(f64::NAN));
-    tell(format!(
-        "{} at {RATE}/s: p50 {p50:.2} ms, p99 {p99:.2} ms",
-        if by_operator { "Operator" } else { "Bare" }
-    ));
+    let client = if by_operator { "Operator" } else { "Bare client" };
+    progress(format!("{client} at {RATE}/s: p50 {p50:.2} ms, p99 {p99:.2} ms"));
     if let Some(operator) = operator {
         operator.stop().await?;
     }
     Ok(latencies)
-}
-
-async fn create(api: &Api, number: usize) -> Result<(), Error> {
-    let body = serde_json::to_string(&echo(&name(number)))
-        .map_err(|error| Error::Workload(error.to_string()))?;
-    api.create(&kinds()[0].path(Some(NAMESPACE)), body).await.map(drop)
 }

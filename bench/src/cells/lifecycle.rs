@@ -1,27 +1,27 @@
-//! Row 4, delete: whole lives beside the controller manager: create, as ready as it gets without
-//! nodes, edit, delete. Garbage collection takes the children, and the operator sends nothing for
-//! it.
+//! Row 4, delete: resources are created, edited and deleted beside the controller manager. Garbage
+//! collection deletes the children, and the operator sends nothing.
 //!
-//! The controller manager uses the same kinds, so that what the API server counts is not the
-//! operator's alone: here the operator's own counter is the figure, and the API server's count of
-//! applies, which nobody else sends, must agree with its writes.
+//! The controller manager sends requests for the same kinds, so that the API server's counters do
+//! not count the operator alone. Here the operator's own counter is the figure; the API server's
+//! count of applies, which only the operator sends, must confirm its writes.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Bench, tell};
+use crate::bench::{Bench, progress};
 use crate::client::Api;
 use crate::error::Error;
 use crate::load;
-use crate::operator::{Operator, Said, count};
+use crate::observer::{Observer, RESOURCE, State};
+use crate::operator::{Metrics, Operator, count};
 use crate::plane::Plane;
 use crate::requests::Requests;
-use crate::watch::{ECHO, Eyes};
-use crate::workload::{NAMESPACE, kinds, name, path};
+use crate::workload::Workload;
 
 const LIMIT: Duration = Duration::from_mins(2);
+const WORKLOAD: Workload = Workload::Echo;
 
 #[derive(Deserialize)]
 struct Listed {
@@ -41,68 +41,52 @@ struct Status {
     observed_generation: u64,
 }
 
-/// Lets some resources live and die.
-pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
+/// Creates, edits and deletes some resources.
+pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
     let n = bench.plan.sample;
-    let plane = Plane::with_controller_manager().await?;
-    let mut operator = bench.operate(&plane, &[])?;
+    let plane = Plane::start_with_controller_manager(WORKLOAD).await?;
+    let mut operator = bench.operate(&plane, WORKLOAD, &[])?;
     operator.steady(0).await?;
-    let eyes = Eyes::open(plane.api()).await?;
+    let observer = Observer::start(plane.api(), WORKLOAD).await?;
     let mut step = Step::begin(&plane, &mut operator).await?;
 
-    load::create(plane.api(), 0..n).await?;
-    eyes.until(LIMIT, "all resources are complete", |sight| (sight.complete() >= n).then_some(()))
-        .await?;
-    reached(
-        plane.api(),
-        |status| status.replicas == 2,
-        "the status shows the pods that were asked for",
-    )
-    .await?;
+    load::create(plane.api(), WORKLOAD, 0..n, load::ignore).await?;
+    observer.all_complete(LIMIT, n).await?;
+    reached(plane.api(), |status| status.replicas == 2, "every status shows two pods").await?;
     step.end(bench, &plane, &mut operator, "create").await?;
 
     let api = plane.api().clone();
-    load::all(0..n, move |number| {
-        let api = api.clone();
-        async move {
-            api.merge(&path(&kinds()[0], &name(number)), &json!({ "spec": { "replicas": 3 } }))
-                .await
-                .map(drop)
-        }
+    load::run_all(0..n, move |number| {
+        let (api, path) = (api.clone(), WORKLOAD.path(RESOURCE, number));
+        async move { api.merge(&path, &json!({ "spec": { "replicas": 3 } })).await }
     })
     .await?;
-    reached(
-        plane.api(),
-        |s| s.replicas == 3 && s.observed_generation == 2,
-        "the status shows the edit",
-    )
-    .await?;
+    let is_edited = |status: &Status| status.replicas == 3 && status.observed_generation == 2;
+    reached(plane.api(), is_edited, "every status shows the edit").await?;
     step.end(bench, &plane, &mut operator, "edit").await?;
 
     let api = plane.api().clone();
-    load::all(0..n, move |number| {
-        let api = api.clone();
-        async move { api.delete(&path(&kinds()[0], &name(number))).await }
+    load::run_all(0..n, move |number| {
+        let (api, path) = (api.clone(), WORKLOAD.path(RESOURCE, number));
+        async move { api.delete(&path).await }
     })
     .await?;
-    let gone =
-        |sight: &crate::watch::Sight| (0..3).all(|kind| sight.count(kind) == 0).then_some(());
-    eyes.until(LIMIT, "garbage collection has taken all children", gone).await?;
-    debug_assert_eq!(eyes.sight().count(ECHO), 0);
+    let is_empty = |state: &State| (0..3).all(|kind| state.count(kind) == 0).then_some(());
+    observer.until(LIMIT, "garbage collection has deleted all children", is_empty).await?;
     step.end(bench, &plane, &mut operator, "delete").await?;
     operator.stop().await
 }
 
-/// Counts from one step to the next.
+/// The counters at the start of a step.
 struct Step {
     requests: Requests,
-    said: Said,
+    metrics: Metrics,
 }
 
 impl Step {
     async fn begin(plane: &Plane, operator: &mut Operator) -> Result<Self, Error> {
-        let said = operator.rest().await?;
-        Ok(Self { requests: Requests::so_far(plane.api()).await?, said })
+        let metrics = operator.rest().await?;
+        Ok(Self { requests: Requests::read(plane.api()).await?, metrics })
     }
 
     async fn end(
@@ -113,28 +97,29 @@ impl Step {
         what: &str,
     ) -> Result<(), Error> {
         let now = Self::begin(plane, operator).await?;
-        let requests = now.said.requests() - self.said.requests();
+        let requests = now.metrics.requests() - self.metrics.requests();
         let applies = now.requests.since(&self.requests).applies();
-        applies.agreed(&format!("{what}, applies"), now.said.writes() - self.said.writes())?;
+        let writes = now.metrics.writes() - self.metrics.writes();
+        applies.confirm(&format!("{what}, applies"), writes)?;
         let each = requests / count(bench.plan.sample);
         bench.figures.add(format!("lifecycle.{what}.requests"), each);
-        tell(format!("Whole life, {what}: {each} requests of the operator for each resource"));
+        progress(format!("Lifecycle, {what}: {each} requests of the operator per resource"));
         *self = now;
         Ok(())
     }
 }
 
-/// Waits until all resources have such a status.
-async fn reached(api: &Api, holds: impl Fn(&Status) -> bool, what: &str) -> Result<(), Error> {
+/// Waits until `condition` holds for the status of every resource.
+async fn reached(api: &Api, condition: impl Fn(&Status) -> bool, what: &str) -> Result<(), Error> {
     let deadline = tokio::time::Instant::now() + LIMIT;
     loop {
-        let listed: Listed = api.read(&kinds()[0].path(Some(NAMESPACE))).await?;
-        let there = listed.items.iter().filter(|item| holds(&item.status)).count();
-        if there == listed.items.len() {
+        let listed: Listed = api.read(&WORKLOAD.collection()).await?;
+        let reached = listed.items.iter().filter(|item| condition(&item.status)).count();
+        if reached == listed.items.len() {
             return Ok(());
         }
         if tokio::time::Instant::now() > deadline {
-            let seen = format!("{there} of {}", listed.items.len());
+            let seen = format!("{reached} of {}", listed.items.len());
             return Err(Error::Late { what: what.to_owned(), within: LIMIT, seen });
         }
         tokio::time::sleep(Duration::from_millis(300)).await;

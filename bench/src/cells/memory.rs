@@ -1,94 +1,100 @@
-//! Rows 7, 8, 10: resident memory over the number of resources, and CPU time of a large load.
+//! Rows 7, 8, 10, 11: resident memory over the number of resources, and the CPU time of a large
+//! load.
 //!
-//! Two processes are looked at: one that lived through the load from nothing on, and at each level
-//! one that was started on what is there, beside the first, and stopped again: it finds everything
-//! in place and writes nothing. Memory is read when the operator and the control plane are at rest
-//! and the figure has stopped moving. The denominator is the JSON of the three objects as the API
-//! server serves them to a list.
+//! Two processes are measured: one that ran from the first create on, and one that is started at
+//! each level, finds all objects in place and writes nothing. Memory is read once it no longer
+//! moves. The denominator is the JSON of the three objects, as the API server lists them.
 //!
-//! CPU time is that of all loads from nothing to the most, divided by the most; the last level
-//! alone, where anything that grows with what is there would show most, is told below the table.
+//! CPU time is that of all creates, divided by their number. The last level alone would show most
+//! what grows with the number of existing objects; it is printed below the table.
 
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{AFTERWARDS, Bench, CONVERGE, tell};
+use crate::bench::{AFTERWARDS, Bench, CONVERGE, progress};
 use crate::client::Api;
 use crate::error::Error;
 use crate::load;
+use crate::observer::Observer;
 use crate::operator::{Operator, count};
 use crate::plane::Plane;
 use crate::proc::{Cpu, CpuTime, Memory};
 use crate::stats::slope;
-use crate::watch::Eyes;
-use crate::workload::{NAMESPACE, kinds};
+use crate::workload::{NAMESPACE, Workload};
 
-/// Memory that moved by less than this share in a second has come to rest.
+/// Memory is at rest if it moves by less than this share in a second.
 const STILL: f64 = 0.003;
 const LONGEST_WAIT: Duration = Duration::from_secs(45);
 
-/// What was read of one of the two processes, level by level.
+/// The memory of one process, level by level.
 #[derive(Default)]
 struct Climb {
     points: Vec<(f64, f64)>,
     last: Option<Memory>,
 }
 
-/// Runs all climbs.
-pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
-    for _ in 0..bench.plan.climbs {
-        climb(bench).await?;
+/// Measures the memory at these levels, `climbs` times.
+pub(super) async fn run(
+    bench: &mut Bench,
+    workload: Workload,
+    levels: &[usize],
+    climbs: usize,
+) -> Result<(), Error> {
+    for _ in 0..climbs {
+        climb(bench, workload, levels).await?;
     }
     Ok(())
 }
 
-async fn climb(bench: &mut Bench) -> Result<(), Error> {
-    let plane = Plane::up().await?;
-    let mut lived = bench.operate(&plane, &[])?;
-    lived.steady(0).await?;
-    let eyes = Eyes::open(plane.api()).await?;
-    let (mut of_lived, mut of_restarted, mut cpu, mut last_cpu) =
-        (Climb::default(), Climb::default(), CpuTime::default(), 0.0);
-    let mut there = 0;
-    for level in bench.plan.levels.clone() {
-        if level > there {
+async fn climb(bench: &mut Bench, workload: Workload, levels: &[usize]) -> Result<(), Error> {
+    let plane = Plane::start(workload).await?;
+    let mut loaded = bench.operate(&plane, workload, &[])?;
+    loaded.steady(0).await?;
+    let observer = Observer::start(plane.api(), workload).await?;
+    let (mut of_loaded, mut of_restarted) = (Climb::default(), Climb::default());
+    let (mut existing, mut cpu, mut last_cpu) = (0, CpuTime::default(), 0.0);
+    for level in levels.iter().copied() {
+        if level > existing {
             plane.rest().await?;
-            let before = Cpu::of(lived.pid())?;
-            load::create(plane.api(), there..level).await?;
-            eyes.until(CONVERGE, format!("{level} resources are complete"), |s| {
-                (s.complete() >= level).then_some(())
-            })
-            .await?;
+            let before = Cpu::read(loaded.pid())?;
+            load::create(plane.api(), workload, existing..level, load::ignore).await?;
+            observer.all_complete(CONVERGE, level).await?;
             tokio::time::sleep(AFTERWARDS).await;
-            let used = Cpu::of(lived.pid())?.since(before);
-            last_cpu = used.millis() / count(level - there);
+            let used = Cpu::read(loaded.pid())?.since(before);
+            last_cpu = used.millis() / count(level - existing);
             cpu += used;
         }
-        there = level;
-        of_lived.read(&mut lived, level).await?;
-        let mut restarted = bench.operate(&plane, &[])?;
+        existing = level;
+        of_loaded.read(&mut loaded, level).await?;
+        let mut restarted = bench.operate(&plane, workload, &[])?;
         restarted.steady(level).await?;
         of_restarted.read(&mut restarted, level).await?;
         restarted.stop().await?;
-        tell(format!("N={level}: {}; restarted: {}", of_lived.story(), of_restarted.story()));
+        progress(format!(
+            "{workload}, N={level}: {}; restarted: {}",
+            of_loaded.describe(),
+            of_restarted.describe()
+        ));
     }
-    let json = bytes_as_served(plane.api(), there).await?;
-    lived.stop().await?;
-    let figures = &mut bench.figures;
-    figures.add("memory.json_bytes", json);
-    figures.add("memory.cpu_ms", cpu.millis() / count(there));
-    figures.add("memory.last_level_cpu_ms", last_cpu);
-    for (who, climb) in [("lived", &of_lived), ("restarted", &of_restarted)] {
+    let json = json_bytes(plane.api(), workload, existing).await?;
+    loaded.stop().await?;
+    let mut add = |name: String, value| {
+        bench.figures.add(format!("memory.{workload}.{name}"), value);
+    };
+    add("json_bytes".into(), json);
+    add("cpu_ms".into(), cpu.millis() / count(existing));
+    add("last_level_cpu_ms".into(), last_cpu);
+    for (process, climb) in [("loaded", &of_loaded), ("restarted", &of_restarted)] {
         let slope = slope(&climb.points)
             .ok_or_else(|| Error::Unmeasurable("memory at one level has no slope".into()))?;
         let last = climb.last.ok_or_else(|| Error::Unmeasurable("no memory was read".into()))?;
-        figures.add(format!("memory.{who}.slope_bytes"), slope);
-        figures.add(format!("memory.{who}.slope_ratio"), slope / json);
-        figures.add(format!("memory.{who}.peak_ratio"), last.peak / last.now);
+        add(format!("{process}.slope_bytes"), slope);
+        add(format!("{process}.slope_ratio"), slope / json);
+        add(format!("{process}.peak_ratio"), last.peak / last.now);
         for (level, bytes) in &climb.points {
-            figures.add(format!("memory.{who}.rss_bytes.{level}"), *bytes);
+            add(format!("{process}.rss_bytes.{level}"), *bytes);
         }
     }
     Ok(())
@@ -97,29 +103,28 @@ async fn climb(bench: &mut Bench) -> Result<(), Error> {
 impl Climb {
     async fn read(&mut self, operator: &mut Operator, level: usize) -> Result<(), Error> {
         operator.rest().await?;
-        let memory = at_rest(operator.pid()).await?;
+        let memory = memory_at_rest(operator.pid()).await?;
         self.points.push((count(level), memory.now));
         self.last = Some(memory);
         Ok(())
     }
 
-    fn story(&self) -> String {
+    fn describe(&self) -> String {
         let mebi = |bytes: f64| bytes / 1024.0 / 1024.0;
         self.last.map_or_else(String::new, |last| {
-            format!("{:.1} MiB now, {:.1} at most", mebi(last.now), mebi(last.peak))
+            format!("{:.1} MiB, peak {:.1} MiB", mebi(last.now), mebi(last.peak))
         })
     }
 }
 
-/// Memory once it has stopped moving. An allocator may give memory back for some seconds: that is
-/// waited for.
-async fn at_rest(pid: u32) -> Result<Memory, Error> {
+/// Memory once it no longer moves. An allocator may return memory to the system for some seconds.
+async fn memory_at_rest(pid: u32) -> Result<Memory, Error> {
     let started = Instant::now();
-    let mut before = Memory::of(pid)?;
+    let mut before = Memory::read(pid)?;
     let mut still = 0;
     while started.elapsed() < LONGEST_WAIT {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = Memory::of(pid)?;
+        let now = Memory::read(pid)?;
         still = if (now.now - before.now).abs() <= before.now * STILL { still + 1 } else { 0 };
         if still == 3 {
             return Ok(now);
@@ -127,11 +132,8 @@ async fn at_rest(pid: u32) -> Result<Memory, Error> {
         before = now;
     }
     let seen = format!("{before:?}");
-    Err(Error::Late {
-        what: "the operator's memory has come to rest".into(),
-        within: LONGEST_WAIT,
-        seen,
-    })
+    let what = "the operator's memory no longer moves".into();
+    Err(Error::Late { what, within: LONGEST_WAIT, seen })
 }
 
 #[derive(Deserialize)]
@@ -147,10 +149,11 @@ struct Next {
     next: String,
 }
 
-/// The bytes of a resource and its children, on average.
-async fn bytes_as_served(api: &Api, resources: usize) -> Result<f64, Error> {
+/// The average size of a resource with its children, as the API server lists them.
+async fn json_bytes(api: &Api, workload: Workload, resources: usize) -> Result<f64, Error> {
     let (mut bytes, mut objects) = (0, 0);
-    for kind in kinds() {
+    let kinds = workload.kinds();
+    for kind in &kinds {
         let (collection, mut next) = (kind.path(Some(NAMESPACE)), String::new());
         loop {
             let answer = api.get(&format!("{collection}?limit=500&continue={next}")).await?;
@@ -163,10 +166,8 @@ async fn bytes_as_served(api: &Api, resources: usize) -> Result<f64, Error> {
             next = page.metadata.next;
         }
     }
-    if objects != resources * kinds().len() {
-        return Err(Error::Unmeasurable(format!(
-            "there are {objects} objects for {resources} resources"
-        )));
+    if objects != resources * kinds.len() {
+        return Err(Error::Unmeasurable(format!("{resources} resources have {objects} objects")));
     }
     Ok(count(bytes) / count(resources))
 }

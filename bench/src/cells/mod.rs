@@ -1,89 +1,68 @@
-//! What is measured, one cell for each question. Each run of a cell has a control plane of its own.
+//! The measurements, one file for each question. Every run has a control plane of its own.
 
-pub(crate) mod gate;
-pub(crate) mod latency;
-pub(crate) mod lifecycle;
-pub(crate) mod memory;
-pub(crate) mod rest;
-pub(crate) mod throughput;
+mod gate;
+mod latency;
+mod lifecycle;
+mod memory;
+mod rest;
+pub(crate) mod same_work;
+mod throughput;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
+use crate::bench::{Bench, progress};
 use crate::error::Error;
-use crate::figures::Figures;
-use crate::operator::Operator;
-use crate::plan::Plan;
-use crate::plane::Plane;
+use crate::workload::Workload;
 
-/// How long a run may take to converge.
-pub(crate) const CONVERGE: Duration = Duration::from_mins(10);
-/// How long after the last change CPU time still counts: what was set off by it is done then.
-pub(crate) const AFTERWARDS: Duration = Duration::from_secs(1);
-
-/// What all cells share.
-pub(crate) struct Bench {
-    pub(crate) plan: Plan,
-    pub(crate) operator: PathBuf,
-    pub(crate) figures: Figures,
-    /// Cells that could not be measured to their end, and why.
-    pub(crate) failures: Vec<String>,
-    /// The version of Kubernetes, once one has run.
-    pub(crate) kubernetes: Option<String>,
+/// Measures what the selected rows need. A failed measurement is recorded, and the others continue.
+///
+/// # Errors
+/// No figure counts: the operator and the bare client send different requests, or the gate failed.
+pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
+    use Workload::{Echo, Website};
+    let plan = bench.plan.clone();
+    if plan.wants(&[1, 2, 3, 4, 6, 9, 10]) {
+        bench.check_same_work(Echo).await?;
+        bench.record(Echo).await?;
+    }
+    if plan.wants(&[11]) {
+        bench.check_same_work(Website).await?;
+        bench.record(Website).await?;
+    }
+    if plan.wants(&[1, 9, 10]) {
+        let done = throughput::run(bench, Echo, plan.small, plan.repeats).await;
+        note(bench, "throughput", done);
+    }
+    if plan.wants(&[1, 2, 4, 9]) {
+        let done = throughput::run(bench, Echo, plan.large, plan.repeats).await;
+        note(bench, "throughput", done);
+    }
+    if plan.wants(&[3]) {
+        let done = latency::run(bench).await;
+        note(bench, "latency", done);
+    }
+    if plan.wants(&[4, 5, 6, 9]) {
+        let done = rest::run(bench).await;
+        note(bench, "rest", done);
+    }
+    if plan.wants(&[7, 8, 10]) {
+        let done = memory::run(bench, Echo, &plan.levels, plan.climbs).await;
+        note(bench, "memory", done);
+    }
+    if plan.wants(&[4]) {
+        let done = lifecycle::run(bench).await;
+        note(bench, "lifecycle", done);
+    }
+    if plan.wants(&[11]) {
+        let done = throughput::run(bench, Website, plan.large, plan.website_repeats()).await;
+        note(bench, "throughput of the second operator", done);
+        let done = memory::run(bench, Website, &[0, plan.large], 1).await;
+        note(bench, "memory of the second operator", done);
+    }
+    gate::run(bench).await
 }
 
-impl Bench {
-    /// Nothing is measured yet.
-    pub(crate) fn new(plan: Plan, operator: PathBuf) -> Self {
-        Self { plan, operator, figures: Figures::default(), failures: Vec::new(), kubernetes: None }
+fn note(bench: &mut Bench, measurement: &str, done: Result<(), Error>) {
+    if let Err(error) = done {
+        progress(format!("{measurement}: {error}"));
+        bench.failures.push(format!("{measurement}: {error}"));
     }
-
-    /// Starts the operator on a control plane.
-    pub(crate) fn operate(&self, plane: &Plane, more: &[&str]) -> Result<Operator, Error> {
-        Operator::start(&self.operator, plane.kubeconfig(), more)
-    }
-
-    /// Runs what the wanted rows need, and at last the gate. A cell that fails is told and leaves
-    /// its rows unmeasured; the others go on. Only where the gate does not open is there an
-    /// error, and no figure counts.
-    pub(crate) async fn run(&mut self) -> Result<(), Error> {
-        let plan = self.plan.clone();
-        if plan.wants(&[1, 9, 10]) {
-            let done = throughput::run(self, plan.small).await;
-            self.note("throughput", done);
-        }
-        if plan.wants(&[1, 2, 4, 9]) {
-            let done = throughput::run(self, plan.large).await;
-            self.note("throughput", done);
-        }
-        if plan.wants(&[3]) {
-            let done = latency::run(self).await;
-            self.note("latency", done);
-        }
-        if plan.wants(&[4, 5, 6, 9]) {
-            let done = rest::run(self).await;
-            self.note("rest", done);
-        }
-        if plan.wants(&[7, 8, 10]) {
-            let done = memory::run(self).await;
-            self.note("memory", done);
-        }
-        if plan.wants(&[4]) {
-            let done = lifecycle::run(self).await;
-            self.note("lifecycle", done);
-        }
-        gate::run(self).await
-    }
-
-    fn note(&mut self, cell: &str, done: Result<(), Error>) {
-        if let Err(error) = done {
-            tell(format!("{cell}: {error}"));
-            self.failures.push(format!("{cell}: {error}"));
-        }
-    }
-}
-
-/// Tells how far it is.
-pub(crate) fn tell(what: impl std::fmt::Display) {
-    eprintln!("{what}");
 }

@@ -1,52 +1,49 @@
 //! Rows 4, 5, 6, 9: what a converged cluster costs: an edit that changes one child, edits that
-//! change none, restarts, and a forced resync of everything.
+//! change no child, restarts, and a forced resync of all resources.
 //!
-//! That revisions are counted at all is seen by the bench's own edits: each must move the store by
-//! exactly one.
+//! The bench's own edits check the count of revisions: each of them must add exactly one.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Bench, CONVERGE, tell};
+use crate::bench::{Bench, CONVERGE, progress};
 use crate::error::Error;
 use crate::lister;
 use crate::load;
-use crate::operator::{Operator, Said, count};
+use crate::observer::{FIRST_CHILD, Observer, RESOURCE};
+use crate::operator::{Metrics, Operator, count};
 use crate::plane::Plane;
 use crate::proc::Cpu;
 use crate::requests::Requests;
-use crate::watch::{DEPLOYMENT, ECHO, Eyes};
-use crate::workload::{kinds, name, path};
+use crate::workload::Workload;
 
-/// How often everything is swept in the resync.
+/// Time between two resyncs.
 const RESYNC: &str = "3s";
-/// Sweeps that are measured.
+/// Measured resyncs.
 const SWEEPS: usize = 3;
 const POLL: Duration = Duration::from_millis(500);
 const LIMIT: Duration = Duration::from_mins(2);
-/// Repairs a second.
+/// Repairs per second.
 const DRIFTS: u32 = 20;
+const WORKLOAD: Workload = Workload::Echo;
 
-/// Runs everything on one control plane.
-pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
+/// Measures everything on one control plane.
+pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
     let n = bench.plan.large;
-    let plane = Plane::up().await?;
-    let mut operator = bench.operate(&plane, &[])?;
+    let plane = Plane::start(WORKLOAD).await?;
+    let mut operator = bench.operate(&plane, WORKLOAD, &[])?;
     operator.steady(0).await?;
-    let eyes = Eyes::open(plane.api()).await?;
-    load::create(plane.api(), 0..n).await?;
-    eyes.until(CONVERGE, format!("{n} resources are complete"), |sight| {
-        (sight.complete() >= n).then_some(())
-    })
-    .await?;
+    let observer = Observer::start(plane.api(), WORKLOAD).await?;
+    load::create(plane.api(), WORKLOAD, 0..n, load::ignore).await?;
+    observer.all_complete(CONVERGE, n).await?;
     operator.rest().await?;
     if bench.plan.wants(&[4]) {
-        change(bench, &plane, &mut operator, &eyes).await?;
+        change(bench, &plane, &mut operator, &observer).await?;
     }
     if bench.plan.wants(&[5]) {
-        annotate(bench, &plane, &mut operator, &eyes).await?;
-        drift(bench, &plane, &mut operator, &eyes).await?;
+        annotate(bench, &plane, &mut operator, &observer).await?;
+        drift(bench, &plane, &mut operator, &observer).await?;
     }
     operator.stop().await?;
     if bench.plan.wants(&[6]) {
@@ -58,138 +55,136 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
     Ok(())
 }
 
-/// The state of everything that is counted.
-struct Counted {
+/// All counters at one time.
+struct Counters {
     requests: Requests,
-    said: Said,
+    metrics: Metrics,
     revision: u64,
 }
 
-impl Counted {
-    async fn now(plane: &Plane, operator: &mut Operator) -> Result<Self, Error> {
-        let said = operator.rest().await?;
+impl Counters {
+    async fn read(plane: &Plane, operator: &mut Operator) -> Result<Self, Error> {
+        let metrics = operator.rest().await?;
         Ok(Self {
-            requests: Requests::so_far(plane.api()).await?,
-            said,
+            requests: Requests::read(plane.api()).await?,
+            metrics,
             revision: plane.api().revision().await?,
         })
     }
 
-    /// Requests of the operator from `before` to now, without so many of the bench.
+    /// Requests of the operator since `before`, without `own` edits of the bench.
     fn requests_since(&self, before: &Self, what: &str, own: f64) -> Result<f64, Error> {
-        let answered = self.requests.since(&before.requests).without("PATCH", "echoes", own);
-        answered.agreed(what, self.said.requests() - before.said.requests())
-    }
-
-    fn revisions_since(&self, before: &Self) -> f64 {
-        f64::from(u32::try_from(self.revision - before.revision).unwrap_or(u32::MAX))
+        let resource = &WORKLOAD.kinds()[RESOURCE].plural;
+        let answered = self.requests.since(&before.requests).without("PATCH", resource, own);
+        answered.confirm(what, self.metrics.requests() - before.metrics.requests())
     }
 }
 
-/// Edits of resources that change their Deployment alone.
+/// A difference of two counters of the API server as a figure.
+fn difference(now: u64, before: u64) -> f64 {
+    f64::from(u32::try_from(now.saturating_sub(before)).unwrap_or(u32::MAX))
+}
+
+/// Edits of resources that change only their Deployment.
 async fn change(
     bench: &mut Bench,
     plane: &Plane,
     operator: &mut Operator,
-    eyes: &Eyes,
+    observer: &Observer,
 ) -> Result<(), Error> {
     let edits = bench.plan.sample;
-    let before = Counted::now(plane, operator).await?;
+    let before = Counters::read(plane, operator).await?;
     let api = plane.api().clone();
-    load::all(0..edits, move |number| {
-        let api = api.clone();
-        async move {
-            api.merge(&path(&kinds()[ECHO], &name(number)), &json!({ "spec": { "replicas": 3 } }))
-                .await
-                .map(drop)
-        }
+    load::run_all(0..edits, move |number| {
+        let (api, path) = (api.clone(), WORKLOAD.path(RESOURCE, number));
+        async move { api.merge(&path, &json!({ "spec": { "replicas": 3 } })).await }
     })
     .await?;
-    eyes.until(LIMIT, "all edits have reached the Deployments", |sight| {
-        let edited = |number| {
-            sight.object(DEPLOYMENT, &name(number)).is_some_and(|seen| seen.generation == 2)
-        };
-        (0..edits).all(edited).then_some(())
-    })
-    .await?;
-    let now = Counted::now(plane, operator).await?;
+    observer
+        .until(LIMIT, "every edit has reached its Deployment", |state| {
+            let is_edited = |number| {
+                state
+                    .object(FIRST_CHILD, &WORKLOAD.object_name(number))
+                    .is_some_and(|seen| seen.generation == 2)
+            };
+            (0..edits).all(is_edited).then_some(())
+        })
+        .await?;
+    let now = Counters::read(plane, operator).await?;
     let each = now.requests_since(&before, "change", count(edits))? / count(edits);
     bench.figures.add("rest.change.requests", each);
-    tell(format!("Change of one child: {each} requests for each of {edits}"));
+    progress(format!("Change of one child: {each} requests for each of {edits}"));
     Ok(())
 }
 
-/// An annotation on every resource: nothing follows from it.
+/// A new annotation on every resource, which changes no child.
 async fn annotate(
     bench: &mut Bench,
     plane: &Plane,
     operator: &mut Operator,
-    eyes: &Eyes,
+    observer: &Observer,
 ) -> Result<(), Error> {
     let n = bench.plan.large;
-    let before = Counted::now(plane, operator).await?;
-    let children = |eyes: &Eyes| (1..3).map(|kind| eyes.sight().events(kind)).sum::<u64>();
-    let (events, echoes) = (children(eyes), eyes.sight().events(ECHO));
+    let before = Counters::read(plane, operator).await?;
+    let child_events = |observer: &Observer| {
+        (FIRST_CHILD..3).map(|kind| observer.state().events(kind)).sum::<u64>()
+    };
+    let (events, resource_events) = (child_events(observer), observer.state().events(RESOURCE));
     let api = plane.api().clone();
-    load::all(0..n, move |number| {
-        let api = api.clone();
+    load::run_all(0..n, move |number| {
+        let (api, path) = (api.clone(), WORKLOAD.path(RESOURCE, number));
         let patch = json!({ "metadata": { "annotations": { "example.com/note": "seen" } } });
-        async move { api.merge(&path(&kinds()[ECHO], &name(number)), &patch).await.map(drop) }
+        async move { api.merge(&path, &patch).await }
     })
     .await?;
-    let all = echoes + u64::try_from(n).unwrap_or(u64::MAX);
-    eyes.until(LIMIT, "all edits were seen", |sight| (sight.events(ECHO) >= all).then_some(()))
+    let all = resource_events + u64::try_from(n).unwrap_or(u64::MAX);
+    observer
+        .until(LIMIT, "every edit was observed", |state| {
+            (state.events(RESOURCE) >= all).then_some(())
+        })
         .await?;
-    let now = Counted::now(plane, operator).await?;
-    let revisions = now.revisions_since(&before) - count(n);
+    let now = Counters::read(plane, operator).await?;
+    let revisions = difference(now.revision, before.revision) - count(n);
     if revisions < 0.0 {
-        return Err(Error::Unmeasurable(format!(
-            "{n} edits moved the revision by {}",
-            now.revisions_since(&before)
-        )));
+        let moved = difference(now.revision, before.revision);
+        return Err(Error::Unmeasurable(format!("{n} edits added {moved} revisions")));
     }
-    let moved = children(eyes) - events + (eyes.sight().events(ECHO) - all);
-    bench.figures.add(
-        "rest.annotate.requests",
-        now.requests_since(&before, "metadata-only edit", count(n))?,
-    );
-    bench.figures.add(
-        "rest.annotate.revisions",
-        revisions.max(f64::from(u32::try_from(moved).unwrap_or(u32::MAX))),
-    );
-    bench.figures.add(
-        "rest.annotate.reconciles",
-        (now.said.reconciles() - before.said.reconciles()) / count(n),
-    );
-    tell(format!(
-        "Metadata-only edit of {n}: {revisions} revisions and {moved} events beside the edits"
+    let more_events = difference(child_events(observer), events)
+        + difference(observer.state().events(RESOURCE), all);
+    let requests = now.requests_since(&before, "metadata-only edit", count(n))?;
+    let reconciles = (now.metrics.reconciles() - before.metrics.reconciles()) / count(n);
+    bench.figures.add("rest.annotate.requests", requests);
+    bench.figures.add("rest.annotate.revisions", revisions.max(more_events));
+    bench.figures.add("rest.annotate.reconciles", reconciles);
+    progress(format!(
+        "Metadata-only edit of {n}: {revisions} revisions and {more_events} events besides the \
+         edits"
     ));
     Ok(())
 }
 
-/// From damage to repair, of one field of a Deployment, one after the other.
+/// The time from a foreign change of one field of a Deployment to its repair, one by one.
 async fn drift(
     bench: &mut Bench,
     plane: &Plane,
     operator: &mut Operator,
-    eyes: &Eyes,
+    observer: &Observer,
 ) -> Result<(), Error> {
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / DRIFTS);
     for number in 0..bench.plan.sample {
         ticks.tick().await;
-        let name = name(number);
-        let before = eyes
-            .sight()
-            .object(DEPLOYMENT, &name)
-            .ok_or_else(|| Error::Unmeasurable(format!("{name} is not there")))?;
+        let name = WORKLOAD.object_name(number);
+        let before = observer
+            .state()
+            .object(FIRST_CHILD, &name)
+            .ok_or_else(|| Error::Unmeasurable(format!("the Deployment {name} is missing")))?;
+        let (path, patch) =
+            (WORKLOAD.path(FIRST_CHILD, number), json!({ "spec": { "replicas": 9 } }));
         let started = Instant::now();
-        plane
-            .api()
-            .merge(&path(&kinds()[DEPLOYMENT], &name), &json!({ "spec": { "replicas": 9 } }))
-            .await?;
-        let repaired = eyes.until(LIMIT, format!("{name} is repaired"), |sight| {
-            sight
-                .object(DEPLOYMENT, &name)
+        plane.api().merge(&path, &patch).await?;
+        let repaired = observer.until(LIMIT, format!("{name} is repaired"), |state| {
+            state
+                .object(FIRST_CHILD, &name)
                 .filter(|seen| seen.generation >= before.generation + 2)
                 .map(|seen| seen.changed)
         });
@@ -199,7 +194,7 @@ async fn drift(
     operator.rest().await.map(drop)
 }
 
-/// Restarts, and the bare client that lists the same, in turns.
+/// Restarts, and the process that lists and decodes the same, in turns.
 async fn restart(bench: &mut Bench, plane: &Plane) -> Result<(), Error> {
     let n = bench.plan.large;
     for repeat in 0..bench.plan.restarts {
@@ -213,79 +208,74 @@ async fn restart(bench: &mut Bench, plane: &Plane) -> Result<(), Error> {
         bench.figures.add("restart.writes", writes);
         bench.figures.add("restart.lister_ms", lister);
         bench.figures.add("restart.operator_ms", steady);
-        tell(format!(
-            "Restart with {n}: steady after {steady:.0} ms, listed after {lister:.0} ms, {writes} writes"
+        progress(format!(
+            "Restart with {n}: steady after {steady:.0} ms, {writes} writes; \
+             listed and decoded after {lister:.0} ms"
         ));
     }
     Ok(())
 }
 
+/// Milliseconds until everything is listed and decoded.
 async fn listed(bench: &Bench, plane: &Plane) -> Result<f64, Error> {
     plane.rest().await?;
-    Ok(lister::run(plane.kubeconfig(), bench.plan.large).await?.as_secs_f64() * 1000.0)
+    let reads = bench.reads(WORKLOAD)?;
+    let took = lister::run(plane.kubeconfig(), reads, WORKLOAD, bench.plan.large).await?;
+    Ok(took.as_secs_f64() * 1000.0)
 }
 
-/// Milliseconds until it is steady, and its writes until it rests.
+/// Milliseconds until the operator is steady, and its writes until it is at rest.
 async fn restarted(bench: &Bench, plane: &Plane) -> Result<(f64, f64), Error> {
-    let before = Requests::so_far(plane.api()).await?;
+    let before = Requests::read(plane.api()).await?;
     plane.rest().await?;
-    let mut operator = bench.operate(plane, &[])?;
+    let mut operator = bench.operate(plane, WORKLOAD, &[])?;
     let steady = operator.steady(bench.plan.large).await?;
-    let said = operator.rest().await?;
+    let metrics = operator.rest().await?;
     operator.stop().await?;
-    let writes = Requests::so_far(plane.api()).await?.since(&before).writes();
-    Ok((steady.as_secs_f64() * 1000.0, writes.agreed("writes of a restart", said.writes())?))
+    let writes = Requests::read(plane.api()).await?.since(&before).writes();
+    let writes = writes.confirm("writes of a restart", metrics.writes())?;
+    Ok((steady.as_secs_f64() * 1000.0, writes))
 }
 
-/// Everything is reconciled again and again, and nothing follows.
+/// Every resource is reconciled several times, and nothing changes.
 async fn resync(bench: &mut Bench, plane: &Plane) -> Result<(), Error> {
-    if !Operator::can_resync(&bench.operator)? {
-        tell("Resync: this operator has no --resync, so rows 5 and 9 are not measured");
-        return Ok(());
-    }
     let n = bench.plan.large;
-    let mut operator = bench.operate(plane, &["--resync", RESYNC])?;
+    let mut operator = bench.operate(plane, WORKLOAD, &["--resync", RESYNC])?;
     operator.steady(n).await?;
-    let eyes = Eyes::open(plane.api()).await?;
+    let observer = Observer::start(plane.api(), WORKLOAD).await?;
     plane.rest().await?;
-    let requests = Requests::so_far(plane.api()).await?;
+    let requests = Requests::read(plane.api()).await?;
     let revision = plane.api().revision().await?;
-    let (cpu, before) = (Cpu::of(operator.pid())?, operator.said().await?);
+    let (cpu, before) = (Cpu::read(operator.pid())?, operator.metrics().await?);
     let enough = before.reconciles() + count(n * SWEEPS);
     let deadline = Instant::now() + LIMIT;
-    let (used, said) = loop {
+    let (used, metrics) = loop {
         tokio::time::sleep(POLL).await;
-        let used = Cpu::of(operator.pid())?.since(cpu);
-        let said = operator.said().await?;
-        if said.reconciles() >= enough {
-            break (used, said);
+        let used = Cpu::read(operator.pid())?.since(cpu);
+        let metrics = operator.metrics().await?;
+        if metrics.reconciles() >= enough {
+            break (used, metrics);
         }
         if Instant::now() > deadline {
-            let seen =
-                format!("{} of {} reconciles", said.reconciles() - before.reconciles(), n * SWEEPS);
-            return Err(Error::Late {
-                what: "everything was reconciled again".into(),
-                within: LIMIT,
-                seen,
-            });
+            let done = metrics.reconciles() - before.reconciles();
+            let seen = format!("{done} of {} reconciles", n * SWEEPS);
+            let what = "every resource was reconciled again".into();
+            return Err(Error::Late { what, within: LIMIT, seen });
         }
     };
-    let reconciles = said.reconciles() - before.reconciles();
-    let answered = Requests::so_far(plane.api()).await?.since(&requests);
-    let requests = answered.agreed("resync", said.requests() - before.requests())?;
-    let revisions =
-        f64::from(u32::try_from(plane.api().revision().await? - revision).unwrap_or(u32::MAX));
-    let moved: u64 = (0..3).map(|kind| eyes.sight().events(kind)).sum();
+    let reconciles = metrics.reconciles() - before.reconciles();
+    let answered = Requests::read(plane.api()).await?.since(&requests);
+    let requests = answered.confirm("resync", metrics.requests() - before.requests())?;
+    let revisions = difference(plane.api().revision().await?, revision);
+    let events = difference((0..3).map(|kind| observer.state().events(kind)).sum(), 0);
     let each = used.millis() / reconciles;
     bench.figures.add("rest.resync.requests", requests);
-    bench.figures.add(
-        "rest.resync.revisions",
-        revisions.max(f64::from(u32::try_from(moved).unwrap_or(u32::MAX))),
-    );
+    bench.figures.add("rest.resync.revisions", revisions.max(events));
     bench.figures.add("rest.resync.cpu_ms", each);
     bench.figures.add("rest.resync.reconciles", reconciles);
-    tell(format!(
-        "Resync: {reconciles} reconciles, {requests} requests, {revisions} revisions, {each:.4} ms CPU each"
+    progress(format!(
+        "Resync: {reconciles} reconciles, {requests} requests, {revisions} revisions, \
+         {each:.4} ms CPU each"
     ));
     operator.stop().await
 }

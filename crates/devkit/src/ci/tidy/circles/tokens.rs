@@ -80,6 +80,8 @@ impl Reader<'_> {
                     tokens.push(Token::Mark('"'));
                 }
                 '\'' => self.character(),
+                // `$crate` and the variables of a macro: they mean what the caller imports.
+                '$' => drop(self.rest.next_if(|c| c.is_alphabetic()).map(|c| self.word(c))),
                 _ if letter.is_alphanumeric() || letter == '_' => {
                     tokens.push(self.word(letter));
                 }

@@ -1,0 +1,161 @@
+//! Records what an operator sends, and checks that the bare client sends the same.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::difference::difference;
+use crate::error::Error;
+use crate::recorder::{Recorder, Recording};
+use crate::script::Script;
+use crate::workload::Workload;
+
+/// The recorder's pause before it answers, for the script of a measurement.
+const SHORT_HOLD: Duration = Duration::from_millis(3);
+/// The same for a comparison, which also counts the writes in flight. On a busy machine a client
+/// can need a moment to send them all.
+const LONG_HOLD: Duration = Duration::from_millis(200);
+/// Resources of a comparison: several for each worker.
+const COMPARED: usize = 32;
+
+/// Records the script of a client that `start` starts with a kubeconfig. The client stops when the
+/// value that `start` returns is dropped.
+pub(crate) async fn record<Client>(
+    workload: Workload,
+    count: usize,
+    start: impl AsyncFnOnce(&Path) -> Result<Client, Error>,
+) -> Result<Script, Error> {
+    let recording = record_with(workload, count, SHORT_HOLD, start).await?;
+    Script::new(&recording, workload, count)
+}
+
+/// Records an operator, then a bare client with the operator's script.
+///
+/// # Errors
+/// [`Error::DifferentWork`] if the recordings differ: in requests, headers, bodies, order,
+/// connections, or the number of writes in flight.
+pub(crate) async fn compare<Operator, Bare>(
+    workload: Workload,
+    operator: impl AsyncFnOnce(&Path) -> Result<Operator, Error>,
+    bare: impl AsyncFnOnce(&Path, &Script) -> Result<Bare, Error>,
+) -> Result<Script, Error> {
+    let by_operator = record_with(workload, COMPARED, LONG_HOLD, operator).await?;
+    let script = Script::new(&by_operator, workload, COMPARED)?;
+    let start = async |kubeconfig: &Path| bare(kubeconfig, &script).await;
+    let by_bare = record_with(workload, COMPARED, LONG_HOLD, start).await?;
+    let (one, other) = (summary(&by_operator, workload)?, summary(&by_bare, workload)?);
+    match difference(&one, &other) {
+        None => Ok(script),
+        Some(difference) => Err(Error::DifferentWork { workload: workload.name(), difference }),
+    }
+}
+
+async fn record_with<Client>(
+    workload: Workload,
+    count: usize,
+    hold: Duration,
+    start: impl AsyncFnOnce(&Path) -> Result<Client, Error>,
+) -> Result<Recording, Error> {
+    let recorder = Recorder::start(hold).await?;
+    let client = start(recorder.kubeconfig()).await?;
+    let recording = recorder.record(workload, count).await;
+    drop(client);
+    recording
+}
+
+/// Everything that must be equal.
+fn summary(recording: &Recording, workload: Workload) -> Result<serde_json::Value, Error> {
+    Ok(json!({
+        "script": Script::new(recording, workload, COMPARED)?,
+        "requests": recording.arrivals.len(),
+        "writesInFlight": recording.most_writes_in_flight,
+        "connections": recording.connections,
+    }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use kubewright_runtime::{Connect, Settings};
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::bare::follow_watches;
+    use crate::client::Api;
+
+    /// The engine in this process; it stops with the returned value.
+    async fn engine(workload: Workload, kubeconfig: &Path) -> Result<JoinSet<()>, Error> {
+        let registry = workload.registry().only(&[workload.name().to_owned()]).unwrap();
+        let connect = Connect { kubeconfig: Some(kubeconfig.to_owned()), context: None };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let never = std::future::pending();
+            kubewright_runtime::run(registry, connect, Settings::default(), never).await.unwrap();
+        });
+        Ok(tasks)
+    }
+
+    /// The bare client in this process.
+    async fn bare(kubeconfig: &Path, script: &Script) -> Result<JoinSet<()>, Error> {
+        let (api, script) = (Api::connect(kubeconfig).await?, Arc::new(script.clone()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { follow_watches(api, script, || ()).await.unwrap() });
+        Ok(tasks)
+    }
+
+    async fn compared(workload: Workload, change: impl Fn(&mut Script)) -> Result<Script, Error> {
+        let operator = async |kubeconfig: &Path| engine(workload, kubeconfig).await;
+        let bare = async |kubeconfig: &Path, script: &Script| {
+            let mut script = script.clone();
+            change(&mut script);
+            bare(kubeconfig, &script).await
+        };
+        compare(workload, operator, bare).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_bare_client_sends_the_bytes_of_the_operator() {
+        for workload in [Workload::Echo, Workload::Website] {
+            let script = compared(workload, |_| ()).await.unwrap();
+            assert_eq!(script.rounds, [2, 1], "two children side by side, then the status");
+            let writes = &script.resources[0].writes;
+            assert!(writes[2].path().ends_with("/status"));
+            for child in &writes[..2] {
+                let body: serde_json::Value = serde_json::from_str(&child.body).unwrap();
+                assert_eq!(body["metadata"]["resourceVersion"], "1", "it must not exist yet");
+                assert_eq!(body["metadata"]["ownerReferences"][0]["uid"], crate::workload::uid(0));
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_difference_between_the_two_is_an_error() {
+        type Change = fn(&mut Script);
+        let changes: [(&str, Change); 5] = [
+            (".script.resources[3].writes[0].uri", |script| {
+                let uri = &mut script.resources[3].writes[0].uri;
+                *uri = uri.replace("&force=true", "");
+            }),
+            (".script.resources[5].writes[1].headers.accept", |script| {
+                script.resources[5].writes[1].headers.remove("accept");
+            }),
+            (".script.resources[0].writes[2].body", |script| {
+                let body = &mut script.resources[0].writes[2].body;
+                *body = body.replace("Reconciling", "Reconcilinh");
+            }),
+            (".script.rounds", |script| script.rounds = vec![1, 2]),
+            (".requests", |script| {
+                script.start.extend(script.collections.last().map(|c| c.list.clone()));
+            }),
+        ];
+        for (place, change) in changes {
+            match compared(Workload::Website, change).await {
+                Err(Error::DifferentWork { difference, .. }) if difference.starts_with(place) => {}
+                other => panic!("{place} was changed: {other:?}"),
+            }
+        }
+    }
+}
