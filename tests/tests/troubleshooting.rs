@@ -12,7 +12,7 @@ use kubewright::reason;
 use operator_api::preview::{HOST_CONFLICT, NOT_ACCEPTED, TOO_MANY_PREVIEWS};
 
 /// Words in CamelCase in the operator's source that are no reasons of the operator.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 16] = [
     // Values that other controllers write.
     "False",
     "True",
@@ -30,6 +30,7 @@ const WORDS: [&str; 15] = [
     "Ingress",
     "PathPrefix",
     "Prefix",
+    "PreviewEnvironment",
 ];
 
 /// Reasons of the framework for kinds that a preview does not own.
