@@ -110,7 +110,7 @@ fn echoes() -> Vec<(String, Value)> {
             echo("web")
                 .in_namespace("shop")
                 .with_replicas(7)
-                .with_text("Hello cluster")
+                .with_text("Hello world")
                 .with_image("registry.example.com/mirror/http-echo:1.0.0")
                 .with_service(ServiceType::NodePort)
                 .with_port(8080)
@@ -237,7 +237,7 @@ fn previews() -> Vec<(String, Value)> {
         case("in_a_restricted_namespace", preview("pr-17").in_namespace("locked")),
         case(
             "with_an_image_digest",
-            preview("pr-17").without_image(&format!("example.com/app@sha256:{}", "0a".repeat(32))),
+            preview("pr-17").with_image(&format!("example.com/app@sha256:{}", "0a".repeat(32))),
         ),
         case(
             "with_a_long_name_full_of_dots",
