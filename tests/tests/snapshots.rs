@@ -110,7 +110,7 @@ fn echoes() -> Vec<(String, Value)> {
             echo("web")
                 .in_namespace("shop")
                 .with_replicas(7)
-                .with_text("Hello cluster")
+                .with_text("Hello world")
                 .with_image("registry.example.com/mirror/http-echo:1.0.0")
                 .with_service(ServiceType::NodePort)
                 .with_port(8080)
