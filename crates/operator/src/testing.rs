@@ -163,7 +163,7 @@ pub(crate) fn report_in<O: Operator + Clone>(
     cluster: &FakeCluster,
     children: &[(&str, &str)],
 ) -> Report<StatusOf<O>> {
-    report_with(operator, resource, cluster, children, Readiness::Ready(String::new()))
+    report_with(operator, resource, cluster, children, &Readiness::Ready(String::new()))
 }
 
 /// The same where the children have this readiness.
@@ -172,7 +172,7 @@ pub(crate) fn report_with<O: Operator + Clone>(
     resource: &O::Resource,
     cluster: &FakeCluster,
     children: &[(&str, &str)],
-    readiness: Readiness,
+    readiness: &Readiness,
 ) -> Report<StatusOf<O>> {
     let Built { children: desired, facts, .. } = build(operator, resource, cluster);
     let desired = desired.unwrap_or_default();
@@ -188,7 +188,7 @@ pub(crate) fn report_with<O: Operator + Clone>(
             outcome,
         })
         .collect();
-    let observation = Observation { children: &states, facts: &facts, readiness: &readiness };
+    let observation = Observation { children: &states, facts: &facts, readiness };
     let controller = controller::controller(operator.clone());
     let Report { status, conditions, readiness } =
         controller.report(&in_namespace(resource), observation).unwrap();

@@ -268,7 +268,7 @@ mod tests {
         let runs = r#"{"replicas":1,"readyReplicas":1,"updatedReplicas":1,"availableReplicas":1,
             "observedGeneration":1}"#;
         let (children, ready) = ([("Deployment", runs)], Readiness::Ready(String::new()));
-        let report = testing::report_with(&operator, &web, &contested(), &children, ready);
+        let report = testing::report_with(&operator, &web, &contested(), &children, &ready);
         let conditions: Vec<_> =
             report.conditions.iter().map(|c| (c.type_, c.status, c.reason)).collect();
         assert_eq!(
@@ -295,7 +295,7 @@ mod tests {
         let (operator, ready) =
             (PreviewOperator::default(), Readiness::Ready("all objects are in place".into()));
         let cluster = FakeCluster::empty();
-        let report = testing::report_with(&operator, &preview("web"), &cluster, &[], ready.clone());
+        let report = testing::report_with(&operator, &preview("web"), &cluster, &[], &ready);
         let route = &report.conditions[0];
         assert_eq!(
             (route.status, route.reason, &report.readiness),

@@ -105,7 +105,7 @@ mod tests {
         let operator = PreviewOperator::default();
         let names = testing::names_in(&operator, preview, cluster);
         let ready = Readiness::Ready(String::new());
-        let report = testing::report_with(&operator, preview, cluster, &[], ready);
+        let report = testing::report_with(&operator, preview, cluster, &[], &ready);
         let ready = match report.readiness {
             Readiness::Stalled(reason, _) => reason,
             Readiness::Ready(_) | Readiness::Progressing(..) => "Ready",

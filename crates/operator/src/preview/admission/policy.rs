@@ -119,9 +119,10 @@ impl Policies {
     /// The first policy that does not allow routes of this type, with the types that it allows.
     pub(super) fn rejects_route(&self, type_: RouteType) -> Option<Limit<'_, &[RouteType]>> {
         self.first(|spec| {
-            let types = &*spec.routes.as_ref()?.types;
-            let is_allowed = type_ == RouteType::None || types.is_empty() || types.contains(&type_);
-            (!is_allowed).then_some(types)
+            let allowed = &*spec.routes.as_ref()?.types;
+            let is_allowed =
+                type_ == RouteType::None || allowed.is_empty() || allowed.contains(&type_);
+            (!is_allowed).then_some(allowed)
         })
     }
 

@@ -154,7 +154,7 @@ mod tests {
     /// The readiness of the preview `web` with these pods, whose children have this readiness.
     fn readiness(pods: &[PodHealth], of_children: &Readiness) -> Readiness {
         let operator = PreviewOperator::default();
-        report_with(&operator, &preview("web"), &cluster(pods), &[], of_children.clone()).readiness
+        report_with(&operator, &preview("web"), &cluster(pods), &[], of_children).readiness
     }
 
     fn unavailable() -> Readiness {

@@ -192,7 +192,7 @@ mod tests {
             let cluster = testing::with_ambassador()
                 .with(policy("p", json!({ "routes": { "types": types } })));
             let (operator, ready) = (PreviewOperator::default(), Readiness::Ready(String::new()));
-            let mut report = testing::report_with(&operator, preview, &cluster, &[], ready);
+            let mut report = testing::report_with(&operator, preview, &cluster, &[], &ready);
             let route = report.conditions.remove(0);
             (route.reason, route.message, report.readiness)
         };
