@@ -10,7 +10,7 @@ use kubewright_core::internals::managed_fields::{self, Missing, Taker};
 use kubewright_core::internals::plan::Why;
 use kubewright_core::observed::DecodeError;
 
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 use crate::work::context::RunContext;
 
 /// Why an object is created less often.
