@@ -106,7 +106,7 @@ impl<T: Row> Table<T> {
     }
 
     /// Removes and returns the objects of a namespace, or of all, that the list `epoch` did not
-    /// show although it is as new as `version`.
+    /// show. An object that is newer than the `version` of the list stays.
     pub(super) fn remove_missing(
         &mut self,
         namespace: Option<&str>,

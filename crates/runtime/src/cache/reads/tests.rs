@@ -419,7 +419,7 @@ fn selected_objects_are_separate_from_the_whole_kind() {
     assert_eq!(event::<Pod>(&cache, &ours), ["all"]);
     assert_eq!(event::<Selected<Pod, Ours>>(&cache, &ours), ["ours"]);
     event::<Pod>(&cache, &pod("two", &json!({})));
-    // A list of the selected objects says nothing about the others.
+    // A list of the selected objects does not affect the others.
     cache.complete_list(
         TypeId::of::<Selected<Pod, Ours>>(),
         None,

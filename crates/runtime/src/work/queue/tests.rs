@@ -73,7 +73,7 @@ async fn sleeping_workers_wake_exactly_at_the_end_of_each_delay() {
         let late = at.checked_sub(delay).unwrap();
         assert!(
             late < Duration::from_millis(10) && late == lag,
-            "{late:?} after {delay:?}, and it says {lag:?}"
+            "{late:?} after {delay:?}, waited {lag:?}"
         );
     }
 }
