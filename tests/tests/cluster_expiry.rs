@@ -65,10 +65,8 @@ async fn extend(sandbox: &Sandbox, name: &str) -> Result<PreviewEnvironment, kub
 async fn a_preview_warns_before_its_expiry_and_is_deleted_to_the_second() {
     let sandbox = Sandbox::new("expiry").await;
     let _operator = sandbox.start_operator().await;
-    // Without a user id, the preview would also warn that its image may run as root.
-    let web =
-        preview("web").with_fields(json!({ "ttl": "20s", "podSecurity": { "runAsUser": 1000 } }));
-    let created = sandbox.create(&web).await.metadata.creation_timestamp.unwrap().0;
+    let web = create_with_ttl(&sandbox, "web", "20s").await;
+    let created = web.metadata.creation_timestamp.unwrap().0;
     let end = end_of(&sandbox, "web").await;
     assert_eq!(end, created + SignedDuration::from_secs(20));
     let web: PreviewEnvironment = sandbox

@@ -91,14 +91,13 @@ async fn assert_limited_and_reported(manager: &str, message: &str) {
 async fn a_manager_that_reverts_repairs_is_named_with_the_field() {
     assert_limited_and_reported(
         "kubectl-edit",
-        r#"spec.replicas is changed again and again by "kubectl-edit" (Update)"#,
+        r#"spec.replicas is changed repeatedly by "kubectl-edit" (Update)"#,
     )
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manager_under_the_operators_own_name_is_reported() {
-    let message =
-        "spec.replicas is changed again and again by an Update under this operator's own name";
+    let message = "spec.replicas is changed repeatedly by an Update under this operator's own name";
     assert_limited_and_reported(operator::NAME, message).await;
 }

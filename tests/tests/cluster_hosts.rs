@@ -62,7 +62,7 @@ async fn until_waits_for(sandbox: &Sandbox, name: &str, holder: &str) {
 
 /// How messages name a preview of a sandbox.
 fn quoted(sandbox: &Sandbox, name: &str) -> String {
-    format!("PreviewEnvironment {}/{name},", sandbox.namespace())
+    format!("PreviewEnvironment {}/{name} holds", sandbox.namespace())
 }
 
 #[tokio::test(flavor = "multi_thread")]

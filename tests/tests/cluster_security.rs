@@ -13,6 +13,7 @@ use tests::cluster::{Namespaced, Sandbox, condition, describe};
 use tests::fixtures::{EchoFixture, echo, preview, test_echo};
 
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+const WARN: &str = "pod-security.kubernetes.io/warn";
 
 /// The security context of the pods of a Deployment.
 fn pod_security_context(deployment: &Deployment) -> PodSecurityContext {
@@ -74,6 +75,9 @@ async fn an_image_of_a_preview_may_run_as_root_in_an_unrestricted_namespace() {
     sandbox.until_ready::<PreviewEnvironment>("web").await;
     let context = pod_security_context(&sandbox.get("web").await);
     assert_eq!((context.run_as_non_root, context.run_as_user), (None, None));
+    let web: PreviewEnvironment = sandbox.get("web").await;
+    assert!(!may_run_as_root(&web), "{}", describe(&web));
+    assert_eq!(warnings(&sandbox, "web").await, 0);
 }
 
 /// Number of Warnings that the program of a preview may run as root.
@@ -86,9 +90,14 @@ async fn warnings(sandbox: &Sandbox, preview: &str) -> usize {
     events.iter().filter(about).filter(warns).count()
 }
 
+fn may_run_as_root(preview: &PreviewEnvironment) -> bool {
+    let conditions = &preview.status.as_ref().unwrap().conditions;
+    conditions.iter().any(|condition| condition.type_ == MAY_RUN_AS_ROOT)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_preview_that_may_run_as_root_has_a_condition_and_sends_one_warning() {
-    let sandbox = Sandbox::new("warned").await;
+async fn a_namespace_that_warns_gets_a_condition_and_one_warning_for_a_preview_that_may_be_root() {
+    let sandbox = Sandbox::with_labels("warned", &[(WARN, "restricted")]).await;
     let operator = sandbox.start_operator().await;
     let mut strict = preview("strict");
     strict.spec.pod_security =
@@ -96,14 +105,11 @@ async fn a_preview_that_may_run_as_root_has_a_condition_and_sends_one_warning() 
     sandbox.create(&strict).await;
     sandbox.create(&preview("web")).await;
     let strict: PreviewEnvironment = sandbox.until_ready("strict").await;
-    let has = |preview: &PreviewEnvironment| {
-        let conditions = &preview.status.as_ref().unwrap().conditions;
-        conditions.iter().any(|condition| condition.type_ == MAY_RUN_AS_ROOT)
-    };
-    assert!(!has(&strict), "{}", describe(&strict));
+    assert!(!may_run_as_root(&strict), "{}", describe(&strict));
     let web: PreviewEnvironment = sandbox.until_ready("web").await;
-    assert_eq!(condition(&web, MAY_RUN_AS_ROOT).status_and_reason(), ("True", "ImageDecides"));
-    assert!(condition(&web, MAY_RUN_AS_ROOT).message.contains(sandbox.namespace()));
+    let condition = condition(&web, MAY_RUN_AS_ROOT);
+    assert_eq!(condition.status_and_reason(), ("True", "ImageDecides"));
+    assert!(condition.message.contains(sandbox.namespace()), "{}", condition.message);
     // A change of the spec changes the status and sends no other Warning.
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "replicas": 2 } })).await;
     let two = |web: &PreviewEnvironment| {
@@ -114,9 +120,8 @@ async fn a_preview_that_may_run_as_root_has_a_condition_and_sends_one_warning() 
     assert_eq!((warnings(&sandbox, "web").await, warnings(&sandbox, "strict").await), (1, 0));
 
     sandbox.label(json!({ (ENFORCE): "restricted" })).await;
-    sandbox
-        .until("web", "may not run as root any more", |web: &PreviewEnvironment| !has(web))
-        .await;
+    let may_not = |web: &PreviewEnvironment| !may_run_as_root(web);
+    sandbox.until("web", "may not run as root any more", may_not).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

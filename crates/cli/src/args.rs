@@ -1,11 +1,12 @@
-//! What can be asked for. The comments here are what `--help` says.
+//! Subcommands and flags. `--help` prints the doc comments.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kubewright_core::{Timestamp, shard};
+use kubewright_core::Timestamp;
+use kubewright_core::internals::shard;
 use kubewright_manifests::validate::is_dns_label;
 
 #[derive(Debug, Parser)]
@@ -17,27 +18,26 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Reconcile: watch the cluster and make it so, until a signal says stop
+    /// Reconcile the resources of a cluster until a stop signal arrives
     Run(RunArgs),
-    /// Print what resources would become, without a cluster
+    /// Print the objects of resources, without a cluster
     ///
-    /// The resources are checked as the API server checks them: fields, types, bounds, rules. Every
-    /// problem of every document is listed with its line, and then nothing is printed. Objects
-    /// of other kinds are what operators may look up, where one reads that kind. What is
-    /// printed is what the operator would apply, but for the UIDs of owners, which are made up: to
-    /// look at and to compare, not to be applied.
+    /// The command validates resources like the API server: fields, types, bounds, rules. If there
+    /// is any problem, it lists every problem with its line and prints no object. Operators look up
+    /// the other objects in the files if they read the kind. The output equals what the operator
+    /// applies, except for the UIDs of owners, which are placeholders: do not apply the output.
     Render(RenderArgs),
-    /// Print the definitions of the resources (CRDs)
+    /// Print the CustomResourceDefinitions
     Crds,
-    /// Print the rights that the operator needs: ServiceAccount, roles, bindings
+    /// Print the ServiceAccount, roles and role bindings of the operator
     Rbac(RbacArgs),
-    /// Print example resources
+    /// Print sample resources
     Samples,
-    /// Print all that a cluster needs to run the operator
+    /// Print everything that a cluster needs to run the operator
     Install(InstallArgs),
 }
 
-/// An argument that cannot be used.
+/// An invalid value of a flag, with the expected form.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArgumentError {
     #[error("write ADDRESS:PORT (0.0.0.0:8080, [::]:8080, :8080 for all addresses), or off")]
@@ -47,13 +47,12 @@ pub(crate) enum ArgumentError {
     #[error("write at least 1s")]
     Period,
     #[error(
-        "the name of a namespace has a-z, 0-9 and -, with a letter or digit at both ends, at most 63 characters"
+        "write a namespace name: at most 63 characters of a-z, 0-9 and -, with a letter or digit \
+         at both ends"
     )]
     Namespace,
-    #[error(
-        "write a moment with its offset from UTC: 2030-01-31T12:00:00Z, 2030-01-31T13:00:00+01:00"
-    )]
-    Moment,
+    #[error("write a time with its UTC offset: 2030-01-31T12:00:00Z, 2030-01-31T13:00:00+01:00")]
+    Time,
     #[error("write NAMESPACE:NAME")]
     ServiceAccount,
     #[error(
@@ -64,64 +63,84 @@ pub(crate) enum ArgumentError {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The kubeconfig file; by default $KUBECONFIG, ~/.kube/config, or the Pod's ServiceAccount
+    /// Kubeconfig file. Default: $KUBECONFIG, ~/.kube/config, or the ServiceAccount of the Pod
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
 
-    /// The context in the kubeconfig; by default its current one
+    /// Context of the kubeconfig. Default: the current context
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
 
-    /// Work in this namespace alone; more than once, or with commas, for several; by default in
-    /// all
-    #[arg(long, short, value_name = "NAME", env = "WATCH_NAMESPACE", hide_env_values = true, value_delimiter = ',', value_parser = namespace_or_nothing)]
+    /// Namespaces to watch, separated by commas or in repeated flags. Default: all
+    #[arg(
+        long,
+        short,
+        value_name = "NAME",
+        env = "WATCH_NAMESPACE",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = namespace_or_empty
+    )]
     pub(crate) namespace: Vec<String>,
 
-    /// Run these controllers alone; by default all
+    /// Controllers to run, separated by commas or in repeated flags. Default: all
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) controllers: Vec<String>,
 
-    /// Where /livez, /readyz and /metrics answer: ADDRESS:PORT, or off. Within a Pod the kubelet
-    /// asks from outside, so that 127.0.0.1 would not do there
+    /// Address of /livez, /readyz and /metrics: ADDRESS:PORT, or off. In a Pod, the kubelet cannot
+    /// reach 127.0.0.1
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", value_parser = listen)]
     pub(crate) listen: Listen,
 
-    /// How many resources are worked on at once
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Number of resources reconciled in parallel
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     pub(crate) workers: u16,
 
-    /// How long reconciles may go on after a signal. Keep it below the Pod's
-    /// terminationGracePeriodSeconds
+    /// Time limit for running reconciles after a stop signal. Keep it below
+    /// terminationGracePeriodSeconds of the Pod
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,
 
-    /// Look at every resource again this often, although nothing happened; by default never,
-    /// because no event is missed. It costs no request while everything is as it should be; it
-    /// is for an operator that depends on something that nobody watches
+    /// Interval between reconciles of every resource without an event, at least 1s. Only an
+    /// operator that depends on unwatched state needs it. Default: never
     #[arg(long, value_name = "TIME", value_parser = period)]
     pub(crate) resync: Option<Duration>,
 
-    /// Divide all resources among this many processes, 1 to 256. Run exactly one for each index,
-    /// all with the same count: change the count only while none of them runs
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(shard::MOST)))]
+    /// Number of processes that share the resources, 1 to 256. Run exactly one process per index.
+    /// Stop all processes before you change the number. Default: one process without shards
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=i64::from(shard::MOST))
+    )]
     pub(crate) shard_count: Option<u16>,
 
-    /// Which of them this is, 0 to N-1; by default the number at the end of the Pod's name
-    /// ($POD_NAME, $HOSTNAME), as the Pods of a StatefulSet have it
+    /// Index of this process, 0 to N-1. Default: the number at the end of the Pod name ($POD_NAME,
+    /// $HOSTNAME), which every Pod of a StatefulSet has
     #[arg(long, value_name = "I", requires = "shard_count")]
     pub(crate) shard_index: Option<u16>,
 
-    /// How many resources may be deleted in a minute because they had their time; the others wait
-    /// for their turn, in order, and metrics and the log say how many. In its first minute a
-    /// process spreads them over that minute. 0 deletes none
+    /// Maximum number of expired resources deleted per minute; 0 deletes none
     #[arg(long, value_name = "N", default_value_t = 30)]
-    pub(crate) deletions_per_minute: u32,
+    pub(crate) expirations_per_minute: u32,
 
-    /// What is logged: a level, or target=level, separated by commas
-    #[arg(long, value_name = "FILTER", env = "RUST_LOG", hide_env_values = true, default_value = "info", value_parser = filter)]
+    /// Log filter: a level, or target=level pairs separated by commas
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "RUST_LOG",
+        hide_env_values = true,
+        default_value = "info",
+        value_parser = filter
+    )]
     pub(crate) log: String,
 
-    /// How log lines look, on standard error
+    /// Format of log lines on standard error
     #[arg(
         long,
         value_name = "FORMAT",
@@ -132,7 +151,7 @@ pub(crate) struct RunArgs {
     pub(crate) log_format: LogFormat,
 }
 
-/// Where to answer.
+/// Address of the health and metrics server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listen {
     Off,
@@ -141,7 +160,7 @@ pub(crate) enum Listen {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people
+    /// Text for people
     Text,
     /// One JSON object per line
     Json,
@@ -149,57 +168,56 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
-    /// A file of YAML or JSON documents, a folder of such files, or - for standard input; more
-    /// than once for several
+    /// File with YAML or JSON documents, folder of such files, or - for standard input; repeatable
     #[arg(long = "file", short, value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// The namespace of resources that do not say theirs
+    /// Namespace of resources without metadata.namespace
     #[arg(long, short, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
 
-    /// An optional kind that the cluster would serve, as KIND.GROUP or PLURAL.GROUP; more than
-    /// once, or with commas, for several. A CustomResourceDefinition in the files says the
-    /// same. By default none is: an operator that asks is told so
+    /// Optional kinds that the cluster serves, as KIND.GROUP or PLURAL.GROUP, separated by commas
+    /// or in repeated flags. A CustomResourceDefinition in the files has the same effect. Default:
+    /// none
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,
 
-    /// What time it is, in RFC 3339 (2030-01-31T12:00:00Z), for resources that end at some time;
-    /// without it, nothing is past
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    /// Current time in RFC 3339 (2030-01-31T12:00:00Z), for resources that expire. Default: no
+    /// resource is expired
+    #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RbacArgs {
     #[command(flatten)]
-    pub(crate) reach: Reach,
+    pub(crate) scope: Scope,
 
-    /// The ServiceAccount that the operator runs as, as NAMESPACE:NAME; by default the
-    /// installation's own
+    /// ServiceAccount of the operator, as NAMESPACE:NAME. Default: the one of `install`
     #[arg(long, value_name = "NAMESPACE:NAME", value_parser = service_account)]
     pub(crate) service_account: Option<(String, String)>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
-    /// The image of the operator
+    /// Image of the operator. Default: the program name with the tag dev
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
 
     #[command(flatten)]
-    pub(crate) reach: Reach,
+    pub(crate) scope: Scope,
 }
 
-/// How far rights reach.
+/// Scope of the granted rights.
 #[derive(Debug, Args)]
-pub(crate) struct Reach {
-    /// Give rights in this namespace alone; more than once, or with commas, for several; by
-    /// default in all
+pub(crate) struct Scope {
+    /// Namespaces to grant rights in, separated by commas or in repeated flags. Default: the whole
+    /// cluster
     #[arg(long, short, value_name = "NAME", value_delimiter = ',', value_parser = namespace)]
     pub(crate) namespace: Vec<String>,
 
-    /// Allow rights to every Secret of the cluster, where an operator declares Secret
+    /// Permission for access to every Secret of the cluster, if an operator declares Secret.
+    /// Default: refused
     #[arg(long)]
     pub(crate) allow_secrets: bool,
 }
@@ -223,16 +241,16 @@ fn period(text: &str) -> Result<Duration, ArgumentError> {
     })
 }
 
-fn moment(text: &str) -> Result<Timestamp, ArgumentError> {
-    text.parse().map_err(|_| ArgumentError::Moment)
+fn time(text: &str) -> Result<Timestamp, ArgumentError> {
+    text.parse().map_err(|_| ArgumentError::Time)
 }
 
 fn namespace(text: &str) -> Result<String, ArgumentError> {
     if is_dns_label(text) { Ok(text.to_owned()) } else { Err(ArgumentError::Namespace) }
 }
 
-/// An environment variable that is set to nothing asks for nothing.
-fn namespace_or_nothing(text: &str) -> Result<String, ArgumentError> {
+/// Accepts an empty text: an empty environment variable selects all namespaces.
+fn namespace_or_empty(text: &str) -> Result<String, ArgumentError> {
     if text.is_empty() { Ok(String::new()) } else { namespace(text.trim()) }
 }
 
@@ -255,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_as_people_write_them() {
+    fn an_address_may_omit_the_host_but_not_the_port() {
         let at = |text: &str| listen(text).ok();
         assert_eq!(at("off"), Some(Listen::Off));
         assert_eq!(at(":8080"), Some(Listen::At(([0, 0, 0, 0], 8080).into())));
@@ -265,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_units() {
+    fn durations_need_units() {
         assert_eq!(duration("20s").ok(), Some(Duration::from_secs(20)));
         assert_eq!(duration("1m30s").ok(), Some(Duration::from_secs(90)));
         assert_eq!(duration("500ms").ok(), Some(Duration::from_millis(500)));
@@ -273,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resync_that_never_rests_is_not_accepted() {
+    fn a_resync_interval_below_one_second_is_rejected() {
         assert_eq!(period("1s").ok(), Some(Duration::from_secs(1)));
         assert!(
             matches!(period("0s"), Err(ArgumentError::Period))
@@ -283,13 +301,13 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_has_an_offset() {
-        assert_eq!(moment("1970-01-01T01:00:00+01:00").ok(), Some(Timestamp::UNIX_EPOCH));
-        assert!(moment("2030-01-31T12:00:00").is_err() && moment("tomorrow").is_err());
+    fn a_time_needs_an_offset() {
+        assert_eq!(time("1970-01-01T01:00:00+01:00").ok(), Some(Timestamp::UNIX_EPOCH));
+        assert!(time("2030-01-31T12:00:00").is_err() && time("tomorrow").is_err());
     }
 
     #[test]
-    fn a_service_account_has_a_namespace() {
+    fn a_service_account_needs_a_namespace() {
         assert_eq!(service_account("a:b.c").ok(), Some(("a".to_owned(), "b.c".to_owned())));
         assert!(
             service_account("b").is_err()
@@ -299,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_are_checked_at_once() {
+    fn an_invalid_log_filter_is_rejected() {
         assert!(filter("info,kube=debug").is_ok());
         assert!(filter("info=loud=x").is_err());
     }

@@ -1,42 +1,42 @@
-//! Why the program ends with 1.
+//! Errors that end the program with exit code 1.
 
 use std::path::PathBuf;
 
-/// What went wrong, and what to do about it.
+/// Failure of a subcommand.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The registry itself has a defect.
+    /// The registry is invalid.
     #[error(transparent)]
-    Registry(#[from] kubewright_core::registry::RegistryError),
-    /// Files could not be generated.
+    Registry(#[from] kubewright_core::RegistryError),
+    /// Generation of files failed.
     #[error(transparent)]
     Manifests(#[from] kubewright_manifests::Error),
-    /// The engine could not start, or ended badly.
+    /// The engine failed to start or to run.
     #[error(transparent)]
     Run(#[from] kubewright_runtime::RunError),
-    /// A shard that cannot be.
+    /// The shard number is invalid.
     #[error(transparent)]
-    Shard(#[from] kubewright_core::shard::ShardError),
-    /// Nobody says which shard this is.
+    Shard(#[from] kubewright_core::internals::shard::ShardError),
+    /// Neither the flag nor the environment contains the shard index.
     #[error(
-        "--shard-count without --shard-index takes the index from the name of the Pod, and neither POD_NAME nor HOSTNAME is \
-         set; give --shard-index, or run it as a StatefulSet"
+        "the shard index is unknown: neither POD_NAME nor HOSTNAME contains a Pod name; pass \
+         --shard-index, or run the program as a StatefulSet"
     )]
     NoPod,
-    /// The name of the Pod does not say it.
+    /// The Pod name does not end in the shard index.
     #[error(
-        "--shard-count without --shard-index takes the index from the name of the Pod, and {0:?} does not end in -NUMBER; give \
-         --shard-index, or run it as a StatefulSet"
+        "the shard index is unknown: the Pod name {0:?} does not end in -NUMBER; pass \
+         --shard-index, or run the program as a StatefulSet"
     )]
     NoOrdinal(String),
-    /// No threads to work with.
+    /// Worker threads cannot start.
     #[error(
-        "cannot start worker threads: {0}; look at the limits of the process (ulimit -u, pids of the container)"
+        "cannot start worker threads: {0}; check the process limits (ulimit -u, container pids)"
     )]
     Threads(#[source] std::io::Error),
-    /// Signals cannot be waited for.
-    #[error("cannot wait for signals: {0}; without them there is no orderly end")]
+    /// Signal handlers cannot be installed.
+    #[error("cannot install signal handlers, which the shutdown needs: {0}")]
     Signals(#[source] std::io::Error),
     /// The output cannot be written.
     #[error("cannot write the output: {0}")]
@@ -44,47 +44,53 @@ pub enum Error {
     /// A file cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
     Input {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// Error of the operating system.
         source: std::io::Error,
     },
-    /// A folder without anything to read.
-    #[error("there is no .yaml, .yml or .json file in {}", .0.display())]
+    /// A folder contains no file to read.
+    #[error("the folder {} contains no .yaml, .yml or .json file", .0.display())]
     EmptyFolder(PathBuf),
-    /// The documents have problems; each was told already.
-    #[error("{} in {}; nothing was printed", count(*.problems, "problem"), count(*.documents, "document"))]
+    /// The documents have problems, which were already printed.
+    #[error(
+        "{} in {}; nothing was printed",
+        count(*.problems, "problem"),
+        count(*.documents, "document")
+    )]
     Problems {
-        /// How many problems.
+        /// Number of problems.
         problems: usize,
-        /// In how many documents.
+        /// Number of documents with problems.
         documents: usize,
     },
-    /// Whether this kind is served is not asked.
-    #[error("--served {asked}: no operator asks whether that is served; they ask for {known}")]
-    NotAsked {
-        /// What was written.
-        asked: String,
-        /// What is asked for.
+    /// No operator uses the kind of `--served` as an optional kind.
+    #[error(
+        "--served {name}: not an optional kind of this program; its optional kinds are {known}"
+    )]
+    UnknownOptionalKind {
+        /// Value of the flag.
+        name: String,
+        /// Optional kinds of the program.
         known: String,
     },
-    /// Nothing to render.
-    #[error("there is no resource of this program in the files; it reconciles {kinds}")]
+    /// The files contain no resource of the program.
+    #[error("the files contain no resource of this program, which reconciles {kinds}")]
     NothingToRender {
-        /// What it reconciles.
+        /// Reconciled kinds.
         kinds: String,
     },
     /// An object cannot be written as YAML.
-    #[error("{what}: {source}")]
+    #[error("{object}: {source}")]
     Yaml {
-        /// Which object.
-        what: String,
-        /// Why.
+        /// Kind and key of the object.
+        object: String,
+        /// Cause.
         source: kubewright_manifests::yaml::WriteError,
     },
 }
 
 /// `1 problem`, `2 problems`.
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -1,16 +1,17 @@
-//! What `--help` says, as far as it follows from the registry.
+//! Help texts that depend on the registry.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Command, CommandFactory};
 use kubewright_core::Registry;
-use kubewright_core::registry::Controller;
+use kubewright_core::controller::Controller;
 
 use crate::args::Cli;
 
-/// The command line of a program, which is `called` so by whoever runs it: examples are there to be
-/// copied.
+/// The command line of a program. Examples show `called`, the name that the user typed, so they can
+/// be copied.
 pub(crate) fn command(
     registry: &Registry,
     called: Option<&str>,
@@ -18,12 +19,11 @@ pub(crate) fn command(
     about: Option<&'static str>,
 ) -> Command {
     let name = called.unwrap_or(registry.name());
-    let kinds = kinds(registry);
     let about = about
-        .map_or_else(|| format!("A Kubernetes operator. It reconciles {kinds}."), str::to_owned);
+        .map_or_else(|| format!("Kubernetes operator for {}.", kinds(registry)), str::to_owned);
     let controllers: Vec<&'static str> = registry.controllers().iter().map(|c| c.name()).collect();
-    let examples = |command: Command| {
-        let examples = examples_of(name, command.get_name());
+    let with_examples = |command: Command| {
+        let examples = examples(name, command.get_name());
         command.after_help(examples)
     };
     Cli::command()
@@ -31,115 +31,112 @@ pub(crate) fn command(
         .bin_name(name)
         .version(version)
         .about(about.clone())
-        .long_about(format!("{about}\n\n{}", reconciles(registry)))
-        .after_help(examples_of(name, ""))
+        .long_about(format!("{about}\n\n{}", describe_controllers(registry)))
+        .after_help(examples(name, ""))
         .mut_subcommand("run", |c| {
-            let named = |arg: clap::Arg| arg.value_parser(PossibleValuesParser::new(&controllers));
-            examples(c.mut_arg("controllers", named))
+            let parser = PossibleValuesParser::new(&controllers);
+            with_examples(c.mut_arg("controllers", |arg| arg.value_parser(parser)))
         })
-        .mut_subcommand("render", examples)
-        .mut_subcommand("crds", examples)
-        .mut_subcommand("rbac", examples)
-        .mut_subcommand("samples", examples)
-        .mut_subcommand("install", examples)
+        .mut_subcommand("render", with_examples)
+        .mut_subcommand("crds", with_examples)
+        .mut_subcommand("rbac", with_examples)
+        .mut_subcommand("samples", with_examples)
+        .mut_subcommand("install", with_examples)
 }
 
 /// `Echo (example.com/v1) and PreviewEnvironment (platform9.com/v1)`.
 pub(crate) fn kinds(registry: &Registry) -> String {
-    let one = |controller: &std::sync::Arc<dyn Controller>| {
-        let info = controller.resource();
-        format!("{} ({})", info.kind, info.api_version())
-    };
-    let all: Vec<String> = registry.controllers().iter().map(one).collect();
-    match all.split_last() {
-        None => "nothing".to_owned(),
+    let kinds: Vec<String> = registry.controllers().iter().map(|c| describe_kind(&**c)).collect();
+    match kinds.split_last() {
+        None => "no kind".to_owned(),
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
     }
 }
 
-/// One paragraph per controller: what it reconciles, owns and reads.
-fn reconciles(registry: &Registry) -> String {
-    // Writing to a String cannot fail.
+/// `Echo (example.com/v1)`.
+fn describe_kind(controller: &dyn Controller) -> String {
+    let info = controller.resource();
+    format!("{} ({})", info.kind, info.api_version())
+}
+
+/// One line per controller: its kind, and the kinds that it owns and reads, each once.
+fn describe_controllers(registry: &Registry) -> String {
     let mut text = "Controllers:".to_owned();
     for controller in registry.controllers() {
-        let info = controller.resource();
-        let mark = |optional: bool| if optional { " (where it is served)" } else { "" };
-        let owns: Vec<String> = controller
-            .owns()
-            .iter()
-            .map(|o| format!("{}{}", o.info.kind, mark(o.optional)))
-            .collect();
-        let reads: Vec<String> = controller
-            .reads()
-            .iter()
-            .map(|r| format!("{}{}", r.info.kind, mark(r.optional)))
-            .collect();
-        let _ = write!(text, "\n  {}: {} of {}", controller.name(), info.kind, info.api_version());
-        if controller.retires() {
-            text.push_str(", deleted when it has had its time");
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  {}: {}", controller.name(), describe_kind(&**controller));
+        if controller.expires() {
+            text.push_str("; expires");
         }
-        if !owns.is_empty() {
-            let _ = write!(text, ", owns {}", owns.join(", "));
-        }
-        if !reads.is_empty() {
-            let _ = write!(text, ", reads {}", reads.join(", "));
-        }
+        let (owns, reads) = (controller.owns(), controller.reads());
+        let owns = owns.iter().map(|owned| (&*owned.info.kind, owned.optional));
+        let reads = reads.iter().map(|read| (&*read.info.kind, read.optional));
+        text.push_str(&list("owns", owns));
+        text.push_str(&list("reads", reads));
     }
     text
 }
 
-fn examples_of(name: &str, subcommand: &str) -> String {
+/// `; owns Deployment, Mapping (optional)`; empty without kinds.
+fn list<'a>(verb: &str, kinds: impl Iterator<Item = (&'a str, bool)>) -> String {
+    let mut seen = BTreeSet::new();
+    let names: Vec<String> = kinds
+        .filter(|(kind, _)| seen.insert(*kind))
+        .map(|(kind, optional)| format!("{kind}{}", if optional { " (optional)" } else { "" }))
+        .collect();
+    if names.is_empty() { String::new() } else { format!("; {verb} {}", names.join(", ")) }
+}
+
+fn examples(name: &str, subcommand: &str) -> String {
     let lines: &[(&str, &str)] = match subcommand {
         "" => &[
-            ("What a resource looks like", "samples"),
-            ("What it becomes, without a cluster", "render -f resource.yaml"),
+            ("Print sample resources", "samples"),
+            ("Print the objects of a resource, without a cluster", "render -f resource.yaml"),
             (
-                "From here, in the cluster of your kubeconfig",
+                "Run against the cluster of your kubeconfig",
                 "crds | kubectl apply --server-side -f - && {} run",
             ),
         ],
         "run" => &[
-            ("In the cluster of your kubeconfig", "run"),
-            ("In two namespaces alone", "run -n team-a -n team-b"),
-            ("At another port, with more words", "run --listen 127.0.0.1:9090 --log debug"),
+            ("Run against the cluster of your kubeconfig", "run"),
+            ("Watch only two namespaces", "run -n team-a -n team-b"),
+            ("Use another port and log more", "run --listen 127.0.0.1:9090 --log debug"),
             (
-                "The second of three processes that share the work",
+                "Run the second of three processes that share the resources",
                 "run --shard-count 3 --shard-index 1",
             ),
         ],
         "render" => &[
-            ("One file", "render -f resource.yaml"),
-            ("All files of a folder, in the namespace team-a", "render -f folder/ -n team-a"),
-            ("The samples", "samples | {} render -f -"),
+            ("Render one file", "render -f resource.yaml"),
+            ("Render a folder in the namespace team-a", "render -f folder/ -n team-a"),
+            ("Render the samples", "samples | {} render -f -"),
             (
-                "As in a cluster with an optional kind",
+                "Render for a cluster that serves an optional kind",
                 "render -f resource.yaml --served HTTPRoute.gateway.networking.k8s.io",
             ),
-            ("What is in the cluster now", "render -f - < <(kubectl get KIND -A -o yaml)"),
+            ("Render the resources of a cluster", "render -f - < <(kubectl get KIND -A -o yaml)"),
         ],
-        "crds" => {
-            &[("Install or update the definitions", "crds | kubectl apply --server-side -f -")]
-        }
+        "crds" => &[("Install or update the CRDs", "crds | kubectl apply --server-side -f -")],
         "rbac" => &[
-            ("In the whole cluster", "rbac"),
-            ("In two namespaces alone", "rbac -n team-a -n team-b"),
+            ("Grant rights in the whole cluster", "rbac"),
+            ("Grant rights only in two namespaces", "rbac -n team-a -n team-b"),
             (
-                "For a ServiceAccount of your own",
+                "Grant rights to an existing ServiceAccount",
                 "rbac --service-account ops:robot | kubectl apply -f -",
             ),
         ],
-        "samples" => &[("Try all of them", "samples | kubectl apply -f -")],
+        "samples" => &[("Apply all samples", "samples | kubectl apply -f -")],
         "install" => &[(
-            "Run it in the cluster",
+            "Install the operator",
             "install --image registry.example.com/operator:1.0 | kubectl apply --server-side -f -",
         )],
         _ => &[],
     };
     let mut text = "Examples:".to_owned();
-    for (what, arguments) in lines {
+    for (purpose, arguments) in lines {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n  # {what}\n  {name} {}", arguments.replace("{}", name));
+        let _ = write!(text, "\n  # {purpose}\n  {name} {}", arguments.replace("{}", name));
     }
     text
 }

@@ -1,10 +1,9 @@
-//! `crds`, `rbac`, `samples`, `install`: generated documents, to be piped into `kubectl apply -f
-//! -`.
+//! `crds`, `rbac`, `samples`, `install`: print generated documents for `kubectl apply -f -`.
 
 use kubewright_core::Registry;
 use kubewright_manifests::{Artifact, Options};
 
-use crate::args::{InstallArgs, RbacArgs, Reach};
+use crate::args::{InstallArgs, RbacArgs, Scope};
 use crate::error::Error;
 use crate::streams::Streams;
 
@@ -12,21 +11,21 @@ fn options(registry: &Registry, subcommand: &str) -> Options {
     Options { command: format!("{} {subcommand}", registry.name()), ..Options::default() }
 }
 
-fn reaching(options: Options, reach: Reach) -> Options {
-    Options { namespaces: reach.namespace, secrets_everywhere: reach.allow_secrets, ..options }
+fn limit(options: Options, scope: Scope) -> Options {
+    Options { namespaces: scope.namespace, secrets_everywhere: scope.allow_secrets, ..options }
 }
 
-fn all(files: &[Artifact], streams: &mut Streams<'_>) -> Result<(), Error> {
+fn print(files: &[Artifact], streams: &mut Streams<'_>) -> Result<(), Error> {
     let texts: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
     streams.print(&texts.join("---\n"))
 }
 
 pub(crate) fn crds(registry: &Registry, streams: &mut Streams<'_>) -> Result<(), Error> {
-    all(&kubewright_manifests::crds(registry, &options(registry, "crds"))?, streams)
+    print(&kubewright_manifests::crds(registry, &options(registry, "crds"))?, streams)
 }
 
 pub(crate) fn samples(registry: &Registry, streams: &mut Streams<'_>) -> Result<(), Error> {
-    all(&kubewright_manifests::samples(registry, &options(registry, "samples"))?, streams)
+    print(&kubewright_manifests::samples(registry, &options(registry, "samples"))?, streams)
 }
 
 pub(crate) fn rbac(
@@ -34,12 +33,12 @@ pub(crate) fn rbac(
     args: RbacArgs,
     streams: &mut Streams<'_>,
 ) -> Result<(), Error> {
-    let mut options = reaching(options(registry, "rbac"), args.reach);
+    let mut options = limit(options(registry, "rbac"), args.scope);
     if let Some((namespace, name)) = args.service_account {
         options.system_namespace = Some(namespace);
         options.service_account = Some(name);
     }
-    all(&kubewright_manifests::rbac(registry, &options)?, streams)
+    print(&kubewright_manifests::rbac(registry, &options)?, streams)
 }
 
 pub(crate) fn install(
@@ -47,7 +46,6 @@ pub(crate) fn install(
     args: InstallArgs,
     streams: &mut Streams<'_>,
 ) -> Result<(), Error> {
-    let options =
-        Options { image: args.image, ..reaching(options(registry, "install"), args.reach) };
-    all(&[kubewright_manifests::install(registry, &options)?], streams)
+    let options = Options { image: args.image, ..limit(options(registry, "install"), args.scope) };
+    print(&[kubewright_manifests::install(registry, &options)?], streams)
 }

@@ -1,9 +1,9 @@
-//! `run`: the engine, with a log, and an orderly end.
+//! `run`: installs the log, starts the engine, stops on signals.
 
 use std::io::IsTerminal;
 
-use kubewright_core::shard::ShardError;
-use kubewright_core::{Registry, Shard};
+use kubewright_core::Registry;
+use kubewright_core::internals::shard::{Shard, ShardError};
 use kubewright_runtime::{Connect, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -12,17 +12,17 @@ use tracing_subscriber::fmt::Subscriber;
 use crate::args::{Listen, LogFormat, RunArgs};
 use crate::error::Error;
 
-/// The engine waits for the API server most of the time: a second thread shortens a start, more
-/// only wake each other up.
-const MOST_THREADS: usize = 2;
-/// What a shell reports for a process that a signal ended: 128 and the number of the signal.
-const ENDED_BY_SIGNAL: i32 = 128;
+/// The engine mostly waits for the API server: a second thread shortens the start, and more threads
+/// only add wake-ups.
+const MAX_THREADS: usize = 2;
+/// Shells report 128 plus the signal number for a process that a signal ended.
+const SIGNAL_EXIT_CODE: i32 = 128;
 
 pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
-    log(&args);
+    install_log(&args);
     let registry =
         if args.controllers.is_empty() { registry } else { registry.only(&args.controllers)? };
-    let shard = shard(args.shard_count, args.shard_index, pod())?;
+    let shard = shard(args.shard_count, args.shard_index, pod_name())?;
     let connect = Connect { kubeconfig: args.kubeconfig, context: args.context };
     let settings = Settings {
         namespaces: args.namespace.into_iter().filter(|name| !name.is_empty()).collect(),
@@ -34,30 +34,30 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
         shutdown_deadline: args.shutdown_deadline,
         resync: args.resync,
         shard,
-        deletions_per_minute: args.deletions_per_minute,
+        expirations_per_minute: args.expirations_per_minute,
     };
     let threads =
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MOST_THREADS);
-    let threads = tokio::runtime::Builder::new_multi_thread()
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(Error::Threads)?;
-    threads.block_on(async {
-        let stop = stop().map_err(Error::Signals)?;
+    runtime.block_on(async {
+        let stop = stop_signal().map_err(Error::Signals)?;
         kubewright_runtime::run(registry, connect, settings, stop).await?;
         Ok(())
     })
 }
 
-/// The name of the Pod that this runs in.
-fn pod() -> Option<String> {
+/// Name of the Pod that the process runs in.
+fn pod_name() -> Option<String> {
     ["POD_NAME", "HOSTNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
 }
 
-/// Which part of all resources this process has; `None` where nobody spoke of parts.
+/// The shard of this process; `None` without `--shard-count`.
 fn shard(
     count: Option<u16>,
     index: Option<u16>,
@@ -75,9 +75,9 @@ fn shard(
     }
 }
 
-/// The log goes to standard error. Where one is installed already, that one stays.
-fn log(args: &RunArgs) {
-    // The filter was checked when the arguments were read.
+/// Logs to standard error, unless the program already installed a log.
+fn install_log(args: &RunArgs) {
+    // The argument parser already checked the filter.
     let filter = EnvFilter::builder().parse_lossy(&args.log);
     let colour = std::io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
@@ -91,12 +91,12 @@ fn log(args: &RunArgs) {
         }
     };
     if installed.is_err() {
-        tracing::debug!("a log was installed before; --log and --log-format are ignored");
+        tracing::debug!("the program installed its own log; --log and --log-format are ignored");
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT. The second ends the process at once.
-fn stop() -> std::io::Result<impl Future<Output = ()> + Send> {
+/// Resolves at the first SIGTERM or SIGINT. The second signal ends the process immediately.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     let mut signals = Signals {
         terminate: signal(SignalKind::terminate())?,
         interrupt: signal(SignalKind::interrupt())?,
@@ -104,11 +104,14 @@ fn stop() -> std::io::Result<impl Future<Output = ()> + Send> {
     let (first, stopped) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
         let kind = signals.next().await;
-        tracing::info!(signal = kind.as_raw_value(), "told to stop; once more to stop at once");
+        tracing::info!(
+            signal = kind.as_raw_value(),
+            "stopping; send the signal again to stop immediately"
+        );
         let _ = first.send(());
         let kind = signals.next().await;
-        tracing::warn!("told to stop at once; what was under way goes on at the next start");
-        std::process::exit(ENDED_BY_SIGNAL + kind.as_raw_value());
+        tracing::warn!("stopped immediately; the next start continues unfinished reconciles");
+        std::process::exit(SIGNAL_EXIT_CODE + kind.as_raw_value());
     });
     Ok(async move {
         let _ = stopped.await;
@@ -135,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_index_is_the_given_one_or_the_number_of_the_pod() {
+    fn the_shard_index_comes_from_the_flag_or_from_the_pod_name() {
         assert_eq!(shard(None, None, Some("operator-1".to_owned())).unwrap(), None);
         assert_eq!(
             shard(Some(3), Some(2), Some("operator-1".to_owned())).unwrap(),
@@ -148,11 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_refused_with_what_to_write() {
+    fn an_invalid_shard_is_rejected_with_what_to_write() {
         let error =
             |index, name: Option<String>| shard(Some(3), index, name).unwrap_err().to_string();
-        assert!(error(Some(3), None).contains("numbered 0 to 2"), "{}", error(Some(3), None));
-        assert!(error(None, Some("operator-3".to_owned())).contains("there is no shard 3"));
+        assert!(error(Some(3), None).contains("the numbers 0 to 2"), "{}", error(Some(3), None));
+        assert!(error(None, Some("operator-3".to_owned())).contains("shard 3 does not exist"));
         for error in [error(None, Some("operator-5d8f9-x2x7k".to_owned())), error(None, None)] {
             assert!(error.contains("--shard-index") && error.contains("StatefulSet"), "{error}");
         }

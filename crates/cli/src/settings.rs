@@ -1,5 +1,4 @@
-//! Settings of a program's own: what an administrator chooses for all resources, as arguments of
-//! the subcommands that build. What they are is not known here.
+//! Settings that a program adds as flags to the subcommands that build children.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +6,12 @@ use std::sync::Arc;
 use clap::{ArgMatches, Args, Command};
 use kubewright_core::Registry;
 
-/// The subcommands that have them: those that build children.
+/// Subcommands that build children.
 const BUILD: [&str; 2] = ["run", "render"];
 
 type Configure = dyn Fn(&ArgMatches) -> Result<Registry, clap::Error> + Send + Sync;
 
-/// Arguments, and the registry that they make.
+/// Flags, and the function from their values to the registry.
 #[derive(Clone)]
 pub(crate) struct Settings {
     augment: fn(Command) -> Command,
@@ -31,23 +30,23 @@ impl Settings {
         Self { augment: S::augment_args, configure: Arc::new(configure) }
     }
 
-    /// The command line with these arguments.
+    /// Adds the flags to the subcommands.
     pub(crate) fn add_to(&self, command: Command) -> Command {
         BUILD.into_iter().fold(command, |command, name| {
-            command.mut_subcommand(name, |inner| self.augmented(inner))
+            command.mut_subcommand(name, |inner| self.add_flags(inner))
         })
     }
 
-    /// What the subcommand is for stays as it is: what is said about the settings as a whole is no
-    /// description of it.
-    fn augmented(&self, command: Command) -> Command {
-        let (about, more) =
+    /// Adds the flags, and keeps the description of the subcommand: clap replaces it by the doc
+    /// comment of the settings type.
+    fn add_flags(&self, command: Command) -> Command {
+        let (about, long_about) =
             (command.get_about().cloned().unwrap_or_default(), command.get_long_about().cloned());
         let command = (self.augment)(command).about(about.clone());
-        command.long_about(more.unwrap_or(about))
+        command.long_about(long_about.unwrap_or(about))
     }
 
-    /// The registry as the arguments want it; `None` where the subcommand has none of these.
+    /// The registry for the arguments; `None` if the subcommand has no settings.
     pub(crate) fn registry(&self, matches: &ArgMatches) -> Option<Result<Registry, clap::Error>> {
         let (name, inner) = matches.subcommand()?;
         BUILD.contains(&name).then(|| (self.configure)(inner))

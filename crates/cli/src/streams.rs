@@ -1,4 +1,4 @@
-//! Where the program reads and writes: the process's own streams, or those of a test.
+//! Input and output streams of the program: those of the process, or those of a test.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
@@ -7,13 +7,13 @@ use crate::error::Error;
 
 /// Standard input, output and error.
 pub struct Streams<'a> {
-    /// What `-` reads.
+    /// Input that `-` reads.
     pub input: &'a mut dyn Read,
-    /// What was asked for, and nothing else.
+    /// Result of the command only.
     pub output: &'a mut dyn Write,
-    /// Problems and notes.
+    /// Errors and notes.
     pub errors: &'a mut dyn Write,
-    /// Whether help may be coloured.
+    /// Whether help is coloured.
     pub colour: bool,
 }
 
@@ -24,10 +24,10 @@ impl std::fmt::Debug for Streams<'_> {
 }
 
 impl Streams<'_> {
-    pub(crate) fn of_process<T>(work: impl FnOnce(&mut Streams<'_>) -> T) -> T {
+    pub(crate) fn with_process_streams<T>(action: impl FnOnce(&mut Streams<'_>) -> T) -> T {
         let colour =
             io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        work(&mut Streams {
+        action(&mut Streams {
             input: &mut io::stdin(),
             output: &mut io::stdout(),
             errors: &mut io::stderr(),
@@ -35,26 +35,27 @@ impl Streams<'_> {
         })
     }
 
-    /// Writes to the output. A reader that has had enough (`| head`) is no error.
+    /// Writes to the output. A closed pipe (`| head`) is not an error.
     ///
     /// # Errors
-    /// [`Error::Output`]: a full disk, say.
-    pub fn print(&mut self, text: &str) -> Result<(), Error> {
+    /// [`Error::Output`], for example on a full disk.
+    pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
         match self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
             _ => Ok(()),
         }
     }
 
-    /// Writes to the errors. Where that fails, there is nobody left to tell.
-    pub fn say(&mut self, text: &str) {
+    /// Writes a line to the error stream. A failure is ignored: no other stream is left.
+    pub(crate) fn print_message(&mut self, text: &str) {
         let _ = writeln!(self.errors, "{text}");
     }
 
-    /// Tells an error and what caused it; what an error says of its cause is not said again.
-    pub fn complain(&mut self, error: &dyn std::error::Error) {
+    /// Writes an error that ends the program, with its causes, and returns the exit code. A cause
+    /// that the text already contains is not repeated.
+    pub(crate) fn print_error(&mut self, error: &Error) -> ExitCode {
         let mut text = error.to_string();
-        let mut cause = error.source();
+        let mut cause = std::error::Error::source(error);
         while let Some(current) = cause {
             let more = current.to_string();
             if !text.contains(&more) {
@@ -62,26 +63,21 @@ impl Streams<'_> {
             }
             cause = current.source();
         }
-        self.say(&format!("error: {text}"));
-    }
-
-    /// An error that ends the program.
-    pub(crate) fn failure(&mut self, error: &Error) -> ExitCode {
-        self.complain(error);
+        self.print_message(&format!("error: {text}"));
         ExitCode::FAILURE
     }
 
-    /// Help, the version, or arguments that cannot be understood.
-    pub(crate) fn usage(&mut self, error: &clap::Error) -> ExitCode {
+    /// Writes help, the version or an argument error, and returns the exit code.
+    pub(crate) fn print_usage(&mut self, error: &clap::Error) -> ExitCode {
         let rendered = error.render();
         let text = if self.colour { rendered.ansi().to_string() } else { rendered.to_string() };
         if error.use_stderr() {
-            self.say(text.trim_end());
+            self.print_message(text.trim_end());
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
         match self.print(&text) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => self.failure(&error),
+            Err(error) => self.print_error(&error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A generated file, what a project may choose about it, and what can go wrong.
+//! A generated file, its options, and generation errors.
 
 use kubewright_core::Registry;
 use serde_json::{Map, Value, json};
@@ -8,28 +8,27 @@ use crate::yaml::{self, WriteError};
 /// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
-    /// Where it goes, below the folder of generated files, with `/`.
+    /// Path below the folder of generated files, with `/` as separator.
     pub path: String,
-    /// What is in it.
+    /// Content of the file.
     pub content: String,
 }
 
-/// What a project may choose. The default suits a project whose door is `cargo xtask`.
+/// Options of a project. The defaults fit a project with `cargo xtask`.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The command that makes the files; each file begins with it.
+    /// Command that generates the files; the first line of each file names it.
     pub command: String,
-    /// The namespace in which the operator runs; `None` for the registry's name with `-system`.
+    /// Namespace of the operator; `None` for the registry's name with `-system`.
     pub system_namespace: Option<String>,
-    /// The ServiceAccount that the operator runs as; `None` for the registry's name.
+    /// ServiceAccount of the operator; `None` for the registry's name.
     pub service_account: Option<String>,
-    /// The namespaces in which the operator works; empty for all. With namespaces, rights are
-    /// given in these alone.
+    /// Namespaces that the operator watches; empty for all. Rights are limited to these
+    /// namespaces.
     pub namespaces: Vec<String>,
-    /// The operator's image; `None` for the registry's name with `:dev`.
+    /// Image of the operator; `None` for the registry's name with `:dev`.
     pub image: Option<String>,
-    /// Whether an operator that declares Secret may be given the rights to every Secret of the
-    /// cluster.
+    /// Whether an operator that declares Secret may access every Secret of the cluster.
     pub secrets_everywhere: bool,
 }
 
@@ -46,96 +45,96 @@ impl Default for Options {
     }
 }
 
-/// Why files cannot be generated.
+/// Generation failure.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The registry itself has a defect.
+    /// The registry is invalid.
     #[error(transparent)]
-    Registry(#[from] kubewright_core::registry::RegistryError),
-    /// A definition or a sample is no JSON.
-    #[error("{what} cannot be written as JSON: {source}; only finite numbers and string keys can")]
+    Registry(#[from] kubewright_core::RegistryError),
+    /// A definition cannot be converted to JSON.
+    #[error("{what} cannot be written as JSON: {source}; use finite numbers and string keys only")]
     Json {
-        /// Of what.
+        /// Object that cannot be converted.
         what: String,
-        /// What serde says.
+        /// Cause.
         source: serde_json::Error,
     },
-    /// Something cannot be written as YAML.
+    /// A document cannot be written as YAML.
     #[error("{path}: {source}")]
     Yaml {
-        /// Which file.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// Cause.
         source: WriteError,
     },
-    /// Two files have one path.
+    /// Two files have the same path.
     #[error(
-        "two files are called {0}; give each controller, and each sample of a kind, a name of its own"
+        "two files have the path {0}; give each controller and each sample of a kind a unique name"
     )]
     SamePath(String),
-    /// The rights would reach every Secret of the cluster.
+    /// The role would grant access to every Secret of the cluster.
     #[error(
-        "the operator {controller} declares Secret, so that its role would reach every Secret of the cluster; \
-         name the namespaces that it works in, or allow it with `Options::secrets_everywhere` (--allow-secrets)"
+        "the operator {controller} declares Secret, so its role would grant access to every Secret \
+         of the cluster; limit it to namespaces (--namespace), or allow it (--allow-secrets, \
+         `Options::secrets_everywhere`)"
     )]
     SecretsEverywhere {
-        /// Which operator.
+        /// Name of the operator.
         controller: &'static str,
     },
 }
 
 impl Options {
-    /// The namespace in which the operator runs.
+    /// Namespace of the operator.
     #[must_use]
     pub fn system_namespace_of(&self, registry: &Registry) -> String {
         self.system_namespace.clone().unwrap_or_else(|| format!("{}-system", registry.name()))
     }
 
-    /// The ServiceAccount that the operator runs as.
+    /// ServiceAccount of the operator.
     #[must_use]
     pub fn service_account_of(&self, registry: &Registry) -> String {
         self.service_account.clone().unwrap_or_else(|| registry.name().to_owned())
     }
 
-    /// The operator's image.
+    /// Image of the operator.
     #[must_use]
     pub fn image_of(&self, registry: &Registry) -> String {
         self.image.clone().unwrap_or_else(|| format!("{}:dev", registry.name()))
     }
 
-    /// A page of Markdown: the command that makes it, and the page.
+    /// A Markdown page with the generating command in its first line.
     pub(crate) fn page(&self, path: impl Into<String>, markdown: &str) -> Artifact {
-        let head = format!("<!-- Made by `{}`; do not edit. -->\n\n", self.command);
+        let head = format!("<!-- Generated by `{}`; do not edit. -->\n\n", self.command);
         Artifact { path: path.into(), content: head + markdown }
     }
 
-    /// A file of YAML documents: the command that makes it, a word about it, the documents.
+    /// A file of YAML documents, after comments with the generating command and `about`.
     pub(crate) fn file(
         &self,
         path: impl Into<String>,
         about: &str,
         documents: &[String],
     ) -> Artifact {
-        let head = yaml::comment(&format!("Made by `{}`; do not edit.", self.command))
+        let head = yaml::comment(&format!("Generated by `{}`; do not edit.", self.command))
             + &yaml::comment(about);
         Artifact { path: path.into(), content: head + &documents.join("---\n") }
     }
 }
 
-/// `value` as YAML; an error names the file.
-pub(crate) fn written(path: &str, value: &Value) -> Result<String, Error> {
+/// Writes `value` as YAML; an error names the file.
+pub(crate) fn to_yaml(path: &str, value: &Value) -> Result<String, Error> {
     yaml::to_yaml(value).map_err(|source| Error::Yaml { path: path.to_owned(), source })
 }
 
-/// The labels of the operator's own objects. Not `managed-by`: that is how the engine knows what it
-/// made for a resource.
+/// Labels of the operator's own objects, without `managed-by`: the engine finds children by it.
 pub(crate) fn labels(registry: &Registry) -> Value {
     json!({ "app.kubernetes.io/name": registry.name(), "app.kubernetes.io/component": "operator" })
 }
 
-/// Two files of one path would overwrite each other.
-pub(crate) fn distinct(artifacts: Vec<Artifact>) -> Result<Vec<Artifact>, Error> {
+/// Returns an error if two files have the same path.
+pub(crate) fn with_unique_paths(artifacts: Vec<Artifact>) -> Result<Vec<Artifact>, Error> {
     let mut paths: Vec<&str> = artifacts.iter().map(|a| a.path.as_str()).collect();
     paths.sort_unstable();
     match paths.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -144,14 +143,14 @@ pub(crate) fn distinct(artifacts: Vec<Artifact>) -> Result<Vec<Artifact>, Error>
     }
 }
 
-/// Removes what says nothing: nulls, wherever a field may simply be absent.
-pub(crate) fn without_nulls(map: &mut Map<String, Value>) {
+/// Removes nulls from maps at any depth.
+pub(crate) fn remove_nulls(map: &mut Map<String, Value>) {
     map.retain(|_, value| !value.is_null());
     for value in map.values_mut() {
         match value {
-            Value::Object(inner) => without_nulls(inner),
+            Value::Object(inner) => remove_nulls(inner),
             Value::Array(items) => {
-                items.iter_mut().filter_map(Value::as_object_mut).for_each(without_nulls)
+                items.iter_mut().filter_map(Value::as_object_mut).for_each(remove_nulls);
             }
             _ => {}
         }

@@ -1,34 +1,34 @@
-//! What differs between the files that should be there and those that are.
+//! Differences between the generated files and the files on disk.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::artifact::Artifact;
 
-/// One file that is not as it should be.
+/// A file that differs from the generated one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which file, below the folder of generated files.
+    /// Path below the folder of generated files.
     pub path: String,
-    /// What is wrong with it.
+    /// Difference of the file.
     pub problem: Difference,
 }
 
-/// What is wrong with a file.
+/// Difference between a generated file and the file on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// It has another content.
+    /// The contents differ.
     Differs {
-        /// The first line that differs, from 1.
+        /// Number of the first differing line, counted from 1.
         line: usize,
-        /// What that line should be; `None` where the file should have ended.
+        /// Generated line; `None` after the end of the generated file.
         wanted: Option<String>,
-        /// What it is; `None` where the file has ended.
+        /// Line on disk; `None` after the end of the file.
         found: Option<String>,
     },
-    /// It is not there.
+    /// The file is missing.
     Missing,
-    /// Nothing makes it.
+    /// No generator produces the file.
     Orphaned,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Finding {
         let path = &self.path;
         match &self.problem {
             Difference::Missing => write!(f, "{path}: is missing"),
-            Difference::Orphaned => write!(f, "{path}: nothing makes this file any more"),
+            Difference::Orphaned => write!(f, "{path}: no longer generated; delete it"),
             Difference::Differs { line, wanted, found } => {
                 let show = |text: &Option<String>| {
                     text.as_ref().map_or_else(|| "(the end of the file)".to_owned(), |t| visible(t))
@@ -53,7 +53,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A line with what cannot be seen made visible: a carriage return, a space at the end.
+/// Makes trailing spaces and carriage returns visible.
 fn visible(line: &str) -> String {
     let content = line.trim_end();
     let rest: String = line[content.len()..]
@@ -63,33 +63,32 @@ fn visible(line: &str) -> String {
     format!("{content}{rest}")
 }
 
-/// Compares what should be there with what is: the files of the folder by their path in it, with
-/// `/`.
+/// Compares generated files with the files on disk, given by their path below the folder.
 ///
 /// # Guarantees
-/// Nothing is found exactly when every file is there, byte for byte, and no other one is. Ordered
-/// by path.
+/// The result is empty exactly when the folder contains the generated files, byte for byte, and no
+/// other file. The result is ordered by path.
 #[must_use]
 pub fn check(artifacts: &[Artifact], on_disk: &BTreeMap<String, String>) -> Vec<Finding> {
     let finding = |path: &str, problem| Finding { path: path.to_owned(), problem };
-    let mut findings = Vec::new();
+    let mut differing = Vec::new();
     for artifact in artifacts {
         match on_disk.get(&artifact.path) {
-            None => findings.push(finding(&artifact.path, Difference::Missing)),
+            None => differing.push(finding(&artifact.path, Difference::Missing)),
             Some(found) if *found != artifact.content => {
-                findings.push(finding(&artifact.path, first_difference(&artifact.content, found)));
+                differing.push(finding(&artifact.path, first_difference(&artifact.content, found)));
             }
             Some(_) => {}
         }
     }
     let orphans = on_disk.keys().filter(|path| !artifacts.iter().any(|a| a.path == **path));
-    findings.extend(orphans.map(|path| finding(path, Difference::Orphaned)));
-    findings.sort_by(|a, b| a.path.cmp(&b.path));
-    findings
+    differing.extend(orphans.map(|path| finding(path, Difference::Orphaned)));
+    differing.sort_by(|a, b| a.path.cmp(&b.path));
+    differing
 }
 
 fn first_difference(wanted: &str, found: &str) -> Difference {
-    // Lines keep their line break here, so that a missing last one is a difference, too.
+    // `split` instead of `lines`: a missing final line break is a difference.
     let (mut w, mut f) = (wanted.split('\n'), found.split('\n'));
     let mut line = 0;
     loop {
@@ -118,18 +117,18 @@ mod tests {
     }
 
     #[test]
-    fn equal_files_give_no_finding() {
+    fn equal_files_have_no_difference() {
         assert_eq!(check(&[artifact("a", "1\n")], &disk(&[("a", "1\n")])), []);
     }
 
     #[test]
-    fn the_first_line_that_differs_is_shown_with_both_texts() {
+    fn the_first_differing_line_is_shown_from_both_files() {
         let found = check(&[artifact("a", "1\n2\n3\n")], &disk(&[("a", "1\nx \n3\n")]));
         assert_eq!(found[0].to_string(), "a:2: differs\n  is:        x·\n  should be: 2");
     }
 
     #[test]
-    fn line_ends_and_missing_ends_are_differences_that_can_be_seen() {
+    fn carriage_returns_and_a_missing_last_line_break_are_visible_differences() {
         let crlf = check(&[artifact("a", "1\n2\n")], &disk(&[("a", "1\r\n2\r\n")]));
         assert_eq!(crlf[0].to_string(), "a:1: differs\n  is:        1\\r\n  should be: 1");
         let short = check(&[artifact("a", "1\n2\n")], &disk(&[("a", "1\n2")]));
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_and_orphaned_files_are_found_in_the_order_of_their_paths() {
+    fn missing_and_orphaned_files_are_reported_in_the_order_of_paths() {
         let found = check(&[artifact("b", "")], &disk(&[("a", ""), ("c", "")]));
         let problems: Vec<_> = found.iter().map(|f| (f.path.as_str(), &f.problem)).collect();
         assert_eq!(

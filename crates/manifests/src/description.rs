@@ -1,16 +1,16 @@
-//! Descriptions of fields: what they say, and the example at their end (`... Example: 8080`).
+//! Descriptions of fields: text, and an optional example at the end (`... Example: 8080`).
 
-/// What an example begins with.
+/// Prefix of an example.
 const EXAMPLE: &str = "Example: ";
 
-/// The example that a description gives: the rest of the line.
+/// The example of a description: the rest of the line after the prefix.
 pub(crate) fn example(description: &str) -> Option<&str> {
     let (_, example) = description.split_once(EXAMPLE)?;
     Some(example.lines().next().unwrap_or_default().trim())
 }
 
-/// The description without its example, which does not stand where words do.
-pub(crate) fn words(description: &str) -> String {
+/// The description without its example.
+pub(crate) fn text(description: &str) -> String {
     match description.split_once(EXAMPLE) {
         Some((before, after)) => {
             let rest = after.split_once('\n').map_or("", |(_, rest)| rest);
@@ -20,7 +20,7 @@ pub(crate) fn words(description: &str) -> String {
     }
 }
 
-/// The first sentence; the dot at its end only where nothing follows it.
+/// The first sentence of the first line. It ends with a dot only if no sentence follows.
 pub(crate) fn first_sentence(description: &str) -> &str {
     let first = description.lines().next().unwrap_or_default();
     first.split_once(". ").map_or(first, |(sentence, _)| sentence)
@@ -30,7 +30,8 @@ pub(crate) fn first_sentence(description: &str) -> &str {
 mod tests {
     use super::*;
 
-    const PORT: &str = "The port: 1 to 65535, by default 80. The Service has it. Example: 8080\n\nNot that of the pods.";
+    const PORT: &str = "The port: 1 to 65535, by default 80. The Service has it. Example: 8080\n\n\
+                        Not that of the pods.";
 
     #[test]
     fn an_example_is_the_rest_of_its_line() {
@@ -39,13 +40,13 @@ mod tests {
     }
 
     #[test]
-    fn words_are_everything_else() {
+    fn the_text_is_the_description_without_the_example() {
         assert_eq!(
-            words(PORT),
+            text(PORT),
             "The port: 1 to 65535, by default 80. The Service has it.\n\nNot that of the pods."
         );
-        assert_eq!(words("No example. "), "No example.");
-        assert_eq!(words("Example: 1"), "");
+        assert_eq!(text("No example. "), "No example.");
+        assert_eq!(text("Example: 1"), "");
     }
 
     #[test]

@@ -1,42 +1,40 @@
-//! One file with all that a cluster needs to run the operator.
+//! `install.yaml`: everything that a cluster needs to run the operator.
 
 use kubewright_core::Registry;
 use serde_json::{Value, json};
 
-use crate::artifact::{Artifact, Error, Options, labels, written};
+use crate::artifact::{Artifact, Error, Options, labels, to_yaml};
 use crate::{crds, rbac, yaml};
 
 const PATH: &str = "install.yaml";
-/// Where the operator answers probes and shows metrics; `run --listen` is given the same.
-pub const PORT: u16 = 8080;
-/// A user that is nobody's: the one that distroless images have as `nonroot`.
+/// Port of probes and metrics, passed to `run --listen`.
+const PORT: u16 = 8080;
+/// The user `nonroot` of distroless images.
 const USER: u32 = 65532;
-/// Longer than the 20 seconds that `run` gives to reconciles that are under way
-/// (`--shutdown-deadline`).
+/// Longer than the default of `run --shutdown-deadline` (20 seconds).
 const TERMINATION_GRACE_SECONDS: u32 = 30;
 
-/// `install.yaml`: Namespace, CRDs, rights, Deployment.
+/// `install.yaml`: Namespace, CRDs, RBAC, Deployment.
 ///
 /// # Errors
 /// The first [`Error`].
 pub fn install(registry: &Registry, options: &Options) -> Result<Artifact, Error> {
-    let mut documents = vec![written(PATH, &namespace(registry, options))?];
+    let mut documents = vec![to_yaml(PATH, &namespace(registry, options))?];
     for definition in registry.definitions() {
-        documents.push(written(PATH, &crds::definition(&definition.crd)?)?);
+        documents.push(to_yaml(PATH, &crds::definition(&definition.crd)?)?);
     }
     documents.extend(rbac::documents(registry, options)?);
     documents.push(
-        commented(&written(PATH, &deployment(registry, options))?)
+        add_comments(&to_yaml(PATH, &deployment(registry, options))?)
             .map_err(|source| Error::Yaml { path: PATH.to_owned(), source })?,
     );
-    let about =
-        "All that a cluster needs to run the operator: kubectl apply --server-side -f install.yaml";
+    let about = "Everything to run the operator: kubectl apply --server-side -f install.yaml";
     Ok(options.file(PATH, about, &documents))
 }
 
 fn namespace(registry: &Registry, options: &Options) -> Value {
     let mut labels = labels(registry);
-    // The version stays at its default, `latest`: what the cluster knows, it enforces.
+    // Without a version label the cluster enforces its own version of Pod Security.
     labels["pod-security.kubernetes.io/enforce"] = "restricted".into();
     json!({
         "apiVersion": "v1",
@@ -102,12 +100,11 @@ fn container(registry: &Registry, options: &Options) -> Value {
     })
 }
 
-/// Says why, where the Deployment would surprise.
-fn commented(deployment: &str) -> Result<String, yaml::WriteError> {
-    let one = "One at a time: there is no leader election yet, and two would do everything twice. So an update stops the old\n\
-               Pod first, and replicas stays at 1.";
-    let text = yaml::comment_above(deployment, "replicas: 1", one)?;
-    let limit =
-        "No limit for cpu: throttling a start-up with many resources would only make it longer.";
-    yaml::comment_above(&text, "limits:", limit)
+/// Explains unusual settings of the Deployment.
+fn add_comments(deployment: &str) -> Result<String, yaml::WriteError> {
+    let replicas = "Keep 1: without leader election, two Pods would write the same objects.\n\
+                    Recreate stops the old Pod before the new Pod starts.";
+    let text = yaml::comment_above(deployment, "replicas: 1", replicas)?;
+    let limits = "No CPU limit: throttling would slow down the start with many resources.";
+    yaml::comment_above(&text, "limits:", limits)
 }

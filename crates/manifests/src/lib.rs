@@ -1,18 +1,18 @@
-//! Everything that is generated from a [`Registry`]: declarations in, files out.
+//! Generates files from a [`Registry`]: CRDs, RBAC, samples, API reference, installation.
 //!
-//! Nothing here writes a file, reads a clock or talks to a cluster: the same registry and
-//! [`Options`] give the same bytes.
+//! Generation is pure: the same registry and [`Options`] give the same bytes. This crate writes no
+//! file, reads no clock and connects to no cluster.
 //!
-//! | module | what it makes |
+//! | module | output |
 //! |---|---|
 //! | [`crds`](mod@crds) | `crds/<group>_<plural>.yaml` |
-//! | [`rbac`](mod@rbac) | `rbac/*.yaml`: a ServiceAccount, and for each controller the rights that its declaration needs |
-//! | [`samples`](mod@samples) | `samples/*.yaml`, and `samples/settings/*.yaml` for kinds that no operator reconciles |
+//! | [`rbac`](mod@rbac) | `rbac/*.yaml`: a ServiceAccount, and the roles of each controller |
+//! | [`samples`](mod@samples) | `samples/*.yaml`; `samples/settings/*.yaml` for kinds without an operator |
 //! | [`reference`](mod@reference) | `docs/api/*.md`: every field of every custom resource |
-//! | [`install`](mod@install) | `install.yaml`: all that a cluster needs to run the operator |
-//! | [`check`](mod@check) | what differs between these files and those on disk |
-//! | [`validate`](mod@validate) | what the API server would say about a resource, without one |
-//! | [`yaml`], [`path`] | reading and writing, and where things are |
+//! | [`install`](mod@install) | `install.yaml`: everything that a cluster needs to run the operator |
+//! | [`check`](mod@check) | differences between generated files and files on disk |
+//! | [`validate`](mod@validate) | problems that the API server would report for a resource |
+//! | [`yaml`], [`path`] | YAML reading and writing, paths of fields |
 
 pub mod artifact;
 pub mod check;
@@ -37,16 +37,16 @@ pub use rbac::rbac;
 pub use reference::reference;
 pub use samples::samples;
 
-/// All files, ordered by path.
+/// All generated files, ordered by path.
 ///
 /// # Errors
 /// The first [`Error`].
-pub fn all(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
-    let mut all = crds(registry, options)?;
-    all.extend(rbac(registry, options)?);
-    all.extend(samples(registry, options)?);
-    all.extend(reference(registry, options)?);
-    all.push(install(registry, options)?);
-    all.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(all)
+pub fn artifacts(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
+    let mut files = crds(registry, options)?;
+    files.extend(rbac(registry, options)?);
+    files.extend(samples(registry, options)?);
+    files.extend(reference(registry, options)?);
+    files.push(install(registry, options)?);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
 }

@@ -1,26 +1,25 @@
-//! Where a field is inside an object: `spec.ports[0].name`,
-//! `metadata.labels["app.kubernetes.io/name"]`.
+//! Paths of fields: `spec.ports[0].name`, `metadata.labels["app.kubernetes.io/name"]`.
 
 use std::fmt;
 
-/// The path of a field. The empty path is the object itself.
+/// Path of a field inside an object. The empty path is the object itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldPath(String);
 
 impl FieldPath {
-    /// The object itself.
+    /// The path of the object itself.
     #[must_use]
     pub const fn root() -> Self {
         Self(String::new())
     }
 
-    /// The path that `text` says, as it was written by somebody else.
+    /// Reads a path from text, with or without a leading dot.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         Self(text.trim_start_matches('.').to_owned())
     }
 
-    /// A field, or an entry of a map.
+    /// The path of a field or map entry in this value.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         let plain = !key.is_empty()
@@ -32,25 +31,25 @@ impl FieldPath {
         }
     }
 
-    /// An item of a list.
+    /// The path of a list item in this value.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         Self(format!("{}[{index}]", self.0))
     }
 
-    /// Every item of a list, in words about all of them.
+    /// The path of every list item, for documentation: `spec.ports[]`.
     #[must_use]
     pub fn each_item(&self) -> Self {
         Self(format!("{}[]", self.0))
     }
 
-    /// Every value of a map, in words about all of them.
+    /// The path of every map value, for documentation: `spec.labels.*`.
     #[must_use]
     pub fn each_value(&self) -> Self {
         Self(format!("{}.*", self.0))
     }
 
-    /// This path below `base`.
+    /// This path, with `base` in front.
     #[must_use]
     pub fn below(&self, base: &Self) -> Self {
         match (base.is_root(), self.0.starts_with('[') || self.is_root()) {
@@ -72,7 +71,7 @@ impl FieldPath {
         &self.0
     }
 
-    /// The path with its last step cut off; `None` for the object itself.
+    /// The path without its last step; `None` for the object itself.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         if self.is_root() {
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_written_as_people_write_them() {
+    fn paths_have_dots_brackets_and_quoted_keys() {
         let port = FieldPath::root().key("spec").key("ports").index(0).key("name");
         assert_eq!(port.as_str(), "spec.ports[0].name");
         let label = FieldPath::root().key("metadata").key("labels").key("app.kubernetes.io/name");
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn every_path_leads_back_to_the_object() {
+    fn the_last_parent_of_a_path_is_the_object() {
         let mut path = FieldPath::root().key("spec").key("a.b").index(3).key("c");
         for _ in 0..10 {
             match path.parent() {
@@ -114,6 +113,6 @@ mod tests {
                 None => return,
             }
         }
-        panic!("{path} has no end");
+        panic!("{path} still has a parent");
     }
 }

@@ -1,20 +1,21 @@
-//! What is generated from a registry: pinned, parsed again, and held against the rules for it.
+//! Generated files: snapshots, and rules that every file must satisfy.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 
-use mall::registry;
-use kubewright_core::{Children, Invalid, Observed, Operator, Registry, Sample, View};
+use kubewright_core::expiry::Expires;
+use kubewright_core::{Children, Invalid, Operator, Registry, Sample, View};
 use kubewright_manifests::{
-    Artifact, Error, Options, all, check, crds, install, rbac, samples, yaml,
+    Artifact, Error, Options, artifacts, check, crds, install, rbac, samples, yaml,
 };
+use mall::registry;
 use serde_json::Value;
 
 fn options() -> Options {
     Options::default()
 }
 
-fn in_namespaces() -> Options {
+fn two_namespaces() -> Options {
     Options { namespaces: vec!["one".into(), "two".into()], ..options() }
 }
 
@@ -42,7 +43,7 @@ fn roles_of_the_whole_cluster() {
 
 #[test]
 fn roles_of_two_namespaces() {
-    insta::assert_snapshot!(shown(&rbac(&registry(), &in_namespaces()).unwrap()));
+    insta::assert_snapshot!(shown(&rbac(&registry(), &two_namespaces()).unwrap()));
 }
 
 #[test]
@@ -64,8 +65,8 @@ fn definitions_and_samples() {
 }
 
 #[test]
-fn no_rule_has_a_wildcard_or_a_right_to_gain_rights() {
-    for options in [options(), in_namespaces()] {
+fn no_rule_has_a_wildcard_or_allows_privilege_escalation() {
+    for options in [options(), two_namespaces()] {
         let files = rbac(&registry(), &options).unwrap();
         for rule in rules(&files, "Role").iter().chain(&rules(&files, "ClusterRole")) {
             for field in ["apiGroups", "resources", "verbs", "resourceNames"] {
@@ -88,7 +89,7 @@ fn no_rule_has_a_wildcard_or_a_right_to_gain_rights() {
 }
 
 #[test]
-fn every_rule_says_which_declaration_needs_it() {
+fn a_comment_names_the_declarations_of_every_rule() {
     for file in rbac(&registry(), &options()).unwrap() {
         let lines: Vec<&str> = file.content.lines().collect();
         for (at, _) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("- apiGroups:"))
@@ -99,8 +100,8 @@ fn every_rule_says_which_declaration_needs_it() {
 }
 
 #[test]
-fn with_namespaces_nothing_namespaced_is_granted_in_the_whole_cluster() {
-    let rules = rules(&rbac(&registry(), &in_namespaces()).unwrap(), "ClusterRole");
+fn with_namespaces_no_cluster_role_grants_a_namespaced_kind() {
+    let rules = rules(&rbac(&registry(), &two_namespaces()).unwrap(), "ClusterRole");
     let resources: Vec<&str> = rules.iter().flat_map(|rule| strings(&rule["resources"])).collect();
     for namespaced in ["shops", "deployments", "services", "routes", "configmaps"] {
         assert!(!resources.contains(&namespaced), "{namespaced} in {resources:?}");
@@ -109,7 +110,7 @@ fn with_namespaces_nothing_namespaced_is_granted_in_the_whole_cluster() {
 }
 
 #[test]
-fn definitions_are_granted_by_name_alone() {
+fn rules_for_definitions_are_limited_by_name() {
     let rules = rules(&rbac(&registry(), &options()).unwrap(), "ClusterRole");
     let definitions: Vec<_> = rules
         .iter()
@@ -118,11 +119,39 @@ fn definitions_are_granted_by_name_alone() {
     let names: Vec<&str> = definitions.iter().flat_map(|r| strings(&r["resourceNames"])).collect();
     assert_eq!(
         names, ["routes.routes.example.net"; 2],
-        "only optional kinds are waited for, by each operator that owns one"
+        "one rule for each operator that owns the optional kind"
     );
     assert!(
         definitions.iter().all(|r| r["resourceNames"].as_array().is_some_and(|n| n.len() == 1))
     );
+}
+
+/// Its resources expire.
+struct Sale;
+
+impl Operator for Sale {
+    const NAME: &'static str = "sale";
+    type Resource = mall::Shop;
+    type Owns = (k8s_openapi::api::core::v1::ConfigMap, Expires);
+    type Reads = ();
+    type Facts = ();
+
+    fn build(&self, _: &mall::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        Ok(Children::new())
+    }
+}
+
+#[test]
+fn only_an_operator_with_expiry_may_delete_its_resources_and_none_may_change_them() {
+    let verbs = |registry: Registry| -> Vec<String> {
+        let rules = rules(&rbac(&registry, &options()).unwrap(), "ClusterRole");
+        let mut of_shops = rules.iter().filter(|rule| strings(&rule["resources"]) == ["shops"]);
+        let verbs = &of_shops.next().unwrap()["verbs"];
+        assert!(of_shops.next().is_none(), "one rule has all verbs");
+        strings(verbs).into_iter().map(str::to_owned).collect()
+    };
+    assert_eq!(verbs(Registry::new("mall").with(Sale)), ["get", "list", "watch", "delete"]);
+    assert_eq!(verbs(Registry::new("mall").with(mall::ShopOperator)), ["list", "watch"]);
 }
 
 struct Keeper;
@@ -132,39 +161,32 @@ impl Operator for Keeper {
     type Resource = mall::Shop;
     type Owns = (k8s_openapi::api::core::v1::Secret,);
     type Reads = ();
+    type Facts = ();
 
-    fn build(&self, _: &mall::Shop, _: &View<'_, ()>) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, _: &mall::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         Ok(Children::new())
-    }
-
-    fn status(&self, _: &mall::Shop, _: &Observed<'_, Self::Owns>) -> mall::ShopStatus {
-        mall::ShopStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<mall::Shop>> {
-        Vec::new()
     }
 }
 
 #[test]
-fn all_secrets_of_a_cluster_are_granted_only_on_demand() {
+fn access_to_every_secret_needs_an_option() {
     let registry = Registry::new("mall").with(Keeper);
     assert!(matches!(
         rbac(&registry, &options()),
         Err(Error::SecretsEverywhere { controller: "keeper" })
     ));
     assert!(rbac(&registry, &Options { secrets_everywhere: true, ..options() }).is_ok());
-    let files = rbac(&registry, &in_namespaces()).unwrap();
+    let files = rbac(&registry, &two_namespaces()).unwrap();
     assert!(rules(&files, "Role").iter().any(|r| strings(&r["resources"]) == ["secrets"]));
     assert!(!rules(&files, "ClusterRole").iter().any(|r| strings(&r["resources"]) == ["secrets"]));
 }
 
 #[test]
-fn every_file_begins_with_the_command_that_makes_it() {
-    const HEAD: &str = "# Made by `make everything`; do not edit.\n";
-    const MARKDOWN_HEAD: &str = "<!-- Made by `make everything`; do not edit. -->\n";
+fn every_file_starts_with_the_command_that_generates_it() {
+    const HEAD: &str = "# Generated by `make everything`; do not edit.\n";
+    const MARKDOWN_HEAD: &str = "<!-- Generated by `make everything`; do not edit. -->\n";
     let options = Options { command: "make everything".into(), ..options() };
-    let files = all(&registry(), &options).unwrap();
+    let files = artifacts(&registry(), &options).unwrap();
     assert!(files.len() >= 8);
     for file in files {
         let head = if file.path.starts_with("docs/") { MARKDOWN_HEAD } else { HEAD };
@@ -174,8 +196,9 @@ fn every_file_begins_with_the_command_that_makes_it() {
 }
 
 #[test]
-fn the_same_registry_gives_the_same_bytes_ordered_by_path() {
-    let (one, two) = (all(&registry(), &options()).unwrap(), all(&registry(), &options()).unwrap());
+fn generation_is_deterministic_and_ordered_by_path() {
+    let (one, two) =
+        (artifacts(&registry(), &options()).unwrap(), artifacts(&registry(), &options()).unwrap());
     assert_eq!(one, two);
     assert!(one.windows(2).all(|pair| pair[0].path < pair[1].path));
     let on_disk: BTreeMap<String, String> =
@@ -184,15 +207,15 @@ fn the_same_registry_gives_the_same_bytes_ordered_by_path() {
 }
 
 #[test]
-fn definitions_fit_into_a_client_side_apply() {
+fn definitions_are_small_enough_for_a_client_side_apply() {
     for document in documents(&crds(&registry(), &options()).unwrap()) {
         assert!(document.to_string().len() < kubewright_manifests::crds::CLIENT_SIDE_APPLY_LIMIT);
     }
 }
 
 #[test]
-fn no_file_has_a_null_that_says_nothing() {
-    for file in all(&registry(), &options()).unwrap() {
+fn no_file_has_a_null_or_a_meaningless_empty_list() {
+    for file in artifacts(&registry(), &options()).unwrap() {
         assert!(!file.content.contains(": null"), "{}", file.path);
         let empty =
             |line: &&str| line.ends_with(": []") && !line.trim_start().starts_with("default:");
@@ -201,18 +224,16 @@ fn no_file_has_a_null_that_says_nothing() {
 }
 
 #[test]
-fn two_operators_with_samples_of_one_name_are_an_error() {
+fn two_samples_with_the_same_path_are_an_error() {
     struct Twin;
     impl Operator for Twin {
         const NAME: &'static str = "twin";
         type Resource = mall::Shop;
         type Owns = ();
         type Reads = ();
-        fn build(&self, _: &mall::Shop, _: &View<'_, ()>) -> Result<Children<()>, Invalid> {
+        type Facts = ();
+        fn build(&self, _: &mall::Shop, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
             Ok(Children::new())
-        }
-        fn status(&self, _: &mall::Shop, _: &Observed<'_, ()>) -> mall::ShopStatus {
-            mall::ShopStatus::default()
         }
         fn samples() -> Vec<Sample<mall::Shop>> {
             let one = mall::ShopOperator::samples().remove(0);
@@ -220,7 +241,6 @@ fn two_operators_with_samples_of_one_name_are_an_error() {
         }
     }
     let registry = Registry::new("mall").with(Twin);
-    assert!(
-        matches!(samples(&registry, &options()), Err(Error::SamePath(path)) if path == "samples/shop-example-dev-minimal.yaml")
-    );
+    let Err(Error::SamePath(path)) = samples(&registry, &options()) else { panic!("no error") };
+    assert_eq!(path, "samples/shop-example-dev-minimal.yaml");
 }

@@ -1,10 +1,10 @@
-//! The API reference of a small program: pinned, and held against the schemas that it is made from.
+//! The API reference of a small program: snapshots, and checks of all links.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 
-use mall::registry;
 use kubewright_manifests::{Artifact, Options, reference};
+use mall::registry;
 
 fn pages() -> Vec<Artifact> {
     reference(&registry(), &Options::default()).unwrap()
@@ -14,27 +14,27 @@ fn page(path: &str) -> String {
     pages()
         .into_iter()
         .find(|page| page.path == path)
-        .unwrap_or_else(|| panic!("there is no {path}"))
+        .unwrap_or_else(|| panic!("{path} is missing"))
         .content
 }
 
 #[test]
-fn the_page_of_a_shop() {
+fn page_of_a_namespaced_kind() {
     insta::assert_snapshot!(page("docs/api/example.dev_shops.md"));
 }
 
 #[test]
-fn the_page_of_a_region_which_is_cluster_scoped() {
+fn page_of_a_cluster_scoped_kind() {
     insta::assert_snapshot!(page("docs/api/example.dev_regions.md"));
 }
 
 #[test]
-fn the_index_names_every_kind_and_leads_to_its_page() {
+fn the_index_links_every_kind_to_its_page() {
     insta::assert_snapshot!(page("docs/api/README.md"));
 }
 
 #[test]
-fn every_link_of_a_page_leads_to_one_of_its_headings() {
+fn every_anchor_link_has_a_heading_on_the_page() {
     for file in pages() {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let mut anchors = Vec::new();
@@ -51,7 +51,7 @@ fn every_link_of_a_page_leads_to_one_of_its_headings() {
         for link in file.content.split("](#").skip(1).map(|rest| rest.split(')').next().unwrap()) {
             assert!(
                 anchors.iter().any(|anchor| anchor == link),
-                "{}: {link} is none of {anchors:?}",
+                "{}: {link} is not one of {anchors:?}",
                 file.path
             );
         }
@@ -59,8 +59,8 @@ fn every_link_of_a_page_leads_to_one_of_its_headings() {
 }
 
 #[test]
-fn every_link_to_a_file_leads_to_a_generated_one() {
-    let all = kubewright_manifests::all(&registry(), &Options::default()).unwrap();
+fn every_file_link_points_to_a_generated_file() {
+    let all = kubewright_manifests::artifacts(&registry(), &Options::default()).unwrap();
     let mut count = 0;
     for file in pages() {
         for link in file

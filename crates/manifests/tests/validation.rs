@@ -1,4 +1,4 @@
-//! What is said about a resource without a cluster is what a real API server says.
+//! Offline validation gives the same result as a real API server.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fmt::Write as _;
@@ -23,20 +23,20 @@ fn cases() -> Vec<Value> {
 }
 
 #[test]
-fn a_resource_is_refused_exactly_when_the_api_server_refuses_it() {
+fn a_resource_is_rejected_exactly_when_the_api_server_rejects_it() {
     let validator = Validator::new(&definition());
     for case in cases() {
         let mut object = case["object"].clone();
         let problems = validator.validate(&mut object);
-        let refused = problems.iter().any(|p| p.severity == Severity::Error);
-        assert_eq!(refused, case["server"] == "refuses", "{}: {problems:?}", case["case"]);
+        let rejected = problems.iter().any(|p| p.severity == Severity::Error);
+        assert_eq!(rejected, case["server"] == "rejects", "{}: {problems:?}", case["case"]);
     }
 }
 
 #[test]
-fn what_is_left_is_what_the_api_server_stores() {
+fn an_accepted_object_becomes_what_the_api_server_stores() {
     let validator = Validator::new(&definition());
-    for case in cases().into_iter().filter(|case| case["server"] == "takes") {
+    for case in cases().into_iter().filter(|case| case["server"] == "accepts") {
         let mut object = case["object"].clone();
         let _ = validator.validate(&mut object);
         assert_eq!(object["spec"], case["stored"], "{}", case["case"]);
@@ -45,9 +45,9 @@ fn what_is_left_is_what_the_api_server_stores() {
 }
 
 #[test]
-fn what_is_stored_is_taken_again_as_it_is() {
+fn a_stored_object_is_accepted_unchanged() {
     let validator = Validator::new(&definition());
-    for case in cases().into_iter().filter(|case| case["server"] == "takes") {
+    for case in cases().into_iter().filter(|case| case["server"] == "accepts") {
         let mut object = case["object"].clone();
         let _ = validator.validate(&mut object);
         let stored = object.clone();
@@ -57,9 +57,15 @@ fn what_is_stored_is_taken_again_as_it_is() {
 }
 
 #[test]
-fn an_unknown_field_is_gone_afterwards_as_if_the_server_had_dropped_it() {
-    let mut object = json!({"apiVersion": "example.dev/v1", "kind": "Thing", "metadata": {"name": "t"},
-        "spec": {"image": "a", "other": 1, "doors": [{"name": "a", "other": 2}], "anything": {"other": 3}}, "other": 4});
+fn unknown_fields_are_removed_as_the_server_drops_them() {
+    let mut object = json!({
+        "apiVersion": "example.dev/v1", "kind": "Thing", "metadata": {"name": "t"},
+        "spec": {
+            "image": "a", "other": 1, "doors": [{"name": "a", "other": 2}],
+            "anything": {"other": 3},
+        },
+        "other": 4,
+    });
     assert_eq!(validate(&definition(), &mut object).len(), 3);
     assert_eq!(object.to_string().matches("other").count(), 1, "{object}");
 }
@@ -92,12 +98,17 @@ fn any_json() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn whatever_is_written_is_answered(metadata in any_json(), spec in any_json(), status in any_json()) {
+    fn random_input_gives_problems_and_never_a_panic(
+        metadata in any_json(),
+        spec in any_json(),
+        status in any_json(),
+    ) {
         let crd = definition();
         let mut object = json!({
-            "apiVersion": "example.dev/v1", "kind": "Thing", "metadata": metadata, "spec": spec, "status": status
+            "apiVersion": "example.dev/v1", "kind": "Thing",
+            "metadata": metadata, "spec": spec, "status": status,
         });
-        // The metadata cannot be right by chance, so that there is always something to say, and never a panic.
+        // Random metadata is never valid.
         prop_assert!(!validate(&crd, &mut object).is_empty());
     }
 }
@@ -123,7 +134,7 @@ fn every_message_names_the_field_and_what_to_write() {
 }
 
 #[test]
-fn what_is_not_an_object_of_the_kind_is_said_to_be_so() {
+fn a_value_that_is_no_object_of_the_kind_is_rejected() {
     let crd = definition();
     for (object, message) in [
         (json!([]), "is not an object; write apiVersion, kind, metadata and spec"),
@@ -136,7 +147,7 @@ fn what_is_not_an_object_of_the_kind_is_said_to_be_so() {
 }
 
 #[test]
-fn names_are_those_of_rfc_1123() {
+fn dns_names_follow_rfc_1123() {
     for (name, label, subdomain) in [
         ("a", true, true),
         ("a-1", true, true),

@@ -1,5 +1,5 @@
-//! What is written is read back as the same, by readers of YAML 1.1 and 1.2; what is read has its
-//! line.
+//! Written YAML has the same meaning for readers of YAML 1.1 and 1.2. Every field that is read has
+//! its line.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use kubewright_manifests::path::FieldPath;
@@ -9,8 +9,7 @@ use kubewright_manifests::yaml::{
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// Strings that a reader of YAML 1.1 takes for a boolean, a number, a time, null, a merge or a
-/// default.
+/// Strings that YAML 1.1 readers parse as a boolean, number, time, null, merge or default.
 const TRAPS: [&str; 49] = [
     "yes",
     "Yes",
@@ -64,7 +63,7 @@ const TRAPS: [&str; 49] = [
 ];
 
 #[test]
-fn a_string_that_old_readers_misread_is_quoted_as_a_value_and_as_a_key() {
+fn strings_that_old_readers_misread_are_quoted_as_values_and_keys() {
     for trap in TRAPS {
         let value = to_yaml(&json!({ "k": trap })).unwrap();
         let scalar = value.strip_prefix("k: ").unwrap_or_else(|| panic!("{trap:?} -> {value}"));
@@ -82,7 +81,7 @@ fn a_string_that_old_readers_misread_is_quoted_as_a_value_and_as_a_key() {
 }
 
 #[test]
-fn ordinary_strings_stay_without_quotes() {
+fn ordinary_strings_are_not_quoted() {
     let yaml = to_yaml(&json!([
         "web",
         "nginx:1.27",
@@ -98,15 +97,22 @@ fn ordinary_strings_stay_without_quotes() {
 }
 
 #[test]
-fn the_order_of_keys_is_the_one_of_kubernetes_then_the_alphabet() {
+fn keys_have_the_order_of_kubernetes_then_the_alphabetical_order() {
     let yaml = to_yaml(&json!({
-        "spec": {"template": {"spec": {"containers": [{"image": "i", "name": "c", "args": []}]}, "metadata": {"labels": {}}}},
-        "kind": "Deployment", "data": {}, "metadata": {"labels": {"name": "b", "a": "c"}, "namespace": "ns", "name": "web"}, "apiVersion": "apps/v1",
+        "spec": {"template": {
+            "spec": {"containers": [{"image": "i", "name": "c", "args": []}]},
+            "metadata": {"labels": {}},
+        }},
+        "kind": "Deployment",
+        "data": {},
+        "metadata": {"labels": {"name": "b", "a": "c"}, "namespace": "ns", "name": "web"},
+        "apiVersion": "apps/v1",
     }))
     .unwrap();
     let keys: Vec<&str> =
         yaml.lines().map(|l| l.trim_start_matches([' ', '-']).split(':').next().unwrap()).collect();
-    let wanted = "apiVersion kind metadata name namespace labels name a spec template metadata labels spec containers name args image data";
+    let wanted = "apiVersion kind metadata name namespace labels name a spec template metadata \
+                  labels spec containers name args image data";
     assert_eq!(keys, wanted.split(' ').collect::<Vec<_>>(), "{yaml}");
 }
 
@@ -116,19 +122,20 @@ fn no_line_ends_with_a_space() {
         to_yaml(&json!({"description": "one\n\ntwo", "list": [[{"a": "b\n\n\nc"}]], "empty": {}}))
             .unwrap();
     assert!(yaml.lines().all(|line| !line.ends_with(' ')), "{yaml:?}");
-    let spaces = json!({"description": "one\n  \ntwo ", "other": "a\n\nb", "long": format!("{}   b", "a b ".repeat(19))});
+    let long = format!("{}   b", "a b ".repeat(19));
+    let spaces = json!({"description": "one\n  \ntwo ", "other": "a\n\nb", "long": long});
     let yaml = to_yaml(&spaces).unwrap();
     assert!(yaml.lines().all(|line| !line.ends_with(' ')), "{yaml:?}");
     assert_eq!(documents(&yaml).unwrap()[0].value, spaces);
 }
 
 #[test]
-fn a_text_with_a_tab_is_quoted_because_kubectl_reads_no_block_that_begins_with_one() {
+fn a_text_with_a_tab_is_quoted_because_kubectl_rejects_it_in_a_block() {
     assert_eq!(to_yaml(&json!({"a": "\tx\ny\n"})).unwrap(), "a: \"\\tx\\ny\\n\"\n");
 }
 
 #[test]
-fn comments_stand_above_the_line_that_they_are_about() {
+fn a_comment_is_inserted_above_its_line_with_the_same_indentation() {
     assert_eq!(comment("a\n\nb"), "# a\n#\n# b\n");
     assert_eq!(list_item("why", &json!({"a": 1})).unwrap(), "# why\n- a: 1\n");
     let yaml =
@@ -139,8 +146,11 @@ fn comments_stand_above_the_line_that_they_are_about() {
 }
 
 #[test]
-fn every_field_knows_its_line() {
-    let text = "# a comment\n---\napiVersion: v1\nkind: A\n---\n# another\n---\nkind: B\nspec:\n  ports:\n  - name: x\n    port: 80\n  text: |\n    ---\n";
+fn every_field_has_its_line() {
+    let text = concat!(
+        "# a comment\n---\napiVersion: v1\nkind: A\n---\n# another\n---\nkind: B\n",
+        "spec:\n  ports:\n  - name: x\n    port: 80\n  text: |\n    ---\n",
+    );
     let all = documents(text).unwrap();
     assert_eq!(all.iter().map(|d| d.number).collect::<Vec<_>>(), [1, 2]);
     let spec = FieldPath::root().key("spec");
@@ -171,7 +181,7 @@ fn a_broken_document_does_not_hide_the_others() {
 }
 
 #[test]
-fn plain_scalars_get_the_types_that_kubectl_gives_them() {
+fn plain_scalars_have_the_same_types_as_in_kubectl() {
     let read = |text: &str| documents(&format!("v: {text}")).unwrap()[0].value["v"].clone();
     for (text, value) in [
         ("yes", json!(true)),
@@ -224,17 +234,22 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
-    fn what_is_written_is_read_back_as_the_same(value in any_value()) {
-        // The whole document is an object, as every Kubernetes object is.
+    fn written_values_are_read_back_unchanged(value in any_value()) {
+        // The document is an object, like every Kubernetes object.
         let value = json!({ "spec": value });
         let yaml = to_yaml(&value).unwrap();
         prop_assert!(yaml.lines().all(|line| !line.ends_with(' ')), "{:?}", yaml);
-        // A reader of YAML 1.2 that knows nothing of us, and our own.
-        let back: Value = serde_saphyr::from_str(&yaml).map_err(|e| TestCaseError::fail(format!("{e}\n{yaml}")))?;
+        // An independent YAML 1.2 reader, and the reader of this crate.
+        let fail = |error: &dyn std::fmt::Display| TestCaseError::fail(format!("{error}\n{yaml}"));
+        let back: Value = serde_saphyr::from_str(&yaml).map_err(|e| fail(&e))?;
         prop_assert_eq!(&back, &value, "{}", yaml);
-        let own = documents(&yaml).map_err(|e| TestCaseError::fail(format!("{e}\n{yaml}")))?;
+        let own = documents(&yaml).map_err(|e| fail(&e))?;
         prop_assert_eq!(&own[0].value, &value, "{}", yaml);
     }
 

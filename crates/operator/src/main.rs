@@ -6,7 +6,7 @@ use kubewright::cli::Program;
 
 fn main() -> ExitCode {
     Program::new(operator::registry())
-        .configured(operator::registry_with)
+        .with_settings(operator::registry_with)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Runs the operators Echo and PreviewEnvironment, built on kubewright.")
         .main()

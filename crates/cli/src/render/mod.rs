@@ -1,37 +1,34 @@
-//! `render`: what resources would become, without a cluster.
+//! `render`: prints the objects of resources, without a cluster.
 //!
-//! - [`input`]: files to documents to objects, each with the place where it is written
-//! - [`served`]: which optional kinds the cluster would serve
-//! - [`world`]: the objects as a cluster would have them: validated, defaulted, in a namespace,
-//!   with a UID
-//! - [`report`]: problems and notes, as people read them
+//! - [`input`]: reads files into objects; [`object`]: an object with its position
+//! - [`served`]: optional kinds that the cluster serves
+//! - [`cluster`]: the objects as a cluster stores them: validated, defaulted, with a UID
+//! - [`report`]: problems and notes
 //!
-//! What is printed is what the engine would apply. Nothing is printed while there is any problem.
+//! The output equals what the engine applies. Any problem suppresses the output.
 
+mod cluster;
 mod input;
+mod object;
 mod report;
 mod served;
-mod world;
 
-use kubewright_core::children::Retire;
-use kubewright_core::desired::Desired;
-use kubewright_core::registry::{Built, Controller};
+use kubewright_core::controller::{Built, Controller, Program};
+use kubewright_core::internals::desired::Desired;
 use kubewright_core::view::{Lookup, Query, Source as _};
-use kubewright_core::{KindInfo, Registry};
-use kubewright_manifests::path::FieldPath;
-use kubewright_manifests::validate::Problem;
+use kubewright_core::{FakeCluster, KindInfo, Registry};
 use kubewright_manifests::yaml;
 
 use crate::args::RenderArgs;
 use crate::error::Error;
 use crate::help::kinds;
 use crate::streams::Streams;
+use cluster::{Cluster, Resource};
 use report::Report;
-use world::{Resource, World};
 
-/// Whoever applied what is printed would see garbage collection delete it: nothing has the owner's
-/// UID.
-const HEAD: &str = "Rendered without a cluster: to look at and to compare. Apply the resources, not this: the UIDs of owners are made up.";
+/// Garbage collection would delete the applied output: no object has the UID of the owner.
+const HEAD: &str = "Rendered without a cluster, to read and to compare.\n\
+                    Do not apply this output: the UIDs of owners are placeholders.";
 
 pub(crate) fn render(
     registry: &Registry,
@@ -39,89 +36,87 @@ pub(crate) fn render(
     streams: &mut Streams<'_>,
 ) -> Result<(), Error> {
     let mut report = Report::default();
-    let served = served::named(&args.served, registry)?;
+    let served = served::find(&args.served, registry)?;
     let objects = input::read(&args.files, streams.input, &mut report)?;
-    let world = World::new(registry, args, served, objects, &mut report);
+    let cluster = Cluster::load(registry, args, served, objects, &mut report);
     let mut documents = Vec::new();
-    for resource in &world.resources {
-        for child in build(registry, &world, resource, &mut report) {
+    for resource in &cluster.resources {
+        for child in build(registry, &cluster.objects, resource, &mut report) {
             documents.push(document(resource, &child)?);
         }
     }
-    report.tell(streams)?;
-    if world.resources.is_empty() {
+    report.print(streams)?;
+    if cluster.resources.is_empty() {
         return Err(Error::NothingToRender { kinds: kinds(registry) });
     }
     streams.print(&(yaml::comment(HEAD) + &documents.join("---\n")))
 }
 
-/// The children of one resource; what keeps them from being built goes into the report.
+/// The children of one resource. A failure of `build` goes into the report.
 fn build(
     registry: &Registry,
-    world: &World,
+    objects: &FakeCluster,
     resource: &Resource,
     report: &mut Report,
 ) -> Vec<Desired> {
-    let place = &resource.object;
-    match resource.controller.build(registry.name(), &*resource.decoded, world) {
-        Ok(Built { children, lookups, retire, .. }) => {
-            for lookup in &lookups {
-                if let Query::Get(key) = &lookup.query
-                    && !world.has(lookup.type_id, key)
-                {
-                    report.note(
-                        place,
-                        format!("it looks up the {} {key}, which is not in the files", lookup.kind),
-                    );
-                }
-            }
-            let unserved = unserved(&*resource.controller, world, &lookups);
-            if !unserved.is_empty() {
-                let served = unserved.join(",");
-                report.note(place, format!("it asks what the cluster serves, and is told nothing of this: --served {served}"));
-            }
-            if let Some(Retire { reason, message }) = retire {
-                report.note(place, format!("it would be deleted: {message} ({reason})"));
-            }
-            children.unwrap_or_else(|invalid| {
-                if invalid.withdraw {
-                    report.note(place, "what was made for it before would be deleted");
-                }
-                report.problem(
-                    place,
-                    &Problem::error(
-                        &FieldPath::root(),
-                        format!("{} ({})", invalid.message, invalid.reason),
-                    ),
-                );
-                Vec::new()
-            })
-        }
+    let (controller, object) = (&*resource.controller, &resource.object);
+    let built = match controller.build(Program::from(registry.name()), &*resource.decoded, objects)
+    {
+        Ok(built) => built,
         Err(defect) => {
-            let message =
-                format!("a defect of the operator {}: {defect}", resource.controller.name());
-            report.problem(place, &Problem::error(&FieldPath::root(), message));
-            Vec::new()
+            let operator = controller.name();
+            report.add_error(object, format!("defect of the operator {operator}: {defect}"));
+            return Vec::new();
+        }
+    };
+    let Built { children, withdraw, lookups, expired, .. } = built;
+    for lookup in &lookups {
+        if let Query::Get(key) = &lookup.query
+            && objects.get(lookup.type_id, key).is_none()
+        {
+            let kind = &lookup.kind;
+            report.add_note(object, &format!("reads {kind} {key}, which is not in the files"));
         }
     }
+    let unserved = unserved(controller, objects, &lookups);
+    if !unserved.is_empty() {
+        let unserved = unserved.join(",");
+        let note = format!(
+            "rendered for a cluster that does not serve {unserved}; otherwise pass \
+             --served {unserved}"
+        );
+        report.add_note(object, &note);
+    }
+    if let Some(expired) = expired {
+        let note = format!("would be deleted: {} ({})", expired.message, expired.reason);
+        report.add_note(object, &note);
+    }
+    children.unwrap_or_else(|invalid| {
+        if withdraw {
+            report.add_note(object, "existing children would be deleted");
+        }
+        report.add_error(object, format!("{} ({})", invalid.message(), invalid.reason()));
+        Vec::new()
+    })
 }
 
-/// What it asked for and is not served, as long as nobody said what is.
-fn unserved(controller: &dyn Controller, world: &World, lookups: &[Lookup]) -> Vec<String> {
-    let asks = controller.serves();
-    if asks.iter().any(|kind| world.serves(kind)) {
+/// The optional kinds that `build` looked up, if no optional kind of the controller is served.
+fn unserved(controller: &dyn Controller, objects: &FakeCluster, lookups: &[Lookup]) -> Vec<String> {
+    let optional = controller.serves();
+    if optional.iter().any(|kind| objects.serves(kind)) {
         return Vec::new();
     }
-    let asked = |kind: &&KindInfo| {
+    let is_looked_up = |kind: &&KindInfo| {
         lookups.iter().any(|lookup| lookup.query == Query::Served && lookup.kind == **kind)
     };
-    asks.iter().filter(asked).map(served::name).collect()
+    optional.iter().filter(is_looked_up).map(served::name).collect()
 }
 
 fn document(resource: &Resource, child: &Desired) -> Result<String, Error> {
-    let what = || format!("{} {}", child.kind, child.key);
-    let body =
-        yaml::to_yaml(child.body()).map_err(|source| Error::Yaml { what: what(), source })?;
-    Ok(yaml::comment(&format!("For {}, {}", resource.object.name(), resource.object.origin()))
-        + &body)
+    let body = yaml::to_yaml(child.body()).map_err(|source| {
+        let object = format!("{} {}", child.kind, child.key);
+        Error::Yaml { object, source }
+    })?;
+    let origin = format!("For {}, {}", resource.object.name(), resource.object.origin());
+    Ok(yaml::comment(&origin) + &body)
 }

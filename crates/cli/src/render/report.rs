@@ -1,15 +1,15 @@
-//! Problems and notes: each with its place, its object, its field, and what to write instead.
+//! Collects problems and notes, and prints them in the order of files and lines.
 
 use std::collections::BTreeSet;
 
 use kubewright_manifests::path::FieldPath;
 use kubewright_manifests::validate::{Problem, Severity};
 
-use super::input::{Object, Place};
+use super::object::{Object, Place};
 use crate::error::Error;
 use crate::streams::Streams;
 
-/// What was found.
+/// Problems and notes of one `render`.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     entries: Vec<(Place, String)>,
@@ -18,8 +18,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Something that keeps anything from being printed, unless only the API server can tell.
-    pub(super) fn problem(&mut self, object: &Object, problem: &Problem) {
+    /// Adds a problem of an object. An unchecked field is only a note.
+    pub(super) fn add_problem(&mut self, object: &Object, problem: &Problem) {
         let (place, name) = (object.place(&problem.path), object.name());
         if problem.severity == Severity::Unchecked {
             return self.add(place, "note", &format!("{name}: {problem}"));
@@ -29,23 +29,25 @@ impl Report {
         self.count(object.origin() + &name);
     }
 
-    /// A document that is no YAML.
-    pub(super) fn unreadable(&mut self, place: Place, message: &str) {
+    /// Adds a problem of a whole object.
+    pub(super) fn add_error(&mut self, object: &Object, message: impl Into<String>) {
+        self.add_problem(object, &Problem::error(&FieldPath::root(), message));
+    }
+
+    /// Adds a syntax error of a document.
+    pub(super) fn add_syntax_error(&mut self, place: Place, message: &str) {
         self.count(format!("{place}"));
         self.add(place, "error", message);
     }
 
-    /// Something to know about an object.
-    pub(super) fn note(&mut self, object: &Object, message: impl AsRef<str>) {
-        self.add(
-            object.place(&FieldPath::root()),
-            "note",
-            &format!("{}: {}", object.name(), message.as_ref()),
-        );
+    /// Adds information about an object.
+    pub(super) fn add_note(&mut self, object: &Object, message: &str) {
+        let place = object.place(&FieldPath::root());
+        self.add(place, "note", &format!("{}: {message}", object.name()));
     }
 
-    fn add(&mut self, place: Place, word: &str, message: &str) {
-        let text = format!("{word}: {place}: {message}");
+    fn add(&mut self, place: Place, severity: &str, message: &str) {
+        let text = format!("{severity}: {place}: {message}");
         self.entries.push((place, text));
     }
 
@@ -54,11 +56,11 @@ impl Report {
         self.documents.insert(document);
     }
 
-    /// Says everything, file by file and line by line; an error when there was a problem.
-    pub(super) fn tell(mut self, streams: &mut Streams<'_>) -> Result<(), Error> {
+    /// Prints all entries; returns an error if there is any problem.
+    pub(super) fn print(mut self, streams: &mut Streams<'_>) -> Result<(), Error> {
         self.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (_, text) in &self.entries {
-            streams.say(text);
+            streams.print_message(text);
         }
         match self.problems {
             0 => Ok(()),

@@ -1,43 +1,42 @@
-//! Which optional kinds the cluster would serve: what `--served` names, and what the definitions
-//! among the files define.
+//! Optional kinds that the cluster serves: from `--served`, and from definitions in the files.
 
 use kubewright_core::{KindInfo, Registry};
 use serde_json::Value;
 
 use crate::error::Error;
 
-/// The kinds of which any operator asks whether they are served, each once.
-pub(super) fn asked(registry: &Registry) -> Vec<KindInfo> {
-    let mut asked: Vec<KindInfo> =
+/// The optional kinds of the program, each once.
+fn optional_kinds(registry: &Registry) -> Vec<KindInfo> {
+    let mut kinds: Vec<KindInfo> =
         registry.controllers().iter().flat_map(|controller| controller.serves()).collect();
-    asked.sort();
-    asked.dedup();
-    asked
+    kinds.sort();
+    kinds.dedup();
+    kinds
 }
 
-/// `HTTPRoute.gateway.networking.k8s.io`, as `--served` takes it.
+/// The form of `--served`: `HTTPRoute.gateway.networking.k8s.io`.
 pub(super) fn name(kind: &KindInfo) -> String {
     format!("{}.{}", kind.kind, kind.group)
 }
 
-/// The kinds that `--served` names.
+/// Finds the kinds of `--served`.
 ///
 /// # Errors
-/// For one of which nobody asks: it would say nothing.
-pub(super) fn named(names: &[String], registry: &Registry) -> Result<Vec<KindInfo>, Error> {
-    let asked = asked(registry);
-    let one = |text: &String| {
-        let found = asked.iter().find(|kind| kind.is(text) || kind.resource() == *text).cloned();
+/// For a kind that no operator uses as an optional kind: it would have no effect.
+pub(super) fn find(names: &[String], registry: &Registry) -> Result<Vec<KindInfo>, Error> {
+    let optional = optional_kinds(registry);
+    let find = |text: &String| {
+        let found = optional.iter().find(|kind| kind.is(text) || kind.resource() == *text).cloned();
         found.ok_or_else(|| {
-            let known: Vec<String> = asked.iter().map(name).collect();
+            let known: Vec<String> = optional.iter().map(name).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            Error::NotAsked { asked: text.clone(), known }
+            Error::UnknownOptionalKind { name: text.clone(), known }
         })
     };
-    names.iter().map(one).collect()
+    names.iter().map(find).collect()
 }
 
-/// The kinds that an object makes served, if it is a definition of any that is asked for.
+/// The optional kinds that an object defines, if the object is a CustomResourceDefinition.
 pub(super) fn defined_by(object: &Value, registry: &Registry) -> Vec<KindInfo> {
     let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
     if text("/apiVersion") != "apiextensions.k8s.io/v1"
@@ -49,7 +48,7 @@ pub(super) fn defined_by(object: &Value, registry: &Registry) -> Vec<KindInfo> {
         || object.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
     let is_served =
         |kind: &KindInfo| versions().any(|v| v["name"] == *kind.version && v["served"] == true);
-    asked(registry)
+    optional_kinds(registry)
         .into_iter()
         .filter(|kind| kind.resource() == text("/metadata/name") && is_served(kind))
         .collect()

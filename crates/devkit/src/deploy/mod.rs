@@ -50,11 +50,8 @@ pub(crate) fn command(
         return Ok(ExitCode::SUCCESS);
     }
     let facts = Facts::inspect(&arguments.name, arguments.node_image.as_deref());
-    let kubectl = if facts.kubectl || arguments.dry_run {
-        "kubectl".to_owned()
-    } else {
-        kubectl::provide()?
-    };
+    let kubectl =
+        if facts.kubectl || arguments.dry_run { "kubectl".to_owned() } else { kubectl::provide()? };
     let plan = Plan::new(project, arguments, &root, &kubeconfig, kubectl, &facts)?;
     let steps = plan.steps();
     if arguments.dry_run {

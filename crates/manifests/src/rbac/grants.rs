@@ -1,180 +1,154 @@
-//! Which rights a controller needs, and why.
+//! The rights of a controller, each with the declaration that needs it.
 
 use kubewright_core::KindInfo;
-use kubewright_core::registry::Controller;
+use kubewright_core::controller::Controller;
 
-/// Where a right is needed.
+/// Scope of a right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
-    /// In the namespaces that the operator works in.
+pub enum Scope {
+    /// The namespaces that the operator watches.
     Namespaced,
-    /// In the whole cluster, whatever namespaces the operator works in.
+    /// The whole cluster, even if the operator is limited to namespaces.
     Cluster,
 }
 
 /// One rule of a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The API group, empty for the core group.
+    /// API group; empty for the core group.
     pub group: String,
-    /// The resource in the plural, with its subresource: `deployments`, `echoes/status`.
+    /// Plural resource name with its subresource: `deployments`, `echoes/status`.
     pub resource: String,
-    /// The names to which the rule is limited; empty for all.
+    /// Object names to which the rule is limited; empty for all.
     pub names: Vec<String>,
-    /// What may be done.
+    /// Allowed verbs.
     pub verbs: &'static [&'static str],
-    /// Which declarations need it, a comment in the file.
+    /// Declarations that need the right; comments in the generated file.
     pub reasons: Vec<String>,
-    /// Where it is needed.
-    pub reach: Reach,
+    /// Scope of the right.
+    pub scope: Scope,
 }
 
-/// Exactly what the engine sends: caches answer every look-up.
+/// The engine only lists and watches; its caches answer every look-up.
 const WATCH: &[&str] = &["list", "watch"];
-/// An apply needs `create` and `patch`; `get` is for an object that was in the way.
+/// An apply needs `create` and `patch`. A conflict needs `get`.
 const OWN: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
-/// Looked at right before it is deleted; an annotation records an edit of which the API server
-/// tells no time.
-const RETIRE: &[&str] = &["get", "list", "watch", "patch", "delete"];
+/// The engine reads an expired resource again right before it deletes the resource.
+const EXPIRE: &[&str] = &["get", "list", "watch", "delete"];
 const APPLY_STATUS: &[&str] = &["patch"];
 const BLOCK_DELETION: &[&str] = &["update"];
 const RECORD: &[&str] = &["create"];
 
-/// The rights that a controller needs, each once.
+/// The rights of a controller, each once.
 #[must_use]
 pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
     let resource = controller.resource();
     let mut grants = Grants::default();
-    grants.kind(&resource, "", WATCH, format!("{resource} (type Resource): watched"));
-    if controller.retires() {
-        grants.kind(
-            &resource,
-            "",
-            RETIRE,
-            format!("{resource} (RETIRES): deleted when it has had its time"),
-        );
+    grants.add(&resource, "", WATCH, "type Resource", "watched");
+    if controller.expires() {
+        grants.add(&resource, "", EXPIRE, "type Owns, Expires", "deleted when it expires");
     }
-    grants.kind(
-        &resource,
-        "/status",
-        APPLY_STATUS,
-        format!("{resource} (type Resource): its status is written"),
-    );
-    grants.kind(
+    grants.add(&resource, "/status", APPLY_STATUS, "type Resource", "status written");
+    grants.add(
         &resource,
         "/finalizers",
         BLOCK_DELETION,
-        format!(
-            "{resource} (type Resource): blockOwnerDeletion in what it owns (admission OwnerReferencesPermissionEnforcement)"
-        ),
+        "type Resource",
+        "blockOwnerDeletion in owner references (OwnerReferencesPermissionEnforcement)",
     );
     for owned in controller.owns() {
-        let kind = &owned.info;
-        grants.kind(
-            kind,
+        grants.add(
+            &owned.info,
             "",
             OWN,
-            format!(
-                "{kind} (type Owns): watched, applied, and deleted when it is no longer wanted"
-            ),
+            "type Owns",
+            "watched, applied, deleted when no longer desired",
         );
         if owned.optional {
-            grants.definition(
-                kind,
-                format!("{kind} (type Owns, Optional): to begin when its definition is installed"),
-            );
+            grants.add_definition(&owned.info, "type Owns, Optional");
         }
     }
     for read in controller.reads() {
-        let kind = &read.info;
-        let form = if read.metadata_only { ", Metadata" } else { "" };
-        // RBAC knows no labels.
-        let which = read
-            .selector()
-            .map(|labels| format!(", those with {labels} alone"))
-            .unwrap_or_default();
-        grants.kind(kind, "", WATCH, format!("{kind} (type Reads{form}): watched{which}"));
+        let declaration = if read.metadata_only { "type Reads, Metadata" } else { "type Reads" };
+        // RBAC cannot select by labels.
+        let why = read.selector().map_or_else(
+            || "watched".to_owned(),
+            |labels| format!("watched where labels match {labels}"),
+        );
+        grants.add(&read.info, "", WATCH, declaration, &why);
         if read.optional {
-            grants.definition(
-                kind,
-                format!("{kind} (type Reads, Optional): to begin when its definition is installed"),
-            );
+            grants.add_definition(&read.info, "type Reads, Optional");
         }
     }
-    // Events about a cluster-scoped object go to the namespace `default`, which need not be one of
-    // the operator's.
-    let reach = reach(&resource);
-    grants.add(Grant {
+    // Events about a cluster-scoped object are created in the namespace `default`.
+    grants.merge(Grant {
         group: "events.k8s.io".to_owned(),
         resource: "events".to_owned(),
         names: Vec::new(),
         verbs: RECORD,
-        reasons: vec![format!("Events about {resource}")],
-        reach,
+        reasons: vec![format!("{resource} (type Resource): events recorded")],
+        scope: scope(&resource),
     });
     grants.0
 }
 
-fn reach(kind: &KindInfo) -> Reach {
-    if kind.namespaced { Reach::Namespaced } else { Reach::Cluster }
+fn scope(kind: &KindInfo) -> Scope {
+    if kind.namespaced { Scope::Namespaced } else { Scope::Cluster }
 }
 
 #[derive(Default)]
 struct Grants(Vec<Grant>);
 
 impl Grants {
-    fn kind(
+    fn add(
         &mut self,
         kind: &KindInfo,
         subresource: &str,
         verbs: &'static [&'static str],
-        reason: String,
+        declaration: &str,
+        why: &str,
     ) {
-        self.add(Grant {
+        self.merge(Grant {
             group: kind.group.to_string(),
             resource: format!("{}{subresource}", kind.plural),
             names: Vec::new(),
             verbs,
-            reasons: vec![reason],
-            reach: reach(kind),
+            reasons: vec![format!("{kind} ({declaration}): {why}")],
+            scope: scope(kind),
         });
     }
 
-    /// One definition by its name. A watch of it must select on `metadata.name`, or the rule does
-    /// not cover it.
-    fn definition(&mut self, kind: &KindInfo, reason: String) {
-        self.add(Grant {
+    /// Adds the right to watch the definition of an optional kind, by its name. The rule covers
+    /// only a watch that selects `metadata.name`.
+    fn add_definition(&mut self, kind: &KindInfo, declaration: &str) {
+        self.merge(Grant {
             group: "apiextensions.k8s.io".to_owned(),
             resource: "customresourcedefinitions".to_owned(),
             names: vec![kind.resource()],
             verbs: WATCH,
-            reasons: vec![reason],
-            reach: Reach::Cluster,
+            reasons: vec![format!("{kind} ({declaration}): definition watched")],
+            scope: Scope::Cluster,
         });
     }
 
-    /// A right that is needed for two reasons is one rule, and one that is part of another needs no
-    /// rule.
-    fn add(&mut self, new: Grant) {
-        let same = |g: &Grant| {
-            (&g.group, &g.resource, &g.names, g.reach)
-                == (&new.group, &new.resource, &new.names, new.reach)
+    /// Adds a right, or merges the right with one that contains it or is part of it.
+    fn merge(&mut self, new: Grant) {
+        let is_same_object = |g: &Grant| {
+            (&g.group, &g.resource, &g.names, g.scope)
+                == (&new.group, &new.resource, &new.names, new.scope)
         };
         let covers = |a: &Grant, b: &Grant| b.verbs.iter().all(|verb| a.verbs.contains(verb));
-        match self.0.iter_mut().find(|g| same(g) && (covers(g, &new) || covers(&new, g))) {
-            Some(old) => {
-                if covers(&new, old) {
-                    old.verbs = new.verbs;
-                }
-                // Two parts of one kind are read for one reason.
-                let news: Vec<String> = new
-                    .reasons
-                    .into_iter()
-                    .filter(|reason| !old.reasons.contains(reason))
-                    .collect();
-                old.reasons.extend(news);
+        let mergeable = |g: &Grant| is_same_object(g) && (covers(g, &new) || covers(&new, g));
+        let Some(old) = self.0.iter_mut().find(|g| mergeable(g)) else {
+            return self.0.push(new);
+        };
+        if covers(&new, old) {
+            old.verbs = new.verbs;
+        }
+        for reason in new.reasons {
+            if !old.reasons.contains(&reason) {
+                old.reasons.push(reason);
             }
-            None => self.0.push(new),
         }
     }
 }

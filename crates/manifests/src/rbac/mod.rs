@@ -1,11 +1,10 @@
-//! Rights, derived from the declarations of the operators alone: a kind that nobody declares gets
-//! no rule.
+//! RBAC, derived from the declarations of the operators: an undeclared kind gets no rule.
 //!
-//! - [`grants`]: which rights a controller needs, and which declaration needs them
-//! - `render`: the objects that grant them
+//! - [`grants`]: the rights of a controller, each with the declaration that needs it
+//! - `render`: the roles and bindings that grant these rights
 
 mod grants;
 mod render;
 
-pub use grants::{Grant, Reach, grants};
+pub use grants::{Grant, Scope, grants};
 pub use render::{documents, rbac};

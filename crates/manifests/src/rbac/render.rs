@@ -1,17 +1,17 @@
-//! The objects that grant the rights: roles, their bindings, the ServiceAccount.
+//! The ServiceAccount, the roles and their bindings.
 
 use kubewright_core::Registry;
-use kubewright_core::registry::Controller;
+use kubewright_core::controller::Controller;
 use serde_json::{Value, json};
 
-use super::grants::{Grant, Reach, grants};
-use crate::artifact::{Artifact, Error, Options, distinct, labels, written};
+use super::grants::{Grant, Scope, grants};
+use crate::artifact::{Artifact, Error, Options, labels, to_yaml, with_unique_paths};
 use crate::yaml;
 
 const GROUP: &str = "rbac.authorization.k8s.io";
 
-/// `rbac/service-account.yaml`, and `rbac/role-<controller>.yaml` for each controller: its role and
-/// its binding.
+/// `rbac/service-account.yaml`, and `rbac/role-<controller>.yaml` with the roles and bindings of
+/// each controller.
 ///
 /// # Guarantees
 /// No wildcard, no `escalate`, `bind` or `impersonate`, and no access to all Secrets of a cluster
@@ -22,12 +22,16 @@ const GROUP: &str = "rbac.authorization.k8s.io";
 pub fn rbac(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Error> {
     let path = "rbac/service-account.yaml";
     let mut files =
-        vec![options.file(path, "", &[written(path, &service_account(registry, options))?])];
+        vec![options.file(path, "", &[to_yaml(path, &service_account(registry, options))?])];
     for controller in registry.controllers() {
         let path = format!("rbac/role-{}.yaml", controller.name());
-        files.push(options.file(path, "", &of(registry, options, &**controller)?));
+        files.push(options.file(
+            path,
+            "",
+            &controller_documents(registry, options, &**controller)?,
+        ));
     }
-    distinct(files)
+    with_unique_paths(files)
 }
 
 /// The same objects as documents: the ServiceAccount, then the roles and bindings of each
@@ -36,11 +40,11 @@ pub fn rbac(registry: &Registry, options: &Options) -> Result<Vec<Artifact>, Err
 /// # Errors
 /// As [`rbac`].
 pub fn documents(registry: &Registry, options: &Options) -> Result<Vec<String>, Error> {
-    let mut all = vec![written("rbac", &service_account(registry, options))?];
+    let mut documents = vec![to_yaml("rbac", &service_account(registry, options))?];
     for controller in registry.controllers() {
-        all.extend(of(registry, options, &**controller)?);
+        documents.extend(controller_documents(registry, options, &**controller)?);
     }
-    Ok(all)
+    Ok(documents)
 }
 
 fn service_account(registry: &Registry, options: &Options) -> Value {
@@ -56,7 +60,7 @@ fn service_account(registry: &Registry, options: &Options) -> Value {
 }
 
 /// Roles and bindings of one controller.
-fn of(
+fn controller_documents(
     registry: &Registry,
     options: &Options,
     controller: &dyn Controller,
@@ -67,19 +71,21 @@ fn of(
         return Err(Error::SecretsEverywhere { controller: controller.name() });
     }
     let name = format!("{}-{}", registry.name(), controller.name());
-    let everywhere = |grant: &Grant| options.namespaces.is_empty() || grant.reach == Reach::Cluster;
-    let (everywhere, here): (Vec<Grant>, Vec<Grant>) = all.into_iter().partition(everywhere);
+    let is_cluster_wide =
+        |grant: &Grant| options.namespaces.is_empty() || grant.scope == Scope::Cluster;
+    let (cluster_wide, namespaced): (Vec<Grant>, Vec<Grant>) =
+        all.into_iter().partition(is_cluster_wide);
     let mut documents = Vec::new();
-    let mut place = |namespace: Option<&str>, rules: &[Grant]| -> Result<(), Error> {
+    let mut add = |namespace: Option<&str>, rules: &[Grant]| -> Result<(), Error> {
         if !rules.is_empty() {
             documents.push(role(registry, &name, namespace, rules)?);
             documents.push(binding(registry, options, &name, namespace)?);
         }
         Ok(())
     };
-    place(None, &everywhere)?;
+    add(None, &cluster_wide)?;
     for namespace in &options.namespaces {
-        place(Some(namespace), &here)?;
+        add(Some(namespace), &namespaced)?;
     }
     Ok(documents)
 }
@@ -104,7 +110,7 @@ fn role(
         "kind": kind,
         "metadata": metadata(registry, name, namespace),
     });
-    let mut text = written(name, &head)? + "rules:\n";
+    let mut text = to_yaml(name, &head)? + "rules:\n";
     for grant in rules {
         let rule = yaml::list_item(&grant.reasons.join("\n"), &rule(grant));
         text += &rule.map_err(|source| Error::Yaml { path: name.to_owned(), source })?;
@@ -128,7 +134,7 @@ fn binding(
     namespace: Option<&str>,
 ) -> Result<String, Error> {
     let prefix = if namespace.is_some() { "" } else { "Cluster" };
-    written(
+    to_yaml(
         name,
         &json!({
             "apiVersion": format!("{GROUP}/v1"),

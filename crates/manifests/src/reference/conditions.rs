@@ -1,50 +1,50 @@
-//! What is reported about a resource that has a controller, and why: by the engine about every one,
-//! and by the operator itself.
+//! Conditions and reasons of a reconciled resource: those of the engine and of the operator.
 
 use std::fmt::Write as _;
 
 use kubewright_core::condition::{READY, RECONCILING, STALLED};
-use kubewright_core::reason::{self, Explained};
+use kubewright_core::{ConditionType, reason};
 
 use super::markdown::{cell, code, inline, table};
 
-/// The standard conditions with their reasons, and then those that the operator adds.
-pub(super) fn conditions(own: &[Explained]) -> String {
-    let conditions = [
-        (READY, "everything is as the resource asks, and works"),
-        (RECONCILING, "something is not yet as the resource asks; it goes on by itself"),
-        (STALLED, "nothing more happens until a person acts; the message says what to do"),
+/// The standard conditions with their reasons, then the conditions of the operator.
+pub(super) fn conditions(own: &[ConditionType]) -> String {
+    let standard = [
+        (READY, "all objects match the resource and are ready"),
+        (RECONCILING, "the operator is still creating or updating objects; no action is needed"),
+        (STALLED, "the operator waits for a person; the message describes the action"),
     ];
-    let rows = conditions.map(|(name, meaning)| [code(name), meaning.to_owned()]);
+    let rows = standard.map(|(name, meaning)| [code(name), meaning.to_owned()]);
     let mut out = format!(
-        "`status.conditions` has at least these, as kstatus defines them, so that `kubectl wait --for=condition=Ready`, Argo CD \
-         and Flux understand them:\n\n{}\nTheir reasons:\n\n",
-        table(["condition", "is True while"], &rows),
+        "`status.conditions` contains these kstatus conditions. \
+         `kubectl wait --for=condition=Ready`, Argo CD and Flux understand them:\n\n\
+         {}\nTheir reasons:\n\n",
+        table(["condition", "meaning of True"], &rows),
     );
-    let framework = reason::ALL.iter().map(|(name, meaning)| (*name, *meaning));
-    out.push_str(&reasons(framework.chain(of(READY, own))));
+    out.push_str(&reasons(reason::ALL.iter().chain(reasons_of(READY, own))));
     let mut seen = vec![READY];
-    for condition in own.iter().map(|explained| explained.condition) {
-        if !seen.contains(&condition) {
-            seen.push(condition);
-            let _ =
-                write!(out, "\nReasons of {}:\n\n{}", code(condition), reasons(of(condition, own)));
+    for name in own.iter().map(|condition| condition.name()) {
+        if !seen.contains(&name) {
+            seen.push(name);
+            let table = reasons(reasons_of(name, own));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\nReasons of {}:\n\n{table}", code(name));
         }
     }
     out
 }
 
-fn of<'a>(
-    condition: &'a str,
-    all: &'a [Explained],
-) -> impl Iterator<Item = (&'static str, &'static str)> + 'a {
-    all.iter()
-        .filter(move |explained| explained.condition == condition)
-        .map(|explained| (explained.reason, explained.meaning))
+/// A reason and its meaning.
+type Reason = (&'static str, &'static str);
+
+/// The reasons of all entries of one condition.
+fn reasons_of<'a>(name: &'a str, own: &'a [ConditionType]) -> impl Iterator<Item = &'a Reason> {
+    own.iter().filter(move |condition| condition.name() == name).flat_map(|c| c.reasons())
 }
 
-fn reasons(all: impl Iterator<Item = (&'static str, &'static str)>) -> String {
-    let rows: Vec<_> = all.map(|(name, meaning)| [code(name), cell(&inline(meaning))]).collect();
+fn reasons<'a>(reasons: impl Iterator<Item = &'a Reason>) -> String {
+    let rows: Vec<_> =
+        reasons.map(|(name, meaning)| [code(name), cell(&inline(meaning))]).collect();
     table(["reason", "meaning"], &rows)
 }
 
@@ -53,12 +53,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_condition_of_the_operator_has_a_table_and_what_it_refuses_stands_with_the_reasons_of_ready()
-     {
+    fn each_own_condition_has_a_table_and_own_ready_reasons_follow_the_standard_ones() {
         let own = [
-            Explained::new("Open", "NoKey", "there is no key_"),
-            Explained::new("Ready", "TooSmall", "it is too small"),
-            Explained::new("Open", "Locked", "somebody locked it"),
+            ConditionType::new("Open", &[("NoKey", "there is no key_")]),
+            ConditionType::ready(&[("TooSmall", "it is too small")]),
+            ConditionType::new("Open", &[("Locked", "the door is locked")]),
         ];
         let page = conditions(&own);
         let place =
@@ -66,7 +65,7 @@ mod tests {
         assert!(place("| `InternalError` |") < place("| `TooSmall` | it is too small |"));
         assert!(place("| `TooSmall` |") < place("\n\nReasons of `Open`:\n\n| reason | meaning |"));
         assert!(
-            place("| `NoKey` | there is no key\\_ |") < place("| `Locked` | somebody locked it |")
+            place("| `NoKey` | there is no key\\_ |") < place("| `Locked` | the door is locked |")
         );
         assert_eq!(page.matches("Reasons of").count(), 1);
     }

@@ -1,24 +1,24 @@
-//! A field: its section, and its row in the table of the object that it belongs to.
+//! A field: its section, and its row in the table of the parent field.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::facts::{lines, type_of, written};
 use super::markdown::{Anchors, cell, code, inline, list, prose, table};
+use super::schema::{constraints, type_of, value_text};
 use super::tree::{Field, find};
 use crate::description;
 
-/// A value of a sample that is longer than this shows nothing; the sample itself does.
+/// Longer values of samples are not shown as examples, in characters.
 const LONGEST_EXAMPLE: usize = 80;
 
-/// The heading of a field.
+/// Heading of a field.
 fn heading(field: &Field<'_>) -> String {
     code(field.path.as_str())
 }
 
-/// Whether a value shows nothing.
+/// Whether a value is useless as an example.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -29,43 +29,43 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// All fields of one version: a section each, in the order of the tree.
+/// Writes a section for each field of one version, in the order of the tree.
 pub(super) struct Sections<'a> {
     samples: &'a [Value],
-    /// Which anchor each field has.
+    /// Anchor of each field.
     anchors: BTreeMap<&'a str, String>,
-    /// Whether only the operator writes `status`.
-    status_apart: bool,
+    /// Whether `status` is a subresource, which only the operator writes.
+    has_status_subresource: bool,
 }
 
 impl<'a> Sections<'a> {
-    /// Prepares the sections of `fields`; the headings before them were counted by `anchors`.
+    /// Assigns an anchor to each of `fields`; `anchors` already contains the earlier headings.
     pub(super) fn new(
         fields: &'a [Field<'a>],
         samples: &'a [Value],
-        status_apart: bool,
+        has_status_subresource: bool,
         anchors: &mut Anchors,
     ) -> Self {
-        let mut sections = Self { samples, anchors: BTreeMap::new(), status_apart };
-        sections.count(fields, anchors);
+        let mut sections = Self { samples, anchors: BTreeMap::new(), has_status_subresource };
+        sections.assign_anchors(fields, anchors);
         sections
     }
 
-    fn count(&mut self, fields: &'a [Field<'a>], anchors: &mut Anchors) {
+    fn assign_anchors(&mut self, fields: &'a [Field<'a>], anchors: &mut Anchors) {
         for field in fields {
             self.anchors.insert(field.path.as_str(), anchors.next(&heading(field)));
-            self.count(&field.fields, anchors);
+            self.assign_anchors(&field.fields, anchors);
         }
     }
 
-    /// The sections of `fields` and of all that is inside of them, into `out`.
+    /// Writes the sections of `fields` and of their inner fields.
     pub(super) fn write(&self, fields: &[Field<'_>], depth: usize, out: &mut String) {
         for field in fields {
             let level = if depth == 0 { "##" } else { "###" };
             let _ =
                 write!(out, "\n{level} {}\n\n*{}*\n", heading(field), self.summary(field, depth));
             let text = field.schema["description"].as_str().unwrap_or_default();
-            for block in [prose(&description::words(text)), self.list(field), self.table(field)] {
+            for block in [prose(&description::text(text)), self.details(field), self.table(field)] {
                 if !block.is_empty() {
                     out.push('\n');
                     out.push_str(block.trim_end());
@@ -76,25 +76,26 @@ impl<'a> Sections<'a> {
         }
     }
 
-    /// The type, and what happens where the field is left out.
+    /// Type, and default or `required`.
     fn summary(&self, field: &Field<'_>, depth: usize) -> String {
         let type_ = type_of(field.schema);
-        if depth == 0 && field.name == "status" && self.status_apart {
+        if depth == 0 && field.name == "status" && self.has_status_subresource {
             return "object, written by the operator".to_owned();
         }
         match (field.required, field.schema.get("default")) {
-            (_, Some(default)) => format!("{type_}, by default {}", written(default)),
+            (_, Some(default)) => format!("{type_}, default {}", value_text(default)),
             (true, None) => format!("{type_}, required"),
             (false, None) => type_,
         }
     }
 
-    fn list(&self, field: &Field<'_>) -> String {
+    /// List of constraints and the example.
+    fn details(&self, field: &Field<'_>) -> String {
         let example = self.example(field).map(|example| format!("Example: {example}"));
-        list(lines(field.schema).into_iter().chain(example))
+        list(constraints(field.schema).into_iter().chain(example))
     }
 
-    /// What the schema gives as an example, and otherwise what a sample has there.
+    /// Example of the schema, or the value of a sample.
     fn example(&self, field: &Field<'_>) -> Option<String> {
         let text = field.schema["description"].as_str().unwrap_or_default();
         if let Some(example) = description::example(text) {
@@ -102,39 +103,39 @@ impl<'a> Sections<'a> {
             return Some(if spans { inline(example) } else { code(example) });
         }
         if let Some(example) = field.schema.get("example") {
-            return Some(written(example));
+            return Some(value_text(example));
         }
-        // What is in an object has an example of its own.
+        // The inner fields have their own examples.
         let samples = self.samples.iter().filter(|_| field.fields.is_empty());
         let found = samples
             .filter_map(|sample| find(sample, &field.steps))
             .find(|value| !is_empty(value))?;
-        Some(written(found)).filter(|example| example.len() <= LONGEST_EXAMPLE)
+        Some(value_text(found)).filter(|example| example.len() <= LONGEST_EXAMPLE)
     }
 
-    /// The fields that it has, each with a link to its section.
+    /// Table of the inner fields, each with a link to its section.
     fn table(&self, field: &Field<'_>) -> String {
         let row = |inner: &Field<'_>| {
             let anchor = self.anchors.get(inner.path.as_str()).map_or("", String::as_str);
             let default = match (inner.required, inner.schema.get("default")) {
-                (_, Some(default)) => written(default),
+                (_, Some(default)) => value_text(default),
                 (true, None) => "required".to_owned(),
                 (false, None) => String::new(),
             };
-            let text = description::words(inner.schema["description"].as_str().unwrap_or_default());
-            let what = inline(description::first_sentence(&text).trim_end_matches('.'));
+            let text = description::text(inner.schema["description"].as_str().unwrap_or_default());
+            let description = inline(description::first_sentence(&text).trim_end_matches('.'));
             [
                 format!("[{}](#{anchor})", code(inner.name)),
                 type_of(inner.schema),
                 cell(&default),
-                cell(&what),
+                cell(&description),
             ]
         };
         let rows: Vec<_> = field.fields.iter().map(row).collect();
         if rows.is_empty() {
             String::new()
         } else {
-            table(["field", "type", "default", "what it is"], &rows)
+            table(["field", "type", "default", "description"], &rows)
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Markdown, as GitHub shows it.
+//! Markdown for GitHub.
 
 use std::collections::BTreeMap;
 
-/// `text` as code, whatever is in it.
+/// `text` as code, with a fence that is longer than any backticks in it.
 pub(super) fn code(text: &str) -> String {
     if text.is_empty() {
         return "`\"\"`".to_owned();
@@ -15,8 +15,7 @@ pub(super) fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// Words: what is code in them stays code, lists stay lists, and nothing else has a meaning to
-/// Markdown.
+/// Prose: code and lists keep their meaning, everything else is escaped.
 pub(super) fn prose(text: &str) -> String {
     let lines = text.trim().lines().map(|line| {
         let content = line.trim();
@@ -30,11 +29,11 @@ pub(super) fn prose(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Words in one line.
+/// Prose on one line.
 pub(super) fn inline(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let parts: Vec<&str> = text.split('`').collect();
-    // Without a partner, a backtick is a character like others.
+    // An unpaired backtick is an ordinary character.
     let even = parts.len() % 2 == 1;
     let mut out = String::with_capacity(text.len());
     for (index, part) in parts.iter().enumerate() {
@@ -58,7 +57,8 @@ fn escaped(text: &str) -> String {
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// A word. One with a dollar sign is code: GitHub sets what is between two of them as a formula.
+/// Escapes a word. A word with a dollar sign becomes code: GitHub renders text between two dollar
+/// signs as a formula.
 fn word(word: &str) -> String {
     if word.contains('$') {
         let end = word.trim_end_matches(['.', ',', ';', ':']).len();
@@ -77,17 +77,17 @@ fn word(word: &str) -> String {
     out
 }
 
-/// What may stand in a table: one line, and no bar that would end the cell.
+/// A table cell: one line, with escaped bars.
 pub(super) fn cell(markdown: &str) -> String {
     markdown.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-/// A list, ending with its last item.
+/// A list without a final line break.
 pub(super) fn list(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().map(|item| format!("- {item}")).collect::<Vec<_>>().join("\n")
 }
 
-/// A table of cells.
+/// A table.
 pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let cell = |text: &str| if text.is_empty() { " |".to_owned() } else { format!(" {text} |") };
     let line =
@@ -97,15 +97,15 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     out
 }
 
-/// The anchors that GitHub gives to headings.
+/// Anchors that GitHub generates for headings.
 #[derive(Default)]
 pub(super) struct Anchors {
     seen: BTreeMap<String, usize>,
 }
 
 impl Anchors {
-    /// The anchor of the next heading: letters, digits, hyphens and underscores in lower case; a
-    /// number where it is not the first.
+    /// The anchor of the next heading: letters, digits, hyphens and underscores in lower case, with
+    /// a number if an earlier heading has the same anchor.
     pub(super) fn next(&mut self, heading: &str) -> String {
         let kept = heading.to_lowercase();
         let kept: String =
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_shows_whatever_is_in_it() {
+    fn code_shows_any_text_unchanged() {
         assert_eq!(code("a|b"), "`a|b`");
         assert_eq!(code("a`b``c"), "```a`b``c```");
         assert_eq!(code("`a`"), "`` `a` ``");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn words_mean_nothing_but_themselves() {
+    fn prose_escapes_the_characters_of_markdown() {
         assert_eq!(
             prose("no * and no _, <b>, [x](y), ~z~ or \\"),
             "no \\* and no \\_, \\<b\\>, \\[x\\](y), \\~z\\~ or \\\\"
@@ -142,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn code_in_words_stays_code_and_a_lonely_backtick_does_not_become_one() {
+    fn code_in_prose_stays_code_and_an_unpaired_backtick_is_escaped() {
         assert_eq!(prose("`kubectl a_b` sets a_b"), "`kubectl a_b` sets a\\_b");
         assert_eq!(prose("one ` alone_"), "one \\` alone\\_");
         assert_eq!(prose("`a` and ` alone"), "\\`a\\` and \\` alone");
     }
 
     #[test]
-    fn a_dollar_sign_is_no_formula() {
+    fn a_word_with_a_dollar_sign_becomes_code() {
         assert_eq!(
             prose("$(NAME) stands for it, and $$ for a $."),
             "`$(NAME)` stands for it, and `$$` for a `$`."
@@ -157,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn lists_stay_lists() {
+    fn lists_keep_their_meaning() {
         assert_eq!(prose("One of:\n\n* a_b\n- c"), "One of:\n\n- a\\_b\n- c");
     }
 
     #[test]
-    fn a_bar_does_not_end_a_cell_and_an_empty_one_is_one_space() {
+    fn a_bar_in_a_cell_is_escaped_and_an_empty_cell_is_one_space() {
         let rows = [[cell("`a|b`\n\nc"), String::new(), String::new()]];
         assert_eq!(
             table(["x", "y", "z"], &rows),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn anchors_are_what_github_makes_of_headings() {
+    fn anchors_are_those_of_github() {
         let mut anchors = Anchors::default();
         let all: Vec<String> = [
             "spec.env[].name",

@@ -1,121 +1,40 @@
-//! The API reference: one page of Markdown for each custom resource, and an index.
+//! The API reference: one Markdown page per custom resource, and an index.
 //!
-//! | module | what it makes |
+//! | module | content |
 //! |---|---|
-//! | `page` | a page: what the resource is, its smallest sample, its names and columns, and its fields |
-//! | `conditions` | what the engine and the operator report about a resource, and why |
+//! | `kind` | a custom resource with its definition, samples and controllers |
+//! | `page` | a page: description, smallest sample, names, columns, conditions, fields |
+//! | `conditions` | conditions and reasons of the engine and the operator |
 //! | `tree` | the fields of a schema, each with its path: `spec.ports[].name` |
 //! | `field` | a field: its section, and its row in a table |
-//! | `facts` | what a schema says of a value beside words: type, bounds, rules |
-//! | `markdown` | texts that mean nothing but themselves, code, tables, anchors |
+//! | `schema` | type, bounds and rules of a value |
+//! | `markdown` | escaped text, code, tables, anchors |
 //!
-//! What is not in a definition, a sample or a declaration is not here: how to use a resource is for
-//! pages that people write.
+//! A page contains only what definitions, samples and declarations contain. Guides are written by
+//! hand.
 
 mod conditions;
-mod facts;
 mod field;
+mod kind;
 mod markdown;
 mod page;
+mod schema;
 mod tree;
 
 use kubewright_core::Registry;
-use kubewright_core::reason::Explained;
-use kubewright_core::registry::{AnySample, Controller, Definition};
-use serde_json::Value;
 
-use crate::artifact::{Artifact, Error, Options, distinct};
-use crate::crds::definition;
+use crate::artifact::{Artifact, Error, Options, with_unique_paths};
+use kind::Kind;
 use markdown::{cell, code, prose, table};
 
-/// Where the pages are.
+/// Folder of the pages.
 const FOLDER: &str = "docs/api";
 
-/// A custom resource, and all that a registry knows about it.
-struct Kind {
-    definition: Value,
-    samples: Vec<AnySample>,
-    /// Who reconciles it, and what is made of it.
-    reconciled: Option<Reconciled>,
-    /// The controllers that look at it.
-    read_by: Vec<&'static str>,
-}
-
-/// What a declaration says.
-struct Reconciled {
-    by: &'static str,
-    /// The kinds that it owns; `true` where they may not be served.
-    owns: Vec<(String, bool)>,
-    /// The reasons that it gives itself.
-    reasons: Vec<Explained>,
-}
-
-impl Kind {
-    fn new(registry: &Registry, of: Definition) -> Result<Self, Error> {
-        let same = |info: &kubewright_core::KindInfo| info.resource() == of.kind.resource();
-        let controllers = || registry.controllers().iter();
-        let controller = controllers().find(|controller| same(&controller.resource()));
-        let reads = |controller: &&std::sync::Arc<dyn Controller>| {
-            !same(&controller.resource()) && controller.reads().iter().any(|read| same(&read.info))
-        };
-        Ok(Self {
-            definition: definition(&of.crd)?,
-            samples: of.samples,
-            reconciled: controller.map(|controller| Reconciled {
-                by: controller.name(),
-                owns: controller
-                    .owns()
-                    .iter()
-                    .map(|owned| (owned.info.to_string(), owned.optional))
-                    .collect(),
-                reasons: controller.reasons(),
-            }),
-            read_by: controllers().filter(reads).map(|controller| controller.name()).collect(),
-        })
-    }
-
-    fn text(&self, pointer: &str) -> &str {
-        self.definition.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    fn name(&self) -> &str {
-        self.text("/spec/names/kind")
-    }
-
-    fn group(&self) -> &str {
-        self.text("/spec/group")
-    }
-
-    /// The versions that the API server answers for.
-    fn versions(&self) -> Vec<&Value> {
-        let all = self.definition.pointer("/spec/versions").and_then(Value::as_array);
-        all.into_iter().flatten().filter(|version| version["served"] == true).collect()
-    }
-
-    /// `example.com/v1`.
-    fn api_version(&self, version: &Value) -> String {
-        format!("{}/{}", self.group(), version["name"].as_str().unwrap_or_default())
-    }
-
-    /// What it is, as the schema of its first version says.
-    fn about(&self) -> &str {
-        let first = self.versions().first().copied();
-        first
-            .and_then(|version| version.pointer("/schema/openAPIV3Schema/description")?.as_str())
-            .unwrap_or_default()
-    }
-
-    fn file(&self) -> String {
-        format!("{}_{}.md", self.group(), self.text("/spec/names/plural"))
-    }
-}
-
-/// `docs/api/<group>_<plural>.md` for each custom resource, and `docs/api/README.md`, which lists
-/// them.
+/// `docs/api/<group>_<plural>.md` for each custom resource, and the index `docs/api/README.md`.
 ///
 /// # Guarantees
-/// Every field of every version that is served has exactly one section. Nothing that a schema says
-/// is left out: a keyword that has no words here is shown as it is.
+/// Every field of every served version has exactly one section. Every keyword of a schema appears;
+/// a keyword without a description is shown as JSON.
 ///
 /// # Errors
 /// The first [`Error`].
@@ -131,7 +50,7 @@ pub fn reference(registry: &Registry, options: &Options) -> Result<Vec<Artifact>
         let content = page::page(kind, &path)?;
         pages.push(options.page(path, &content));
     }
-    distinct(pages)
+    with_unique_paths(pages)
 }
 
 fn index(kinds: &[Kind]) -> String {
@@ -143,10 +62,10 @@ fn index(kinds: &[Kind]) -> String {
             link,
             versions.join(", "),
             kind.text("/spec/scope").to_lowercase(),
-            cell(&prose(kind.about())),
+            cell(&prose(kind.description())),
         ]
     };
     let mut rows: Vec<_> = kinds.iter().map(row).collect();
     rows.sort();
-    format!("# API reference\n\n{}", table(["kind", "version", "scope", "what it is"], &rows))
+    format!("# API reference\n\n{}", table(["kind", "version", "scope", "description"], &rows))
 }

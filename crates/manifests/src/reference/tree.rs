@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::facts::{items, values};
+use super::schema::{items, values};
 use crate::path::FieldPath;
 
-/// What every object has, and no definition says anything about.
+/// Fields of every object, which definitions do not describe.
 const ENVELOPE: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
-/// A step from an object to a value in it.
+/// A step from a value to a value inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Key(String),
@@ -16,7 +16,7 @@ pub(super) enum Step {
     Value,
 }
 
-/// A field, and those inside of it.
+/// A field and its inner fields.
 #[derive(Debug)]
 pub(super) struct Field<'a> {
     /// `spec.ports[].name`.
@@ -25,14 +25,13 @@ pub(super) struct Field<'a> {
     pub(super) name: &'a str,
     pub(super) required: bool,
     pub(super) schema: &'a Value,
-    /// How to find it in an object.
+    /// Steps from the object to the field.
     pub(super) steps: Vec<Step>,
-    /// The fields of the object that it is, or that its items or values are: those that are
-    /// required first.
+    /// Fields of the value, of its items or of its map values; required fields first.
     pub(super) fields: Vec<Field<'a>>,
 }
 
-/// The fields of a whole resource.
+/// The fields of a resource.
 pub(super) fn fields(root: &Value) -> Vec<Field<'_>> {
     let mut fields = inside(root, &FieldPath::root(), &[]);
     fields.retain(|field| !ENVELOPE.contains(&field.name));
@@ -56,7 +55,7 @@ fn inside<'a>(object: &'a Value, path: &FieldPath, steps: &[Step]) -> Vec<Field<
     fields
 }
 
-/// The object that lists and maps are of, however deep.
+/// Unwraps lists and maps at any depth.
 fn innermost(
     schema: &Value,
     path: FieldPath,
@@ -73,7 +72,7 @@ fn innermost(
     (schema, path, steps)
 }
 
-/// The first value that is at `steps` in `object`.
+/// The first value at `steps` in `object`.
 pub(super) fn find<'a>(object: &'a Value, steps: &[Step]) -> Option<&'a Value> {
     let Some((step, rest)) = steps.split_first() else { return Some(object) };
     match step {
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_has_its_path_through_lists_and_maps_and_lists_of_lists() {
+    fn every_field_has_a_path_through_lists_maps_and_lists_of_lists() {
         let named = |inner: Value| json!({ "type": "object", "properties": { "name": inner } });
         let text = json!({ "type": "string" });
         let schema = json!({
@@ -110,7 +109,10 @@ mod tests {
                     "properties": {
                         "a": { "type": "array", "items": named(text.clone()) },
                         "b": { "type": "object", "additionalProperties": named(text.clone()) },
-                        "c": { "type": "array", "items": { "type": "array", "items": named(text.clone()) } },
+                        "c": {
+                            "type": "array",
+                            "items": { "type": "array", "items": named(text.clone()) },
+                        },
                         "d.e/f": text,
                         "z": text,
                     },
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_found_in_the_first_item_that_has_it() {
+    fn the_value_comes_from_the_first_item_that_contains_it() {
         let object = json!({ "a": [{}, { "b": { "x": { "c": 1 } } }] });
         let key = |name: &str| Step::Key(name.to_owned());
         assert_eq!(

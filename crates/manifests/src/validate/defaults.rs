@@ -1,18 +1,17 @@
-//! Nulls, defaults and whole floats, as the API server treats them before it looks at anything
-//! else.
+//! Applies nulls, defaults and integer floats like the API server, before any other check.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use serde_json::Value;
 
 use super::unknown::{items, values};
-use crate::number::whole;
+use crate::number::float_to_integer;
 
-/// Fills in defaults. A null where null is not allowed becomes the default, or goes.
+/// Adds defaults. A null in a field that is not nullable becomes the default, or is removed.
 pub(super) fn apply(schema: &JSONSchemaProps, value: &mut Value) {
     match value {
         Value::Object(map) => {
             for (key, inner) in schema.properties.iter().flatten() {
-                let absent = map.get(key).is_none_or(|v| not_allowed(v, inner));
+                let absent = map.get(key).is_none_or(|v| is_invalid_null(v, inner));
                 match &inner.default {
                     Some(default) if absent => {
                         map.insert(key.clone(), default.0.clone());
@@ -20,15 +19,16 @@ pub(super) fn apply(schema: &JSONSchemaProps, value: &mut Value) {
                     _ => {}
                 }
             }
-            let of = |key: &str| {
+            let schema_of = |key: &str| {
                 schema.properties.as_ref().and_then(|p| p.get(key)).or_else(|| values(schema))
             };
             map.retain(|key, value| {
-                of(key).is_none_or(|inner| inner.default.is_some() || !not_allowed(value, inner))
+                schema_of(key)
+                    .is_none_or(|inner| inner.default.is_some() || !is_invalid_null(value, inner))
             });
             for (key, value) in map.iter_mut() {
-                if let Some(inner) = of(key) {
-                    replace(value, inner);
+                if let Some(inner) = schema_of(key) {
+                    replace_null(value, inner);
                     apply(inner, value);
                 }
             }
@@ -36,7 +36,7 @@ pub(super) fn apply(schema: &JSONSchemaProps, value: &mut Value) {
         Value::Array(list) => {
             let Some(inner) = items(schema) else { return };
             for value in list {
-                replace(value, inner);
+                replace_null(value, inner);
                 apply(inner, value);
             }
         }
@@ -44,22 +44,22 @@ pub(super) fn apply(schema: &JSONSchemaProps, value: &mut Value) {
     }
 }
 
-/// The server reads `2.0` and stores `2`.
-pub(super) fn whole_numbers(value: &mut Value) {
+/// Converts `2.0` to `2`, like the server.
+pub(super) fn convert_floats(value: &mut Value) {
     match value {
-        Value::Object(map) => map.values_mut().for_each(whole_numbers),
-        Value::Array(list) => list.iter_mut().for_each(whole_numbers),
-        Value::Number(number) => *number = whole(number),
+        Value::Object(map) => map.values_mut().for_each(convert_floats),
+        Value::Array(list) => list.iter_mut().for_each(convert_floats),
+        Value::Number(number) => *number = float_to_integer(number),
         _ => {}
     }
 }
 
-fn not_allowed(value: &Value, schema: &JSONSchemaProps) -> bool {
+fn is_invalid_null(value: &Value, schema: &JSONSchemaProps) -> bool {
     value.is_null() && schema.nullable != Some(true)
 }
 
-fn replace(value: &mut Value, schema: &JSONSchemaProps) {
-    if let Some(default) = schema.default.as_ref().filter(|_| not_allowed(value, schema)) {
+fn replace_null(value: &mut Value, schema: &JSONSchemaProps) {
+    if let Some(default) = schema.default.as_ref().filter(|_| is_invalid_null(value, schema)) {
         *value = default.0.clone();
     }
 }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_null_in_a_list_or_a_map_becomes_the_default_of_its_items() {
+    fn a_null_in_a_list_or_a_map_becomes_the_default_of_the_items() {
         let number = json!({"type": "integer", "default": 5});
         let schema = json!({"type": "object", "properties": {
             "list": {"type": "array", "items": number},
@@ -84,9 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn a_default_that_is_filled_in_has_defaults_itself() {
+    fn an_added_default_gets_defaults_itself() {
         let schema = json!({"type": "object", "properties": {
-            "a": {"type": "object", "default": {}, "properties": {"b": {"type": "integer", "default": 1}}},
+            "a": {
+                "type": "object", "default": {},
+                "properties": {"b": {"type": "integer", "default": 1}},
+            },
         }});
         let mut value = json!({});
         apply(&serde_json::from_value(schema).unwrap(), &mut value);

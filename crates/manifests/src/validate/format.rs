@@ -1,5 +1,4 @@
-//! What a `format` in a schema asks of a string. Formats that say nothing about strings, or that we
-//! do not know, hold for all.
+//! Checks a string against the `format` of a schema. Unknown formats accept every string.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -7,9 +6,9 @@ use k8s_openapi::jiff::Timestamp;
 use k8s_openapi::jiff::civil::Date;
 use regex::Regex;
 
-/// Why `text` is not in `format`, as advice; `None` when it is.
-pub(super) fn broken(format: &str, text: &str) -> Option<&'static str> {
-    // `date-time` and `datetime` are one format to the API server.
+/// Returns `None` if `text` has the format, or an example of the format.
+pub(super) fn check(format: &str, text: &str) -> Option<&'static str> {
+    // The API server treats `date-time` and `datetime` as the same format.
     let normal = format.replace('-', "");
     let (fits, help) = match normal.as_str() {
         "datetime" => (
@@ -57,7 +56,7 @@ pub(super) fn broken(format: &str, text: &str) -> Option<&'static str> {
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
-    // The patterns are ours, and tried in tests.
+    // The patterns are constants of this file; the tests compile them.
     Regex::new(pattern).is_ok_and(|regex| regex.is_match(text))
 }
 
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn formats_hold_for_what_they_are_named_after_and_for_nothing_else() {
+    fn each_format_accepts_its_values_and_rejects_others() {
         for (format, good, bad) in [
             ("date-time", "2026-01-02T03:04:05Z", "2026-01-02"),
             ("datetime", "2026-01-02T03:04:05.123+01:00", "2026-02-30T03:04:05Z"),
@@ -107,14 +106,14 @@ mod tests {
             ("mac", "01:23:45:67:89:ab", "01:23"),
             ("byte", "aGFsbG8=", "hallo!"),
         ] {
-            assert_eq!(broken(format, good), None, "{format} {good}");
-            assert!(broken(format, bad).is_some(), "{format} {bad}");
+            assert_eq!(check(format, good), None, "{format} {good}");
+            assert!(check(format, bad).is_some(), "{format} {bad}");
         }
     }
 
     #[test]
-    fn an_unknown_format_holds_for_everything() {
-        assert_eq!(broken("k8s-something", "x"), None);
-        assert_eq!(broken("int32", "x"), None);
+    fn an_unknown_format_accepts_everything() {
+        assert_eq!(check("k8s-something", "x"), None);
+        assert_eq!(check("int32", "x"), None);
     }
 }

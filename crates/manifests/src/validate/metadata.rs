@@ -1,13 +1,13 @@
-//! The metadata of a custom resource: what is valid there is the same for every kind.
+//! Checks `metadata`, which has the same rules for every kind.
 
 use serde_json::{Map, Value};
 
-use super::Problem;
-use super::schema::described;
+use super::problem::Problem;
+use super::schema::describe;
 use super::suggest::closest;
 use crate::path::FieldPath;
 
-/// The fields of ObjectMeta.
+/// Fields of ObjectMeta.
 const FIELDS: [&str; 15] = [
     "annotations",
     "creationTimestamp",
@@ -26,11 +26,11 @@ const FIELDS: [&str; 15] = [
     "uid",
 ];
 
-/// All annotations of an object together, keys and values, in bytes.
+/// Limit of the keys and values of all annotations of an object, in bytes.
 const ANNOTATIONS_LIMIT: usize = 262_144;
 
-/// Whether `text` is a DNS label: at most 63 of a-z, 0-9 and -, a letter or digit at both ends (RFC
-/// 1123).
+/// Whether `text` is a DNS label (RFC 1123): 1 to 63 characters of a-z, 0-9 and -, with a letter or
+/// digit at both ends.
 #[must_use]
 pub fn is_dns_label(text: &str) -> bool {
     let inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
@@ -40,11 +40,11 @@ pub fn is_dns_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Whether `text` is a DNS subdomain: labels joined by dots, at most 253 characters; what objects
-/// may be called.
+/// Whether `text` is a DNS subdomain: labels joined by dots, at most 253 characters. Most object
+/// names are DNS subdomains.
 #[must_use]
 pub fn is_dns_subdomain(text: &str) -> bool {
-    // A label of a name may be longer than 63, as the API server sees it.
+    // The API server does not limit the labels of a subdomain to 63 characters.
     let label = |l: &str| {
         !l.is_empty()
             && l.split('-')
@@ -60,15 +60,15 @@ pub(super) fn check(object: &Value, namespaced: bool) -> Vec<Problem> {
     let Some(Value::Object(metadata)) = object.get("metadata") else {
         problems.push(
             Problem::error(&at, "is missing")
-                .or_write("give the resource a name: metadata: {name: ...}".to_owned()),
+                .with_help("give the resource a name: metadata: {name: ...}".to_owned()),
         );
         return problems;
     };
     for key in metadata.keys().filter(|key| !FIELDS.contains(&key.as_str())) {
-        let meant = closest(key, FIELDS).map(|name| format!("did you mean {name}?"));
-        let help =
-            meant.unwrap_or_else(|| "own data goes below labels, annotations, or spec".to_owned());
-        problems.push(Problem::error(&at.key(key), "there is no such field").or_write(help));
+        let suggestion = closest(key, FIELDS).map(|name| format!("did you mean {name}?"));
+        let help = suggestion
+            .unwrap_or_else(|| "put other data in labels, annotations or spec".to_owned());
+        problems.push(Problem::error(&at.key(key), "unknown field").with_help(help));
     }
     name(metadata, &at, &mut problems);
     namespace(metadata, &at, namespaced, &mut problems);
@@ -82,18 +82,19 @@ fn name(metadata: &Map<String, Value>, at: &FieldPath, problems: &mut Vec<Proble
     match metadata.get("name") {
         Some(Value::String(name)) if is_dns_subdomain(name) => {}
         Some(Value::String(name)) if !name.is_empty() => {
-            let message = format!("{} cannot be a name", described(&Value::String(name.clone())));
-            let help = "use a-z, 0-9, - and ., with a letter or digit at both ends, at most 253 characters";
-            problems.push(Problem::error(&path, message).or_write(help.to_owned()));
+            let message = format!("{} is not a valid name", describe(&Value::String(name.clone())));
+            let help = "use at most 253 characters of a-z, 0-9, - and ., with a letter or digit at \
+                        both ends";
+            problems.push(Problem::error(&path, message).with_help(help.to_owned()));
         }
         None | Some(Value::Null | Value::String(_))
             if metadata.get("generateName").is_some_and(Value::is_string) =>
         {
-            let help = "the API server would choose a name; write one in metadata.name to see what follows from it";
-            problems.push(Problem::error(&path, "is missing").or_write(help.to_owned()));
+            let help = "only the API server applies generateName; write metadata.name";
+            problems.push(Problem::error(&path, "is missing").with_help(help.to_owned()));
         }
         None | Some(Value::Null | Value::String(_)) => {
-            problems.push(Problem::error(&path, "is missing"))
+            problems.push(Problem::error(&path, "is missing"));
         }
         Some(other) => problems.push(not_a_string(&path, other)),
     }
@@ -111,27 +112,25 @@ fn namespace(
         Some(Value::String(text)) if text.is_empty() => {}
         Some(Value::String(_)) if !namespaced => {
             problems.push(
-                Problem::error(&path, "this kind does not live in a namespace")
-                    .or_write("remove it".to_owned()),
+                Problem::error(&path, "this kind is cluster-scoped")
+                    .with_help("remove it".to_owned()),
             );
         }
         Some(Value::String(text)) if is_dns_label(text) => {}
         Some(Value::String(text)) => {
-            let message = format!(
-                "{} cannot be the name of a namespace",
-                described(&Value::String(text.clone()))
-            );
+            let message =
+                format!("{} is not a valid namespace name", describe(&Value::String(text.clone())));
             let help =
-                "use a-z, 0-9 and -, with a letter or digit at both ends, at most 63 characters";
-            problems.push(Problem::error(&path, message).or_write(help.to_owned()));
+                "use at most 63 characters of a-z, 0-9 and -, with a letter or digit at both ends";
+            problems.push(Problem::error(&path, message).with_help(help.to_owned()));
         }
         Some(other) => problems.push(not_a_string(&path, other)),
     }
 }
 
 fn not_a_string(path: &FieldPath, value: &Value) -> Problem {
-    Problem::error(path, format!("must be a string, is {}", described(value)))
-        .or_write("put it in quotes".to_owned())
+    Problem::error(path, format!("must be a string, is {}", describe(value)))
+        .with_help("put it in quotes".to_owned())
 }
 
 /// Labels and annotations: maps of strings with qualified keys.
@@ -148,21 +147,23 @@ fn strings(
         Some(other) => {
             return problems.push(Problem::error(
                 &path,
-                format!("must be a map of strings, is {}", described(other)),
+                format!("must be a map of strings, is {}", describe(other)),
             ));
         }
     };
     for (key, value) in map {
         let path = path.key(key);
         if !is_qualified_name(key) {
-            let help = "write [prefix/]name: a name of at most 63 letters, digits, -, _ and ., a prefix like example.com";
-            problems.push(Problem::error(&path, "this key is not valid").or_write(help.to_owned()));
+            let help = "write [prefix/]name: a name of at most 63 letters, digits, -, _ and ., \
+                        a prefix like example.com";
+            problems.push(Problem::error(&path, "invalid key").with_help(help.to_owned()));
         }
         match value {
             Value::String(text) if field == "labels" && !is_label_value(text) => {
-                let help = "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
-                let message = format!("{} cannot be the value of a label", described(value));
-                problems.push(Problem::error(&path, message).or_write(help.to_owned()));
+                let help = "use at most 63 letters, digits, -, _ and ., with a letter or digit at \
+                            both ends";
+                let message = format!("{} is not a valid label value", describe(value));
+                problems.push(Problem::error(&path, message).with_help(help.to_owned()));
             }
             Value::String(_) => {}
             other => problems.push(not_a_string(&path, other)),
@@ -172,7 +173,7 @@ fn strings(
     if field == "annotations" && size > ANNOTATIONS_LIMIT {
         problems.push(Problem::error(
             &path,
-            format!("must have at most {ANNOTATIONS_LIMIT} bytes together, have {size}"),
+            format!("must have at most {ANNOTATIONS_LIMIT} bytes in total, has {size}"),
         ));
     }
 }

@@ -1,20 +1,19 @@
-//! What the API server would say about a resource, without an API server.
+//! Validates a resource like the API server, without an API server.
 //!
-//! The steps are the server's own, in its order:
+//! The steps and their order are those of the server:
 //!
 //! 1. `metadata`: names, labels, annotations
-//! 2. `unknown`: fields that the schema does not have, as `kubectl`'s strict validation reports
-//!    them
-//! 3. `defaults`: nulls are dropped, defaults filled in, whole floats are integers
-//! 4. `schema`: types, required fields, bounds, patterns; `format` for what a `format` means
+//! 2. `unknown`: fields that are not in the schema, as in strict validation of `kubectl`
+//! 3. `defaults`: removes nulls, adds defaults, converts floats without a fraction to integers
+//! 4. `schema`: types, required fields, bounds, patterns; `format`: values of `format`
 //! 5. `rules`: CEL (`x-kubernetes-validations`), unless a field has the wrong type
 //!
-//! What needs a cluster is not here: quotas, webhooks, whether a name is taken, rules that compare
-//! with an older version.
+//! Checks that need a cluster are skipped: quotas, webhooks, name conflicts, transition rules.
 
 mod defaults;
 mod format;
 mod metadata;
+mod problem;
 mod rules;
 mod schema;
 mod suggest;
@@ -23,59 +22,17 @@ mod unknown;
 use std::fmt;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps,
+    CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps,
 };
 use serde_json::Value;
 
 use crate::path::FieldPath;
 
 pub use metadata::{is_dns_label, is_dns_subdomain};
+pub use problem::{Problem, Severity};
 pub use suggest::closest;
 
-/// Something about one field of a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Which field.
-    pub path: FieldPath,
-    /// What is wrong with it.
-    pub message: String,
-    /// What to write instead, where that is known.
-    pub help: Option<String>,
-    /// How bad it is.
-    pub severity: Severity,
-}
-
-/// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// The API server refuses the resource.
-    Error,
-    /// Only the API server can tell.
-    Unchecked,
-}
-
-impl Problem {
-    /// A reason for the API server to refuse the resource.
-    pub fn error(path: &FieldPath, message: impl Into<String>) -> Self {
-        Self { path: path.clone(), message: message.into(), help: None, severity: Severity::Error }
-    }
-
-    /// With what to write instead.
-    #[must_use]
-    pub fn or_write(mut self, help: impl Into<Option<String>>) -> Self {
-        self.help = help.into();
-        self
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let separator = if self.path.is_root() { "" } else { ": " };
-        write!(f, "{}{separator}{}", self.path, self.message)
-    }
-}
-
-/// A definition, prepared for many resources.
+/// Validates many resources of one definition.
 #[derive(Debug)]
 pub struct Validator {
     group: String,
@@ -88,7 +45,7 @@ struct Version {
     name: String,
     schema: Option<JSONSchemaProps>,
     rules: rules::Rules,
-    status_apart: bool,
+    has_status_subresource: bool,
 }
 
 impl fmt::Debug for Version {
@@ -97,35 +54,33 @@ impl fmt::Debug for Version {
     }
 }
 
-/// Everything that the API server would refuse in `object`, which afterwards is as the server would
-/// store it: without unknown fields, without nulls, without a status of its own, with defaults.
-/// Prepare a [`Validator`] for more than one.
+/// Validates one object, and changes the object to the form that the server stores: without unknown
+/// fields, nulls and status, and with defaults. Use a [`Validator`] for several objects.
 ///
 /// # Guarantees
-/// Deterministic, and ordered as the steps are. No problem is reported because of another one that
-/// was reported before.
+/// The result is deterministic and ordered by step. No problem is a consequence of an earlier one.
 #[must_use]
 pub fn validate(crd: &CustomResourceDefinition, object: &mut Value) -> Vec<Problem> {
     Validator::new(crd).validate(object)
 }
 
-/// What the API server would refuse in the metadata of an object of any kind.
+/// Validates the metadata of an object of any kind.
 #[must_use]
 pub fn validate_metadata(object: &Value, namespaced: bool) -> Vec<Problem> {
     metadata::check(object, namespaced)
 }
 
 impl Validator {
-    /// Prepares a definition.
+    /// Creates a validator for the served versions of a definition.
     #[must_use]
     pub fn new(crd: &CustomResourceDefinition) -> Self {
-        let version =
-            |v: &k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionVersion| {
-                let schema = v.schema.as_ref().and_then(|s| s.open_api_v3_schema.clone());
-                let rules = rules::Rules::new(schema.as_ref());
-                let status_apart = v.subresources.as_ref().is_some_and(|s| s.status.is_some());
-                Version { name: v.name.clone(), schema, rules, status_apart }
-            };
+        let version = |v: &CustomResourceDefinitionVersion| {
+            let schema = v.schema.as_ref().and_then(|s| s.open_api_v3_schema.clone());
+            let rules = rules::Rules::new(schema.as_ref());
+            let has_status_subresource =
+                v.subresources.as_ref().is_some_and(|s| s.status.is_some());
+            Version { name: v.name.clone(), schema, rules, has_status_subresource }
+        };
         Self {
             group: crd.spec.group.clone(),
             kind: crd.spec.names.kind.clone(),
@@ -134,33 +89,32 @@ impl Validator {
         }
     }
 
-    /// As [`validate`].
+    /// Validates an object like [`validate`].
     #[must_use]
     pub fn validate(&self, object: &mut Value) -> Vec<Problem> {
         let root = FieldPath::root();
-        let version = match self.version_of(object) {
+        let version = match self.find_version(object) {
             Ok(version) => version,
             Err(problem) => return vec![problem],
         };
         let mut problems = metadata::check(object, self.namespaced);
         let Some(schema) = &version.schema else { return problems };
-        let unnamed = !problems.is_empty();
+        let metadata_is_invalid = !problems.is_empty();
         unknown::remove(schema, object, &mut problems);
-        if let Some(map) = object.as_object_mut().filter(|_| version.status_apart) {
-            // The server ignores it in a create and in an update, but for fields that it does not
-            // know.
+        if let Some(map) = object.as_object_mut().filter(|_| version.has_status_subresource) {
+            // The server reports unknown fields of the status and ignores the others.
             map.remove("status");
         }
         defaults::apply(schema, object);
-        let mut fields = schema::Findings::default();
-        fields.check(schema, object, &root);
-        defaults::whole_numbers(object);
-        problems.append(&mut fields.problems);
-        problems.extend(version.rules.check(object, unnamed || fields.blocking));
+        let mut checker = schema::Checker::default();
+        checker.check(schema, object, &root);
+        defaults::convert_floats(object);
+        problems.append(&mut checker.problems);
+        problems.extend(version.rules.check(object, metadata_is_invalid || checker.blocks_rules));
         problems
     }
 
-    fn version_of(&self, object: &Value) -> Result<&Version, Problem> {
+    fn find_version(&self, object: &Value) -> Result<&Version, Problem> {
         let text = |field: &str| object.get(field).and_then(Value::as_str);
         let at = |field: &str| FieldPath::root().key(field);
         let known: Vec<String> =
@@ -174,9 +128,9 @@ impl Validator {
         if text("kind") != Some(&self.kind) {
             return Err(Problem::error(&at("kind"), format!("must be {}", self.kind)));
         }
-        let asked = text("apiVersion").unwrap_or_default();
+        let api_version = text("apiVersion").unwrap_or_default();
         let found =
-            known.iter().position(|k| k == asked).and_then(|index| self.versions.get(index));
+            known.iter().position(|k| k == api_version).and_then(|index| self.versions.get(index));
         found.ok_or_else(|| {
             Problem::error(&at("apiVersion"), format!("must be {}", known.join(" or ")))
         })

@@ -1,4 +1,4 @@
-//! CEL rules (`x-kubernetes-validations`), evaluated here.
+//! Evaluates CEL rules (`x-kubernetes-validations`).
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use kube_core::cel::{
@@ -6,15 +6,15 @@ use kube_core::cel::{
 };
 use serde_json::Value;
 
-use super::{Problem, Severity};
+use super::problem::Problem;
 use crate::path::FieldPath;
 
-/// The rules of one schema, compiled.
+/// Compiled rules of one schema.
 pub(super) struct Rules(Option<CompiledSchema>);
 
 impl Rules {
     pub(super) fn new(schema: Option<&JSONSchemaProps>) -> Self {
-        // A schema is JSON by its nature.
+        // A schema can always be converted to JSON.
         let schema = schema.and_then(|s| serde_json::to_value(s).ok());
         Self(
             schema
@@ -23,25 +23,21 @@ impl Rules {
         )
     }
 
-    /// The rules that `object` breaks, ordered by field. With `blocked`, fields are missing or have
-    /// the wrong type, and rules would only stumble over them; the API server does not try them
-    /// either.
+    /// Problems of the violated rules, ordered by field. With `blocked`, a field is missing or has
+    /// the wrong type, and no rule is evaluated; the API server does not evaluate rules either.
     pub(super) fn check(&self, object: &Value, blocked: bool) -> Vec<Problem> {
         let Some(compiled) = self.0.as_ref() else { return Vec::new() };
         if blocked {
-            let message =
-                "its rules (x-kubernetes-validations) are checked once its fields are right";
-            return vec![Problem {
-                severity: Severity::Unchecked,
-                ..Problem::error(&FieldPath::root(), message)
-            }];
+            let message = "the rules (x-kubernetes-validations) were not checked; \
+                           correct the other problems first";
+            return vec![Problem::unchecked(&FieldPath::root(), message)];
         }
-        let mut broken = match validate_compiled(compiled, object, None) {
+        let mut violations = match validate_compiled(compiled, object, None) {
             Ok(()) => Vec::new(),
             Err(errors) => errors.into_vec(),
         };
-        broken.sort_by(|a, b| (&a.field_path, &a.message).cmp(&(&b.field_path, &b.message)));
-        broken.iter().map(problem).collect()
+        violations.sort_by(|a, b| (&a.field_path, &a.message).cmp(&(&b.field_path, &b.message)));
+        violations.iter().map(problem).collect()
     }
 }
 
@@ -50,14 +46,13 @@ fn problem(error: &ValidationError) -> Problem {
     let rule = &error.rule;
     match error.kind {
         ErrorKind::ValidationFailure => Problem::error(&path, error.message.clone()),
-        // The server would fail, too: the rule asks for a field that is not there, or divides by
-        // zero.
+        // The server rejects the resource too: the rule reads a missing field or divides by zero.
         ErrorKind::EvaluationError | ErrorKind::InvalidResult => {
             Problem::error(&path, format!("the rule `{rule}` fails: {}", error.message))
         }
-        _ => Problem {
-            severity: Severity::Unchecked,
-            ..Problem::error(&path, format!("the rule `{rule}` was not checked: {}", error.message))
-        },
+        _ => Problem::unchecked(
+            &path,
+            format!("the rule `{rule}` was not checked: {}", error.message),
+        ),
     }
 }

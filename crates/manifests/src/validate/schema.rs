@@ -1,27 +1,28 @@
-//! A value against a structural schema: types, required fields, bounds, enums, patterns, lists with
-//! keys.
+//! Checks a value against a structural schema: types, required fields, bounds, enums, patterns and
+//! keys of lists.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
 use regex::Regex;
 use serde_json::{Map, Number, Value};
 
+use super::format;
+use super::problem::Problem;
 use super::suggest::closest;
 use super::unknown::{items, values};
-use super::{Problem, Severity, format};
 use crate::description::{self, first_sentence};
 use crate::path::FieldPath;
 
-/// What was found, and whether it keeps rules from being evaluated.
+/// Checks values and collects their problems.
 #[derive(Default)]
-pub(super) struct Findings {
+pub(super) struct Checker {
     pub(super) problems: Vec<Problem>,
-    /// A field has the wrong type, is missing, or is too big: rules would only stumble over it.
-    pub(super) blocking: bool,
+    /// A field has the wrong type, is missing or is too big, so rules are not evaluated.
+    pub(super) blocks_rules: bool,
 }
 
-/// A value in a message: short, and with its type where that could be mistaken.
-pub(super) fn described(value: &Value) -> String {
-    /// Enough to recognise it by.
+/// Describes a value in a message: short, and with its type.
+pub(super) fn describe(value: &Value) -> String {
+    /// Maximum number of characters of a string.
     const SHOWN: usize = 60;
     match value {
         Value::Null => "null".to_owned(),
@@ -36,12 +37,12 @@ pub(super) fn described(value: &Value) -> String {
     }
 }
 
-/// What to write for a field: the first clause of its description, and its example.
-fn about(name: &str, schema: &JSONSchemaProps) -> Option<String> {
+/// Describes what to write for a field: the first clause of its description, and its example.
+fn describe_field(name: &str, schema: &JSONSchemaProps) -> Option<String> {
     if schema.type_.as_deref() == Some("object")
         && schema.required.iter().flatten().next().is_none()
     {
-        return Some(format!("write {name}: {{}} to leave everything in it at its default"));
+        return Some(format!("write {name}: {{}} to use all defaults"));
     }
     let text = schema.description.as_deref()?;
     let first = first_sentence(text);
@@ -57,28 +58,33 @@ fn example(schema: &JSONSchemaProps) -> Option<String> {
     Some(format!("for example {example}"))
 }
 
-impl Findings {
+impl Checker {
     fn error(&mut self, path: &FieldPath, message: impl Into<String>, help: Option<String>) {
-        self.problems.push(Problem::error(path, message).or_write(help));
+        self.problems.push(Problem::error(path, message).with_help(help));
     }
 
-    fn blocking(&mut self, path: &FieldPath, message: impl Into<String>, help: Option<String>) {
-        self.blocking = true;
+    fn blocking_error(
+        &mut self,
+        path: &FieldPath,
+        message: impl Into<String>,
+        help: Option<String>,
+    ) {
+        self.blocks_rules = true;
         self.error(path, message, help);
     }
 
     pub(super) fn check(&mut self, schema: &JSONSchemaProps, value: &Value, path: &FieldPath) {
         if value.is_null() && schema.nullable == Some(true) {
-            return self.one_of_enum(schema, value, path);
+            return self.enumeration(schema, value, path);
         }
-        if let Some(wanted) = wrong_type(schema, value) {
-            return self.blocking(
+        if let Some(wanted) = unexpected_type(schema, value) {
+            return self.blocking_error(
                 path,
-                format!("must be {wanted}, is {}", described(value)),
-                conversion(wanted, value),
+                format!("must be {wanted}, is {}", describe(value)),
+                suggest_conversion(wanted, value),
             );
         }
-        self.one_of_enum(schema, value, path);
+        self.enumeration(schema, value, path);
         match value {
             Value::Object(map) => self.map(schema, map, path),
             Value::Array(list) => self.list(schema, list, path),
@@ -89,20 +95,21 @@ impl Findings {
         self.alternatives(schema, value, path);
     }
 
-    fn one_of_enum(&mut self, schema: &JSONSchemaProps, value: &Value, path: &FieldPath) {
+    fn enumeration(&mut self, schema: &JSONSchemaProps, value: &Value, path: &FieldPath) {
         let Some(allowed) = &schema.enum_ else { return };
         if allowed.iter().any(|a| a.0 == *value) {
             return;
         }
         let names: Vec<String> =
             allowed.iter().filter(|a| !a.0.is_null()).map(|a| plain(&a.0)).collect();
-        let meant = value.as_str().and_then(|text| closest(text, names.iter().map(String::as_str)));
-        let help = meant.map(|name| format!("did you mean {name}?"));
+        let suggestion =
+            value.as_str().and_then(|text| closest(text, names.iter().map(String::as_str)));
+        let help = suggestion.map(|name| format!("did you mean {name}?"));
         let wanted = match names.split_last() {
             Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
             _ => names.join(""),
         };
-        self.error(path, format!("must be {wanted}, is {}", described(value)), help);
+        self.error(path, format!("must be {wanted}, is {}", describe(value)), help);
     }
 
     fn map(&mut self, schema: &JSONSchemaProps, map: &Map<String, Value>, path: &FieldPath) {
@@ -120,8 +127,8 @@ impl Findings {
         let required =
             schema.required.iter().flatten().map(String::as_str).chain(embedded.iter().copied());
         for name in required.filter(|name| !map.contains_key(*name)) {
-            let help = schema.properties.as_ref().and_then(|p| about(name, p.get(name)?));
-            self.blocking(&path.key(name), "is missing", help);
+            let help = schema.properties.as_ref().and_then(|p| describe_field(name, p.get(name)?));
+            self.blocking_error(&path.key(name), "is missing", help);
         }
         for (key, value) in map {
             let inner =
@@ -162,7 +169,7 @@ impl Findings {
                 self.error(
                     &path.index(index),
                     format!("{what} {}", path.index(first)),
-                    Some("each may appear once".to_owned()),
+                    Some("remove or change one of them".to_owned()),
                 );
             }
         }
@@ -176,39 +183,36 @@ impl Findings {
             ["character", "characters"],
             path,
         );
-        // A text of the wrong length seldom fits the pattern, and that would be no news.
+        // A text with the wrong length rarely matches the pattern, so the pattern is not checked.
         if let Some(pattern) = schema.pattern.as_ref().filter(|_| self.problems.len() == before) {
             match Regex::new(pattern) {
                 Ok(regex) if regex.is_match(text) => {}
                 Ok(_) => {
                     let message = format!(
                         "{} does not match the pattern {pattern}",
-                        described(&Value::from(text))
+                        describe(&Value::from(text))
                     );
                     self.error(path, message, example(schema));
                 }
-                Err(error) => self.problems.push(Problem {
-                    severity: Severity::Unchecked,
-                    ..Problem::error(
-                        path,
-                        format!("the pattern {pattern} was not checked: {error}"),
-                    )
-                }),
+                Err(error) => self.problems.push(Problem::unchecked(
+                    path,
+                    format!("the pattern {pattern} was not checked: {error}"),
+                )),
             }
         }
-        if let Some(help) = schema.format.as_deref().and_then(|format| format::broken(format, text))
+        if let Some(help) = schema.format.as_deref().and_then(|format| format::check(format, text))
         {
             let format = schema.format.as_deref().unwrap_or_default();
             self.error(
                 path,
-                format!("must be in the format {format}, is {}", described(&Value::from(text))),
+                format!("must be in the format {format}, is {}", describe(&Value::from(text))),
                 Some(help.to_owned()),
             );
         }
     }
 
     fn number(&mut self, schema: &JSONSchemaProps, number: &Number, path: &FieldPath) {
-        // Bounds are floats in the API server, too.
+        // The API server compares bounds as floats too.
         let value = number.as_f64().unwrap_or(f64::NAN);
         let limit = |bound: f64| Value::from(bound).to_string().trim_end_matches(".0").to_owned();
         if let Some(max) = schema.maximum {
@@ -240,7 +244,11 @@ impl Findings {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let count = |n: i64| format!("{n} {}", if n == 1 { one } else { many });
         if let Some(max) = max.filter(|max| size > *max) {
-            self.blocking(path, format!("must have at most {}, has {size}", count(max)), None);
+            self.blocking_error(
+                path,
+                format!("must have at most {}, has {size}", count(max)),
+                None,
+            );
         }
         if let Some(min) = min.filter(|min| size < *min) {
             self.error(path, format!("must have at least {}, has {size}", count(min)), None);
@@ -252,21 +260,21 @@ impl Findings {
         for part in schema.all_of.iter().flatten() {
             self.check(part, value, path);
         }
-        let tried = |parts: &[JSONSchemaProps]| -> Vec<Vec<Problem>> {
+        let check_each = |parts: &[JSONSchemaProps]| -> Vec<Vec<Problem>> {
             let check = |part: &JSONSchemaProps| {
-                let mut findings = Self::default();
-                findings.check(part, value, path);
-                findings.problems
+                let mut checker = Self::default();
+                checker.check(part, value, path);
+                checker.problems
             };
             parts.iter().map(check).collect()
         };
         if let Some(parts) = &schema.any_of {
-            let tried = tried(parts);
+            let tried = check_each(parts);
             if !tried.iter().any(Vec::is_empty) {
                 self.error(
                     path,
                     format!(
-                        "must fit one of {} forms, and fits none: {}",
+                        "must match one of {} forms, matches none: {}",
                         parts.len(),
                         reasons(&tried)
                     ),
@@ -275,13 +283,13 @@ impl Findings {
             }
         }
         if let Some(parts) = &schema.one_of {
-            let tried = tried(parts);
+            let tried = check_each(parts);
             match tried.iter().filter(|problems| problems.is_empty()).count() {
                 1 => {}
                 0 => self.error(
                     path,
                     format!(
-                        "must fit one of {} forms, and fits none: {}",
+                        "must match one of {} forms, matches none: {}",
                         parts.len(),
                         reasons(&tried)
                     ),
@@ -289,15 +297,15 @@ impl Findings {
                 ),
                 n => self.error(
                     path,
-                    format!("must fit exactly one of {} forms, and fits {n}", parts.len()),
+                    format!("must match exactly one of {} forms, matches {n}", parts.len()),
                     None,
                 ),
             }
         }
         if let Some(not) = &schema.not
-            && tried(std::slice::from_ref(not)).iter().all(Vec::is_empty)
+            && check_each(std::slice::from_ref(not)).iter().all(Vec::is_empty)
         {
-            self.error(path, "has a form that is ruled out here (`not` in the schema)", None);
+            self.error(path, "matches a form that the schema excludes (`not`)", None);
         }
     }
 }
@@ -313,8 +321,8 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What the value should be, where it is something else.
-fn wrong_type(schema: &JSONSchemaProps, value: &Value) -> Option<&'static str> {
+/// The expected type, if the value has another type.
+fn unexpected_type(schema: &JSONSchemaProps, value: &Value) -> Option<&'static str> {
     if schema.x_kubernetes_int_or_string == Some(true) {
         return (!value.is_string() && !is_integer(value)).then_some("a whole number or a string");
     }
@@ -339,15 +347,15 @@ fn wrong_type(schema: &JSONSchemaProps, value: &Value) -> Option<&'static str> {
     (!fits).then_some(wanted)
 }
 
-/// `1.0` is a whole number, as the API server sees it, while floats are exact.
+/// Whether the API server accepts the value as an integer: `1.0` is one, within float precision.
 fn is_integer(value: &Value) -> bool {
     const EXACT: f64 = 9_007_199_254_740_991.0;
     value.is_i64()
         || value.as_f64().is_some_and(|f| value.is_f64() && f.fract() == 0.0 && f.abs() <= EXACT)
 }
 
-/// How to write the same thing with the wanted type.
-fn conversion(wanted: &str, value: &Value) -> Option<String> {
+/// Suggests how to write the value with the expected type.
+fn suggest_conversion(wanted: &str, value: &Value) -> Option<String> {
     match value {
         Value::String(text) if wanted.contains("number") && text.trim().parse::<f64>().is_ok() => {
             Some(format!("write {} without quotes", text.trim()))
@@ -358,10 +366,10 @@ fn conversion(wanted: &str, value: &Value) -> Option<String> {
             Some(format!("write {text} without quotes"))
         }
         Value::Bool(_) if wanted == "a string" => {
-            Some("put it in quotes; without them yes, no, on and off are booleans, too".to_owned())
+            Some("put it in quotes; unquoted yes, no, on and off are booleans too".to_owned())
         }
         Value::Number(_) if wanted == "a string" => Some("put it in quotes".to_owned()),
-        _ if wanted == "a list" => Some("begin each item with `- `".to_owned()),
+        _ if wanted == "a list" => Some("start each item with `- `".to_owned()),
         _ => None,
     }
 }

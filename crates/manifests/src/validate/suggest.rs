@@ -1,22 +1,22 @@
-//! "Did you mean": the name that was probably meant.
+//! Suggestions for misspelled names.
 
-/// The one of `known` that is most like `written`, when it is like it at all.
+/// Returns the most similar name of `known`, if one is similar enough.
 #[must_use]
 pub fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Three letters in a long name are a slip; three letters of four are another name.
-    let most = (written.chars().count() / 3).clamp(1, 3);
+    // Three wrong letters are a typing error in a long name, but not in a name of four letters.
+    let limit = (written.chars().count() / 3).clamp(1, 3);
     let distance = |candidate: &str| {
         if plain(candidate) == plain(written) { 0 } else { distance(written, candidate) }
     };
-    known.into_iter().map(|k| (distance(k), k)).filter(|(d, _)| *d <= most).min().map(|(_, k)| k)
+    known.into_iter().map(|k| (distance(k), k)).filter(|(d, _)| *d <= limit).min().map(|(_, k)| k)
 }
 
-/// A name without what people mix up: case, hyphens, underscores.
+/// A name without case, hyphens and underscores, which people often confuse.
 fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
 
-/// How many letters were inserted, left out, replaced, or swapped with their neighbour.
+/// Number of inserted, removed, replaced or swapped letters.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before: Vec<usize> = Vec::new();
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_are_recognised_and_other_names_are_not() {
+    fn typing_errors_are_recognised_and_other_names_are_not() {
         let known = ["replicas", "image", "text", "fqdn", "myProperty"];
         for (written, meant) in [
             ("replcias", Some("replicas")),
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_is_one_slip() {
+    fn a_swap_counts_as_one_error() {
         assert_eq!(distance("ab", "ba"), 1);
         assert_eq!(distance("abc", ""), 3);
         assert_eq!(distance("", "ab"), 2);

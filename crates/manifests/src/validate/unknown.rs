@@ -1,28 +1,27 @@
-//! Fields that the schema does not have. The API server drops them without a word, unless it is
-//! asked to be strict.
+//! Unknown fields. The API server drops them silently, except in strict validation.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::{Map, Value};
 
-use super::Problem;
+use super::problem::Problem;
 use super::suggest::closest;
 use crate::path::FieldPath;
 
-/// Fields that every object has.
+/// Fields of every object.
 const ENVELOPE: [&str; 3] = ["apiVersion", "kind", "metadata"];
 
-/// How many fields a message lists.
+/// Maximum number of fields in a message.
 const LISTED: usize = 12;
 
-/// Removes every unknown field, and reports it.
+/// Removes and reports every unknown field.
 pub(super) fn remove(schema: &JSONSchemaProps, object: &mut Value, problems: &mut Vec<Problem>) {
     let mut walk = Walk { root: schema, problems };
     walk.value(schema, object, &FieldPath::root(), true);
 }
 
-/// The schema of a list's items.
+/// Schema of the items of a list.
 pub(super) fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.items.as_ref()? {
         JSONSchemaPropsOrArray::Schema(items) => Some(items),
@@ -30,7 +29,7 @@ pub(super) fn items(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     }
 }
 
-/// The schema of a map's values.
+/// Schema of the values of a map.
 pub(super) fn values(schema: &JSONSchemaProps) -> Option<&JSONSchemaProps> {
     match schema.additional_properties.as_ref()? {
         JSONSchemaPropsOrBool::Schema(values) => Some(values),
@@ -49,16 +48,16 @@ impl Walk<'_> {
         schema: &JSONSchemaProps,
         value: &mut Value,
         path: &FieldPath,
-        whole: bool,
+        is_object: bool,
     ) {
         match value {
-            // Another type is the whole problem then.
+            // The schema check reports the wrong type.
             Value::Object(_) if schema.type_.as_ref().is_some_and(|t| t != "object") => {}
             Value::Object(map) => self.map(
                 schema,
                 map,
                 path,
-                whole || schema.x_kubernetes_embedded_resource == Some(true),
+                is_object || schema.x_kubernetes_embedded_resource == Some(true),
             ),
             Value::Array(list) => {
                 let Some(items) = items(schema) else { return };
@@ -75,15 +74,15 @@ impl Walk<'_> {
         schema: &JSONSchemaProps,
         map: &mut Map<String, Value>,
         path: &FieldPath,
-        whole: bool,
+        is_object: bool,
     ) {
         let any = schema.x_kubernetes_preserve_unknown_fields == Some(true)
             || matches!(schema.additional_properties, Some(JSONSchemaPropsOrBool::Bool(true)));
         let property = |key: &str| schema.properties.as_ref().and_then(|p| p.get(key));
         let keys: Vec<String> = map.keys().cloned().collect();
         for key in &keys {
-            // The metadata of an object has checks of its own.
-            if whole && ENVELOPE.contains(&key.as_str()) {
+            // `metadata` has its own checks.
+            if is_object && ENVELOPE.contains(&key.as_str()) {
                 continue;
             }
             let below = path.key(key);
@@ -92,35 +91,35 @@ impl Walk<'_> {
             {
                 self.value(inner, value, &below, false);
             } else if !any {
-                let problem = Problem::error(&below, "there is no such field")
-                    .or_write(self.meant(schema, &keys, key, path));
+                let problem = Problem::error(&below, "unknown field")
+                    .with_help(self.suggest(schema, &keys, key, path));
                 self.problems.push(problem);
                 map.remove(key);
             }
         }
     }
 
-    /// What may have been meant: a field beside it that is not set, or one of that name elsewhere.
-    fn meant(
+    /// Suggests a similar unset field here, a field with the name elsewhere, or the known fields.
+    fn suggest(
         &self,
         schema: &JSONSchemaProps,
         written: &[String],
         key: &str,
         path: &FieldPath,
     ) -> String {
-        let beside = schema.properties.iter().flat_map(|p| p.keys()).map(String::as_str);
-        let free = beside.clone().filter(|name| !written.iter().any(|w| w == name));
-        if let Some(name) = closest(key, free) {
+        let siblings = schema.properties.iter().flat_map(|p| p.keys()).map(String::as_str);
+        let unset = siblings.clone().filter(|name| !written.iter().any(|w| w == name));
+        if let Some(name) = closest(key, unset) {
             return format!("did you mean {name}?");
         }
         let mut elsewhere = Vec::new();
         if key.len() > 2 {
-            named(self.root, key, &FieldPath::root(), &mut elsewhere);
+            find_named(self.root, key, &FieldPath::root(), &mut elsewhere);
         }
         if let Some(place) = elsewhere.first() {
             return format!("did you mean {place}?");
         }
-        let mut names: Vec<&str> = beside.collect();
+        let mut names: Vec<&str> = siblings.collect();
         names.sort_unstable();
         match names.as_slice() {
             [] => format!(
@@ -129,19 +128,18 @@ impl Walk<'_> {
             ),
             names if names.len() > LISTED => {
                 format!(
-                    "the fields here are {} and {} more",
+                    "known fields: {} and {} more",
                     names[..LISTED].join(", "),
                     names.len() - LISTED
                 )
             }
-            names => format!("the fields here are {}", names.join(", ")),
+            names => format!("known fields: {}", names.join(", ")),
         }
     }
 }
 
-/// Every place where the schema has a field of that name; not in lists and maps, and not in the
-/// status.
-fn named(schema: &JSONSchemaProps, name: &str, path: &FieldPath, found: &mut Vec<FieldPath>) {
+/// Finds the fields of a name, except in lists, maps and the status.
+fn find_named(schema: &JSONSchemaProps, name: &str, path: &FieldPath, found: &mut Vec<FieldPath>) {
     for (key, inner) in schema.properties.iter().flatten() {
         if path.is_root() && (key == "status" || ENVELOPE.contains(&key.as_str())) {
             continue;
@@ -150,6 +148,6 @@ fn named(schema: &JSONSchemaProps, name: &str, path: &FieldPath, found: &mut Vec
         if key == name {
             found.push(below.clone());
         }
-        named(inner, name, &below, found);
+        find_named(inner, name, &below, found);
     }
 }

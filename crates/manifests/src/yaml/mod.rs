@@ -1,10 +1,7 @@
-//! YAML, the one place where it is written and read.
+//! Reads and writes YAML, without knowledge of kinds and schemas.
 //!
-//! - `write`: keys in a stable order, and strings quoted so that no reader, old or new, takes them
-//!   for something else
-//! - `read`: several documents in one text, each value with its line; typed as `kubectl` types them
-//!
-//! No kind and no schema is known here.
+//! - `write`: keys in a stable order; strings quoted for readers of YAML 1.1 and 1.2
+//! - `read`: several documents per text, the line of every value, scalar types as in `kubectl`
 
 mod read;
 mod write;

@@ -1,7 +1,6 @@
-//! Reading YAML and JSON: several documents, the line of every field, and errors that name a line.
+//! Reads YAML and JSON: several documents, the line of every field, errors with a line.
 //!
-//! Scalars get the types that `kubectl` gives them: `yes` and `on` without quotes are booleans,
-//! `010` is eight.
+//! Scalars have the same types as in `kubectl`: unquoted `yes` and `on` are booleans, `010` is 8.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,28 +11,28 @@ use serde_saphyr::{Options, Spanned, UserMessageFormatter};
 
 use crate::path::FieldPath;
 
-/// A place in a text, counted from 1.
+/// Position in a text, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The line.
+    /// Line.
     pub line: usize,
-    /// The column, in characters.
+    /// Column, in characters.
     pub column: usize,
 }
 
 /// One document of a text.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// Which document of the text it is, from 1; empty documents are not counted.
+    /// Number of the document in the text, counted from 1 without empty documents.
     pub number: usize,
-    /// What it says.
+    /// Content.
     pub value: Value,
     start: Position,
     positions: BTreeMap<FieldPath, Position>,
 }
 
 impl Document {
-    /// Where a field is. For a field that is not there: the nearest thing around it.
+    /// Position of a field; for a missing field, the position of its nearest existing parent.
     #[must_use]
     pub fn position(&self, path: &FieldPath) -> Position {
         let mut path = Some(path.clone());
@@ -47,26 +46,25 @@ impl Document {
     }
 }
 
-/// A text that is no YAML.
+/// Syntax error of a document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ReadError {
-    /// Where.
+    /// Position of the error.
     pub position: Position,
-    /// What is wrong there.
+    /// Description of the error.
     pub message: String,
 }
 
-/// All documents of `text`; documents without content are left out.
+/// All documents of `text`, without empty documents.
 ///
 /// # Errors
-/// The first [`ReadError`]. A key that appears twice in a map is one.
+/// The first [`ReadError`]. A duplicate key is an error.
 pub fn documents(text: &str) -> Result<Vec<Document>, ReadError> {
     each_document(text).into_iter().collect()
 }
 
-/// All documents of `text`, each with its own error, so that one broken document does not hide the
-/// others.
+/// All documents of `text`, each with its own error: a broken document does not hide the others.
 #[must_use]
 pub fn each_document(text: &str) -> Vec<Result<Document, ReadError>> {
     let mut all = Vec::new();
@@ -100,22 +98,22 @@ fn read_error(error: &serde_saphyr::Error, first_line: usize) -> ReadError {
         serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key {key:?} appears twice in this map; remove one of them")
         }
-        other => without_place(&other.render_with_formatter(&UserMessageFormatter)).to_owned(),
+        other => without_position(&other.render_with_formatter(&UserMessageFormatter)).to_owned(),
     };
     ReadError { position, message }
 }
 
-/// The message alone: the place is told beside it, and the parser counts lines from the beginning
-/// of the chunk.
-fn without_place(text: &str) -> &str {
+/// Removes the position from a message: the parser counts lines from the start of the chunk.
+fn without_position(text: &str) -> &str {
     let text = text.trim_start_matches("error: ");
     let text = text
         .split_once(": ")
-        .filter(|(place, _)| place.starts_with("line "))
+        .filter(|(position, _)| position.starts_with("line "))
         .map_or(text, |(_, rest)| rest);
-    let is_place = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || ", column".contains(c));
+    let is_position =
+        |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || ", column".contains(c));
     text.rsplit_once(" at line ")
-        .filter(|(_, rest)| is_place(rest))
+        .filter(|(_, rest)| is_position(rest))
         .map_or(text, |(message, _)| message)
 }
 
@@ -123,10 +121,10 @@ fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// The parts of `text` that begin with `---`, each with the number of its first line.
+/// The parts of `text` that start with `---`, each with the number of its first line.
 ///
-/// `kubectl` cuts in the same way. A line that begins with `---` cannot be content: content of a
-/// block is indented.
+/// `kubectl` splits in the same way. Content of a block is indented, so a line that starts with
+/// `---` is never content.
 fn chunks(text: &str) -> Vec<(usize, &str)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut chunks = Vec::new();
@@ -135,7 +133,7 @@ fn chunks(text: &str) -> Vec<(usize, &str)> {
         let marker = line
             .strip_prefix("---")
             .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n', '\r']));
-        // Directives belong to the document that follows them.
+        // Directives belong to the following document.
         let only_directives =
             || text[start..at].lines().all(|l| l.starts_with(['%', '#']) || l.trim().is_empty());
         if marker && !only_directives() {
@@ -167,7 +165,7 @@ fn position(at: &serde_saphyr::Location) -> Position {
     Position { line: to_usize(at.line()).max(1), column: to_usize(at.column()).max(1) }
 }
 
-/// A value, and where each of its parts begins.
+/// A value with the positions of its parts.
 struct Node {
     value: Value,
     parts: Parts,
@@ -223,7 +221,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value that JSON has, too")
+        f.write_str("a value that JSON can represent")
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
@@ -247,8 +245,9 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
-        let number =
-            Number::from_f64(value).ok_or_else(|| E::custom("JSON has no infinite numbers"))?;
+        let number = Number::from_f64(value).ok_or_else(|| {
+            E::custom("JSON cannot represent infinite numbers; write a finite number")
+        })?;
         Ok(Node::scalar(number))
     }
 

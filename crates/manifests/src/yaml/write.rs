@@ -1,4 +1,4 @@
-//! Writing YAML: byte-stable, and safe for readers of YAML 1.1 and 1.2.
+//! Writes YAML: byte-stable, and with the same meaning for readers of YAML 1.1 and 1.2.
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
@@ -7,37 +7,36 @@ use serde_saphyr::DoubleQuoted;
 /// A value that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The writer refused it.
-    #[error("cannot be written as YAML: {0}; only finite numbers and string keys can")]
+    /// The YAML writer rejected the value.
+    #[error("cannot be written as YAML: {0}; use finite numbers and string keys only")]
     Yaml(#[from] serde_saphyr::ser_error::Error),
-    /// A comment was to be put above a line that is not there.
+    /// The line for a comment does not exist.
     #[error(
-        "there is no line `{0}` to put a comment above; the text and its comments went different ways"
+        "no line `{0}` exists for the comment; correct the line in the call of `comment_above`"
     )]
     NoSuchLine(&'static str),
 }
 
-/// Keys that come before all others where their value is no map and no list.
+/// Keys that come first if their value is a scalar.
 const FIRST: [&str; 4] = ["apiVersion", "kind", "name", "namespace"];
-/// The writer folds longer texts into several lines.
+/// The writer folds texts above this length into several lines.
 const FOLDED_FROM: usize = 80;
-/// Keys of the whole object that come next.
+/// Keys that come next in the root object.
 const FIRST_OF_OBJECT: [&str; 2] = ["metadata", "spec"];
 
-/// One document, without `---`, ending with a line break.
+/// Writes one document, without `---`, with a line break at the end.
 ///
 /// # Guarantees
 /// The order of keys does not depend on the order in `value`: `apiVersion`, `kind`, `name`,
-/// `namespace`, of the whole object then `metadata` and `spec`, and the rest by the alphabet. A
-/// string that some reader would take for a boolean, a number, a date or null (`yes`, `12:30`, `=`,
-/// `1e3`, `0o7`, `~`) is quoted. No line ends with a space.
+/// `namespace`, in the root object `metadata` and `spec`, then the others in alphabetical order.
+/// Strings that a reader could parse as a boolean, number, date or null (`yes`, `12:30`, `=`,
+/// `1e3`, `0o7`, `~`) are quoted. No line ends with a space.
 ///
 /// # Errors
-/// [`WriteError::Yaml`]; a value that came from JSON can always be written.
+/// [`WriteError::Yaml`]; never for a value from JSON.
 pub fn to_yaml(value: &Value) -> Result<String, WriteError> {
-    let written = serde_saphyr::to_string(&Ordered { value, whole: true })?;
-    // The writer indents empty lines inside of texts, which editors and hooks then strip; see
-    // `needs_quotes` for why we may.
+    let written = serde_saphyr::to_string(&Ordered { value, is_root: true })?;
+    // The writer indents empty lines inside texts. `needs_quotes` makes the removal safe.
     let mut trimmed = String::with_capacity(written.len());
     for line in written.lines() {
         trimmed.push_str(line.trim_end_matches(' '));
@@ -46,7 +45,7 @@ pub fn to_yaml(value: &Value) -> Result<String, WriteError> {
     Ok(trimmed)
 }
 
-/// `value` as an item of a list that begins at column 0, after the lines of `text` as comments.
+/// Writes `value` as an item of a list at column 0, after the lines of `text` as comments.
 ///
 /// # Errors
 /// [`WriteError::Yaml`].
@@ -55,7 +54,7 @@ pub fn list_item(text: &str, value: &Value) -> Result<String, WriteError> {
     Ok(comment(text) + &to_yaml(&list)?)
 }
 
-/// The lines of `text` as comments; nothing for an empty text.
+/// Writes the lines of `text` as comments; an empty text gives no comment.
 #[must_use]
 pub fn comment(text: &str) -> String {
     text.lines()
@@ -63,7 +62,7 @@ pub fn comment(text: &str) -> String {
         .collect()
 }
 
-/// `yaml` with a comment above the first line that reads `line`, at that line's indentation.
+/// Inserts a comment above the first occurrence of `line`, with the same indentation.
 ///
 /// # Errors
 /// [`WriteError::NoSuchLine`].
@@ -87,31 +86,35 @@ pub fn comment_above(yaml: &str, line: &'static str, text: &str) -> Result<Strin
     if found { Ok(out) } else { Err(WriteError::NoSuchLine(line)) }
 }
 
-/// Texts whose spaces at the end of a line mean something, or would come to stand there when a long
-/// line is folded. In quotes, no line of the file ends with them. Tabs, too: `kubectl` does not
-/// read a block that begins with one.
+/// Whether a text needs quotes: it has spaces at the end of a line, or would have them after
+/// folding, or it has tabs (`kubectl` rejects a block that starts with a tab).
 fn needs_quotes(text: &str) -> bool {
     let folded = text.contains("  ") && text.len() > FOLDED_FROM;
     folded || text.split('\n').any(|line| line.ends_with(' ')) || text.contains('\t')
 }
 
-/// A value whose keys come in our order, whatever order the map was made in.
+/// A value that is serialized with ordered keys.
 struct Ordered<'a> {
     value: &'a Value,
-    whole: bool,
+    is_root: bool,
 }
 
-fn rank(key: &str, value: &Value, whole: bool) -> usize {
+fn position(key: &str, value: &Value, is_root: bool) -> usize {
     let scalar = !value.is_object() && !value.is_array();
     let first = FIRST.iter().position(|k| *k == key).filter(|_| scalar);
-    let next =
-        FIRST_OF_OBJECT.iter().position(|k| *k == key).filter(|_| whole).map(|at| at + FIRST.len());
+    let next = FIRST_OF_OBJECT
+        .iter()
+        .position(|k| *k == key)
+        .filter(|_| is_root)
+        .map(|at| at + FIRST.len());
     first.or(next).unwrap_or(usize::MAX)
 }
 
-fn ordered(map: &Map<String, Value>, whole: bool) -> Vec<(&String, &Value)> {
+fn ordered(map: &Map<String, Value>, is_root: bool) -> Vec<(&String, &Value)> {
     let mut entries: Vec<_> = map.iter().collect();
-    entries.sort_by(|a, b| (rank(a.0, a.1, whole), a.0).cmp(&(rank(b.0, b.1, whole), b.0)));
+    entries.sort_by(|a, b| {
+        (position(a.0, a.1, is_root), a.0).cmp(&(position(b.0, b.1, is_root), b.0))
+    });
     entries
 }
 
@@ -120,15 +123,15 @@ impl Serialize for Ordered<'_> {
         match self.value {
             Value::Object(map) => {
                 let mut out = serializer.serialize_map(Some(map.len()))?;
-                for (key, value) in ordered(map, self.whole) {
-                    out.serialize_entry(key, &Ordered { value, whole: false })?;
+                for (key, value) in ordered(map, self.is_root) {
+                    out.serialize_entry(key, &Ordered { value, is_root: false })?;
                 }
                 out.end()
             }
             Value::Array(items) => {
                 let mut out = serializer.serialize_seq(Some(items.len()))?;
                 for value in items {
-                    out.serialize_element(&Ordered { value, whole: false })?;
+                    out.serialize_element(&Ordered { value, is_root: false })?;
                 }
                 out.end()
             }
