@@ -41,22 +41,14 @@ pub(crate) struct Seen {
 pub(crate) struct State {
     objects: [HashMap<String, Seen>; 3],
     events: [u64; 3],
+    /// Resources that have all children and a status.
     complete: usize,
+    /// When the last resource became complete.
     completed: Option<Instant>,
     error: Option<String>,
 }
 
 impl State {
-    /// Resources that have all children and a status.
-    pub(crate) fn complete(&self) -> usize {
-        self.complete
-    }
-
-    /// When the last resource became complete.
-    pub(crate) fn completed(&self) -> Option<Instant> {
-        self.completed
-    }
-
     /// Objects of this kind.
     pub(crate) fn count(&self, kind: usize) -> usize {
         self.objects[kind].len()
@@ -277,16 +269,16 @@ mod tests {
         let (mut state, now) = (State::default(), Instant::now());
         state.add(RESOURCE, &event("ADDED", false), now).unwrap();
         state.add(FIRST_CHILD, &event("ADDED", false), now).unwrap();
-        assert_eq!((state.complete(), state.last_child("a")), (0, None), "a child is missing");
+        assert_eq!((state.complete, state.last_child("a")), (0, None), "a child is missing");
         state.add(2, &event("ADDED", false), now).unwrap();
-        assert_eq!((state.complete(), state.last_child("a")), (0, Some(now)), "no status");
+        assert_eq!((state.complete, state.last_child("a")), (0, Some(now)), "no status");
         state.add(RESOURCE, &event("MODIFIED", true), now).unwrap();
-        assert_eq!((state.complete(), state.completed()), (1, Some(now)));
+        assert_eq!((state.complete, state.completed), (1, Some(now)));
         state.add(2, &event("MODIFIED", false), now).unwrap();
-        assert_eq!((state.complete(), state.events(2)), (1, 2), "it counts once");
+        assert_eq!((state.complete, state.events(2)), (1, 2), "it counts once");
         assert_eq!(state.add(2, &event("MODIFIED", false), now), Ok(7), "the event's version");
         state.add(FIRST_CHILD, &event("DELETED", false), now).unwrap();
-        assert_eq!((state.complete(), state.count(FIRST_CHILD)), (0, 0));
+        assert_eq!((state.complete, state.count(FIRST_CHILD)), (0, 0));
     }
 
     #[test]

@@ -259,24 +259,21 @@ impl Contents {
         let Ok(body) = serde_json::from_str::<Value>(&request.body) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
-        let object = match request.path().strip_suffix("/status") {
-            Some(path) => match self.objects.get(path).cloned() {
-                Some(mut object) => {
-                    object["status"] = body["status"].clone();
-                    self.store(path, object)
-                }
-                None => return StatusCode::NOT_FOUND.into_response(),
-            },
-            None => {
-                let mut object = body;
-                let manager = request.parameter("fieldManager").unwrap_or_default();
-                object["metadata"]["managedFields"] = json!([{
-                    "manager": manager, "operation": "Apply",
-                    "apiVersion": object["apiVersion"], "fieldsType": "FieldsV1", "fieldsV1": {},
-                }]);
-                let uid = format!("11111111-0000-4000-8000-{:012}", self.version);
-                self.create(request.path(), object, &uid)
-            }
+        let object = if let Some(path) = request.path().strip_suffix("/status") {
+            let Some(mut object) = self.objects.get(path).cloned() else {
+                return StatusCode::NOT_FOUND.into_response();
+            };
+            object["status"] = body["status"].clone();
+            self.store(path, object)
+        } else {
+            let mut object = body;
+            let manager = request.parameter("fieldManager").unwrap_or_default();
+            object["metadata"]["managedFields"] = json!([{
+                "manager": manager, "operation": "Apply",
+                "apiVersion": object["apiVersion"], "fieldsType": "FieldsV1", "fieldsV1": {},
+            }]);
+            let uid = format!("11111111-0000-4000-8000-{:012}", self.version);
+            self.create(request.path(), object, &uid)
         };
         object.to_string().into_response()
     }

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::bare::Feed;
+use crate::bare_process::BareProcess;
 use crate::bench::{Bench, progress};
 use crate::error::Error;
 use crate::load;
-use crate::observer::Observer;
+use crate::observer::{Observer, State};
 use crate::plan::LATENCY_WARM_UP;
 use crate::plane::Plane;
 use crate::stats::percentile;
@@ -65,7 +66,7 @@ async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
     let observer = Observer::start(plane.api(), WORKLOAD).await?;
     plane.rest().await?;
     let created_at = Arc::new(Mutex::new(vec![None; total]));
-    let input = bare.as_ref().map(|bare| bare.input());
+    let input = bare.as_ref().map(BareProcess::input);
     load::run_at_rate(0..total, RATE, |number| {
         let (api, input) = (plane.api().clone(), input.clone());
         let created_at = Arc::clone(&created_at);
@@ -80,15 +81,8 @@ async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
     .await?;
     observer.all_complete(LIMIT, total).await?;
     let created_at = created_at.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let state = observer.state();
-    let latency = |number: usize| {
-        let last_child = state.last_child(&WORKLOAD.object_name(number))?;
-        Some(last_child.saturating_duration_since(created_at[number]?).as_secs_f64() * 1000.0)
-    };
-    let latencies: Option<Vec<f64>> = (LATENCY_WARM_UP..total).map(latency).collect();
-    drop(state);
-    let latencies =
-        latencies.ok_or_else(|| Error::Unmeasurable("a resource was not observed".into()))?;
+    let latencies = latencies(&created_at, &observer.state())
+        .ok_or_else(|| Error::Unmeasurable("a resource was not observed".into()))?;
     let [p50, p99] = [50, 99].map(|percent| percentile(&latencies, percent).unwrap_or(f64::NAN));
     let client = if by_operator { "Operator" } else { "Bare client" };
     progress(format!("{client} at {RATE}/s: p50 {p50:.2} ms, p99 {p99:.2} ms"));
@@ -96,4 +90,14 @@ async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
         operator.stop().await?;
     }
     Ok(latencies)
+}
+
+/// The time from each create to the last child in milliseconds, without the first creates; `None`
+/// if one is unknown.
+fn latencies(created_at: &[Option<Instant>], state: &State) -> Option<Vec<f64>> {
+    let latency = |(number, created_at): (usize, &Option<Instant>)| {
+        let last_child = state.last_child(&WORKLOAD.object_name(number))?;
+        Some(last_child.saturating_duration_since((*created_at)?).as_secs_f64() * 1000.0)
+    };
+    created_at.iter().enumerate().skip(LATENCY_WARM_UP).map(latency).collect()
 }

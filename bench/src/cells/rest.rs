@@ -133,8 +133,8 @@ async fn annotate(
     let api = plane.api().clone();
     load::run_all(0..n, move |number| {
         let (api, path) = (api.clone(), WORKLOAD.path(RESOURCE, number));
-        let patch = json!({ "metadata": { "annotations": { "example.com/note": "seen" } } });
-        async move { api.merge(&path, &patch).await }
+        let edit = json!({ "metadata": { "annotations": { "example.com/note": "seen" } } });
+        async move { api.merge(&path, &edit).await }
     })
     .await?;
     let all = resource_events + u64::try_from(n).unwrap_or(u64::MAX);
@@ -178,10 +178,10 @@ async fn drift(
             .state()
             .object(FIRST_CHILD, &name)
             .ok_or_else(|| Error::Unmeasurable(format!("the Deployment {name} is missing")))?;
-        let (path, patch) =
+        let (path, edit) =
             (WORKLOAD.path(FIRST_CHILD, number), json!({ "spec": { "replicas": 9 } }));
         let started = Instant::now();
-        plane.api().merge(&path, &patch).await?;
+        plane.api().merge(&path, &edit).await?;
         let repaired = observer.until(LIMIT, format!("{name} is repaired"), |state| {
             state
                 .object(FIRST_CHILD, &name)
