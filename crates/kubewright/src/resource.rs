@@ -1,4 +1,4 @@
-//! [`custom_resource!`](crate::custom_resource): a custom resource type without further dependencies.
+//! [`custom_resource!`](crate::custom_resource): a custom resource type without more dependencies.
 
 /// Declares a custom resource: the struct is its spec, `#[kube(..)]` has its names, as for
 /// [`kube::CustomResource`].
