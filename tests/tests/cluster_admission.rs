@@ -66,7 +66,7 @@ async fn the_rejection_of_an_echo_names_a_correction() {
             ("web", json!({ "replicas": 101 }), "should be less than or equal to 100"),
             ("web", json!({ "replicas": -1 }), "should be greater than or equal to 0"),
             ("web", json!({ "replicas": "two" }), "must be of type integer"),
-            ("web", json!({ "text": "" }), "leave text out instead"),
+            ("web", json!({ "text": "" }), "leave text out to get the request itself"),
             ("web", json!({ "text": big }), "may not be more than 4096"),
             ("web", json!({ "image": "https://example.com/a" }), "no https://"),
             ("web", json!({ "image": "example.com/Upper" }), "the repository in lower case"),
@@ -85,12 +85,12 @@ async fn the_rejection_of_an_echo_names_a_correction() {
             (
                 "web",
                 json!({ "service": { "nodePort": 30_080 } }),
-                "write type: NodePort beside nodePort",
+                "write type: NodePort, or leave nodePort out",
             ),
             (
                 "web",
                 json!({ "service": { "type": "ClusterIP", "nodePort": 30_080 } }),
-                "write type: NodePort beside nodePort",
+                "write type: NodePort, or leave nodePort out",
             ),
             (
                 "web",
@@ -107,7 +107,7 @@ async fn the_rejection_of_an_echo_names_a_correction() {
                 json!({ "resources": { "requests": { "cpu": "2" }, "limits": { "cpu": "1" } } }),
                 "a request is higher than the limit",
             ),
-            ("1-web", json!({}), "write for example web-1 rather than 1-web"),
+            ("1-web", json!({}), "write for example web-1 instead of 1-web"),
         ],
     )
     .await;
@@ -138,7 +138,7 @@ async fn the_rejection_of_an_echo_of_test_com_names_the_field() {
                 "should be less than or equal to 100",
             ),
             ("web", json!({ "replicas": 1, "text": "" }), "should be at least 1 chars long"),
-            ("1-web", json!({ "replicas": 1, "text": "hi" }), "has to begin with a letter"),
+            ("1-web", json!({ "replicas": 1, "text": "hi" }), "must start with a letter"),
         ],
     )
     .await;
@@ -160,9 +160,9 @@ async fn the_rejection_of_a_preview_names_a_correction() {
                 json!({ "image": "a:b:c", "fqdn": "a.example.com" }),
                 "write an image reference like",
             ),
-            ("web", with_host("https://a.example.com"), "write the host name alone"),
-            ("web", with_host("a.example.com/path"), "write the host name alone"),
-            ("web", with_host("a.example.com:80"), "write the host name alone"),
+            ("web", with_host("https://a.example.com"), "write only the host name"),
+            ("web", with_host("a.example.com/path"), "write only the host name"),
+            ("web", with_host("a.example.com:80"), "write only the host name"),
             ("web", with_host("*.example.com"), "without a *"),
             ("web", with_host("*"), "without a *"),
             (
@@ -173,25 +173,25 @@ async fn the_rejection_of_a_preview_names_a_correction() {
             (
                 "web",
                 with_host("A.example.com"),
-                "write it in lower case and without a dot at the end: a.example.com",
+                "write the host in lower case and without a dot at the end: a.example.com",
             ),
             (
                 "web",
                 with_host("a.example.com."),
-                "write it in lower case and without a dot at the end: a.example.com",
+                "write the host in lower case and without a dot at the end: a.example.com",
             ),
             ("web", with_host("preview"), "write the full host name with its domain"),
             ("web", with_host("192.0.2.1"), "not an IP address"),
-            ("web", with_host("-a.example.com"), "with no hyphen at its beginning or end"),
-            ("web", with_host(&long_part), "each part between the dots has 1 to 63 characters"),
+            ("web", with_host("-a.example.com"), "with no hyphen at the start or end of a part"),
+            ("web", with_host(&long_part), "write parts of 1 to 63 characters between the dots"),
             ("web", with("ttl", "3d"), "write numbers with units and no spaces, like 72h"),
             ("web", with("ttl", "0h"), "write a duration that is longer than zero"),
             (
                 "web",
                 with("expiresAt", "2030-01-31"),
-                "write a moment with its seconds and its offset from UTC",
+                "write a time with seconds and an offset from UTC",
             ),
-            ("web", with("expiresAt", "2030-02-30T12:00:00Z"), "there is no such day"),
+            ("web", with("expiresAt", "2030-02-30T12:00:00Z"), "the day does not exist"),
         ],
     )
     .await;
@@ -291,7 +291,7 @@ async fn a_text_with_nul_waits_for_an_edit() {
     let sandbox = Sandbox::new("nul").await;
     let operator = sandbox.start_operator().await;
     sandbox.create(&echo("web").with_replicas(0).with_text("a\0b")).await;
-    until_stalled(&sandbox, &operator, "TextNotUsable", "leave it out").await;
+    until_stalled(&sandbox, &operator, "TextNotUsable", "has a NUL character").await;
     assert!(sandbox.find::<Deployment>("web").await.is_none());
     sandbox.merge::<Echo>("web", json!({ "spec": { "text": "ab" } })).await;
     sandbox.until_ready::<Echo>("web").await;
