@@ -4,6 +4,8 @@
 //! below are for special cases, each with a page and an example. The versions of `kube`,
 //! `k8s-openapi`, `schemars` and `serde_json` that the framework uses are re-exported.
 
+mod resource;
+
 pub use k8s_openapi;
 pub use kube;
 pub use kubewright_core::{
@@ -34,9 +36,11 @@ pub use kubewright_testing as testing;
 /// What a first operator needs: `use kubewright::prelude::*;`.
 pub mod prelude {
     pub use kube::{CustomResource, KubeSchema, ResourceExt as _};
+    #[cfg(feature = "cli")]
+    pub use kubewright_cli::Program;
     pub use kubewright_core::{
         Children, Condition, ConditionType, Invalid, Observed, Operator, OrInvalid as _, Readiness,
-        Registry, Report, Sample, View, of,
+        Registry, Report, Sample, Status, View, labels, of,
     };
     pub use serde::{Deserialize, Serialize};
 }
