@@ -82,6 +82,9 @@ pub(crate) enum ApiError {
     NotServed,
 }
 
+/// The answer of the API server.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
 /// An error with its causes in one line. A cause that the text already contains is not repeated.
 fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();

@@ -74,12 +74,7 @@ fn register<M: Metric + Clone + Default>(r: &mut Registry, name: &str, help: &st
     metric
 }
 
-fn register_seconds<L>(
-    r: &mut Registry,
-    name: &str,
-    help: &str,
-    buckets: fn() -> Histogram,
-) -> Durations<L>
+fn seconds<L>(r: &mut Registry, name: &str, help: &str, buckets: fn() -> Histogram) -> Durations<L>
 where
     L: EncodeLabelSet + Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static,
 {
@@ -99,15 +94,10 @@ impl Metrics {
         Arc::new(Self {
             reconciles: register(r, "reconciles", "Completed reconciles"),
             errors: register(r, "reconcile_errors", "Reconciles that ended with an error"),
-            durations: register_seconds(
-                r,
-                "reconcile_duration",
-                "Duration of a reconcile",
-                durations,
-            ),
+            durations: seconds(r, "reconcile_duration", "Duration of a reconcile", durations),
             writes: register(r, "writes", "Written objects, by kind and action"),
             requests: register(r, "api_requests", "Requests to the API server; code 0: no answer"),
-            request_durations: register_seconds(
+            request_durations: seconds(
                 r,
                 "api_request_duration",
                 "Time until the head of the answer",
@@ -117,12 +107,7 @@ impl Metrics {
             undecodable: register(r, "undecodable_objects", "Objects that could not be decoded"),
             resources: register(r, "resources", "Custom resources in the cache"),
             queue_depth: register(r, "queue_depth", "Resources that wait for a worker"),
-            queue_lag: register_seconds(
-                r,
-                "queue_lag",
-                "How long resources waited for a worker",
-                lags,
-            ),
+            queue_lag: seconds(r, "queue_lag", "Time that resources waited", lags),
             running: register(r, "running_reconciles", "Reconciles in progress"),
             ready: register(r, "ready", "1 once all caches are filled"),
             pending_expirations: register(

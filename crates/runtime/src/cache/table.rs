@@ -105,8 +105,8 @@ impl<T: Row> Table<T> {
         self.by_key.len()
     }
 
-    /// Removes and returns the objects of a namespace, or of all, that the list `epoch` did not show
-    /// although it is as new as `version`.
+    /// Removes and returns the objects of a namespace, or of all, that the list `epoch` did not
+    /// show although it is as new as `version`.
     pub(super) fn remove_missing(
         &mut self,
         namespace: Option<&str>,

@@ -147,18 +147,28 @@ struct Line<'a> {
     object: &'a RawValue,
 }
 
-/// The version of a bookmark, or of an object that no sink could decode.
+/// A bookmark, or an object that no sink could decode.
 #[derive(Deserialize)]
 struct Versioned<'a> {
     #[serde(borrow)]
-    metadata: Version<'a>,
+    metadata: Metadata<'a>,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Version<'a> {
+struct Metadata<'a> {
     #[serde(borrow, default)]
     resource_version: Cow<'a, str>,
+    #[serde(default, rename = "continue")]
+    next: String,
 }
 
 /// Follows a watch that starts at `version` to its end.
@@ -195,8 +205,8 @@ async fn follow(
         version = if let Some(version) = decoded {
             version
         } else {
-            let Versioned { metadata } = serde_json::from_str(json).map_err(broken)?;
-            parse_version(&metadata.resource_version)?
+            let object: Versioned<'_> = serde_json::from_str(json).map_err(broken)?;
+            parse_version(&object.metadata.resource_version)?
         };
     }
 }
@@ -212,22 +222,6 @@ fn parse_version(version: &str) -> Result<u64, Broken> {
         )))
     };
     version.parse().map_err(|_| not_a_number())
-}
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: PageMeta,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageMeta {
-    #[serde(default)]
-    resource_version: String,
-    #[serde(default, rename = "continue")]
-    next: String,
 }
 
 async fn list(

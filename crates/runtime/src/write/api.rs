@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use super::patch::{self, Precondition};
 use super::transport::{Answer, Transport};
 use super::yaml;
-use crate::error::{ApiError, Failure};
+use crate::error::{ApiError, ApiResult, Failure};
 use crate::metrics::Metrics;
 
 /// The longest time for a request other than a watch. The API server itself gives up after 60 s.
@@ -78,17 +78,12 @@ impl Api {
     }
 
     /// Checks that the API server answers.
-    pub(crate) async fn version(&self) -> Result<(), ApiError> {
+    pub(crate) async fn version(&self) -> ApiResult<()> {
         self.send(GET, "/version".to_owned(), JSON, None).await.map(drop)
     }
 
     /// Reads one page of a list.
-    pub(crate) async fn list(
-        &self,
-        path: &str,
-        form: Form,
-        query: &Query,
-    ) -> Result<Bytes, ApiError> {
+    pub(crate) async fn list(&self, path: &str, form: Form, query: &Query) -> ApiResult<Bytes> {
         let accept = if form == Form::Metadata { METADATA_LIST } else { JSON };
         self.send(LIST, format!("{path}?{query}"), accept, None).await.map(Response::into_body)
     }
@@ -99,7 +94,7 @@ impl Api {
         path: &str,
         form: Form,
         query: &Query,
-    ) -> Result<impl AsyncBufRead + Unpin + use<>, ApiError> {
+    ) -> ApiResult<impl AsyncBufRead + Unpin + use<>> {
         let accept = if form == Form::Metadata { METADATA } else { JSON };
         let request = request(WATCH.1, format!("{path}?{query}"), accept, None)?;
         let opened = tokio::time::timeout(OPEN_TIMEOUT, self.respond(WATCH.0, request)).await;
@@ -113,7 +108,7 @@ impl Api {
         &self,
         kind: &KindInfo,
         key: &ObjectKey,
-    ) -> Result<(Bytes, Option<Timestamp>), ApiError> {
+    ) -> ApiResult<(Bytes, Option<Timestamp>)> {
         let answer = self.send(GET, object_path(kind, key, ""), METADATA, None).await?;
         let date = answer.headers().get(header::DATE);
         let date = date.and_then(|d| DateTimeParser::new().parse_timestamp(d.as_bytes()).ok());
@@ -125,7 +120,7 @@ impl Api {
         &self,
         want: &Desired,
         precondition: Precondition<'_>,
-    ) -> Result<Bytes, ApiError> {
+    ) -> ApiResult<Bytes> {
         let body = patch::object(want, precondition);
         self.patch(PATCH, object_path(&want.kind, &want.key, ""), &body).await
     }
@@ -137,7 +132,7 @@ impl Api {
         key: &ObjectKey,
         status: &Value,
         uid: &str,
-    ) -> Result<Bytes, ApiError> {
+    ) -> ApiResult<Bytes> {
         let body = patch::Status { kind, key, status, uid };
         self.patch(PATCH_STATUS, object_path(kind, key, "/status"), &body).await
     }
@@ -147,7 +142,7 @@ impl Api {
         verb: Verb,
         path: String,
         body: &impl serde::Serialize,
-    ) -> Result<Bytes, ApiError> {
+    ) -> ApiResult<Bytes> {
         let body = yaml::encode(body).map_err(|error| ApiError::Decode(error.into()))?;
         let query = Query::default()
             .with("fieldManager", self.manager)
@@ -167,7 +162,7 @@ impl Api {
         key: &ObjectKey,
         uid: &str,
         version: u64,
-    ) -> Result<bool, ApiError> {
+    ) -> ApiResult<bool> {
         let options = json!({
             "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
             "preconditions": { "uid": uid, "resourceVersion": version.to_string() },
@@ -180,7 +175,7 @@ impl Api {
     }
 
     /// Creates an Event. Everything else is applied.
-    pub(crate) async fn create(&self, path: String, body: &Value) -> Result<(), ApiError> {
+    pub(crate) async fn create(&self, path: String, body: &Value) -> ApiResult<()> {
         let query = Query::default().with("fieldManager", self.manager);
         let body = Some((JSON, body.to_string()));
         self.send(POST, format!("{path}?{query}"), METADATA, body).await.map(drop)
@@ -192,7 +187,7 @@ impl Api {
         uri: String,
         accept: &str,
         body: Option<(&str, String)>,
-    ) -> Result<Response<Bytes>, ApiError> {
+    ) -> ApiResult<Response<Bytes>> {
         let request = request(method, uri, accept, body)?;
         let _slot = self.slots.acquire().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
         let answer = async {
@@ -209,7 +204,7 @@ impl Api {
         &self,
         verb: &'static str,
         request: Request<Body>,
-    ) -> Result<Response<Answer>, ApiError> {
+    ) -> ApiResult<Response<Answer>> {
         let started = Instant::now();
         let result = self.transport.clone().oneshot(request).await;
         let code = result.as_ref().map_or(0, |r| r.status().as_u16());
@@ -240,7 +235,7 @@ fn request(
     uri: String,
     accept: &str,
     body: Option<(&str, String)>,
-) -> Result<Request<Body>, ApiError> {
+) -> ApiResult<Request<Body>> {
     let mut builder = Request::builder().method(method).uri(uri).header(header::ACCEPT, accept);
     if let Some((content_type, _)) = &body {
         builder = builder.header(header::CONTENT_TYPE, *content_type);

@@ -11,7 +11,7 @@ use kubewright_core::{Class, KindInfo, ObjectKey};
 
 use super::conflict;
 use super::patch::Precondition;
-use crate::error::ApiError;
+use crate::error::{ApiError, ApiResult};
 use crate::work::context::RunContext;
 use crate::work::schedule::Priority;
 
@@ -173,7 +173,7 @@ async fn write(
     want: &Desired,
     precondition: Precondition<'_>,
     action: &'static str,
-) -> Result<(), ApiError> {
+) -> ApiResult<()> {
     // Children of a kind without a cache do not compile.
     let Some(cache) = ctx.controller.child_cache(&want.kind) else { return Ok(()) };
     let active = cache.begin_write(&want.key, &ctx.owner.uid);
@@ -193,7 +193,7 @@ async fn write(
     written
 }
 
-async fn read(ctx: &RunContext<'_>, want: &Desired) -> Result<Option<ObservedChild>, ApiError> {
+async fn read(ctx: &RunContext<'_>, want: &Desired) -> ApiResult<Option<ObservedChild>> {
     match ctx.engine.api.get(&want.kind, &want.key).await {
         Ok((bytes, _)) => Ok(Some(observed::decode(&bytes, ctx.engine.manager)?)),
         Err(error) if error.is_not_found() => Ok(None),

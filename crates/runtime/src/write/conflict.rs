@@ -10,7 +10,7 @@ use kubewright_core::internals::managed_fields::{self, Missing, Taker};
 use kubewright_core::internals::plan::Why;
 use kubewright_core::observed::DecodeError;
 
-use crate::error::ApiError;
+use crate::error::ApiResult;
 use crate::work::context::RunContext;
 
 /// Why an object is created less often.
@@ -69,7 +69,7 @@ async fn explain_drift(ctx: &RunContext<'_>, want: &Desired, path: &Missing) -> 
 }
 
 /// `metadata.managedFields` of an object.
-fn managers(json: &[u8]) -> Result<Vec<ManagedFieldsEntry>, ApiError> {
+fn managers(json: &[u8]) -> ApiResult<Vec<ManagedFieldsEntry>> {
     let object: PartialObjectMeta = serde_json::from_slice(json).map_err(DecodeError::from)?;
     Ok(object.metadata.managed_fields.unwrap_or_default())
 }

@@ -256,7 +256,9 @@ async fn a_name_of_another_owner_is_reported_as_such_in_every_run() {
             ),
             http::Method::GET => {
                 let metadata = json!({ "name": "web", "uid": "theirs", "resourceVersion": "5" });
-                testing::answer(200, &json!({ "metadata": metadata }))
+                let mut object = json!({ "metadata": metadata });
+                object["metadata"]["namespace"] = "ns".into();
+                testing::answer(200, &object)
             }
             _ => testing::refusal(409, "it exists", &json!([])),
         })
