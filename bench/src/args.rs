@@ -11,7 +11,7 @@ use crate::workload::Workload;
 /// Compares the operator with a bare client that sends the same requests, on control planes of its
 /// own.
 #[derive(Debug, Parser)]
-#[command(bin_name = "cargo xtask bench", version, args_conflicts_with_subcommands = true)]
+#[command(bin_name = "cargo xtask bench", version)]
 pub(crate) struct Arguments {
     /// Use fewer repeats and resources; the report lists the differences
     #[arg(long)]
@@ -109,6 +109,13 @@ mod tests {
         assert_eq!(plan(&[]).unwrap().rows.len(), 11);
         assert_eq!(Vec::from_iter(plan(&["--rows", "1,9"]).unwrap().rows), [1, 9]);
         assert!(plan(&["--rows", "12"]).is_err() && plan(&["--rows", "0"]).is_err());
+    }
+
+    #[test]
+    fn a_command_accepts_the_operator_that_xtask_passes() {
+        let arguments = ["bench", "--operator", "/t/operator", "same-work"];
+        let parsed = Arguments::try_parse_from(arguments).unwrap();
+        assert!(matches!(parsed.command, Some(Command::SameWork)));
     }
 
     #[test]
