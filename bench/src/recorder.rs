@@ -59,8 +59,8 @@ pub(crate) struct Recorder {
 }
 
 struct Shared {
-    /// A write is answered once no request has arrived for so long. Then every write that the client
-    /// sends without waiting for an answer has arrived.
+    /// A write is answered once no request has arrived for so long. Then every write that the
+    /// client sends without waiting for an answer has arrived.
     hold: Duration,
     state: Mutex<Contents>,
 }

@@ -149,8 +149,8 @@ fn collections(
     Ok((found.into_values().collect(), start))
 }
 
-/// Sorts the writes of each resource by round, and within a round by kind. Writes of one round travel
-/// over different connections, so that they arrive in any order.
+/// Sorts the writes of each resource by round, and within a round by kind. Writes of one round
+/// travel over different connections, so that they arrive in any order.
 fn sort_writes(writes: &mut [Vec<&Arrival>]) -> Result<(), Error> {
     let kind_of = |write: &Arrival| collection_of_object(write.request.path());
     let mut answered: HashMap<String, usize> = HashMap::new();

@@ -37,7 +37,8 @@ pub(crate) fn table(rows: &[Row]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "| {row:>0$} | {what:<1$} | {measured:>2$} | {spread:>3$} | {bound:>4$} | {result:<5$} |",
+            "| {row:>0$} | {what:<1$} | {measured:>2$} | {spread:>3$} | {bound:>4$} \
+             | {result:<5$} |",
             widths[0], widths[1], widths[2], widths[3], widths[4], widths[5]
         );
         if index == 0 {

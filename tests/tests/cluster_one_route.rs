@@ -1,7 +1,7 @@
-//! A preview has at most one route, also while its route type changes, and so has a host while its
-//! holder is deleted in the foreground. The tests watch every object of every route kind and
-//! compare the revisions of creations and deletions, which the API server counts across kinds. On a
-//! control plane of its own, because CRDs are cluster-wide.
+//! A preview has at most one route, also while its route type changes. A host has at most one route
+//! while its holder is deleted in the foreground. The tests watch every object of every route kind
+//! and compare the revisions of creations and deletions, which the API server counts across kinds.
+//! On a control plane of its own, because CRDs are cluster-wide.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Arc, Mutex};

@@ -82,7 +82,7 @@ async fn a_route_appears_and_disappears_with_its_api_while_the_operator_runs() {
         Operator::start(&operator::registry(), &kubeconfig, &[sandbox.namespace()]).await;
 
     sandbox.create(&preview("web")).await;
-    let web = until_ununtil_routed(&sandbox).await;
+    let web = until_unrouted(&sandbox).await;
     assert_eq!(web.status.unwrap().url, None);
     assert_silent(&cluster, &operator).await;
     let about_mappings =
@@ -99,7 +99,7 @@ async fn a_route_appears_and_disappears_with_its_api_while_the_operator_runs() {
     let first = until_routed(&sandbox).await;
 
     remove_mappings(&sandbox).await;
-    let web = until_ununtil_routed(&sandbox).await;
+    let web = until_unrouted(&sandbox).await;
     assert_eq!(web.status.unwrap().url, None, "the preview has a URL without a route");
     assert!(operator.is_healthy().await);
     assert_silent(&cluster, &operator).await;

@@ -185,7 +185,7 @@ async fn for_each<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
 }
 
 /// The UIDs that belong to one shard.
-fn uids_uids_of_shard(uids: &BTreeMap<String, String>, index: u16) -> BTreeSet<&str> {
+fn uids_of_shard(uids: &BTreeMap<String, String>, index: u16) -> BTreeSet<&str> {
     uids.values().map(String::as_str).filter(|uid| shard(index).contains(uid)).collect()
 }
 

@@ -237,7 +237,7 @@ fn previews() -> Vec<(String, Value)> {
         case("in_a_restricted_namespace", preview("pr-17").in_namespace("locked")),
         case(
             "with_an_image_digest",
-            preview("pr-17").without_image(&format!("example.com/app@sha256:{}", "0a".repeat(32))),
+            preview("pr-17").with_image(&format!("example.com/app@sha256:{}", "0a".repeat(32))),
         ),
         case(
             "with_a_long_name_full_of_dots",

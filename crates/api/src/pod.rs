@@ -116,24 +116,20 @@ mod tests {
     #[test]
     fn only_fields_that_describe_failures_are_kept() {
         let pod: PodHealth = serde_json::from_value(json!({
-            "metadata": { "name": "web", "labels": { "a": "b" },
-                "annotations": {
-                "c":
-                "d" },
-                "resourceVersion":
-                "7" },
+            "metadata": {
+                "name": "web", "labels": { "a": "b" }, "annotations": { "c": "d" },
+                "resourceVersion": "7",
+            },
             "spec": { "containers": [] },
             "status": {
                 "podIP": "10.0.0.1",
-                "conditions": [{ "type": "Ready", "status":
-                    "False" }, {
-                    "type":
-                    "PodScheduled",
-                    "status":
-                    "True" }],
-                "containerStatuses": [{ "name": "app", "restartCount": 3,
-                    "state": {
-                    "running": {} } }],
+                "conditions": [
+                    { "type": "Ready", "status": "False" },
+                    { "type": "PodScheduled", "status": "True" },
+                ],
+                "containerStatuses": [{
+                    "name": "app", "restartCount": 3, "state": { "running": {} },
+                }],
             },
         }))
         .unwrap();

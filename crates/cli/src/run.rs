@@ -34,7 +34,7 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
         shutdown_deadline: args.shutdown_deadline,
         resync: args.resync,
         shard,
-        deletions_per_minute: args.expirations_per_minute,
+        expirations_per_minute: args.expirations_per_minute,
     };
     let threads =
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);

@@ -130,7 +130,11 @@ fn conditions_for_the_current_generation_decide_for_other_kinds() {
     let page = |conditions: Value| {
         readiness_of::<Page>(&json!({ "text": "hello" }), &json!({ "conditions": conditions }))
     };
-    let condition = |type_: &str, status: &str, seen: i64| json!([{ "type": type_, "status": status, "message": "why", "observedGeneration": seen }]);
+    let condition = |type_: &str, status: &str, seen: i64| {
+        let mut condition = json!({ "type": type_, "status": status, "message": "why" });
+        condition["observedGeneration"] = seen.into();
+        json!([condition])
+    };
     assert_eq!(page(json!([])), expected("ready", ""), "no condition");
     assert_eq!(page(condition("Ready", "True", 2)), expected("ready", ""));
     let unseen = expected("Progressing", "Page web: its controller has not seen the change yet");

@@ -208,8 +208,8 @@ pub(crate) struct CiArguments {
     #[arg(long, value_name = "STEPS", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// Folder whose problems `tidy` reports, relative to the project; default: the project.
-    #[arg(long, value_name = "FOLDER", default_value = "", hide_default_value = true)]
-    pub(crate) within: PathBuf,
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) within: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -271,6 +271,21 @@ mod tests {
         assert_eq!(exported(&[]), None);
         assert_eq!(exported(&["--export-kubeconfig"]), Some(None));
         assert_eq!(exported(&["--export-kubeconfig", "f"]), Some(Some(PathBuf::from("f"))));
+    }
+
+    #[test]
+    fn all_options_of_ci_are_optional() {
+        let parse = |arguments: &[&str]| {
+            let parsed = Arguments::try_parse_from(["xtask", "ci"].iter().chain(arguments));
+            match parsed.unwrap().command {
+                Command::Ci(ci) => ci,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(parse(&[]).within, None);
+        let ci = parse(&["--only", "fmt,tidy", "--within", "crates"]);
+        assert_eq!(ci.only, ["fmt", "tidy"]);
+        assert_eq!(ci.within, Some(PathBuf::from("crates")));
     }
 
     #[test]

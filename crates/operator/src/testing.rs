@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kubewright::controller::{self, Built, Observation, Program};
 use kubewright::observed::{ChildState, ObservedChild, Outcome, decode};
+
 pub(crate) use kubewright::{FakeCluster, Readiness, Report};
 use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp, View};
 use operator_api::ambassador::Mapping;

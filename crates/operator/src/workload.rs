@@ -3,30 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, LocalObjectReference, PodSecurityContext, PodSpec, PodTemplateSpec,
-    ResourceRequirements, Service, ServicePort, ServiceSpec,
+    Container, LocalObjectReference, PodSecurityContext, ResourceRequirements, Service,
+    ServicePort, ServiceSpec,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kubewright::builders;
 use kubewright::labels::Labels;
 
 /// The name of the one port of every container. Services and probes refer to it.
-const PORT_NAME: &str = "http";
+pub(crate) const PORT_NAME: &str = "http";
 
 /// A reference to the one port of a container.
 pub(crate) fn port() -> IntOrString {
     IntOrString::String(PORT_NAME.into())
-}
-
-pub(crate) fn container_port(number: i32) -> ContainerPort {
-    ContainerPort {
-        name: Some(PORT_NAME.into()),
-        container_port: number,
-        ..ContainerPort::default()
-    }
 }
 
 /// The pods of a Deployment, as far as operators choose.
@@ -45,31 +38,15 @@ pub(crate) struct Pods {
 /// The pods get no token for the API server, and no environment variables for the Services of the
 /// namespace: the programs need neither.
 pub(crate) fn deployment(name: &str, labels: &Labels, pods: Pods) -> Deployment {
-    let pod = PodSpec {
-        automount_service_account_token: Some(false),
-        containers: vec![pods.container],
-        enable_service_links: Some(false),
-        image_pull_secrets: pods.image_pull_secrets,
-        security_context: Some(pods.security),
-        ..PodSpec::default()
-    };
-    Deployment {
-        metadata: named(name),
-        spec: Some(DeploymentSpec {
-            replicas: Some(pods.replicas),
-            selector: LabelSelector { match_labels: Some(labels.clone()), match_expressions: None },
-            template: PodTemplateSpec {
-                metadata: Some(ObjectMeta {
-                    labels: Some(labels.clone()),
-                    annotations: pods.annotations,
-                    ..ObjectMeta::default()
-                }),
-                spec: Some(pod),
-            },
-            ..DeploymentSpec::default()
-        }),
-        status: None,
-    }
+    let mut deployment = builders::deployment(name, labels.clone(), pods.replicas, pods.container);
+    let template = &mut deployment.spec.get_or_insert_default().template;
+    template.metadata.get_or_insert_default().annotations = pods.annotations;
+    let pod = template.spec.get_or_insert_default();
+    pod.automount_service_account_token = Some(false);
+    pod.enable_service_links = Some(false);
+    pod.image_pull_secrets = pods.image_pull_secrets;
+    pod.security_context = Some(pods.security);
+    deployment
 }
 
 /// A Service of this type with one port, which leads to the one port of the pods.

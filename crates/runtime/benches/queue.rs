@@ -1,19 +1,34 @@
 //! The queue of the engine: `cargo bench -p kubewright-runtime`.
 
-#![allow(missing_docs, clippy::expect_used)] // what a bench cannot set up, it cannot measure
+#![allow(missing_docs, clippy::expect_used)] // a bench may panic
 
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use key::WorkKey;
 use kubewright_core::ObjectKey;
-use queue::{Priority, Queue, WorkKey};
+use work::queue::Queue;
+use work::schedule::Priority;
 
-// The engine shows nobody its queue.
+// The queue is private to the engine, so the bench compiles its files.
 #[allow(dead_code, unused_imports, unreachable_pub, clippy::pedantic)]
-#[path = "../src/queue/mod.rs"]
-mod queue;
+#[path = "../src/agenda.rs"]
+mod agenda;
+#[allow(dead_code, unused_imports, unreachable_pub, clippy::pedantic)]
+#[path = "../src/key.rs"]
+mod key;
+#[allow(dead_code, unused_imports, unreachable_pub, clippy::pedantic)]
+#[path = "../src/memory.rs"]
+mod memory;
+#[allow(dead_code, unused_imports, unreachable_pub, clippy::pedantic)]
+#[path = "../src/work"]
+mod work {
+    mod lanes;
+    pub(crate) mod queue;
+    pub(crate) mod schedule;
+}
 
-/// Keys in the queue, over ten namespaces of two controllers.
+/// Keys in the queue, in ten namespaces of two controllers.
 const KEYS: usize = 10_000;
 
 fn keys() -> Vec<WorkKey> {
@@ -38,8 +53,8 @@ fn queueing(c: &mut Criterion) {
                 }
                 runtime.block_on(async {
                     for _ in 0..KEYS {
-                        let given = queue.next().await.expect("it is not closed");
-                        queue.done(&given.key);
+                        let item = queue.next().await.expect("the queue is open");
+                        queue.done(&item.key);
                     }
                 });
             },
@@ -50,7 +65,9 @@ fn queueing(c: &mut Criterion) {
 
 criterion_group! {
     name = parts;
-    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
+    config = Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3));
     targets = queueing
 }
 criterion_main!(parts);

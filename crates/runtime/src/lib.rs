@@ -1,44 +1,29 @@
-//! The engine of kubewright: caches, queue, reconcile loop, health and metrics.
+//! The engine of kubewright: watches, caches, queue, reconcile loop, health and metrics.
 //!
-//! It knows no operator: it runs any [`Registry`](kubewright_core::Registry) of `kubewright-core`.
-//! The walk of an event:
+//! It runs any [`Registry`](kubewright_core::Registry) and knows no operator. The path of an event:
 //!
-//! 1. `reflector` reads a watch and hands objects on as bytes; `sinks` decode them into a `cache`
-//! 2. the cache says whom a change concerns: the owner (children), who looked it up (reads), itself
-//!    (resources)
-//! 3. `queue`: each key once, never two runs of one key
-//! 4. `worker`: `reconcile` = build, plan, `apply`, `status`
-//! 5. what failed comes again with `backoff`; what is invalid waits for an edit
+//! 1. `watch`: a reflector reads it as bytes, and a store decodes it into a cache
+//! 2. `cache`: answers which resources an object concerns
+//! 3. `work`: the queue orders the resources, and a run reconciles each: build, plan, apply, status
+//! 4. `write`: the requests of a run, each with a precondition
 
-mod api;
-mod apply;
-mod backoff;
-mod brake;
+mod agenda;
 mod cache;
-mod deadlines;
 mod engine;
 mod error;
-mod events;
 mod http;
+mod key;
 mod manager;
+mod memory;
 mod metrics;
-mod pace;
-mod queue;
-mod reconcile;
-mod reflector;
-mod retire;
 mod settings;
-mod shards;
-mod sinks;
-mod status;
-mod sync;
 #[cfg(test)]
 mod testing;
-pub mod transport;
-mod watches;
-mod worker;
-mod yaml;
+mod watch;
+mod work;
+mod write;
 
-pub use error::{ApiError, Cause, Details, Failure, RunError};
+pub use error::RunError;
 pub use manager::run;
 pub use settings::{Connect, Settings};
+pub use write::transport;

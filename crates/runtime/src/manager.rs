@@ -1,27 +1,30 @@
-//! Wires a registry to a cluster: connects, opens one watch per kind, starts workers, ends in
-//! order.
+//! Runs a registry against a cluster: connects, opens one watch per kind, starts workers, and stops
+//! in order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kubewright_core::kind::OwnedKind;
 use kubewright_core::{KindInfo, Registry};
 use tokio::task::JoinSet;
 
-use crate::api::Api;
-use crate::brake::Brake;
 use crate::cache::children::{ChildCache, Pools};
-use crate::engine::{Engine, Running};
+use crate::engine::{ControllerState, Engine};
 use crate::error::RunError;
-use crate::events::Events;
+use crate::http;
 use crate::metrics::Metrics;
 use crate::settings::{Connect, Settings};
-use crate::{http, transport, watches};
+use crate::watch::watches;
+use crate::work::worker;
+use crate::write::api::Api;
+use crate::write::events::Events;
+use crate::write::limiter::DeletionLimiter;
+use crate::write::transport;
 
-/// Runs all operators of `registry` until `stop` resolves and running reconciles have ended.
+/// Runs all operators of `registry` until `stop` resolves and the running reconciles have ended.
 ///
 /// # Errors
-/// [`RunError`]: no configuration, nobody answers, the port is taken, or reconciles did not end in time.
+/// [`RunError`]: there is no configuration, the API server does not answer, the port is in use, or
+/// reconciles did not end in time.
 pub async fn run(
     registry: Registry,
     connect: Connect,
@@ -34,20 +37,21 @@ pub async fn run(
     let transport = transport::transport(config).map_err(|e| RunError::Client(Box::new(e)))?;
     let metrics = Metrics::new();
     let api = Api::new(transport, registry.name(), Arc::clone(&metrics));
-    api.version()
-        .await
-        .map_err(|source| RunError::Unreachable { server: server.clone(), source })?;
+    api.version().await.map_err(|error| RunError::Unreachable {
+        server: server.clone(),
+        source: Box::new(error),
+    })?;
     let listener = match settings.listen {
         Some(address) => Some(http::listen(address).await?),
         None => None,
     };
     let (events, send_events) = Events::new(api.clone());
-    let (controllers, caches) = running(&registry);
-    let brake = Brake::new(settings.deletions_per_minute);
-    let engine = Engine::new(api, settings.shard, controllers, events, metrics, brake);
+    let (controllers, caches) = controllers(&registry);
+    let limiter = DeletionLimiter::new(settings.expirations_per_minute);
+    let engine = Engine::new(api, settings.shard, controllers, events, metrics, limiter);
     tracing::info!(%server, manager = registry.name(), "connected");
     if let Some(shard) = settings.shard {
-        tracing::info!(%shard, "one of several: another process must run for each of the others");
+        tracing::info!(%shard, "reconciling one shard; run one process for each other shard");
     }
 
     let mut background = JoinSet::new();
@@ -56,43 +60,45 @@ pub async fn run(
         background.spawn(http::serve(listener, Arc::clone(&engine)));
     }
     watches::open(&engine, &settings, &caches, &mut background);
-    let timer = Arc::clone(&engine);
-    background.spawn(async move { timer.keep_time().await });
-    for controller in 0..engine.controllers.len() {
-        let engine = Arc::clone(&engine);
-        background.spawn(async move {
-            engine.sync.wait(controller).await;
-            engine.start(controller);
-            if let Some(period) = settings.resync {
-                engine.resync(controller, period).await;
-            }
-        });
-    }
+    start_controllers(&engine, &settings, &mut background);
     let mut workers = JoinSet::new();
     for _ in 0..settings.workers.max(1) {
-        workers.spawn(Arc::clone(&engine).work());
+        workers.spawn(worker::work(Arc::clone(&engine)));
     }
-    let ended_early = tokio::select! {
+    let has_panicked = tokio::select! {
         () = stop => false,
-        () = ended_badly(&mut background) => true,
+        () = panicked(&mut background) => true,
     };
-    let busy = engine.close();
-    tracing::info!(busy, "stopping");
+    engine.queue.close();
+    tracing::info!(running = engine.queue.running(), "stopping");
     let ended = tokio::time::timeout(settings.shutdown_deadline, workers.join_all()).await;
     background.shutdown().await;
     match ended {
-        Ok(_) if ended_early => Err(RunError::Defect),
+        Ok(_) if has_panicked => Err(RunError::Defect),
         Ok(_) => Ok(()),
         Err(_) => Err(RunError::Shutdown {
-            running: engine.running_now(),
+            running: engine.queue.running(),
             seconds: settings.shutdown_deadline.as_secs(),
         }),
     }
 }
 
-/// Resolves when a task panicked that must run as long as the process: without it the operator
-/// would be blind.
-async fn ended_badly(background: &mut JoinSet<()>) {
+/// Starts each controller when its caches are filled, and the timer for all of them.
+fn start_controllers(engine: &Arc<Engine>, settings: &Settings, background: &mut JoinSet<()>) {
+    let timer = Arc::clone(engine);
+    background.spawn(async move { timer.watch_deadlines().await });
+    for controller in 0..engine.controllers.len() {
+        let (engine, resync) = (Arc::clone(engine), settings.resync);
+        background.spawn(async move {
+            engine.sync.wait(controller).await;
+            engine.start(controller);
+            engine.resync(controller, resync.unwrap_or_default()).await;
+        });
+    }
+}
+
+/// Resolves when a background task panicked: without it the caches would become stale.
+async fn panicked(background: &mut JoinSet<()>) {
     while let Some(ended) = background.join_next().await {
         if ended.is_err_and(|e| e.is_panic()) {
             return;
@@ -101,28 +107,26 @@ async fn ended_badly(background: &mut JoinSet<()>) {
     std::future::pending::<()>().await;
 }
 
-/// The controllers, and one cache per owned kind for all of them.
-pub(crate) fn running(registry: &Registry) -> (Vec<Running>, Vec<Arc<ChildCache>>) {
+/// The controllers, and one cache for each owned kind that all of them share.
+pub(crate) fn controllers(registry: &Registry) -> (Vec<ControllerState>, Vec<Arc<ChildCache>>) {
+    let owned = || registry.controllers().iter().flat_map(|controller| controller.owns());
+    // A kind is optional only if all controllers declare it so.
+    let is_optional =
+        |kind: &KindInfo| owned().filter(|o| o.info == *kind).all(|owned| owned.optional);
     let pools = Arc::<Pools>::default();
-    let mut caches: BTreeMap<KindInfo, Arc<ChildCache>> = BTreeMap::new();
-    let declared = registry.controllers().iter().flat_map(|c| c.owns());
-    // A kind that one controller cannot do without is not optional.
-    let mut optional: BTreeMap<KindInfo, bool> = BTreeMap::new();
-    for OwnedKind { info, optional: o, .. } in declared {
-        optional.entry(info).and_modify(|all| *all &= o).or_insert(o);
-    }
+    let caches: BTreeMap<KindInfo, Arc<ChildCache>> = owned()
+        .map(|owned| {
+            let optional = is_optional(&owned.info);
+            let cache = ChildCache::new(owned.info.clone(), optional, Arc::clone(&pools));
+            (owned.info, Arc::new(cache))
+        })
+        .collect();
     let controllers = registry.controllers().iter().map(|controller| {
-        let children = controller.owns().into_iter().map(|owned| {
-            let optional = optional.get(&owned.info).copied().unwrap_or(owned.optional);
-            let cache = caches.entry(owned.info.clone()).or_insert_with(|| {
-                Arc::new(ChildCache::new(owned.info, optional, Arc::clone(&pools)))
-            });
-            Arc::clone(cache)
-        });
-        Running::new(Arc::clone(controller), children.collect())
+        let children = controller.owns().into_iter();
+        let children = children.filter_map(|owned| caches.get(&owned.info).cloned());
+        ControllerState::new(Arc::clone(controller), children.collect())
     });
-    let controllers = controllers.collect();
-    (controllers, caches.into_values().collect())
+    (controllers.collect(), caches.into_values().collect())
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! What can be counted, in the OpenMetrics text format. Names and labels are part of the public
-//! interface.
+//! The metrics in the OpenMetrics text format. Names and labels are part of the public interface.
 //!
-//! Labels have few values by construction: controllers, kinds, verbs, classes; never a name or an
-//! error's text.
+//! Labels have few values by construction (controllers, kinds, verbs, classes), never the name of
+//! an object or the text of an error.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -14,50 +13,33 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 
-use crate::queue::Priority;
+use crate::work::schedule::Priority;
 
 type Label = &'static str;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ControllerLabel {
-    controller: Label,
+/// A set of labels: a struct whose field names are the label names.
+macro_rules! labels {
+    ($($name:ident { $($label:ident: $type:ty),* })*) => { $(
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+        struct $name { $($label: $type),* }
+    )* };
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ErrorLabel {
-    controller: Label,
-    class: Label,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WriteLabel {
-    controller: Label,
-    kind: String,
-    action: Label,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabel {
-    verb: Label,
-    code: u16,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabel {
-    kind: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PriorityLabel {
-    priority: Label,
+labels! {
+    ControllerLabel { controller: Label }
+    ErrorLabel { controller: Label, class: Label }
+    WriteLabel { controller: Label, kind: String, action: Label }
+    VerbLabel { verb: Label }
+    RequestLabel { verb: Label, code: u16 }
+    KindLabel { kind: String }
+    PriorityLabel { priority: Label }
 }
 
 type Durations<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// All metrics of one process.
-#[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
     reconciles: Family<ControllerLabel, Counter>,
@@ -73,12 +55,7 @@ pub(crate) struct Metrics {
     queue_lag: Durations<PriorityLabel>,
     running: Gauge,
     ready: Gauge,
-    held: Gauge,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VerbLabel {
-    verb: Label,
+    pending_expirations: Gauge,
 }
 
 /// From 0.1 ms to 52 s.
@@ -91,97 +68,55 @@ fn lags() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 20))
 }
 
+fn register<M: Metric + Clone + Default>(r: &mut Registry, name: &str, help: &str) -> M {
+    let metric = M::default();
+    r.register(name, help, metric.clone());
+    metric
+}
+
+fn seconds<L>(r: &mut Registry, name: &str, help: &str, buckets: fn() -> Histogram) -> Durations<L>
+where
+    L: EncodeLabelSet + Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync + 'static,
+{
+    let metric = Family::new_with_constructor(buckets);
+    r.register_with_unit(name, help, Unit::Seconds, Family::clone(&metric));
+    metric
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 impl Metrics {
-    #[allow(clippy::too_many_lines)] // a list: one registration after the other
     pub(crate) fn new() -> Arc<Self> {
         let mut registry = Registry::with_prefix("kubewright");
-        let metrics = Self {
-            reconciles: Family::default(),
-            errors: Family::default(),
-            durations: Family::new_with_constructor(durations),
-            writes: Family::default(),
-            requests: Family::default(),
-            request_durations: Family::new_with_constructor(durations),
-            watch_failures: Family::default(),
-            undecodable: Family::default(),
-            resources: Family::default(),
-            queue_depth: Family::default(),
-            queue_lag: Family::new_with_constructor(lags),
-            running: Gauge::default(),
-            ready: Gauge::default(),
-            held: Gauge::default(),
-            registry: Registry::default(),
-        };
-        registry.register(
-            "reconciles",
-            "Reconciles that ended, by controller",
-            metrics.reconciles.clone(),
-        );
-        registry.register(
-            "reconcile_errors",
-            "Reconciles that ended with an error, by class",
-            metrics.errors.clone(),
-        );
-        registry.register_with_unit(
-            "reconcile_duration",
-            "Time of one reconcile",
-            Unit::Seconds,
-            metrics.durations.clone(),
-        );
-        registry.register(
-            "writes",
-            "Objects that were written, by kind and why",
-            metrics.writes.clone(),
-        );
-        registry.register(
-            "api_requests",
-            "Requests to the API server; code 0: no answer",
-            metrics.requests.clone(),
-        );
-        registry.register_with_unit(
-            "api_request_duration",
-            "Time to the answer's head",
-            Unit::Seconds,
-            metrics.request_durations.clone(),
-        );
-        registry.register(
-            "watch_failures",
-            "Watches that broke and were opened again",
-            metrics.watch_failures.clone(),
-        );
-        registry.register(
-            "undecodable_objects",
-            "Objects from the API server that could not be decoded",
-            metrics.undecodable.clone(),
-        );
-        registry.register(
-            "resources",
-            "Custom resources that are known",
-            metrics.resources.clone(),
-        );
-        registry.register(
-            "queue_depth",
-            "Resources that wait to be worked on, by why",
-            metrics.queue_depth.clone(),
-        );
-        registry.register_with_unit(
-            "queue_lag",
-            "How long resources waited to be worked on, by why",
-            Unit::Seconds,
-            metrics.queue_lag.clone(),
-        );
-        registry.register(
-            "running_reconciles",
-            "Resources that are worked on now",
-            metrics.running.clone(),
-        );
-        registry.register("ready", "1 once all caches are filled", metrics.ready.clone());
-        registry.register(
-            "held_deletions",
-            "Resources that had their time and wait to be deleted",
-            metrics.held.clone(),
-        );
-        Arc::new(Self { registry, ..metrics })
+        let r = &mut registry;
+        Arc::new(Self {
+            reconciles: register(r, "reconciles", "Completed reconciles"),
+            errors: register(r, "reconcile_errors", "Reconciles that ended with an error"),
+            durations: seconds(r, "reconcile_duration", "Duration of a reconcile", durations),
+            writes: register(r, "writes", "Written objects, by kind and action"),
+            requests: register(r, "api_requests", "Requests to the API server; code 0: no answer"),
+            request_durations: seconds(
+                r,
+                "api_request_duration",
+                "Time until the head of the answer",
+                durations,
+            ),
+            watch_failures: register(r, "watch_failures", "Watches that failed and were reopened"),
+            undecodable: register(r, "undecodable_objects", "Objects that could not be decoded"),
+            resources: register(r, "resources", "Custom resources in the cache"),
+            queue_depth: register(r, "queue_depth", "Resources that wait for a worker"),
+            queue_lag: seconds(r, "queue_lag", "Time that resources waited", lags),
+            running: register(r, "running_reconciles", "Reconciles in progress"),
+            ready: register(r, "ready", "1 once all caches are filled"),
+            pending_expirations: register(
+                r,
+                "pending_expirations",
+                "Expired resources that wait for the deletion limiter",
+            ),
+            registry,
+        })
     }
 
     pub(crate) fn reconciled(&self, controller: Label, took: Duration, error: Option<Class>) {
@@ -196,7 +131,7 @@ impl Metrics {
         self.writes.get_or_create(&WriteLabel { controller, kind: kind.to_owned(), action }).inc();
     }
 
-    pub(crate) fn request(&self, verb: Label, code: u16, took: Duration) {
+    pub(crate) fn requested(&self, verb: Label, code: u16, took: Duration) {
         self.requests.get_or_create(&RequestLabel { verb, code }).inc();
         self.request_durations.get_or_create(&VerbLabel { verb }).observe(took.as_secs_f64());
     }
@@ -210,31 +145,29 @@ impl Metrics {
     }
 
     pub(crate) fn resources(&self, controller: Label, count: usize) {
-        self.resources
-            .get_or_create(&ControllerLabel { controller })
-            .set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.resources.get_or_create(&ControllerLabel { controller }).set(gauge(count));
     }
 
-    /// A resource was given out after it had waited this long.
-    pub(crate) fn waited(&self, priority: Priority, lag: Duration) {
+    /// Records how long a key waited for a worker.
+    pub(crate) fn waited(&self, priority: Priority, waited: Duration) {
         let label = PriorityLabel { priority: priority.as_str() };
-        self.queue_lag.get_or_create(&label).observe(lag.as_secs_f64());
+        self.queue_lag.get_or_create(&label).observe(waited.as_secs_f64());
     }
 
     pub(crate) fn queue(&self, depths: [usize; Priority::ALL.len()], running: usize) {
         for (priority, depth) in Priority::ALL.into_iter().zip(depths) {
             let label = PriorityLabel { priority: priority.as_str() };
-            self.queue_depth.get_or_create(&label).set(i64::try_from(depth).unwrap_or(i64::MAX));
+            self.queue_depth.get_or_create(&label).set(gauge(depth));
         }
-        self.running.set(i64::try_from(running).unwrap_or(i64::MAX));
+        self.running.set(gauge(running));
     }
 
     pub(crate) fn ready(&self, ready: bool) {
         self.ready.set(i64::from(ready));
     }
 
-    pub(crate) fn held(&self, count: usize) {
-        self.held.set(i64::try_from(count).unwrap_or(i64::MAX));
+    pub(crate) fn pending_expirations(&self, count: usize) {
+        self.pending_expirations.set(gauge(count));
     }
 
     /// The OpenMetrics text.
@@ -248,32 +181,4 @@ impl Metrics {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_labels_are_as_documented() {
-        let metrics = Metrics::new();
-        metrics.reconciled("echo", Duration::from_millis(1), Some(Class::Refused));
-        metrics.wrote("echo", "Deployment", "create");
-        metrics.request("apply", 201, Duration::from_millis(1));
-        metrics.queue([3, 2, 1], 1);
-        metrics.waited(Priority::Sweep, Duration::from_millis(1500));
-        metrics.held(4);
-        let text = metrics.encode();
-        for line in [
-            r#"kubewright_reconciles_total{controller="echo"} 1"#,
-            r#"kubewright_reconcile_errors_total{controller="echo",class="refused"} 1"#,
-            r#"kubewright_writes_total{controller="echo",kind="Deployment",action="create"} 1"#,
-            r#"kubewright_api_requests_total{verb="apply",code="201"} 1"#,
-            r#"kubewright_queue_depth{priority="change"} 3"#,
-            r#"kubewright_queue_depth{priority="resync"} 1"#,
-            r#"kubewright_queue_lag_seconds_sum{priority="sweep"} 1.5"#,
-            r#"kubewright_queue_lag_seconds_bucket{le="1.024",priority="sweep"} 0"#,
-            "kubewright_held_deletions 4",
-            "kubewright_reconcile_duration_seconds_count",
-        ] {
-            assert!(text.contains(line), "{line} is missing in\n{text}");
-        }
-    }
-}
+mod tests;

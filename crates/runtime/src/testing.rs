@@ -1,5 +1,4 @@
-//! What the engine's own tests share: an API server that is a function, and operators that are as
-//! small as can be.
+//! Fixtures of the engine's tests: an API server that is a function, and minimal operators.
 #![allow(clippy::unwrap_used)]
 
 use std::convert::Infallible;
@@ -11,35 +10,35 @@ use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use kube::client::Body as Sent;
 use kube::{CustomResource, KubeSchema};
-use kubewright_core::children::{Owner, Stamp};
-use kubewright_core::desired::Desired;
+use kubewright_core::internals::complete::ChildMetadata;
+use kubewright_core::internals::desired::Desired;
+use kubewright_core::internals::owner::Owner;
 use kubewright_core::observed::decode;
 use kubewright_core::{
-    Children, Invalid, KindInfo, Metadata, ObjectKey, Observed, Operator, Optional, Registry,
-    Sample, View,
+    Children, Declaration, Invalid, KindInfo, Metadata, ObjectKey, Operator, Optional, Registry,
+    Status, View, of,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::api::Api;
-use crate::brake::Brake;
-use crate::cache::Epoch;
-use crate::cache::parents::Parent;
+use crate::cache::resources::Resource;
+use crate::cache::table::Epoch;
 use crate::engine::Engine;
 use crate::error::{ApiError, Failure};
-use crate::events::Events;
-use crate::manager::running;
+use crate::key::WorkKey;
+use crate::manager::controllers;
 use crate::metrics::Metrics;
-use crate::queue::WorkKey;
-use crate::transport;
+use crate::write::api::Api;
+use crate::write::events::Events;
+use crate::write::limiter::DeletionLimiter;
+use crate::write::transport;
 
-/// What a request is answered with: HTTP status, and a body that may never end.
+/// The answer to a request: an HTTP status, and a body that may never end.
 pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
 
-/// The engine's connection to an API server that answers with `serve`.
+/// A connection to an API server that answers with `serve`.
 pub(crate) fn api<F, A>(manager: &'static str, serve: F) -> Api
 where
     F: Fn(Request<Sent>) -> A + Clone + Send + 'static,
@@ -49,10 +48,24 @@ where
         let answer = serve(request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
-    Api::new(transport::of_client(kube::Client::new(service, "default")), manager, Metrics::new())
+    let client = kube::Client::new(service, "default");
+    Api::new(transport::from_client(client), manager, Metrics::new())
 }
 
-/// A child as it should be applied.
+/// A connection to an API server that never answers.
+pub(crate) fn silent_api() -> Api {
+    api("test", |_| std::future::pending())
+}
+
+struct ConfigMapOwner;
+
+impl Declaration for ConfigMapOwner {
+    type Owns = (ConfigMap,);
+    type Reads = ();
+    type Facts = ();
+}
+
+/// A desired child.
 pub(crate) fn config_map(name: &str) -> Desired {
     let mut config = ConfigMap::default();
     config.metadata.name = Some(name.to_owned());
@@ -61,11 +74,12 @@ pub(crate) fn config_map(name: &str) -> Desired {
         key: ObjectKey::new("ns", "web"),
         uid: "o".into(),
     };
-    let children = Children::<(ConfigMap,)>::new().with(config).into_vec().unwrap();
-    Stamp { controller: "c", manager: "m", sharded: false }.all(&owner, children).unwrap().remove(0)
+    let children = Children::<ConfigMapOwner>::new().with(config).into_parts().unwrap().children;
+    let metadata = ChildMetadata { controller: "c", manager: "m", sharded: false };
+    metadata.complete(&owner, children.unwrap()).unwrap().remove(0)
 }
 
-/// An answer that is there at once.
+/// An immediate answer.
 pub(crate) fn answer(code: u16, body: &Value) -> Answer {
     text(code, body.to_string())
 }
@@ -88,24 +102,15 @@ pub(crate) fn closed(events: &[Value]) -> Answer {
     text(200, lines(events))
 }
 
-/// A watch that is silent after these events.
+/// A watch that stays open and silent after these events.
 pub(crate) fn silent(events: &[Value]) -> Answer {
     Response::new(whole(lines(events)).with_trailers(std::future::pending()).boxed_unsync())
 }
 
-/// A watch whose connection is cut after these events.
+/// A watch whose connection breaks after these events.
 pub(crate) fn cut(events: &[Value]) -> Answer {
     let error = async { Some(Err(std::io::Error::other("connection reset"))) };
     Response::new(whole(lines(events)).with_trailers(error).boxed_unsync())
-}
-
-/// A refusal as the API server sends it, for these causes.
-pub(crate) fn refusal(code: u16, message: &str, causes: &Value) -> Answer {
-    let details = json!({ "causes": causes });
-    answer(
-        code,
-        &json!({ "kind": "Status", "status": "Failure", "code": code, "message": message, "details": details }),
-    )
 }
 
 /// A watch that the server closes in the middle of an event.
@@ -113,87 +118,106 @@ pub(crate) fn closed_within(line: &str) -> Answer {
     text(200, line.to_owned())
 }
 
-/// What is said where there is nothing.
-pub(crate) fn not_found() -> ApiError {
-    ApiError::Status(Box::new(Failure {
-        code: 404,
-        message: "not found".to_owned(),
-        ..Failure::default()
-    }))
+/// An error answer of the API server with these causes.
+pub(crate) fn refusal(code: u16, message: &str, causes: &Value) -> Answer {
+    let details = json!({ "causes": causes });
+    let status = json!({ "kind": "Status", "code": code, "message": message, "details": details });
+    answer(code, &status)
 }
 
-/// A resource named `web` without a spec, as the API server sends it.
+/// The error of a request for an object that does not exist.
+pub(crate) fn not_found() -> ApiError {
+    let message = "not found".to_owned();
+    ApiError::Status(Box::new(Failure { code: 404, message, ..Failure::default() }))
+}
+
+/// The key of the resource named `web` in the namespace `ns`.
+pub(crate) fn web() -> WorkKey {
+    WorkKey { controller: 0, key: ObjectKey::new("ns", "web") }
+}
+
+/// A resource named `web` with an empty spec, as the API server sends it.
 pub(crate) fn resource(kind: &str, namespace: Option<&str>, version: u64) -> Value {
-    let metadata = json!({ "name": "web", "namespace": namespace, "uid": "u-1", "resourceVersion": version.to_string(), "generation": 1 });
+    let mut metadata = json!({ "name": "web", "namespace": namespace, "uid": "u-1" });
+    (metadata["resourceVersion"], metadata["generation"]) = (version.to_string().into(), 1.into());
     json!({ "apiVersion": "test.example.com/v1", "kind": kind, "metadata": metadata, "spec": {} })
 }
 
-/// Has the first operator of an engine know a resource, and all its kinds served.
+/// Adds a resource of the first operator to the cache, and marks all its kinds as served.
 pub(crate) fn known(engine: &Engine, resource: &Value) {
-    let running = engine.running(0);
-    for cache in &running.children {
-        cache.serve(true);
+    let controller = engine.controller(0);
+    for cache in &controller.children {
+        cache.set_served(true);
     }
-    let object = running.controller.decode(resource.to_string().as_bytes()).unwrap();
+    let object = controller.controller.decode(resource.to_string().as_bytes()).unwrap();
     let version = object.meta().resource_version.as_deref().unwrap().parse().unwrap();
-    running.parents.observe(Parent::new(object, version), None, Epoch::default());
+    controller.resources.observe(Resource::new(object, version), None, Epoch::default());
 }
 
 /// The metadata of an object in the namespace `ns` that the Page `web` controls, as the API server
 /// sends it.
 pub(crate) fn child(name: &str, version: u64) -> Value {
-    let owner = json!({ "apiVersion": "test.example.com/v1", "kind": "Page", "name": "web", "uid": "u-1", "controller": true });
-    let (uid, version) = (format!("uid-of-{name}"), version.to_string());
-    json!({ "metadata": { "name": name, "namespace": "ns", "uid": uid, "resourceVersion": version, "ownerReferences": [owner] } })
+    let metadata = json!({
+        "name": name,
+        "namespace": "ns",
+        "uid": format!("uid-of-{name}"),
+        "resourceVersion": version.to_string(),
+        "ownerReferences": [{
+            "apiVersion": "test.example.com/v1", "kind": "Page", "name": "web", "uid": "u-1",
+            "controller": true,
+        }],
+    });
+    json!({ "metadata": metadata })
 }
 
-/// What a watch makes of an object of the first kind that the first operator owns.
+/// Adds an object of the first kind that the first operator owns to the cache, as a watch does.
 pub(crate) fn observed(engine: &Engine, object: &Value) {
     let child = decode(object.to_string().as_bytes(), engine.manager).unwrap();
-    engine.running(0).children[0].observe(child, 1).unwrap();
+    engine.controller(0).children[0].observe(child, 1).unwrap();
 }
 
-/// What is to be worked on next, now.
+/// The key that a worker gets now.
 pub(crate) async fn next(engine: &Engine) -> Option<WorkKey> {
-    tokio::time::timeout(Duration::from_millis(1), engine.queue.next())
-        .await
-        .ok()
-        .flatten()
-        .map(|given| given.key)
+    let item = tokio::time::timeout(Duration::from_millis(1), engine.queue.next()).await;
+    item.ok().flatten().map(|item| item.key)
 }
 
-/// An engine of these operators that is connected to `api`.
+/// An engine of these operators that drops Events.
 pub(crate) fn engine(registry: &Registry, api: Api) -> Arc<Engine> {
-    // Events go nowhere.
     let (events, _) = Events::new(api.clone());
-    Engine::new(api, None, running(registry).0, events, Metrics::new(), Brake::new(30))
+    let limiter = DeletionLimiter::new(30);
+    Engine::new(api, None, controllers(registry).0, events, Metrics::new(), limiter)
 }
 
-#[derive(Serialize, Deserialize, Clone, Debug, Default, schemars::JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PageStatus {
-    pub(crate) observed_generation: Option<i64>,
-    #[serde(default)]
-    pub(crate) conditions: Vec<Written>,
+/// An engine of these operators that sends Events.
+pub(crate) fn engine_with_events(
+    registry: &Registry,
+    api: Api,
+    limiter: DeletionLimiter,
+) -> Arc<Engine> {
+    let (events, send) = Events::new(api.clone());
+    tokio::spawn(send);
+    Engine::new(api, None, controllers(registry).0, events, Metrics::new(), limiter)
 }
 
-/// A resource in a namespace.
+/// A namespaced resource.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(
-    group = "test.example.com",
-    version = "v1",
-    kind = "Page",
-    namespaced,
-    status = "PageStatus"
-)]
+#[kube(group = "test.example.com", version = "v1", kind = "Page", namespaced, status = "Status")]
 pub(crate) struct PageSpec {}
 
-/// A resource of the whole cluster.
+/// A cluster-scoped resource.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default)]
-#[kube(group = "test.example.com", version = "v1", kind = "Site", status = "PageStatus")]
+#[kube(group = "test.example.com", version = "v1", kind = "Site", status = "Status")]
 pub(crate) struct SiteSpec {}
 
-/// Makes one ConfigMap for each Page.
+/// A ConfigMap with the name of the Page.
+pub(crate) fn config_of(page: &Page) -> ConfigMap {
+    let mut config = ConfigMap::default();
+    config.metadata.name.clone_from(&page.metadata.name);
+    config
+}
+
+/// Creates one ConfigMap for each Page.
 pub(crate) struct Pages;
 
 impl Operator for Pages {
@@ -201,27 +225,14 @@ impl Operator for Pages {
     type Resource = Page;
     type Owns = (ConfigMap,);
     type Reads = (Optional<Metadata<Namespace>>,);
+    type Facts = ();
 
-    fn build(
-        &self,
-        page: &Page,
-        _: &View<'_, Self::Reads>,
-    ) -> Result<Children<Self::Owns>, Invalid> {
-        let mut config = ConfigMap::default();
-        config.metadata.name.clone_from(&page.metadata.name);
-        Ok(Children::new().with(config))
-    }
-
-    fn status(&self, _: &Page, _: &Observed<'_, Self::Owns>) -> PageStatus {
-        PageStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Page>> {
-        Vec::new()
+    fn build(&self, page: &Page, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        Ok(Children::new().with(config_of(page)))
     }
 }
 
-/// The same, and it is the only one at any time, however it is named.
+/// Creates one ConfigMap for each Page, in an exclusive group.
 pub(crate) struct Singles;
 
 impl Operator for Singles {
@@ -229,27 +240,16 @@ impl Operator for Singles {
     type Resource = Page;
     type Owns = (ConfigMap,);
     type Reads = ();
+    type Facts = ();
 
-    fn build(
-        &self,
-        page: &Page,
-        _: &View<'_, Self::Reads>,
-    ) -> Result<Children<Self::Owns>, Invalid> {
-        let mut config = ConfigMap::default();
-        config.metadata.name.clone_from(&page.metadata.name);
-        Ok(Children::new().with_alone_among::<(ConfigMap,), _, _>(config))
-    }
-
-    fn status(&self, _: &Page, _: &Observed<'_, Self::Owns>) -> PageStatus {
-        PageStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Page>> {
-        Vec::new()
+    fn build(&self, page: &Page, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        let mut children = Children::new();
+        children.exclusive(of::<(ConfigMap,)>(), config_of(page));
+        Ok(children)
     }
 }
 
-/// Makes one ConfigMap in each of two namespaces for each Site.
+/// Creates one ConfigMap in each of two namespaces for each Site.
 pub(crate) struct Sites;
 
 impl Operator for Sites {
@@ -257,12 +257,9 @@ impl Operator for Sites {
     type Resource = Site;
     type Owns = (Optional<ConfigMap>,);
     type Reads = (Metadata<Namespace>,);
+    type Facts = ();
 
-    fn build(
-        &self,
-        site: &Site,
-        _: &View<'_, Self::Reads>,
-    ) -> Result<Children<Self::Owns>, Invalid> {
+    fn build(&self, site: &Site, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         let mut children = Children::new();
         for namespace in ["doomed", "other"] {
             let mut config = ConfigMap::default();
@@ -271,13 +268,5 @@ impl Operator for Sites {
             children.add(config);
         }
         Ok(children)
-    }
-
-    fn status(&self, _: &Site, _: &Observed<'_, Self::Owns>) -> PageStatus {
-        PageStatus::default()
-    }
-
-    fn samples() -> Vec<Sample<Site>> {
-        Vec::new()
     }
 }

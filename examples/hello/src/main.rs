@@ -12,7 +12,7 @@ use kubewright::prelude::*;
 kubewright::custom_resource! {
     /// A website with one page.
     #[kube(group = "hello.example.com", version = "v1", kind = "Website", namespaced)]
-    #[kube(status = "Status", printcolumn(name = "Text", json_path = ".spec.text", type_ = "string"))]
+    #[kube(status = "Status")]
     pub struct WebsiteSpec {
         /// The text of the page.
         pub text: String,

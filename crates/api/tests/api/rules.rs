@@ -146,13 +146,8 @@ fn a_quantity_is_a_number_with_a_unit() {
 #[test]
 fn a_request_is_not_higher_than_its_limit() {
     let resources = |request: Value, limit: Value| {
-        json!({ "resources": {
-        "requests": {
-        "cpu": request,
-        "memory":
-        "1Gi" },
-        "limits": {
-        "cpu": limit } } })
+        let requests = json!({ "cpu": request, "memory": "1Gi" });
+        json!({ "resources": { "requests": requests, "limits": { "cpu": limit } } })
     };
     assert_eq!(echo(&resources(json!("500m"), json!(1))), PASSES);
     assert_eq!(echo(&resources(json!(1), json!("1000m"))), PASSES);

@@ -153,51 +153,39 @@ fn every_field_of_a_preview_has_its_place_on_the_wire() {
         "env": [
             { "name": "A", "value": "b" },
             { "name": "B", "valueFrom": { "secretKeyRef": {
-                "name":
-                "database",
-                "key":
-                "password",
-                "optional": true } } },
+                "name": "database", "key": "password", "optional": true,
+            } } },
             { "name": "C", "valueFrom": { "configMapKeyRef": {
-                "name":
-                "settings",
-                "key":
-                "level" } } },
+                "name": "settings", "key": "level",
+            } } },
             { "name": "D", "valueFrom": { "fieldRef": { "fieldPath": "metadata.name" } } },
             { "name": "E", "valueFrom": { "resourceFieldRef": {
-                "resource":
-                "limits.memory",
-                "divisor":
-                "1Mi" } } },
+                "resource": "limits.memory", "divisor": "1Mi",
+            } } },
         ],
-        "envFrom": [{ "prefix": "DB_", "secretRef": { "name":
-            "database" } }, {
-            "configMapRef": {
-            "name":
-            "settings" } }],
+        "envFrom": [
+            { "prefix": "DB_", "secretRef": { "name": "database" } },
+            { "configMapRef": { "name": "settings" } },
+        ],
         "resources": { "limits": { "memory": "64Mi" } },
         "imagePullSecrets": [{ "name": "registry" }],
         "pullPolicy": "Always",
         "revision": "3f2a9c1",
         "probes": {
             "readiness": { "path": "/ready", "port": 9090 },
-            "liveness": { "initialDelaySeconds": 1, "periodSeconds": 2,
-                "timeoutSeconds": 3,
-                "failureThreshold": 4 },
+            "liveness": {
+                "initialDelaySeconds": 1, "periodSeconds": 2, "timeoutSeconds": 3,
+                "failureThreshold": 4,
+            },
             "startup": {},
         },
         "podSecurity": {
-            "runAsUser": 1000, "runAsGroup": 1001, "fsGroup": 1002,
-                "runAsNonRoot": true,
-                "readOnlyRootFilesystem": true,
+            "runAsUser": 1000, "runAsGroup": 1001, "fsGroup": 1002, "runAsNonRoot": true,
+            "readOnlyRootFilesystem": true,
         },
         "source": {
-            "provider": "github", "repository": "team/app",
-                "pullRequest": 17,
-                "branch":
-                "feature/login",
-                "commit":
-                "3f2a9c1",
+            "provider": "github", "repository": "team/app", "pullRequest": 17,
+            "branch": "feature/login", "commit": "3f2a9c1",
             "url": "https://github.com/team/app/pull/17", "author": "octocat",
         },
         "suspend": true,
@@ -241,15 +229,10 @@ fn an_http_route_has_the_field_names_of_the_gateway_api() {
         "kind": "HTTPRoute",
         "metadata": { "name": "preview-1" },
         "spec": {
-            "parentRefs": [{ "group": "gateway.networking.k8s.io",
-                "kind":
-                "Gateway",
-                "namespace":
-                "a",
-                "name":
-                "b",
-                "sectionName":
-                "c" }],
+            "parentRefs": [{
+                "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "a",
+                "name": "b", "sectionName": "c",
+            }],
             "hostnames": ["preview-1.example.com"],
             "rules": [{
                 "matches": [{ "path": { "type": "PathPrefix", "value": "/app" } }],
@@ -260,11 +243,8 @@ fn an_http_route_has_the_field_names_of_the_gateway_api() {
             "parentRef": { "name": "b" },
             "controllerName": "example.com/gateway",
             "conditions": [{
-                "type": "Accepted", "status": "True", "reason":
-                    "Accepted",
-                    "message":
-                    "",
-                    "observedGeneration": 1,
+                "type": "Accepted", "status": "True", "reason": "Accepted", "message": "",
+                "observedGeneration": 1,
                 "lastTransitionTime": "2030-01-31T12:00:00Z",
             }],
         }] },

@@ -27,8 +27,8 @@ use cluster::{Cluster, Resource};
 use report::Report;
 
 /// Garbage collection would delete the applied output: no object has the UID of the owner.
-const HEAD: &str = "Rendered without a cluster, to read and to compare. Do not apply this output, \
-                    because the UIDs of owners are placeholders: apply the resources.";
+const HEAD: &str = "Rendered without a cluster, to read and to compare.\n\
+                    Do not apply this output: the UIDs of owners are placeholders.";
 
 pub(crate) fn render(
     registry: &Registry,

@@ -40,6 +40,7 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
         }
         return Ok(ExitCode::SUCCESS);
     }
+    let within = arguments.within.as_deref().unwrap_or(Path::new(""));
     let begin = Instant::now();
     let mut results = Vec::new();
     for (index, step) in steps.iter().enumerate() {
@@ -52,7 +53,7 @@ pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<Exit
         ));
         let start = Instant::now();
         // A failed step does not stop the others, so that one run shows all problems.
-        let outcome = run(project, &root, &arguments.within, step).unwrap_or_else(|error| {
+        let outcome = run(project, &root, within, step).unwrap_or_else(|error| {
             terminal::error(&error);
             Outcome::Failed
         });
@@ -124,7 +125,7 @@ fn summary(results: &[(&str, Outcome, Duration)], time: Duration) -> String {
     let minutes = format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60);
     lines.insert(0, "Summary:".to_owned());
     lines.push(if failed.is_empty() {
-        format!("All {} steps passed in {minutes}.", results.len())
+        format!("No step failed. Time: {minutes}.")
     } else {
         format!(
             "{} of {} steps failed in {minutes}; repeat them: cargo xtask ci --only {}",

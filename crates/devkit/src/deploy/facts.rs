@@ -267,7 +267,7 @@ pub(super) mod tests {
             ..complete()
         };
         assert!(
-            messages(&facts).starts_with("Docker does not answer (Cannot connect"),
+            messages(&facts).starts_with("Docker does not answer: start it"),
             "{}",
             messages(&facts)
         );

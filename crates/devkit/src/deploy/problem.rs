@@ -8,7 +8,7 @@ pub(super) enum Problem {
     #[error("docker is not on PATH: install Docker (https://docs.docker.com/engine/install)")]
     NoDocker,
     #[error(
-        "Docker does not answer ({detail}): start it, or check DOCKER_HOST and your permissions"
+        "Docker does not answer: start it, or check DOCKER_HOST and your permissions ({detail})"
     )]
     DockerDown { detail: String },
     #[error(

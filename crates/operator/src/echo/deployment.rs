@@ -1,8 +1,9 @@
 //! The Deployment of an `Echo`.
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Container, HTTPGetAction, Probe, ResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kubewright::builders::{self, ContainerExt as _};
 
 use super::blueprint::Blueprint;
 use super::server::Server;
@@ -26,31 +27,16 @@ pub(super) fn deployment(blueprint: &Blueprint<'_>) -> Deployment {
 }
 
 fn container(blueprint: &Blueprint<'_>) -> Container {
-    let has_own_image = blueprint.image.is_none();
-    let probe = || Some(probe(Server::health_path(has_own_image)));
+    let (server, has_own_image) = (blueprint.server, blueprint.image.is_none());
     Container {
-        name: CONTAINER.into(),
-        image: Some(blueprint.image.unwrap_or(blueprint.server.image()).to_owned()),
         // The operator's own images do not change under their tags, or a change does not matter.
         image_pull_policy: has_own_image.then(|| "IfNotPresent".to_owned()),
-        args: blueprint.server.args(),
-        ports: Some(vec![workload::container_port(blueprint.server.port())]),
-        readiness_probe: probe(),
-        liveness_probe: probe(),
+        args: server.args(),
         resources: resources(blueprint.resources),
         security_context: Some(security::container(true)),
-        ..Container::default()
-    }
-}
-
-fn probe(path: &str) -> Probe {
-    Probe {
-        http_get: Some(HTTPGetAction {
-            path: Some(path.to_owned()),
-            port: workload::port(),
-            ..HTTPGetAction::default()
-        }),
-        ..Probe::default()
+        ..builders::container(CONTAINER, blueprint.image.unwrap_or(server.image()))
+            .with_port(workload::PORT_NAME, server.port())
+            .with_http_probe(workload::PORT_NAME, Server::health_path(has_own_image))
     }
 }
 

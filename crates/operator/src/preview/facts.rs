@@ -6,8 +6,9 @@ use super::admission::decision::Decision;
 use super::lifetime::expiry::Expiry;
 use super::report::pod_failure::PodFailure;
 
+/// What `build` of a preview passes to `report`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Facts {
+pub struct Facts {
     /// What the preview gets. `None` if it is rejected.
     pub(super) decision: Option<Decision>,
     pub(super) pod_failure: Option<PodFailure>,

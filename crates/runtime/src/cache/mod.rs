@@ -1,27 +1,15 @@
-//! What the engine knows of the cluster, kept in step by watches: resources, owned children, read
-//! objects.
+//! What the engine knows of the cluster. Watches keep the caches up to date; caches send nothing.
 //!
-//! Caches decide what an event means (new, older than our own write, nothing new) and whom it
-//! concerns. They send nothing.
-
-use std::sync::LazyLock;
-
-use kubewright_core::hash;
+//! A cache decides whether an event is new, and which resources it concerns.
+//!
+//! - `resources`: custom resources; `children`, `pool`: owned objects
+//! - `reads`, `objects`, `readers`: objects that `build` looks up, and who looked them up
+//! - `table`: the indexes of `resources` and `children`
 
 pub(crate) mod children;
-pub(crate) mod parents;
+mod objects;
 mod pool;
+mod readers;
 pub(crate) mod reads;
-pub(crate) mod written;
-
-/// Which list of a collection: they are counted from 1. What a list did not contain is of an
-/// earlier epoch.
-pub(crate) type Epoch = u32;
-
-/// A process hashes keys in its own way, so that nobody can choose names that collide.
-static SEED: LazyLock<u64> = LazyLock::new(|| fastrand::u64(..));
-
-/// The hash of an object's key, for tables.
-pub(crate) fn key_hash(namespace: &str, name: &str) -> u64 {
-    hash::seeded(name.as_bytes(), hash::seeded(namespace.as_bytes(), *SEED))
-}
+pub(crate) mod resources;
+pub(crate) mod table;

@@ -1,42 +1,41 @@
-//! What several operators declare about one kind.
+//! What several operators declare about one kind, and periodic resyncs.
 
 use std::time::Duration;
 
 use kubewright_core::Registry;
 
 use super::*;
-use crate::testing::{self, Pages, Sites};
-use crate::watches::read_kinds;
+use crate::testing::{self, Pages, Sites, silent_api};
+use crate::watch::watches::read_kinds;
 
-/// What operators own and read: kinds, and whether each is optional.
+/// The owned and the read kinds, and whether each is optional.
 fn declared(registry: &Registry) -> [Vec<(String, bool)>; 2] {
-    let (_, children) = running(registry);
-    let engine = testing::engine(registry, testing::api("test", |_| std::future::pending()));
+    let (_, children) = controllers(registry);
+    let engine = testing::engine(registry, silent_api());
     let owned = children.iter().map(|cache| (cache.kind.to_string(), cache.optional)).collect();
-    let read =
-        read_kinds(&engine).iter().map(|read| (read.info.to_string(), read.optional)).collect();
-    [owned, read]
-}
-
-fn of(optional: [bool; 2]) -> [Vec<(String, bool)>; 2] {
-    [vec![("ConfigMap".to_owned(), optional[0])], vec![("Namespace".to_owned(), optional[1])]]
+    let read = read_kinds(&engine);
+    [owned, read.iter().map(|read| (read.info.to_string(), read.optional)).collect()]
 }
 
 #[tokio::test]
-async fn a_kind_that_one_operator_cannot_do_without_is_not_optional_whoever_comes_first() {
-    assert_eq!(declared(&Registry::new("test").with(Pages)), of([false, true]));
-    assert_eq!(declared(&Registry::new("test").with(Sites)), of([true, false]));
-    assert_eq!(declared(&Registry::new("test").with(Pages).with(Sites)), of([false, false]));
-    assert_eq!(declared(&Registry::new("test").with(Sites).with(Pages)), of([false, false]));
+async fn a_kind_is_optional_only_if_all_operators_declare_it_so() {
+    let registry = || Registry::new("test");
+    for (registry, owned, read) in [
+        (registry().with(Pages), false, true),
+        (registry().with(Sites), true, false),
+        (registry().with(Pages).with(Sites), false, false),
+        (registry().with(Sites).with(Pages), false, false),
+    ] {
+        let expected =
+            [vec![("ConfigMap".to_owned(), owned)], vec![("Namespace".to_owned(), read)]];
+        assert_eq!(declared(&registry), expected);
+    }
 }
 
 #[tokio::test]
-async fn no_time_between_two_looks_at_everything_is_never_and_not_all_the_time() {
-    let engine = testing::engine(
-        &Registry::new("test").with(Pages),
-        testing::api("test", |_| std::future::pending()),
-    );
-    let never =
-        tokio::time::timeout(Duration::from_secs(1), engine.resync(0, Duration::ZERO)).await;
-    assert!(never.is_ok(), "it goes on and on");
+async fn a_resync_period_of_zero_means_never() {
+    let engine = testing::engine(&Registry::new("test").with(Pages), silent_api());
+    let resync = engine.resync(0, Duration::ZERO);
+    let ended = tokio::time::timeout(Duration::from_secs(1), resync).await;
+    assert!(ended.is_ok(), "it does not loop");
 }

@@ -1,9 +1,9 @@
 //! What a preview gets: the result of admission.
 
+use kubewright::ConditionType;
 use operator_api::preview::{GatewayRef, HOST_CONFLICT, ROUTE_ACCEPTED, TOO_MANY_PREVIEWS};
 
 use crate::security::User;
-use kubewright::ConditionType;
 
 /// Reasons of `Ready` for a preview that is refused its route or all of its pods.
 pub(crate) const READY_REFUSALS: ConditionType = ConditionType::ready(REFUSALS);

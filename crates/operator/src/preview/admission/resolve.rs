@@ -5,6 +5,7 @@
 //! host, so previews never wait for each other in a circle. A preview that cannot have a route
 //! holds nothing; otherwise a namespace could block hosts with previews that are never served.
 
+use kubewright::{ConditionType, Index, Invalid, ObjectKey, Part, names, of};
 use operator_api::duration;
 use operator_api::preview::{HOST_CONFLICT, PreviewClaim, PreviewEnvironment, RouteType};
 
@@ -14,7 +15,6 @@ use super::{host, limits, route, security};
 use crate::naming;
 use crate::preview::kinds::PreviewView;
 use crate::preview::settings::PreviewOperator;
-use kubewright::{ConditionType, Index, Invalid, ObjectKey, Part, names, of};
 
 /// Reasons of `Ready` for a lifetime that cannot be read.
 pub(crate) const TTL_REASONS: ConditionType =

@@ -1,12 +1,12 @@
 //! The user of a preview's program: from the spec, within what the namespace allows.
 
 use k8s_openapi::api::core::v1::Namespace;
+use kubewright::{ConditionType, Invalid, Metadata, of};
 use operator_api::preview::{PodSecurity, PreviewClaim};
 
 use super::decision::RootCause;
 use crate::preview::kinds::PreviewView;
 use crate::security::User;
-use kubewright::{ConditionType, Invalid, Metadata, of};
 
 /// Reasons of `Ready` for a pod security that the namespace does not allow.
 pub(crate) const POD_SECURITY_REASONS: ConditionType = ConditionType::ready(&[(

@@ -1,9 +1,9 @@
 //! What a preview reports about its end: the condition Expiring, and the Event when it expires.
 
+use kubewright::{Condition, ConditionType};
 use operator_api::preview::EXPIRING;
 
 use super::expiry::{Expiry, Phase, Source};
-use kubewright::{Condition, ConditionType};
 
 /// The condition of a preview that expires soon.
 pub(crate) const EXPIRING_CONDITION: ConditionType = ConditionType::new(

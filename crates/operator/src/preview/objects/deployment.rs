@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Container, PodSecurityContext, Sysctl};
+use kubewright::builders::{self, ContainerExt as _};
 
 use super::blueprint::Blueprint;
 use super::probes;
@@ -53,8 +54,6 @@ fn container(blueprint: &Blueprint<'_>) -> Container {
     let security = spec.pod_security.as_ref();
     let read_only = security.and_then(|security| security.read_only_root_filesystem);
     Container {
-        name: CONTAINER.into(),
-        image: Some(spec.image.clone()),
         // Always stated: for `:latest` the default of Kubernetes is to pull, which fails for
         // images that were loaded onto the nodes.
         image_pull_policy: Some(spec.pull_policy().as_str().into()),
@@ -62,13 +61,12 @@ fn container(blueprint: &Blueprint<'_>) -> Container {
         args: filled(&spec.args),
         env: filled(&spec.env),
         env_from: filled(&spec.env_from),
-        ports: Some(vec![workload::container_port(spec.port())]),
         readiness_probe: Some(probes::readiness(spec.probes.as_ref())),
         liveness_probe: probes::liveness(spec.probes.as_ref()),
         startup_probe: probes::startup(spec.probes.as_ref()),
         resources: spec.resources.as_ref().and_then(workload::resources),
         security_context: Some(security::container(read_only == Some(true))),
-        ..Container::default()
+        ..builders::container(CONTAINER, &spec.image).with_port(workload::PORT_NAME, spec.port())
     }
 }
 

@@ -1,11 +1,11 @@
 //! Whether the controller of a route accepts it, in one form for all kinds of routes.
 
+use kubewright::{Condition, ConditionType};
 use operator_api::preview::{NOT_ACCEPTED, ROUTE_ACCEPTED};
 
 use crate::preview::admission::decision::NOT_SERVED;
 use crate::preview::objects::blueprint::Blueprint;
 use crate::preview::objects::service;
-use kubewright::{Condition, ConditionType};
 
 /// The condition about the route. Admission declares its other reasons.
 pub(crate) const ROUTE_ACCEPTED_CONDITION: ConditionType = ConditionType::new(

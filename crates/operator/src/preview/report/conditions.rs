@@ -1,5 +1,6 @@
 //! The conditions of a preview, and its readiness.
 
+use kubewright::{Condition, ConditionType, Readiness};
 use operator_api::preview::{
     HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, SUSPENDED, TOO_MANY_PREVIEWS,
 };
@@ -10,7 +11,6 @@ use crate::preview::admission::security::{RESTRICTED, WARN};
 use crate::preview::facts::Facts;
 use crate::preview::lifetime::warning;
 use crate::preview::objects::blueprint::Blueprint;
-use kubewright::{Condition, ConditionType, Readiness};
 
 /// The condition of a preview whose host another preview holds.
 pub(crate) const HOST_CONFLICT_CONDITION: ConditionType = ConditionType::new(

@@ -1,11 +1,11 @@
 //! Why a pod of a preview does not run, as its node reports it: more useful than the number of
 //! missing pods.
 
+use kubewright::{ConditionType, Readiness, Selected, labels, of, reason};
 use operator_api::pod::{ContainerHealth, PodHealth, SCHEDULED};
 
 use crate::preview::kinds::{PreviewPods, PreviewView};
 use crate::preview::objects::blueprint::Blueprint;
-use kubewright::{ConditionType, Readiness, Selected, labels, of, reason};
 
 /// Reasons of `Ready` for a pod that does not run.
 pub(crate) const POD_REASONS: ConditionType = ConditionType::ready(&[

@@ -1,12 +1,25 @@
-//! Who is woken by what, counted.
+//! Which resources an event wakes.
 #![allow(clippy::unwrap_used)]
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use kubewright_core::kind::{Entry, Labels, ReadKind, ReadKinds as _};
-use kubewright_core::{Index, KindInfo, Metadata, Part, Selected, Selector, Served, View};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kubewright_core::kind::{Entry, ReadKind, ReadKinds as _};
+use kubewright_core::selected::Labels;
+use kubewright_core::{
+    Declaration, Index, KindInfo, Metadata, Part, Selected, Selector, Served, View, of,
+};
 use serde_json::{Value, json};
 
 use super::*;
+
+/// The operator whose builds look up objects.
+struct Reader;
+
+impl Declaration for Reader {
+    type Owns = ();
+    type Reads = Reads;
+    type Facts = ();
+}
 
 type Reads = (ConfigMap, Metadata<Pod>, Part<ConfigMap>, Pod, Selected<Pod, Ours>, Served<Secret>);
 
@@ -30,55 +43,57 @@ fn read_kind<E: Entry>() -> ReadKind {
     Reads::read().into_iter().find(|read| read.type_id == TypeId::of::<E>()).unwrap()
 }
 
-/// An event as the watch brings it; gives the names of those that it wakes, in order.
+/// Handles an event of a watch. Returns the sorted names of the readers that it wakes.
 fn event<E: Entry>(cache: &ReadCache, object: &Value) -> Vec<String> {
     let object = (read_kind::<E>().decode)(object.to_string().as_bytes()).unwrap();
     names(cache.observe(TypeId::of::<E>(), &object))
 }
 
 fn names(woken: HashSet<WorkKey>) -> Vec<String> {
-    let mut names: Vec<String> = woken.into_iter().map(|who| who.key.name.to_string()).collect();
+    let mut names: Vec<String> =
+        woken.into_iter().map(|reader| reader.key.name.to_string()).collect();
     names.sort();
     names
 }
 
 fn gone(cache: &ReadCache, namespace: &str, name: &str) -> Vec<String> {
-    names(cache.forget(TypeId::of::<ConfigMap>(), &ObjectKey::new(namespace, name)))
+    names(cache.remove(TypeId::of::<ConfigMap>(), &ObjectKey::new(namespace, name)))
 }
 
 fn config(namespace: &str, name: &str, labels: &Value, data: &str) -> Value {
-    json!({ "metadata": { "namespace": namespace, "name": name, "labels": labels }, "data": { "key": data } })
+    let metadata = json!({ "namespace": namespace, "name": name, "labels": labels });
+    json!({ "metadata": metadata, "data": { "key": data } })
 }
 
-fn who(name: &str) -> WorkKey {
+fn reader_key(name: &str) -> WorkKey {
     WorkKey { controller: 0, key: ObjectKey::new("ns", name) }
 }
 
 /// One build of `reader`.
-fn look<T>(cache: &ReadCache, reader: &str, look: impl Fn(&View<'_, Reads>) -> T) -> T {
-    let state = cache.snapshot(Times::default());
-    let view = View::<Reads>::new(&state);
+fn look<T>(cache: &ReadCache, reader: &str, look: impl Fn(&View<'_, Reader>) -> T) -> T {
+    let state = cache.snapshot(Timestamp::MIN);
+    let view = View::<Reader>::new(&state, &ObjectMeta::default());
     let seen = look(&view);
     let lookups = view.into_lookups();
-    state.record(&who(reader), lookups);
+    state.record(&reader_key(reader), lookups);
     seen
 }
 
 fn get(cache: &ReadCache, reader: &str, namespace: &str, name: &str) {
-    look(cache, reader, |view| view.get::<ConfigMap, _>(&ObjectKey::new(namespace, name)));
+    look(cache, reader, |view| view.get(of::<ConfigMap>(), ObjectKey::new(namespace, name)));
 }
 
-/// Gives how many there are.
+/// Returns the number of objects.
 fn list(
     cache: &ReadCache,
     reader: &str,
     namespace: Option<&str>,
     labels: &[(&str, &str)],
 ) -> usize {
-    look(cache, reader, |view| view.list::<ConfigMap, _>(namespace, labels).len())
+    look(cache, reader, |view| view.list(of::<ConfigMap>(), namespace, labels).len())
 }
 
-/// One reader of each sort.
+/// One reader for each form of look-up.
 fn one_of_each() -> ReadCache {
     let cache = ReadCache::default();
     get(&cache, "get", "a", "one");
@@ -90,7 +105,7 @@ fn one_of_each() -> ReadCache {
 }
 
 #[test]
-fn a_change_wakes_those_who_got_it_or_listed_it_and_nobody_else() {
+fn a_change_wakes_exactly_the_readers_of_the_object_or_its_lists() {
     let cache = one_of_each();
     let both = json!({ "tier": "x", "app": "web", "more": "1" });
     assert_eq!(
@@ -119,39 +134,43 @@ fn a_change_wakes_those_who_got_it_or_listed_it_and_nobody_else() {
 }
 
 #[test]
-fn who_lists_is_woken_by_what_enters_changes_and_leaves() {
+fn a_reader_of_a_list_wakes_when_objects_enter_change_or_leave() {
     let cache = ReadCache::default();
     list(&cache, "x", None, &[("tier", "x")]);
     list(&cache, "y", Some("a"), &[("tier", "y")]);
     let tier = |tier: &str, data: &str| config("a", "one", &json!({ "tier": tier }), data);
-    assert_eq!(event::<ConfigMap>(&cache, &tier("x", "1")), ["x"], "it enters");
-    assert_eq!(event::<ConfigMap>(&cache, &tier("x", "2")), ["x"], "it changes");
+    assert_eq!(event::<ConfigMap>(&cache, &tier("x", "1")), ["x"], "the object enters");
+    assert_eq!(event::<ConfigMap>(&cache, &tier("x", "2")), ["x"], "the object changes");
     assert_eq!(
         event::<ConfigMap>(&cache, &tier("y", "2")),
         ["x", "y"],
-        "it goes from one to the other"
+        "the object moves between the lists"
     );
-    assert_eq!(event::<ConfigMap>(&cache, &tier("z", "2")), ["y"], "it leaves");
+    assert_eq!(event::<ConfigMap>(&cache, &tier("z", "2")), ["y"], "the object leaves");
     assert_eq!(event::<ConfigMap>(&cache, &tier("z", "3")), [""; 0]);
     event::<ConfigMap>(&cache, &tier("y", "3"));
     assert_eq!(gone(&cache, "a", "one"), ["y"]);
-    assert_eq!(gone(&cache, "a", "one"), [""; 0], "it is gone already");
+    assert_eq!(gone(&cache, "a", "one"), [""; 0], "the object was gone already");
 }
 
 #[test]
-fn what_a_list_does_not_contain_any_more_wakes_its_readers() {
+fn an_object_missing_in_a_relist_wakes_its_readers() {
     let cache = one_of_each();
     for (namespace, name) in [("a", "one"), ("a", "two"), ("b", "two")] {
         event::<ConfigMap>(&cache, &config(namespace, name, &json!({}), "1"));
     }
     let (id, seen) = (TypeId::of::<ConfigMap>(), HashSet::from([ObjectKey::new("a", "two")]));
-    assert_eq!(names(cache.listed(id, Some("a"), &seen)), ["all", "get", "namespace"], "a/one");
-    assert_eq!(names(cache.listed(id, None, &seen)), ["all"], "b/two");
-    assert_eq!(names(cache.listed(id, None, &seen)), [""; 0]);
+    assert_eq!(
+        names(cache.complete_list(id, Some("a"), &seen)),
+        ["all", "get", "namespace"],
+        "a/one"
+    );
+    assert_eq!(names(cache.complete_list(id, None, &seen)), ["all"], "b/two");
+    assert_eq!(names(cache.complete_list(id, None, &seen)), [""; 0]);
 }
 
 #[test]
-fn what_nobody_can_see_wakes_nobody() {
+fn a_change_that_builds_cannot_see_wakes_no_reader() {
     let cache = one_of_each();
     let mut object = config("a", "one", &json!({}), "1");
     event::<ConfigMap>(&cache, &object);
@@ -167,25 +186,26 @@ fn what_nobody_can_see_wakes_nobody() {
         assert_eq!(
             event::<ConfigMap>(&cache, &object),
             ["all", "get", "namespace"],
-            "{field} can be seen"
+            "builds can see {field}"
         );
     }
     let seen =
-        look(&cache, "a", |view| view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"))).unwrap();
+        look(&cache, "a", |view| view.get(of::<ConfigMap>(), ObjectKey::new("a", "one"))).unwrap();
     assert_eq!(
         (&seen.metadata.resource_version, &seen.metadata.managed_fields),
         (&None, &None),
-        "nobody decides from it"
+        "builds cannot see these fields"
     );
 }
 
 #[test]
-fn who_sees_metadata_alone_is_not_woken_by_spec_and_status() {
+fn a_reader_of_metadata_does_not_wake_for_spec_and_status() {
     let cache = ReadCache::default();
     let key = ObjectKey::new("a", "one");
-    look(&cache, "meta", |view| view.get::<Metadata<Pod>, _>(&key));
-    look(&cache, "full", |view| view.get::<Pod, _>(&key));
-    let mut pod = json!({ "metadata": { "namespace": "a", "name": "one", "generation": 1 }, "spec": { "containers": [] } });
+    look(&cache, "meta", |view| view.get(of::<Metadata<Pod>>(), &key));
+    look(&cache, "full", |view| view.get(of::<Pod>(), &key));
+    let metadata = json!({ "namespace": "a", "name": "one", "generation": 1 });
+    let mut pod = json!({ "metadata": metadata, "spec": { "containers": [] } });
     let both =
         |pod: &Value| [event::<Metadata<Pod>>(&cache, pod), event::<Pod>(&cache, pod)].concat();
     assert_eq!(both(&pod), ["meta", "full"]);
@@ -199,25 +219,25 @@ fn who_sees_metadata_alone_is_not_woken_by_spec_and_status() {
 }
 
 #[test]
-fn who_no_longer_looks_is_no_longer_woken() {
+fn a_reader_wakes_only_for_its_last_look_ups() {
     let cache = one_of_each();
     look(&cache, "get", |_| ());
     list(&cache, "label", None, &[("tier", "z")]);
-    cache.forget_reader(&who("all"));
-    cache.forget_reader(&who("both"));
+    cache.forget_reader(&reader_key("all"));
+    cache.forget_reader(&reader_key("both"));
     let both = json!({ "tier": "x", "app": "web" });
     assert_eq!(event::<ConfigMap>(&cache, &config("a", "one", &both, "1")), ["namespace"]);
     for reader in ["namespace", "label"] {
-        cache.forget_reader(&who(reader));
+        cache.forget_reader(&reader_key(reader));
     }
     assert_eq!(
-        format!("{:?}", cache.readers().without_hashes()),
-        format!("{:?}", Readers::default().without_hashes())
+        format!("{:?}", lock(&cache.readers).content()),
+        format!("{:?}", Readers::default().content())
     );
 }
 
 #[test]
-fn of_many_who_list_by_a_label_of_their_own_only_one_is_looked_at_and_only_its_objects() {
+fn readers_of_different_labels_cost_nothing_for_each_other() {
     const ALL: usize = 500;
     let cache = ReadCache::default();
     let labels = |host: usize| json!({ "kind": "preview", "host": format!("h-{host}") });
@@ -226,55 +246,63 @@ fn of_many_who_list_by_a_label_of_their_own_only_one_is_looked_at_and_only_its_o
     }
     for host in 0..ALL {
         let (reader, own) = (format!("r-{host}"), format!("h-{host}"));
-        // The label that all have in common comes first.
+        // The label that all lists have in common comes first.
         assert_eq!(list(&cache, &reader, None, &[("kind", "preview"), ("host", &own)]), 1);
     }
     let object = (read_kind::<ConfigMap>().decode)(
         config("a", "c-7", &labels(7), "2").to_string().as_bytes(),
     )
     .unwrap();
-    let looked_at = cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object);
-    assert!(looked_at <= 2, "{looked_at} lists were looked at");
+    let candidates = lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &*object);
+    assert!(candidates <= 2, "{candidates} lists were compared");
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7"]);
     let own = [("kind".to_owned(), "preview".to_owned()), ("host".to_owned(), "h-7".to_owned())];
     assert_eq!(
-        cache.snapshot(Times::default()).list(TypeId::of::<ConfigMap>(), None, &own).len(),
+        cache.snapshot(Timestamp::MIN).list(TypeId::of::<ConfigMap>(), None, &own).len(),
         1,
-        "objects that were looked at"
+        "only matching objects are compared"
     );
 }
 
-/// Gives the names of the objects.
+/// Returns the names of the objects.
 fn by(cache: &ReadCache, reader: &str, value: &str) -> Vec<String> {
-    let found = look(cache, reader, |view| view.by::<ByValue, _>(value));
+    let found = look(cache, reader, |view| view.by(of::<ByValue>(), value));
     found.iter().map(|config| ObjectKey::of(&config.metadata).to_string()).collect()
 }
 
 #[test]
-fn who_asks_for_a_key_is_woken_by_what_has_it_or_had_it_and_by_nothing_else() {
+fn a_reader_of_an_index_key_wakes_for_objects_that_have_or_had_it() {
     let cache = ReadCache::default();
     for (reader, value) in [("x", "x"), ("x-too", "x"), ("y", "y")] {
         assert_eq!(by(&cache, reader, value), [""; 0]);
     }
     let value = |name: &str, value: &str| config("a", name, &json!({}), value);
-    assert_eq!(event::<ConfigMap>(&cache, &value("one", "x")), ["x", "x-too"], "it gets the key");
-    assert_eq!(event::<ConfigMap>(&cache, &value("two", "z")), [""; 0], "nobody asked for its key");
+    assert_eq!(
+        event::<ConfigMap>(&cache, &value("one", "x")),
+        ["x", "x-too"],
+        "the object gets the key"
+    );
+    assert_eq!(
+        event::<ConfigMap>(&cache, &value("two", "z")),
+        [""; 0],
+        "no reader asked for its key"
+    );
     assert_eq!(
         event::<ConfigMap>(&cache, &value("one", "y")),
         ["x", "x-too", "y"],
-        "it changes its key"
+        "the object changes its key"
     );
     assert_eq!(event::<ConfigMap>(&cache, &value("two", "y")), ["y"]);
     assert_eq!(by(&cache, "y", "y"), ["a/one", "a/two"]);
     assert_eq!(gone(&cache, "a", "one"), ["y"]);
     assert_eq!(by(&cache, "y", "y"), ["a/two"]);
     assert_eq!(event::<Pod>(&cache, &value("two", "y")), [""; 0], "another kind");
-    cache.forget_reader(&who("x-too"));
+    cache.forget_reader(&reader_key("x-too"));
     assert_eq!(event::<ConfigMap>(&cache, &value("one", "x")), ["x"]);
 }
 
 #[test]
-fn of_many_who_ask_for_a_key_of_their_own_each_looks_at_its_own_objects_alone() {
+fn readers_of_different_index_keys_cost_nothing_for_each_other() {
     const ALL: usize = 500;
     let cache = ReadCache::default();
     for number in 0..ALL {
@@ -293,52 +321,52 @@ fn of_many_who_ask_for_a_key_of_their_own_each_looks_at_its_own_objects_alone() 
         config("a", "c-7", &json!({}), "v-8").to_string().as_bytes(),
     )
     .unwrap();
-    assert_eq!(cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object), 1);
+    assert_eq!(lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &*object), 1);
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7", "r-8"]);
     let index = kubewright_core::index::AnyIndex::of::<ByValue>();
     assert_eq!(
-        cache.snapshot(Times::default()).indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(),
+        cache.snapshot(Timestamp::MIN).indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(),
         2,
-        "objects that were looked at"
+        "only matching objects are compared"
     );
     for number in 0..ALL {
-        cache.forget_reader(&who(&format!("r-{number}")));
+        cache.forget_reader(&reader_key(&format!("r-{number}")));
     }
     assert_eq!(
-        format!("{:?}", cache.readers().without_hashes()),
-        format!("{:?}", Readers::default().without_hashes())
+        format!("{:?}", lock(&cache.readers).content()),
+        format!("{:?}", Readers::default().content())
     );
     assert_eq!(
-        cache.snapshot(Times::default()).indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(),
+        cache.snapshot(Timestamp::MIN).indexed(TypeId::of::<ConfigMap>(), index, "v-8").len(),
         ALL,
-        "nothing is kept for nobody"
+        "the unused index is removed"
     );
 }
 
 #[test]
-fn that_a_kind_comes_or_goes_wakes_those_who_asked_and_nobody_else() {
+fn a_kind_that_appears_or_disappears_wakes_exactly_its_readers() {
     let cache = ReadCache::default();
     let (secret, pod) = (KindInfo::of::<Secret>(), KindInfo::of::<Pod>());
     let serves =
-        |reader| look(&cache, reader, |view| view.serves::<Secret, _>().then_some(())).is_some();
+        |reader| look(&cache, reader, |view| view.serves(of::<Secret>()).then_some(())).is_some();
     assert!(!serves("one") && !serves("two"));
     get(&cache, "other", "a", "one");
-    assert_eq!(names(cache.serve(&pod, true)), [""; 0], "another kind");
-    assert_eq!(names(cache.serve(&secret, true)), ["one", "two"]);
-    assert_eq!(names(cache.serve(&secret, true)), [""; 0], "it was already");
+    assert_eq!(names(cache.set_served(&pod, true)), [""; 0], "another kind");
+    assert_eq!(names(cache.set_served(&secret, true)), ["one", "two"]);
+    assert_eq!(names(cache.set_served(&secret, true)), [""; 0], "the kind was served already");
     assert!(serves("one"));
     look(&cache, "two", |_| ());
-    assert_eq!(names(cache.serve(&secret, false)), ["one"], "two asks no more");
+    assert_eq!(names(cache.set_served(&secret, false)), ["one"], "two no longer asks");
     assert!(!serves("one"));
-    cache.forget_reader(&who("one"));
-    assert_eq!(names(cache.serve(&secret, true)), [""; 0]);
+    cache.forget_reader(&reader_key("one"));
+    assert_eq!(names(cache.set_served(&secret, true)), [""; 0]);
 }
 
 #[test]
-fn of_what_is_read_in_part_only_what_that_part_has_wakes_anybody() {
+fn a_reader_of_a_part_wakes_only_for_changes_of_that_part() {
     let cache = ReadCache::default();
-    look(&cache, "part", |view| view.list::<Part<ConfigMap>, _>(Some("a"), &[]));
-    look(&cache, "whole", |view| view.list::<ConfigMap, _>(Some("a"), &[]));
+    look(&cache, "part", |view| view.list(of::<Part<ConfigMap>>(), Some("a"), &[]));
+    look(&cache, "whole", |view| view.list(of::<ConfigMap>(), Some("a"), &[]));
     let object = |meta: &[(&str, Value)], data: &str| {
         let mut object = config("a", "one", &json!({}), data);
         object["metadata"]["uid"] = "u-1".into();
@@ -364,7 +392,7 @@ fn of_what_is_read_in_part_only_what_that_part_has_wakes_anybody() {
     assert_eq!(
         woken(&object(&[("resourceVersion", json!("9"))], "1")),
         ["whole"],
-        "the other fields are as at first"
+        "the other fields have their first values"
     );
     for (meta, data) in [
         (vec![], "2"),
@@ -374,65 +402,72 @@ fn of_what_is_read_in_part_only_what_that_part_has_wakes_anybody() {
     ] {
         assert_eq!(woken(&object(&meta, data)), ["whole", "part"], "{meta:?} {data}");
     }
-    let seen = look(&cache, "part", |view| view.list::<Part<ConfigMap>, _>(None, &[]).remove(0));
+    let seen = look(&cache, "part", |view| view.list(of::<Part<ConfigMap>>(), None, &[]).remove(0));
     assert_eq!((seen.metadata.name.as_deref(), seen.metadata.labels.as_ref()), (Some("one"), None));
 }
 
 #[test]
-fn objects_that_are_selected_are_not_those_of_the_whole_kind() {
+fn selected_objects_are_separate_from_the_whole_kind() {
     let cache = ReadCache::default();
-    let pod = |name: &str, labels: &Value| json!({ "metadata": { "namespace": "a", "name": name, "labels": labels } });
-    look(&cache, "all", |view| view.list::<Pod, _>(None, &[]));
-    look(&cache, "ours", |view| view.list::<Selected<Pod, Ours>, _>(None, &[]));
+    let pod = |name: &str, labels: &Value| {
+        let metadata = json!({ "namespace": "a", "name": name, "labels": labels });
+        json!({ "metadata": metadata })
+    };
+    look(&cache, "all", |view| view.list(of::<Pod>(), None, &[]));
+    look(&cache, "ours", |view| view.list(of::<Selected<Pod, Ours>>(), None, &[]));
     let ours = pod("one", &json!({ "app": "web", "tier": "x" }));
     assert_eq!(event::<Pod>(&cache, &ours), ["all"]);
     assert_eq!(event::<Selected<Pod, Ours>>(&cache, &ours), ["ours"]);
     event::<Pod>(&cache, &pod("two", &json!({})));
-    // A watch of those that are selected says what there is of them, and nothing of others.
-    cache.listed(
+    // A list of the selected objects says nothing about the others.
+    cache.complete_list(
         TypeId::of::<Selected<Pod, Ours>>(),
         None,
         &HashSet::from([ObjectKey::new("a", "one")]),
     );
-    let seen = look(&cache, "all", |view| view.list::<Pod, _>(None, &[]).len());
+    let seen = look(&cache, "all", |view| view.list(of::<Pod>(), None, &[]).len());
     let selected =
-        look(&cache, "ours", |view| view.list::<Selected<Pod, Ours>, _>(None, &[]).len());
+        look(&cache, "ours", |view| view.list(of::<Selected<Pod, Ours>>(), None, &[]).len());
     assert_eq!((seen, selected), (2, 1));
     assert_eq!(read_kind::<Selected<Pod, Ours>>().selector().as_deref(), Some("app=web,tier=x"));
     assert_eq!(read_kind::<Pod>().selector(), None);
 }
 
 #[test]
-fn the_same_list_of_many_is_kept_once() {
+fn equal_lists_of_several_readers_are_stored_once() {
     let cache = ReadCache::default();
     for reader in ["a", "b", "c"] {
         list(&cache, reader, Some("ns"), &[("kind", "preview"), ("tier", "x")]);
     }
     let object = config("ns", "one", &json!({ "kind": "preview", "tier": "x" }), "1");
     let object = (read_kind::<ConfigMap>().decode)(object.to_string().as_bytes()).unwrap();
-    assert_eq!(cache.readers().lists_looked_at(TypeId::of::<ConfigMap>(), &*object), 1);
+    assert_eq!(lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &*object), 1);
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["a", "b", "c"]);
 }
 
 #[test]
-fn no_change_is_taken_in_between_a_build_and_the_record_of_what_it_saw() {
+fn no_event_is_lost_between_a_build_and_the_record_of_its_look_ups() {
     let cache = ReadCache::default();
     let object = (read_kind::<ConfigMap>().decode)(
         config("a", "one", &json!({}), "1").to_string().as_bytes(),
     )
     .unwrap();
     let woken = std::thread::scope(|scope| {
-        let state = cache.snapshot(Times::default());
-        let view = View::<Reads>::new(&state);
+        let state = cache.snapshot(Timestamp::MIN);
+        let view = View::<Reader>::new(&state, &ObjectMeta::default());
         let event = scope.spawn(|| cache.observe(TypeId::of::<ConfigMap>(), &object));
-        let seen = view.get::<ConfigMap, _>(&ObjectKey::new("a", "one"));
+        let seen = view.get(of::<ConfigMap>(), ObjectKey::new("a", "one"));
         assert!(
             seen.is_none() && cache.state.try_write().is_err(),
             "the event waits for the build"
         );
         let lookups = view.into_lookups();
-        state.record(&who("a"), lookups);
+        state.record(&reader_key("a"), lookups);
         event.join().unwrap()
     });
-    assert_eq!(names(woken), ["a"], "it did not see the object, so it hears of it");
+    assert_eq!(
+        names(woken),
+        ["a"],
+        "the build did not see the object, so the event wakes its resource"
+    );
 }

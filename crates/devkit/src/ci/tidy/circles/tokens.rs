@@ -80,7 +80,7 @@ impl Reader<'_> {
                     tokens.push(Token::Mark('"'));
                 }
                 '\'' => self.character(),
-                // `$crate` and the variables of a macro: they mean what the caller imports.
+                // `$crate` and the variables of a macro depend on the caller of the macro.
                 '$' => drop(self.rest.next_if(|c| c.is_alphabetic()).map(|c| self.word(c))),
                 _ if letter.is_alphanumeric() || letter == '_' => {
                     tokens.push(self.word(letter));
@@ -211,6 +211,11 @@ mod tests {
     #[test]
     fn a_raw_identifier_is_its_name() {
         assert_eq!(shown(&read("r#type::x br")), "type : : x br");
+    }
+
+    #[test]
+    fn variables_of_macros_are_dropped() {
+        assert_eq!(shown(&read("$crate::a::b $name:ty $($x)*")), ": : a : : b : ty (  . *");
     }
 
     #[test]

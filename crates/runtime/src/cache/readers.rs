@@ -1,0 +1,233 @@
+//! Which resources looked up what: finds those that a changed object concerns without asking all.
+
+use std::any::TypeId;
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+
+use kubewright_core::index::AnyIndex;
+use kubewright_core::kind::AnyObject;
+use kubewright_core::view::{Lookup, Query};
+use kubewright_core::{KindInfo, ObjectKey};
+
+use super::objects::Selector;
+use crate::key::WorkKey;
+
+/// The look-ups of the last build of each resource.
+#[derive(Default)]
+pub(super) struct Readers {
+    gets: HashMap<(TypeId, ObjectKey), HashSet<WorkKey>>,
+    /// Readers that asked whether a kind is served, or have a child of an optional kind.
+    served: HashMap<KindInfo, HashSet<WorkKey>>,
+    /// Readers of lists and index keys.
+    lists: HashMap<Slot, HashMap<(TypeId, Query), HashSet<WorkKey>>>,
+    by_reader: HashMap<WorkKey, Vec<Lookup>>,
+    /// How many look-ups use each selector.
+    selectors: HashMap<(TypeId, Selector), usize>,
+    hashes: RandomState,
+}
+
+/// The hash of a type with a namespace (or all) and one label (or none), or with a key in an index.
+///
+/// A list is filed under one slot; an event looks at the slots that its object has. After a hash
+/// collision the query itself decides.
+type Slot = u64;
+
+/// Selectors that are used now and were not before, or the other way round.
+pub(super) type ChangedSelectors = HashSet<(TypeId, Selector)>;
+
+fn selectors(query: &Query) -> Vec<Selector> {
+    match query {
+        Query::List { labels, .. } => {
+            labels.iter().map(|(label, _)| Selector::Label(label.clone())).collect()
+        }
+        Query::Index { index, .. } => vec![Selector::Index(*index)],
+        Query::Get(_) | Query::Served => Vec::new(),
+    }
+}
+
+impl Readers {
+    fn slot(&self, type_id: TypeId, namespace: Option<&str>, label: Option<(&str, &str)>) -> Slot {
+        self.hashes.hash_one((type_id, namespace, label))
+    }
+
+    fn index_slot(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Slot {
+        self.hashes.hash_one((type_id, index, key))
+    }
+
+    /// The slots under which a query may be filed: one for each label.
+    fn slots(&self, type_id: TypeId, query: &Query) -> Vec<Slot> {
+        match query {
+            Query::List { namespace, labels } if labels.is_empty() => {
+                vec![self.slot(type_id, namespace.as_deref(), None)]
+            }
+            Query::List { namespace, labels } => {
+                let slot = |(label, value): &(String, String)| {
+                    self.slot(type_id, namespace.as_deref(), Some((label, value)))
+                };
+                labels.iter().map(slot).collect()
+            }
+            Query::Index { index, key } => vec![self.index_slot(type_id, *index, key)],
+            Query::Get(_) | Query::Served => Vec::new(),
+        }
+    }
+
+    /// Whether a reader looked up anything.
+    pub(super) fn has(&self, reader: &WorkKey) -> bool {
+        self.by_reader.contains_key(reader)
+    }
+
+    /// Whether any look-up uses this selector.
+    pub(super) fn uses(&self, selector: &(TypeId, Selector)) -> bool {
+        self.selectors.contains_key(selector)
+    }
+
+    /// The readers that depend on whether this kind is served.
+    pub(super) fn of_served(&self, kind: &KindInfo) -> HashSet<WorkKey> {
+        self.served.get(kind).cloned().unwrap_or_default()
+    }
+
+    /// Records the look-ups of the last build of a reader.
+    pub(super) fn record(&mut self, reader: &WorkKey, lookups: Vec<Lookup>) -> ChangedSelectors {
+        if self.by_reader.get(reader) == Some(&lookups) {
+            return ChangedSelectors::new();
+        }
+        let mut changed = self.forget(reader);
+        for Lookup { type_id, kind, query } in &lookups {
+            let readers = match query {
+                Query::Get(key) => self.gets.entry((*type_id, key.clone())).or_default(),
+                Query::Served => self.served.entry(kind.clone()).or_default(),
+                Query::List { .. } | Query::Index { .. } => {
+                    let list = (*type_id, query.clone());
+                    let slot = self.best_slot(&self.slots(*type_id, query), &list);
+                    self.lists.entry(slot).or_default().entry(list).or_default()
+                }
+            };
+            readers.insert(reader.clone());
+            for selector in selectors(query) {
+                let selector = (*type_id, selector);
+                let count = self.selectors.entry(selector.clone()).or_default();
+                *count += 1;
+                if *count == 1 {
+                    changed.insert(selector);
+                }
+            }
+        }
+        if !lookups.is_empty() {
+            self.by_reader.insert(reader.clone(), lookups);
+        }
+        changed
+    }
+
+    /// The slot that already has this list, or the one with the fewest lists: a label that all
+    /// lists have in common does not distinguish them.
+    fn best_slot(&self, slots: &[Slot], list: &(TypeId, Query)) -> Slot {
+        let has_list = |slot: &&Slot| self.lists.get(slot).is_some_and(|l| l.contains_key(list));
+        let fewest =
+            || slots.iter().min_by_key(|slot| self.lists.get(slot).map_or(0, HashMap::len));
+        slots.iter().find(has_list).or_else(fewest).copied().unwrap_or_default()
+    }
+
+    /// Forgets the look-ups of a reader.
+    pub(super) fn forget(&mut self, reader: &WorkKey) -> ChangedSelectors {
+        let mut changed = ChangedSelectors::new();
+        for Lookup { type_id, kind, query } in self.by_reader.remove(reader).unwrap_or_default() {
+            for selector in selectors(&query) {
+                let selector = (type_id, selector);
+                let Some(count) = self.selectors.get_mut(&selector) else { continue };
+                *count -= 1;
+                if *count == 0 {
+                    self.selectors.remove(&selector);
+                    changed.insert(selector);
+                }
+            }
+            match query {
+                Query::Get(key) => remove(&mut self.gets, &(type_id, key), reader),
+                Query::Served => remove(&mut self.served, &kind, reader),
+                Query::List { .. } | Query::Index { .. } => {
+                    self.forget_list(&(type_id, query), reader);
+                }
+            }
+        }
+        changed
+    }
+
+    fn forget_list(&mut self, list: &(TypeId, Query), reader: &WorkKey) {
+        for slot in self.slots(list.0, &list.1) {
+            let Some(lists) = self.lists.get_mut(&slot) else { continue };
+            remove(lists, list, reader);
+            if lists.is_empty() {
+                self.lists.remove(&slot);
+            }
+        }
+    }
+
+    /// The readers that the change of an object concerns. `states` are the states before and after
+    /// it, as far as they exist.
+    pub(super) fn concerned(
+        &self,
+        type_id: TypeId,
+        key: &ObjectKey,
+        states: &[&dyn AnyObject],
+    ) -> HashSet<WorkKey> {
+        let mut concerned = self.gets.get(&(type_id, key.clone())).cloned().unwrap_or_default();
+        if self.lists.is_empty() {
+            return concerned;
+        }
+        for object in states {
+            for ((of, query), readers) in self.candidates(type_id, *object) {
+                if *of == type_id && query.matches(*object) {
+                    concerned.extend(readers.iter().cloned());
+                }
+            }
+        }
+        concerned
+    }
+
+    /// The lists that may contain an object.
+    fn candidates<'a>(
+        &'a self,
+        type_id: TypeId,
+        object: &'a dyn AnyObject,
+    ) -> impl Iterator<Item = (&'a (TypeId, Query), &'a HashSet<WorkKey>)> {
+        let meta = object.meta();
+        let labels = move || meta.labels.iter().flatten().map(|(l, v)| Some((&**l, &**v)));
+        let by_labels = [None, meta.namespace.as_deref()].into_iter().flat_map(move |namespace| {
+            std::iter::once(None)
+                .chain(labels())
+                .map(move |label| self.slot(type_id, namespace, label))
+        });
+        let indexes = self.selectors.keys().filter_map(move |(of, selector)| match selector {
+            Selector::Index(index) if *of == type_id => Some(*index),
+            _ => None,
+        });
+        let by_indexes = indexes.flat_map(move |index| {
+            // A set: an object may have a key twice.
+            let keys: HashSet<String> = index.keys(object).into_iter().collect();
+            keys.into_iter().map(move |key| self.index_slot(type_id, index, &key))
+        });
+        by_labels.chain(by_indexes).filter_map(|slot| self.lists.get(&slot)).flatten()
+    }
+}
+
+fn remove<K: Hash + Eq>(index: &mut HashMap<K, HashSet<WorkKey>>, key: &K, reader: &WorkKey) {
+    if let Some(readers) = index.get_mut(key) {
+        readers.remove(reader);
+        if readers.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Readers {
+    /// The number of lists that an event about this object is compared with.
+    pub(super) fn candidate_count(&self, type_id: TypeId, object: &dyn AnyObject) -> usize {
+        self.candidates(type_id, object).count()
+    }
+
+    /// Everything that is remembered.
+    pub(super) fn content(&self) -> impl std::fmt::Debug + '_ {
+        (&self.gets, &self.served, &self.lists, &self.by_reader, &self.selectors)
+    }
+}

@@ -1,0 +1,19 @@
+//! From the watches of the API server to the caches and the queue.
+//!
+//! - `watches` decides what is watched; `collection` names it; `reflector` lists and watches it
+//! - `feed`: what all sinks have in common; `resources`, `children`, `reads`, `definition`: the
+//!   stores, one for each kind of cache
+//! - `shards`: a filter for objects of other shards; `sync`: which caches are filled
+
+mod children;
+mod collection;
+mod definition;
+mod feed;
+mod reads;
+mod reflector;
+mod resources;
+mod shards;
+pub(crate) mod sync;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod watches;

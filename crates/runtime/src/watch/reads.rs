@@ -1,0 +1,117 @@
+//! The store of objects that builds look up.
+//!
+//! An object that cannot be decoded keeps its last state. The log and an Event report that: the
+//! author of, for example, a limit may believe that it is applied.
+
+use std::collections::HashSet;
+
+use kubewright_core::ObjectKey;
+use kubewright_core::internals::owner::Owner;
+use kubewright_core::kind::ReadKind;
+use kubewright_core::observed::{DecodeError, decode_identity};
+
+use super::feed::{Source, Store};
+use crate::key::WorkKey;
+use crate::work::schedule::Priority;
+
+/// The reason of an Event about an object that cannot be decoded.
+const UNREADABLE: &str = "Unreadable";
+
+/// The objects of one read kind.
+pub(super) struct Reads {
+    read: ReadKind,
+    /// During a list: its keys.
+    seen: Option<HashSet<ObjectKey>>,
+    /// The UIDs of objects that cannot be decoded.
+    unreadable: HashSet<Box<str>>,
+}
+
+impl Reads {
+    pub(super) fn new(read: ReadKind) -> Self {
+        Self { read, seen: None, unreadable: HashSet::new() }
+    }
+
+    fn report_unreadable(
+        &mut self,
+        source: &Source,
+        key: ObjectKey,
+        uid: Box<str>,
+        error: &serde_json::Error,
+    ) {
+        let effect = if source.engine.reads.has(self.read.type_id, &key) {
+            "its last readable state stays in effect"
+        } else {
+            "it has no effect"
+        };
+        let note = format!(
+            "cannot read this object: {error}; {effect}. Fix the object, or install the matching \
+             CustomResourceDefinition."
+        );
+        tracing::error!(collection = %source.collection, object = %key, note);
+        self.unreadable.insert(uid.clone());
+        let about = Owner { kind: self.read.info.clone(), key, uid: uid.into() };
+        source.engine.events.warn(&about, UNREADABLE, &note);
+    }
+
+    /// The object is readable or gone: the next problem causes an Event again.
+    fn clear_unreadable(&mut self, source: &Source, uid: &str) {
+        if self.unreadable.remove(uid) {
+            source.engine.events.clear(uid);
+        }
+    }
+
+    fn complete_list(&self, source: &Source, seen: &HashSet<ObjectKey>) {
+        let reads = &source.engine.reads;
+        wake(source, reads.complete_list(self.read.type_id, source.namespace(), seen));
+    }
+}
+
+fn wake(source: &Source, readers: HashSet<WorkKey>) {
+    for key in readers {
+        source.engine.enqueue(key, Priority::Change);
+    }
+}
+
+impl Store for Reads {
+    fn list_started(&mut self) {
+        self.seen = Some(HashSet::new());
+    }
+
+    fn upsert(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
+        let (key, uid, version) = decode_identity(json)?;
+        // Also before a failure to decode: the object exists.
+        if let Some(seen) = &mut self.seen {
+            seen.insert(key.clone());
+        }
+        match (self.read.decode)(json) {
+            Ok(object) => {
+                self.clear_unreadable(source, &uid);
+                wake(source, source.engine.reads.observe(self.read.type_id, &object));
+                Ok(version)
+            }
+            Err(error) => {
+                self.report_unreadable(source, key, uid, &error);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn delete(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
+        let (key, uid, version) = decode_identity(json)?;
+        self.clear_unreadable(source, &uid);
+        wake(source, source.engine.reads.remove(self.read.type_id, &key));
+        Ok(version)
+    }
+
+    fn listed(&mut self, source: &Source, _: u64) {
+        let seen = self.seen.take().unwrap_or_default();
+        self.complete_list(source, &seen);
+    }
+
+    fn not_served(&mut self, source: &Source) -> bool {
+        if self.read.optional {
+            self.complete_list(source, &HashSet::new());
+        }
+        self.read.optional
+    }
+}

@@ -1,0 +1,105 @@
+//! The store of the custom resources of one controller.
+
+use std::sync::Arc;
+
+use kubewright_core::ObjectKey;
+use kubewright_core::controller::Controller;
+use kubewright_core::kind::AnyObject;
+use kubewright_core::observed::{DecodeError, decode_identity};
+
+use super::feed::{Source, Store};
+use crate::cache::resources::{OwnWrite, Resource};
+use crate::key::WorkKey;
+use crate::work::schedule::Priority;
+
+/// The custom resources of one controller, by its index.
+pub(super) struct Resources(pub(super) usize);
+
+impl Resources {
+    fn remove(&self, source: &Source, key: ObjectKey, uid: &str) {
+        if source.engine.controller(self.0).resources.remove(&key, uid) {
+            source.engine.resource_deleted(&WorkKey { controller: self.0, key }, uid);
+        }
+    }
+
+    /// A resource that cannot be decoded exists, so its children stay. The cached state is
+    /// obsolete, so nothing is done for it until it can be decoded again.
+    fn undecodable(&self, source: &Source, json: &[u8], error: serde_json::Error) -> DecodeError {
+        match decode_identity(json) {
+            Ok((key, uid, _)) => {
+                let hint = "is another version of its CustomResourceDefinition installed?";
+                tracing::error!(resource = %key, %error, hint, "cannot decode a resource");
+                self.remove(source, key, &uid);
+                error.into()
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+impl Store for Resources {
+    fn upsert(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
+        let engine = &source.engine;
+        let state = engine.controller(self.0);
+        let controller = &*state.controller;
+        let object = controller
+            .decode(json)
+            .or_else(|error| decode_without_status(json, controller).ok_or(error))
+            .map_err(|error| self.undecodable(source, json, error))?;
+        let (key, version) = (ObjectKey::of(object.meta()), version_of(&*object, json)?);
+        let own = state.written.at(&key, version).map(|(inputs, written)| OwnWrite {
+            inputs,
+            // The event may also show a status that somebody else wrote.
+            is_unchanged: controller.status(&*object).is_ok_and(|shown| shown == *written),
+        });
+        engine.owner_exists(object.meta().uid.as_deref().unwrap_or_default());
+        let effect = state.resources.observe(Resource::new(object, version), own, source.epoch);
+        if effect.is_set_back {
+            tracing::warn!(resource = %key, version, "restored from a backup");
+            state.written.forget(&key);
+        }
+        // After the cache: a reader finds the last written status in one of the two.
+        state.written.caught_up(&key, version);
+        let work = WorkKey { controller: self.0, key };
+        if let Some(uid) = effect.deleted {
+            engine.owner_deleted(&work, &uid);
+        }
+        if effect.is_work {
+            engine.enqueue(work, Priority::Change);
+        }
+        Ok(version)
+    }
+
+    fn delete(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
+        let (key, uid, version) = decode_identity(json)?;
+        self.remove(source, key, &uid);
+        Ok(version)
+    }
+
+    fn listed(&mut self, source: &Source, _: u64) {
+        let state = source.engine.controller(self.0);
+        if source.is_set_back {
+            state.written.clear();
+        }
+        for (key, uid) in state.resources.complete_list(source.namespace(), source.epoch) {
+            source.engine.resource_deleted(&WorkKey { controller: self.0, key }, &uid);
+        }
+    }
+}
+
+/// The version of an object that was decoded from `json`.
+fn version_of(object: &dyn AnyObject, json: &[u8]) -> Result<u64, DecodeError> {
+    match object.meta().resource_version.as_deref().map(str::parse) {
+        Some(Ok(version)) => Ok(version),
+        // Returns a precise error.
+        _ => decode_identity(json).map(|(.., version)| version),
+    }
+}
+
+/// The resource without its status: an older operator may have written another form of status, and
+/// this one writes it again anyway.
+fn decode_without_status(json: &[u8], controller: &dyn Controller) -> Option<Arc<dyn AnyObject>> {
+    let mut value: serde_json::Value = serde_json::from_slice(json).ok()?;
+    value.as_object_mut()?.remove("status")?;
+    controller.decode(value.to_string().as_bytes()).ok()
+}

@@ -1,0 +1,121 @@
+//! Delays that grow with each failure, with jitter so that retries do not come all at once.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::key::WorkKey;
+use crate::memory::{Shrink as _, lock};
+
+/// The first delay between two tries of one resource.
+pub(crate) const FIRST_DELAY: Duration = Duration::from_secs(1);
+/// The longest delay between two tries of one resource.
+pub(crate) const MAX_DELAY: Duration = Duration::from_mins(5);
+
+/// The random part of a delay: a delay is at most this much shorter.
+const JITTER: f64 = 0.2;
+
+/// A delay that doubles from `first` up to `max`.
+#[derive(Clone, Debug)]
+pub(crate) struct Backoff {
+    first: Duration,
+    max: Duration,
+    failures: u32,
+}
+
+impl Backoff {
+    pub(crate) fn new(first: Duration, max: Duration) -> Self {
+        Self { first, max, failures: 0 }
+    }
+
+    /// The next delay: double the one before less up to 20 %, and never longer than `max`.
+    pub(crate) fn next(&mut self) -> Duration {
+        let doubled =
+            self.first.saturating_mul(1_u32.checked_shl(self.failures.min(30)).unwrap_or(u32::MAX));
+        self.failures = self.failures.saturating_add(1);
+        doubled.min(self.max).mul_f64(1.0 - JITTER * fastrand::f64())
+    }
+
+    /// Starts again with the first delay, after a success.
+    pub(crate) fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// When a resource that failed is tried again.
+#[derive(Clone, Debug)]
+struct Retry {
+    backoff: Backoff,
+    /// The generation of the resource that failed.
+    generation: Option<i64>,
+    due: Option<Instant>,
+    /// The API server asked for no request before this time.
+    not_before: Option<Instant>,
+}
+
+impl Retry {
+    fn new(first: Duration) -> Self {
+        let backoff = Backoff::new(first, MAX_DELAY);
+        Self { backoff, generation: None, due: None, not_before: None }
+    }
+
+    fn hold(&mut self, now: Instant, wait: Duration) {
+        self.not_before = self.not_before.max(Some(now + wait.min(MAX_DELAY)));
+    }
+
+    /// A failure before the planned retry came from an event and keeps the plan: otherwise a child
+    /// that changes often would postpone the retry for ever. An edit of the resource starts again,
+    /// and so does a failure with another first delay.
+    fn failed(&mut self, now: Instant, generation: Option<i64>, first: Duration) -> Duration {
+        if self.generation != generation || self.backoff.first != first {
+            *self = Self { generation, not_before: self.not_before, ..Self::new(first) };
+        }
+        let held =
+            self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        let planned = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+        if !planned.is_zero() {
+            return planned.max(held);
+        }
+        let delay = self.backoff.next().max(held);
+        self.due = Some(now + delay);
+        delay
+    }
+}
+
+/// The resources that failed.
+#[derive(Default)]
+pub(crate) struct Retries(Mutex<HashMap<WorkKey, Retry>>);
+
+impl Retries {
+    fn with<T>(&self, key: &WorkKey, use_retry: impl FnOnce(&mut Retry) -> T) -> T {
+        let mut retries = lock(&self.0);
+        use_retry(retries.entry(key.clone()).or_insert_with(|| Retry::new(FIRST_DELAY)))
+    }
+
+    /// Records a failure and returns how long to wait. `first` is the first delay for a failure of
+    /// this class.
+    pub(crate) fn failed(
+        &self,
+        key: &WorkKey,
+        generation: Option<i64>,
+        first: Duration,
+    ) -> Duration {
+        self.with(key, |retry| retry.failed(Instant::now(), generation, first))
+    }
+
+    /// Records that the API server asked for no request about this resource for so long, at most
+    /// [`MAX_DELAY`].
+    pub(crate) fn hold(&self, key: &WorkKey, wait: Duration) {
+        self.with(key, |retry| retry.hold(Instant::now(), wait));
+    }
+
+    /// Forgets a resource that succeeded or is gone: the next failure starts again.
+    pub(crate) fn forget(&self, key: &WorkKey) {
+        let mut retries = lock(&self.0);
+        retries.remove(key);
+        retries.shrink_if_sparse();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! Deletes an expired resource: exactly the version that the operator saw, not before the clock of
+//! the API server agrees, and not more per minute than the limiter allows.
+
+use std::time::Duration;
+
+use kubewright_core::expiry::Expired;
+use kubewright_core::observed::decode_identity;
+use kubewright_core::{Class, Timestamp};
+
+use super::context::RunContext;
+use crate::error::ApiError;
+use crate::write::apply::DeleteFailure;
+use crate::write::events::EventType;
+
+/// The shortest wait for the clock of the API server.
+const MIN_WAIT: Duration = Duration::from_millis(250);
+/// The longest wait for the clock of the API server: clocks can be set.
+const MAX_WAIT: Duration = Duration::from_mins(1);
+
+/// What happened to a resource.
+pub(crate) enum Expiry {
+    /// It is deleted, or its deletion is in progress.
+    Deleted,
+    /// It is not expired, or must wait.
+    Kept,
+    /// It changed since the build.
+    Outdated,
+    /// The API server did not delete it.
+    Failed(DeleteFailure),
+}
+
+/// How long to wait until a clock that shows `now` shows `moment`; `None` if it is past.
+fn until(moment: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
+    (now < moment).then(|| left.clamp(MIN_WAIT, MAX_WAIT))
+}
+
+/// Deletes the resource if it is expired and may be deleted now. `moment` is the time of expiry, as
+/// far as the build asked about it.
+pub(crate) async fn expire(
+    ctx: &RunContext<'_>,
+    expired: Option<&Expired>,
+    moment: Option<Timestamp>,
+) -> Expiry {
+    let engine = ctx.engine;
+    let Some(expired) = expired else {
+        engine.limiter.forget(ctx.key);
+        return Expiry::Kept;
+    };
+    let clock = moment.zip(engine.server_clock.latest());
+    if let Some(wait) = clock.and_then(|(moment, now)| until(moment, now)) {
+        return postpone(ctx, wait);
+    }
+    if let Err(wait) = engine.limiter.acquire(ctx.key) {
+        if let Some(waiting) = wait.report {
+            tracing::warn!(waiting, "expired resources wait: the limit of deletions is reached");
+        }
+        return postpone(ctx, wait.duration);
+    }
+    let expiry = delete(ctx, expired, moment).await;
+    if !matches!(expiry, Expiry::Deleted) {
+        engine.limiter.release();
+    }
+    expiry
+}
+
+async fn delete(ctx: &RunContext<'_>, expired: &Expired, moment: Option<Timestamp>) -> Expiry {
+    let (engine, controller) = (ctx.engine, ctx.controller.name);
+    let (kind, key) = (&ctx.owner.kind, &ctx.key.key);
+    let (answer, server_time) = match engine.api.get(kind, key).await {
+        Ok(answer) => answer,
+        Err(error) => return not_deleted(ctx, &error),
+    };
+    // An edit that no watch has shown yet wins.
+    if !decode_identity(&answer)
+        .is_ok_and(|(_, uid, version)| *uid == *ctx.owner.uid && version == ctx.resource.version)
+    {
+        return Expiry::Outdated;
+    }
+    match (moment, server_time) {
+        (None, _) => {}
+        (Some(moment), Some(now)) => {
+            engine.server_clock.record(now);
+            if let Some(wait) = until(moment, now) {
+                tracing::info!(controller, resource = %key, %moment, %now, "not expired yet");
+                return postpone(ctx, wait);
+            }
+        }
+        (Some(_), None) => {
+            return failed(ctx, Class::Transient, "the API server sends no Date header");
+        }
+    }
+    match engine.api.delete(kind, key, &ctx.owner.uid, ctx.resource.version).await {
+        Ok(_) => {
+            let Expired { reason, message } = expired;
+            tracing::info!(controller, resource = %key, reason, message, "deleted: expired");
+            engine.metrics.wrote(controller, &kind.kind, "delete");
+            engine.events.record(&ctx.owner, EventType::Normal, reason, message);
+            Expiry::Deleted
+        }
+        Err(error) => not_deleted(ctx, &error),
+    }
+}
+
+fn not_deleted(ctx: &RunContext<'_>, error: &ApiError) -> Expiry {
+    if error.is_not_found() {
+        return Expiry::Deleted;
+    }
+    if error.is_identity_conflict() {
+        return Expiry::Outdated;
+    }
+    ctx.respect_retry_after(error);
+    failed(ctx, error.class(), &error.to_string())
+}
+
+fn failed(ctx: &RunContext<'_>, class: Class, why: &str) -> Expiry {
+    let message = format!("could not delete this {}, which is expired: {why}", ctx.owner.kind);
+    Expiry::Failed(DeleteFailure { class, message })
+}
+
+fn postpone(ctx: &RunContext<'_>, wait: Duration) -> Expiry {
+    ctx.engine.queue.add_after(ctx.key.clone(), wait);
+    Expiry::Kept
+}
+
+#[cfg(test)]
+mod tests;

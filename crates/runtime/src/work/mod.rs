@@ -1,0 +1,16 @@
+//! Which resource is reconciled when, and how.
+//!
+//! - `queue`, `schedule`, `lanes`: the order of work; `deadlines`, `backoff`: its times
+//! - `worker` takes keys; `run` reconciles one resource; `context` is what a run works with
+//! - `expiry`: deletes expired resources
+
+pub(crate) mod backoff;
+pub(crate) mod context;
+pub(crate) mod deadlines;
+pub(crate) mod expiry;
+mod lanes;
+pub(crate) mod queue;
+pub(crate) mod run;
+pub(crate) mod schedule;
+pub(crate) mod server_clock;
+pub(crate) mod worker;

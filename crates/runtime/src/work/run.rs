@@ -1,0 +1,287 @@
+//! One run for one resource: build, expire, plan, apply, report.
+
+use std::sync::Arc;
+
+use kubewright_core::controller::{AnyFacts, Built, Observation};
+use kubewright_core::internals::child::ChildError;
+use kubewright_core::internals::desired::Desired;
+use kubewright_core::internals::plan::{Existing, Step, plan};
+use kubewright_core::observed::{ChildState, Hashes, ObservedChild, Outcome};
+use kubewright_core::{Class, Invalid, KindInfo, Readiness, Report, kstatus, reason};
+use serde_json::Value;
+
+use super::context::{RunContext, RunOutcome};
+use super::expiry::{self, Expiry};
+use crate::engine::Engine;
+use crate::key::WorkKey;
+use crate::write::apply::{Applied, DeleteFailure, execute};
+use crate::write::status;
+
+/// Reconciles one resource.
+pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
+    let resources = &engine.controller(key.controller).resources;
+    let Some(resource) = resources.get(&key.key) else { return RunOutcome::Done };
+    // Garbage collection must win: nothing is applied for a resource that is being deleted.
+    if resource.is_deleting() {
+        engine.limiter.forget(key);
+        return RunOutcome::Done;
+    }
+    run(&RunContext::new(engine, key, resource)).await
+}
+
+async fn run(ctx: &RunContext<'_>) -> RunOutcome {
+    let Built { children, withdraw, facts, moments, expired, .. } = match build(ctx) {
+        Ok(built) => built,
+        Err(defect) => return report_defect(ctx, &defect.to_string()).await,
+    };
+    let (is_outdated, failure) = match expiry::expire(ctx, expired.as_ref(), moments.past).await {
+        Expiry::Deleted => return RunOutcome::Done,
+        Expiry::Kept => (false, None),
+        Expiry::Outdated => (true, None),
+        Expiry::Failed(failure) => (false, Some(failure)),
+    };
+    let (desired, invalid) = match children {
+        Ok(desired) => (desired, None),
+        Err(invalid) => (Vec::new(), Some(invalid)),
+    };
+    // A refused resource keeps its objects, unless the operator withdraws them.
+    let is_kept = invalid.is_some() && !withdraw;
+    let applied = if is_kept { Some(Applied::default()) } else { apply(ctx, &desired).await };
+    // The namespace is being deleted with everything in it, the status included.
+    let Some(mut applied) = applied else { return RunOutcome::Done };
+    applied.failures.extend(failure);
+    let outcome = match invalid {
+        Some(invalid) => report_refused(ctx, &invalid, &applied, &facts).await,
+        None => report(ctx, &desired, &applied, &facts).await,
+    };
+    match outcome {
+        RunOutcome::Done | RunOutcome::AwaitingChange if is_outdated => RunOutcome::Waiting,
+        outcome => outcome,
+    }
+}
+
+/// Calls `build` and records what it depends on: a later change of that wakes the resource.
+fn build(ctx: &RunContext<'_>) -> Result<Built, ChildError> {
+    let engine = ctx.engine;
+    let reads = engine.reads.snapshot(engine.deadlines.now());
+    let controller = &ctx.controller.controller;
+    let mut built = controller.build(engine.program(), &*ctx.resource.object, &reads)?;
+    reads.record(ctx.key, std::mem::take(&mut built.lookups));
+    engine.deadlines.record(ctx.key, built.moments.next);
+    Ok(built)
+}
+
+/// Plans and executes the steps. `None` if the namespace is being deleted.
+async fn apply(ctx: &RunContext<'_>, desired: &[Desired]) -> Option<Applied> {
+    let existing = existing(ctx, desired);
+    let existing: Vec<_> = existing.iter().map(|(kind, child)| Existing { kind, child }).collect();
+    let is_served =
+        |kind: &_| ctx.controller.child_cache(kind).is_none_or(|cache| cache.is_served());
+    let steps = plan(&ctx.owner.uid, desired, &existing, is_served);
+    if !steps.iter().any(Step::writes) {
+        record_verified(ctx, &steps, desired, &existing);
+    }
+    execute(ctx, steps, desired).await
+}
+
+/// The cached objects that this resource controls, or that have a desired name.
+fn existing(ctx: &RunContext<'_>, desired: &[Desired]) -> Vec<(KindInfo, Arc<ObservedChild>)> {
+    let mut existing = Vec::with_capacity(desired.len());
+    for cache in &ctx.controller.children {
+        let owned = cache.owned_by(&ctx.owner.uid);
+        for want in desired.iter().filter(|d| d.kind == cache.kind) {
+            if !owned.iter().any(|child| child.key == want.key)
+                && let Some(other) = cache.get(&want.key)
+            {
+                existing.push((cache.kind.clone(), other));
+            }
+        }
+        existing.extend(owned.into_iter().map(|child| (cache.kind.clone(), child)));
+    }
+    existing
+}
+
+/// Remembers which entries were compared, so that each is compared once.
+fn record_verified(
+    ctx: &RunContext<'_>,
+    steps: &[Step],
+    desired: &[Desired],
+    existing: &[Existing<'_>],
+) {
+    for step in steps {
+        let Step::Keep { index, verified: true } = step else { continue };
+        let want = &desired[*index];
+        let have = existing.iter().find(|e| *e.kind == want.kind && e.child.key == want.key);
+        if let (Some(have), Some(cache)) = (have, ctx.controller.child_cache(&want.kind)) {
+            cache.record_verified(have.child, Hashes::of(want));
+        }
+    }
+}
+
+/// Reports a resource whose children were applied.
+async fn report(
+    ctx: &RunContext<'_>,
+    desired: &[Desired],
+    applied: &Applied,
+    facts: &AnyFacts,
+) -> RunOutcome {
+    let observed: Vec<Option<Arc<ObservedChild>>> = desired
+        .iter()
+        .map(|want| ctx.controller.child_cache(&want.kind)?.get(&want.key))
+        .map(|child| child.filter(|child| child.is_controlled_by(&ctx.owner.uid)))
+        .collect();
+    let states = desired.iter().zip(&observed).zip(&applied.outcomes);
+    let states: Vec<ChildState<'_>> = states
+        .map(|((desired, observed), outcome)| ChildState {
+            desired,
+            observed: observed.as_deref(),
+            outcome,
+        })
+        .collect();
+    let outcome = outcome_of(applied);
+    // A run that is repeated anyway takes no short cut.
+    let inputs =
+        if outcome == RunOutcome::Done { status::inputs(ctx, &states, facts) } else { None };
+    if inputs.is_some_and(|inputs| status::is_written(ctx, inputs)) {
+        return RunOutcome::Done;
+    }
+    let readiness = kstatus::of_resource(&ctx.controller.kind, &states);
+    let readiness = with_failures(readiness, &applied.failures);
+    let is_failed = matches!(outcome, RunOutcome::Failed(_));
+    if let Readiness::Stalled(reason, message) | Readiness::Progressing(reason, message) =
+        &readiness
+        && is_failed
+    {
+        warn_failed(ctx, reason, message);
+    }
+    let report = match call_report(ctx, &states, facts, &readiness) {
+        Ok(report) => report,
+        Err(outcome) => return outcome,
+    };
+    let outcome = match (&report.readiness, &readiness) {
+        (Readiness::Ready(_), _) if !is_failed => {
+            ctx.engine.events.clear(&ctx.owner.uid);
+            outcome
+        }
+        (Readiness::Stalled(reason, _), Readiness::Stalled(derived, _)) if reason == derived => {
+            outcome
+        }
+        (Readiness::Stalled(reason, message), _) if outcome == RunOutcome::Done => {
+            status::warn(ctx, reason, message);
+            RunOutcome::AwaitingChange
+        }
+        _ => outcome,
+    };
+    let inputs = inputs.filter(|_| outcome == RunOutcome::Done);
+    match status::write(ctx, report, inputs).await {
+        Ok(()) => outcome,
+        // A failure of the children is repeated for its own class.
+        Err(RunOutcome::Waiting) if outcome != RunOutcome::Done => outcome,
+        Err(outcome) => outcome,
+    }
+}
+
+/// Reports a resource that `build` refused.
+async fn report_refused(
+    ctx: &RunContext<'_>,
+    invalid: &Invalid,
+    applied: &Applied,
+    facts: &AnyFacts,
+) -> RunOutcome {
+    let (reason, mut message) = (invalid.reason(), invalid.message().to_owned());
+    if let Some(failure) = applied.failures.first() {
+        message = format!("{message}; {}", failure.message);
+    }
+    let outcome = match outcome_of(applied) {
+        RunOutcome::Done => {
+            status::warn(ctx, reason, &message);
+            RunOutcome::AwaitingChange
+        }
+        outcome => {
+            warn_failed(ctx, reason, &message);
+            outcome
+        }
+    };
+    let readiness = Readiness::Stalled(reason, message);
+    match call_report(ctx, &[], facts, &readiness) {
+        // The operator does not decide about the readiness of what it refused.
+        Ok(report) => {
+            let written = status::write(ctx, Report { readiness, ..report }, None).await;
+            written.err().unwrap_or(outcome)
+        }
+        Err(outcome) => outcome,
+    }
+}
+
+fn call_report(
+    ctx: &RunContext<'_>,
+    children: &[ChildState<'_>],
+    facts: &AnyFacts,
+    readiness: &Readiness,
+) -> Result<Report<Value>, RunOutcome> {
+    let observation = Observation { children, facts, readiness };
+    let report = ctx.controller.controller.report(&*ctx.resource.object, observation);
+    report.map_err(|error| warn_defect(ctx, &format!("cannot write the status as JSON: {error}")))
+}
+
+/// Reports a defect of the operator, also in the status: the author of the resource cannot fix it.
+pub(crate) async fn report_defect(ctx: &RunContext<'_>, defect: &str) -> RunOutcome {
+    // Other resources must not wait behind this one in the deletion limiter.
+    ctx.engine.limiter.forget(ctx.key);
+    let outcome = warn_defect(ctx, defect);
+    if let Ok(status) = status::current(ctx) {
+        let readiness = Readiness::Progressing(reason::INTERNAL, defect.to_owned());
+        let status = Arc::unwrap_or_clone(status);
+        // The outcome is a failure already.
+        let _ =
+            status::write(ctx, Report { status, conditions: Vec::new(), readiness }, None).await;
+    }
+    outcome
+}
+
+fn warn_defect(ctx: &RunContext<'_>, defect: &str) -> RunOutcome {
+    let (controller, resource) = (ctx.controller.name, &ctx.key.key);
+    tracing::error!(controller, %resource, defect, "the operator has a defect");
+    status::warn(ctx, reason::INTERNAL, defect);
+    RunOutcome::Failed(Class::Bug)
+}
+
+fn warn_failed(ctx: &RunContext<'_>, reason: &str, message: &str) {
+    let (controller, resource) = (ctx.controller.name, &ctx.key.key);
+    tracing::warn!(controller, %resource, reason, message, "the reconcile failed");
+    status::warn(ctx, reason, message);
+}
+
+/// How a run with these outcomes ends.
+fn outcome_of(applied: &Applied) -> RunOutcome {
+    let class = |outcome: &Outcome| match outcome {
+        Outcome::Failed { class, .. } => Some(*class),
+        Outcome::NotOwned(_) => Some(Class::Refused),
+        _ => None,
+    };
+    let classes = applied.outcomes.iter().filter_map(class);
+    let classes = classes.chain(applied.failures.iter().map(|failure| failure.class));
+    // A failure that a retry can fix decides before one that needs an edit.
+    match classes.min_by_key(|class| (*class == Class::Invalid, *class)) {
+        Some(class) => RunOutcome::Failed(class),
+        None if applied.outcomes.contains(&Outcome::Terminating) => RunOutcome::Waiting,
+        None => RunOutcome::Done,
+    }
+}
+
+/// A resource is not ready while an object could not be deleted.
+fn with_failures(readiness: Readiness, failures: &[DeleteFailure]) -> Readiness {
+    let Some(DeleteFailure { class, message }) = failures.first() else { return readiness };
+    match readiness {
+        Readiness::Stalled(..) => readiness,
+        _ if *class == Class::Invalid => Readiness::Stalled(reason::DELETE_FAILED, message.clone()),
+        _ => Readiness::Progressing(reason::DELETE_FAILED, message.clone()),
+    }
+}
+
+#[cfg(test)]
+mod readiness_tests;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod withdrawal_tests;

@@ -1,0 +1,194 @@
+//! The state of the queue and its rules, without waiting and without a clock: callers pass the
+//! time.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::lanes::Lanes;
+use crate::agenda::Agenda;
+use crate::key::WorkKey;
+use crate::memory::Shrink as _;
+
+/// One of this many keys comes from each lower priority that has waiting keys.
+const SHARE: u32 = 8;
+
+/// Which keys go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Priority {
+    /// Something changed.
+    Change,
+    /// The first pass over all resources at the start, or a retry after a failure.
+    Sweep,
+    /// A periodic pass over all resources.
+    Resync,
+}
+
+impl Priority {
+    /// All priorities, the highest first.
+    pub(crate) const ALL: [Self; 3] = [Self::Change, Self::Sweep, Self::Resync];
+
+    /// The metric label.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::Sweep => "sweep",
+            Self::Resync => "resync",
+        }
+    }
+}
+
+/// A key to reconcile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WorkItem {
+    pub(crate) key: WorkKey,
+    pub(crate) priority: Priority,
+    /// How long the key waited at this priority.
+    pub(crate) waited: Duration,
+}
+
+/// What a worker does next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Work(WorkItem),
+    /// Wait, at most until this time.
+    Until(Instant),
+    /// Wait for a key.
+    Nothing,
+    Closed,
+}
+
+/// Where a key waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    priority: Priority,
+    ticket: u64,
+}
+
+/// The state of the queue.
+#[derive(Default)]
+pub(super) struct Schedule {
+    lanes: [Lanes; Priority::ALL.len()],
+    /// How often in a row each priority was passed over while it had waiting keys.
+    passed_over: [u32; Priority::ALL.len()],
+    places: HashMap<WorkKey, Place>,
+    /// Keys whose run is in progress, and the priority and time of an addition since its start.
+    running: HashMap<WorkKey, Option<(Priority, Instant)>>,
+    /// Keys that are added at a later time.
+    due: Agenda<Instant>,
+    tickets: u64,
+    closed: bool,
+}
+
+impl Schedule {
+    /// Adds a key. A key that waits at a lower priority moves up.
+    pub(super) fn add(&mut self, key: WorkKey, priority: Priority, now: Instant) {
+        if let Some(again) = self.running.get_mut(&key) {
+            if again.is_none_or(|(before, _)| priority < before) {
+                *again = Some((priority, now));
+            }
+            return;
+        }
+        let before = self.places.get(&key).copied();
+        if before.is_some_and(|before| before.priority <= priority) {
+            return;
+        }
+        self.tickets += 1;
+        self.lanes[priority as usize].push(&key, self.tickets, now);
+        if let Some(Place { priority, ticket }) = before {
+            self.lanes[priority as usize].remove(&key, ticket);
+        }
+        self.places.insert(key, Place { priority, ticket: self.tickets });
+    }
+
+    /// Adds a key at a future time, unless it waits already or is due earlier.
+    pub(super) fn add_at(&mut self, key: WorkKey, at: Instant) {
+        let is_due_earlier = self.due.place(&key).is_some_and(|due| due <= at);
+        let runs_again = self.running.get(&key).is_some_and(Option::is_some);
+        if !is_due_earlier && !runs_again && !self.places.contains_key(&key) {
+            self.due.insert(key, at);
+        }
+    }
+
+    /// What to do now. A returned key counts as running until [`done`](Self::done).
+    pub(super) fn next(&mut self, now: Instant) -> Next {
+        if self.closed {
+            return Next::Closed;
+        }
+        self.promote(now);
+        let Some(priority) = self.next_priority() else {
+            return self.due.first().map_or(Next::Nothing, Next::Until);
+        };
+        let Some((key, since)) = self.lanes[priority as usize].pop() else { return Next::Nothing };
+        self.count_passed_over(priority);
+        self.places.remove(&key);
+        self.places.shrink_if_sparse();
+        // This run replaces a retry that is planned for later.
+        self.cancel(&key);
+        self.running.insert(key.clone(), None);
+        let waited = now.saturating_duration_since(since);
+        Next::Work(WorkItem { key, priority, waited })
+    }
+
+    /// Ends a run. Returns whether the key waits again because it was added during the run.
+    pub(super) fn done(&mut self, key: &WorkKey) -> bool {
+        let again = self.running.remove(key).flatten();
+        if let Some((priority, since)) = again {
+            self.add(key.clone(), priority, since);
+        }
+        again.is_some()
+    }
+
+    /// Removes the planned time of a key.
+    pub(super) fn cancel(&mut self, key: &WorkKey) {
+        self.due.remove(key);
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// The number of waiting keys of each priority.
+    pub(super) fn depths(&self) -> [usize; Priority::ALL.len()] {
+        std::array::from_fn(|index| self.lanes[index].waiting())
+    }
+
+    /// The number of runs in progress.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Moves due keys into their lanes.
+    fn promote(&mut self, now: Instant) {
+        while let Some((at, key)) = self.due.pop_until(now) {
+            // A retry never goes before a change: failing resources must not delay healthy ones.
+            self.add(key, Priority::Sweep, at);
+        }
+    }
+
+    /// The highest priority with waiting keys, unless a lower one was passed over for too long.
+    fn next_priority(&self) -> Option<Priority> {
+        let is_waiting = |priority: &Priority| self.lanes[*priority as usize].waiting() > 0;
+        let is_overdue = |priority: &Priority| self.passed_over[*priority as usize] + 1 >= SHARE;
+        let waiting = || Priority::ALL.into_iter().filter(is_waiting);
+        waiting().find(is_overdue).or_else(|| waiting().next())
+    }
+
+    fn count_passed_over(&mut self, taken: Priority) {
+        for (priority, passed_over) in Priority::ALL.into_iter().zip(&mut self.passed_over) {
+            let waits = self.lanes[priority as usize].waiting() > 0;
+            *passed_over = if waits && priority != taken { *passed_over + 1 } else { 0 };
+        }
+    }
+
+    /// The allocated capacity, for tests of memory that is kept.
+    #[cfg(test)]
+    fn capacity(&self) -> usize {
+        let lanes: usize = self.lanes.iter().map(Lanes::capacity).sum();
+        lanes + self.places.capacity() + self.due.capacity() + self.running.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! Executes the steps of a plan. This is the only place that writes children.
+//!
+//! Every write has a precondition on the identity of the object. If the precondition fails, the
+//! object is read and planned again by the same pure function.
+
+use futures::future::join_all;
+use kubewright_core::internals::desired::Desired;
+use kubewright_core::internals::plan::{Existing, Step, Why, plan};
+use kubewright_core::observed::{self, Hashes, Holder, ObservedChild, Outcome};
+use kubewright_core::{Class, KindInfo, ObjectKey};
+
+use super::conflict;
+use super::patch::Precondition;
+use crate::error::{ApiError, ApiResult};
+use crate::work::context::RunContext;
+use crate::work::schedule::Priority;
+
+/// How often one child is planned again in one run while others change it.
+const MAX_ROUNDS: usize = 4;
+
+/// The results of all steps of one run.
+#[derive(Default)]
+pub(crate) struct Applied {
+    /// One for each desired child, in their order.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// The objects that could not be deleted.
+    pub(crate) failures: Vec<DeleteFailure>,
+}
+
+/// An object that could not be deleted.
+pub(crate) struct DeleteFailure {
+    /// Whether a retry can help.
+    pub(crate) class: Class,
+    /// Which object, and why.
+    pub(crate) message: String,
+}
+
+/// The result of deleting an object that is no longer wanted.
+enum Pruned {
+    Gone,
+    /// It has finalizers. The event of its deletion follows.
+    Terminating,
+    Failed(DeleteFailure),
+}
+
+/// Executes deletions first, then all other steps concurrently. `None` if the namespace is being
+/// deleted.
+pub(crate) async fn execute(
+    ctx: &RunContext<'_>,
+    steps: Vec<Step>,
+    desired: &[Desired],
+) -> Option<Applied> {
+    let (deletes, others): (Vec<Step>, Vec<Step>) =
+        steps.into_iter().partition(|step| matches!(step, Step::Delete { .. }));
+    let pruned = join_all(deletes.iter().map(|step| prune(ctx, step))).await;
+    let (mut gone, mut failures) = (Vec::new(), Vec::new());
+    for (step, pruned) in deletes.iter().zip(pruned) {
+        match (pruned, step) {
+            (Pruned::Gone, Step::Delete { kind, key, .. }) => gone.push((kind, key)),
+            (Pruned::Failed(failure), _) => failures.push(failure),
+            _ => {}
+        }
+    }
+    // There is one step for each desired child, in the same order.
+    let children = others.into_iter().zip(desired);
+    let outcomes = children.map(|(step, want)| apply_child(ctx, step.without(&gone), want));
+    let outcomes = join_all(outcomes).await.into_iter().collect::<Option<_>>()?;
+    Some(Applied { outcomes, failures })
+}
+
+/// Executes the step of one child. `None` if the namespace is being deleted.
+async fn apply_child(ctx: &RunContext<'_>, step: Step, want: &Desired) -> Option<Outcome> {
+    let (mut step, mut is_cached) = (step, true);
+    for _ in 0..MAX_ROUNDS {
+        let (precondition, action) = match prepare(ctx, &step, want, is_cached).await {
+            Ok(write) => write,
+            Err(outcome) => return Some(outcome),
+        };
+        let Err(error) = write(ctx, want, precondition, action).await else {
+            return Some(Outcome::InSync);
+        };
+        // A namespaced resource is deleted with its namespace. A cluster-scoped one stays, and may
+        // have children elsewhere.
+        if error.is_namespace_terminating() && ctx.owner.key.namespace().is_some() {
+            return None;
+        }
+        let cache = ctx.controller.child_cache(&want.kind);
+        if error.is_not_found() && cache.is_some_and(|c| c.optional && !c.is_served()) {
+            // The API has just disappeared. While its definition exists, something else is missing:
+            // a namespace, or one of several API servers is behind.
+            return Some(Outcome::NotServed);
+        }
+        if !error.is_identity_conflict() {
+            return Some(failed(ctx, &error));
+        }
+        ctx.engine.throttle.release(&want.kind, &want.key);
+        step = match plan_again(ctx, &step, want).await {
+            Ok(step) => step,
+            Err(outcome) => return Some(outcome),
+        };
+        is_cached = false;
+    }
+    Some(transient("other clients change it at the same time"))
+}
+
+/// The precondition and the metric label of a step that writes.
+///
+/// # Errors
+/// The outcome of a step that does not write.
+async fn prepare<'s>(
+    ctx: &RunContext<'_>,
+    step: &'s Step,
+    want: &Desired,
+    is_cached: bool,
+) -> Result<(Precondition<'s>, &'static str), Outcome> {
+    let is_allowed = || ctx.engine.throttle.acquire(&want.kind, &want.key);
+    match step {
+        Step::Create { .. } if !is_allowed() => Err(transient(conflict::DELETED_REPEATEDLY)),
+        Step::Create { .. } => Ok((Precondition::Absent, "create")),
+        Step::Apply { why, .. } if !is_allowed() => {
+            Err(transient(conflict::explain(ctx, want, why).await))
+        }
+        Step::Apply { uid, why, .. } => {
+            log(ctx, &want.kind, &want.key, &format!("applying: {why}"));
+            let action = if matches!(why, Why::Drift(_)) { "repair" } else { "update" };
+            Ok((Precondition::Uid(uid), action))
+        }
+        // The owner is deleted: garbage collection deletes this object.
+        Step::LeaveAlone { holder: Holder::Controller(owner), .. }
+            if is_cached && ctx.engine.is_deleted(owner) =>
+        {
+            Err(Outcome::Terminating)
+        }
+        Step::LeaveAlone { holder, .. } => Err(Outcome::NotOwned(holder.clone())),
+        Step::Wait { .. } => Err(Outcome::Terminating),
+        // The event of the deletion, or of the end of its API, wakes the resource.
+        Step::AwaitDeletion { before, .. } => Err(Outcome::AwaitsDeletion(names(before).into())),
+        Step::Skip { .. } => Err(Outcome::NotServed),
+        Step::Keep { .. } | Step::Delete { .. } => Err(Outcome::InSync),
+    }
+}
+
+/// Reads the object after a failed precondition and plans its next step.
+async fn plan_again(ctx: &RunContext<'_>, step: &Step, want: &Desired) -> Result<Step, Outcome> {
+    let found = read(ctx, want).await.map_err(|error| failed(ctx, &error))?;
+    if let Some(found) = &found
+        && is_terminating(ctx, found)
+    {
+        // No event of a watch may show the end of an object that lost our label.
+        return Err(transient("an older object of that name is still being deleted"));
+    }
+    if found.is_none() && !want.exclusive().is_empty() && !matches!(step, Step::Create { .. }) {
+        // The next run also looks at the other objects of the group.
+        return Err(transient("another client deleted it; the operator creates it again"));
+    }
+    let existing: Vec<Existing<'_>> =
+        found.iter().map(|child| Existing { kind: &want.kind, child }).collect();
+    let steps = plan(&ctx.owner.uid, std::slice::from_ref(want), &existing, |_| true);
+    // Only this name was read, so nothing may be pruned.
+    let step = steps.into_iter().find(|step| !matches!(step, Step::Delete { .. }));
+    Ok(step.unwrap_or(Step::Keep { index: 0, verified: false }))
+}
+
+/// Whether an object is ours, or that of a deleted resource with our name, and will disappear.
+fn is_terminating(ctx: &RunContext<'_>, found: &ObservedChild) -> bool {
+    found.controller.as_ref().is_some_and(|owner| {
+        found.deleting && *owner.uid == *ctx.owner.uid || ctx.engine.is_predecessor(owner, ctx.key)
+    })
+}
+
+async fn write(
+    ctx: &RunContext<'_>,
+    want: &Desired,
+    precondition: Precondition<'_>,
+    action: &'static str,
+) -> ApiResult<()> {
+    // Children of a kind without a cache do not compile.
+    let Some(cache) = ctx.controller.child_cache(&want.kind) else { return Ok(()) };
+    let active = cache.begin_write(&want.key, &ctx.owner.uid);
+    let answer = ctx.engine.api.apply(want, precondition).await;
+    let child = answer.and_then(|answer| Ok(observed::decode(&answer, ctx.engine.manager)?));
+    let (is_latest, written) = match child {
+        Ok(child) => {
+            ctx.engine.metrics.wrote(ctx.controller.name, &want.kind.kind, action);
+            (active.succeeded(child, Hashes::of(want)), Ok(()))
+        }
+        Err(error) => (active.failed(), Err(error)),
+    };
+    // Events during the write did not wake the resource.
+    if !is_latest {
+        ctx.engine.enqueue(ctx.key.clone(), Priority::Change);
+    }
+    written
+}
+
+async fn read(ctx: &RunContext<'_>, want: &Desired) -> ApiResult<Option<ObservedChild>> {
+    match ctx.engine.api.get(&want.kind, &want.key).await {
+        Ok((bytes, _)) => Ok(Some(observed::decode(&bytes, ctx.engine.manager)?)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes an object that is no longer wanted.
+async fn prune(ctx: &RunContext<'_>, step: &Step) -> Pruned {
+    let Step::Delete { kind, key, uid, resource_version } = step else {
+        return Pruned::Terminating;
+    };
+    let failed = |class, why: &str| {
+        let message =
+            format!("could not delete {kind} {}, which is no longer wanted: {why}", key.name);
+        Pruned::Failed(DeleteFailure { class, message })
+    };
+    if !ctx.engine.throttle.acquire(kind, key) {
+        return failed(Class::Transient, conflict::CREATED_REPEATEDLY);
+    }
+    log(ctx, kind, key, "deleting: no longer wanted");
+    match ctx.engine.api.delete(kind, key, uid, *resource_version).await {
+        Ok(is_gone) => {
+            ctx.engine.metrics.wrote(ctx.controller.name, &kind.kind, "delete");
+            if is_gone { Pruned::Gone } else { Pruned::Terminating }
+        }
+        Err(error) if error.is_not_found() => Pruned::Gone,
+        Err(error) => {
+            ctx.respect_retry_after(&error);
+            let is_conflict = error.is_identity_conflict();
+            let class = if is_conflict { Class::Transient } else { error.class() };
+            failed(class, &error.to_string())
+        }
+    }
+}
+
+fn log(ctx: &RunContext<'_>, kind: &KindInfo, key: &ObjectKey, action: &str) {
+    let (controller, resource) = (ctx.controller.name, &ctx.key.key);
+    tracing::info!(controller, %resource, child = %format_args!("{kind} {}", key.name), action);
+}
+
+fn failed(ctx: &RunContext<'_>, error: &ApiError) -> Outcome {
+    ctx.respect_retry_after(error);
+    Outcome::Failed { class: error.class(), message: error.to_string() }
+}
+
+fn transient(message: impl Into<String>) -> Outcome {
+    Outcome::Failed { class: Class::Transient, message: message.into() }
+}
+
+/// Such as `Ingress web and Mapping web`.
+fn names(objects: &[(KindInfo, ObjectKey)]) -> String {
+    let names: Vec<_> = objects.iter().map(|(kind, key)| format!("{kind} {}", key.name)).collect();
+    names.join(" and ")
+}
+
+#[cfg(test)]
+mod tests;

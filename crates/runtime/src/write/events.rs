@@ -1,0 +1,115 @@
+//! Kubernetes Events (events.k8s.io/v1): warnings, once per problem, and the deletion of expired
+//! resources. After a restart, the status shows which warnings were already sent.
+//!
+//! A background task sends them; a failure to send never delays a reconcile.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use kubewright_core::internals::hash;
+use kubewright_core::internals::owner::Owner;
+use kubewright_core::names;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::api::Api;
+use crate::memory::lock;
+
+/// Events that wait to be sent. More are dropped and logged.
+const CAPACITY: usize = 256;
+/// The longest note in bytes (events.k8s.io/v1).
+const MAX_NOTE: usize = 1024;
+/// The shortest time between two warnings about one object with one reason.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// The type of an Event.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) enum EventType {
+    Normal,
+    Warning,
+}
+
+/// The last warning about an object.
+struct LastWarning {
+    reason: u64,
+    note: u64,
+    at: Instant,
+}
+
+/// Records Events.
+pub(crate) struct Events {
+    queue: mpsc::Sender<(String, Value)>,
+    reporter: &'static str,
+    instance: String,
+    /// By UID.
+    last_warnings: Mutex<HashMap<Box<str>, LastWarning>>,
+}
+
+impl Events {
+    /// The recorder, and the task that sends.
+    pub(crate) fn new(api: Api) -> (Self, impl Future<Output = ()> + Send) {
+        let (queue, mut waiting) = mpsc::channel::<(String, Value)>(CAPACITY);
+        let reporter = api.manager();
+        let send = async move {
+            while let Some((namespace, event)) = waiting.recv().await {
+                let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
+                if let Err(error) = api.create(path, &event).await {
+                    tracing::debug!(%error, "could not create an Event");
+                }
+            }
+        };
+        let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| reporter.to_owned());
+        (Self { queue, reporter, instance, last_warnings: Mutex::default() }, send)
+    }
+
+    /// Warns about an object, unless this was the last warning about it.
+    pub(crate) fn warn(&self, about: &Owner, reason: &str, note: &str) {
+        let now = LastWarning {
+            reason: hash::of(reason.as_bytes()),
+            note: hash::of(note.as_bytes()),
+            at: Instant::now(),
+        };
+        let mut last_warnings = lock(&self.last_warnings);
+        let last = last_warnings.get(&*about.uid).filter(|last| last.reason == now.reason);
+        if last.is_some_and(|last| last.note == now.note || last.at.elapsed() < PAUSE) {
+            return;
+        }
+        // A dropped Event does not count as a warning.
+        if self.record(about, EventType::Warning, reason, note) {
+            last_warnings.insert(about.uid.clone().into(), now);
+        }
+    }
+
+    /// Records an Event in any case. Returns `false` if the queue was full.
+    pub(crate) fn record(&self, about: &Owner, type_: EventType, reason: &str, note: &str) -> bool {
+        // Events of cluster-scoped objects live in `default`.
+        let namespace = about.key.namespace().unwrap_or("default").to_owned();
+        let now = Timestamp::now();
+        let name = format!("{}.{:x}", names::child_name(&[&about.key.name]), now.as_nanosecond());
+        let event = json!({
+            "apiVersion": "events.k8s.io/v1", "kind": "Event",
+            "metadata": { "name": name, "namespace": namespace },
+            "eventTime": format!("{now:.6}"), "type": type_, "reason": reason,
+            "action": "Reconcile", "note": &note[..note.floor_char_boundary(MAX_NOTE)],
+            "reportingController": self.reporter,
+            "reportingInstance": names::child_name(&[&self.instance]),
+            "regarding": {
+                "apiVersion": about.kind.api_version(), "kind": about.kind.kind, "uid": about.uid,
+                "name": &*about.key.name, "namespace": about.key.namespace(),
+            },
+        });
+        let is_queued = self.queue.try_send((namespace, event)).is_ok();
+        if !is_queued {
+            tracing::warn!(resource = %about.key, reason, note, "dropped an Event: too many wait");
+        }
+        is_queued
+    }
+
+    /// Forgets the last warning about an object that is healthy or gone: the next one is sent.
+    pub(crate) fn clear(&self, uid: &str) {
+        lock(&self.last_warnings).remove(uid);
+    }
+}

@@ -1,0 +1,18 @@
+//! Everything that sends requests, and what limits them.
+//!
+//! - `transport`, `api`, `patch`, `yaml`: requests
+//! - `apply`, `conflict`: writes of children; `status`, `written`: writes of the status
+//! - `events`: Kubernetes Events
+//! - `limiter`: deletions of expired resources per minute; `throttle`: writes of one object
+
+pub(crate) mod api;
+pub(crate) mod apply;
+pub(crate) mod conflict;
+pub(crate) mod events;
+pub(crate) mod limiter;
+pub(crate) mod patch;
+pub(crate) mod status;
+pub(crate) mod throttle;
+pub mod transport;
+pub(crate) mod written;
+mod yaml;
