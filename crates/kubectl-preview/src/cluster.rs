@@ -102,9 +102,9 @@ impl Cluster {
         }
     }
 
-    /// Where to find a preview that does not exist here. A list that fails gives no hint.
+    /// Where to find a preview that does not exist here; empty if the user may not list previews.
     async fn hint(&self, name: &str) -> String {
-        let here = self.list(false, None).await.unwrap_or_default();
+        let Ok(here) = self.list(false, None).await else { return String::new() };
         let similar = similar_names(name, here.iter().map(ResourceExt::name_any));
         if !similar.is_empty() {
             return format!("; similar names: {}", similar.join(", "));

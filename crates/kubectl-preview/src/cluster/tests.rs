@@ -101,13 +101,19 @@ async fn a_preview_of_another_namespace_suggests_the_namespace() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_list_previews_gets_no_suggestion() {
-    let (message, _) = get_error(missing(failure(403, "Forbidden", "no", ""))).await;
+async fn an_empty_namespace_suggests_the_other_namespaces() {
+    let (message, _) = get_error(missing(list(&[], ""))).await;
     assert_eq!(
         message,
         "namespace shop has no preview pr-17, nor any other; \
          `kubectl preview list -A` lists all namespaces"
     );
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_list_previews_gets_no_suggestion() {
+    let (message, _) = get_error(missing(failure(403, "Forbidden", "no", ""))).await;
+    assert_eq!(message, "namespace shop has no preview pr-17");
 }
 
 #[tokio::test]
