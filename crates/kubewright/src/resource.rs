@@ -1,4 +1,4 @@
-//! [`custom_resource!`](crate::custom_resource): declares a custom resource type.
+//! [`custom_resource!`](crate::custom_resource): a custom resource without more dependencies.
 
 /// Declares a custom resource: the struct is its spec, `#[kube(..)]` has its names, as for
 /// [`kube::CustomResource`].

@@ -12,6 +12,7 @@ use kubewright::prelude::*;
 kubewright::custom_resource! {
     /// A website with one page.
     #[kube(group = "hello.example.com", version = "v1", kind = "Website", namespaced)]
+    // `Status` is a type of the prelude, with `observedGeneration` and `conditions`.
     #[kube(status = "Status")]
     pub struct WebsiteSpec {
         /// The text of the page.
@@ -29,11 +30,11 @@ fn one() -> i32 {
 struct WebsiteOperator;
 
 impl Operator for WebsiteOperator {
-    const NAME: &'static str = "website";
+    const NAME: &'static str = "website"; // the name of the controller
     type Resource = Website;
-    type Owns = (ConfigMap, Deployment, Service);
-    type Reads = ();
-    type Facts = ();
+    type Owns = (ConfigMap, Deployment, Service); // a child of another kind does not compile
+    type Reads = (); // `build` looks up no other objects
+    type Facts = (); // `build` passes no value to `report`
 
     fn build(&self, site: &Website, _: &View<Self>) -> Result<Children<Self>, Invalid> {
         let name = site.name_any();
@@ -42,13 +43,14 @@ impl Operator for WebsiteOperator {
         }
         let page = config_map(&name, [("index.html", site.spec.text.as_str())]);
         let nginx = container("nginx", "nginxinc/nginx-unprivileged:1.29").with_port("http", 8080);
-        let pods = labels::selector(Self::NAME, &name);
-        let web = deployment(&name, pods, site.spec.replicas, nginx)
+        let pod_labels = labels::selector(Self::NAME, &name);
+        let web = deployment(&name, pod_labels, site.spec.replicas, nginx)
             .with_config_map(&page, "/usr/share/nginx/html");
         Ok(Children::new().with(service(&name, &web)).with(page).with(web))
     }
 }
 
 fn main() -> ExitCode {
+    // `hello-operator` is the name of the program, and of the field manager of its writes.
     Program::new(Registry::new("hello-operator").with(WebsiteOperator)).main()
 }
