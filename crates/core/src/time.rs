@@ -1,18 +1,21 @@
-//! Time as an input: the moments that `build` asked about. There is no clock here.
+//! Time as an input: the times that `build` asked about. There is no clock here.
 
 pub use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-/// The moments that one `build` asked about, as far as they decide when it must run again.
+/// The times that one `build` asked about with [`View::is_past`](crate::View::is_past).
+///
+/// Two of these times are enough: the latest past time shows when the resource expired, and the
+/// earliest future time is when `build` must run again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
-    /// The latest of those that were past.
+    /// The latest time that was past.
     pub past: Option<Timestamp>,
-    /// The earliest of those that were not past.
+    /// The earliest time that was not past.
     pub next: Option<Timestamp>,
 }
 
 impl Moments {
-    /// These moments and one more.
+    /// Adds one time.
     #[must_use]
     pub fn and(self, at: Timestamp, is_past: bool) -> Self {
         if is_past {
