@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kubewright_core::KindInfo;
-use kubewright_core::controller::{Controller, Program};
+use kubewright_core::controller::{Controller, ManagedBy};
 use kubewright_core::internals::shard::Shard;
 use kubewright_core::observed::ControllerRef;
 
@@ -109,9 +109,9 @@ impl Engine {
         })
     }
 
-    /// What all children of this program have in common.
-    pub(crate) fn program(&self) -> Program<'static> {
-        Program { manager: self.manager, sharded: self.shard.is_some() }
+    /// The manager that all children of this program carry in their metadata.
+    pub(crate) fn managed_by(&self) -> ManagedBy<'static> {
+        ManagedBy { manager: self.manager, sharded: self.shard.is_some() }
     }
 
     pub(crate) fn controller(&self, index: usize) -> &ControllerState {

@@ -74,7 +74,7 @@ pub(crate) fn config_map(name: &str) -> Desired {
         key: ObjectKey::new("ns", "web"),
         uid: "o".into(),
     };
-    let children = Children::<ConfigMapOwner>::new().with(config).into_parts().unwrap().children;
+    let children = Children::<ConfigMapOwner>::new().with(config).into_content().unwrap().children;
     let metadata = ChildMetadata { controller: "c", manager: "m", sharded: false };
     metadata.complete(&owner, children.unwrap()).unwrap().remove(0)
 }
@@ -244,7 +244,7 @@ impl Operator for Singles {
 
     fn build(&self, page: &Page, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         let mut children = Children::new();
-        children.exclusive(of::<(ConfigMap,)>(), config_of(page));
+        children.add_exclusive(of::<(ConfigMap,)>(), config_of(page));
         Ok(children)
     }
 }

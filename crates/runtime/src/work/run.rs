@@ -65,7 +65,7 @@ fn build(ctx: &RunContext<'_>) -> Result<Built, ChildError> {
     let engine = ctx.engine;
     let reads = engine.reads.snapshot(engine.deadlines.now());
     let controller = &ctx.controller.controller;
-    let mut built = controller.build(engine.program(), &*ctx.resource.object, &reads)?;
+    let mut built = controller.build(engine.managed_by(), &*ctx.resource.object, &reads)?;
     reads.record(ctx.key, std::mem::take(&mut built.lookups));
     engine.deadlines.record(ctx.key, built.moments.next);
     Ok(built)
@@ -145,7 +145,7 @@ async fn report(
     if inputs.is_some_and(|inputs| status::is_written(ctx, inputs)) {
         return RunOutcome::Done;
     }
-    let readiness = kstatus::of_resource(&ctx.controller.kind, &states);
+    let readiness = kstatus::resource_readiness(&ctx.controller.kind, &states);
     let readiness = with_failures(readiness, &applied.failures);
     let is_failed = matches!(outcome, RunOutcome::Failed(_));
     if let Readiness::Stalled(reason, message) | Readiness::Progressing(reason, message) =
@@ -256,7 +256,7 @@ fn warn_failed(ctx: &RunContext<'_>, reason: &str, message: &str) {
 fn outcome_of(applied: &Applied) -> RunOutcome {
     let class = |outcome: &Outcome| match outcome {
         Outcome::Failed { class, .. } => Some(*class),
-        Outcome::NotOwned(_) => Some(Class::Refused),
+        Outcome::NotOwned(_) => Some(Class::NotOwned),
         _ => None,
     };
     let classes = applied.outcomes.iter().filter_map(class);

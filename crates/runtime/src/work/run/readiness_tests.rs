@@ -54,7 +54,7 @@ impl Operator for Hosts {
         let mut report = Report::new(observed, Status::default());
         if let Some(message) = annotation(page, "soon") {
             let condition = Condition::new("Soon", Some(true), "Near", message);
-            report = report.with_condition(condition.warned());
+            report = report.with_condition(condition.with_warning());
         }
         match (holder, &report.readiness) {
             (Some(holder), Readiness::Ready(_)) if holder != "web" => {

@@ -20,7 +20,7 @@ fn a_failure_that_a_retry_can_fix_decides_before_one_that_needs_an_edit() {
         (vec![Outcome::InSync, Outcome::NotServed], Done),
         (vec![Outcome::InSync, Outcome::Terminating], Waiting),
         (vec![failed(Class::Invalid)], Failed(Class::Invalid)),
-        (vec![failed(Class::Invalid), not_owned()], Failed(Class::Refused)),
+        (vec![failed(Class::Invalid), not_owned()], Failed(Class::NotOwned)),
         (vec![not_owned(), failed(Class::Transient)], Failed(Class::Transient)),
     ] {
         assert_eq!(outcome_of(&applied(outcomes)), expected);

@@ -219,7 +219,7 @@ async fn an_object_of_another_owner_is_left_alone_and_one_of_a_deleted_owner_is_
     for (api_version, end) in [
         ("test.example.com/v1", RunOutcome::Waiting),
         ("test.example.com/v2", RunOutcome::Waiting),
-        ("other.example.com/v1", RunOutcome::Failed(Class::Refused)),
+        ("other.example.com/v1", RunOutcome::Failed(Class::NotOwned)),
     ] {
         let engine = testing::engine(
             &Registry::new("test").with(Pages),
@@ -267,7 +267,7 @@ async fn a_name_of_another_owner_is_reported_as_such_in_every_run() {
     known(&engine, &resource("Page", Some("ns"), 1));
     for round in 0..100 {
         let end = reconcile(&engine, &web()).await;
-        assert_eq!(end, RunOutcome::Failed(Class::Refused), "{round}: {}", message(&engine));
+        assert_eq!(end, RunOutcome::Failed(Class::NotOwned), "{round}: {}", message(&engine));
     }
 }
 
