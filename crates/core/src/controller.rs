@@ -24,7 +24,7 @@ use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Operator, Sample};
 use crate::readiness::Readiness;
 use crate::report::Report;
-use crate::time::Moments;
+use crate::time::AskedTimes;
 use crate::view::{Lookup, Query, Source, View};
 
 /// A [`Sample`] without its type.
@@ -102,7 +102,7 @@ pub struct Built {
     /// whether the kind is served.
     pub lookups: Vec<Lookup>,
     /// The times that `build` asked about, also for an invalid resource.
-    pub moments: Moments,
+    pub asked_times: AskedTimes,
     /// The facts for the report.
     pub facts: AnyFacts,
     /// Why the resource expired.
@@ -270,13 +270,13 @@ impl<O: Operator> Controller for Typed<O> {
         let resource: &O::Resource = typed(resource).map_err(not_json)?;
         let view = View::<O>::new(source, AnyObject::meta(resource));
         let built = self.operator.build(resource, &view);
-        let (moments, mut lookups) = (view.moments(), view.into_lookups());
+        let (asked_times, mut lookups) = (view.asked_times(), view.into_lookups());
         let content = match built {
             Ok(children) => children.into_content()?,
             Err(invalid) => {
                 let facts = AnyFacts::new(O::Facts::default());
                 let (children, withdraw, expired) = (Err(invalid), false, None);
-                return Ok(Built { children, withdraw, lookups, moments, facts, expired });
+                return Ok(Built { children, withdraw, lookups, asked_times, facts, expired });
             }
         };
         let Content { children, facts, expired } = content;
@@ -293,7 +293,7 @@ impl<O: Operator> Controller for Typed<O> {
             }
             Err(invalid) => Err(invalid),
         };
-        Ok(Built { children, withdraw, lookups, moments, facts, expired })
+        Ok(Built { children, withdraw, lookups, asked_times, facts, expired })
     }
 
     fn report(

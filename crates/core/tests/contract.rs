@@ -409,7 +409,10 @@ fn a_moment_is_past_by_the_time_of_the_source_and_is_recorded() {
     let (cluster, offline) = (FakeCluster::empty().at(at(10)), FakeCluster::empty());
     let view = View::<Declares<(), ()>>::new(&cluster, &ObjectMeta::default());
     assert!(view.is_past(at(10)) && !view.is_past(at(11)));
-    assert_eq!((view.moments().past, view.moments().next), (Some(at(10)), Some(at(11))));
+    assert_eq!(
+        (view.asked_times().latest_past, view.asked_times().earliest_future),
+        (Some(at(10)), Some(at(11)))
+    );
     assert_eq!(view.now(), Some(at(10)));
     let view = View::<Declares<(), ()>>::new(&offline, &ObjectMeta::default());
     assert!(!view.is_past(at(0)) && view.now().is_none());

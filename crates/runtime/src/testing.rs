@@ -119,7 +119,7 @@ pub(crate) fn closed_within(line: &str) -> Answer {
 }
 
 /// An error answer of the API server with these causes.
-pub(crate) fn refusal(code: u16, message: &str, causes: &Value) -> Answer {
+pub(crate) fn rejection(code: u16, message: &str, causes: &Value) -> Answer {
     let details = json!({ "causes": causes });
     let status = json!({ "kind": "Status", "code": code, "message": message, "details": details });
     answer(code, &status)

@@ -18,7 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::declaration::Declaration;
 use crate::index::{AnyIndex, Index};
 use crate::kind::{AnyObject, Entry, KindInfo, Object, Of, Reads, Scope, Serves};
-use crate::time::{Moments, Timestamp};
+use crate::time::{AskedTimes, Timestamp};
 
 pub use fake::FakeCluster;
 pub use key::IntoKey;
@@ -40,7 +40,7 @@ pub struct View<'a, O> {
     lookups: RefCell<Vec<Lookup>>,
     /// One time for the whole run.
     now: OnceCell<Timestamp>,
-    moments: Cell<Moments>,
+    asked_times: Cell<AskedTimes>,
     declaration: PhantomData<fn() -> O>,
 }
 
@@ -59,7 +59,7 @@ impl<'a, O: Declaration> View<'a, O> {
             namespace: resource.namespace.clone().unwrap_or_default(),
             lookups: RefCell::default(),
             now: OnceCell::new(),
-            moments: Cell::default(),
+            asked_times: Cell::default(),
             declaration: PhantomData,
         }
     }
@@ -73,7 +73,7 @@ impl<'a, O: Declaration> View<'a, O> {
     #[must_use]
     pub fn is_past(&self, at: Timestamp) -> bool {
         let is_past = at <= self.time();
-        self.moments.set(self.moments.get().and(at, is_past));
+        self.asked_times.set(self.asked_times.get().and(at, is_past));
         is_past
     }
 
@@ -93,8 +93,8 @@ impl<'a, O: Declaration> View<'a, O> {
 
     /// The times that `build` asked about with [`is_past`](Self::is_past).
     #[must_use]
-    pub fn moments(&self) -> Moments {
-        self.moments.get()
+    pub fn asked_times(&self) -> AskedTimes {
+        self.asked_times.get()
     }
 
     /// One object, if it exists. A `&str` is a name in the namespace of the resource; an

@@ -29,28 +29,28 @@ pub(crate) enum ExpiryOutcome {
     Failed(DeleteFailure),
 }
 
-/// How long to wait until a clock that shows `now` shows `moment`; `None` if `moment` is past.
-fn until(moment: Timestamp, now: Timestamp) -> Option<Duration> {
-    let left = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
-    (now < moment).then(|| left.clamp(MIN_WAIT, MAX_WAIT))
+/// How long to wait until a clock that shows `now` shows `expires_at`; `None` if that time is past.
+fn until(expires_at: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = Duration::try_from(expires_at.duration_since(now)).unwrap_or_default();
+    (now < expires_at).then(|| left.clamp(MIN_WAIT, MAX_WAIT))
 }
 
 /// Deletes the resource if it is expired and may be deleted now.
 ///
-/// `moment` is the latest past time that `build` asked about, which is the expiry time; `None` if
-/// `build` did not ask.
+/// `expires_at` is the expiry time: the latest past time that `build` asked about. `None` if `build`
+/// did not ask.
 pub(crate) async fn expire(
     ctx: &RunContext<'_>,
     expired: Option<&Expired>,
-    moment: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 ) -> ExpiryOutcome {
     let engine = ctx.engine;
     let Some(expired) = expired else {
         engine.limiter.forget(ctx.key);
         return ExpiryOutcome::Kept;
     };
-    let clock = moment.zip(engine.server_clock.latest());
-    if let Some(wait) = clock.and_then(|(moment, now)| until(moment, now)) {
+    let clock = expires_at.zip(engine.server_clock.latest());
+    if let Some(wait) = clock.and_then(|(expires_at, now)| until(expires_at, now)) {
         return postpone(ctx, wait);
     }
     if let Err(wait) = engine.limiter.acquire(ctx.key) {
@@ -59,7 +59,7 @@ pub(crate) async fn expire(
         }
         return postpone(ctx, wait.duration);
     }
-    let expiry = delete(ctx, expired, moment).await;
+    let expiry = delete(ctx, expired, expires_at).await;
     if !matches!(expiry, ExpiryOutcome::Deleted) {
         engine.limiter.release();
     }
@@ -69,7 +69,7 @@ pub(crate) async fn expire(
 async fn delete(
     ctx: &RunContext<'_>,
     expired: &Expired,
-    moment: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 ) -> ExpiryOutcome {
     let (engine, controller) = (ctx.engine, ctx.controller.name);
     let (kind, key) = (&ctx.owner.kind, &ctx.key.key);
@@ -83,12 +83,12 @@ async fn delete(
     {
         return ExpiryOutcome::Outdated;
     }
-    match (moment, server_time) {
+    match (expires_at, server_time) {
         (None, _) => {}
-        (Some(moment), Some(now)) => {
+        (Some(expires_at), Some(now)) => {
             engine.server_clock.record(now);
-            if let Some(wait) = until(moment, now) {
-                tracing::info!(controller, resource = %key, %moment, %now, "not expired yet");
+            if let Some(wait) = until(expires_at, now) {
+                tracing::info!(controller, resource = %key, %expires_at, %now, "not expired yet");
                 return postpone(ctx, wait);
             }
         }

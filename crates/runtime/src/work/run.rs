@@ -30,16 +30,17 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
 }
 
 async fn run(ctx: &RunContext<'_>) -> RunOutcome {
-    let Built { children, withdraw, facts, moments, expired, .. } = match build(ctx) {
+    let Built { children, withdraw, facts, asked_times, expired, .. } = match build(ctx) {
         Ok(built) => built,
         Err(defect) => return report_defect(ctx, &defect.to_string()).await,
     };
-    let (is_outdated, failure) = match expiry::expire(ctx, expired.as_ref(), moments.past).await {
-        ExpiryOutcome::Deleted => return RunOutcome::Done,
-        ExpiryOutcome::Kept => (false, None),
-        ExpiryOutcome::Outdated => (true, None),
-        ExpiryOutcome::Failed(failure) => (false, Some(failure)),
-    };
+    let (is_outdated, failure) =
+        match expiry::expire(ctx, expired.as_ref(), asked_times.latest_past).await {
+            ExpiryOutcome::Deleted => return RunOutcome::Done,
+            ExpiryOutcome::Kept => (false, None),
+            ExpiryOutcome::Outdated => (true, None),
+            ExpiryOutcome::Failed(failure) => (false, Some(failure)),
+        };
     let (desired, invalid) = match children {
         Ok(desired) => (desired, None),
         Err(invalid) => (Vec::new(), Some(invalid)),
@@ -67,7 +68,7 @@ fn build(ctx: &RunContext<'_>) -> Result<Built, ChildError> {
     let controller = &ctx.controller.controller;
     let mut built = controller.build(engine.managed_by(), &*ctx.resource.object, &reads)?;
     reads.record(ctx.key, std::mem::take(&mut built.lookups));
-    engine.deadlines.record(ctx.key, built.moments.next);
+    engine.deadlines.record(ctx.key, built.asked_times.earliest_future);
     Ok(built)
 }
 
