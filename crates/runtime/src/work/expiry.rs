@@ -37,8 +37,8 @@ fn until(expires_at: Timestamp, now: Timestamp) -> Option<Duration> {
 
 /// Deletes the resource if it is expired and may be deleted now.
 ///
-/// `expires_at` is the expiry time: the latest past time that `build` asked about. `None` if `build`
-/// did not ask.
+/// `expires_at` is the expiry time: the latest past time that `build` asked about. It is `None` if
+/// `build` did not ask.
 pub(crate) async fn expire(
     ctx: &RunContext<'_>,
     expired: Option<&Expired>,
