@@ -300,7 +300,7 @@ async fn an_echo_that_is_deleted_and_created_at_once_gets_its_own_children() {
         assert_eq!(container.args, Some(vec![format!("-text={round}")]));
     }
     assert_eq!(
-        operator.until_idle().await.errors("refused"),
+        operator.until_idle().await.errors("not_owned"),
         0,
         "waiting for garbage collection counted as a failure"
     );

@@ -206,7 +206,7 @@ async fn the_older_claim_holds_the_host_whichever_claim_the_operator_sees_first(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_that_is_refused_deletes_the_children_and_releases_the_host() {
+async fn an_edit_that_makes_a_preview_invalid_deletes_the_children_and_releases_the_host() {
     let strict = [("pod-security.kubernetes.io/enforce", "restricted")];
     let (one, two) =
         (Sandbox::with_labels("hosts-refused", &strict).await, Sandbox::new("hosts-heir").await);

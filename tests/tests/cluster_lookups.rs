@@ -121,7 +121,7 @@ impl kubewright::Operator for SeekerOperator {
         let (name, namespace) = (seeker.name_any(), seeker.namespace());
         let mut found = Vec::new();
         if let Some(host) = &seeker.spec.host {
-            found.extend(view.by(of::<ByHost>(), host).iter().map(|claim| claim.name_any()));
+            found.extend(view.list_by(of::<ByHost>(), host).iter().map(|claim| claim.name_any()));
         }
         if seeker.spec.counts {
             found.extend(

@@ -114,8 +114,10 @@ async fn a_route_appears_and_disappears_with_its_api_while_the_operator_runs() {
         .await;
     assert!(operator.is_healthy().await);
     let counted = operator.until_idle().await;
-    let failures: u64 =
-        ["transient", "invalid", "refused", "bug"].iter().map(|class| counted.errors(class)).sum();
+    let failures: u64 = ["transient", "invalid", "not_owned", "bug"]
+        .iter()
+        .map(|class| counted.errors(class))
+        .sum();
     assert_eq!(
         failures,
         0,

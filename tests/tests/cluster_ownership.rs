@@ -52,7 +52,7 @@ async fn create_settled(sandbox: &Sandbox, deployment: &Deployment) -> Deploymen
 
 /// Touches the Echo and waits until the operator has reconciled it with the same result.
 async fn until_not_owned_again(sandbox: &Sandbox, operator: &Operator) {
-    let before = operator.metrics().await.errors("refused");
+    let before = operator.metrics().await.errors("not_owned");
     sandbox
         .merge::<Echo>(
             "web",
@@ -61,7 +61,7 @@ async fn until_not_owned_again(sandbox: &Sandbox, operator: &Operator) {
         .await;
     operator
         .until("the operator reconciles the Echo again", |metrics| {
-            metrics.errors("refused") > before
+            metrics.errors("not_owned") > before
         })
         .await;
     operator.until_idle().await;

@@ -23,9 +23,10 @@ pub(crate) enum Command {
     /// Print the objects of resources, without a cluster
     ///
     /// The command validates resources like the API server: fields, types, bounds, rules. If there
-    /// is any problem, it lists every problem with its line and prints no object. Operators look up
-    /// the other objects in the files if they read the kind. The output equals what the operator
-    /// applies, except for the UIDs of owners, which are placeholders: do not apply the output.
+    /// is any problem, the command lists every problem with its line and prints no object. The
+    /// files may also contain objects that an operator looks up, such as Secrets. The output equals
+    /// what the operator applies, except for the UIDs of owners, which are placeholders: do not
+    /// apply the output.
     Render(RenderArgs),
     /// Print the CustomResourceDefinitions
     Crds,
@@ -87,8 +88,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) controllers: Vec<String>,
 
-    /// Address of /livez, /readyz and /metrics: ADDRESS:PORT, or off. In a Pod, the kubelet cannot
-    /// reach 127.0.0.1
+    /// Address of /livez, /readyz and /metrics: ADDRESS:PORT, or off. Keep 0.0.0.0 in a Pod,
+    /// because the kubelet cannot reach 127.0.0.1
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", value_parser = listen)]
     pub(crate) listen: Listen,
 
@@ -101,13 +102,13 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) workers: u16,
 
-    /// Time limit for running reconciles after a stop signal. Keep it below
+    /// How long to wait for reconciles in progress after a stop signal. Choose less than
     /// terminationGracePeriodSeconds of the Pod
     #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,
 
-    /// Interval between reconciles of every resource without an event, at least 1s. Only an
-    /// operator that depends on unwatched state needs it. Default: never
+    /// Reconcile every resource at this interval, even if nothing changed; at least 1s. Only an
+    /// operator that depends on unwatched state needs this. Default: never
     #[arg(long, value_name = "TIME", value_parser = period)]
     pub(crate) resync: Option<Duration>,
 
@@ -182,8 +183,8 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,
 
-    /// Current time in RFC 3339 (2030-01-31T12:00:00Z), for resources that expire. Default: no
-    /// resource is expired
+    /// Time to use as the current time, in RFC 3339 (2030-01-31T12:00:00Z): resources whose expiry
+    /// time is earlier are expired. Default: no resource is expired
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) at: Option<Timestamp>,
 }
@@ -216,8 +217,8 @@ pub(crate) struct Scope {
     #[arg(long, short, value_name = "NAME", value_delimiter = ',', value_parser = namespace)]
     pub(crate) namespace: Vec<String>,
 
-    /// Permission for access to every Secret of the cluster, if an operator declares Secret.
-    /// Default: refused
+    /// Allow rules for all Secrets of the cluster. Without this flag and without --namespace, the
+    /// command fails if an operator reads or owns Secrets
     #[arg(long)]
     pub(crate) allow_secrets: bool,
 }

@@ -12,7 +12,7 @@
 //! let nginx = container("nginx", "nginx:1.29").with_port("http", 80).with_http_probe("http", "/");
 //! let selector = labels::selector("website", "web");
 //! let mut web = deployment("web", selector, 2, nginx)
-//!     .with_config_map(&page, "/usr/share/nginx/html"); // new content replaces the pods
+//!     .with_config_map(&page, "/usr/share/nginx/html"); // its content is part of the pod template
 //! let service = service("web", &web);
 //! web.spec.as_mut().unwrap().min_ready_seconds = Some(5);
 //! # assert_eq!(service.spec.unwrap().ports.unwrap()[0].port, 80);
@@ -117,12 +117,14 @@ pub fn deployment(name: &str, selector: Labels, replicas: i32, container: Contai
 
 /// Common fields of a Deployment.
 pub trait DeploymentExt: Sized {
-    /// Mounts a ConfigMap at `path` in the first container. New content replaces the pods.
+    /// Mounts a ConfigMap at `path` in the first container. If its content changes, Kubernetes
+    /// replaces the pods.
     ///
     /// The ConfigMap may be a child or an object that `build` looked up.
     #[must_use]
     fn with_config_map(self, config: &ConfigMap, path: &str) -> Self;
-    /// Mounts a Secret at `path` in the first container. New content replaces the pods.
+    /// Mounts a Secret at `path` in the first container. If its content changes, Kubernetes
+    /// replaces the pods.
     #[must_use]
     fn with_secret(self, secret: &Secret, path: &str) -> Self;
 }
@@ -169,7 +171,8 @@ fn mount(mut deployment: Deployment, volume: Volume, path: &str, content: &str) 
             ..VolumeMount::default()
         });
     }
-    // One annotation for all mounted objects: a name may be too long for a key of its own.
+    // One annotation for all mounted objects: an annotation key with the object's name could be
+    // too long.
     let annotations = template.metadata.get_or_insert_default().annotations.get_or_insert_default();
     let before = annotations.get(CONTENT_HASH).map_or("", String::as_str);
     let all = hash::of(format!("{before} {} {content}", volume.name).as_bytes());

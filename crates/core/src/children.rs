@@ -10,6 +10,9 @@ use crate::kind::{Expiring, Kinds, Object, Of, Owns};
 
 /// The objects that should exist for one resource, of the kinds in `type Owns`.
 ///
+/// The type parameter `At` of the methods is the place of the kind in `type Owns`. The compiler
+/// finds it; never write it.
+///
 /// ```
 /// use k8s_openapi::api::core::v1::ConfigMap;
 /// use kubewright_core::{Children, Invalid};
@@ -29,11 +32,11 @@ pub struct Children<O: Declaration> {
     defect: Option<ChildError>,
     facts: O::Facts,
     expired: Option<Expired>,
-    refused: Option<Invalid>,
+    withdrawn: Option<Invalid>,
 }
 
 /// The content of [`Children`], for the engine.
-pub struct Parts<F> {
+pub struct Content<F> {
     /// The objects in the order of addition, or the reason why the resource is withdrawn.
     pub children: Result<Vec<Child>, Invalid>,
     /// The facts for `report`.
@@ -63,15 +66,15 @@ impl<O: Declaration> Children<O> {
             defect: None,
             facts: O::Facts::default(),
             expired: None,
-            refused: None,
+            withdrawn: None,
         }
     }
 
-    /// Refuses the resource and deletes the objects that it controls: see
+    /// Withdraws an invalid resource: the engine deletes the objects that the resource owns. See
     /// [`withdraw`](crate::withdraw).
     #[must_use]
     pub fn withdrawn(why: Invalid) -> Self {
-        Self { refused: Some(why), ..Self::new() }
+        Self { withdrawn: Some(why), ..Self::new() }
     }
 
     /// Adds one object. Its kind is in `type Owns`.
@@ -93,7 +96,7 @@ impl<O: Declaration> Children<O> {
     }
 
     /// Adds one object of an exclusive group of kinds: see [`exclusive`](crate::exclusive).
-    pub fn exclusive<G: Kinds, K: Object, At>(&mut self, _: Of<G>, child: K) -> &mut Self
+    pub fn add_exclusive<G: Kinds, K: Object, At>(&mut self, _: Of<G>, child: K) -> &mut Self
     where
         O::Owns: Owns<K, At>,
     {
@@ -129,11 +132,11 @@ impl<O: Declaration> Children<O> {
     ///
     /// # Errors
     /// The first object that could not be added.
-    pub fn into_parts(self) -> Result<Parts<O::Facts>, ChildError> {
-        let Self { items, defect, facts, expired, refused } = self;
+    pub fn into_content(self) -> Result<Content<O::Facts>, ChildError> {
+        let Self { items, defect, facts, expired, withdrawn } = self;
         match defect {
             Some(defect) => Err(defect),
-            None => Ok(Parts { children: refused.map_or(Ok(items), Err), facts, expired }),
+            None => Ok(Content { children: withdrawn.map_or(Ok(items), Err), facts, expired }),
         }
     }
 }

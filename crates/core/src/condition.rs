@@ -1,16 +1,18 @@
 //! Conditions: the types and reasons of an operator, and how conditions change over time.
 //!
 //! The engine writes `Ready`, `Reconciling` and `Stalled` as kstatus has them, so `kubectl wait
-//! --for=condition=Ready`, Argo CD and Flux understand them. The format is metav1.Condition.
+//! --for=condition=Ready`, Argo CD and Flux understand them. An operator returns a [`Condition`],
+//! which has no time. [`merge`] turns it into a metav1.Condition ([`MetaCondition`]) with a time.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Written, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as MetaCondition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-/// Everything is as the resource asks.
+/// Everything is as the resource asks: [`Readiness::Ready`](crate::Readiness::Ready).
 pub const READY: &str = "Ready";
-/// Something is not yet as the resource asks, and work goes on.
+/// Something is not yet as the resource asks, and work goes on:
+/// [`Readiness::Progressing`](crate::Readiness::Progressing).
 pub const RECONCILING: &str = "Reconciling";
-/// Nothing more happens until a person acts.
+/// Nothing more happens until a person acts: [`Readiness::Stalled`](crate::Readiness::Stalled).
 pub const STALLED: &str = "Stalled";
 
 /// The types that the engine writes; an operator's own conditions have other types.
@@ -67,12 +69,13 @@ impl ConditionType {
     }
 }
 
-/// One condition, before it has a time.
+/// One condition that an operator reports. The engine adds the time and the generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// The type, such as `RouteAccepted`.
     pub type_: &'static str,
-    /// `Some(true)` for True, `Some(false)` for False, `None` for Unknown.
+    /// Whether the condition is true: `Some(true)` is the status True, `Some(false)` is False, and
+    /// `None` is Unknown.
     pub status: Option<bool>,
     /// CamelCase.
     pub reason: &'static str,
@@ -93,10 +96,10 @@ impl Condition {
         Self { type_, status, reason, message: message.into(), warns: false }
     }
 
-    /// The same, with a Warning Event when its status becomes True. The written status remembers
-    /// the Event, so a restart does not repeat it.
+    /// Adds a Warning Event: the engine sends it when the condition changes to True. A restart does
+    /// not send the Event again.
     #[must_use]
-    pub fn warned(self) -> Self {
+    pub fn with_warning(self) -> Self {
         Self { warns: true, ..self }
     }
 }
@@ -111,12 +114,12 @@ const MAX_MESSAGE: usize = 32_768;
 /// status does. Conditions that are not in `wanted` are removed.
 #[must_use]
 pub fn merge(
-    before: &[Written],
+    before: &[MetaCondition],
     wanted: &[Condition],
     generation: Option<i64>,
     now: Timestamp,
-) -> Vec<Written> {
-    let mut merged: Vec<Written> = Vec::with_capacity(wanted.len());
+) -> Vec<MetaCondition> {
+    let mut merged: Vec<MetaCondition> = Vec::with_capacity(wanted.len());
     for condition in wanted {
         let status = match condition.status {
             Some(true) => "True",
@@ -124,7 +127,7 @@ pub fn merge(
             None => "Unknown",
         };
         let old = before.iter().find(|c| c.type_ == condition.type_ && c.status == status);
-        let written = Written {
+        let written = MetaCondition {
             type_: condition.type_.to_owned(),
             status: status.to_owned(),
             reason: condition.reason.to_owned(),
@@ -142,7 +145,7 @@ pub fn merge(
 
 /// The conditions of `wanted` that warn and were not True `before`.
 pub fn warnings<'a>(
-    before: &'a [Written],
+    before: &'a [MetaCondition],
     wanted: &'a [Condition],
 ) -> impl Iterator<Item = &'a Condition> {
     let was_true = |type_: &str| before.iter().any(|c| c.type_ == type_ && c.status == "True");
@@ -188,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_condition_warns_when_it_becomes_true_and_not_while_it_is() {
-        let soon = |status| Condition::new("Soon", status, "Soon", "soon").warned();
+        let soon = |status| Condition::new("Soon", status, "Soon", "soon").with_warning();
         let warned = |before: &[Condition], now: Condition| {
             let before = merge(&[], before, None, at(1));
             warnings(&before, &[now]).map(|c| c.type_).collect::<Vec<_>>()

@@ -1,5 +1,5 @@
-//! [`Controller`]: an [`Operator`] of any type, so that the engine and the generators handle all
-//! operators alike.
+//! [`Controller`]: an [`Operator`] without its type parameters, as a trait object. So the engine
+//! and the generators can hold operators of different types in one list.
 
 use std::any::Any;
 use std::fmt;
@@ -10,7 +10,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube_core::object::HasStatus;
 use serde_json::{Value, json};
 
-use crate::children::Parts;
+use crate::children::Content;
 use crate::condition::ConditionType;
 use crate::exclusive;
 use crate::expiry::Expired;
@@ -24,10 +24,10 @@ use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Operator, Sample};
 use crate::readiness::Readiness;
 use crate::report::Report;
-use crate::time::Moments;
+use crate::time::AskedTimes;
 use crate::view::{Lookup, Query, Source, View};
 
-/// A sample of any type.
+/// A [`Sample`] without its type.
 #[derive(Clone, Debug)]
 pub struct AnySample {
     /// `minimal`, `full`.
@@ -48,23 +48,23 @@ impl AnySample {
     }
 }
 
-/// What all children of a program have in common.
+/// The manager that all children of a program carry in their metadata.
 #[derive(Clone, Copy, Debug)]
-pub struct Program<'a> {
-    /// The registry's name.
+pub struct ManagedBy<'a> {
+    /// The registry's name, for `app.kubernetes.io/managed-by`.
     pub manager: &'a str,
     /// Whether the program runs in shards; see [`labels::SHARD`](crate::labels::SHARD).
     pub sharded: bool,
 }
 
-impl<'a> From<&'a str> for Program<'a> {
-    /// The program of this name, not in shards.
+impl<'a> From<&'a str> for ManagedBy<'a> {
+    /// The manager of this name, not in shards.
     fn from(manager: &'a str) -> Self {
         Self { manager, sharded: false }
     }
 }
 
-/// The facts of any operator, from its `build` to its `report`.
+/// The [`Facts`](crate::Facts) of an operator without their type, from `build` to `report`.
 pub struct AnyFacts {
     facts: Box<dyn Any + Send + Sync>,
     hash: u64,
@@ -93,22 +93,23 @@ impl fmt::Debug for AnyFacts {
 /// The result of one `build`.
 #[derive(Debug)]
 pub struct Built {
-    /// The complete objects, or why the operator refused the resource.
+    /// The complete objects, or why the resource is invalid.
     pub children: Result<Vec<Desired>, Invalid>,
-    /// Whether a refused resource loses its objects ([`withdraw`](crate::withdraw)).
+    /// Whether an invalid resource is [withdrawn](crate::withdraw): the engine deletes its objects.
+    /// Always `false` if `children` is `Ok`.
     pub withdraw: bool,
-    /// The look-ups, also of a refused resource. If a child has an optional kind, they include
+    /// The look-ups, also of an invalid resource. If a child has an optional kind, they include
     /// whether the kind is served.
     pub lookups: Vec<Lookup>,
-    /// The moments that `build` asked about, also for a refused resource.
-    pub moments: Moments,
+    /// The times that `build` asked about, also for an invalid resource.
+    pub asked_times: AskedTimes,
     /// The facts for the report.
     pub facts: AnyFacts,
     /// Why the resource expired.
     pub expired: Option<Expired>,
 }
 
-/// What a report is made from, after a run.
+/// What a report is made from, after a run. A typed operator gets it as an [`Observed`].
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
     /// The states of the children.
@@ -119,7 +120,7 @@ pub struct Observation<'a> {
     pub readiness: &'a Readiness,
 }
 
-/// An operator of any type.
+/// An [`Operator`] as a trait object.
 ///
 /// # Assumptions
 /// Each object given to a controller came from its own [`decode`](Controller::decode).
@@ -134,7 +135,7 @@ pub trait Controller: Send + Sync + fmt::Debug {
     fn owns(&self) -> Vec<OwnedKind>;
     /// The kinds that it reads.
     fn reads(&self) -> Vec<ReadKind>;
-    /// The kinds of which it asks whether they are served.
+    /// The kinds for which it calls [`View::serves`].
     fn serves(&self) -> Vec<KindInfo>;
     /// Whether its resources expire.
     fn expires(&self) -> bool;
@@ -150,10 +151,11 @@ pub trait Controller: Send + Sync + fmt::Debug {
     /// The objects that should exist, complete.
     ///
     /// # Errors
-    /// [`ChildError`] for a defect of the operator. A refused resource is in [`Built::children`].
+    /// [`ChildError`] for a defect of the operator. An invalid resource is no error: its
+    /// [`Invalid`] is in [`Built::children`].
     fn build(
         &self,
-        program: Program<'_>,
+        managed_by: ManagedBy<'_>,
         resource: &dyn AnyObject,
         source: &dyn Source,
     ) -> Result<Built, ChildError>;
@@ -179,6 +181,7 @@ pub fn controller<O: Operator>(operator: O) -> Arc<dyn Controller> {
     Arc::new(Typed { operator })
 }
 
+/// A controller with the type of its operator.
 struct Typed<O> {
     operator: O,
 }
@@ -198,8 +201,8 @@ fn typed<R: CustomResource>(resource: &dyn AnyObject) -> Result<&R, serde_json::
     })
 }
 
-/// Look-ups of the optional kinds that the children, or their exclusive groups, depend on: if such
-/// a kind disappears, then no event of a child shows that.
+/// A look-up of each optional kind that the children, or their exclusive groups, need. An optional
+/// kind can disappear without any event of a child.
 fn served_lookups(children: &[Desired], owns: &[OwnedKind], known: &[Lookup]) -> Vec<Lookup> {
     let needs =
         |child: &Desired, kind: &KindInfo| child.kind == *kind || child.exclusive().contains(kind);
@@ -258,7 +261,7 @@ impl<O: Operator> Controller for Typed<O> {
 
     fn build(
         &self,
-        program: Program<'_>,
+        managed_by: ManagedBy<'_>,
         resource: &dyn AnyObject,
         source: &dyn Source,
     ) -> Result<Built, ChildError> {
@@ -267,20 +270,20 @@ impl<O: Operator> Controller for Typed<O> {
         let resource: &O::Resource = typed(resource).map_err(not_json)?;
         let view = View::<O>::new(source, AnyObject::meta(resource));
         let built = self.operator.build(resource, &view);
-        let (moments, mut lookups) = (view.moments(), view.into_lookups());
-        let parts = match built {
-            Ok(children) => children.into_parts()?,
+        let (asked_times, mut lookups) = (view.asked_times(), view.into_lookups());
+        let content = match built {
+            Ok(children) => children.into_content()?,
             Err(invalid) => {
                 let facts = AnyFacts::new(O::Facts::default());
                 let (children, withdraw, expired) = (Err(invalid), false, None);
-                return Ok(Built { children, withdraw, lookups, moments, facts, expired });
+                return Ok(Built { children, withdraw, lookups, asked_times, facts, expired });
             }
         };
-        let Parts { children, facts, expired } = parts;
+        let Content { children, facts, expired } = content;
         let (facts, withdraw) = (AnyFacts::new(facts), children.is_err());
         let children = match children {
             Ok(children) => {
-                let Program { manager, sharded } = program;
+                let ManagedBy { manager, sharded } = managed_by;
                 let metadata = ChildMetadata { controller: O::NAME, manager, sharded };
                 let children = metadata.complete(&owner_of(kind, resource), children)?;
                 let owns = self.owns();
@@ -290,7 +293,7 @@ impl<O: Operator> Controller for Typed<O> {
             }
             Err(invalid) => Err(invalid),
         };
-        Ok(Built { children, withdraw, lookups, moments, facts, expired })
+        Ok(Built { children, withdraw, lookups, asked_times, facts, expired })
     }
 
     fn report(

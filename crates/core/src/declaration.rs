@@ -10,8 +10,8 @@ use crate::kind::{Kinds, ReadKinds};
 
 /// A value that `build` computes and `report` needs: see [`Operator::Facts`].
 ///
-/// `Default` is the value for a resource that `build` refused. `Hash` lets the engine skip a status
-/// whose inputs did not change.
+/// `Default` is the value for an invalid resource. `Hash` lets the engine skip a status whose
+/// inputs did not change.
 ///
 /// [`Operator::Facts`]: crate::Operator::Facts
 pub trait Facts: Default + Hash + Send + Sync + 'static {}

@@ -5,10 +5,12 @@
 pub enum Class {
     /// It may pass by itself (a timeout, a conflict, an overloaded server): retry with back-off.
     Transient,
-    /// The resource asks for something that cannot work: wait for an edit.
+    /// A person must edit the resource. If the resource is invalid or withdrawn
+    /// ([`Invalid`](crate::Invalid)), the engine waits for a change. If the API server rejected a
+    /// child, the engine retries every 4 to 5 minutes, because a policy may change too.
     Invalid,
     /// An object of that name belongs to another owner: leave it alone, look again with back-off.
-    Refused,
+    NotOwned,
     /// A defect of the operator (a panic, a child that is not JSON): count it, retry with back-off.
     Bug,
 }
@@ -20,7 +22,7 @@ impl Class {
         match self {
             Self::Transient => "transient",
             Self::Invalid => "invalid",
-            Self::Refused => "refused",
+            Self::NotOwned => "not_owned",
             Self::Bug => "bug",
         }
     }

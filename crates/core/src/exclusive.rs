@@ -1,8 +1,8 @@
-//! Exclusive groups: of several kinds, a resource has one object at a time.
+//! Exclusive groups: a resource has at most one object of a group of kinds at a time.
 //!
 //! An example is a route that is either an Ingress or an `HTTPRoute`. If `build` returns an object
-//! with [`Children::exclusive`](crate::Children::exclusive), then the engine deletes an object of
-//! another kind of the group first, and creates the new object only when the old one is gone. A
+//! with [`Children::add_exclusive`](crate::Children::add_exclusive), then the engine first deletes
+//! an object of another kind of the group. It creates the new object when the old one is gone. A
 //! delete request alone is not enough: a finalizer may keep the old object. Until then the resource
 //! is not Ready and its message names the old object
 //! ([`Outcome::AwaitsDeletion`](crate::observed::Outcome::AwaitsDeletion)).
@@ -10,20 +10,21 @@
 //! The group is a tuple of kinds, all of them in `type Owns`:
 //!
 //! ```
-//! use k8s_openapi::api::core::v1::ConfigMap as HTTPRoute; // Stands for a kind with a CRD.
+//! use k8s_openapi::api::core::v1::ConfigMap;
 //! use k8s_openapi::api::networking::v1::Ingress;
-//! use kubewright_core::{Children, Optional, of};
+//! use kubewright_core::{Children, of};
 //! # use kubewright_core::Declaration;
 //! # struct Previews;
 //! # impl Declaration for Previews {
-//! #     type Owns = (Ingress, Optional<HTTPRoute>); // in `impl Operator for Previews`
+//! #     type Owns = (Ingress, ConfigMap); // in `impl Operator for Previews`
 //! #     type Reads = ();
 //! #     type Facts = ();
 //! # }
-//! type Routes = (Ingress, HTTPRoute);
+//! // The route is an Ingress, or an entry in a ConfigMap that another proxy reads.
+//! type Routes = (Ingress, ConfigMap);
 //!
 //! fn add_route(children: &mut Children<Previews>, ingress: Ingress) {
-//!     children.exclusive(of::<Routes>(), ingress);
+//!     children.add_exclusive(of::<Routes>(), ingress);
 //! }
 //! ```
 

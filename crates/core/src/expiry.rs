@@ -1,8 +1,8 @@
-//! Resources that expire: the operator deletes its own resource at a time.
+//! Resources that expire: the operator deletes its own resource after a time.
 //!
 //! Declare [`Expires`] in `type Owns`: the right to delete the resources follows from it. Ask in
 //! `build` whether the time is past ([`View::is_past`](crate::View::is_past)), and call
-//! [`Children::expire`](crate::Children::expire) if it is. Return the children all the same: the
+//! [`Children::expire`](crate::Children::expire) if it is. Also return the children, because the
 //! engine keeps them until the resource is gone.
 //!
 //! ```
@@ -26,7 +26,8 @@
 //! # Guarantees
 //! - The engine deletes exactly the version that `build` saw, so a later edit wins.
 //! - The engine deletes nothing before the API server's clock agrees that the time is past.
-//! - A limiter bounds the deletions per minute, also over restarts (`--expirations-per-minute`).
+//! - A limiter bounds the deletions per minute (`--expirations-per-minute`). A restart does not
+//!   raise the limit.
 //! - An Event on the resource gives the reason and the message.
 
 use std::convert::Infallible;

@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use crate::kind::{AnyObject, Entry};
 
 /// A way to find objects of a kind by keys that are computed from them: see
-/// [`View::by`](crate::View::by).
+/// [`View::list_by`](crate::View::list_by).
 ///
 /// N resources that look at each other do not wake all N: a change wakes only the resources that
 /// asked for a key which the object has or had. The engine keeps the index while a resource uses
@@ -32,7 +32,7 @@ use crate::kind::{AnyObject, Entry};
 ///     }
 /// }
 /// fn is_taken(view: &View<'_, Previews>, host: &str) -> bool {
-///     !view.by(of::<ByHost>(), host).is_empty()
+///     !view.list_by(of::<ByHost>(), host).is_empty()
 /// }
 /// ```
 pub trait Index: 'static {

@@ -1,4 +1,4 @@
-//! [`Invalid`]: why `build` refuses a resource.
+//! [`Invalid`]: why a resource cannot work.
 
 use std::error::Error;
 use std::fmt::{self, Display};
@@ -78,7 +78,7 @@ impl<E: Error> From<E> for Invalid {
 
 /// Turns the error of a result into an [`Invalid`] with a reason.
 pub trait OrInvalid<T> {
-    /// The same result, with an error of this reason.
+    /// Changes the error into an [`Invalid`] with this reason.
     ///
     /// # Errors
     /// [`Invalid`] with the text of the original error as its message.

@@ -1,23 +1,31 @@
 //! The pure core of kubewright: an operator is a function from a custom resource to the objects
 //! that should exist.
 //!
-//! Nothing in this crate waits, connects, reads a clock or the environment: the same input always
-//! gives the same output. The engine (`kubewright-runtime`) executes what is decided here.
+//! This crate does not wait, does not connect, and reads neither a clock nor the environment. So
+//! the same input always gives the same output. The engine (`kubewright-runtime`) executes what is
+//! decided here.
 //!
-//! A first operator needs [`Operator`], [`View`], [`Children`] and [`Invalid`], and to report more
-//! than readiness [`Report`], [`Observed`] and [`Condition`]. The rest is for special cases:
+//! A first operator needs [`Operator`], [`View`], [`Children`], [`Invalid`] and [`Registry`]. An
+//! operator that reports more than readiness also needs [`Report`], [`Observed`] and [`Condition`].
+//! The modules:
 //!
 //! | module | use it to |
 //! |---|---|
 //! | [`builders`] | write Deployments, containers and Services in a few lines |
+//! | [`labels`], [`names`] | select the pods of a resource, and name its children |
+//! | [`condition`], [`reason`] | report conditions of your own, with their reasons |
+//! | [`view`], [`observed`], [`time`] | look up objects, children and times |
+//! | [`kind`] | name kinds and objects in `type Owns`, `type Reads` and look-ups |
 //! | [`optional`], [`served`] | own kinds that a cluster may not have |
-//! | [`selected`], [`part`], [`index`] | read less, or find objects by their content |
-//! | [`exclusive`] | have one object of several kinds at a time |
-//! | [`expiry`] | delete resources at a time |
-//! | [`withdraw`] | refuse a resource and delete its objects |
+//! | [`selected`], [`part`] | watch only some objects of a kind, or keep a part of each object |
+//! | [`index`] | find objects by their content |
+//! | [`exclusive`] | have at most one object of a group of kinds |
+//! | [`expiry`] | delete resources after their expiry time |
+//! | [`withdraw`] | delete the objects of an invalid resource |
 //! | [`kstatus`] | compute the readiness of any object |
-//! | [`registry`], [`controller`] | handle operators of any type |
-//! | [`internals`] | nothing: the engine's own modules, without a promise |
+//! | [`operator`] | declare an operator; the traits and types behind [`Operator`] |
+//! | [`registry`], [`controller`] | hold operators of different types in one list |
+//! | [`internals`] | nothing: for the engine only; may change in each release |
 
 pub mod builders;
 mod checks;

@@ -49,9 +49,11 @@ pub type StatusOf<O> = <<O as Operator>::Resource as HasStatus>::Status;
 ///
 /// # Guarantees
 /// - The engine sets the namespace, the controller owner reference, the recommended labels and the
-///   desired-hash annotation of each child. It never copies labels or annotations of the resource.
-/// - The engine applies children that differ from the cluster. It deletes objects that carry the
-///   resource's UID as controller and that `build` no longer returns. It changes nothing else.
+///   desired-hash annotation of each child. It never copies labels or annotations of the resource
+///   to the children.
+/// - The engine applies children that differ from the cluster. It deletes objects that the resource
+///   owns and that `build` no longer returns. It changes no other objects. A resource owns an
+///   object if the object's `ownerReferences` name the resource, by UID, as the controller.
 ///
 /// # Assumptions
 /// `build` and `report` are deterministic: no clock, no randomness, no environment, no I/O. Time is
@@ -63,7 +65,8 @@ pub trait Operator: Sized + Send + Sync + 'static {
     const NAME: &'static str;
 
     /// The operator's own conditions with their reasons, and the reasons that it gives to `Ready`.
-    /// The API reference lists them. Several entries may have the same name.
+    /// The API reference lists them. Several entries may have the same name, such as entries from
+    /// different modules. The API reference then lists the reasons of all these entries together.
     const CONDITIONS: &'static [ConditionType] = &[];
 
     /// The custom resource.
@@ -88,14 +91,14 @@ pub trait Operator: Sized + Send + Sync + 'static {
     /// Returns the objects that should exist for `resource`.
     ///
     /// # Assumptions
-    /// `.status` of `resource` is no input, because it describes an earlier run. The exception is a
-    /// time that the operator recorded there itself, such as the moment when it first saw an edit.
+    /// Do not use `resource.status`: it describes an earlier run. The exception is a time that the
+    /// operator itself recorded there, such as the time when it first saw an edit.
     ///
     /// # Errors
     /// [`Invalid`] if the resource asks for something that cannot work although its schema accepts
-    /// it. The condition `Stalled` shows the reason and the message. The engine keeps the existing
-    /// objects, and runs `build` again when the resource or a looked-up object changes. To delete
-    /// the objects instead, return [`Children::withdrawn`].
+    /// it. The resource is then *invalid*. The condition `Stalled` shows the reason and the
+    /// message. The engine keeps the existing objects, and runs `build` again when the resource or
+    /// a looked-up object changes. To delete the objects instead, return [`Children::withdrawn`].
     fn build(
         &self,
         resource: &Self::Resource,
@@ -108,9 +111,11 @@ pub trait Operator: Sized + Send + Sync + 'static {
     /// `Stalled`. The default reports no fields of the operator's own, and the readiness of the
     /// children.
     ///
-    /// If `build` refused the resource, then `observed` has no children, `facts` is its default
-    /// unless the resource was [withdrawn](Children::withdrawn), and the returned readiness is
-    /// ignored: the resource is `Stalled`.
+    /// For an invalid or [withdrawn](Children::withdrawn) resource:
+    /// - `observed` has no children.
+    /// - `facts` has its default value if the resource is invalid. A withdrawn resource has the
+    ///   facts of its `build`.
+    /// - The engine ignores the returned readiness: the resource is `Stalled`.
     fn report(
         &self,
         resource: &Self::Resource,

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 ///
 /// The operator works without the kind, and begins to use it when it appears: no restart is needed.
 /// The kind's `CustomResourceDefinition` shows whether it is served. So a kind that is built into
-/// Kubernetes cannot be optional: [`Registry::check`](crate::Registry::check) refuses it.
+/// Kubernetes cannot be optional: [`Registry::check`](crate::Registry::check) fails.
 ///
 /// ```
 /// # use k8s_openapi::api::core::v1::{ConfigMap, Service};

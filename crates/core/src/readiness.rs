@@ -8,11 +8,11 @@ use crate::reason;
 /// A reason is in CamelCase. A message names what works, what is awaited, or what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It works. The message may be empty for a child.
+    /// It works: the condition `Ready` is True. The message may be empty for a child.
     Ready(String),
-    /// It does not work yet, and needs no person.
+    /// It does not work yet, and needs no person: the condition `Reconciling` is True.
     Progressing(&'static str, String),
-    /// It does not work before a person acts.
+    /// It does not work before a person acts: the condition `Stalled` is True.
     Stalled(&'static str, String),
 }
 

@@ -14,8 +14,8 @@ pub struct Report<S> {
     pub conditions: Vec<Condition>,
     /// Where `Ready`, `Reconciling` and `Stalled` come from.
     ///
-    /// With [`Readiness::Stalled`] the engine also publishes an Event and waits for a change. A
-    /// child that failed is retried whatever the readiness is.
+    /// With [`Readiness::Stalled`] the engine also publishes an Event and waits for a change. The
+    /// engine retries a failed child even if the readiness is `Stalled`.
     pub readiness: Readiness,
 }
 

@@ -1,12 +1,12 @@
-//! Refusing a resource and deleting what was created for it.
+//! Withdrawing a resource: the resource is invalid, and the engine deletes its objects.
 //!
 //! `Err(Invalid)` from `build` keeps the existing objects: a typing error stops nothing that runs.
-//! [`Children::withdrawn`](crate::Children::withdrawn) is for a resource that must not keep what it
-//! has. An example is a host name that other resources wait for: an edit that `build` refuses must
-//! not hold the name. The engine then deletes all objects that the resource controls, and shows the
-//! reason and the message in the condition `Stalled`.
+//! [`Children::withdrawn`](crate::Children::withdrawn) is for a resource that must not keep its
+//! objects. An example is a host name that other resources wait for: a resource that an edit made
+//! invalid must not keep the name. The engine then deletes all objects that the resource owns, and
+//! shows the reason and the message in the condition `Stalled`.
 //!
-//! Withdraw only for what the resource itself asks for. If another object is wrong, such as a
+//! Withdraw only if the mistake is in the resource itself. If another object is wrong, such as a
 //! policy, return `Err` and keep everything that runs.
 //!
 //! ```

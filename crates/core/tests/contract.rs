@@ -10,7 +10,7 @@ use std::sync::Arc;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kubewright_core::controller::{Built, Controller, Observation, Program};
+use kubewright_core::controller::{Built, Controller, ManagedBy, Observation};
 use kubewright_core::expiry::{Expired, Expires};
 use kubewright_core::internals::child::{Child, ChildError};
 use kubewright_core::internals::desired::Desired;
@@ -79,7 +79,7 @@ fn children_that_cannot_be_owned_are_defects_with_advice() {
         for item in items {
             children.add(item);
         }
-        children.into_parts().unwrap().children.unwrap()
+        children.into_content().unwrap().children.unwrap()
     };
     assert!(matches!(error(children(vec![config(None, None)])), ChildError::Unnamed(_)));
     let elsewhere = children(vec![config(Some("a"), Some("elsewhere"))]);
@@ -88,7 +88,7 @@ fn children_that_cannot_be_owned_are_defects_with_advice() {
     assert!(matches!(error(twice), ChildError::Twice(..)));
     let cluster = |namespace| {
         let children = Children::<Declares<(Namespace,), ()>>::new().with(namespace);
-        error(children.into_parts().unwrap().children.unwrap())
+        error(children.into_content().unwrap().children.unwrap())
     };
     assert!(matches!(cluster(Namespace::default()), ChildError::Unnamed(_)));
     let mut named = Namespace::default();
@@ -110,7 +110,7 @@ fn a_controller_builds_from_json_and_records_the_look_ups() {
 fn children_carry_the_shard_label_only_in_a_sharded_program() {
     let (pages, cluster) = (pages(), FakeCluster::empty());
     let labels = |sharded| {
-        let program = Program { manager: "test-manager", sharded };
+        let program = ManagedBy { manager: "test-manager", sharded };
         let built = pages.build(program, &*page(&*pages, "hello"), &cluster).unwrap();
         built.children.unwrap()[0].body()["metadata"]["labels"].clone()
     };
@@ -161,7 +161,7 @@ fn facts_go_from_build_to_report_and_equal_facts_have_equal_hashes() {
 fn an_expired_resource_has_a_reason_and_keeps_its_children() {
     let mut children = Children::<Declares<(ConfigMap, Expires), ()>>::new();
     children.add(config(Some("a"), None)).expire("Expired", "it ended");
-    let parts = children.into_parts().unwrap();
+    let parts = children.into_content().unwrap();
     let expected = Expired { reason: "Expired", message: "it ended".to_owned() };
     assert_eq!((parts.expired, parts.children.unwrap().len()), (Some(expected), 1));
     assert!(<(ConfigMap, Expires)>::expire() && !<(ConfigMap,)>::expire());
@@ -221,7 +221,7 @@ fn declarations_are_known_without_running() {
 fn route(rules: Value) -> Result<Desired, ChildError> {
     let headers = (0..20).map(|number| (number.to_string(), number.to_string())).collect();
     let route = Route::new("web", RouteSpec { headers, rules });
-    let children = Children::<Declares<(Route,), ()>>::new().with(route).into_parts()?;
+    let children = Children::<Declares<(Route,), ()>>::new().with(route).into_content()?;
     Ok(METADATA.complete(&owner(), children.children.unwrap())?.remove(0))
 }
 
@@ -377,7 +377,7 @@ fn a_view_finds_selected_objects_indexed_objects_and_served_kinds() {
     let names = |found: Vec<Arc<ConfigMap>>| {
         found.iter().map(|c| ObjectKey::of(&c.metadata).to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(names(view.by(of::<ByLetter>(), "b")), ["x/ba", "y/b"]);
+    assert_eq!(names(view.list_by(of::<ByLetter>(), "b")), ["x/ba", "y/b"]);
     let selected = of::<Selected<ConfigMap, Ours>>;
     assert_eq!(names(view.list(selected(), Some("x"), &[])), ["x/ba", "x/c"]);
     assert_eq!(names(view.list(of::<ConfigMap>(), None, &[])), [""; 0], "another entry");
@@ -409,7 +409,10 @@ fn a_moment_is_past_by_the_time_of_the_source_and_is_recorded() {
     let (cluster, offline) = (FakeCluster::empty().at(at(10)), FakeCluster::empty());
     let view = View::<Declares<(), ()>>::new(&cluster, &ObjectMeta::default());
     assert!(view.is_past(at(10)) && !view.is_past(at(11)));
-    assert_eq!((view.moments().past, view.moments().next), (Some(at(10)), Some(at(11))));
+    assert_eq!(
+        (view.asked_times().latest_past, view.asked_times().earliest_future),
+        (Some(at(10)), Some(at(11)))
+    );
     assert_eq!(view.now(), Some(at(10)));
     let view = View::<Declares<(), ()>>::new(&offline, &ObjectMeta::default());
     assert!(!view.is_past(at(0)) && view.now().is_none());

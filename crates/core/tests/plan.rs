@@ -138,7 +138,7 @@ fn exclusive(name: &str) -> Vec<Desired> {
     let mut config = ConfigMap::default();
     config.metadata.name = Some(name.to_owned());
     let mut children = Children::<Declares<(ConfigMap,), ()>>::new();
-    children.exclusive(of::<(ConfigMap,)>(), config);
+    children.add_exclusive(of::<(ConfigMap,)>(), config);
     complete(children)
 }
 

@@ -6,7 +6,7 @@ mod support;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Service;
 use kubewright_core::Children;
-use kubewright_core::kstatus::{of_child, of_object};
+use kubewright_core::kstatus::{child_readiness, object_readiness};
 use kubewright_core::observed::{ChildState, Outcome, decode};
 use kubewright_core::{KindInfo, Object, Readiness};
 use serde_json::{Value, json};
@@ -24,8 +24,8 @@ fn readiness_of<K: Object>(spec: &Value, status: &Value) -> (String, String) {
     let observed = decode(object.as_bytes(), "test").unwrap();
     let state = ChildState { desired, observed: Some(&observed), outcome: &Outcome::InSync };
     let whole = json!({ "metadata": metadata, "spec": spec, "status": status });
-    let readiness = of_child(&state);
-    assert_eq!(of_object(&KindInfo::of::<K>(), &whole), readiness, "both functions agree");
+    let readiness = child_readiness(&state);
+    assert_eq!(object_readiness(&KindInfo::of::<K>(), &whole), readiness, "both functions agree");
     match readiness {
         Readiness::Ready(message) => ("ready".to_owned(), message),
         Readiness::Progressing(reason, message) => (reason.to_owned(), message),

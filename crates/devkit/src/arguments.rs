@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs the operator from source with its samples on a local control plane until Ctrl-C.
-    #[command(after_help = "It needs no Docker and changes no kubeconfig of yours.\n\n\
+    #[command(after_help = "It needs no Docker and does not change your kubeconfig.\n\n\
         Examples:\
         \n  cargo xtask dev\
         \n  cargo xtask dev --exit-when-ready\
@@ -44,7 +44,8 @@ pub(crate) enum Command {
     Test(TestArguments),
     /// Runs the project's benchmark of the release build on temporary control planes.
     #[command(
-        after_help = "All arguments are passed to the bench; see `cargo xtask bench -- --help`.\n\n\
+        after_help = "All arguments are passed to the bench; see `cargo xtask bench -- --help`. \
+        `--rows` selects rows of the table in docs/performance.md.\n\n\
         Examples:\
         \n  cargo xtask bench\
         \n  cargo xtask bench --quick --json bench.json\
@@ -108,7 +109,8 @@ pub(crate) struct ClusterName {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterCommand {
     /// Starts a control plane and waits until it is ready.
-    #[command(after_help = "The first start may build the binaries, which takes some minutes.\n\n\
+    #[command(after_help = "The first start downloads the binaries. If a download fails, the \
+        command builds them, which takes some minutes.\n\n\
         Examples:\n  cargo xtask cluster up\n  cargo xtask cluster up --name mine --nodes 3")]
     Up(UpArguments),
     /// Stops a control plane and removes its files.
@@ -147,8 +149,8 @@ pub(crate) struct UpArguments {
     /// Replace an existing control plane that has other settings.
     #[arg(long)]
     pub(crate) replace: bool,
-    /// Kubeconfig to add the control plane to, as its current context; default file: $KUBECONFIG or
-    /// ~/.kube/config.
+    /// Add the control plane to a kubeconfig, and make it the current context; default file:
+    /// $KUBECONFIG or ~/.kube/config.
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     #[allow(clippy::option_option, reason = "clap's type for an option with an optional value")]
     pub(crate) export_kubeconfig: Option<Option<PathBuf>>,
@@ -171,7 +173,7 @@ pub(crate) struct DeployArguments {
     /// Node image of a new cluster, which sets the Kubernetes version; default: kind's default.
     #[arg(long, value_name = "IMAGE")]
     pub(crate) node_image: Option<String>,
-    /// Add the cluster to your kubeconfig as its current context.
+    /// Add the cluster to your kubeconfig, and make it the current context.
     #[arg(long)]
     pub(crate) export_kubeconfig: bool,
     /// Time limit of each wait, in seconds.
@@ -207,7 +209,8 @@ pub(crate) struct CiArguments {
     /// Names of the steps to run, separated by commas; default: all.
     #[arg(long, value_name = "STEPS", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Folder whose problems `tidy` reports, relative to the project; default: the project.
+    /// Folder whose problems the step `tidy` reports (rules for lines, words and imports), relative
+    /// to the project; other steps ignore it; default: the project.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) within: Option<PathBuf>,
 }

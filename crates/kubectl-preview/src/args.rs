@@ -20,7 +20,7 @@ const KINDS: [&str; 6] = [
     "pe",
 ];
 
-/// List previews, wait for them, and change when they expire
+/// List previews, wait for them, open, stop, start and extend them
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-preview",
@@ -98,13 +98,13 @@ pub(crate) enum PreviewCommand {
         ("Until a given time", "extend pr-17 --until 2030-01-31T12:00Z"),
     ]))]
     Extend(ExtendArgs),
-    /// Keep a preview until it is unpinned, even if it has expired
+    /// Keep a preview until it is unpinned, even after its expiry time
     #[command(after_help = examples(&[("Before a demonstration", "pin pr-17")]))]
     Pin(NamesArgs),
     /// Let a preview expire again
     ///
-    /// If spec.expiresAt has passed, the operator deletes the preview at once. A spec.ttl starts
-    /// again, as after every change of the spec.
+    /// Careful: if spec.expiresAt is in the past, the operator deletes the preview at once. With
+    /// spec.ttl, the time starts again, as after every change of the spec.
     #[command(after_help = examples(&[("After the demonstration", "unpin pr-17")]))]
     Unpin(NamesArgs),
     /// Stop the pods of a preview, and keep everything else
@@ -201,7 +201,7 @@ pub(crate) struct ExtendArgs {
 #[derive(Clone, Copy, Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct ExpiryArgs {
-    /// Add this to the current expiry, or to now if that has passed: 24h, 1h30m
+    /// Add this to the current expiry, or to now, if the expiry is in the past: 24h, 1h30m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub(crate) by: Option<Duration>,
 

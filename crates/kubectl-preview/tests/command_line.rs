@@ -75,7 +75,7 @@ fn page() -> String {
 fn the_help_lists_the_subcommands_and_the_exit_codes() {
     let help = one_line(&run(&["--help"]).exits_with(0).out);
     for part in [
-        "List previews, wait for them, and change when they expire",
+        "List previews, wait for them, open, stop, start and extend them",
         "Usage: kubectl preview [OPTIONS] <COMMAND>",
         "list List previews",
         "status Show one preview",

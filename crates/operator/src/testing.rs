@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use kubewright::controller::{self, Built, Observation, Program};
+use kubewright::controller::{self, Built, ManagedBy, Observation};
 use kubewright::observed::{ChildState, ObservedChild, Outcome, decode};
 
 pub(crate) use kubewright::{FakeCluster, Readiness, Report};
@@ -82,7 +82,7 @@ fn build<O: Operator + Clone>(
     cluster: &FakeCluster,
 ) -> Built {
     let controller = controller::controller(operator.clone());
-    controller.build(Program::from("test"), &in_namespace(resource), cluster).unwrap()
+    controller.build(ManagedBy::from("test"), &in_namespace(resource), cluster).unwrap()
 }
 
 /// The resource in the namespace `shop`, if it has none.

@@ -18,8 +18,8 @@ impl<P> Default for Agenda<P> {
 }
 
 impl<P: Copy + Ord> Agenda<P> {
-    /// The place of a key.
-    pub(crate) fn place(&self, key: &WorkKey) -> Option<P> {
+    /// The place of a key: its time or its turn.
+    pub(crate) fn get(&self, key: &WorkKey) -> Option<P> {
         self.places.get(key).copied()
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kubewright_core::KindInfo;
-use kubewright_core::controller::{Controller, Program};
+use kubewright_core::controller::{Controller, ManagedBy};
 use kubewright_core::internals::shard::Shard;
 use kubewright_core::observed::ControllerRef;
 
@@ -17,7 +17,7 @@ use crate::cache::resources::ResourceCache;
 use crate::key::WorkKey;
 use crate::memory::lock;
 use crate::metrics::Metrics;
-use crate::watch::sync::Sync;
+use crate::watch::sync::CacheSync;
 use crate::work::backoff::Retries;
 use crate::work::deadlines::Deadlines;
 use crate::work::queue::Queue;
@@ -37,7 +37,8 @@ pub(crate) struct ControllerState {
     pub(crate) resources: ResourceCache,
     /// One cache for each owned kind, in the order of the declaration.
     pub(crate) children: Vec<Arc<ChildCache>>,
-    pub(crate) written: WrittenStatuses,
+    /// The last status that this process wrote for each resource.
+    pub(crate) written_statuses: WrittenStatuses,
     /// Whether its caches are filled and it reconciles.
     is_started: AtomicBool,
 }
@@ -50,7 +51,7 @@ impl ControllerState {
             controller,
             resources: ResourceCache::default(),
             children,
-            written: WrittenStatuses::default(),
+            written_statuses: WrittenStatuses::default(),
             is_started: AtomicBool::new(false),
         }
     }
@@ -70,14 +71,15 @@ pub(crate) struct Engine {
     pub(crate) reads: ReadCache,
     pub(crate) events: Events,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) sync: Arc<Sync>,
+    /// Which caches are filled.
+    pub(crate) sync: Arc<CacheSync>,
     pub(crate) queue: Queue,
     pub(crate) throttle: WriteThrottle,
     pub(crate) deadlines: Deadlines,
     pub(crate) limiter: DeletionLimiter,
     pub(crate) server_clock: ServerClock,
     pub(crate) retries: Retries,
-    /// Deleted resources that still have children, by UID.
+    /// Deleted resources that still have children, by UID. Garbage collection deletes the children.
     deleted_owners: Mutex<HashMap<Box<str>, WorkKey>>,
 }
 
@@ -98,7 +100,7 @@ impl Engine {
             reads: ReadCache::default(),
             events,
             metrics,
-            sync: Sync::new(),
+            sync: CacheSync::new(),
             queue: Queue::default(),
             throttle: WriteThrottle::default(),
             deadlines: Deadlines::default(),
@@ -109,9 +111,9 @@ impl Engine {
         })
     }
 
-    /// What all children of this program have in common.
-    pub(crate) fn program(&self) -> Program<'static> {
-        Program { manager: self.manager, sharded: self.shard.is_some() }
+    /// The manager that all children of this program carry in their metadata.
+    pub(crate) fn managed_by(&self) -> ManagedBy<'static> {
+        ManagedBy { manager: self.manager, sharded: self.shard.is_some() }
     }
 
     pub(crate) fn controller(&self, index: usize) -> &ControllerState {
@@ -148,7 +150,7 @@ impl Engine {
         }
     }
 
-    /// Wakes each resource at the moment that it waits for, for ever.
+    /// Wakes each resource at the time that its `build` asked about, for ever.
     pub(crate) async fn watch_deadlines(&self) {
         loop {
             for key in self.deadlines.next().await {
@@ -176,7 +178,8 @@ impl Engine {
         if let Some(key) = self.owner(uid) {
             return self.enqueue(key, Priority::Change);
         }
-        // A new resource of the same name may wait until the child of the deleted owner is gone.
+        // The owner is deleted. A new resource with the owner's name may wait for the end of this
+        // child.
         let Some(key) = lock(&self.deleted_owners).get(uid).cloned() else { return };
         self.forget_childless(uid, &key);
         if self.controller(key.controller).resources.get(&key.key).is_some() {
@@ -189,7 +192,7 @@ impl Engine {
         self.shard.is_none_or(|shard| shard.contains(uid))
     }
 
-    /// Whether this owner is a resource that our caches would have, and is not in them.
+    /// Whether this owner is deleted: it belongs to this process, and it is not in the caches.
     pub(crate) fn is_deleted(&self, owner: &ControllerRef) -> bool {
         // Another process may have the kind (`run --controllers`).
         let is_known = self.controllers.iter().any(|state| state.kind.is(&owner.kind));
@@ -202,7 +205,7 @@ impl Engine {
         if self.is_in_shard(&owner.uid) {
             return lock(&self.deleted_owners).get(&owner.uid) == Some(key);
         }
-        // Another shard had it. A name has one resource at a time, so the other one is deleted.
+        // The owner was in another shard. It has the name of `key`, so it must be deleted already.
         self.controller(key.controller).kind.is(&owner.kind) && *owner.name == *key.key.name
     }
 
@@ -214,7 +217,7 @@ impl Engine {
         self.events.clear(uid);
     }
 
-    /// Records that a resource exists again that could not be decoded for a while.
+    /// Records that a resource exists: it could not be decoded for a while, and is readable again.
     pub(crate) fn owner_exists(&self, uid: &str) {
         lock(&self.deleted_owners).remove(uid);
     }
@@ -239,7 +242,7 @@ impl Engine {
         self.reads.forget_reader(key);
         self.deadlines.record(key, None);
         self.limiter.forget(key);
-        self.controller(key.controller).written.forget(&key.key);
+        self.controller(key.controller).written_statuses.forget(&key.key);
     }
 
     /// The caches that are not filled yet, described for a person.

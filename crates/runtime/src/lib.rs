@@ -2,9 +2,10 @@
 //!
 //! It runs any [`Registry`](kubewright_core::Registry) and knows no operator. The path of an event:
 //!
-//! 1. `watch`: a reflector reads it as bytes, and a store decodes it into a cache
+//! 1. `watch`: a reflector reads the event as bytes, and a feed decodes its object into a cache
 //! 2. `cache`: answers which resources an object concerns
-//! 3. `work`: the queue orders the resources, and a run reconciles each: build, plan, apply, status
+//! 3. `work`: the queue orders the resources, and a run reconciles each: build, expire, plan,
+//!    apply, report
 //! 4. `write`: the requests of a run, each with a precondition
 
 mod agenda;

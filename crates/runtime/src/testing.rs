@@ -74,7 +74,7 @@ pub(crate) fn config_map(name: &str) -> Desired {
         key: ObjectKey::new("ns", "web"),
         uid: "o".into(),
     };
-    let children = Children::<ConfigMapOwner>::new().with(config).into_parts().unwrap().children;
+    let children = Children::<ConfigMapOwner>::new().with(config).into_content().unwrap().children;
     let metadata = ChildMetadata { controller: "c", manager: "m", sharded: false };
     metadata.complete(&owner, children.unwrap()).unwrap().remove(0)
 }
@@ -119,7 +119,7 @@ pub(crate) fn closed_within(line: &str) -> Answer {
 }
 
 /// An error answer of the API server with these causes.
-pub(crate) fn refusal(code: u16, message: &str, causes: &Value) -> Answer {
+pub(crate) fn rejection(code: u16, message: &str, causes: &Value) -> Answer {
     let details = json!({ "causes": causes });
     let status = json!({ "kind": "Status", "code": code, "message": message, "details": details });
     answer(code, &status)
@@ -244,7 +244,7 @@ impl Operator for Singles {
 
     fn build(&self, page: &Page, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
         let mut children = Children::new();
-        children.exclusive(of::<(ConfigMap,)>(), config_of(page));
+        children.add_exclusive(of::<(ConfigMap,)>(), config_of(page));
         Ok(children)
     }
 }

@@ -13,7 +13,7 @@ mod object;
 mod report;
 mod served;
 
-use kubewright_core::controller::{Built, Controller, Program};
+use kubewright_core::controller::{Built, Controller, ManagedBy};
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::view::{Lookup, Query, Source as _};
 use kubewright_core::{FakeCluster, KindInfo, Registry};
@@ -60,15 +60,15 @@ fn build(
     report: &mut Report,
 ) -> Vec<Desired> {
     let (controller, object) = (&*resource.controller, &resource.object);
-    let built = match controller.build(Program::from(registry.name()), &*resource.decoded, objects)
-    {
-        Ok(built) => built,
-        Err(defect) => {
-            let operator = controller.name();
-            report.add_error(object, format!("defect of the operator {operator}: {defect}"));
-            return Vec::new();
-        }
-    };
+    let built =
+        match controller.build(ManagedBy::from(registry.name()), &*resource.decoded, objects) {
+            Ok(built) => built,
+            Err(defect) => {
+                let operator = controller.name();
+                report.add_error(object, format!("defect of the operator {operator}: {defect}"));
+                return Vec::new();
+            }
+        };
     let Built { children, withdraw, lookups, expired, .. } = built;
     for lookup in &lookups {
         if let Query::Get(key) = &lookup.query

@@ -7,7 +7,7 @@ pub struct Of<T>(PhantomData<fn() -> T>);
 
 /// Names a type in a call: `view.get(of::<Secret>(), "name")`.
 ///
-/// A type argument on the method itself would need a second one for the place of the kind in the
+/// Without `of`, a call would need two type arguments: the type, and its place (`At`) in the
 /// declaration, which only the compiler knows.
 #[must_use]
 pub const fn of<T>() -> Of<T> {

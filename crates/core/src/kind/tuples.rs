@@ -1,5 +1,5 @@
 //! Declarations: tuples of up to 12 entries. [`Owns`], [`Reads`], [`Serves`] and [`Expiring`] make
-//! the compiler refuse a kind that is not declared, with a message that names the missing entry.
+//! the compiler report a kind that is not declared, with a message that names the missing entry.
 
 use super::entry::{
     At, Entry, IsExpires, IsKind, IsServed, OwnedKind, Owning, OwnsEntry, ReadKind, Reading,

@@ -1,5 +1,7 @@
-//! Readiness in the sense of kstatus (sigs.k8s.io/cli-utils), from `.status`, the generation and
-//! the desired spec alone.
+//! Readiness in the sense of kstatus (sigs.k8s.io/cli-utils): a convention for the status of
+//! Kubernetes objects, which Argo CD and Flux use.
+//!
+//! The functions use only `.status`, the generation and the desired spec of an object.
 //!
 //! `object` has the rules for each kind, `resource` derives the readiness of a custom resource from
 //! its children.
@@ -7,5 +9,5 @@
 mod object;
 mod resource;
 
-pub use object::{has_status, of_child, of_object};
-pub use resource::{not_owned_message, of_resource};
+pub use object::{child_readiness, has_status, object_readiness};
+pub use resource::{not_owned_message, resource_readiness};

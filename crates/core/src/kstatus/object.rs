@@ -99,7 +99,7 @@ struct Wanted {
 
 /// The readiness of a child that is in sync.
 #[must_use]
-pub fn of_child(child: &ChildState<'_>) -> Readiness {
+pub fn child_readiness(child: &ChildState<'_>) -> Readiness {
     let kind = &child.desired.kind;
     let Some(observed) = child.observed else {
         return progressing(format!("{kind} {} is being created", child.desired.key.name));
@@ -115,7 +115,7 @@ pub fn of_child(child: &ChildState<'_>) -> Readiness {
 
 /// The readiness of any object as the API server returns it, for tools that show objects.
 #[must_use]
-pub fn of_object(kind: &KindInfo, object: &Value) -> Readiness {
+pub fn object_readiness(kind: &KindInfo, object: &Value) -> Readiness {
     let status = object.get("status").map(Value::to_string);
     of_subject(&Subject {
         kind,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::object::of_child;
+use super::object::child_readiness;
 use crate::error::Class;
 use crate::kind::KindInfo;
 use crate::observed::{ChildState, Holder, Outcome};
@@ -10,15 +10,17 @@ use crate::readiness::Readiness;
 use crate::reason;
 
 /// The readiness of a resource: Stalled if a child is, else Progressing if a child is, else Ready.
-/// The first such child in the order of `build` gives reason and message.
+///
+/// The first Stalled (or Progressing) child in the order of `build` gives reason and message. The
+/// message of Ready joins the messages of all children.
 ///
 /// `owner` is the kind of the resource, for messages.
 #[must_use]
-pub fn of_resource(owner: &KindInfo, children: &[ChildState<'_>]) -> Readiness {
+pub fn resource_readiness(owner: &KindInfo, children: &[ChildState<'_>]) -> Readiness {
     let mut ready = String::new();
     let mut progressing: Option<Readiness> = None;
     for child in children {
-        match of_outcome(owner, child) {
+        match outcome_readiness(owner, child) {
             Readiness::Ready(message) if message.is_empty() => {}
             Readiness::Ready(message) => {
                 let separator = if ready.is_empty() { "" } else { "; " };
@@ -35,10 +37,10 @@ pub fn of_resource(owner: &KindInfo, children: &[ChildState<'_>]) -> Readiness {
     progressing.unwrap_or(Readiness::Ready(ready))
 }
 
-fn of_outcome(owner: &KindInfo, child: &ChildState<'_>) -> Readiness {
+fn outcome_readiness(owner: &KindInfo, child: &ChildState<'_>) -> Readiness {
     let name = || format!("{} {}", child.desired.kind, child.desired.key.name);
     match child.outcome {
-        Outcome::InSync => of_child(child),
+        Outcome::InSync => child_readiness(child),
         Outcome::NotServed => Readiness::Ready(String::new()),
         Outcome::Terminating => Readiness::Progressing(
             reason::TERMINATING,

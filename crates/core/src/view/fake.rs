@@ -54,7 +54,7 @@ impl FakeCluster {
         self.served.push(kind);
     }
 
-    /// Sets the time. Without a time, no moment is past.
+    /// Sets the current time. Without this call, no time is past.
     #[must_use]
     pub fn at(self, now: Timestamp) -> Self {
         Self { now: Some(now), ..self }

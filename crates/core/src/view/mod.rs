@@ -18,7 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::declaration::Declaration;
 use crate::index::{AnyIndex, Index};
 use crate::kind::{AnyObject, Entry, KindInfo, Object, Of, Reads, Scope, Serves};
-use crate::time::{Moments, Timestamp};
+use crate::time::{AskedTimes, Timestamp};
 
 pub use fake::FakeCluster;
 pub use key::IntoKey;
@@ -26,9 +26,13 @@ pub use source::{Lookup, Query, Source};
 
 /// The objects that one run of `build` may look up, of the kinds in `type Reads`.
 ///
-/// Objects have no `managedFields` and no `resourceVersion`, and no `generation` if they are
-/// [`Metadata`](crate::Metadata): these fields change although nothing that `build` sees changes.
-/// A [`Part`](crate::Part) has only the metadata that identifies the object.
+/// The engine removes the fields that change too often: `managedFields`, `resourceVersion`, and, of
+/// [`Metadata`](crate::Metadata), `generation`. A [`Part`](crate::Part) has only the metadata that
+/// identifies the object.
+///
+/// A look-up names its type with [`of`](crate::of): `view.get(of::<Secret>(), "password")`. The
+/// type parameter `At` is the place of the kind in `type Reads`. The compiler finds it; never write
+/// it.
 pub struct View<'a, O> {
     source: &'a dyn Source,
     /// The namespace of the resource.
@@ -36,7 +40,7 @@ pub struct View<'a, O> {
     lookups: RefCell<Vec<Lookup>>,
     /// One time for the whole run.
     now: OnceCell<Timestamp>,
-    moments: Cell<Moments>,
+    asked_times: Cell<AskedTimes>,
     declaration: PhantomData<fn() -> O>,
 }
 
@@ -55,24 +59,28 @@ impl<'a, O: Declaration> View<'a, O> {
             namespace: resource.namespace.clone().unwrap_or_default(),
             lookups: RefCell::default(),
             now: OnceCell::new(),
-            moments: Cell::default(),
+            asked_times: Cell::default(),
             declaration: PhantomData,
         }
     }
 
-    /// Whether this moment is past. If it is not, the engine runs `build` again at that moment, to
-    /// some milliseconds, by the clock of this machine; within a minute if somebody sets the clock.
+    /// Whether the time `at` is past, by the clock of this machine.
     ///
-    /// In [`FakeCluster`] no moment is past, unless [`FakeCluster::at`] sets the time.
+    /// If `at` is not past, the engine runs `build` again at this time, at most some milliseconds
+    /// later. If a user sets the clock, the run can be a minute late.
+    ///
+    /// In [`FakeCluster`] no time is past, unless [`FakeCluster::at`] sets the time.
     #[must_use]
     pub fn is_past(&self, at: Timestamp) -> bool {
         let is_past = at <= self.time();
-        self.moments.set(self.moments.get().and(at, is_past));
+        self.asked_times.set(self.asked_times.get().and(at, is_past));
         is_past
     }
 
-    /// The current time in whole seconds; `None` offline. It wakes no resource, so use it only to
-    /// record when something was first seen, and [`is_past`](Self::is_past) for everything else.
+    /// The current time in whole seconds; `None` offline.
+    ///
+    /// `now` does not run `build` again later. Use it only to record when something was first seen,
+    /// and use [`is_past`](Self::is_past) for everything else.
     #[must_use]
     pub fn now(&self) -> Option<Timestamp> {
         let now = self.time();
@@ -83,10 +91,10 @@ impl<'a, O: Declaration> View<'a, O> {
         *self.now.get_or_init(|| self.source.now())
     }
 
-    /// The moments that `build` asked about.
+    /// The times that `build` asked about with [`is_past`](Self::is_past).
     #[must_use]
-    pub fn moments(&self) -> Moments {
-        self.moments.get()
+    pub fn asked_times(&self) -> AskedTimes {
+        self.asked_times.get()
     }
 
     /// One object, if it exists. A `&str` is a name in the namespace of the resource; an
@@ -108,8 +116,9 @@ impl<'a, O: Declaration> View<'a, O> {
     /// ```
     ///
     /// # Panics
-    /// If the resource is cluster-scoped and the object is not: a `&str` then names no namespace.
-    /// The engine reports a panic as a defect of the operator.
+    /// Panics if the resource is cluster-scoped, the object is namespaced, and `key` is only a
+    /// name. Use [`ObjectKey`](crate::ObjectKey) there. The engine reports a panic as a defect of
+    /// the operator.
     #[must_use]
     pub fn get<E: Entry, At>(&self, _: Of<E>, key: impl IntoKey) -> Option<Arc<E::Kind>>
     where
@@ -154,9 +163,10 @@ impl<'a, O: Declaration> View<'a, O> {
         found
     }
 
-    /// The objects of all namespaces that have `key` in the index `I`, ordered by key.
+    /// The objects of all namespaces that have `key` in the index `I`, ordered by namespace and
+    /// name.
     #[must_use]
-    pub fn by<I: Index, At>(&self, _: Of<I>, key: &str) -> Vec<Arc<<I::Of as Entry>::Kind>>
+    pub fn list_by<I: Index, At>(&self, _: Of<I>, key: &str) -> Vec<Arc<<I::Of as Entry>::Kind>>
     where
         O::Reads: Reads<I::Of, At>,
     {

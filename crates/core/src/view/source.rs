@@ -26,7 +26,7 @@ pub trait Source {
     fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>>;
     /// Whether the API of a kind is served.
     fn serves(&self, kind: &KindInfo) -> bool;
-    /// The current time. With [`Timestamp::MIN`], the default, no moment is past.
+    /// The current time. With the default, [`Timestamp::MIN`], no other time is past.
     fn now(&self) -> Timestamp {
         Timestamp::MIN
     }

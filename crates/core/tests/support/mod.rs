@@ -85,15 +85,15 @@ impl Operator for Pages {
             "routed" => drop(children.add(config).add(route())),
             "group not owned" => {
                 children.add(config);
-                children.exclusive(of::<(Optional<Route>, Namespace)>(), route());
+                children.add_exclusive(of::<(Optional<Route>, Namespace)>(), route());
             }
-            "not in group" => drop(children.exclusive(of::<(ConfigMap,)>(), route())),
+            "not in group" => drop(children.add_exclusive(of::<(ConfigMap,)>(), route())),
             "two of a group" => {
                 children.add(config);
-                children.exclusive(of::<(ConfigMap, Route)>(), route());
+                children.add_exclusive(of::<(ConfigMap, Route)>(), route());
             }
             "exclusive" => {
-                children.exclusive(of::<(ConfigMap, Optional<Route>)>(), config);
+                children.add_exclusive(of::<(ConfigMap, Optional<Route>)>(), config);
             }
             _ => drop(children.add(config)),
         }
@@ -137,7 +137,7 @@ pub fn owner() -> Owner {
 
 /// The complete objects of these children.
 pub fn complete<Owns: Kinds>(children: Children<Declares<Owns, ()>>) -> Vec<Desired> {
-    let children = children.into_parts().unwrap().children.unwrap();
+    let children = children.into_content().unwrap().children.unwrap();
     METADATA.complete(&owner(), children).unwrap()
 }
 

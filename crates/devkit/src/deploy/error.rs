@@ -17,7 +17,7 @@ pub(crate) enum DeployError {
     #[error("`{command}` failed ({status}): {advice}")]
     Step { command: String, status: ExitStatus, advice: String },
     #[error(
-        "the operator rejects the sample `{sample}` of {controller}: {detail}; \
+        "the operator cannot build the sample `{sample}` of {controller}: {detail}; \
          this is a defect of the operator"
     )]
     Sample { sample: &'static str, controller: &'static str, detail: String },

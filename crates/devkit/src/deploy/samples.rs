@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kubewright_core::controller::{AnySample, Controller, Program};
+use kubewright_core::controller::{AnySample, Controller, ManagedBy};
 use kubewright_core::{FakeCluster, Registry};
 use serde_json::Value;
 
@@ -42,9 +42,9 @@ fn images_of_sample(
         .map_err(|error| defect(error.to_string()))?;
     // The cluster contains only the sample.
     let built = controller
-        .build(Program::from(manager), &*resource, &FakeCluster::empty())
+        .build(ManagedBy::from(manager), &*resource, &FakeCluster::empty())
         .map_err(|error| defect(error.to_string()))?;
-    // An operator may refuse a sample on purpose; then it has no pods.
+    // A sample may be invalid on purpose; then it has no pods.
     for child in built.children.unwrap_or_default() {
         collect(child.body(), images);
     }

@@ -40,7 +40,7 @@ pub(super) fn row(kind: &KindInfo, object: DynamicObject, preview: &Preview) -> 
     let (name, deleting) = (object.name_any(), object.metadata.deletion_timestamp.is_some());
     // The object was read from JSON, so this cannot fail.
     let object = serde_json::to_value(object).unwrap_or_default();
-    let (state, message) = match kstatus::of_object(kind, &object) {
+    let (state, message) = match kstatus::object_readiness(kind, &object) {
         _ if deleting => ("Deleting", String::new()),
         _ if ROUTES.contains(&&*kind.kind) => route_state(preview),
         Readiness::Ready(message) => ("Ready", message),

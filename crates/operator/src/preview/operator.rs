@@ -103,13 +103,13 @@ fn objects(blueprint: &Blueprint<'_>, decision: &Decision) -> Children<PreviewOp
     let group = of::<Routes>();
     match &decision.routing {
         Routing::HttpRoute(gateways) => {
-            children.exclusive(group, http_route::http_route(blueprint, gateways));
+            children.add_exclusive(group, http_route::http_route(blueprint, gateways));
         }
         Routing::Ingress(class) => {
-            children.exclusive(group, ingress::ingress(blueprint, class.as_deref()));
+            children.add_exclusive(group, ingress::ingress(blueprint, class.as_deref()));
         }
         Routing::Mapping => {
-            children.exclusive(group, mapping::mapping(blueprint));
+            children.add_exclusive(group, mapping::mapping(blueprint));
         }
         Routing::NotRequested | Routing::RemovedWhileSuspended | Routing::Refused(_) => {}
     }

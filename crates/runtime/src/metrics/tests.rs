@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn names_and_labels_are_as_documented() {
     let metrics = Metrics::new();
-    metrics.reconciled("echo", Duration::from_millis(1), Some(Class::Refused));
+    metrics.reconciled("echo", Duration::from_millis(1), Some(Class::NotOwned));
     metrics.wrote("echo", "Deployment", "create");
     metrics.requested("apply", 201, Duration::from_millis(1));
     metrics.queue([3, 2, 1], 1);
@@ -14,7 +14,7 @@ fn names_and_labels_are_as_documented() {
     let text = metrics.encode();
     for line in [
         r#"kubewright_reconciles_total{controller="echo"} 1"#,
-        r#"kubewright_reconcile_errors_total{controller="echo",class="refused"} 1"#,
+        r#"kubewright_reconcile_errors_total{controller="echo",class="not_owned"} 1"#,
         r#"kubewright_writes_total{controller="echo",kind="Deployment",action="create"} 1"#,
         r#"kubewright_api_requests_total{verb="apply",code="201"} 1"#,
         r#"kubewright_queue_depth{priority="change"} 3"#,

@@ -47,7 +47,7 @@ impl Store for Resources {
             .or_else(|error| decode_without_status(json, controller).ok_or(error))
             .map_err(|error| self.undecodable(source, json, error))?;
         let (key, version) = (ObjectKey::of(object.meta()), version_of(&*object, json)?);
-        let own = state.written.at(&key, version).map(|(inputs, written)| OwnWrite {
+        let own = state.written_statuses.at(&key, version).map(|(inputs, written)| OwnWrite {
             inputs,
             // The event may also show a status that somebody else wrote.
             is_unchanged: controller.status(&*object).is_ok_and(|shown| shown == *written),
@@ -56,10 +56,10 @@ impl Store for Resources {
         let effect = state.resources.observe(Resource::new(object, version), own, source.epoch);
         if effect.is_set_back {
             tracing::warn!(resource = %key, version, "restored from a backup");
-            state.written.forget(&key);
+            state.written_statuses.forget(&key);
         }
         // After the cache: a reader finds the last written status in one of the two.
-        state.written.caught_up(&key, version);
+        state.written_statuses.caught_up(&key, version);
         let work = WorkKey { controller: self.0, key };
         if let Some(uid) = effect.deleted {
             engine.owner_deleted(&work, &uid);
@@ -79,7 +79,7 @@ impl Store for Resources {
     fn listed(&mut self, source: &Source, _: u64) {
         let state = source.engine.controller(self.0);
         if source.is_set_back {
-            state.written.clear();
+            state.written_statuses.clear();
         }
         for (key, uid) in state.resources.complete_list(source.namespace(), source.epoch) {
             source.engine.resource_deleted(&WorkKey { controller: self.0, key }, &uid);

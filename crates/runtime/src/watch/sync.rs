@@ -48,8 +48,8 @@ impl Entry {
     }
 }
 
-/// All watches of an engine.
-pub(crate) struct Sync {
+/// Which caches are filled: the state of all watches of an engine.
+pub(crate) struct CacheSync {
     entries: Mutex<Vec<Entry>>,
     changed: watch::Sender<()>,
 }
@@ -57,11 +57,11 @@ pub(crate) struct Sync {
 /// The entry of one watch.
 #[derive(Clone)]
 pub(crate) struct Token {
-    sync: Arc<Sync>,
+    sync: Arc<CacheSync>,
     index: usize,
 }
 
-impl Sync {
+impl CacheSync {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self { entries: Mutex::default(), changed: watch::Sender::new(()) })
     }

@@ -12,7 +12,7 @@ pub(crate) const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// The longest delay between two tries of one resource.
 pub(crate) const MAX_DELAY: Duration = Duration::from_mins(5);
 
-/// The random part of a delay: a delay is at most this much shorter.
+/// The random part of a delay: up to this share of the delay is taken away.
 const JITTER: f64 = 0.2;
 
 /// A delay that doubles from `first` up to `max`.
@@ -28,7 +28,8 @@ impl Backoff {
         Self { first, max, failures: 0 }
     }
 
-    /// The next delay: double the one before less up to 20 %, and never longer than `max`.
+    /// The next delay. The delay doubles each time, up to `max`; then a random part, up to 20 %, is
+    /// taken away.
     pub(crate) fn next(&mut self) -> Duration {
         let doubled =
             self.first.saturating_mul(1_u32.checked_shl(self.failures.min(30)).unwrap_or(u32::MAX));
@@ -49,7 +50,7 @@ struct Retry {
     /// The generation of the resource that failed.
     generation: Option<i64>,
     due: Option<Instant>,
-    /// The API server asked for no request before this time.
+    /// The end of the wait that the API server asked for (`Retry-After`).
     not_before: Option<Instant>,
 }
 
@@ -59,24 +60,26 @@ impl Retry {
         Self { backoff, generation: None, due: None, not_before: None }
     }
 
-    fn hold(&mut self, now: Instant, wait: Duration) {
+    fn record_retry_after(&mut self, now: Instant, wait: Duration) {
         self.not_before = self.not_before.max(Some(now + wait.min(MAX_DELAY)));
     }
 
-    /// A failure before the planned retry came from an event and keeps the plan: otherwise a child
-    /// that changes often would postpone the retry for ever. An edit of the resource starts again,
-    /// and so does a failure with another first delay.
+    /// Records a failure and returns how long to wait.
+    ///
+    /// If the run fails again before the planned retry (an event started the run), the plan stays.
+    /// Otherwise a child that changes often would postpone the retry for ever. After an edit of the
+    /// resource, the delays start again with the first one. The same holds for another `first`.
     fn failed(&mut self, now: Instant, generation: Option<i64>, first: Duration) -> Duration {
         if self.generation != generation || self.backoff.first != first {
             *self = Self { generation, not_before: self.not_before, ..Self::new(first) };
         }
-        let held =
+        let retry_after =
             self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         let planned = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
         if !planned.is_zero() {
-            return planned.max(held);
+            return planned.max(retry_after);
         }
-        let delay = self.backoff.next().max(held);
+        let delay = self.backoff.next().max(retry_after);
         self.due = Some(now + delay);
         delay
     }
@@ -103,10 +106,10 @@ impl Retries {
         self.with(key, |retry| retry.failed(Instant::now(), generation, first))
     }
 
-    /// Records that the API server asked for no request about this resource for so long, at most
-    /// [`MAX_DELAY`].
-    pub(crate) fn hold(&self, key: &WorkKey, wait: Duration) {
-        self.with(key, |retry| retry.hold(Instant::now(), wait));
+    /// Records that the API server sent `Retry-After` for this resource: wait at least this long,
+    /// but at most [`MAX_DELAY`].
+    pub(crate) fn record_retry_after(&self, key: &WorkKey, wait: Duration) {
+        self.with(key, |retry| retry.record_retry_after(Instant::now(), wait));
     }
 
     /// Forgets a resource that succeeded or is gone: the next failure starts again.

@@ -14,13 +14,16 @@ use crate::key::WorkKey;
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunOutcome {
-    /// Nothing to do until something changes.
+    /// The run succeeded. Only a change starts another run.
     Done,
-    /// The operator reports that the resource cannot work before something changes.
-    AwaitingChange,
-    /// The run waits for something that may cause no event: it is repeated later.
-    Waiting,
-    /// The run failed. The class decides when it is repeated.
+    /// The operator reports that a person must act: the resource is invalid, withdrawn or stalled.
+    /// Only a change starts another run. The metrics count an error of the class `invalid`.
+    Stalled,
+    /// The run waits for something that may cause no event. It is repeated with back-off, and the
+    /// metrics count no error.
+    Repeat,
+    /// The run failed. It is repeated with back-off: from 1 s for most classes, every 4 to 5
+    /// minutes for [`Class::Invalid`].
     Failed(Class),
 }
 
@@ -40,10 +43,10 @@ impl<'a> RunContext<'a> {
         Self { engine, controller, key, resource, owner }
     }
 
-    /// Delays the next try of this resource if the API server asked for that.
+    /// Delays the next try of this resource if the API server sent `Retry-After`.
     pub(crate) fn respect_retry_after(&self, error: &ApiError) {
         if let Some(wait) = error.retry_after() {
-            self.engine.retries.hold(self.key, wait);
+            self.engine.retries.record_retry_after(self.key, wait);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! When each resource must run again because a moment comes that its last `build` asked about.
+//! When each resource must run again because its last `build` asked about a future time.
 //!
-//! The moments are wall-clock times, and a wall clock may be set: no sleep is longer than a minute.
-//! A resource that wakes too early only asks again.
+//! A user can set the clock. So the timer looks at the clock at least once per minute. If a
+//! resource runs too early, its `build` asks about the time again.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::memory::lock;
 
 /// The longest sleep between two looks at the clock.
 const MAX_SLEEP: Duration = Duration::from_mins(1);
-/// The shortest sleep: a timer may end slightly before the moment.
+/// The shortest sleep: a timer may end slightly before its time.
 const MIN_SLEEP: Duration = Duration::from_millis(1);
 
-/// The awaited moments, the earliest first.
+/// The times at which resources must run again, the earliest first.
 pub(crate) struct Deadlines {
     due: Mutex<Agenda<Timestamp>>,
-    /// Notified when the earliest moment becomes earlier.
+    /// Notified when the earliest time becomes earlier.
     wake: Notify,
     clock: fn() -> Timestamp,
 }
@@ -41,11 +41,11 @@ impl Deadlines {
         (self.clock)()
     }
 
-    /// Records the earliest future moment that the last build of this resource asked about, or
-    /// `None` if there is no such moment.
+    /// Records the earliest future time that the last build of this resource asked about, or `None`
+    /// if there is no such time.
     pub(crate) fn record(&self, key: &WorkKey, next: Option<Timestamp>) {
         let mut due = lock(&self.due);
-        if due.place(key) == next {
+        if due.get(key) == next {
             return;
         }
         let before = due.first();
@@ -60,10 +60,10 @@ impl Deadlines {
         }
     }
 
-    /// Waits until moments come, and returns their keys. Each key is returned once.
+    /// Waits until keys are due, and returns them. Each key is returned once.
     pub(crate) async fn next(&self) -> Vec<WorkKey> {
         loop {
-            // Registered before the look: an earlier moment that is recorded later wakes this task.
+            // Register first, then look. Otherwise a notification between both is lost.
             let mut woken = std::pin::pin!(self.wake.notified());
             woken.as_mut().enable();
             let (due, sleep) = self.take_due();

@@ -17,38 +17,40 @@ const MIN_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait for the clock of the API server: clocks can be set.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// What happened to a resource.
-pub(crate) enum Expiry {
-    /// It is deleted, or its deletion is in progress.
+/// The outcome of an attempt to delete an expired resource.
+pub(crate) enum ExpiryOutcome {
+    /// The resource is deleted, or its deletion is in progress.
     Deleted,
-    /// It is not expired, or must wait.
+    /// The resource still exists: it is not expired, or its deletion must wait. The run continues.
     Kept,
-    /// It changed since the build.
+    /// The resource changed since the build.
     Outdated,
-    /// The API server did not delete it.
+    /// The API server did not delete the resource.
     Failed(DeleteFailure),
 }
 
-/// How long to wait until a clock that shows `now` shows `moment`; `None` if it is past.
-fn until(moment: Timestamp, now: Timestamp) -> Option<Duration> {
-    let left = Duration::try_from(moment.duration_since(now)).unwrap_or_default();
-    (now < moment).then(|| left.clamp(MIN_WAIT, MAX_WAIT))
+/// How long to wait until a clock that shows `now` shows `expires_at`; `None` if that time is past.
+fn until(expires_at: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = Duration::try_from(expires_at.duration_since(now)).unwrap_or_default();
+    (now < expires_at).then(|| left.clamp(MIN_WAIT, MAX_WAIT))
 }
 
-/// Deletes the resource if it is expired and may be deleted now. `moment` is the time of expiry, as
-/// far as the build asked about it.
+/// Deletes the resource if it is expired and may be deleted now.
+///
+/// `expires_at` is the expiry time: the latest past time that `build` asked about. It is `None` if
+/// `build` did not ask.
 pub(crate) async fn expire(
     ctx: &RunContext<'_>,
     expired: Option<&Expired>,
-    moment: Option<Timestamp>,
-) -> Expiry {
+    expires_at: Option<Timestamp>,
+) -> ExpiryOutcome {
     let engine = ctx.engine;
     let Some(expired) = expired else {
         engine.limiter.forget(ctx.key);
-        return Expiry::Kept;
+        return ExpiryOutcome::Kept;
     };
-    let clock = moment.zip(engine.server_clock.latest());
-    if let Some(wait) = clock.and_then(|(moment, now)| until(moment, now)) {
+    let clock = expires_at.zip(engine.server_clock.latest());
+    if let Some(wait) = clock.and_then(|(expires_at, now)| until(expires_at, now)) {
         return postpone(ctx, wait);
     }
     if let Err(wait) = engine.limiter.acquire(ctx.key) {
@@ -57,32 +59,36 @@ pub(crate) async fn expire(
         }
         return postpone(ctx, wait.duration);
     }
-    let expiry = delete(ctx, expired, moment).await;
-    if !matches!(expiry, Expiry::Deleted) {
+    let expiry = delete(ctx, expired, expires_at).await;
+    if !matches!(expiry, ExpiryOutcome::Deleted) {
         engine.limiter.release();
     }
     expiry
 }
 
-async fn delete(ctx: &RunContext<'_>, expired: &Expired, moment: Option<Timestamp>) -> Expiry {
+async fn delete(
+    ctx: &RunContext<'_>,
+    expired: &Expired,
+    expires_at: Option<Timestamp>,
+) -> ExpiryOutcome {
     let (engine, controller) = (ctx.engine, ctx.controller.name);
     let (kind, key) = (&ctx.owner.kind, &ctx.key.key);
     let (answer, server_time) = match engine.api.get(kind, key).await {
         Ok(answer) => answer,
         Err(error) => return not_deleted(ctx, &error),
     };
-    // An edit that no watch has shown yet wins.
+    // If the resource was edited and the watch has not shown the edit yet, do not delete it.
     if !decode_identity(&answer)
         .is_ok_and(|(_, uid, version)| *uid == *ctx.owner.uid && version == ctx.resource.version)
     {
-        return Expiry::Outdated;
+        return ExpiryOutcome::Outdated;
     }
-    match (moment, server_time) {
+    match (expires_at, server_time) {
         (None, _) => {}
-        (Some(moment), Some(now)) => {
+        (Some(expires_at), Some(now)) => {
             engine.server_clock.record(now);
-            if let Some(wait) = until(moment, now) {
-                tracing::info!(controller, resource = %key, %moment, %now, "not expired yet");
+            if let Some(wait) = until(expires_at, now) {
+                tracing::info!(controller, resource = %key, %expires_at, %now, "not expired yet");
                 return postpone(ctx, wait);
             }
         }
@@ -96,31 +102,31 @@ async fn delete(ctx: &RunContext<'_>, expired: &Expired, moment: Option<Timestam
             tracing::info!(controller, resource = %key, reason, message, "deleted: expired");
             engine.metrics.wrote(controller, &kind.kind, "delete");
             engine.events.record(&ctx.owner, EventType::Normal, reason, message);
-            Expiry::Deleted
+            ExpiryOutcome::Deleted
         }
         Err(error) => not_deleted(ctx, &error),
     }
 }
 
-fn not_deleted(ctx: &RunContext<'_>, error: &ApiError) -> Expiry {
+fn not_deleted(ctx: &RunContext<'_>, error: &ApiError) -> ExpiryOutcome {
     if error.is_not_found() {
-        return Expiry::Deleted;
+        return ExpiryOutcome::Deleted;
     }
     if error.is_identity_conflict() {
-        return Expiry::Outdated;
+        return ExpiryOutcome::Outdated;
     }
     ctx.respect_retry_after(error);
     failed(ctx, error.class(), &error.to_string())
 }
 
-fn failed(ctx: &RunContext<'_>, class: Class, why: &str) -> Expiry {
+fn failed(ctx: &RunContext<'_>, class: Class, why: &str) -> ExpiryOutcome {
     let message = format!("could not delete this {}, which is expired: {why}", ctx.owner.kind);
-    Expiry::Failed(DeleteFailure { class, message })
+    ExpiryOutcome::Failed(DeleteFailure { class, message })
 }
 
-fn postpone(ctx: &RunContext<'_>, wait: Duration) -> Expiry {
+fn postpone(ctx: &RunContext<'_>, wait: Duration) -> ExpiryOutcome {
     ctx.engine.queue.add_after(ctx.key.clone(), wait);
-    Expiry::Kept
+    ExpiryOutcome::Kept
 }
 
 #[cfg(test)]

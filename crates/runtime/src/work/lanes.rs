@@ -42,7 +42,8 @@ impl<K: Clone + Eq + Hash, T: Default> RoundRobin<K, T> {
         self.groups.entry(name.clone()).or_default()
     }
 
-    /// Takes an item from the next group that has one. An empty group loses its turn and memory.
+    /// Takes an item from the next group that has one. An empty group is removed, and its memory is
+    /// freed.
     fn take<R>(
         &mut self,
         mut take_from: impl FnMut(&K, &mut T) -> Option<R>,
@@ -96,8 +97,8 @@ impl Lanes {
         Some(taken)
     }
 
-    /// Removes a key that moves to another priority. Its lane keeps its turn, so that a key that
-    /// returns at once gets no second one.
+    /// Removes a key that moves to another priority. The place of its namespace in the round does
+    /// not change. So a key cannot gain a turn by leaving and returning.
     pub(super) fn remove(&mut self, key: &WorkKey, ticket: u64) {
         self.waiting -= 1;
         if self.waiting == 0 {

@@ -39,12 +39,12 @@ impl Queue {
     /// is closed.
     pub(crate) async fn next(&self) -> Option<WorkItem> {
         loop {
-            // Registered before the look: an addition after the look wakes this worker.
+            // Register first, then look for work. Otherwise a notification between both is lost.
             let mut woken = std::pin::pin!(self.wake.notified());
             woken.as_mut().enable();
             let next = lock(&self.schedule).next(Instant::now());
             match next {
-                // A notification for this worker passes to the next one that waits.
+                // If this worker was notified, dropping `woken` notifies another waiting worker.
                 Next::Work(item) => return Some(item),
                 Next::Until(at) => drop(tokio::time::timeout_at(at, woken).await),
                 Next::Nothing => woken.await,

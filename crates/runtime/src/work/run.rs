@@ -11,7 +11,7 @@ use kubewright_core::{Class, Invalid, KindInfo, Readiness, Report, kstatus, reas
 use serde_json::Value;
 
 use super::context::{RunContext, RunOutcome};
-use super::expiry::{self, Expiry};
+use super::expiry::{self, ExpiryOutcome};
 use crate::engine::Engine;
 use crate::key::WorkKey;
 use crate::write::apply::{Applied, DeleteFailure, execute};
@@ -30,44 +30,45 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
 }
 
 async fn run(ctx: &RunContext<'_>) -> RunOutcome {
-    let Built { children, withdraw, facts, moments, expired, .. } = match build(ctx) {
+    let Built { children, withdraw, facts, asked_times, expired, .. } = match build(ctx) {
         Ok(built) => built,
         Err(defect) => return report_defect(ctx, &defect.to_string()).await,
     };
-    let (is_outdated, failure) = match expiry::expire(ctx, expired.as_ref(), moments.past).await {
-        Expiry::Deleted => return RunOutcome::Done,
-        Expiry::Kept => (false, None),
-        Expiry::Outdated => (true, None),
-        Expiry::Failed(failure) => (false, Some(failure)),
-    };
+    let (is_outdated, failure) =
+        match expiry::expire(ctx, expired.as_ref(), asked_times.latest_past).await {
+            ExpiryOutcome::Deleted => return RunOutcome::Done,
+            ExpiryOutcome::Kept => (false, None),
+            ExpiryOutcome::Outdated => (true, None),
+            ExpiryOutcome::Failed(failure) => (false, Some(failure)),
+        };
     let (desired, invalid) = match children {
         Ok(desired) => (desired, None),
         Err(invalid) => (Vec::new(), Some(invalid)),
     };
-    // A refused resource keeps its objects, unless the operator withdraws them.
+    // An invalid resource keeps its objects, unless the operator withdraws the resource.
     let is_kept = invalid.is_some() && !withdraw;
     let applied = if is_kept { Some(Applied::default()) } else { apply(ctx, &desired).await };
     // The namespace is being deleted with everything in it, the status included.
     let Some(mut applied) = applied else { return RunOutcome::Done };
     applied.failures.extend(failure);
     let outcome = match invalid {
-        Some(invalid) => report_refused(ctx, &invalid, &applied, &facts).await,
+        Some(invalid) => report_invalid(ctx, &invalid, &applied, &facts).await,
         None => report(ctx, &desired, &applied, &facts).await,
     };
     match outcome {
-        RunOutcome::Done | RunOutcome::AwaitingChange if is_outdated => RunOutcome::Waiting,
+        RunOutcome::Done | RunOutcome::Stalled if is_outdated => RunOutcome::Repeat,
         outcome => outcome,
     }
 }
 
-/// Calls `build` and records what it depends on: a later change of that wakes the resource.
+/// Calls `build` and records its look-ups and times, which wake the resource later.
 fn build(ctx: &RunContext<'_>) -> Result<Built, ChildError> {
     let engine = ctx.engine;
     let reads = engine.reads.snapshot(engine.deadlines.now());
     let controller = &ctx.controller.controller;
-    let mut built = controller.build(engine.program(), &*ctx.resource.object, &reads)?;
+    let mut built = controller.build(engine.managed_by(), &*ctx.resource.object, &reads)?;
     reads.record(ctx.key, std::mem::take(&mut built.lookups));
-    engine.deadlines.record(ctx.key, built.moments.next);
+    engine.deadlines.record(ctx.key, built.asked_times.earliest_future);
     Ok(built)
 }
 
@@ -101,7 +102,8 @@ fn existing(ctx: &RunContext<'_>, desired: &[Desired]) -> Vec<(KindInfo, Arc<Obs
     existing
 }
 
-/// Remembers which entries were compared, so that each is compared once.
+/// Records which `managedFields` were compared with the wanted object and were equal. So each
+/// version of a child is compared only once.
 fn record_verified(
     ctx: &RunContext<'_>,
     steps: &[Step],
@@ -139,13 +141,14 @@ async fn report(
         })
         .collect();
     let outcome = outcome_of(applied);
-    // A run that is repeated anyway takes no short cut.
-    let inputs =
+    // If the status was made from the same inputs, nothing needs to be written. A run that is not
+    // done always makes the status anew.
+    let status_inputs =
         if outcome == RunOutcome::Done { status::inputs(ctx, &states, facts) } else { None };
-    if inputs.is_some_and(|inputs| status::is_written(ctx, inputs)) {
+    if status_inputs.is_some_and(|inputs| status::is_written(ctx, inputs)) {
         return RunOutcome::Done;
     }
-    let readiness = kstatus::of_resource(&ctx.controller.kind, &states);
+    let readiness = kstatus::resource_readiness(&ctx.controller.kind, &states);
     let readiness = with_failures(readiness, &applied.failures);
     let is_failed = matches!(outcome, RunOutcome::Failed(_));
     if let Readiness::Stalled(reason, message) | Readiness::Progressing(reason, message) =
@@ -168,21 +171,21 @@ async fn report(
         }
         (Readiness::Stalled(reason, message), _) if outcome == RunOutcome::Done => {
             status::warn(ctx, reason, message);
-            RunOutcome::AwaitingChange
+            RunOutcome::Stalled
         }
         _ => outcome,
     };
-    let inputs = inputs.filter(|_| outcome == RunOutcome::Done);
-    match status::write(ctx, report, inputs).await {
+    let status_inputs = status_inputs.filter(|_| outcome == RunOutcome::Done);
+    match status::write(ctx, report, status_inputs).await {
         Ok(()) => outcome,
-        // A failure of the children is repeated for its own class.
-        Err(RunOutcome::Waiting) if outcome != RunOutcome::Done => outcome,
+        // A failed child decides about the retry, not the status.
+        Err(RunOutcome::Repeat) if outcome != RunOutcome::Done => outcome,
         Err(outcome) => outcome,
     }
 }
 
-/// Reports a resource that `build` refused.
-async fn report_refused(
+/// Reports an invalid or withdrawn resource.
+async fn report_invalid(
     ctx: &RunContext<'_>,
     invalid: &Invalid,
     applied: &Applied,
@@ -195,7 +198,7 @@ async fn report_refused(
     let outcome = match outcome_of(applied) {
         RunOutcome::Done => {
             status::warn(ctx, reason, &message);
-            RunOutcome::AwaitingChange
+            RunOutcome::Stalled
         }
         outcome => {
             warn_failed(ctx, reason, &message);
@@ -204,7 +207,7 @@ async fn report_refused(
     };
     let readiness = Readiness::Stalled(reason, message);
     match call_report(ctx, &[], facts, &readiness) {
-        // The operator does not decide about the readiness of what it refused.
+        // The operator does not decide about the readiness of an invalid resource.
         Ok(report) => {
             let written = status::write(ctx, Report { readiness, ..report }, None).await;
             written.err().unwrap_or(outcome)
@@ -224,7 +227,8 @@ fn call_report(
     report.map_err(|error| warn_defect(ctx, &format!("cannot write the status as JSON: {error}")))
 }
 
-/// Reports a defect of the operator, also in the status: the author of the resource cannot fix it.
+/// Reports a defect of the operator: the class of the run is [`Class::Bug`], and the reason in the
+/// status is `InternalError`. The author of the resource cannot fix the defect.
 pub(crate) async fn report_defect(ctx: &RunContext<'_>, defect: &str) -> RunOutcome {
     // Other resources must not wait behind this one in the deletion limiter.
     ctx.engine.limiter.forget(ctx.key);
@@ -256,15 +260,15 @@ fn warn_failed(ctx: &RunContext<'_>, reason: &str, message: &str) {
 fn outcome_of(applied: &Applied) -> RunOutcome {
     let class = |outcome: &Outcome| match outcome {
         Outcome::Failed { class, .. } => Some(*class),
-        Outcome::NotOwned(_) => Some(Class::Refused),
+        Outcome::NotOwned(_) => Some(Class::NotOwned),
         _ => None,
     };
     let classes = applied.outcomes.iter().filter_map(class);
     let classes = classes.chain(applied.failures.iter().map(|failure| failure.class));
-    // A failure that a retry can fix decides before one that needs an edit.
+    // `Invalid` decides about the retry only if every failure is `Invalid`.
     match classes.min_by_key(|class| (*class == Class::Invalid, *class)) {
         Some(class) => RunOutcome::Failed(class),
-        None if applied.outcomes.contains(&Outcome::Terminating) => RunOutcome::Waiting,
+        None if applied.outcomes.contains(&Outcome::Terminating) => RunOutcome::Repeat,
         None => RunOutcome::Done,
     }
 }

@@ -11,7 +11,7 @@ use crate::agenda::Agenda;
 use crate::key::WorkKey;
 use crate::memory::Shrink as _;
 
-/// One of this many keys comes from each lower priority that has waiting keys.
+/// Of this many keys, one is taken from each lower priority, if the priority has any.
 const SHARE: u32 = 8;
 
 /// Which keys go first.
@@ -19,7 +19,8 @@ const SHARE: u32 = 8;
 pub(crate) enum Priority {
     /// Something changed.
     Change,
-    /// The first pass over all resources at the start, or a retry after a failure.
+    /// The first pass over all resources at the start, any delayed run, or an optional kind that
+    /// appeared or disappeared.
     Sweep,
     /// A periodic pass over all resources.
     Resync,
@@ -73,7 +74,8 @@ pub(super) struct Schedule {
     /// How often in a row each priority was passed over while it had waiting keys.
     passed_over: [u32; Priority::ALL.len()],
     places: HashMap<WorkKey, Place>,
-    /// Keys whose run is in progress, and the priority and time of an addition since its start.
+    /// Keys whose run is in progress. `Some`: the key was added again meanwhile, at this priority
+    /// and time, so it runs once more.
     running: HashMap<WorkKey, Option<(Priority, Instant)>>,
     /// Keys that are added at a later time.
     due: Agenda<Instant>,
@@ -104,7 +106,7 @@ impl Schedule {
 
     /// Adds a key at a future time, unless it waits already or is due earlier.
     pub(super) fn add_at(&mut self, key: WorkKey, at: Instant) {
-        let is_due_earlier = self.due.place(&key).is_some_and(|due| due <= at);
+        let is_due_earlier = self.due.get(&key).is_some_and(|due| due <= at);
         let runs_again = self.running.get(&key).is_some_and(Option::is_some);
         if !is_due_earlier && !runs_again && !self.places.contains_key(&key) {
             self.due.insert(key, at);

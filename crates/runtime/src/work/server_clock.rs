@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::memory::lock;
 
-/// How long an observation counts: the clock of this machine may stop meanwhile.
+/// An older observation is not used, because a suspended machine does not count the time.
 const MAX_AGE: Duration = Duration::from_mins(1);
 /// The header has whole seconds, and an answer takes time.
 const UNCERTAINTY: Duration = Duration::from_secs(3);

@@ -27,13 +27,14 @@ pub(crate) async fn work(engine: Arc<Engine>) {
         };
         let error = match outcome {
             RunOutcome::Failed(class) => Some(class),
-            RunOutcome::AwaitingChange => Some(Class::Invalid),
-            RunOutcome::Done | RunOutcome::Waiting => None,
+            RunOutcome::Stalled => Some(Class::Invalid),
+            RunOutcome::Done | RunOutcome::Repeat => None,
         };
         let controller = engine.controller(key.controller);
         engine.metrics.reconciled(controller.name, started.elapsed(), error);
         schedule(&engine, &key, outcome);
-        // A run may restore what the deletion of its resource cleaned up.
+        // If the resource was deleted during the run, the run may have recorded something about it.
+        // Forget it again.
         if controller.resources.get(&key.key).is_none() {
             engine.forget(&key);
         }
@@ -59,11 +60,12 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 
 /// Plans the next run.
 fn schedule(engine: &Engine, key: &WorkKey, outcome: RunOutcome) {
-    // An invalid object waits for an edit, but a policy or a webhook may change too.
+    // The API server rejected an object (`Class::Invalid`). The object needs an edit, or a policy
+    // or a webhook must change. So the run is repeated every 4 to 5 minutes.
     let first_delay = match outcome {
-        RunOutcome::Done | RunOutcome::AwaitingChange => return engine.retries.forget(key),
+        RunOutcome::Done | RunOutcome::Stalled => return engine.retries.forget(key),
         RunOutcome::Failed(Class::Invalid) => MAX_DELAY,
-        RunOutcome::Waiting | RunOutcome::Failed(_) => FIRST_DELAY,
+        RunOutcome::Repeat | RunOutcome::Failed(_) => FIRST_DELAY,
     };
     let resource = engine.controller(key.controller).resources.get(&key.key);
     let generation = resource.and_then(|resource| resource.generation());

@@ -78,7 +78,7 @@ impl DeletionLimiter {
         while state.recent.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
             state.recent.pop_front();
         }
-        let turn = state.waiting.place(key).unwrap_or(state.next_turn);
+        let turn = state.waiting.get(key).unwrap_or(state.next_turn);
         let max = usize::try_from(self.max).unwrap_or(usize::MAX);
         // More than one window need not be counted.
         let ahead = state.waiting.count_before(turn, max);

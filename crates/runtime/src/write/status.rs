@@ -94,7 +94,7 @@ pub(crate) async fn write(
         shown.record_status_of(inputs);
         return Ok(());
     }
-    if let Err(wait) = controller.written.allows(key, &current, &status) {
+    if let Err(wait) = controller.written_statuses.allows(key, &current, &status) {
         ctx.engine.queue.add_after(ctx.key.clone(), wait);
         return Ok(());
     }
@@ -112,7 +112,7 @@ pub(crate) async fn write(
     // version does not change. Then the write counts until the resource changes.
     let is_changed = version != shown.version;
     let until = if is_changed { version } else { version + 1 };
-    controller.written.remember(key.clone(), until, status, is_changed.then_some(inputs));
+    controller.written_statuses.remember(key.clone(), until, status, is_changed.then_some(inputs));
     Ok(())
 }
 
@@ -122,12 +122,12 @@ fn not_written(ctx: &RunContext<'_>, error: &ApiError) -> RunOutcome {
         // The resource is gone or another one, so an event follows. Or one API server does not know
         // the kind yet, so the run is repeated.
         tracing::debug!(controller, %resource, %error, "the resource is gone");
-        return RunOutcome::Waiting;
+        return RunOutcome::Repeat;
     }
     tracing::warn!(controller, %resource, %error, "could not write the status");
     ctx.respect_retry_after(error);
     RunOutcome::Failed(match error.class() {
-        // A status that the schema rejects is a defect of the operator.
+        // If the API server rejects the status, the operator has a defect.
         Class::Invalid => Class::Bug,
         class => class,
     })
@@ -139,7 +139,7 @@ fn not_written(ctx: &RunContext<'_>, error: &ApiError) -> RunOutcome {
 fn latest(ctx: &RunContext<'_>) -> (Arc<Resource>, Option<Arc<Value>>) {
     let key = &ctx.key.key;
     // In this order: an event removes the pending status after it updated the cache.
-    let pending = ctx.controller.written.last(key);
+    let pending = ctx.controller.written_statuses.last(key);
     let shown = ctx.controller.resources.get(key).filter(|r| r.uid() == ctx.resource.uid());
     let shown = shown.unwrap_or_else(|| Arc::clone(&ctx.resource));
     let pending = pending.filter(|(version, _)| *version > shown.version);

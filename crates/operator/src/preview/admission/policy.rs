@@ -65,7 +65,7 @@ impl Policies {
         let keys = labels.iter().flat_map(|(label, value)| [label.clone(), pair(label, value)]);
         let found = std::iter::once(ANY.to_owned())
             .chain(keys)
-            .flat_map(|key| view.by(of::<ByLabel>(), &key));
+            .flat_map(|key| view.list_by(of::<ByLabel>(), &key));
         let selects = |policy: &Arc<PreviewPolicy>| {
             policy.spec.namespace_selector.as_ref().is_none_or(|selector| selector.matches(&labels))
         };

@@ -117,7 +117,7 @@ fn host_conflict(
 ) -> Option<Refusal> {
     let host = claim.host()?;
     let own = limits::precedence(&claim.metadata);
-    let mut older = view.by(of::<ByHost>(), host);
+    let mut older = view.list_by(of::<ByHost>(), host);
     older.retain(|claim| limits::precedence(&claim.metadata) < own);
     older.sort_by(|a, b| limits::precedence(&a.metadata).cmp(&limits::precedence(&b.metadata)));
     let holder = older.iter().find(|claim| can_have_route(claim, settings, view))?;

@@ -247,7 +247,7 @@ mod tests {
             Expiry::resolve(preview, None, &settings, &Policies::default(), &view)
         };
         assert_eq!(resolve(&with_ttl("1s")), None);
-        assert_eq!(view.moments().next.or(view.moments().past), None);
+        assert_eq!(view.asked_times().earliest_future.or(view.asked_times().latest_past), None);
         assert_eq!(resolve(&until(1_000_001)).unwrap().phase, Phase::Soon, "an hour before");
     }
 
@@ -259,7 +259,7 @@ mod tests {
             let _ = PreviewOperator::default().build(&with_ttl("100s"), &view);
             let seconds =
                 |time: Option<Timestamp>| time.map(|time| time.duration_since(at(0)).as_secs());
-            (seconds(view.moments().past), seconds(view.moments().next))
+            (seconds(view.asked_times().latest_past), seconds(view.asked_times().earliest_future))
         };
         assert_eq!(
             (moments(0), moments(90_000), moments(100_000)),

@@ -53,7 +53,7 @@ pub(crate) fn condition(expiry: &Expiry) -> Option<Condition> {
         ),
     };
     let message = format!("{message}: to keep the preview longer, {remedy}");
-    Some(Condition::new(EXPIRING, Some(true), reason, message).warned())
+    Some(Condition::new(EXPIRING, Some(true), reason, message).with_warning())
 }
 
 /// The field or setting that ends the preview.

@@ -72,7 +72,7 @@ fn host_conflict(decision: &Decision) -> Option<Condition> {
 fn limit_exceeded(exceeded: &Refusal) -> Condition {
     let condition =
         Condition::new(LIMIT_EXCEEDED, Some(true), exceeded.reason, exceeded.message.clone());
-    if exceeded.stalls { condition } else { condition.warned() }
+    if exceeded.stalls { condition } else { condition.with_warning() }
 }
 
 fn suspended(blueprint: &Blueprint<'_>) -> Condition {
@@ -102,7 +102,7 @@ fn may_run_as_root(blueprint: &Blueprint<'_>, cause: RootCause) -> Condition {
     let message = format!(
         "{problem}, which namespace {namespace} warns about ({WARN}={RESTRICTED}): {remedy}"
     );
-    Condition::new(MAY_RUN_AS_ROOT, Some(true), reason, message).warned()
+    Condition::new(MAY_RUN_AS_ROOT, Some(true), reason, message).with_warning()
 }
 
 /// The readiness of a preview whose children have this readiness.

@@ -41,7 +41,7 @@ pub(crate) fn status(
 
 fn is_up(deployment: &ChildState<'_>) -> bool {
     *deployment.outcome == Outcome::InSync
-        && matches!(kstatus::of_child(deployment), Readiness::Ready(_))
+        && matches!(kstatus::child_readiness(deployment), Readiness::Ready(_))
 }
 
 /// The URL, with http unless the spec has TLS settings: whether the gateway has a certificate for

@@ -266,7 +266,7 @@ fn readers_of_different_labels_cost_nothing_for_each_other() {
 
 /// Returns the names of the objects.
 fn by(cache: &ReadCache, reader: &str, value: &str) -> Vec<String> {
-    let found = look(cache, reader, |view| view.by(of::<ByValue>(), value));
+    let found = look(cache, reader, |view| view.list_by(of::<ByValue>(), value));
     found.iter().map(|config| ObjectKey::of(&config.metadata).to_string()).collect()
 }
 

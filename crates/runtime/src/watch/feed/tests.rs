@@ -125,7 +125,7 @@ fn accepting_api() -> Api {
 /// The Page with its written status, with or without a condition of another client.
 fn with_status(engine: &Engine, version: u64, has_foreign: bool) -> Value {
     let mut shown = resource("Page", Some("ns"), version);
-    let (_, status) = engine.controller(0).written.last(&web().key).unwrap();
+    let (_, status) = engine.controller(0).written_statuses.last(&web().key).unwrap();
     shown["status"] = (*status).clone();
     if has_foreign {
         let mut condition =
@@ -177,7 +177,7 @@ async fn a_restore_from_a_backup_replaces_the_caches() {
     list(&mut pages, &[resource("Page", Some("ns"), 1000)], 1000);
     list(&mut children, &[child("web", 900), child("later", 950)], 1000);
     assert_eq!(next(&engine).await, Some(web()));
-    controller.written.remember(web().key, 1001, json!({}), Some(7));
+    controller.written_statuses.remember(web().key, 1001, json!({}), Some(7));
     engine.queue.done(&web());
 
     let mut before = child("web", 400);
@@ -191,14 +191,14 @@ async fn a_restore_from_a_backup_replaces_the_caches() {
 
     list(&mut pages, &[resource("Page", Some("ns"), 300)], 500);
     assert_eq!(controller.resources.get(&web().key).unwrap().version, 300);
-    assert_eq!(controller.written.last(&web().key), None, "the written status is gone");
+    assert_eq!(controller.written_statuses.last(&web().key), None, "the written status is gone");
     assert_eq!(next(&engine).await, Some(web()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_restore_from_a_backup_also_forgets_written_statuses_that_were_never_shown() {
     let (engine, mut pages) = pages();
-    let written = &engine.controller(0).written;
+    let written = &engine.controller(0).written_statuses;
     list(&mut pages, &[resource("Page", Some("ns"), 400)], 1000);
     written.remember(web().key, 1001, json!({}), Some(7));
     list(&mut pages, &[resource("Page", Some("ns"), 400)], 1000);

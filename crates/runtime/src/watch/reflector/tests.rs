@@ -9,7 +9,7 @@ use kubewright_core::observed::decode_identity;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{self, Answer, answer, closed, closed_within, cut, refusal, silent};
+use crate::testing::{self, Answer, answer, closed, closed_within, cut, rejection, silent};
 use crate::write::api::Form;
 
 /// The requests and their times.
@@ -164,7 +164,7 @@ async fn an_expired_page_token_restarts_the_list() {
         Some(match what {
             "list" if before == 0 => page(&[object("a", 3)], 9, "two"),
             "list" => page(&[object("b", 14)], 20, ""),
-            "list from two" => refusal(410, "the token is too old", &json!([])),
+            "list from two" => rejection(410, "the token is too old", &json!([])),
             _ => silent(&[]),
         })
     };
@@ -234,7 +234,7 @@ async fn a_panic_over_one_object_is_reported_and_the_watch_continues() {
 #[tokio::test(start_paused = true)]
 async fn a_position_that_always_fails_leads_to_a_new_list() {
     let serve = |what: &str, _| {
-        Some(if what == "list" { whole(&[]) } else { refusal(500, "broken", &json!([])) })
+        Some(if what == "list" { whole(&[]) } else { rejection(500, "broken", &json!([])) })
     };
     let (requests, events) = follow_for(30 * SECOND, serve).await;
     let tries = ["list", "watch from 9", "watch from 9", "watch from 9"];
@@ -300,7 +300,7 @@ async fn a_server_that_closes_every_watch_at_once_is_not_flooded() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_rejects_every_request_is_not_flooded() {
     let (requests, _) =
-        follow_for(600 * SECOND, |_, _| Some(refusal(403, "not allowed", &json!([])))).await;
+        follow_for(600 * SECOND, |_, _| Some(rejection(403, "not allowed", &json!([])))).await;
     let count = requests.all().len();
     assert!((40..=60).contains(&count), "{count} requests in 10 minutes");
 }
@@ -327,7 +327,7 @@ async fn an_expired_version_leads_to_a_new_list_and_is_no_failure() {
                 "list" => page(&[object("a", 18)], 20, ""),
                 "watch from 20" => silent(&[]),
                 _ if in_an_event => closed(&[event("ADDED", "b", 10), expired()]),
-                _ => refusal(410, "too old", &json!([])),
+                _ => rejection(410, "too old", &json!([])),
             })
         };
         let (requests, events) = follow_for(10 * SECOND, serve).await;

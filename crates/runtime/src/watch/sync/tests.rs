@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_controller_waits_only_for_its_own_watches() {
-    let sync = Sync::new();
+    let sync = CacheSync::new();
     let (one, two) =
         (sync.register("a".into(), vec![0], false), sync.register("b".into(), vec![0, 1], false));
     two.set(State::Synced);
@@ -20,7 +20,7 @@ async fn a_controller_waits_only_for_its_own_watches() {
 
 #[test]
 fn an_optional_kind_that_is_not_served_delays_no_controller() {
-    let sync = Sync::new();
+    let sync = CacheSync::new();
     sync.register("m".into(), vec![0], true).set(State::NotServed);
     assert!(sync.missing(None).is_empty());
     sync.register("n".into(), vec![0], false).set(State::NotServed);

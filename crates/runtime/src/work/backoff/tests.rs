@@ -34,10 +34,10 @@ fn failures_caused_by_events_do_not_postpone_the_retry() {
 #[test]
 fn a_retry_delay_of_the_api_server_is_respected_up_to_the_maximum() {
     let (mut retry, start) = (Retry::new(FIRST), Instant::now());
-    retry.hold(start, Duration::from_secs(30));
+    retry.record_retry_after(start, Duration::from_secs(30));
     assert_eq!(retry.failed(start, Some(1), FIRST), Duration::from_secs(30));
     let later = start + Duration::from_secs(10);
-    retry.hold(later, Duration::from_secs(5));
+    retry.record_retry_after(later, Duration::from_secs(5));
     assert_eq!(
         retry.failed(later, Some(2), FIRST),
         Duration::from_secs(20),
@@ -45,7 +45,7 @@ fn a_retry_delay_of_the_api_server_is_respected_up_to_the_maximum() {
     );
     let later = start + Duration::from_secs(30);
     assert!(retry.failed(later, Some(3), FIRST) <= FIRST, "the delay is over");
-    retry.hold(later, Duration::from_hours(9));
+    retry.record_retry_after(later, Duration::from_hours(9));
     assert_eq!(retry.failed(later, Some(3), FIRST), MAX);
 }
 

@@ -50,7 +50,7 @@ async fn each_resource_wakes_once_at_its_own_moment() {
         assert!(late < Duration::from_millis(10), "{late:?} after {millis} ms");
     }
     let more = tokio::time::timeout(Duration::from_hours(1), deadlines.next()).await;
-    assert!(more.is_err(), "there are no more moments: {more:?}");
+    assert!(more.is_err(), "there are no more times: {more:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -234,12 +234,12 @@ async fn an_edit_that_the_watch_has_not_shown_wins() {
     let server = Server::new();
     server.state().version = 2;
     let engine = server.engine(&ending_in(-1));
-    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Waiting);
+    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Repeat);
     assert_eq!(server.requests("DELETE web"), 0);
     // The edit comes after the read.
     server.state().version = 1;
     server.state().delete = 409;
-    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Waiting);
+    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Repeat);
     assert_eq!(server.requests("DELETE web"), 1);
     assert!(server.events().await.is_empty());
 }

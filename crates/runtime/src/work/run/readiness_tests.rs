@@ -54,7 +54,7 @@ impl Operator for Hosts {
         let mut report = Report::new(observed, Status::default());
         if let Some(message) = annotation(page, "soon") {
             let condition = Condition::new("Soon", Some(true), "Near", message);
-            report = report.with_condition(condition.warned());
+            report = report.with_condition(condition.with_warning());
         }
         match (holder, &report.readiness) {
             (Some(holder), Readiness::Ready(_)) if holder != "web" => {
@@ -133,7 +133,7 @@ async fn an_operator_can_report_a_resource_with_healthy_children_as_stalled() {
     let server = Server::default();
     let engine = server.engine(&page(&json!({ "holder": "web-2" })));
     for _ in 0..3 {
-        assert_eq!(reconcile(&engine, &web()).await, RunOutcome::AwaitingChange);
+        assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Stalled);
     }
     assert_eq!(server.last(), ("False".into(), "True".into(), "HostConflict".into()));
     assert_eq!(server.events().await, ["HostConflict: web-2 has the host"], "one Event");
@@ -146,10 +146,10 @@ async fn an_operator_can_report_a_resource_with_healthy_children_as_stalled() {
     };
     let status = server.statuses.lock().unwrap()[0].clone();
     let engine = server.engine(&with_status("web-2", &status));
-    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::AwaitingChange);
+    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Stalled);
     assert_eq!(server.events().await.len(), 1, "a restart does not repeat the Event");
     let engine = server.engine(&with_status("web-3", &status));
-    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::AwaitingChange);
+    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Stalled);
     assert_eq!(server.events().await[1..], ["HostConflict: web-3 has the host"], "a new message");
 
     let server = Server::default();

@@ -13,14 +13,14 @@ fn failed(class: Class) -> Outcome {
 }
 
 #[test]
-fn a_failure_that_a_retry_can_fix_decides_before_one_that_needs_an_edit() {
-    use RunOutcome::{Done, Failed, Waiting};
+fn invalid_decides_about_the_retry_only_if_every_failure_is_invalid() {
+    use RunOutcome::{Done, Failed, Repeat};
     let not_owned = || Outcome::NotOwned(Holder::NoController);
     for (outcomes, expected) in [
         (vec![Outcome::InSync, Outcome::NotServed], Done),
-        (vec![Outcome::InSync, Outcome::Terminating], Waiting),
+        (vec![Outcome::InSync, Outcome::Terminating], Repeat),
         (vec![failed(Class::Invalid)], Failed(Class::Invalid)),
-        (vec![failed(Class::Invalid), not_owned()], Failed(Class::Refused)),
+        (vec![failed(Class::Invalid), not_owned()], Failed(Class::NotOwned)),
         (vec![not_owned(), failed(Class::Transient)], Failed(Class::Transient)),
     ] {
         assert_eq!(outcome_of(&applied(outcomes)), expected);

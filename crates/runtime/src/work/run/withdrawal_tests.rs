@@ -1,4 +1,4 @@
-//! What happens to the objects of a refused resource: they stay, or the operator withdraws them.
+//! What happens to the objects of an invalid resource: they stay, or the resource is withdrawn.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use super::{RunOutcome, reconcile};
 use crate::engine::Engine;
 use crate::testing::{self, Answer, Page, child, known, observed, resource, web};
 
-/// Refuses each Page, and withdraws the objects of an annotated one.
+/// Each Page is invalid. A Page with an annotation is withdrawn.
 struct Strict;
 
 impl Operator for Strict {
@@ -27,15 +27,15 @@ impl Operator for Strict {
     type Facts = ();
 
     fn build(&self, page: &Page, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
-        let refused = Invalid::new("Broken", "write another text");
+        let invalid = Invalid::new("Broken", "write another text");
         if page.metadata.annotations.is_some() {
-            return Ok(Children::withdrawn(refused));
+            return Ok(Children::withdrawn(invalid));
         }
-        Err(refused)
+        Err(invalid)
     }
 
     fn report(&self, _: &Page, observed: &Observed<'_, Self>, (): &()) -> Report<Status> {
-        let ready = Readiness::Ready("ignored, because the resource is refused".to_owned());
+        let ready = Readiness::Ready("ignored, because the resource is invalid".to_owned());
         Report::new(observed, Status::default()).with_readiness(ready)
     }
 }
@@ -95,9 +95,9 @@ impl Server {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_resource_keeps_its_objects() {
+async fn an_invalid_resource_keeps_its_objects() {
     let server = Server { code: 200, ..Server::default() };
-    assert_eq!(server.run(None).await, [RunOutcome::AwaitingChange; 2]);
+    assert_eq!(server.run(None).await, [RunOutcome::Stalled; 2]);
     assert_eq!(*server.deleted.lock().unwrap(), []);
     assert_eq!(*server.conditions.lock().unwrap(), ["False Broken: write another text, True"]);
 }
@@ -106,7 +106,7 @@ async fn a_refused_resource_keeps_its_objects() {
 async fn a_withdrawn_resource_loses_exactly_its_own_objects_once() {
     let server = Server { code: 200, ..Server::default() };
     let outcomes = server.run(Some(json!({ "a": "b" }))).await;
-    assert_eq!(outcomes, [RunOutcome::AwaitingChange; 2]);
+    assert_eq!(outcomes, [RunOutcome::Stalled; 2]);
     let preconditions = json!({ "uid": "uid-of-web", "resourceVersion": "1" });
     assert_eq!(
         *server.deleted.lock().unwrap(),
@@ -115,16 +115,16 @@ async fn a_withdrawn_resource_loses_exactly_its_own_objects_once() {
     assert_eq!(
         *server.conditions.lock().unwrap(),
         ["False Broken: write another text, True"],
-        "the status has the refusal only"
+        "the status has the message of `Invalid` only"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_deletion_is_reported_after_the_refusal_and_retried() {
+async fn a_failed_deletion_is_reported_after_the_message_of_invalid_and_retried() {
     let server = Server { code: 500, ..Server::default() };
     let [first, second] = server.run(Some(json!({ "a": "b" }))).await;
     assert!(matches!(first, RunOutcome::Failed(_)), "{first:?}");
-    assert_eq!(second, RunOutcome::AwaitingChange, "another client deleted the object");
+    assert_eq!(second, RunOutcome::Stalled, "another client deleted the object");
     let conditions = server.conditions.lock().unwrap();
     let failure = "could not delete ConfigMap web, which is no longer wanted: ";
     assert!(

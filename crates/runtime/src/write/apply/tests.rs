@@ -28,7 +28,7 @@ fn with_terminating_namespace(
         requests.lock().unwrap().push(format!("{} {path}", request.method()));
         std::future::ready(if path.contains("/namespaces/doomed/configmaps") {
             let causes = json!([{ "reason": "NamespaceTerminating" }]);
-            testing::refusal(403, "the namespace doomed is being terminated", &causes)
+            testing::rejection(403, "the namespace doomed is being terminated", &causes)
         } else {
             let mut object = child("web", 7);
             object["metadata"]["namespace"] = "other".into();
@@ -82,7 +82,7 @@ async fn a_cluster_scoped_resource_reports_a_terminating_namespace_and_creates_i
 async fn deleted(code: u16) -> Pruned {
     let registry = Registry::new("test").with(Pages);
     let api = testing::api("test", move |_| {
-        std::future::ready(testing::refusal(code, "not allowed", &json!([])))
+        std::future::ready(testing::rejection(code, "not allowed", &json!([])))
     });
     let engine = testing::engine(&registry, api);
     known(&engine, &resource("Page", Some("ns"), 1));
@@ -169,7 +169,7 @@ fn count(requests: &Requests, method: &str) -> usize {
 
 /// The message of `Ready` in the last written status.
 fn message(engine: &Engine) -> String {
-    let (_, status) = engine.controller(0).written.last(&web().key).unwrap();
+    let (_, status) = engine.controller(0).written_statuses.last(&web().key).unwrap();
     status["conditions"][0]["message"].as_str().unwrap().to_owned()
 }
 
@@ -217,9 +217,9 @@ async fn an_object_that_another_client_creates_repeatedly_is_deleted_less_often_
 #[tokio::test]
 async fn an_object_of_another_owner_is_left_alone_and_one_of_a_deleted_owner_is_awaited() {
     for (api_version, end) in [
-        ("test.example.com/v1", RunOutcome::Waiting),
-        ("test.example.com/v2", RunOutcome::Waiting),
-        ("other.example.com/v1", RunOutcome::Failed(Class::Refused)),
+        ("test.example.com/v1", RunOutcome::Repeat),
+        ("test.example.com/v2", RunOutcome::Repeat),
+        ("other.example.com/v1", RunOutcome::Failed(Class::NotOwned)),
     ] {
         let engine = testing::engine(
             &Registry::new("test").with(Pages),
@@ -260,14 +260,14 @@ async fn a_name_of_another_owner_is_reported_as_such_in_every_run() {
                 object["metadata"]["namespace"] = "ns".into();
                 testing::answer(200, &object)
             }
-            _ => testing::refusal(409, "it exists", &json!([])),
+            _ => testing::rejection(409, "it exists", &json!([])),
         })
     });
     let engine = testing::engine(&Registry::new("test").with(Pages), api);
     known(&engine, &resource("Page", Some("ns"), 1));
     for round in 0..100 {
         let end = reconcile(&engine, &web()).await;
-        assert_eq!(end, RunOutcome::Failed(Class::Refused), "{round}: {}", message(&engine));
+        assert_eq!(end, RunOutcome::Failed(Class::NotOwned), "{round}: {}", message(&engine));
     }
 }
 
@@ -354,9 +354,9 @@ async fn an_object_with_a_finalizer_is_replaced_after_its_deletion_and_reported_
 
 #[tokio::test]
 async fn an_object_whose_deletion_is_rejected_is_not_replaced_and_the_run_is_retried() {
-    let refused =
+    let rejected =
         json!({ "kind": "Status", "status": "Failure", "code": 403, "message": "not allowed" });
-    let (engine, requests, end) = replaced((403, refused)).await;
+    let (engine, requests, end) = replaced((403, rejected)).await;
     assert_eq!(
         (&*requests.lock().unwrap(), end),
         (&vec!["DELETE old".to_owned()], RunOutcome::Failed(Class::Transient))
@@ -377,8 +377,8 @@ async fn an_exclusive_object_that_disappears_during_a_write_is_created_in_a_late
                 requests.push(request.method().to_string());
             }
             std::future::ready(match *request.method() {
-                http::Method::GET => testing::refusal(404, "not found", &json!([])),
-                _ if is_child => testing::refusal(409, "conflict", &json!([])),
+                http::Method::GET => testing::rejection(404, "not found", &json!([])),
+                _ if is_child => testing::rejection(409, "conflict", &json!([])),
                 _ => testing::answer(200, &resource("Page", Some("ns"), 9)),
             })
         }
