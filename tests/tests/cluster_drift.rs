@@ -76,33 +76,11 @@ fn stays(path: &str, value: Value) -> Then {
     Then::Stays(path.to_owned(), value)
 }
 
-/// Changes and removals of the operator's own fields.
-fn changes_of_own_fields() -> Vec<Case> {
-    use Change::{Apply, AsOperator, Merge, Scale, Strategic};
+/// Changes of the operator's own fields in the container.
+fn changes_of_the_container() -> Vec<Case> {
+    use Change::Merge;
     use Then::Repaired;
-    let replica = |replicas: i32| json!({ "spec": { "replicas": replicas } });
     vec![
-        service(
-            "a key added to the selector",
-            Merge(json!({ "spec": { "selector": { "a": "b" } } })),
-            Repaired(&["/spec/selector"]),
-        ),
-        service(
-            "the selector removed",
-            Merge(json!({ "spec": { "selector": null } })),
-            Repaired(&["/spec/selector"]),
-        ),
-        service(
-            "the target port changed",
-            Strategic(json!({ "spec": { "ports": [{ "port": 80, "targetPort": 9 }] } })),
-            Repaired(&["/spec/ports/http"]),
-        ),
-        service(
-            "the type changed",
-            Merge(json!({ "spec": { "type": "NodePort" } })),
-            Repaired(&["/spec/type"]),
-        ),
-        deployment("scaled by the subresource", Scale(5), Repaired(&["/spec/replicas"])),
         deployment(
             "the image changed",
             of_container(&json!({ "image": "nginx" })),
@@ -140,6 +118,39 @@ fn changes_of_own_fields() -> Vec<Case> {
             })),
             Repaired(&["/spec/template/spec/containers/echo"]),
         ),
+    ]
+}
+
+/// Changes and removals of the operator's own fields.
+fn changes_of_own_fields() -> Vec<Case> {
+    use Change::{Apply, AsOperator, Merge, Scale, Strategic};
+    use Then::Repaired;
+    let replica = |replicas: i32| json!({ "spec": { "replicas": replicas } });
+    let mut cases = vec![
+        service(
+            "a key added to the selector",
+            Merge(json!({ "spec": { "selector": { "a": "b" } } })),
+            Repaired(&["/spec/selector"]),
+        ),
+        service(
+            "the selector removed",
+            Merge(json!({ "spec": { "selector": null } })),
+            Repaired(&["/spec/selector"]),
+        ),
+        service(
+            "the target port changed",
+            Strategic(json!({ "spec": { "ports": [{ "port": 80, "targetPort": 9 }] } })),
+            Repaired(&["/spec/ports/http"]),
+        ),
+        service(
+            "the type changed",
+            Merge(json!({ "spec": { "type": "NodePort" } })),
+            Repaired(&["/spec/type"]),
+        ),
+        deployment("scaled by the subresource", Scale(5), Repaired(&["/spec/replicas"])),
+    ];
+    cases.extend(changes_of_the_container());
+    cases.extend([
         deployment(
             "a label removed",
             Merge(json!({ "metadata": { "labels": { "app.kubernetes.io/name": null } } })),
@@ -172,7 +183,8 @@ fn changes_of_own_fields() -> Vec<Case> {
             Apply(replica(6)),
             Repaired(&["/spec/replicas"]),
         ),
-    ]
+    ]);
+    cases
 }
 
 /// Additions by others, and changes without effect.
@@ -282,10 +294,10 @@ async fn change_child(sandbox: &Sandbox, api: &Api<DynamicObject>, kind: &str, c
     match change {
         Change::Merge(patch) => drop(api.patch(NAME, &other, &Patch::Merge(patch)).await.unwrap()),
         Change::AsOperator(patch) => {
-            drop(api.patch(NAME, &own, &Patch::Merge(patch)).await.unwrap())
+            drop(api.patch(NAME, &own, &Patch::Merge(patch)).await.unwrap());
         }
         Change::Strategic(patch) => {
-            drop(api.patch(NAME, &other, &Patch::Strategic(patch)).await.unwrap())
+            drop(api.patch(NAME, &other, &Patch::Strategic(patch)).await.unwrap());
         }
         Change::Apply(patch) => {
             drop(

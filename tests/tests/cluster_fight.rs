@@ -53,11 +53,11 @@ async fn assert_limited_and_reported(manager: &str, message: &str) {
             }
             let now = operator.metrics().await;
             let repairs = now.requests("apply") - before.requests("apply");
-            let reads = now.requests("get") - initial.requests("get");
-            if repairs <= 5 && reads <= 1 {
+            let gets = now.requests("get") - initial.requests("get");
+            if repairs <= 5 && gets <= 1 {
                 Ok(())
             } else {
-                Err(format!("{repairs} repairs, {reads} reads of the object"))
+                Err(format!("{repairs} repairs, {gets} reads of the object"))
             }
         })
         .await;

@@ -73,6 +73,57 @@ fn through(gateway: &str) -> Value {
     })
 }
 
+/// Asserts that each of several Gateways has to accept the route and to find the Service.
+async fn assert_every_gateway_has_to_accept(sandbox: &Sandbox) {
+    let named = |name: &str| json!({ "name": name, "namespace": "gateways" });
+    let both =
+        json!({ "type": "HTTPRoute", "parentRefs": [named("public"), named("other")], "tls": {} });
+    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": both } })).await;
+    assert_eq!(until_route_is(sandbox, "Unknown", "WaitingForController").await, None);
+    for (reported, rejection) in [
+        (
+            [("public", true, true), ("other", false, true)],
+            Some("Gateway gateways/other: Accepted is False, NoMatchingListenerHostname"),
+        ),
+        ([("public", true, true), ("other", true, true)], None),
+        (
+            [("public", false, true), ("other", true, true)],
+            Some("Gateway gateways/public: Accepted is False, NoMatchingListenerHostname"),
+        ),
+        (
+            [("public", true, true), ("other", true, false)],
+            Some("Gateway gateways/other: ResolvedRefs is False, BackendNotFound"),
+        ),
+        (
+            [("public", true, false), ("other", true, true)],
+            Some("Gateway gateways/public: ResolvedRefs is False, BackendNotFound"),
+        ),
+    ] {
+        report_all(sandbox, &reported).await;
+        let is_route = |web: &PreviewEnvironment| {
+            let route = condition(web, "RouteAccepted");
+            let url = web.status.as_ref().and_then(|status| status.url.as_deref());
+            match rejection {
+                None => {
+                    route.status_and_reason() == ("True", "Accepted")
+                        && url == Some("https://web.example.com")
+                }
+                Some(why) => {
+                    route.status_and_reason() == ("False", "NotAccepted")
+                        && route.message.starts_with(why)
+                        && url.is_none()
+                }
+            }
+        };
+        sandbox
+            .until("web", format!("has a route with the rejection {rejection:?}"), is_route)
+            .await;
+    }
+    // The preview waits for a Gateway that does not report, whatever the other Gateway reports.
+    report_all(sandbox, &[("public", true, true)]).await;
+    assert_eq!(until_route_is(sandbox, "Unknown", "WaitingForController").await, None);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_has_a_url_when_its_gateway_accepts_the_route() {
     let cluster = OwnCluster::start("gateway");
@@ -120,54 +171,7 @@ async fn a_preview_has_a_url_when_its_gateway_accepts_the_route() {
     );
     operator.assert_at_rest(QUIET).await;
 
-    // Each of several Gateways has to accept the route and to find the Service.
-    let named = |name: &str| json!({ "name": name, "namespace": "gateways" });
-    let both =
-        json!({ "type": "HTTPRoute", "parentRefs": [named("public"), named("other")], "tls": {} });
-    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "route": both } })).await;
-    assert_eq!(until_route_is(&sandbox, "Unknown", "WaitingForController").await, None);
-    for (reported, rejection) in [
-        (
-            [("public", true, true), ("other", false, true)],
-            Some("Gateway gateways/other: Accepted is False, NoMatchingListenerHostname"),
-        ),
-        ([("public", true, true), ("other", true, true)], None),
-        (
-            [("public", false, true), ("other", true, true)],
-            Some("Gateway gateways/public: Accepted is False, NoMatchingListenerHostname"),
-        ),
-        (
-            [("public", true, true), ("other", true, false)],
-            Some("Gateway gateways/other: ResolvedRefs is False, BackendNotFound"),
-        ),
-        (
-            [("public", true, false), ("other", true, true)],
-            Some("Gateway gateways/public: ResolvedRefs is False, BackendNotFound"),
-        ),
-    ] {
-        report_all(&sandbox, &reported).await;
-        let is_route = |web: &PreviewEnvironment| {
-            let route = condition(web, "RouteAccepted");
-            let url = web.status.as_ref().and_then(|status| status.url.as_deref());
-            match rejection {
-                None => {
-                    route.status_and_reason() == ("True", "Accepted")
-                        && url == Some("https://web.example.com")
-                }
-                Some(why) => {
-                    route.status_and_reason() == ("False", "NotAccepted")
-                        && route.message.starts_with(why)
-                        && url.is_none()
-                }
-            }
-        };
-        sandbox
-            .until("web", format!("has a route with the rejection {rejection:?}"), is_route)
-            .await;
-    }
-    // The preview waits for a Gateway that does not report, whatever the other Gateway reports.
-    report_all(&sandbox, &[("public", true, true)]).await;
-    assert_eq!(until_route_is(&sandbox, "Unknown", "WaitingForController").await, None);
+    assert_every_gateway_has_to_accept(&sandbox).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

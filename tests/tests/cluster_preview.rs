@@ -430,6 +430,13 @@ fn invalid_fields() -> Vec<(Value, &'static str)> {
         (json!({ "source": { "branch": "a\nb" } }), "write one line of text"),
         (json!({ "source": { "url": "javascript:alert(1)" } }), "write a whole address"),
         (json!({ "suspend": "yes" }), "must be of type boolean"),
+        (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),
+    ]
+}
+
+/// Invalid values of `route`, each with a part of its rejection.
+fn invalid_route_fields() -> Vec<(Value, &'static str)> {
+    vec![
         (json!({ "route": { "whenSuspended": "Hide" } }), "supported values: \"Keep\", \"Remove\""),
         (
             json!({ "route": { "type": "Route" } }),
@@ -468,7 +475,6 @@ fn invalid_fields() -> Vec<(Value, &'static str)> {
             json!({ "route": { "path": "/${a}" } }),
             "of letters, digits, hyphens, underscores, dots and slashes",
         ),
-        (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),
     ]
 }
 
@@ -478,7 +484,7 @@ async fn the_rejection_of_an_invalid_field_names_a_correction() {
     let resource = ApiResource::erase::<PreviewEnvironment>(&());
     let api: Api<DynamicObject> =
         Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
-    for (fields, expected) in invalid_fields() {
+    for (fields, expected) in invalid_fields().into_iter().chain(invalid_route_fields()) {
         let mut spec = json!({ "image": "app:1", "fqdn": "web.example.com" });
         spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let mut object = DynamicObject::new("web", &resource);

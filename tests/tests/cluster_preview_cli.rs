@@ -132,6 +132,35 @@ fn the_documented_rights_include_every_kind_that_a_preview_owns() {
     }
 }
 
+/// Asserts that `status` shows the preview `pr-17` in full and nothing of `pr-18`.
+async fn assert_status_shows_one_preview(sandbox: &Sandbox) {
+    let status = run(sandbox, &["status", "pr-17"]).await.exits_with(0);
+    status.shows(&[
+        "State: Ready",
+        "URL: http://pr-17.example.com",
+        "Revision: one, live",
+        "Pods: 1/1 ready",
+        "Expires: never",
+    ]);
+    status.shows(&[
+        "Source: github team/app #17, by octocat",
+        "Ready True",
+        "RouteAccepted True",
+        "Objects:",
+    ]);
+    status.shows(&[
+        "Deployment pr-17 Ready 1/1 replicas ready",
+        "Service pr-17 Ready",
+        "Ingress pr-17 Ready",
+        "Pod pr-17-",
+    ]);
+    assert!(
+        !status.output.contains("pr-18") && !status.output.contains("Not shown"),
+        "{}",
+        status.output
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn wait_status_list_and_open_show_a_preview() {
     let sandbox = Sandbox::new("cli-show").await;
@@ -178,31 +207,7 @@ async fn wait_status_list_and_open_show_a_preview() {
         );
     }
 
-    let status = run(&sandbox, &["status", "pr-17"]).await.exits_with(0);
-    status.shows(&[
-        "State: Ready",
-        "URL: http://pr-17.example.com",
-        "Revision: one, live",
-        "Pods: 1/1 ready",
-        "Expires: never",
-    ]);
-    status.shows(&[
-        "Source: github team/app #17, by octocat",
-        "Ready True",
-        "RouteAccepted True",
-        "Objects:",
-    ]);
-    status.shows(&[
-        "Deployment pr-17 Ready 1/1 replicas ready",
-        "Service pr-17 Ready",
-        "Ingress pr-17 Ready",
-        "Pod pr-17-",
-    ]);
-    assert!(
-        !status.output.contains("pr-18") && !status.output.contains("Not shown"),
-        "{}",
-        status.output
-    );
+    assert_status_shows_one_preview(&sandbox).await;
 
     let list = run(&sandbox, &["list"]).await.exits_with(0);
     list.shows(&[

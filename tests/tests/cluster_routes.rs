@@ -103,10 +103,8 @@ async fn delete_crd(sandbox: &Sandbox, name: &str) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_serves() {
-    let cluster = OwnCluster::start("routes");
-    let sandbox = Sandbox::in_cluster(&cluster, "routes", &[]).await;
+/// Starts the operator of previews with one Gateway as the default.
+async fn start_operator(cluster: &OwnCluster, sandbox: &Sandbox) -> Operator {
     let settings = PreviewOperator {
         default_gateways: vec![GatewayRef {
             name: "public".into(),
@@ -116,7 +114,41 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
         ..PreviewOperator::default()
     };
     let registry = Registry::new(operator::NAME).with(settings);
-    let operator = Operator::start(&registry, cluster.kubeconfig(), &[sandbox.namespace()]).await;
+    Operator::start(&registry, cluster.kubeconfig(), &[sandbox.namespace()]).await
+}
+
+/// Asserts that neither a later class nor the default annotation on the previews' own class changes
+/// anything.
+async fn assert_later_classes_change_nothing(sandbox: &Sandbox, operator: &Operator, web: &str) {
+    let before = operator.until_at_rest().await;
+    create_class(sandbox, "traefik").await;
+    let two_more = |before: &Metrics| {
+        let enough = before.reconciles("preview") + 2;
+        move |now: &Metrics| now.reconciles("preview") >= enough
+    };
+    let reconciled =
+        operator.until("both previews are reconciled for the new class", two_more(&before)).await;
+    let default_class = Patch::Merge(json!({
+        "metadata": {
+            "annotations": { "ingressclass.kubernetes.io/is-default-class": "true" },
+        },
+    }));
+    Api::<IngressClass>::all(sandbox.client())
+        .patch("nginx", &PatchParams::default(), &default_class)
+        .await
+        .unwrap();
+    operator.until("both previews are reconciled for the annotation", two_more(&reconciled)).await;
+    let after = operator.until_at_rest().await;
+    assert_eq!(after.requests("apply"), before.requests("apply"));
+    assert_eq!(after.requests("delete"), before.requests("delete"));
+    assert_eq!(class_of(&sandbox.get(web).await), Some("nginx"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_serves() {
+    let cluster = OwnCluster::start("routes");
+    let sandbox = Sandbox::in_cluster(&cluster, "routes", &[]).await;
+    let operator = start_operator(&cluster, &sandbox).await;
     let path = format!("{}/inputs/preview-environment.yaml", env!("CARGO_MANIFEST_DIR"));
     let input: PreviewEnvironment =
         serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -171,29 +203,7 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
         "expected runs of two previews for the class and their routes, found {runs} runs"
     );
 
-    // Neither a later class nor the default annotation on their own class changes anything.
-    let before = operator.until_at_rest().await;
-    create_class(&sandbox, "traefik").await;
-    let two_more = |before: &Metrics| {
-        let enough = before.reconciles("preview") + 2;
-        move |now: &Metrics| now.reconciles("preview") >= enough
-    };
-    let reconciled =
-        operator.until("both previews are reconciled for the new class", two_more(&before)).await;
-    let default_class = Patch::Merge(json!({
-        "metadata": {
-            "annotations": { "ingressclass.kubernetes.io/is-default-class": "true" },
-        },
-    }));
-    Api::<IngressClass>::all(sandbox.client())
-        .patch("nginx", &PatchParams::default(), &default_class)
-        .await
-        .unwrap();
-    operator.until("both previews are reconciled for the annotation", two_more(&reconciled)).await;
-    let after = operator.until_at_rest().await;
-    assert_eq!(after.requests("apply"), before.requests("apply"));
-    assert_eq!(after.requests("delete"), before.requests("delete"));
-    assert_eq!(class_of(&sandbox.get(web).await), Some("nginx"));
+    assert_later_classes_change_nothing(&sandbox, &operator, web).await;
 
     let served = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } });
     report::<Ingress>(&sandbox, web, served, ("True", "Accepted"), url).await;

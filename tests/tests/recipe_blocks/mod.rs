@@ -48,7 +48,7 @@ fn blocks_in(page: &str, text: &str) -> Vec<Block> {
     for (index, line) in text.lines().enumerate() {
         match (&mut open, line) {
             (None, "```yaml") => {
-                open = Some(Block { place: format!("{page}:{}", index + 2), text: String::new() })
+                open = Some(Block { place: format!("{page}:{}", index + 2), text: String::new() });
             }
             (Some(_), "```") => blocks.extend(open.take()),
             (Some(block), line) => {
@@ -106,10 +106,14 @@ impl Block {
                 into.push(value.clone());
             }
             Value::Object(map) => {
-                map.values().for_each(|inner| self.collect(inner, variables, into))
+                for inner in map.values() {
+                    self.collect(inner, variables, into);
+                }
             }
             Value::Array(items) => {
-                items.iter().for_each(|inner| self.collect(inner, variables, into))
+                for inner in items {
+                    self.collect(inner, variables, into);
+                }
             }
             Value::String(text) if text.contains("kind: PreviewEnvironment") => {
                 let text = fill::heredoc(text, variables).unwrap_or_else(|| text.clone());

@@ -47,14 +47,18 @@ fn empties(value: &Value, path: &str, violations: &mut Vec<String>) {
     match value {
         Value::Null => violations.push(format!("{path} is null")),
         Value::Array(items) if items.is_empty() => {
-            violations.push(format!("{path} is an empty list"))
+            violations.push(format!("{path} is an empty list"));
         }
         Value::Object(map) if map.is_empty() => violations.push(format!("{path} is an empty map")),
         Value::Array(items) => {
-            items.iter().for_each(|item| empties(item, &format!("{path}[]"), violations))
+            for item in items {
+                empties(item, &format!("{path}[]"), violations);
+            }
         }
         Value::Object(map) => {
-            map.iter().for_each(|(key, value)| empties(value, &format!("{path}.{key}"), violations))
+            for (key, value) in map {
+                empties(value, &format!("{path}.{key}"), violations);
+            }
         }
         _ => {}
     }

@@ -102,7 +102,7 @@ impl Project {
         for defined in self.defined() {
             let read_only =
                 self.registered(&defined).is_some_and(|registered| registered.operator.is_none());
-            if !read_only && self.operators_of(&defined, &operators).is_empty() {
+            if !read_only && Self::operators_of(&defined, &operators).is_empty() {
                 let Defined { group, kind, .. } = defined;
                 omissions.push(format!(
                     "step 2: write an `impl Operator` with `type Resource = {kind}` for {kind} \
@@ -262,11 +262,7 @@ impl Project {
     }
 
     /// The source files with the `impl Operator` of a type.
-    fn operators_of<'a>(
-        &self,
-        defined: &Defined,
-        sources: &'a [(PathBuf, String)],
-    ) -> Vec<&'a Path> {
+    fn operators_of<'a>(defined: &Defined, sources: &'a [(PathBuf, String)]) -> Vec<&'a Path> {
         let Defined { module, kind, .. } = defined;
         let resource = [
             format!("type Resource = {kind};"),
