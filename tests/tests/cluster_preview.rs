@@ -384,7 +384,7 @@ fn invalid_fields() -> Vec<(Value, &'static str)> {
         (json!({ "port": 65_536 }), "should be less than or equal to 65535"),
         (json!({ "replicas": 6 }), "should be less than or equal to 5"),
         (json!({ "command": [""] }), "should be at least 1 chars long"),
-        (json!({ "args": ["a\0"] }), "leave out the NUL character"),
+        (json!({ "args": ["a\0"] }), "remove the NUL character"),
         (env(json!({ "name": "1A" })), "write a name like LOG_LEVEL"),
         (env(json!({ "name": "A", "value": 1 })), "must be of type string"),
         (
@@ -402,7 +402,10 @@ fn invalid_fields() -> Vec<(Value, &'static str)> {
             "write the name as kubectl get shows it",
         ),
         (from(json!({ "configMapKeyRef": { "name": "a", "key": "a b" } })), "write a key"),
-        (from(json!({ "fieldRef": { "fieldPath": "spec" } })), "write the path of a field"),
+        (
+            from(json!({ "fieldRef": { "fieldPath": "spec" } })),
+            "write the path of a supported field",
+        ),
         (from(json!({ "resourceFieldRef": { "resource": "cpu" } })), "write limits or requests"),
         (
             from(json!({ "resourceFieldRef": { "resource": "limits.memory", "divisor": "2Mi" } })),
@@ -444,7 +447,7 @@ fn invalid_route_fields() -> Vec<(Value, &'static str)> {
         ),
         (
             json!({ "route": { "parentRefs": [{ "name": "a" }] } }),
-            "write type: HTTPRoute beside them",
+            "write type: HTTPRoute, or leave parentRefs out",
         ),
         (
             json!({ "route": { "type": "HTTPRoute", "parentRefs": [{ "name": "A" }] } }),
@@ -452,7 +455,7 @@ fn invalid_route_fields() -> Vec<(Value, &'static str)> {
         ),
         (
             json!({ "route": { "type": "Mapping", "ingressClassName": "a" } }),
-            "write type: Ingress beside ingressClassName",
+            "write type: Ingress, or leave ingressClassName out",
         ),
         (
             json!({ "route": { "type": "HTTPRoute", "tls": { "secretName": "a" } } }),
@@ -466,11 +469,11 @@ fn invalid_route_fields() -> Vec<(Value, &'static str)> {
         ),
         (
             json!({ "route": { "type": "Ingress", "tls": { "issuer": "a", "secretName": "b" } } }),
-            "leave secretName out, or name no issuer",
+            "leave secretName out, or leave the issuer out",
         ),
         (json!({ "route": { "path": "/a/../b" } }), "write a path from the root"),
         (json!({ "route": { "path": "/a;b" } }), "like /app: no query"),
-        (json!({ "route": { "path": "/a'b" } }), "nothing that controllers read as more than text"),
+        (json!({ "route": { "path": "/a'b" } }), "no other characters"),
         (
             json!({ "route": { "path": "/${a}" } }),
             "of letters, digits, hyphens, underscores, dots and slashes",

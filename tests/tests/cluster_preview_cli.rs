@@ -164,7 +164,7 @@ async fn assert_status_shows_one_preview(sandbox: &Sandbox) {
 #[tokio::test(flavor = "multi_thread")]
 async fn wait_status_list_and_open_show_a_preview() {
     let sandbox = Sandbox::new("cli-show").await;
-    run(&sandbox, &["list"]).await.exits_with(0).reports("Namespace t-cli-show has no previews");
+    run(&sandbox, &["list"]).await.exits_with(0).reports("has no previews");
     let source = json!({
         "provider": "github", "repository": "team/app", "pullRequest": 17, "author": "octocat",
     });

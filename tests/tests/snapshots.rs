@@ -207,30 +207,36 @@ fn all_fields() -> Value {
     })
 }
 
+/// A policy for the namespaces with the label `LABEL=yes`.
+fn policy_for(label: &str, rules: Value) -> PreviewPolicy {
+    let mut spec = rules;
+    spec["namespaceSelector"] = json!({ "matchLabels": { label: "yes" } });
+    PreviewPolicy::new(label, serde_json::from_value(spec).expect("a policy"))
+}
+
+fn preview_cluster() -> FakeCluster {
+    let network = json!({ "fromNamespaces": ["monitoring", "gateways"] });
+    with_ambassador()
+        .with(policy_for("guarded", json!({ "networkPolicy": network })))
+        .with(namespace("guarded").labelled("guarded", "yes"))
+        .with(policy_for("full", json!({ "limits": { "previews": 0 } })))
+        .with(namespace("full").labelled("full", "yes"))
+        .with(restricted_namespace("locked"))
+        .with(namespace("open"))
+}
+
+fn preview_case(name: &str, resource: PreviewEnvironment) -> (String, Value) {
+    case(&format!("preview_{name}"), &resource, &preview_cluster())
+}
+
 fn previews() -> Vec<(String, Value)> {
-    let guarded = || -> PreviewPolicy {
-        let selector = json!({ "matchLabels": { "guarded": "yes" } });
-        let spec = json!({
-            "namespaceSelector": selector,
-            "networkPolicy": { "fromNamespaces": ["monitoring", "gateways"] },
-        });
-        PreviewPolicy::new("guarded", serde_json::from_value(spec).expect("a policy"))
-    };
-    let guarded = || (guarded(), namespace("guarded").labelled("guarded", "yes"));
-    let with_policy = |cluster: FakeCluster| cluster.with(guarded().0).with(guarded().1);
-    let none = || -> PreviewPolicy {
-        let spec = json!({
-            "namespaceSelector": { "matchLabels": { "full": "yes" } }, "limits": { "previews": 0 },
-        });
-        PreviewPolicy::new("none", serde_json::from_value(spec).expect("a policy"))
-    };
-    let with_policy = move |cluster: FakeCluster| {
-        with_policy(cluster).with(none()).with(namespace("full").labelled("full", "yes"))
-    };
-    let cluster = || {
-        with_policy(with_ambassador()).with(restricted_namespace("locked")).with(namespace("open"))
-    };
-    let case = |name: &str, resource| case(&format!("preview_{name}"), &resource, &cluster());
+    let mut all = plain_previews();
+    all.extend(routed_previews());
+    all
+}
+
+fn plain_previews() -> Vec<(String, Value)> {
+    let case = preview_case;
     vec![
         case("minimal", preview("pr-17")),
         case("in_an_open_namespace", preview("pr-17").in_namespace("open")),
@@ -261,6 +267,28 @@ fn previews() -> Vec<(String, Value)> {
                 .in_namespace("locked")
                 .with_fields(json!({ "podSecurity": { "runAsUser": 0 } })),
         ),
+        case(
+            "with_a_network_policy",
+            preview("pr-17").in_namespace("guarded").with_fields(json!({ "port": 3000 })),
+        ),
+        case(
+            "above_the_limit_of_a_policy",
+            preview("pr-17").in_namespace("full").with_fields(json!({ "replicas": 3 })),
+        ),
+        case("suspended", preview("pr-17").with_fields(json!({ "suspend": true, "replicas": 3 }))),
+        case(
+            "suspended_without_a_route",
+            preview("pr-17")
+                .with_fields(json!({ "suspend": true, "route": { "whenSuspended": "Remove" } })),
+        ),
+        case("invalid_name", preview("17-pr").with_host("pr-17.example.com")),
+        case("invalid_wildcard_host", preview("pr-17").with_host("*")),
+    ]
+}
+
+fn routed_previews() -> Vec<(String, Value)> {
+    let case = preview_case;
+    vec![
         case(
             "behind_an_http_route",
             preview_with_route(json!({
@@ -293,10 +321,6 @@ fn previews() -> Vec<(String, Value)> {
             ),
         ),
         case(
-            "with_a_network_policy",
-            preview("pr-17").in_namespace("guarded").with_fields(json!({ "port": 3000 })),
-        ),
-        case(
             "behind_a_mapping_with_a_path",
             preview_with_route(json!({ "type": "Mapping", "path": "/app" })),
         ),
@@ -305,18 +329,6 @@ fn previews() -> Vec<(String, Value)> {
             "behind_an_http_route_without_a_gateway",
             preview_with_route(json!({ "type": "HTTPRoute" })),
         ),
-        case(
-            "above_the_limit_of_a_policy",
-            preview("pr-17").in_namespace("full").with_fields(json!({ "replicas": 3 })),
-        ),
-        case("suspended", preview("pr-17").with_fields(json!({ "suspend": true, "replicas": 3 }))),
-        case(
-            "suspended_without_a_route",
-            preview("pr-17")
-                .with_fields(json!({ "suspend": true, "route": { "whenSuspended": "Remove" } })),
-        ),
-        case("invalid_name", preview("17-pr").with_host("pr-17.example.com")),
-        case("invalid_wildcard_host", preview("pr-17").with_host("*")),
     ]
 }
 
