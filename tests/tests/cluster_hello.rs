@@ -25,7 +25,11 @@ fn build() -> PathBuf {
     let manifest = folder().join("Cargo.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("examples");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--locked", "--manifest-path"]).arg(&manifest).arg("--target-dir").arg(&target);
+    cargo
+        .args(["build", "--locked", "--manifest-path"])
+        .arg(&manifest)
+        .arg("--target-dir")
+        .arg(&target);
     // The variables of the cargo that runs this test describe another package.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

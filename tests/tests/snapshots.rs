@@ -225,8 +225,8 @@ fn preview_cluster() -> FakeCluster {
         .with(namespace("open"))
 }
 
-fn preview_case(name: &str, resource: PreviewEnvironment) -> (String, Value) {
-    case(&format!("preview_{name}"), &resource, &preview_cluster())
+fn preview_case(name: &str, resource: &PreviewEnvironment) -> (String, Value) {
+    case(&format!("preview_{name}"), resource, &preview_cluster())
 }
 
 fn previews() -> Vec<(String, Value)> {
@@ -236,7 +236,7 @@ fn previews() -> Vec<(String, Value)> {
 }
 
 fn plain_previews() -> Vec<(String, Value)> {
-    let case = preview_case;
+    let case = |name: &str, resource| preview_case(name, &resource);
     vec![
         case("minimal", preview("pr-17")),
         case("in_an_open_namespace", preview("pr-17").in_namespace("open")),
@@ -287,7 +287,7 @@ fn plain_previews() -> Vec<(String, Value)> {
 }
 
 fn routed_previews() -> Vec<(String, Value)> {
-    let case = preview_case;
+    let case = |name: &str, resource| preview_case(name, &resource);
     vec![
         case(
             "behind_an_http_route",
