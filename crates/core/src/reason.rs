@@ -23,7 +23,8 @@ reasons! {
         "an object with a name that is needed has another owner; it was not changed",
     TERMINATING = "Terminating":
         "an older object of that name, or the object to be replaced, is still being deleted",
-    APPLY_FAILED = "ApplyFailed": "the API server rejected a child",
+    APPLY_FAILED = "ApplyFailed":
+        "the operator could not write a child; the message names the cause",
     DELETE_FAILED = "DeleteFailed": "the API server did not delete an object",
     INVALID_SPEC = "InvalidSpec": "the spec has a value that cannot work; the message names it",
     INTERNAL = "InternalError": "the operator itself failed; it retries",

@@ -9,7 +9,7 @@ use super::child::{ControllerRef, ObservedChild};
 use crate::error::Class;
 use crate::internals::desired::Desired;
 
-/// The outcome of a run for one desired child.
+/// What a run did with one desired child.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// It exists as desired.
@@ -18,21 +18,21 @@ pub enum Outcome {
     NotOwned(Holder),
     /// An older object of that name is being deleted; the engine creates the child afterwards.
     Terminating,
-    /// This object of its exclusive group still exists; the engine creates the child when the
-    /// object is gone.
+    /// The objects named here, of the same exclusive group, still exist; the engine creates the
+    /// child when they are gone.
     AwaitsDeletion(Box<str>),
     /// Its kind is [`Optional`](crate::Optional) and the cluster does not serve it.
     NotServed,
-    /// The API server rejected it.
+    /// The engine could not write it.
     Failed {
-        /// Whether a retry can help.
+        /// Why, and when the engine retries.
         class: Class,
-        /// The message of the API server.
+        /// What failed, such as the message of the API server.
         message: String,
     },
 }
 
-/// The owner of an object that has a desired name.
+/// Who owns an object that has the name of a child.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// This owner controls the object.
@@ -48,7 +48,7 @@ pub struct ChildState<'a> {
     pub desired: &'a Desired,
     /// The existing object, if it is ours.
     pub observed: Option<&'a ObservedChild>,
-    /// The outcome of the run.
+    /// What the run did with the child.
     pub outcome: &'a Outcome,
 }
 
