@@ -14,8 +14,9 @@ pub struct Report<S> {
     pub conditions: Vec<Condition>,
     /// Where `Ready`, `Reconciling` and `Stalled` come from.
     ///
-    /// With [`Readiness::Stalled`] the engine also publishes an Event and waits for a change. The
-    /// engine retries a failed child even if the readiness is `Stalled`.
+    /// If the operator itself returns [`Readiness::Stalled`], and the children are not stalled for
+    /// the same reason, the engine also publishes an Event. The engine then waits for a change, but
+    /// it retries a failed child even if the readiness is `Stalled`.
     pub readiness: Readiness,
 }
 
