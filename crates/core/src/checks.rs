@@ -20,8 +20,11 @@ pub enum RegistryError {
          part of names and labels"
     )]
     Name(&'static str),
-    /// A status without the standard fields.
-    #[error("the status of {resource} has no `{field}`; add the field, which the engine writes")]
+    /// A status whose schema does not have the standard fields.
+    #[error(
+        "the schema of the status of {resource} has no `{field}`, usually because the status \
+         struct has no `#[serde(rename_all = \"camelCase\")]`; add this attribute"
+    )]
     Status {
         /// The resource.
         resource: String,

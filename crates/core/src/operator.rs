@@ -19,7 +19,8 @@ use crate::view::View;
 /// A custom resource type: what `#[derive(kube::CustomResource)]` creates from a spec and a status.
 ///
 /// The status is [`Status`](crate::Status), or a struct of your own with the fields of
-/// [`StatusFields`]. It derives `Default`, `Serialize` and `Deserialize`.
+/// [`StatusFields`]. See [`status_fields!`](crate::status_fields) for the attributes that the
+/// struct needs.
 pub trait CustomResource:
     Object
     + CustomResourceExt

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
     label = "not known to have the fields that the engine writes",
     note = "use `kubewright::Status` as the status, or add to `{Self}` the fields \
             `pub observed_generation: Option<i64>` and `pub conditions: Vec<Condition>`",
+    note = "give `{Self}` the attribute `#[serde(rename_all = \"camelCase\")]`, so that the schema \
+            has `observedGeneration`",
     note = "then write `kubewright::status_fields!({Self});` beside it"
 )]
 pub trait StatusFields {
@@ -23,16 +25,31 @@ pub trait StatusFields {
 
 /// Declares that a status struct has the fields `observed_generation` and `conditions`.
 ///
+/// The struct needs all the attributes of this example. Without `rename_all`, the schema has
+/// `observed_generation` instead of `observedGeneration`, and [`Registry::check`] returns an error.
+///
+/// If a program depends on `kubewright` alone, the derives are in `kubewright::serde` and
+/// `kubewright::schemars`. The struct then also needs `#[serde(crate = "::kubewright::serde")]` and
+/// `#[schemars(crate = "::kubewright::schemars")]`.
+///
 /// ```
 /// use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-/// #[derive(Default)]
-/// struct WebsiteStatus {
-///     observed_generation: Option<i64>,
-///     conditions: Vec<Condition>,
-///     visitors: i32,
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Default, Clone, Debug, Serialize, Deserialize, JsonSchema)]
+/// #[serde(rename_all = "camelCase")]
+/// pub struct WebsiteStatus {
+///     pub observed_generation: Option<i64>,
+///     #[serde(default)]
+///     pub conditions: Vec<Condition>,
+///     /// A field of the operator's own.
+///     pub visitors: Option<i32>,
 /// }
 /// kubewright_core::status_fields!(WebsiteStatus);
 /// ```
+///
+/// [`Registry::check`]: crate::Registry::check
 #[macro_export]
 macro_rules! status_fields {
     ($status:ty) => {
