@@ -15,8 +15,8 @@ use crate::part::Part;
 use crate::selected::{Labels, Selected, Selector};
 use crate::served::Served;
 
-/// The type under which `build` looks objects up: a kind, a [`Part`] of a kind, or [`Selected`]
-/// objects of a kind.
+/// An entry is one element of `type Reads`: the type under which `build` looks objects up. It is a
+/// kind, a [`Part`] of a kind, or [`Selected`] objects of a kind.
 pub trait Entry: 'static {
     /// The type of the objects.
     type Kind: Object;

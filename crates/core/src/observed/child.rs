@@ -48,9 +48,9 @@ pub struct ControllerRef {
 /// The two hashes of a desired object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hashes {
-    /// The lasting hash.
+    /// The desired hash, which the engine writes to the object as an annotation.
     pub hash: DesiredHash,
-    /// The hash within this process.
+    /// The fingerprint, which is valid within this process.
     pub fingerprint: Fingerprint,
 }
 
@@ -78,7 +78,7 @@ pub enum ApplyEntry {
     Verified {
         /// The hash of the bytes of `fieldsV1`.
         hash: u64,
-        /// The desired object.
+        /// The hashes of the desired object that the entry covers.
         covers: Hashes,
     },
 }

@@ -1,8 +1,7 @@
 //! What `report` sees: the children of one resource after a run.
-//!
-//! `child` is an existing object in a cache, `decode` reads it from the API server's bytes, `state`
-//! is a desired child with its outcome.
 
+// `child`: an existing object in a cache. `decode`: how it is read from the API server's bytes.
+// `state`: a desired child with its outcome.
 mod child;
 mod decode;
 mod state;

@@ -24,13 +24,14 @@ impl FakeCluster {
         Self::default()
     }
 
-    /// Adds an object of the type that the operator reads (`Metadata<Namespace>`, not `Namespace`).
+    /// Adds an object of the type that the operator reads. If the operator reads
+    /// `Metadata<Namespace>`, add a `Metadata<Namespace>`, not a `Namespace`.
     #[must_use]
     pub fn with<K: Object>(self, object: K) -> Self {
         self.with_as::<K>(object)
     }
 
-    /// Adds an object that the operator reads as the entry `E`, such as
+    /// Adds an object that the operator reads as the entry `E`, such as a
     /// [`Selected`](crate::Selected). An object without the selected labels is left out, as the API
     /// server leaves it out.
     #[must_use]

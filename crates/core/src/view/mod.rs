@@ -1,8 +1,9 @@
 //! What `build` looks up beside its own resource, and the record of these look-ups.
 //!
-//! The engine runs `build` again when a change concerns a look-up of the last run. `source` has the
-//! interface to the caches, `fake` the fixed objects of a test, `key` the name of an object.
+//! The engine runs `build` again when a change concerns a look-up of the last run.
 
+// `fake`: the fixed objects of a test. `key`: the name of an object. `source`: the interface to the
+// caches.
 mod fake;
 mod key;
 mod source;
@@ -26,13 +27,13 @@ pub use source::{Lookup, Query, Source};
 
 /// The objects that one run of `build` may look up, of the kinds in `type Reads`.
 ///
-/// The engine removes the fields that change too often: `managedFields`, `resourceVersion`, and, of
-/// [`Metadata`](crate::Metadata), `generation`. A [`Part`](crate::Part) has only the metadata that
-/// identifies the object.
+/// The objects have no `managedFields` and no `resourceVersion`, because these fields change too
+/// often. A [`Metadata`](crate::Metadata) also has no `generation`. A [`Part`](crate::Part) has
+/// only the metadata that identifies the object.
 ///
-/// A look-up names its type with [`of`](crate::of): `view.get(of::<Secret>(), "password")`. The
-/// type parameter `At` is the place of the kind in `type Reads`. The compiler finds it; never write
-/// it.
+/// A look-up names an entry `E`, which is one element of `type Reads`, with [`of`](crate::of):
+/// `view.get(of::<Secret>(), "password")`. The type parameter `At` is the place of the entry in
+/// `type Reads`. The compiler finds it; never write it.
 pub struct View<'a, O> {
     source: &'a dyn Source,
     /// The namespace of the resource.
@@ -77,7 +78,8 @@ impl<'a, O: Declaration> View<'a, O> {
         is_past
     }
 
-    /// The current time in whole seconds; `None` offline.
+    /// The current time in whole seconds. `None` in `render` and in a [`FakeCluster`], unless a
+    /// time is set.
     ///
     /// `now` does not run `build` again later. Use it only to record when something was first seen,
     /// and use [`is_past`](Self::is_past) for everything else.
@@ -139,7 +141,7 @@ impl<'a, O: Declaration> View<'a, O> {
     }
 
     /// The objects of one namespace (or of all, with `None`) that have all `labels`, ordered by
-    /// key. A [`Part`](crate::Part) has no labels, so `labels` is empty for it.
+    /// key. Objects that are read as a [`Part`](crate::Part) have no labels: pass `&[]`.
     #[must_use]
     pub fn list<E: Entry, At>(
         &self,

@@ -15,14 +15,16 @@ use crate::time::Timestamp;
 pub trait Source {
     /// The object with this key.
     fn get(&self, type_id: TypeId, key: &ObjectKey) -> Option<Arc<dyn AnyObject>>;
-    /// The objects of one namespace or of all, ordered by key: at least those with all `labels`.
+    /// The objects with all `labels`, of one namespace or of all namespaces, ordered by key. A
+    /// source may return more objects; the view filters them by label.
     fn list(
         &self,
         type_id: TypeId,
         namespace: Option<&str>,
         labels: &[(String, String)],
     ) -> Vec<Arc<dyn AnyObject>>;
-    /// The objects of all namespaces, ordered by key: at least those with `key` in the index.
+    /// The objects of all namespaces that have `key` in the index, ordered by key. A source may
+    /// return more objects; the view filters them.
     fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>>;
     /// Whether the API of a kind is served.
     fn serves(&self, kind: &KindInfo) -> bool;
