@@ -1,8 +1,9 @@
 //! Conditions: the types and reasons of an operator, and how conditions change over time.
 //!
-//! The engine writes `Ready`, `Reconciling` and `Stalled` as kstatus has them, so `kubectl wait
-//! --for=condition=Ready`, Argo CD and Flux understand them. An operator returns a [`Condition`],
-//! which has no time. [`merge`] turns it into a metav1.Condition ([`MetaCondition`]) with a time.
+//! The engine writes `Ready`, `Reconciling` and `Stalled` with the meaning that kstatus
+//! (sigs.k8s.io/cli-utils) gives them, so `kubectl wait --for=condition=Ready`, Argo CD and Flux
+//! understand them. An operator returns a [`Condition`], which has no time. [`merge`] turns it into
+//! a metav1.Condition ([`MetaCondition`]) with a time.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as MetaCondition, Time};
 use k8s_openapi::jiff::Timestamp;

@@ -2,8 +2,9 @@
 //!
 //! Declare [`Expires`] in `type Owns`: the right to delete the resources follows from it. Ask in
 //! `build` whether the time is past ([`View::is_past`](crate::View::is_past)), and call
-//! [`Children::expire`](crate::Children::expire) if it is. Also return the children, because the
-//! engine keeps them until the resource is gone.
+//! [`Children::expire`](crate::Children::expire) if it is. Also return the children: the deletion
+//! of the resource can wait, and until then the engine deletes each child that `build` does not
+//! return.
 //!
 //! ```
 //! use k8s_openapi::api::core::v1::ConfigMap;

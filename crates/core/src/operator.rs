@@ -66,8 +66,8 @@ pub trait Operator: Sized + Send + Sync + 'static {
     const NAME: &'static str;
 
     /// The operator's own conditions with their reasons, and the reasons that it gives to `Ready`.
-    /// The API reference lists them. Several entries may have the same name, such as entries from
-    /// different modules. The API reference then lists the reasons of all these entries together.
+    /// The API reference lists them. Several condition types in this list may have the same name,
+    /// such as those of different modules. The API reference then lists all their reasons together.
     const CONDITIONS: &'static [ConditionType] = &[];
 
     /// The custom resource.
@@ -98,8 +98,9 @@ pub trait Operator: Sized + Send + Sync + 'static {
     /// # Errors
     /// [`Invalid`] if the resource asks for something that cannot work although its schema accepts
     /// it. The resource is then *invalid*. The condition `Stalled` shows the reason and the
-    /// message. The engine keeps the existing objects, and runs `build` again when the resource or
-    /// a looked-up object changes. To delete the objects instead, return [`Children::withdrawn`].
+    /// message. The engine keeps the existing objects. It runs `build` again only after a change of
+    /// the resource, a child or a looked-up object, or at a time that `build` asked about
+    /// ([`View::is_past`]). To delete the objects instead, return [`Children::withdrawn`].
     fn build(
         &self,
         resource: &Self::Resource,

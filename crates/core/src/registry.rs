@@ -73,7 +73,7 @@ impl Registry {
         self.name
     }
 
-    /// The operators, in the order of addition.
+    /// The operators as trait objects, in the order of addition.
     #[must_use]
     pub fn controllers(&self) -> &[Arc<dyn Controller>] {
         &self.controllers
@@ -105,8 +105,10 @@ impl Registry {
         self.controllers.iter().find(|c| is_it(c.resource()))
     }
 
-    /// Checks what the types cannot: valid names, one operator per kind, each owned kind once,
-    /// optional kinds that can appear, the standard fields in the schema of every status.
+    /// Checks what the types cannot: valid names, one operator per kind, each owned kind once, no
+    /// optional kind that is built into Kubernetes, [`Served`](crate::Served) only of owned
+    /// optional kinds, an operator that reads each added definition, and the standard fields in the
+    /// schema of every status.
     ///
     /// # Errors
     /// The first [`RegistryError`].
