@@ -20,7 +20,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Reconcile the resources of a cluster until a stop signal arrives
     Run(RunArgs),
-    /// Print the objects of resources, without a cluster
+    /// Validate resources and print their children, without a cluster
     ///
     /// The command validates resources like the API server: fields, types, bounds, rules. If there
     /// is any problem, the command lists every problem with its line and prints no object. The
@@ -112,8 +112,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = period)]
     pub(crate) resync: Option<Duration>,
 
-    /// Number of processes that share the resources, 1 to 256. Run exactly one process per index.
-    /// Stop all processes before you change the number. Default: one process without shards
+    /// Number of processes that share the resources, 1 to 256. Run exactly one process for each
+    /// --shard-index. Stop all processes before you change the number. Default: one process without
+    /// shards
     #[arg(
         long,
         value_name = "N",

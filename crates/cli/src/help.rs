@@ -92,7 +92,7 @@ fn examples(name: &str, subcommand: &str) -> String {
     let lines: &[(&str, &str)] = match subcommand {
         "" => &[
             ("Print sample resources", "samples"),
-            ("Print the objects of a resource, without a cluster", "render -f resource.yaml"),
+            ("Print the children of a resource, without a cluster", "render -f resource.yaml"),
             (
                 "Run against the cluster of your kubeconfig",
                 "crds | kubectl apply --server-side -f - && {} run",

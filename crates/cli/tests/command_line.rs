@@ -306,7 +306,7 @@ fn help_describes_the_controllers_and_shows_examples() {
          reads Namespace, Shop region:",
         "region: Region (example.dev/v1); owns ConfigMap, Route (optional); reads Shop, Service",
         "mall render -f resource.yaml",
-        "render Print the objects of resources, without a cluster",
+        "render Validate resources and print their children, without a cluster",
     ] {
         assert!(text.contains(part), "{part:?} is not in\n{}", help.output);
     }

@@ -209,8 +209,8 @@ pub(crate) struct CiArguments {
     /// Names of the steps to run, separated by commas; default: all.
     #[arg(long, value_name = "STEPS", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Folder whose problems the step `tidy` reports (rules for lines, words and imports), relative
-    /// to the project; other steps ignore it; default: the project.
+    /// Let the step `tidy` (rules for lines, words and imports) report only problems in this
+    /// folder, relative to the project. Other steps ignore this option. Default: the whole project.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) within: Option<PathBuf>,
 }

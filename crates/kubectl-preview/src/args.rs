@@ -71,11 +71,11 @@ pub(crate) enum PreviewCommand {
     Status(StatusArgs),
     /// Wait until a preview is ready, and print its URL
     ///
-    /// A preview is ready when the operator reports Ready for the current spec and the controller
-    /// of the route, if the preview has one, has accepted the route. So `wait` can directly follow
-    /// `kubectl apply`. Progress is written to standard error, and only the URL to standard
-    /// output. `wait` fails early if the preview needs an edit. It keeps waiting if another
-    /// preview must be deleted first (HostConflict, TooManyPreviews).
+    /// A preview is ready when two things are true: the operator reports Ready for the current
+    /// spec, and, if the preview has a route, the controller of the route has accepted the route.
+    /// So `wait` can directly follow `kubectl apply`. Progress is written to standard error, and
+    /// only the URL to standard output. `wait` fails early if the preview needs an edit. It keeps
+    /// waiting if another preview must be deleted first (HostConflict, TooManyPreviews).
     #[command(after_help = examples(&[
         ("In a CI job", "wait pr-17 --timeout 10m"),
         ("Print the URL and no progress", "wait pr-17 --quiet"),

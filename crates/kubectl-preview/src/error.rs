@@ -6,12 +6,12 @@ use std::process::ExitStatus;
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  success
-  1  the condition was not reached: timeout, needs an edit, no URL, nothing to extend
+  1  not done: timeout, needs an edit, no URL, nothing to extend
   2  the arguments are not valid
   3  the preview does not exist, or the cluster does not serve PreviewEnvironment
   4  the API server cannot be reached, or rejected the request";
 
-const NOT_REACHED: u8 = 1;
+const NOT_DONE: u8 = 1;
 /// The code of clap.
 const USAGE: u8 = 2;
 const NOT_FOUND: u8 = 3;
@@ -123,7 +123,7 @@ impl Error {
             | Self::Response(_)
             | Self::Unreadable { .. }
             | Self::SomeUnreadable { .. } => CLUSTER,
-            _ => NOT_REACHED,
+            _ => NOT_DONE,
         }
     }
 

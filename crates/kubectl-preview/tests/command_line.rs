@@ -86,7 +86,7 @@ fn the_help_lists_the_subcommands_and_the_exit_codes() {
         "sleep Stop the pods of a preview",
         "wake Start the pods of a preview again",
         "0 success",
-        "1 the condition was not reached: timeout, needs an edit, no URL, nothing to extend",
+        "1 not done: timeout, needs an edit, no URL, nothing to extend",
         "--context <NAME>",
     ] {
         assert!(help.contains(part), "{part:?} is not in {help}");
