@@ -459,7 +459,7 @@ fn invalid_route_fields() -> Vec<(Value, &'static str)> {
         ),
         (
             json!({ "route": { "type": "HTTPRoute", "tls": { "secretName": "a" } } }),
-            "only an Ingress names its certificate",
+            "only an Ingress has a certificate of its own",
         ),
         (
             json!({
