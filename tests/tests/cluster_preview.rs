@@ -465,7 +465,7 @@ fn invalid_route_fields() -> Vec<(Value, &'static str)> {
             json!({
                 "route": { "type": "Ingress", "tls": { "issuer": "a", "clusterIssuer": "b" } },
             }),
-            "a certificate has one issuer",
+            "write issuer or clusterIssuer, not both",
         ),
         (
             json!({ "route": { "type": "Ingress", "tls": { "issuer": "a", "secretName": "b" } } }),
