@@ -2,5 +2,6 @@
 
 pub mod cluster;
 pub mod fixtures;
+pub mod hello;
 pub mod policy;
 pub mod route_apis;

@@ -1,47 +1,23 @@
 //! The example in `examples/hello`, a crate outside of the workspace, on a real control plane: it
-//! builds, its program runs, and its custom resource creates, updates and deletes its children.
+//! builds, its program runs, and its custom resource creates, updates and deletes its children. The
+//! change of it in the README does what the README says.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, PodTemplateSpec, Service};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 use tests::cluster::{LONG, Namespaced, SOON, Sandbox, condition, describe, eventually};
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/hello")
-}
-
-/// Builds the example with cargo, into a folder below the target folder; returns its program.
-fn build() -> PathBuf {
-    let manifest = folder().join("Cargo.toml");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("examples");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .args(["build", "--locked", "--manifest-path"])
-        .arg(&manifest)
-        .arg("--target-dir")
-        .arg(&target);
-    // The variables of the cargo that runs this test describe another package.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text == "CARGO_MANIFEST_DIR" {
-            cargo.env_remove(&name);
-        }
-    }
-    let output = cargo.output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} does not build:\n{errors}", manifest.display());
-    target.join("debug/hello")
-}
+use tests::hello;
 
 /// The CRDs that `hello crds` prints.
 fn crds(program: &Path) -> Vec<CustomResourceDefinition> {
@@ -57,13 +33,14 @@ fn crds(program: &Path) -> Vec<CustomResourceDefinition> {
 /// A running `hello run`. Dropping this value ends the process.
 struct Running {
     process: Child,
-    log: PathBuf,
+    logs: TempDir,
 }
 
 impl Running {
-    fn start(program: &Path, sandbox: &Sandbox, folder: &Path) -> Self {
+    fn start(program: &Path, sandbox: &Sandbox) -> Self {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let log = folder.join("log");
+        let logs = tempfile::tempdir().unwrap();
+        let log = logs.path().join("log");
         let process = Command::new(program)
             .args(["run", "--namespace", sandbox.namespace(), "--listen", &port.to_string()])
             .arg("--kubeconfig")
@@ -71,16 +48,16 @@ impl Running {
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
+            .stderr(std::fs::File::create(log).unwrap())
             .spawn()
             .unwrap();
-        Self { process, log }
+        Self { process, logs }
     }
 
     /// Panics with the log when the process has ended.
     fn check(&mut self) {
         if let Some(status) = self.process.try_wait().unwrap() {
-            let log = std::fs::read_to_string(&self.log).unwrap();
+            let log = std::fs::read_to_string(self.logs.path().join("log")).unwrap();
             panic!("hello run ended with {status}:\n{log}");
         }
     }
@@ -103,68 +80,111 @@ async fn children<K: Namespaced>(sandbox: &Sandbox, uid: &str) -> Vec<K> {
     sandbox.list::<K>().await.into_iter().filter(is_child).collect()
 }
 
-/// The annotations of the pod template of the only Deployment.
-async fn template_annotations(sandbox: &Sandbox, uid: &str) -> BTreeMap<String, String> {
-    let mut deployments = children::<Deployment>(sandbox, uid).await;
-    assert_eq!(deployments.len(), 1, "{}", describe(&deployments));
-    let template = deployments.remove(0).spec.unwrap().template;
-    template.metadata.unwrap_or_default().annotations.unwrap_or_default()
+/// The example, or a copy of it, that runs in a namespace of its own with its sample.
+struct Site {
+    sandbox: Sandbox,
+    running: Running,
+    api: Api<DynamicObject>,
+    sample: DynamicObject,
+    uid: String,
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn examples_hello_builds_and_runs_and_keeps_its_children_in_sync() {
-    let program = tokio::task::spawn_blocking(build).await.unwrap();
-    let sandbox = Sandbox::new("hello").await;
-    let crds = crds(&program);
-    let [crd] = &crds[..] else { panic!("expected one CRD: {}", describe(&crds)) };
-    sandbox.cluster().install(&crds).await;
-    let logs = tempfile::tempdir().unwrap();
-    let mut running = Running::start(&program, &sandbox, logs.path());
+impl Site {
+    async fn start(package: &Path) -> Self {
+        let package = package.to_owned();
+        let program = tokio::task::spawn_blocking(move || hello::build(&package)).await.unwrap();
+        let sandbox = Sandbox::new("hello").await;
+        let crds = crds(&program);
+        let [crd] = &crds[..] else { panic!("expected one CRD: {}", describe(&crds)) };
+        sandbox.cluster().install(&crds).await;
+        let running = Running::start(&program, &sandbox);
 
-    let (spec, version) = (&crd.spec, &crd.spec.versions[0].name);
-    let kind = GroupVersionKind::gvk(&spec.group, version, &spec.names.kind);
-    let resource = ApiResource::from_gvk_with_plural(&kind, &spec.names.plural);
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
-    let sample = std::fs::read_to_string(folder().join("website.yaml")).unwrap();
-    let sample: DynamicObject = serde_saphyr::from_str(&sample).unwrap();
-    let (name, text) = (&*sample.name_any(), sample.data["spec"]["text"].as_str().unwrap());
-    let uid = api.create(&PostParams::default(), &sample).await.unwrap().uid().unwrap();
+        let (spec, version) = (&crd.spec, &crd.spec.versions[0].name);
+        let kind = GroupVersionKind::gvk(&spec.group, version, &spec.names.kind);
+        let resource = ApiResource::from_gvk_with_plural(&kind, &spec.names.plural);
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(sandbox.client(), sandbox.namespace(), &resource);
+        let sample = std::fs::read_to_string(hello::folder().join("website.yaml")).unwrap();
+        let sample: DynamicObject = serde_saphyr::from_str(&sample).unwrap();
+        let uid = api.create(&PostParams::default(), &sample).await.unwrap().uid().unwrap();
+        Self { sandbox, running, api, sample, uid }
+    }
 
-    let mut until_ready = async || {
-        eventually(SOON, format!("{} {name} is ready", spec.names.kind), async || {
+    async fn until_ready(&mut self) {
+        let Self { running, api, sample, .. } = self;
+        let name = sample.name_any();
+        eventually(SOON, format!("Website {name} is ready"), async || {
             running.check();
-            let now = api.get(name).await.map_err(|error| error.to_string())?;
+            let now = api.get(&name).await.map_err(|error| error.to_string())?;
             if condition(&now, "Ready").is_true() { Ok(()) } else { Err(describe(&now)) }
         })
         .await;
-    };
-    until_ready().await;
-    let mut configs = children::<ConfigMap>(&sandbox, &uid).await;
-    assert!(describe(&configs).contains(text), "{}", describe(&configs));
-    let services = children::<Service>(&sandbox, &uid).await;
-    assert_eq!((configs.len(), services.len()), (1, 1));
-    let before = template_annotations(&sandbox, &uid).await;
-    let pods: Vec<Pod> = sandbox.list().await;
+    }
+
+    async fn change(&self, spec: Value) {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        self.api.patch(&self.sample.name_any(), &PatchParams::default(), &patch).await.unwrap();
+    }
+
+    /// The only child of a kind.
+    async fn child<K: Namespaced>(&self) -> K {
+        let mut children = children::<K>(&self.sandbox, &self.uid).await;
+        assert_eq!(children.len(), 1, "{}", describe(&children));
+        children.remove(0)
+    }
+
+    /// The resourceVersions of the children beside the Deployment.
+    async fn versions_of_others(&self) -> [Option<String>; 2] {
+        let config: ConfigMap = self.child().await;
+        let service: Service = self.child().await;
+        [config.resource_version(), service.resource_version()]
+    }
+
+    /// The pod template of the Deployment.
+    async fn template(&self) -> PodTemplateSpec {
+        self.child::<Deployment>().await.spec.unwrap().template
+    }
+
+    async fn template_annotations(&self) -> BTreeMap<String, String> {
+        self.template().await.metadata.unwrap_or_default().annotations.unwrap_or_default()
+    }
+}
+
+/// One test: both parts install a definition of the same kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn examples_hello_builds_and_runs_and_so_does_the_change_of_the_readme() {
+    the_example_keeps_its_children_in_sync().await;
+    the_change_of_the_readme_writes_the_deployment_alone().await;
+}
+
+async fn the_example_keeps_its_children_in_sync() {
+    let mut site = Site::start(&hello::folder()).await;
+    site.until_ready().await;
+    let text = site.sample.data["spec"]["text"].as_str().unwrap();
+    let config: ConfigMap = site.child().await;
+    assert!(describe(&config).contains(text), "{}", describe(&config));
+    site.child::<Service>().await;
+    let before = site.template_annotations().await;
+    let pods: Vec<Pod> = site.sandbox.list().await;
     assert_eq!(pods.len(), 1, "{}", describe(&pods));
 
-    let patch = Patch::Merge(json!({ "spec": { "text": "hello again" } }));
-    api.patch(name, &PatchParams::default(), &patch).await.unwrap();
+    site.change(json!({ "text": "hello again" })).await;
     eventually(SOON, "the annotations of the pod template change", async || {
-        let now = template_annotations(&sandbox, &uid).await;
+        let now = site.template_annotations().await;
         if now == before { Err(format!("{now:?}")) } else { Ok(()) }
     })
     .await;
-    configs = children::<ConfigMap>(&sandbox, &uid).await;
-    assert!(describe(&configs).contains("hello again"), "{}", describe(&configs));
-    until_ready().await;
+    let config: ConfigMap = site.child().await;
+    assert!(describe(&config).contains("hello again"), "{}", describe(&config));
+    site.until_ready().await;
 
-    api.delete(name, &DeleteParams::background()).await.unwrap();
+    site.api.delete(&site.sample.name_any(), &DeleteParams::background()).await.unwrap();
     eventually(LONG, "no child exists", async || {
+        let (sandbox, uid) = (&site.sandbox, &site.uid);
         let left = (
-            children::<ConfigMap>(&sandbox, &uid).await.len(),
-            children::<Deployment>(&sandbox, &uid).await.len(),
-            children::<Service>(&sandbox, &uid).await.len(),
+            children::<ConfigMap>(sandbox, uid).await.len(),
+            children::<Deployment>(sandbox, uid).await.len(),
+            children::<Service>(sandbox, uid).await.len(),
             sandbox.list::<Pod>().await.len(),
         );
         if left == (0, 0, 0, 0) {
@@ -174,4 +194,22 @@ async fn examples_hello_builds_and_runs_and_keeps_its_children_in_sync() {
         }
     })
     .await;
+}
+
+async fn the_change_of_the_readme_writes_the_deployment_alone() {
+    let package = tempfile::tempdir().unwrap();
+    hello::write_changed(package.path());
+    let mut site = Site::start(package.path()).await;
+    site.until_ready().await;
+    let before = site.versions_of_others().await;
+
+    site.change(json!({ "image": "example.com/web:2" })).await;
+    eventually(SOON, "the Deployment has the image", async || {
+        let template = site.template().await;
+        let image = template.spec.unwrap().containers[0].image.clone().unwrap_or_default();
+        if image == "example.com/web:2" { Ok(()) } else { Err(image) }
+    })
+    .await;
+    site.until_ready().await;
+    assert_eq!(site.versions_of_others().await, before);
 }

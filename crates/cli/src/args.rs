@@ -178,9 +178,9 @@ pub(crate) struct RenderArgs {
     #[arg(long, short, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
 
-    /// Optional kinds that the cluster serves, as KIND.GROUP or PLURAL.GROUP, separated by commas
-    /// or in repeated flags. A CustomResourceDefinition in the files has the same effect. Default:
-    /// none
+    /// Optional kinds (whose CRD a cluster may lack) to treat as present, as KIND.GROUP or
+    /// PLURAL.GROUP, separated by commas or in repeated flags. A CustomResourceDefinition in the
+    /// files has the same effect. Default: none
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,
 

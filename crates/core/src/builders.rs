@@ -12,7 +12,7 @@
 //! let nginx = container("nginx", "nginx:1.29").with_port("http", 80).with_http_probe("http", "/");
 //! let selector = labels::selector("website", "web");
 //! let mut web = deployment("web", selector, 2, nginx)
-//!     .with_config_map(&page, "/usr/share/nginx/html"); // its content is part of the pod template
+//!     .with_config_map(&page, "/usr/share/nginx/html"); // new content replaces the pods
 //! let service = service("web", &web);
 //! web.spec.as_mut().unwrap().min_ready_seconds = Some(5);
 //! # assert_eq!(service.spec.unwrap().ports.unwrap()[0].port, 80);

@@ -13,7 +13,8 @@ pub const READY: &str = "Ready";
 /// Something is not yet as the resource asks, and work goes on:
 /// [`Readiness::Progressing`](crate::Readiness::Progressing).
 pub const RECONCILING: &str = "Reconciling";
-/// Nothing more happens until a person acts: [`Readiness::Stalled`](crate::Readiness::Stalled).
+/// A person has to act, even if the engine still retries:
+/// [`Readiness::Stalled`](crate::Readiness::Stalled).
 pub const STALLED: &str = "Stalled";
 
 /// The types that the engine writes; an operator's own conditions have other types.

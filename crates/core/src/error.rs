@@ -9,7 +9,7 @@ pub enum Class {
     /// ([`Invalid`](crate::Invalid)), the engine waits for a change. If the API server rejected a
     /// child, the engine retries every 4 to 5 minutes, because a policy may change too.
     Invalid,
-    /// An object of that name belongs to another owner: leave it alone, look again with back-off.
+    /// The resource does not own the object of that name: leave it alone, look again with back-off.
     NotOwned,
     /// A defect of the operator (a panic, a child that is not JSON): count it, retry with back-off.
     Bug,

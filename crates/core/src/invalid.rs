@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::{self, Display};
 
+use crate::internals::causes::with_causes;
 use crate::reason;
 
 /// A resource asks for something that cannot work.
@@ -61,18 +62,7 @@ impl Display for Invalid {
 // library.
 impl<E: Error> From<E> for Invalid {
     fn from(error: E) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            // Some errors already print their source.
-            if !message.ends_with(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            source = cause.source();
-        }
-        Self::new(reason::INVALID_SPEC, message)
+        Self::new(reason::INVALID_SPEC, with_causes(&error))
     }
 }
 

@@ -9,8 +9,8 @@ pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// The registry's name. The engine's watches on owned kinds select on it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 
-/// The [bucket](crate::internals::shard::bucket) of its owner, on every child of an operator that
-/// runs in shards. Watches select on it.
+/// On every child, if several processes divide the resources: the first two digits of a hash of the
+/// owner's UID. The watches of each process select on it.
 pub const SHARD: &str = "kubewright.dev/shard";
 
 /// Annotation on every child: the [`DesiredHash`](crate::internals::hash::DesiredHash) of the last

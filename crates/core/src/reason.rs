@@ -20,7 +20,7 @@ reasons! {
     CHILD_FAILED = "ChildFailed": "the controller of a child reports that it is stalled",
     NO_LOAD_BALANCER = "WaitingForLoadBalancer": "a Service waits for an address",
     NOT_OWNED = "NotOwned":
-        "an object with a name that is needed has another owner; it was not changed",
+        "an object that this resource does not own has the name of a child; it was not changed",
     TERMINATING = "Terminating":
         "an older object of that name, or the object to be replaced, is still being deleted",
     APPLY_FAILED = "ApplyFailed":

@@ -14,9 +14,9 @@ pub struct Report<S> {
     pub conditions: Vec<Condition>,
     /// Where `Ready`, `Reconciling` and `Stalled` come from.
     ///
-    /// If the operator itself returns [`Readiness::Stalled`], and the children are not stalled for
-    /// the same reason, the engine also publishes an Event. The engine then waits for a change, but
-    /// it retries a failed child even if the readiness is `Stalled`.
+    /// If the operator returns [`Readiness::Stalled`] although its children are not stalled, the
+    /// engine also publishes an Event, and waits for a change. It retries a failed child, whatever
+    /// the readiness is.
     pub readiness: Readiness,
 }
 

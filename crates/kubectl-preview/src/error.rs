@@ -2,6 +2,8 @@
 
 use std::process::ExitStatus;
 
+use kubewright_core::internals::causes::with_causes;
+
 /// The end of every `--help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -131,16 +133,4 @@ impl Error {
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Server { .. } | Self::Rejected { .. })
     }
-}
-
-/// An error and its causes in one line. A cause that the text already contains is not repeated.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
 }

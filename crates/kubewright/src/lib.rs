@@ -1,7 +1,7 @@
-//! Declarative, code-generated Kubernetes operators: the one crate that a user names.
+//! Kubernetes operators as pure functions: the one crate that a program depends on.
 //!
 //! This crate has no logic of its own. [`prelude`] has what a first operator needs; the modules
-//! below are for special cases, each with a page and an example. The versions of `kube`,
+//! below are for special cases. The versions of `kube`,
 //! `k8s-openapi`, `schemars` and `serde_json` that the framework uses are re-exported.
 
 mod resource;
@@ -40,7 +40,7 @@ pub mod prelude {
     pub use kubewright_cli::Program;
     pub use kubewright_core::{
         Children, Condition, ConditionType, Invalid, Observed, Operator, OrInvalid as _, Readiness,
-        Registry, Report, Sample, Status, View, labels, of,
+        Registry, Report, Sample, Status, View, labels, names, of,
     };
     pub use serde::{Deserialize, Serialize};
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kubewright_core::Class;
+use kubewright_core::internals::causes::with_causes;
 use serde::Deserialize;
 
 /// Why the engine could not start or stopped.
@@ -84,18 +85,6 @@ pub(crate) enum ApiError {
 
 /// The answer of the API server.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
-
-/// An error with its causes in one line. A cause that the text already contains is not repeated.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
 
 /// The part of a metav1.Status that the engine reads.
 #[derive(Debug, Default, Deserialize)]

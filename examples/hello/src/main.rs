@@ -37,7 +37,7 @@ impl Operator for WebsiteOperator {
     type Facts = (); // `build` passes no value to `report`
 
     fn build(&self, site: &Website, _: &View<Self>) -> Result<Children<Self>, Invalid> {
-        let name = site.name_any();
+        let name = names::child_name(&[&site.name_any()]); // valid, even if the site is `a.b`
         if site.spec.text.is_empty() {
             return Err(Invalid::new("NoText", "spec.text is empty; write the text of the page"));
         }

@@ -2,6 +2,7 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | [`causes`] | the text of an error with its causes |
 //! | [`child`] | one object as `build` returned it |
 //! | [`complete`], [`owner`] | what the engine adds to each object |
 //! | [`desired`] | one complete object and its hashes |
@@ -10,6 +11,7 @@
 //! | [`shard`] | which of several processes is responsible for a resource |
 //! | [`hash`], [`tree`] | stable hashes; JSON that is read once |
 
+pub mod causes;
 pub mod child;
 pub mod complete;
 pub mod desired;

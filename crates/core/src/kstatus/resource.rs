@@ -67,7 +67,7 @@ fn outcome_readiness(owner: &KindInfo, child: &ChildState<'_>) -> Readiness {
     }
 }
 
-/// The message for an object that exists and has another owner.
+/// The message for an object that exists and that the resource does not own.
 #[must_use]
 pub fn not_owned_message(owner: &KindInfo, name: &str, holder: &Holder) -> String {
     match holder {

@@ -14,7 +14,7 @@ use crate::internals::desired::Desired;
 pub enum Outcome {
     /// It exists as desired.
     InSync,
-    /// An object of that name has another owner; the engine left it alone.
+    /// The resource does not own the object of that name; the engine left the object alone.
     NotOwned(Holder),
     /// An older object of that name is being deleted; the engine creates the child afterwards.
     Terminating,
