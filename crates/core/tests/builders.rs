@@ -20,8 +20,7 @@ const FOLDER: &str = "/usr/share/nginx/html";
 fn with_builders(name: &str, text: &str) -> (ConfigMap, Deployment, Service) {
     let page = config_map(name, [("index.html", text)]);
     let nginx = container("nginx", IMAGE).with_port("http", 8080).with_http_probe("http", "/");
-    let web =
-        deployment(name, selector("website", name), 2, nginx).with_config_map(&page, FOLDER);
+    let web = deployment(name, selector("website", name), 2, nginx).with_config_map(&page, FOLDER);
     let service = service(name, &web);
     (page, web, service)
 }

@@ -236,10 +236,10 @@ fn the_hash_does_not_depend_on_the_order_in_which_fields_come() {
     have.entry =
         ApplyEntry::Unverified { hash: 1, fields: fields.into() }.verified(Hashes::of(&one));
     let existing = Existing { kind: &other.kind, child: &have };
-    let steps = plan(UID, std::slice::from_ref(&other), &[existing], |_| true);
+    let plan = plan(UID, std::slice::from_ref(&other), &[existing], |_| true);
     assert_eq!(
-        steps,
-        [Step::Keep { index: 0, verified: true }],
+        plan.steps,
+        [Step::Keep { verified: true }],
         "compared by the lasting hash, and nothing to write"
     );
 }

@@ -6,17 +6,24 @@ mod support;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::internals::hash::DesiredHash;
-use kubewright_core::internals::plan::{Existing, Step, Why, plan};
+use kubewright_core::internals::plan::{Deletion, Existing, Plan, Step, Why, plan};
 use kubewright_core::observed::{ApplyEntry, ControllerRef, Hashes, Holder, ObservedChild};
 use kubewright_core::{Children, KindInfo, ObjectKey, labels, of};
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
 use support::{Declares, UID, applied, complete, desired, entry};
 
-fn steps(names: &[&str], existing: &[ObservedChild]) -> Vec<Step> {
+fn planned(names: &[&str], existing: &[ObservedChild]) -> Plan {
     let kind = desired(&["x"])[0].kind.clone();
     let existing: Vec<_> = existing.iter().map(|child| Existing { kind: &kind, child }).collect();
     plan(UID, &desired(names), &existing, |_| true)
+}
+
+/// The steps of a plan that deletes nothing.
+fn steps(names: &[&str], existing: &[ObservedChild]) -> Vec<Step> {
+    let Plan { deletions, steps } = planned(names, existing);
+    assert_eq!(deletions, []);
+    steps
 }
 
 fn have(name: &str) -> ObservedChild {
@@ -25,25 +32,22 @@ fn have(name: &str) -> ObservedChild {
 
 #[test]
 fn a_missing_object_is_created() {
-    assert_eq!(steps(&["a"], &[]), [Step::Create { index: 0 }]);
+    assert_eq!(steps(&["a"], &[]), [Step::Create]);
 }
 
 #[test]
 fn an_object_in_sync_is_kept_and_compared_once() {
-    assert_eq!(steps(&["a"], &[have("a")]), [Step::Keep { index: 0, verified: true }]);
+    assert_eq!(steps(&["a"], &[have("a")]), [Step::Keep { verified: true }]);
     let mut known = have("a");
     known.entry = known.entry.verified(Hashes::of(&desired(&["a"])[0]));
-    assert_eq!(steps(&["a"], &[known]), [Step::Keep { index: 0, verified: false }]);
+    assert_eq!(steps(&["a"], &[known]), [Step::Keep { verified: false }]);
 }
 
 #[test]
 fn a_changed_desired_object_is_applied_to_exactly_the_existing_one() {
     let mut old = have("a");
     old.desired_hash = Some(DesiredHash(1));
-    assert_eq!(
-        steps(&["a"], &[old]),
-        [Step::Apply { index: 0, uid: "uid-a".into(), why: Why::Changed }]
-    );
+    assert_eq!(steps(&["a"], &[old]), [Step::Apply { uid: "uid-a".into(), why: Why::Changed }]);
 }
 
 #[test]
@@ -98,39 +102,30 @@ fn an_object_of_another_owner_is_left_alone() {
         ControllerRef { kind: "Page".into(), name: "other".into(), uid: "other-uid".into() }.into();
     let mut other = have("a");
     other.controller = Some(by.clone());
-    assert_eq!(
-        steps(&["a"], &[other.clone()]),
-        [Step::LeaveAlone { index: 0, holder: Holder::Controller(by) }]
-    );
+    assert_eq!(steps(&["a"], &[other.clone()]), [Step::LeaveAlone(Holder::Controller(by))]);
     other.controller = None;
-    assert_eq!(
-        steps(&["a"], &[other]),
-        [Step::LeaveAlone { index: 0, holder: Holder::NoController }]
-    );
+    assert_eq!(steps(&["a"], &[other]), [Step::LeaveAlone(Holder::NoController)]);
 }
 
 #[test]
 fn a_terminating_object_is_awaited() {
     let mut leaving = have("a");
     leaving.deleting = true;
-    assert_eq!(steps(&["a"], &[leaving.clone()]), [Step::Wait { index: 0 }]);
+    assert_eq!(steps(&["a"], &[leaving.clone()]), [Step::Wait]);
     assert_eq!(steps(&[], &[leaving]), []);
 }
 
 #[test]
-fn an_object_that_is_no_longer_desired_is_deleted_first_and_in_exactly_this_version() {
-    let planned = steps(&["new"], &[have("old")]);
-    let [Step::Delete { key, uid, resource_version: 10, .. }, Step::Create { index: 0 }] =
-        &planned[..]
-    else {
-        panic!("{planned:?}")
-    };
-    assert_eq!((key, &**uid), (&ObjectKey::new("ns", "old"), "uid-old"));
+fn an_object_that_is_no_longer_desired_is_deleted_in_exactly_this_version() {
+    let Plan { deletions, steps } = planned(&["new"], &[have("old")]);
+    let (kind, key) = (desired(&["old"])[0].kind.clone(), ObjectKey::new("ns", "old"));
+    assert_eq!(deletions, [Deletion { kind, key, uid: "uid-old".into(), resource_version: 10 }]);
+    assert_eq!(steps, [Step::Create]);
 }
 
 #[test]
 fn a_kind_that_is_not_served_is_skipped() {
-    assert_eq!(plan(UID, &desired(&["a"]), &[], |_| false), [Step::Skip { index: 0 }]);
+    assert_eq!(plan(UID, &desired(&["a"]), &[], |_| false).steps, [Step::Skip]);
 }
 
 /// A ConfigMap of this name in an exclusive group of ConfigMaps.
@@ -142,59 +137,54 @@ fn exclusive(name: &str) -> Vec<Desired> {
     complete(children)
 }
 
-fn exclusive_steps(name: &str, existing: &[ObservedChild]) -> Vec<Step> {
+fn exclusive_plan(name: &str, existing: &[ObservedChild]) -> Plan {
     let want = exclusive(name);
     let existing: Vec<_> =
         existing.iter().map(|child| Existing { kind: &want[0].kind, child }).collect();
     plan(UID, &want, &existing, |_| true)
 }
 
+/// The names of the objects that a plan deletes.
+fn deleted(plan: &Plan) -> Vec<&str> {
+    plan.deletions.iter().map(|deletion| &*deletion.key.name).collect()
+}
+
 #[test]
 fn an_exclusive_object_is_created_when_the_older_one_is_gone() {
     let (kind, old) = (exclusive("x")[0].kind.clone(), ObjectKey::new("ns", "old"));
-    let awaiting = Step::AwaitDeletion { index: 0, before: vec![(kind.clone(), old.clone())] };
-    let planned = exclusive_steps("new", &[have("old")]);
-    assert!(matches!(&planned[0], Step::Delete { key, .. } if *key == old), "{planned:?}");
-    assert_eq!(planned[1..], *std::slice::from_ref(&awaiting));
+    let awaiting = Step::AwaitDeletion(vec![(kind.clone(), old.clone())]);
+    let planned = exclusive_plan("new", &[have("old")]);
+    assert_eq!(deleted(&planned), ["old"]);
+    assert_eq!(planned.steps, std::slice::from_ref(&awaiting));
     let mut leaving = have("old");
     leaving.deleting = true;
-    assert_eq!(exclusive_steps("new", &[leaving.clone()]), std::slice::from_ref(&awaiting));
-    assert_eq!(exclusive_steps("new", &[]), [Step::Create { index: 0 }]);
+    let planned = exclusive_plan("new", &[leaving.clone()]);
+    assert_eq!(planned.steps, std::slice::from_ref(&awaiting));
+    assert!(!planned.writes());
+    assert_eq!(exclusive_plan("new", &[]).steps, [Step::Create]);
 
     let other = ObjectKey::new("ns", "other");
     assert_eq!(awaiting.clone().without(&[(&kind, &other)]), awaiting);
-    assert_eq!(
-        awaiting.clone().without(&[(&kind, &old)]),
-        Step::Create { index: 0 },
-        "gone in the same run"
-    );
-    assert!(!awaiting.writes());
-    assert_eq!(
-        steps(&["new"], &[leaving]),
-        [Step::Create { index: 0 }],
-        "objects of no group do not wait"
-    );
+    assert_eq!(awaiting.without(&[(&kind, &old)]), Step::Create, "gone in the same run");
+    assert_eq!(steps(&["new"], &[leaving]), [Step::Create], "objects of no group do not wait");
 }
 
 #[test]
 fn an_exclusive_object_waits_only_for_older_objects_of_its_owner_and_group() {
     let mut foreign = have("old");
     foreign.controller = None;
-    assert_eq!(exclusive_steps("new", &[foreign]), [Step::Create { index: 0 }]);
+    let planned = exclusive_plan("new", &[foreign]);
+    assert_eq!((deleted(&planned), &planned.steps[..]), (vec![], &[Step::Create][..]));
     let new = applied(&exclusive("new")[0]);
-    let planned = exclusive_steps("new", &[have("old"), new]);
-    assert!(
-        matches!(planned[..], [Step::Delete { .. }, Step::Keep { index: 0, .. }]),
-        "{planned:?}"
-    );
+    let planned = exclusive_plan("new", &[have("old"), new]);
+    assert_eq!(deleted(&planned), ["old"]);
+    assert!(matches!(planned.steps[..], [Step::Keep { .. }]), "{planned:?}");
     let page = KindInfo::of::<support::Page>();
     let of_another_kind = have("old");
     let existing = [Existing { kind: &page, child: &of_another_kind }];
     let planned = plan(UID, &exclusive("new"), &existing, |_| true);
-    assert!(
-        matches!(planned[..], [Step::Delete { .. }, Step::Create { index: 0 }]),
-        "another kind: {planned:?}"
-    );
+    assert_eq!(deleted(&planned), ["old"]);
+    assert_eq!(planned.steps, [Step::Create], "another kind");
 }
 
 /// A random state of an object in the cluster.
@@ -243,14 +233,6 @@ fn object(known: &Known) -> ObservedChild {
     child
 }
 
-fn target(step: &Step, names: &[&str]) -> Option<String> {
-    match step {
-        Step::Create { index } | Step::Apply { index, .. } => Some(names[*index].to_owned()),
-        Step::Delete { key, .. } => Some(key.name.to_string()),
-        _ => None,
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -262,37 +244,23 @@ proptest! {
         let mut cluster: Vec<ObservedChild> = cluster.iter().map(object).collect();
         cluster.sort_by(|a, b| a.key.cmp(&b.key));
         cluster.dedup_by(|a, b| a.key == b.key);
-        let planned = steps(&wanted, &cluster);
+        let planned = planned(&wanted, &cluster);
 
-        let about: Vec<usize> = planned.iter().filter_map(|s| match s {
-            Step::Create { index }
-            | Step::Apply { index, .. }
-            | Step::Keep { index, .. }
-            | Step::LeaveAlone { index, .. }
-            | Step::Wait { index }
-            | Step::AwaitDeletion { index, .. }
-            | Step::Skip { index } => Some(*index),
-            Step::Delete { .. } => None,
-        }).collect();
-        let each: Vec<usize> = (0..wanted.len()).collect();
-        prop_assert_eq!(about, each, "one step for each desired object, in order");
-
-        for step in planned.iter().filter(|s| s.writes()) {
-            let name = target(step, &wanted).unwrap();
-            let there = cluster.iter().find(|c| *c.key.name == *name);
-            let is_ours = |c: &ObservedChild| c.is_controlled_by(UID) && !c.deleting;
-            prop_assert!(there.is_none_or(is_ours), "{step:?} on {there:?}");
-            prop_assert_eq!(matches!(step, Step::Create { .. }), there.is_none());
+        prop_assert_eq!(planned.steps.len(), wanted.len(), "one step for each desired object");
+        for (step, name) in planned.steps.iter().zip(&wanted) {
+            let there = cluster.iter().find(|c| *c.key.name == **name);
+            prop_assert_eq!(*step == Step::Create, there.is_none());
+            if let Step::Apply { uid, .. } = step {
+                let there = there.unwrap();
+                let is_ours = there.is_controlled_by(UID) && !there.deleting;
+                prop_assert!(is_ours && there.uid == *uid, "{step:?} on {there:?}");
+            }
         }
-        for ours in cluster.iter().filter(|c| c.is_controlled_by(UID) && !c.deleting) {
-            let deletes =
-                |step: &Step| matches!(step, Step::Delete { key, .. } if *key == ours.key);
-            prop_assert_eq!(planned.iter().any(deletes), !wanted.contains(&&*ours.key.name));
+        for object in &cluster {
+            let is_ours = object.is_controlled_by(UID) && !object.deleting;
+            let is_deleted = planned.deletions.iter().any(|d| d.key == object.key);
+            prop_assert_eq!(is_deleted, is_ours && !wanted.contains(&&*object.key.name));
         }
-        let last_delete = planned.iter().rposition(|s| matches!(s, Step::Delete { .. }));
-        let first_other = planned.iter().position(|s| !matches!(s, Step::Delete { .. }));
-        let is_first = last_delete.is_none() || first_other.is_none() || last_delete < first_other;
-        prop_assert!(is_first, "deletes come first");
     }
 
     #[test]
@@ -304,13 +272,12 @@ proptest! {
         cluster.dedup_by(|a, b| a.key == b.key);
         cluster.retain(|c| *c.key.name != *"a");
         let ours = cluster.iter().filter(|c| c.is_controlled_by(UID)).count();
-        let planned = exclusive_steps("a", &cluster);
-        let last = planned.last().unwrap();
-        prop_assert_eq!(matches!(last, Step::Create { .. }), ours == 0, "{:?}", planned);
-        let awaits = matches!(last, Step::AwaitDeletion { before, .. } if before.len() == ours);
-        prop_assert!(awaits || ours == 0, "{:?}", planned);
+        let steps = exclusive_plan("a", &cluster).steps;
+        prop_assert_eq!(steps == [Step::Create], ours == 0, "{:?}", steps);
+        let awaits = matches!(&steps[..], [Step::AwaitDeletion(before)] if before.len() == ours);
+        prop_assert!(awaits || ours == 0, "{:?}", steps);
         cluster.retain(|c| !c.is_controlled_by(UID));
-        prop_assert_eq!(exclusive_steps("a", &cluster), [Step::Create { index: 0 }]);
+        prop_assert_eq!(exclusive_plan("a", &cluster).steps, [Step::Create]);
     }
 
     #[test]
@@ -321,20 +288,16 @@ proptest! {
         let mut cluster: Vec<ObservedChild> = cluster.iter().map(object).collect();
         cluster.sort_by(|a, b| a.key.cmp(&b.key));
         cluster.dedup_by(|a, b| a.key == b.key);
-        for step in steps(&wanted, &cluster) {
-            match step {
-                Step::Create { index } => cluster.push(applied(&desired(&wanted)[index])),
-                Step::Apply { index, .. } => {
-                    let now = applied(&desired(&wanted)[index]);
-                    cluster.retain(|c| c.key != now.key);
-                    cluster.push(now);
-                }
-                Step::Delete { key, .. } => cluster.retain(|c| c.key != key),
-                _ => {}
+        let Plan { deletions, steps } = planned(&wanted, &cluster);
+        cluster.retain(|c| !deletions.iter().any(|deletion| deletion.key == c.key));
+        for (step, want) in steps.iter().zip(&desired(&wanted)) {
+            if matches!(step, Step::Create | Step::Apply { .. }) {
+                cluster.retain(|c| c.key != want.key);
+                cluster.push(applied(want));
             }
         }
-        let again = steps(&wanted, &cluster);
-        prop_assert!(!again.iter().any(Step::writes), "{again:?}");
+        let again = planned(&wanted, &cluster);
+        prop_assert!(!again.writes(), "{again:?}");
     }
 }
 
@@ -344,7 +307,6 @@ fn kinds_do_not_mix() {
     let child = have("a");
     let existing = [Existing { kind: &other, child: &child }];
     let planned = plan(UID, &desired(&["a"]), &existing, |_| true);
-    assert!(
-        matches!(&planned[..], [Step::Delete { kind, .. }, Step::Create { .. }] if *kind == other)
-    );
+    assert!(matches!(&planned.deletions[..], [Deletion { kind, .. }] if *kind == other));
+    assert_eq!(planned.steps, [Step::Create]);
 }

@@ -39,6 +39,17 @@ pub enum RunError {
         /// Why the request failed.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The API server answers, but not this user: wrong credentials, or no rights.
+    #[error(
+        "the API server at {server} rejected the first request: {message}; check the credentials \
+         and the rights of the user in the kubeconfig"
+    )]
+    Rejected {
+        /// The address of the API server.
+        server: String,
+        /// The answer of the API server.
+        message: String,
+    },
     /// The port is in use.
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen {
@@ -137,7 +148,7 @@ impl ApiError {
     }
 
     pub(crate) fn is_forbidden(&self) -> bool {
-        matches!(self.code(), Some(401 | 403))
+        self.code() == Some(403)
     }
 
     /// The resourceVersion or continue token is too old.

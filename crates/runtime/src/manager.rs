@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kubewright_core::{KindInfo, Registry};
 use tokio::task::JoinSet;
 
 use crate::cache::children::{ChildCache, Pools};
 use crate::engine::{ControllerState, Engine};
-use crate::error::RunError;
+use crate::error::{ApiError, RunError};
 use crate::http;
 use crate::metrics::Metrics;
 use crate::settings::{Connect, Settings};
@@ -19,6 +20,9 @@ use crate::write::api::Api;
 use crate::write::events::Events;
 use crate::write::limiter::DeletionLimiter;
 use crate::write::transport;
+
+/// How long a process that stops still sends the Events that wait.
+const SEND_EVENTS: Duration = Duration::from_secs(2);
 
 /// Runs all operators of `registry` until `stop` resolves and the running reconciles have ended.
 ///
@@ -37,10 +41,7 @@ pub async fn run(
     let transport = transport::transport(config).map_err(|e| RunError::Client(Box::new(e)))?;
     let metrics = Metrics::new();
     let api = Api::new(transport, registry.name(), Arc::clone(&metrics));
-    api.version().await.map_err(|error| RunError::Unreachable {
-        server: server.clone(),
-        source: Box::new(error),
-    })?;
+    api.version().await.map_err(|error| no_version(server.clone(), error))?;
     let listener = match settings.listen {
         Some(address) => Some(http::listen(address).await?),
         None => None,
@@ -54,8 +55,8 @@ pub async fn run(
         tracing::info!(%shard, "reconciling one shard; run one process for each other shard");
     }
 
+    let mut sending = tokio::spawn(send_events);
     let mut background = JoinSet::new();
-    background.spawn(send_events);
     if let Some(listener) = listener {
         background.spawn(http::serve(listener, Arc::clone(&engine)));
     }
@@ -73,6 +74,12 @@ pub async fn run(
     tracing::info!(running = engine.queue.running(), "stopping");
     let ended = tokio::time::timeout(settings.shutdown_deadline, workers.join_all()).await;
     background.shutdown().await;
+    engine.events.close();
+    // Waiting Events would be lost: the status says already that the warnings were sent.
+    if tokio::time::timeout(SEND_EVENTS, &mut sending).await.is_err() {
+        tracing::warn!("some Events were not sent before the process stopped");
+        sending.abort();
+    }
     match ended {
         Ok(_) if has_panicked => Err(RunError::Defect),
         Ok(_) => Ok(()),
@@ -80,6 +87,14 @@ pub async fn run(
             running: engine.queue.running(),
             seconds: settings.shutdown_deadline.as_secs(),
         }),
+    }
+}
+
+/// The first request failed: is the API server away, or does it reject this user?
+fn no_version(server: String, error: ApiError) -> RunError {
+    match error {
+        ApiError::Status(failure) => RunError::Rejected { server, message: failure.message },
+        error => RunError::Unreachable { server, source: Box::new(error) },
     }
 }
 

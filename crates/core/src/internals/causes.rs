@@ -19,6 +19,7 @@ pub fn with_causes(error: &dyn Error) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,6 +1,6 @@
 //! The steps from what is observed to what should exist, as a pure function.
 //!
-//! The engine executes the steps and tests explore them. Rules, each with a test:
+//! The engine executes the plan and tests explore plans. Rules, each with a test:
 //!
 //! - An object is ours only if its controller owner reference has the owner's UID. Labels prove
 //!   nothing.
@@ -9,7 +9,7 @@
 //! - Deletes come first, so that a name, a port or a host is free for the next object.
 //! - An object of an exclusive group waits until the older objects of the group are gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::desired::Desired;
@@ -28,18 +28,35 @@ pub struct Existing<'a> {
     pub child: &'a ObservedChild,
 }
 
-/// One step. `index` is the position of a child in the desired list.
+/// What to do for one resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The objects to delete, before any step.
+    pub deletions: Vec<Deletion>,
+    /// One step for each desired child, in their order.
+    pub steps: Vec<Step>,
+}
+
+/// An object that is ours and no longer desired: delete exactly this version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Its kind.
+    pub kind: KindInfo,
+    /// Its namespace and name.
+    pub key: ObjectKey,
+    /// The precondition.
+    pub uid: Box<str>,
+    /// The precondition: fail if the object changed meanwhile.
+    pub resource_version: u64,
+}
+
+/// What to do for one desired child.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// No object of that name is known: create it, and fail if one exists.
-    Create {
-        /// The desired child.
-        index: usize,
-    },
+    Create,
     /// The object is ours and not in sync: apply to exactly this object.
     Apply {
-        /// The desired child.
-        index: usize,
         /// The precondition.
         uid: Box<str>,
         /// Why.
@@ -47,46 +64,17 @@ pub enum Step {
     },
     /// The object is in sync: no request.
     Keep {
-        /// The desired child.
-        index: usize,
         /// Whether this run compared the entry in `managedFields`; worth remembering.
         verified: bool,
     },
     /// The object is not ours: leave it alone and report that.
-    LeaveAlone {
-        /// The desired child.
-        index: usize,
-        /// Its owner.
-        holder: Holder,
-    },
+    LeaveAlone(Holder),
     /// The object is ours and is being deleted: wait until it is gone.
-    Wait {
-        /// The desired child.
-        index: usize,
-    },
+    Wait,
     /// Older objects of its exclusive group still exist: wait until they are gone.
-    AwaitDeletion {
-        /// The desired child.
-        index: usize,
-        /// The older objects.
-        before: Vec<(KindInfo, ObjectKey)>,
-    },
+    AwaitDeletion(Vec<(KindInfo, ObjectKey)>),
     /// The kind is optional and the cluster does not serve it.
-    Skip {
-        /// The desired child.
-        index: usize,
-    },
-    /// The object is ours and no longer desired: delete exactly this version.
-    Delete {
-        /// Its kind.
-        kind: KindInfo,
-        /// Its namespace and name.
-        key: ObjectKey,
-        /// The precondition.
-        uid: Box<str>,
-        /// The precondition: fail if the object changed meanwhile.
-        resource_version: u64,
-    },
+    Skip,
 }
 
 /// Why an existing child is applied.
@@ -110,27 +98,26 @@ impl fmt::Display for Why {
     }
 }
 
-impl Step {
-    /// Whether this step sends a request.
+impl Plan {
+    /// Whether the plan sends a request.
     #[must_use]
     pub fn writes(&self) -> bool {
-        matches!(self, Self::Create { .. } | Self::Apply { .. } | Self::Delete { .. })
-    }
-
-    /// The same step after these objects are gone.
-    #[must_use]
-    pub fn without(self, gone: &[(&KindInfo, &ObjectKey)]) -> Self {
-        let Self::AwaitDeletion { index, mut before } = self else { return self };
-        before.retain(|(kind, key)| !gone.contains(&(kind, key)));
-        if before.is_empty() {
-            Self::Create { index }
-        } else {
-            Self::AwaitDeletion { index, before }
-        }
+        let is_write = |step: &Step| matches!(step, Step::Create | Step::Apply { .. });
+        !self.deletions.is_empty() || self.steps.iter().any(is_write)
     }
 }
 
-/// The steps for one resource with the UID `owner`.
+impl Step {
+    /// The same step after these objects are gone.
+    #[must_use]
+    pub fn without(self, gone: &[(&KindInfo, &ObjectKey)]) -> Self {
+        let Self::AwaitDeletion(mut before) = self else { return self };
+        before.retain(|(kind, key)| !gone.contains(&(kind, key)));
+        if before.is_empty() { Self::Create } else { Self::AwaitDeletion(before) }
+    }
+}
+
+/// The plan for one resource with the UID `owner`.
 ///
 /// `existing` has every known object that `owner` controls or that has a desired name. `served`
 /// returns whether the cluster serves a kind.
@@ -140,59 +127,49 @@ pub fn plan(
     desired: &[Desired],
     existing: &[Existing<'_>],
     served: impl Fn(&KindInfo) -> bool,
-) -> Vec<Step> {
+) -> Plan {
     let by_name: HashMap<(&KindInfo, &ObjectKey), &ObservedChild> =
         existing.iter().map(|e| ((e.kind, &e.child.key), e.child)).collect();
-    let wanted: std::collections::HashSet<(&KindInfo, &ObjectKey)> =
+    let wanted: HashSet<(&KindInfo, &ObjectKey)> =
         desired.iter().map(|d| (&d.kind, &d.key)).collect();
-    let prune = existing
+    let unwanted: Vec<&Existing<'_>> = existing
         .iter()
-        .filter(|e| {
-            e.child.is_controlled_by(owner)
-                && !e.child.deleting
-                && !wanted.contains(&(e.kind, &e.child.key))
-        })
-        .map(|e| Step::Delete {
-            kind: e.kind.clone(),
-            key: e.child.key.clone(),
-            uid: e.child.uid.clone(),
-            resource_version: e.child.resource_version,
-        });
-    let keep = desired.iter().enumerate().map(|(index, want)| {
+        .filter(|e| e.child.is_controlled_by(owner) && !wanted.contains(&(e.kind, &e.child.key)))
+        .collect();
+    let deletions = unwanted.iter().filter(|e| !e.child.deleting).map(|e| Deletion {
+        kind: e.kind.clone(),
+        key: e.child.key.clone(),
+        uid: e.child.uid.clone(),
+        resource_version: e.child.resource_version,
+    });
+    let steps = desired.iter().map(|want| {
         if !served(&want.kind) {
-            return Step::Skip { index };
+            return Step::Skip;
         }
         if let Some(have) = by_name.get(&(&want.kind, &want.key)) {
-            return step_for(owner, index, want, have);
+            return step_for(owner, want, have);
         }
-        let is_older = |e: &&Existing<'_>| {
-            want.exclusive().contains(e.kind)
-                && e.child.is_controlled_by(owner)
-                && !wanted.contains(&(e.kind, &e.child.key))
-        };
-        let before = existing
-            .iter()
-            .filter(is_older)
-            .map(|e| (e.kind.clone(), e.child.key.clone()))
-            .collect();
-        Step::AwaitDeletion { index, before }.without(&[])
+        let before = unwanted.iter().filter(|e| want.exclusive().contains(e.kind));
+        let before = before.map(|e| (e.kind.clone(), e.child.key.clone())).collect();
+        Step::AwaitDeletion(before).without(&[])
     });
-    prune.chain(keep).collect()
+    Plan { deletions: deletions.collect(), steps: steps.collect() }
 }
 
-fn step_for(owner: &str, index: usize, want: &Desired, have: &ObservedChild) -> Step {
+/// The step for a desired child whose name an object has.
+#[must_use]
+pub fn step_for(owner: &str, want: &Desired, have: &ObservedChild) -> Step {
     if !have.is_controlled_by(owner) {
-        return Step::LeaveAlone {
-            index,
-            holder: have.controller.clone().map_or(Holder::NoController, Holder::Controller),
-        };
+        return Step::LeaveAlone(
+            have.controller.clone().map_or(Holder::NoController, Holder::Controller),
+        );
     }
     if have.deleting {
-        return Step::Wait { index };
+        return Step::Wait;
     }
     match in_sync(want, have) {
-        Ok(verified) => Step::Keep { index, verified },
-        Err(why) => Step::Apply { index, uid: have.uid.clone(), why },
+        Ok(verified) => Step::Keep { verified },
+        Err(why) => Step::Apply { uid: have.uid.clone(), why },
     }
 }
 

@@ -16,3 +16,10 @@ fn an_error_contains_each_cause_once() {
     let text = ApiError::Unreachable(Box::new(error)).to_string();
     assert_eq!(text, "no answer from the API server: client error: connect: tcp: refused");
 }
+
+#[test]
+fn only_missing_rights_are_forbidden() {
+    let status = |code| ApiError::Status(Box::new(Failure { code, ..Failure::default() }));
+    assert!(status(403).is_forbidden());
+    assert!(!status(401).is_forbidden(), "RBAC does not help a wrong token");
+}

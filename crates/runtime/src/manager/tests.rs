@@ -5,6 +5,7 @@ use std::time::Duration;
 use kubewright_core::Registry;
 
 use super::*;
+use crate::error::Failure;
 use crate::testing::{self, Pages, Sites, silent_api};
 use crate::watch::watches::read_kinds;
 
@@ -38,4 +39,20 @@ async fn a_resync_period_of_zero_means_never() {
     let resync = engine.resync(0, Duration::ZERO);
     let ended = tokio::time::timeout(Duration::from_secs(1), resync).await;
     assert!(ended.is_ok(), "it does not loop");
+}
+
+#[test]
+fn an_answer_of_the_api_server_is_not_called_unreachable() {
+    let message = "Unauthorized".to_owned();
+    let status = Failure { code: 401, message, ..Failure::default() };
+    let error = no_version("https://kube:6443".to_owned(), ApiError::Status(Box::new(status)));
+    assert_eq!(
+        error.to_string(),
+        "the API server at https://kube:6443 rejected the first request: Unauthorized; check the \
+         credentials and the rights of the user in the kubeconfig"
+    );
+    let error = no_version("https://kube:6443".to_owned(), ApiError::Timeout(5));
+    let expected = "cannot reach the API server at https://kube:6443: no answer from the API \
+                    server within 5 s; check that the cluster runs (kubectl cluster-info)";
+    assert_eq!(error.to_string(), expected);
 }

@@ -1,5 +1,6 @@
 //! One run for one resource: build, expire, plan, apply, report.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use kubewright_core::controller::{AnyFacts, Built, Observation};
@@ -78,27 +79,29 @@ async fn apply(ctx: &RunContext<'_>, desired: &[Desired]) -> Option<Applied> {
     let existing: Vec<_> = existing.iter().map(|(kind, child)| Existing { kind, child }).collect();
     let is_served =
         |kind: &_| ctx.controller.child_cache(kind).is_none_or(|cache| cache.is_served());
-    let steps = plan(&ctx.owner.uid, desired, &existing, is_served);
-    if !steps.iter().any(Step::writes) {
-        record_verified(ctx, &steps, desired, &existing);
+    let plan = plan(&ctx.owner.uid, desired, &existing, is_served);
+    if !plan.writes() {
+        record_verified(ctx, &plan.steps, desired, &existing);
     }
-    execute(ctx, steps, desired).await
+    execute(ctx, plan, desired).await
 }
 
 /// The cached objects that this resource controls, or that have a desired name.
 fn existing(ctx: &RunContext<'_>, desired: &[Desired]) -> Vec<(KindInfo, Arc<ObservedChild>)> {
     let mut existing = Vec::with_capacity(desired.len());
     for cache in &ctx.controller.children {
-        let owned = cache.owned_by(&ctx.owner.uid);
-        for want in desired.iter().filter(|d| d.kind == cache.kind) {
-            if !owned.iter().any(|child| child.key == want.key)
-                && let Some(other) = cache.get(&want.key)
-            {
-                existing.push((cache.kind.clone(), other));
-            }
-        }
-        existing.extend(owned.into_iter().map(|child| (cache.kind.clone(), child)));
+        existing
+            .extend(cache.owned_by(&ctx.owner.uid).into_iter().map(|c| (cache.kind.clone(), c)));
     }
+    let owned: HashSet<_> = existing.iter().map(|(kind, child)| (kind, &child.key)).collect();
+    let missing = desired.iter().filter(|want| !owned.contains(&(&want.kind, &want.key)));
+    let of_others: Vec<_> = missing
+        .filter_map(|want| {
+            let cache = ctx.controller.child_cache(&want.kind)?;
+            Some((want.kind.clone(), cache.get(&want.key)?))
+        })
+        .collect();
+    existing.extend(of_others);
     existing
 }
 
@@ -110,12 +113,16 @@ fn record_verified(
     desired: &[Desired],
     existing: &[Existing<'_>],
 ) {
-    for step in steps {
-        let Step::Keep { index, verified: true } = step else { continue };
-        let want = &desired[*index];
-        let have = existing.iter().find(|e| *e.kind == want.kind && e.child.key == want.key);
-        if let (Some(have), Some(cache)) = (have, ctx.controller.child_cache(&want.kind)) {
-            cache.record_verified(have.child, Hashes::of(want));
+    let verified = steps.iter().zip(desired).filter(|(s, _)| **s == Step::Keep { verified: true });
+    let verified: HashMap<_, _> =
+        verified.map(|(_, want)| ((&want.kind, &want.key), Hashes::of(want))).collect();
+    if verified.is_empty() {
+        return;
+    }
+    for Existing { kind, child } in existing {
+        let hashes = verified.get(&(*kind, &child.key));
+        if let (Some(hashes), Some(cache)) = (hashes, ctx.controller.child_cache(kind)) {
+            cache.record_verified(child, *hashes);
         }
     }
 }
@@ -176,10 +183,15 @@ async fn report(
         _ => outcome,
     };
     let status_inputs = status_inputs.filter(|_| outcome == RunOutcome::Done);
-    match status::write(ctx, report, status_inputs).await {
+    with_status(outcome, status::write(ctx, report, status_inputs).await)
+}
+
+/// How a run ends after its status was written. A failed child decides about the retry, unless the
+/// status itself failed.
+fn with_status(outcome: RunOutcome, written: Result<(), RunOutcome>) -> RunOutcome {
+    match written {
         Ok(()) => outcome,
-        // A failed child decides about the retry, not the status.
-        Err(RunOutcome::Repeat) if outcome != RunOutcome::Done => outcome,
+        Err(RunOutcome::Repeat) if matches!(outcome, RunOutcome::Failed(_)) => outcome,
         Err(outcome) => outcome,
     }
 }
@@ -209,8 +221,7 @@ async fn report_invalid(
     match call_report(ctx, &[], facts, &readiness) {
         // The operator does not decide about the readiness of an invalid resource.
         Ok(report) => {
-            let written = status::write(ctx, Report { readiness, ..report }, None).await;
-            written.err().unwrap_or(outcome)
+            with_status(outcome, status::write(ctx, Report { readiness, ..report }, None).await)
         }
         Err(outcome) => outcome,
     }
@@ -265,17 +276,23 @@ fn outcome_of(applied: &Applied) -> RunOutcome {
     };
     let classes = applied.outcomes.iter().filter_map(class);
     let classes = classes.chain(applied.failures.iter().map(|failure| failure.class));
-    // `Invalid` decides about the retry only if every failure is `Invalid`.
-    match classes.min_by_key(|class| (*class == Class::Invalid, *class)) {
+    match classes.min_by_key(rank) {
         Some(class) => RunOutcome::Failed(class),
         None if applied.outcomes.contains(&Outcome::Terminating) => RunOutcome::Repeat,
         None => RunOutcome::Done,
     }
 }
 
+/// The order in which the classes of failures decide. `Invalid` decides about the retry only if every
+/// failure is `Invalid`.
+fn rank(class: &Class) -> (bool, Class) {
+    (*class == Class::Invalid, *class)
+}
+
 /// A resource is not ready while an object could not be deleted.
 fn with_failures(readiness: Readiness, failures: &[DeleteFailure]) -> Readiness {
-    let Some(DeleteFailure { class, message }) = failures.first() else { return readiness };
+    let failure = failures.iter().min_by_key(|failure| rank(&failure.class));
+    let Some(DeleteFailure { class, message }) = failure else { return readiness };
     match readiness {
         Readiness::Stalled(..) => readiness,
         _ if *class == Class::Invalid => Readiness::Stalled(reason::DELETE_FAILED, message.clone()),

@@ -5,7 +5,7 @@
 
 use futures::future::join_all;
 use kubewright_core::internals::desired::Desired;
-use kubewright_core::internals::plan::{Existing, Step, Why, plan};
+use kubewright_core::internals::plan::{Deletion, Plan, Step, Why, step_for};
 use kubewright_core::observed::{self, Hashes, Holder, ObservedChild, Outcome};
 use kubewright_core::{Class, KindInfo, ObjectKey};
 
@@ -35,34 +35,22 @@ pub(crate) struct DeleteFailure {
     pub(crate) message: String,
 }
 
-/// The result of deleting an object that is no longer wanted.
-enum Pruned {
-    Gone,
-    /// It has finalizers. The event of its deletion follows.
-    Terminating,
-    Failed(DeleteFailure),
-}
-
-/// Executes deletions first, then all other steps concurrently. `None` if the namespace is being
-/// deleted.
+/// Executes deletions first, then all steps concurrently. `None` if the namespace is being deleted.
 pub(crate) async fn execute(
     ctx: &RunContext<'_>,
-    steps: Vec<Step>,
+    plan: Plan,
     desired: &[Desired],
 ) -> Option<Applied> {
-    let (deletes, others): (Vec<Step>, Vec<Step>) =
-        steps.into_iter().partition(|step| matches!(step, Step::Delete { .. }));
-    let pruned = join_all(deletes.iter().map(|step| prune(ctx, step))).await;
+    let pruned = join_all(plan.deletions.iter().map(|deletion| prune(ctx, deletion))).await;
     let (mut gone, mut failures) = (Vec::new(), Vec::new());
-    for (step, pruned) in deletes.iter().zip(pruned) {
-        match (pruned, step) {
-            (Pruned::Gone, Step::Delete { kind, key, .. }) => gone.push((kind, key)),
-            (Pruned::Failed(failure), _) => failures.push(failure),
-            _ => {}
+    for (deletion, pruned) in plan.deletions.iter().zip(pruned) {
+        match pruned {
+            Ok(true) => gone.push((&deletion.kind, &deletion.key)),
+            Ok(false) => {}
+            Err(failure) => failures.push(failure),
         }
     }
-    // There is one step for each desired child, in the same order.
-    let children = others.into_iter().zip(desired);
+    let children = plan.steps.into_iter().zip(desired);
     let outcomes = children.map(|(step, want)| apply_child(ctx, step.without(&gone), want));
     let outcomes = join_all(outcomes).await.into_iter().collect::<Option<_>>()?;
     Some(Applied { outcomes, failures })
@@ -115,28 +103,28 @@ async fn prepare<'s>(
 ) -> Result<(Precondition<'s>, &'static str), Outcome> {
     let is_allowed = || ctx.engine.throttle.acquire(&want.kind, &want.key);
     match step {
-        Step::Create { .. } if !is_allowed() => Err(transient(conflict::DELETED_REPEATEDLY)),
-        Step::Create { .. } => Ok((Precondition::Absent, "create")),
+        Step::Create if !is_allowed() => Err(transient(conflict::DELETED_REPEATEDLY)),
+        Step::Create => Ok((Precondition::Absent, "create")),
         Step::Apply { why, .. } if !is_allowed() => {
             Err(transient(conflict::explain(ctx, want, why).await))
         }
-        Step::Apply { uid, why, .. } => {
+        Step::Apply { uid, why } => {
             log(ctx, &want.kind, &want.key, &format!("applying: {why}"));
             let action = if matches!(why, Why::Drift(_)) { "repair" } else { "update" };
             Ok((Precondition::Uid(uid), action))
         }
         // The owner is deleted: garbage collection deletes this object.
-        Step::LeaveAlone { holder: Holder::Controller(owner), .. }
+        Step::LeaveAlone(Holder::Controller(owner))
             if is_cached && ctx.engine.is_deleted(owner) =>
         {
             Err(Outcome::Terminating)
         }
-        Step::LeaveAlone { holder, .. } => Err(Outcome::NotOwned(holder.clone())),
-        Step::Wait { .. } => Err(Outcome::Terminating),
+        Step::LeaveAlone(holder) => Err(Outcome::NotOwned(holder.clone())),
+        Step::Wait => Err(Outcome::Terminating),
         // The event of the deletion, or of the end of its API, wakes the resource.
-        Step::AwaitDeletion { before, .. } => Err(Outcome::AwaitsDeletion(names(before).into())),
-        Step::Skip { .. } => Err(Outcome::NotServed),
-        Step::Keep { .. } | Step::Delete { .. } => Err(Outcome::InSync),
+        Step::AwaitDeletion(before) => Err(Outcome::AwaitsDeletion(names(before).into())),
+        Step::Skip => Err(Outcome::NotServed),
+        Step::Keep { .. } => Err(Outcome::InSync),
     }
 }
 
@@ -149,16 +137,11 @@ async fn plan_again(ctx: &RunContext<'_>, step: &Step, want: &Desired) -> Result
         // No event of a watch may show the end of an object that lost our label.
         return Err(transient("an older object of that name is still being deleted"));
     }
-    if found.is_none() && !want.exclusive().is_empty() && !matches!(step, Step::Create { .. }) {
+    if found.is_none() && !want.exclusive().is_empty() && *step != Step::Create {
         // The next run also looks at the other objects of the group.
         return Err(transient("another client deleted it; the operator creates it again"));
     }
-    let existing: Vec<Existing<'_>> =
-        found.iter().map(|child| Existing { kind: &want.kind, child }).collect();
-    let steps = plan(&ctx.owner.uid, std::slice::from_ref(want), &existing, |_| true);
-    // Only this name was read, so nothing may be pruned.
-    let step = steps.into_iter().find(|step| !matches!(step, Step::Delete { .. }));
-    Ok(step.unwrap_or(Step::Keep { index: 0, verified: false }))
+    Ok(found.map_or(Step::Create, |found| step_for(&ctx.owner.uid, want, &found)))
 }
 
 /// Whether an object is ours, or that of a deleted resource with our name, and will disappear.
@@ -201,15 +184,14 @@ async fn read(ctx: &RunContext<'_>, want: &Desired) -> ApiResult<Option<Observed
     }
 }
 
-/// Deletes an object that is no longer wanted.
-async fn prune(ctx: &RunContext<'_>, step: &Step) -> Pruned {
-    let Step::Delete { kind, key, uid, resource_version } = step else {
-        return Pruned::Terminating;
-    };
+/// Deletes an object that is no longer wanted. Returns whether it is gone; if it has finalizers, the
+/// event of its deletion follows.
+async fn prune(ctx: &RunContext<'_>, deletion: &Deletion) -> Result<bool, DeleteFailure> {
+    let Deletion { kind, key, uid, resource_version } = deletion;
     let failed = |class, why: &str| {
         let message =
             format!("could not delete {kind} {}, which is no longer wanted: {why}", key.name);
-        Pruned::Failed(DeleteFailure { class, message })
+        Err(DeleteFailure { class, message })
     };
     if !ctx.engine.throttle.acquire(kind, key) {
         return failed(Class::Transient, conflict::CREATED_REPEATEDLY);
@@ -218,9 +200,9 @@ async fn prune(ctx: &RunContext<'_>, step: &Step) -> Pruned {
     match ctx.engine.api.delete(kind, key, uid, *resource_version).await {
         Ok(is_gone) => {
             ctx.engine.metrics.wrote(ctx.controller.name, &kind.kind, "delete");
-            if is_gone { Pruned::Gone } else { Pruned::Terminating }
+            Ok(is_gone)
         }
-        Err(error) if error.is_not_found() => Pruned::Gone,
+        Err(error) if error.is_not_found() => Ok(true),
         Err(error) => {
             ctx.respect_retry_after(&error);
             let is_conflict = error.is_identity_conflict();

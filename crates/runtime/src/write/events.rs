@@ -41,7 +41,8 @@ struct LastWarning {
 
 /// Records Events.
 pub(crate) struct Events {
-    queue: mpsc::Sender<(String, Value)>,
+    /// `None` once the process stops.
+    queue: Mutex<Option<mpsc::Sender<(String, Value)>>>,
     reporter: &'static str,
     instance: String,
     /// By UID.
@@ -62,6 +63,7 @@ impl Events {
             }
         };
         let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| reporter.to_owned());
+        let queue = Mutex::new(Some(queue));
         (Self { queue, reporter, instance, last_warnings: Mutex::default() }, send)
     }
 
@@ -101,11 +103,18 @@ impl Events {
                 "name": &*about.key.name, "namespace": about.key.namespace(),
             },
         });
-        let is_queued = self.queue.try_send((namespace, event)).is_ok();
+        let queue = lock(&self.queue);
+        let is_queued =
+            queue.as_ref().is_some_and(|queue| queue.try_send((namespace, event)).is_ok());
         if !is_queued {
             tracing::warn!(resource = %about.key, reason, note, "dropped an Event: too many wait");
         }
         is_queued
+    }
+
+    /// Accepts no more Events: the task that sends ends when it has sent those that wait.
+    pub(crate) fn close(&self) {
+        lock(&self.queue).take();
     }
 
     /// Forgets the last warning about an object that is healthy or gone: the next one is sent.
@@ -113,3 +122,6 @@ impl Events {
         lock(&self.last_warnings).remove(uid);
     }
 }
+
+#[cfg(test)]
+mod tests;

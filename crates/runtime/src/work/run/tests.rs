@@ -39,3 +39,28 @@ fn a_failed_deletion_is_reported_and_retried_even_if_nothing_else_is_wanted() {
     let applied = Applied { outcomes: Vec::new(), failures: vec![failure] };
     assert_eq!(outcome_of(&applied), RunOutcome::Failed(Class::Transient));
 }
+
+#[test]
+fn the_failure_that_decides_about_the_retry_decides_about_the_readiness() {
+    let failure = |class, message: &str| DeleteFailure { class, message: message.to_owned() };
+    let failures = [failure(Class::Invalid, "rejected"), failure(Class::Transient, "timeout")];
+    let readiness = with_failures(Readiness::Ready(String::new()), &failures);
+    assert_eq!(readiness, Readiness::Progressing(reason::DELETE_FAILED, "timeout".to_owned()));
+    let readiness = with_failures(Readiness::Ready(String::new()), &failures[..1]);
+    assert_eq!(readiness, Readiness::Stalled(reason::DELETE_FAILED, "rejected".to_owned()));
+}
+
+#[test]
+fn a_failed_child_decides_about_the_retry_and_not_a_conflict_of_the_status() {
+    use RunOutcome::{Done, Failed, Repeat, Stalled};
+    let invalid = Failed(Class::Invalid);
+    for (outcome, written, expected) in [
+        (invalid, Ok(()), invalid),
+        (invalid, Err(Repeat), invalid),
+        (Done, Err(Repeat), Repeat),
+        (Stalled, Err(Repeat), Repeat),
+        (Done, Err(Failed(Class::Transient)), Failed(Class::Transient)),
+    ] {
+        assert_eq!(with_status(outcome, written), expected, "{outcome:?}, {written:?}");
+    }
+}

@@ -79,7 +79,7 @@ async fn a_cluster_scoped_resource_reports_a_terminating_namespace_and_creates_i
 }
 
 /// The result of a deletion that is answered with this code.
-async fn deleted(code: u16) -> Pruned {
+async fn deleted(code: u16) -> Result<bool, DeleteFailure> {
     let registry = Registry::new("test").with(Pages);
     let api = testing::api("test", move |_| {
         std::future::ready(testing::rejection(code, "not allowed", &json!([])))
@@ -90,19 +90,19 @@ async fn deleted(code: u16) -> Pruned {
     let resource = controller.resources.get(&key.key).unwrap();
     let ctx = RunContext::new(&engine, &key, resource);
     let (kind, key) = (controller.children[0].kind.clone(), ObjectKey::new("ns", "old"));
-    prune(&ctx, &Step::Delete { kind, key, uid: "u-2".into(), resource_version: 7 }).await
+    prune(&ctx, &Deletion { kind, key, uid: "u-2".into(), resource_version: 7 }).await
 }
 
 #[tokio::test]
 async fn a_rejected_deletion_is_a_failure_with_the_class_of_the_error() {
-    assert!(matches!(deleted(404).await, Pruned::Gone));
+    assert!(matches!(deleted(404).await, Ok(true)));
     for (code, class) in [
         (403, Class::Transient),
         (409, Class::Transient),
         (422, Class::Invalid),
         (500, Class::Transient),
     ] {
-        let Pruned::Failed(failure) = deleted(code).await else { panic!("{code}") };
+        let Err(failure) = deleted(code).await else { panic!("{code}") };
         let message = "could not delete ConfigMap old, which is no longer wanted: not allowed";
         assert_eq!((failure.class, &*failure.message), (class, message), "{code}");
     }
