@@ -1,6 +1,5 @@
 //! The store of one CustomResourceDefinition: an optional kind is watched while it exists.
 
-use kube::Resource;
 use kubewright_core::KindInfo;
 use kubewright_core::observed::{DecodeError, decode, decode_identity};
 use tokio::sync::watch;
@@ -55,13 +54,6 @@ impl Store for Definition {
 
 /// The definition of a kind, as a collection of at most one object.
 pub(super) fn definition_of(kind: &KindInfo) -> Collection {
-    let crd = KindInfo {
-        group: Crd::group(&()),
-        version: Crd::version(&()),
-        kind: Crd::kind(&()),
-        plural: Crd::plural(&()),
-        namespaced: false,
-    };
     let fields = Some(format!("metadata.name={}", kind.resource()));
-    Collection { fields, ..Collection::new(crd, Form::Metadata) }
+    Collection { fields, ..Collection::new(KindInfo::of::<Crd>(), Form::Metadata) }
 }

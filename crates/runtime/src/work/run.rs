@@ -276,7 +276,7 @@ fn outcome_of(applied: &Applied) -> RunOutcome {
     };
     let classes = applied.outcomes.iter().filter_map(class);
     let classes = classes.chain(applied.failures.iter().map(|failure| failure.class));
-    match classes.min_by_key(rank) {
+    match classes.min_by_key(|class| rank(*class)) {
         Some(class) => RunOutcome::Failed(class),
         None if applied.outcomes.contains(&Outcome::Terminating) => RunOutcome::Repeat,
         None => RunOutcome::Done,
@@ -285,13 +285,13 @@ fn outcome_of(applied: &Applied) -> RunOutcome {
 
 /// The order in which the classes of failures decide. `Invalid` decides about the retry only if every
 /// failure is `Invalid`.
-fn rank(class: &Class) -> (bool, Class) {
-    (*class == Class::Invalid, *class)
+fn rank(class: Class) -> (bool, Class) {
+    (class == Class::Invalid, class)
 }
 
 /// A resource is not ready while an object could not be deleted.
 fn with_failures(readiness: Readiness, failures: &[DeleteFailure]) -> Readiness {
-    let failure = failures.iter().min_by_key(|failure| rank(&failure.class));
+    let failure = failures.iter().min_by_key(|failure| rank(failure.class));
     let Some(DeleteFailure { class, message }) = failure else { return readiness };
     match readiness {
         Readiness::Stalled(..) => readiness,

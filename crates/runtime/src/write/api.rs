@@ -133,7 +133,7 @@ impl Api {
         status: &Value,
         uid: &str,
     ) -> ApiResult<Bytes> {
-        let body = patch::Status { kind, key, status, uid };
+        let body = patch::Status::new(kind, key, status, uid);
         self.patch(PATCH_STATUS, object_path(kind, key, "/status"), &body).await
     }
 

@@ -3,7 +3,7 @@
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::internals::tree::Tree;
 use kubewright_core::{KindInfo, ObjectKey};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// What must hold for a write to succeed.
@@ -27,27 +27,25 @@ pub(super) fn object<'a>(want: &'a Desired, precondition: Precondition<'a>) -> T
     object
 }
 
-/// The status of one object, which must have this UID.
+/// The status of one object.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 #[allow(clippy::struct_field_names)] // the name of the field in the API
 pub(super) struct Status<'a> {
-    pub(super) kind: &'a KindInfo,
-    pub(super) key: &'a ObjectKey,
-    pub(super) status: &'a Value,
-    pub(super) uid: &'a str,
+    api_version: String,
+    kind: &'a str,
+    metadata: Value,
+    status: &'a Value,
 }
 
-impl Serialize for Status<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut metadata = json!({ "name": &*self.key.name, "uid": self.uid });
-        if let Some(namespace) = self.key.namespace() {
+impl<'a> Status<'a> {
+    /// The status of the object with this name, which must have this UID.
+    pub(super) fn new(kind: &'a KindInfo, key: &ObjectKey, status: &'a Value, uid: &str) -> Self {
+        let mut metadata = json!({ "name": &*key.name, "uid": uid });
+        if let Some(namespace) = key.namespace() {
             metadata["namespace"] = namespace.into();
         }
-        let mut object = serializer.serialize_map(None)?;
-        object.serialize_entry("apiVersion", &self.kind.api_version())?;
-        object.serialize_entry("kind", &self.kind.kind)?;
-        object.serialize_entry("metadata", &metadata)?;
-        object.serialize_entry("status", self.status)?;
-        object.end()
+        Self { api_version: kind.api_version(), kind: &kind.kind, metadata, status }
     }
 }
 

@@ -30,8 +30,7 @@ fn a_status_is_sent_for_exactly_one_object() {
     };
     let (key, cluster, status) =
         (ObjectKey::new("ns", "web"), ObjectKey::cluster("web"), json!({ "ready": true }));
-    let sent =
-        |key| serde_json::to_value(Status { kind: &kind, key, status: &status, uid: "u" }).unwrap();
+    let sent = |key| serde_json::to_value(Status::new(&kind, key, &status, "u")).unwrap();
     let metadata = json!({ "name": "web", "namespace": "ns", "uid": "u" });
     let mut expected = json!({ "apiVersion": "g/v1", "kind": "K", "metadata": metadata });
     expected["status"] = json!({ "ready": true });
