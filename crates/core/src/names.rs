@@ -45,6 +45,21 @@ pub fn label_value(text: &str) -> String {
     with_hash(trimmed, text)
 }
 
+/// Whether `text` is a DNS subdomain: parts of `a-z`, `0-9` and `-`, joined by dots, each with a
+/// letter or digit at both ends; at most 253 characters. Most object names are DNS subdomains.
+#[must_use]
+pub fn is_dns_subdomain(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    // The API server does not limit the parts to 63 characters.
+    let is_part = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(inner)
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(is_part)
+}
+
 fn with_hash(clean: &str, identity: &str) -> String {
     let digest = format!("{:016x}", hash::of(identity.as_bytes()));
     // `clean` is ASCII: every byte is a character.

@@ -1,5 +1,6 @@
 //! Checks `metadata`, which has the same rules for every kind.
 
+use kubewright_core::names::is_dns_subdomain;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
@@ -38,20 +39,6 @@ pub fn is_dns_label(text: &str) -> bool {
         && text.bytes().all(inner)
         && !text.starts_with('-')
         && !text.ends_with('-')
-}
-
-/// Whether `text` is a DNS subdomain: labels joined by dots, at most 253 characters. Most object
-/// names are DNS subdomains.
-#[must_use]
-pub fn is_dns_subdomain(text: &str) -> bool {
-    // The API server does not limit the labels of a subdomain to 63 characters.
-    let label = |l: &str| {
-        !l.is_empty()
-            && l.split('-')
-                .all(|part| part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
-    };
-    let ends = |l: &str| !l.starts_with('-') && !l.ends_with('-');
-    text.len() <= 253 && text.split('.').all(|l| label(l) && ends(l))
 }
 
 pub(super) fn check(object: &Value, namespaced: bool) -> Vec<Problem> {

@@ -28,7 +28,8 @@ use serde_json::Value;
 
 use crate::path::FieldPath;
 
-pub use metadata::{is_dns_label, is_dns_subdomain};
+pub use kubewright_core::names::is_dns_subdomain;
+pub use metadata::is_dns_label;
 pub use problem::{Problem, Severity};
 pub use suggest::closest;
 
