@@ -5,22 +5,21 @@ use std::io::ErrorKind;
 
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kubewright_core::internals::causes::with_causes;
 
 use crate::args::ClusterArgs;
 use crate::error::Error;
 
-/// What to do without a cluster.
-const HELP: &str = "Pass --kubeconfig FILE, or start a cluster with `cargo xtask cluster up`.";
-
-/// Reads the kubeconfig: the file of the flag, `$KUBECONFIG`, or `~/.kube/config`. Inside a Pod,
-/// its service account is the last choice.
+/// Reads the kubeconfig: the file of the flag, the files of `$KUBECONFIG`, or `~/.kube/config`.
+/// Without flags, the last choice inside a Pod is its service account.
 pub(crate) async fn read_config(args: &ClusterArgs) -> Result<Config, Error> {
     // Without a default provider, the first TLS connection would panic.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut config = match read_kubeconfig(args).await {
-        Ok(config) => config,
-        Err(error) => in_cluster(args)
-            .ok_or_else(|| Error::NoCluster(describe(&error, args.kubeconfig.is_some())))?,
+    let has_flag = args.kubeconfig.is_some() || args.context.is_some();
+    let mut config = match (read_kubeconfig(args).await, Config::incluster()) {
+        (Ok(config), _) => config,
+        (Err(_), Ok(config)) if !has_flag => config,
+        (Err(error), _) => return Err(Error::NoCluster(describe(&error, args))),
     };
     // A person at a terminal does not want to wait for the same answer several times.
     config.default_retry = false;
@@ -28,44 +27,35 @@ pub(crate) async fn read_config(args: &ClusterArgs) -> Result<Config, Error> {
 }
 
 async fn read_kubeconfig(args: &ClusterArgs) -> Result<Config, KubeconfigError> {
-    let kubeconfig = match &args.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path)?,
-        None => Kubeconfig::read()?,
-    };
     let options = KubeConfigOptions { context: args.context.clone(), ..Default::default() };
-    Config::from_custom_kubeconfig(kubeconfig, &options).await
-}
-
-/// The service account of the Pod, if no flag asks for something else.
-fn in_cluster(args: &ClusterArgs) -> Option<Config> {
-    if args.kubeconfig.is_some() || args.context.is_some() {
-        return None;
+    match &args.kubeconfig {
+        Some(path) => Config::from_custom_kubeconfig(Kubeconfig::read_from(path)?, &options).await,
+        None => Config::from_kubeconfig(&options).await,
     }
-    Config::incluster().ok()
 }
 
-fn describe(error: &KubeconfigError, from_flag: bool) -> String {
-    let (origin, not_in_pod) = match env::var_os("KUBECONFIG") {
-        _ if from_flag => (" (from --kubeconfig)", ""),
-        Some(value) if !value.is_empty() => (" (from $KUBECONFIG)", ", and this is not a Pod"),
-        _ => ("", ", and this is not a Pod"),
+/// Which files were read, what is wrong, and what to do.
+fn describe(error: &KubeconfigError, args: &ClusterArgs) -> String {
+    let (files, origin) = match (&args.kubeconfig, env::var_os("KUBECONFIG")) {
+        (Some(path), _) => (path.display().to_string(), " (from --kubeconfig)"),
+        (None, Some(paths)) if !paths.is_empty() => {
+            (paths.display().to_string(), " (from $KUBECONFIG)")
+        }
+        (None, _) => ("~/.kube/config".to_owned(), ""),
     };
     match error {
-        KubeconfigError::ReadConfig(source, path) => {
-            let path = path.display();
-            let problem = match source.kind() {
-                ErrorKind::NotFound => "does not exist".to_owned(),
-                _ => format!("cannot be read: {source}"),
-            };
-            format!("{path}{origin} {problem}{not_in_pod}. {HELP}")
+        KubeconfigError::ReadConfig(source, path) if source.kind() == ErrorKind::NotFound => {
+            let has_flag = args.kubeconfig.is_some() || args.context.is_some();
+            let not_in_pod = if has_flag { "" } else { ", and this is not a Pod" };
+            format!(
+                "{}{origin} does not exist{not_in_pod}. Pass --kubeconfig FILE, or set $KUBECONFIG \
+                 to a file that exists.",
+                path.display()
+            )
         }
-        KubeconfigError::LoadContext(name) => format!(
-            "the kubeconfig{origin} has no context {name}. \
-             `kubectl config get-contexts` lists its contexts."
+        other => format!(
+            "{files}{origin} cannot be used: {}. Check --kubeconfig, --context and $KUBECONFIG.",
+            with_causes(other)
         ),
-        KubeconfigError::CurrentContextNotSet => {
-            format!("the kubeconfig{origin} has no current context. Pass --context NAME.")
-        }
-        other => format!("the kubeconfig{origin} cannot be used: {other}."),
     }
 }

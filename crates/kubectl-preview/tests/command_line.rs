@@ -135,40 +135,53 @@ fn a_kubeconfig_that_does_not_exist_is_named_with_its_origin() {
     for args in
         [["--kubeconfig", "/no/kubeconfig", "list"], ["list", "--kubeconfig", "/no/kubeconfig"]]
     {
-        let outcome = run(&args).exits_with(4);
         let message = "error: no cluster: /no/kubeconfig (from --kubeconfig) does not exist. \
-                       Pass --kubeconfig FILE, or start a cluster with `cargo xtask cluster up`.\n";
-        assert_eq!(outcome.err, message);
+                       Pass --kubeconfig FILE, or set $KUBECONFIG to a file that exists.\n";
+        assert_eq!(run(&args).exits_with(4).err, message);
     }
-    let mut from_environment = program(&["list"]);
-    from_environment.env("KUBECONFIG", "/no/kubeconfig");
-    let message = "/no/kubeconfig (from $KUBECONFIG) does not exist, and this is not a Pod. Pass";
-    outcome(from_environment).exits_with(4).reports(message);
-    let message = "no cluster: /no/home/.kube/config does not exist, and this is not a Pod. Pass";
-    run(&["list"]).exits_with(4).reports(message);
+    let from_environment = |args: &[&str]| {
+        let mut program = program(args);
+        program.env("KUBECONFIG", "/no/kubeconfig:/no/other");
+        outcome(program).exits_with(4)
+    };
+    from_environment(&["list"]).reports(
+        "error: no cluster: /no/kubeconfig (from $KUBECONFIG) does not exist, and this is not a \
+         Pod. Pass --kubeconfig FILE, or set $KUBECONFIG to a file that exists.",
+    );
+    from_environment(&["list", "--context", "here"])
+        .reports("/no/kubeconfig (from $KUBECONFIG) does not exist. Pass --kubeconfig FILE");
+    run(&["list"])
+        .exits_with(4)
+        .reports("no cluster: /no/home/.kube/config does not exist, and this is not a Pod. Pass");
 }
 
 #[test]
-fn a_context_that_does_not_exist_is_named() {
+fn a_kubeconfig_that_cannot_be_used_is_named_with_what_to_check() {
     let folder = tempfile::tempdir().unwrap();
     let path = kubeconfig(folder.path(), "http://127.0.0.1:1");
     let path = path.to_str().unwrap();
-    run(&["list", "--kubeconfig", path, "--context", "elsewhere"])
+    let list = ["list", "--kubeconfig", path];
+    let message = |problem: &str| {
+        format!(
+            "no cluster: {path} (from --kubeconfig) cannot be used: {problem}. Check \
+             --kubeconfig, --context and $KUBECONFIG."
+        )
+    };
+    run(&[&list[..], &["--context", "elsewhere"]].concat())
         .exits_with(4)
-        .reports("the kubeconfig (from --kubeconfig) has no context elsewhere");
-}
-
-#[test]
-fn a_kubeconfig_that_is_not_valid_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    for (text, message) in [
-        ("{}", "has no current context. Pass --context NAME"),
-        ("[", "the kubeconfig (from --kubeconfig) cannot be used: "),
-    ] {
-        let path = folder.path().join("kubeconfig");
-        std::fs::write(&path, text).unwrap();
-        run(&["list", "--kubeconfig", path.to_str().unwrap()]).exits_with(4).reports(message);
-    }
+        .reports(&message("failed to load current context: elsewhere"));
+    std::fs::write(path, "{}").unwrap();
+    run(&list).exits_with(4).reports(&message("failed to determine current context"));
+    std::fs::write(path, "[").unwrap();
+    let start = format!("no cluster: {path} (from --kubeconfig) cannot be used: failed to parse");
+    run(&list).exits_with(4).reports(&start);
+    let mut several = program(&["list", "--context", "elsewhere"]);
+    std::fs::remove_file(path).unwrap();
+    let (one, two) = (kubeconfig(folder.path(), "http://127.0.0.1:1"), folder.path().join("two"));
+    std::fs::write(&two, "{}").unwrap();
+    let both = format!("{}:{}", one.display(), two.display());
+    several.env("KUBECONFIG", &both);
+    outcome(several).exits_with(4).reports(&format!("{both} (from $KUBECONFIG) cannot be used"));
 }
 
 #[test]
