@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use kubewright_core::names::{MAX_LABEL, is_dns_subdomain};
 use operator_api::duration::{self, DurationError};
 
 use crate::error::EXIT_CODES;
+use crate::time;
 
 /// Accepted before the `/` of a name: what `-o name` and `kubectl get -o name` print, and the
 /// short names of the resource.
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 7] = [
     "previewenvironment.platform9.com",
+    "previewenvironments.platform9.com",
     "previewenvironment",
     "previewenvironments",
     "previewenv",
@@ -90,7 +93,8 @@ pub(crate) enum PreviewCommand {
     /// Make a preview expire later
     ///
     /// Sets spec.expiresAt, which takes precedence over spec.ttl. From then on the preview expires
-    /// at this time, and a change of its spec, such as a new revision, does not restart its ttl.
+    /// at this time, or earlier if an administrator set an earlier limit. A change of its spec, such
+    /// as a new revision, does not restart its ttl.
     /// `extend` never makes a preview expire earlier: if the current expiry is later, nothing is
     /// changed. Remove spec.expiresAt to use spec.ttl again.
     #[command(after_help = examples(&[
@@ -107,7 +111,7 @@ pub(crate) enum PreviewCommand {
     /// spec.ttl, the time starts again, as after every change of the spec.
     #[command(after_help = examples(&[("After the demonstration", "unpin pr-17")]))]
     Unpin(NamesArgs),
-    /// Stop the pods of a preview, and keep everything else
+    /// Stop the pods of a preview; its route stays, unless spec.route.whenSuspended is Remove
     #[command(after_help = examples(&[("Over the weekend", "sleep pr-17 pr-18")]))]
     Sleep(NamesArgs),
     /// Start the pods of a preview again
@@ -239,7 +243,7 @@ pub(crate) enum ArgumentError {
 }
 
 fn namespace(text: &str) -> Result<String, ArgumentError> {
-    let valid = text.len() <= 63 && !text.contains('.') && is_dns_subdomain(text);
+    let valid = text.len() <= MAX_LABEL && !text.contains('.') && is_dns_subdomain(text);
     if valid { Ok(text.to_owned()) } else { Err(ArgumentError::Namespace) }
 }
 
@@ -252,22 +256,10 @@ fn name(text: &str) -> Result<String, ArgumentError> {
     if is_dns_subdomain(name) { Ok(name.to_owned()) } else { Err(ArgumentError::Name) }
 }
 
-/// A valid name of an object (RFC 1123). Unlike in DNS, its parts may exceed 63 characters.
-fn is_dns_subdomain(text: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let valid = |part: &str| {
-        !part.is_empty()
-            && part.chars().all(inner)
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(valid)
-}
-
 /// RFC 3339; seconds are optional, and their fraction is dropped.
 fn time(text: &str) -> Result<Timestamp, ArgumentError> {
     match text.parse::<Timestamp>() {
-        Ok(time) => Timestamp::from_second(time.as_second()).map_err(|_| ArgumentError::Time),
+        Ok(time) => time::from_second(time.as_second()).ok_or(ArgumentError::Time),
         Err(_) if is_duration(text) => Err(ArgumentError::Duration(text.to_owned())),
         Err(_) => Err(ArgumentError::Time),
     }
@@ -309,9 +301,13 @@ mod tests {
 
     #[test]
     fn a_name_may_start_with_its_kind() {
-        for text in
-            ["web", "previewenvironment.platform9.com/web", "pe/web", "previewenvironments/web"]
-        {
+        for text in [
+            "web",
+            "previewenvironment.platform9.com/web",
+            "previewenvironments.platform9.com/web",
+            "pe/web",
+            "previewenvironments/web",
+        ] {
             assert_eq!(name(text).unwrap(), "web", "{text}");
         }
         for text in ["", "Web", "pods/web", "a/b", "-a", "pe/", "a b", "a..b", "a-.b"] {
@@ -342,6 +338,7 @@ mod tests {
             "2030-01-31T12:00",
             "tomorrow",
             "2030-02-30T12:00Z",
+            "9999-01-01T00:00:00Z",
             "9999-12-31T23:59:59Z",
         ] {
             let error = time(text).unwrap_err().to_string();

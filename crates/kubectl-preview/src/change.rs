@@ -13,7 +13,7 @@ use crate::cluster::{Change, Cluster};
 use crate::error::Error;
 use crate::output::Output;
 use crate::preview::{Expiry, Preview};
-use crate::time::absolute;
+use crate::time::{absolute, from_second};
 
 /// The longest time to wait for the operator to process a change; it needs milliseconds.
 const OPERATOR_TIMEOUT: Duration = Duration::from_secs(3);
@@ -164,7 +164,7 @@ fn describe(preview: &Preview, requested: Timestamp, now: Timestamp) -> String {
 
 /// When the preview expires, without regard to a pin or to a limit that is earlier than the spec.
 fn current_expiry(preview: &Preview) -> Option<Timestamp> {
-    let requested = preview.spec().expires_at.as_ref().map(|time| time.0);
+    let requested = preview.requested_expiry();
     match preview.expiry() {
         Expiry::At(time) => requested.max(Some(time)),
         Expiry::Pinned => requested,
@@ -196,8 +196,8 @@ fn new_expiry(
     let by = args.by.and_then(|by| SignedDuration::try_from(by).ok()).unwrap_or_default();
     let Ok(time) = current.max(now).checked_add(by) else { return Err(Error::TooLate { name }) };
     // The field has whole seconds.
-    let seconds = time.as_second() + i64::from(time.subsec_nanosecond() > 0);
-    Timestamp::from_second(seconds).map(Some).map_err(|_| Error::TooLate { name })
+    let second = time.as_second() + i64::from(time.subsec_nanosecond() > 0);
+    from_second(second).map(Some).ok_or(Error::TooLate { name })
 }
 
 #[cfg(test)]
@@ -282,7 +282,10 @@ mod tests {
     fn by_that_exceeds_the_range_of_times_is_an_error() {
         let status = reported("2030-01-31T18:00:00Z");
         let error = by(&json!({ "ttl": "72h" }), &status, Duration::MAX / 4).unwrap_err();
-        assert!(error.contains("after the year 9999"), "{error}");
+        assert!(error.contains("after the year 9998"), "{error}");
+        let status = reported("9998-12-31T23:00:00Z");
+        assert!(by(&json!({ "ttl": "72h" }), &status, 59 * HOUR / 60).is_ok());
+        assert!(by(&json!({ "ttl": "72h" }), &status, HOUR).is_err(), "the CRD rejects the year");
     }
 
     #[test]
@@ -339,6 +342,13 @@ mod tests {
             text(spec, json!({ "observedGeneration": 1 })),
             "requested expiry 2030-02-01T12:00:00Z (in 1d); \
              the operator has not processed the change yet"
+        );
+        let fraction = json!({ "expiresAt": "2030-02-01T12:00:00.5Z" });
+        let preview = preview("web", &fraction, &reported(requested));
+        assert_eq!(
+            describe(&preview, current_expiry(&preview).unwrap(), now()),
+            "expires at 2030-02-01T12:00:00Z (in 1d)",
+            "the fraction of a second is not a limit"
         );
         let pinned = json!({ "expiresAt": requested, "pinned": true });
         assert_eq!(

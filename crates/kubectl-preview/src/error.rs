@@ -93,7 +93,7 @@ pub(crate) enum Error {
          to delete it, run `kubectl delete previewenvironment {name}`"
     )]
     Passed { name: String, moment: String },
-    #[error("the new expiry of {name} would be after the year 9999; choose a shorter --by")]
+    #[error("the new expiry of {name} would be after the year 9998; choose a shorter --by")]
     TooLate { name: String },
     #[error("cannot run {program} to open a browser: {source}; --print prints the URL instead")]
     Browser { program: &'static str, source: std::io::Error },

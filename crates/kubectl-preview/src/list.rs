@@ -81,7 +81,7 @@ fn row(preview: &Preview, namespaces: bool, wide: bool, now: Timestamp) -> Vec<S
     let source = preview.spec().source.clone().unwrap_or_default();
     let mut row = vec![
         preview.name(),
-        preview.state().as_str().to_owned(),
+        format!("{:?}", preview.state()),
         optional(preview.url()),
         expires(preview.expiry(), now),
         source.pull_request.map(|number| number.to_string()).unwrap_or_default(),

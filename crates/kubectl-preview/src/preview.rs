@@ -26,7 +26,7 @@ pub(crate) struct Preview {
     typed: PreviewEnvironment,
 }
 
-/// The state in one word.
+/// The state in one word, which users see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Deleting,
@@ -34,24 +34,11 @@ pub(crate) enum State {
     Pending,
     /// The preview needs an edit.
     Stalled,
-    /// The preview runs no pods, as its spec requests.
+    /// The preview matches its spec and runs no pods.
     Sleeping,
     Ready,
     /// The preview is progressing, or waiting for something.
     NotReady,
-}
-
-impl State {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Deleting => "Deleting",
-            Self::Pending => "Pending",
-            Self::Stalled => "Stalled",
-            Self::Sleeping => "Sleeping",
-            Self::Ready => "Ready",
-            Self::NotReady => "NotReady",
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,12 +137,13 @@ impl Preview {
         self.true_condition(READY).is_some()
     }
 
-    /// Whether the preview runs no pods: it is suspended, has no replicas, or a policy allows
-    /// none.
+    /// Whether the preview matches its spec and runs no pods: it is suspended, has no replicas, or
+    /// a policy allows none. A preview that waits for the deletion of another one does not match.
     pub(crate) fn is_sleeping(&self) -> bool {
         let no_replicas =
             || self.status().ready.as_deref().is_some_and(|ready| ready.ends_with("/0"));
-        self.true_condition(SUSPENDED).is_some() || self.is_current() && no_replicas()
+        let is_suspended = self.true_condition(SUSPENDED).is_some();
+        is_suspended && self.true_condition(STALLED).is_none() || self.is_ready() && no_replicas()
     }
 
     /// Whether the preview is ready, but the controller of its route has not accepted the route
@@ -197,12 +185,15 @@ impl Preview {
                  `kubectl preview wait {name}` waits for it"
             );
         }
-        if self.true_condition(SUSPENDED).is_some() {
-            return format!("it is suspended; `kubectl preview wake {name}` starts its pods");
-        }
-        if self.is_ready() && self.is_sleeping() {
-            return "it runs no pods: spec.replicas is 0, or a PreviewPolicy allows none"
-                .to_owned();
+        if self.is_sleeping() {
+            return match self.true_condition(SUSPENDED) {
+                Some(_) => {
+                    format!("it is suspended; `kubectl preview wake {name}` starts its pods")
+                }
+                None => {
+                    "it runs no pods: spec.replicas is 0, or a PreviewPolicy allows none".to_owned()
+                }
+            };
         }
         let route = self.condition(ROUTE_ACCEPTED);
         route
@@ -228,13 +219,19 @@ impl Preview {
         }
     }
 
+    /// `spec.expiresAt` in whole seconds, as the status has it.
+    pub(crate) fn requested_expiry(&self) -> Option<Timestamp> {
+        let requested = self.spec().expires_at.as_ref()?.0;
+        Timestamp::from_second(requested.as_second()).ok()
+    }
+
     pub(crate) fn expiry(&self) -> Expiry {
         let observed = self.status().expires_at.as_ref().map(|time| time.0);
         let spec = self.spec();
-        match (observed, spec.expires_at.as_ref()) {
+        match (observed, self.requested_expiry()) {
             _ if spec.is_pinned() => Expiry::Pinned,
             (Some(observed), _) if self.is_current() => Expiry::At(observed),
-            (_, Some(requested)) => Expiry::At(requested.0),
+            (_, Some(requested)) => Expiry::At(requested),
             (None, None) if self.is_current() && spec.ttl.is_none() => Expiry::Never,
             (_, None) => Expiry::Unknown,
         }
@@ -314,12 +311,17 @@ pub(crate) mod tests {
     #[test]
     fn a_preview_that_waits_for_the_deletion_of_another_one_does_not_need_an_edit() {
         let stalled = |reason: &str| {
-            let conditions = [("Stalled", "True"), ("Ready", "False")];
-            observed(2, &conditions.map(|(type_, status)| condition(type_, status, reason, "")))
+            let conditions = [("Stalled", "True"), ("Ready", "False"), ("Suspended", "True")];
+            let conditions =
+                conditions.map(|(type_, status)| condition(type_, status, reason, "wait"));
+            json!({ "observedGeneration": 2, "ready": "0/0", "conditions": conditions })
         };
-        assert_eq!(stalled("GatewayMissing").state(), State::Stalled);
+        let state = |reason: &str| preview("web", &json!({}), &stalled(reason)).state();
+        assert_eq!(state("GatewayMissing"), State::Stalled);
         for reason in ["HostConflict", "TooManyPreviews"] {
-            assert_eq!(stalled(reason).state(), State::NotReady, "{reason}");
+            assert_eq!(state(reason), State::NotReady, "{reason}: it does not match its spec");
+            let why = preview("web", &json!({}), &stalled(reason)).why_no_url();
+            assert_eq!(why, format!("wait ({reason})"), "to wake it would not help");
         }
     }
 

@@ -5,6 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+/// The first second that `spec.expiresAt` cannot have: 9999-01-01T00:00:00Z.
+const YEAR_9999: i64 = 253_370_764_800;
+
+/// The time in this second, if `spec.expiresAt` can have it.
+pub(crate) fn from_second(second: i64) -> Option<Timestamp> {
+    Timestamp::from_second(second).ok().filter(|_| second < YEAR_9999)
+}
 
 /// A duration in one or two units. A negative duration is `0s`.
 pub(crate) fn short(duration: SignedDuration) -> String {

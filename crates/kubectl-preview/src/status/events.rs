@@ -3,28 +3,21 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 
+use crate::time;
+
 const MAX_EVENTS: usize = 10;
 
-/// One Event, which may have occurred several times.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct EventRow {
-    pub(super) last: Option<Timestamp>,
-    pub(super) count: i32,
-    pub(super) type_: String,
-    pub(super) object: String,
-    pub(super) reason: String,
-    pub(super) message: String,
+/// The latest Events, the oldest of them first: age, type, object, reason and message.
+pub(super) fn latest(events: Vec<Event>, now: Timestamp) -> Vec<Vec<String>> {
+    let mut rows: Vec<_> = events.into_iter().map(|event| row(event, now)).collect();
+    rows.sort_by_key(|(last, _)| *last);
+    let latest = rows.split_off(rows.len().saturating_sub(MAX_EVENTS));
+    latest.into_iter().map(|(_, row)| row).collect()
 }
 
-/// The latest Events, the oldest of them first.
-pub(super) fn latest(events: Vec<Event>) -> Vec<EventRow> {
-    let mut rows: Vec<EventRow> = events.into_iter().map(row).collect();
-    rows.sort_by_key(|event| event.last);
-    rows.split_off(rows.len().saturating_sub(MAX_EVENTS))
-}
-
-/// The two APIs for Events have different fields for time and count.
-fn row(event: Event) -> EventRow {
+/// The last time of the Event, and its row. The two APIs for Events have different fields for time
+/// and count.
+fn row(event: Event, now: Timestamp) -> (Option<Timestamp>, Vec<String>) {
     let series = event.series.unwrap_or_default();
     let last = series
         .last_observed_time
@@ -32,15 +25,16 @@ fn row(event: Event) -> EventRow {
         .or_else(|| event.last_timestamp.map(|time| time.0))
         .or_else(|| event.event_time.map(|time| time.0))
         .or_else(|| event.metadata.creation_timestamp.map(|time| time.0));
+    let age = last.map(|last| time::age(last, now)).unwrap_or_default();
+    let age = match series.count.or(event.count) {
+        Some(count) if count > 1 => format!("{age} (x{count})"),
+        _ => age,
+    };
     let object = event.involved_object;
-    EventRow {
-        last,
-        count: series.count.or(event.count).unwrap_or(1),
-        type_: event.type_.unwrap_or_default(),
-        object: format!("{} {}", object.kind.unwrap_or_default(), object.name.unwrap_or_default()),
-        reason: event.reason.unwrap_or_default(),
-        message: event.message.unwrap_or_default(),
-    }
+    let object = format!("{} {}", object.kind.unwrap_or_default(), object.name.unwrap_or_default());
+    let texts = [event.type_, Some(object), event.reason, event.message];
+    let texts = texts.into_iter().map(Option::unwrap_or_default);
+    (last, [age].into_iter().chain(texts).collect())
 }
 
 #[cfg(test)]
@@ -49,6 +43,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    fn now() -> Timestamp {
+        "2030-01-31T14:00:00Z".parse().unwrap()
+    }
 
     fn event(fields: &Value) -> Event {
         let object = json!({ "kind": "Pod", "name": "web-1" });
@@ -59,13 +57,15 @@ mod tests {
 
     #[test]
     fn events_of_both_apis_have_a_time_and_a_count() {
-        let old = row(event(&json!({ "lastTimestamp": "2030-01-31T12:00:00Z", "count": 3 })));
+        let shown = |fields: Value| latest(vec![event(&fields)], now()).remove(0);
+        let old = shown(json!({ "lastTimestamp": "2030-01-31T12:00:00Z", "count": 3 }));
         let series = json!({ "count": 3, "lastObservedTime": "2030-01-31T12:00:00.000000Z" });
         let time = "2030-01-31T11:00:00.000000Z";
-        let new = row(event(&json!({ "eventTime": time, "series": series })));
-        assert_eq!((old.last, old.count), (new.last, new.count));
-        let once = row(event(&json!({ "eventTime": "2030-01-31T12:00:00.000000Z" })));
-        assert_eq!((once.last, once.count), (old.last, 1));
+        let new = shown(json!({ "eventTime": time, "series": series }));
+        assert_eq!(old, ["2h (x3)", "", "Pod web-1", "Pulled", ""]);
+        assert_eq!(new, old);
+        let once = shown(json!({ "eventTime": "2030-01-31T12:00:00.000000Z" }));
+        assert_eq!(once[0], "2h");
     }
 
     #[test]
@@ -74,8 +74,8 @@ mod tests {
             event(&json!({ "lastTimestamp": format!("2030-01-31T12:{minute:02}:00Z") }))
         });
         let shown: Vec<String> =
-            latest(times.collect()).iter().map(|event| event.last.unwrap().to_string()).collect();
+            latest(times.collect(), now()).into_iter().map(|mut row| row.remove(0)).collect();
         assert_eq!(shown.len(), 10);
-        assert_eq!((&*shown[0], &*shown[9]), ("2030-01-31T12:50:00Z", "2030-01-31T12:59:00Z"));
+        assert_eq!((&*shown[0], &*shown[9]), ("1h10m", "1h1m"));
     }
 }

@@ -27,6 +27,6 @@ pub(crate) async fn status(
     match args.output {
         Some(ObjectOutput::Json) => output.print(&to_json(&preview.raw)?),
         Some(ObjectOutput::Yaml) => output.print(&to_yaml(&preview.raw)),
-        None => output.print(&text::text(&report::report(cluster, preview).await, now)),
+        None => output.print(&text::text(&report::report(cluster, preview, now).await, now)),
     }
 }

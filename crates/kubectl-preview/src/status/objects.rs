@@ -8,15 +8,6 @@ use serde_json::Value;
 
 use crate::preview::{Preview, describe};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ObjectRow {
-    pub(super) kind: String,
-    pub(super) name: String,
-    /// `Ready`, `Progressing`, `Stalled`, `NotReady`, `Unknown`, `Deleting`.
-    pub(super) state: &'static str,
-    pub(super) message: String,
-}
-
 /// Each kind of route reports differently; the operator has evaluated the report already.
 const ROUTES: [&str; 3] = ["HTTPRoute", "Ingress", "Mapping"];
 /// The reasons of every container that starts.
@@ -36,7 +27,9 @@ fn is_pod(kind: &KindInfo) -> bool {
     kind.group.is_empty() && kind.kind == "Pod"
 }
 
-pub(super) fn row(kind: &KindInfo, object: DynamicObject, preview: &Preview) -> ObjectRow {
+/// Kind, name, state and message. States are `Ready`, `Progressing`, `Stalled`, `NotReady`,
+/// `Unknown` and `Deleting`.
+pub(super) fn row(kind: &KindInfo, object: DynamicObject, preview: &Preview) -> Vec<String> {
     let (name, deleting) = (object.name_any(), object.metadata.deletion_timestamp.is_some());
     // The object was read from JSON, so this cannot fail.
     let object = serde_json::to_value(object).unwrap_or_default();
@@ -49,7 +42,7 @@ pub(super) fn row(kind: &KindInfo, object: DynamicObject, preview: &Preview) -> 
     };
     let failures = if is_pod(kind) && !deleting { pod_failures(&object) } else { Vec::new() };
     let message = if failures.is_empty() { message } else { failures.join("; ") };
-    ObjectRow { kind: kind.kind.to_string(), name, state, message }
+    vec![kind.kind.to_string(), name, state.to_owned(), message]
 }
 
 fn route_state(preview: &Preview) -> (&'static str, String) {
@@ -64,14 +57,17 @@ fn route_state(preview: &Preview) -> (&'static str, String) {
     (state, describe(condition))
 }
 
-/// What prevents a pod from running, as the scheduler and its node report it, and restarts.
+/// What prevents a pod from running, as the scheduler and its node report it (such as an eviction),
+/// and restarts.
 fn pod_failures(pod: &Value) -> Vec<String> {
     let list = |path: &str| pod.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let unscheduled = list("/status/conditions")
         .filter(|c| c["type"] == "PodScheduled" && c["status"] == "False")
         .map(reason_and_message);
+    let status = Some(&pod["status"]).filter(|status| status["phase"] == "Failed");
+    let failed = status.map(reason_and_message).filter(|text| !text.is_empty());
     let containers = list("/status/initContainerStatuses").chain(list("/status/containerStatuses"));
-    unscheduled.chain(containers.filter_map(container_failure)).collect()
+    unscheduled.chain(failed).chain(containers.filter_map(container_failure)).collect()
 }
 
 fn container_failure(container: &Value) -> Option<String> {
@@ -129,10 +125,11 @@ mod tests {
     }
 
     /// State and message of a pod with this status.
-    fn pod(status: &Value) -> (&'static str, String) {
+    fn pod(status: &Value) -> [String; 2] {
         let pod = object(json!({ "metadata": { "name": "web-1" }, "status": status }));
         let row = row(&KindInfo::of::<Pod>(), pod, &web());
-        (row.state, row.message)
+        assert_eq!(row[..2], ["Pod", "web-1"]);
+        [row[2].clone(), row[3].clone()]
     }
 
     fn container(state: &Value, restarts: u64, last: &Value) -> Value {
@@ -146,12 +143,12 @@ mod tests {
     fn a_pod_shows_the_report_of_its_node() {
         let pulling =
             json!({ "waiting": { "reason": "ImagePullBackOff", "message": "no such image" } });
-        let (_, message) = pod(&container(&pulling, 0, &json!({})));
+        let [_, message] = pod(&container(&pulling, 0, &json!({})));
         assert_eq!(message, "container preview: ImagePullBackOff: no such image");
         let crashing =
             json!({ "waiting": { "reason": "CrashLoopBackOff", "message": "back-off 5m" } });
         let last = json!({ "terminated": { "reason": "OOMKilled", "exitCode": 137 } });
-        let (_, message) = pod(&container(&crashing, 4, &last));
+        let [_, message] = pod(&container(&crashing, 4, &last));
         assert_eq!(
             message,
             "container preview: CrashLoopBackOff: back-off 5m, \
@@ -166,17 +163,25 @@ mod tests {
             "reason": "Unschedulable", "message": "0/3 nodes",
         });
         let status = json!({ "phase": "Pending", "conditions": [scheduled] });
-        assert_eq!(pod(&status), ("Progressing", "Unschedulable: 0/3 nodes".to_owned()));
+        assert_eq!(pod(&status), ["Progressing", "Unschedulable: 0/3 nodes"]);
+    }
+
+    #[test]
+    fn a_pod_that_was_evicted_shows_the_cause() {
+        let status = json!({
+            "phase": "Failed", "reason": "Evicted", "message": "the node was low on memory",
+        });
+        assert_eq!(pod(&status), ["Stalled", "Evicted: the node was low on memory"]);
     }
 
     #[test]
     fn a_pod_that_starts_has_no_failure() {
         let starting = json!({ "waiting": { "reason": "ContainerCreating" } });
-        let (state, message) = pod(&container(&starting, 0, &json!({})));
+        let [state, message] = pod(&container(&starting, 0, &json!({})));
         assert!(state == "Progressing" && !message.contains("ContainerCreating"), "{message}");
         let ready = json!({ "type": "Ready", "status": "True" });
         let running = json!({ "phase": "Running", "conditions": [ready] });
-        assert_eq!(pod(&running), ("Ready", String::new()));
+        assert_eq!(pod(&running), ["Ready", ""]);
     }
 
     #[test]
@@ -186,7 +191,7 @@ mod tests {
             let accepted = condition("RouteAccepted", status, "NoAddress", "no controller");
             let status = json!({ "observedGeneration": 2, "conditions": [accepted] });
             let ingress = object(json!({ "metadata": { "name": "web" } }));
-            row(&kind, ingress, &preview("web", &json!({}), &status)).state
+            row(&kind, ingress, &preview("web", &json!({}), &status)).remove(2)
         };
         assert_eq!(["True", "False", "Unknown"].map(state), ["Ready", "NotReady", "Unknown"]);
     }
@@ -214,6 +219,6 @@ mod tests {
         let metadata = json!({ "name": "web", "deletionTimestamp": "2030-01-31T12:00:00Z" });
         let deployment = object(json!({ "metadata": metadata }));
         let row = row(&KindInfo::of::<Deployment>(), deployment, &web());
-        assert_eq!((row.state, &*row.message), ("Deleting", ""));
+        assert_eq!(row, ["Deployment", "web", "Deleting", ""]);
     }
 }

@@ -1,6 +1,7 @@
 //! The requests of `status`, and their results.
 
 use futures::future::join_all;
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
@@ -8,15 +9,14 @@ use kubewright_core::{KindInfo, labels, names};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 
-use super::events::{self, EventRow};
-use super::objects::{self, ObjectRow};
+use super::{events, objects};
 use crate::cluster::Cluster;
 use crate::preview::Preview;
 
 pub(super) struct Report {
     pub(super) preview: Preview,
-    pub(super) objects: Vec<ObjectRow>,
-    pub(super) events: Vec<EventRow>,
+    pub(super) objects: Vec<Vec<String>>,
+    pub(super) events: Vec<Vec<String>>,
     /// The requests that failed.
     pub(super) errors: Vec<String>,
 }
@@ -35,7 +35,7 @@ fn owned_kinds() -> [KindInfo; 6] {
 
 /// Reads the objects, pods and Events of the preview. A request that fails is reported, and the
 /// rest is still shown.
-pub(super) async fn report(cluster: &Cluster, preview: Preview) -> Report {
+pub(super) async fn report(cluster: &Cluster, preview: Preview, now: Timestamp) -> Report {
     let instance = format!("{}={}", labels::INSTANCE, names::label_value(&preview.name()));
     let mut requests: Vec<(KindInfo, String)> =
         owned_kinds().into_iter().map(|kind| (kind, instance.clone())).collect();
@@ -66,7 +66,7 @@ pub(super) async fn report(cluster: &Cluster, preview: Preview) -> Report {
         }
     }
     errors.extend(events_error);
-    Report { preview, objects: rows, events: events::latest(all_events), errors }
+    Report { preview, objects: rows, events: events::latest(all_events, now), errors }
 }
 
 #[cfg(test)]

@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use operator_api::preview::Source;
 
 use super::report::Report;
 use crate::preview::{Expiry, Preview};
 use crate::table::{cell, table};
 use crate::time;
+
+/// The cause of an expiry that neither `spec.expiresAt` nor `spec.ttl` is.
+const LIMIT: &str = "limit of an administrator";
 
 pub(super) fn text(report: &Report, now: Timestamp) -> String {
     let preview = &report.preview;
@@ -20,9 +23,9 @@ pub(super) fn text(report: &Report, now: Timestamp) -> String {
     }
     let headers = ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"];
     section(&mut text, "Conditions", &headers, &conditions(preview, now));
-    section(&mut text, "Objects", &["KIND", "NAME", "STATE", "MESSAGE"], &objects(report));
+    section(&mut text, "Objects", &["KIND", "NAME", "STATE", "MESSAGE"], &report.objects);
     let headers = ["LAST", "TYPE", "OBJECT", "REASON", "MESSAGE"];
-    section(&mut text, "Events", &headers, &events(report, now));
+    section(&mut text, "Events", &headers, &report.events);
     if !report.errors.is_empty() {
         text.push_str("\nNot shown:\n");
         for error in &report.errors {
@@ -49,7 +52,7 @@ fn fields(preview: &Preview, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("Name", preview.name()),
         ("Namespace", preview.namespace()),
-        ("State", preview.state().as_str().to_owned()),
+        ("State", format!("{:?}", preview.state())),
         ("URL", url),
         ("Host", spec.fqdn.clone()),
         ("Image", spec.image.clone()),
@@ -82,20 +85,36 @@ fn expires(preview: &Preview, now: Timestamp) -> String {
     let time = match preview.expiry() {
         Expiry::Never => return "never".to_owned(),
         Expiry::Pinned => return "never while it is pinned".to_owned(),
+        Expiry::Unknown if preview.is_current() => {
+            return format!("unknown: {}", preview.why_not_ready());
+        }
         Expiry::Unknown => {
             return "unknown: the operator has not processed the last change yet".to_owned();
         }
         Expiry::At(time) => time,
     };
-    let cause = match (&spec.expires_at, &spec.ttl) {
-        (Some(requested), _) if requested.0 == time => "from spec.expiresAt".to_owned(),
-        (Some(requested), _) => {
-            format!("limit of an administrator, earlier than spec.expiresAt {}", requested.0)
+    let cause = match (preview.requested_expiry(), &spec.ttl) {
+        (Some(requested), _) if requested > time => {
+            format!("{LIMIT}, earlier than spec.expiresAt {requested}")
+        }
+        (Some(_), _) => "from spec.expiresAt".to_owned(),
+        (None, Some(ttl)) if is_before_end_of_ttl(time, preview) => {
+            format!("{LIMIT}, earlier than spec.ttl {ttl}")
         }
         (None, Some(ttl)) => format!("from spec.ttl {ttl}"),
-        (None, None) => "limit of an administrator".to_owned(),
+        (None, None) => LIMIT.to_owned(),
     };
     format!("{} ({time}, {cause})", time::relative(time, now))
+}
+
+/// Whether `time` is before the end of `spec.ttl`. The status has whole seconds, so less than a
+/// second does not count.
+fn is_before_end_of_ttl(time: Timestamp, preview: &Preview) -> bool {
+    let changed_at = preview.status().changed_at.as_ref().map(|time| time.0);
+    let lifetime = changed_at.map(|changed_at| time.duration_since(changed_at));
+    let ttl = preview.spec().ttl().ok().flatten();
+    let ttl = ttl.and_then(|ttl| SignedDuration::try_from(ttl).ok());
+    lifetime.zip(ttl).is_some_and(|(lifetime, ttl)| ttl - lifetime >= SignedDuration::from_secs(1))
 }
 
 /// The fields as their author wrote them; nothing is derived from them.
@@ -122,23 +141,6 @@ fn conditions(preview: &Preview, now: Timestamp) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn objects(report: &Report) -> Vec<Vec<String>> {
-    let row = |row: &super::objects::ObjectRow| {
-        vec![row.kind.clone(), row.name.clone(), row.state.to_owned(), row.message.clone()]
-    };
-    report.objects.iter().map(row).collect()
-}
-
-fn events(report: &Report, now: Timestamp) -> Vec<Vec<String>> {
-    let row = |event: &super::events::EventRow| {
-        let age = event.last.map(|last| time::age(last, now)).unwrap_or_default();
-        let last = if event.count > 1 { format!("{age} (x{})", event.count) } else { age };
-        let texts = [&last, &event.type_, &event.object, &event.reason, &event.message];
-        texts.map(String::clone).to_vec()
-    };
-    report.events.iter().map(row).collect()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -146,8 +148,6 @@ mod tests {
 
     use crate::output::tests::unsafe_characters;
     use crate::preview::tests::{condition, preview};
-    use crate::status::events::EventRow;
-    use crate::status::objects::ObjectRow;
 
     use super::*;
 
@@ -155,19 +155,12 @@ mod tests {
         "2030-01-31T12:00:00Z".parse().unwrap()
     }
 
-    fn object(kind: &str, name: &str, state: &'static str, message: &str) -> ObjectRow {
-        ObjectRow { kind: kind.into(), name: name.into(), state, message: message.into() }
+    fn object(kind: &str, name: &str, message: &str) -> Vec<String> {
+        [kind, name, "Ready", message].map(str::to_owned).to_vec()
     }
 
-    fn event(message: &str) -> EventRow {
-        EventRow {
-            last: "2030-01-31T11:58:00Z".parse().ok(),
-            count: 3,
-            type_: "Warning".into(),
-            object: "Pod pr-17-1".into(),
-            reason: "Unhealthy".into(),
-            message: message.into(),
-        }
+    fn event(message: &str) -> Vec<String> {
+        ["2m (x3)", "Warning", "Pod pr-17-1", "Unhealthy", message].map(str::to_owned).to_vec()
     }
 
     #[test]
@@ -190,9 +183,9 @@ mod tests {
             }),
         );
         let objects = vec![
-            object("Deployment", "pr-17", "Ready", "1/1 replicas ready"),
-            object("Service", "pr-17", "Ready", ""),
-            object("Pod", "pr-17-1", "Ready", ""),
+            object("Deployment", "pr-17", "1/1 replicas ready"),
+            object("Service", "pr-17", ""),
+            object("Pod", "pr-17-1", ""),
         ];
         let events = vec![event("probe failed\n\u{1b}[31mbadly")];
         let errors = vec!["ingresses.networking.k8s.io: access denied".to_owned()];
@@ -269,7 +262,7 @@ mod tests {
             let status = json!({ "observedGeneration": 2, "conditions": [ready] });
             let report = Report {
                 preview: preview("pr-17", &spec, &status),
-                objects: vec![object("Pod", inserted, "Ready", inserted)],
+                objects: vec![object("Pod", inserted, inserted)],
                 events: vec![event(inserted)],
                 errors: vec![inserted.to_owned()],
             };
@@ -306,6 +299,44 @@ mod tests {
         assert_eq!(
             text(json!({}), reported(early)),
             "in 6h (2030-01-31T18:00:00Z, limit of an administrator)"
+        );
+    }
+
+    #[test]
+    fn a_limit_that_is_earlier_than_the_ttl_is_the_cause() {
+        let text = |ttl: &str| {
+            let status = json!({
+                "observedGeneration": 2, "expiresAt": "2030-01-31T18:00:00Z",
+                "changedAt": "2030-01-31T10:00:00Z",
+            });
+            expires(&preview("web", &json!({ "ttl": ttl }), &status), now())
+        };
+        assert_eq!(text("8h"), "in 6h (2030-01-31T18:00:00Z, from spec.ttl 8h)");
+        assert_eq!(text("8h500ms"), "in 6h (2030-01-31T18:00:00Z, from spec.ttl 8h500ms)");
+        assert_eq!(
+            text("720h"),
+            "in 6h (2030-01-31T18:00:00Z, limit of an administrator, earlier than spec.ttl 720h)"
+        );
+    }
+
+    #[test]
+    fn a_fraction_of_a_second_is_not_a_limit() {
+        let status = json!({ "observedGeneration": 2, "expiresAt": "2030-01-31T18:00:00Z" });
+        let preview = preview("web", &json!({ "expiresAt": "2030-01-31T18:00:00.5Z" }), &status);
+        assert_eq!(expires(&preview, now()), "in 6h (2030-01-31T18:00:00Z, from spec.expiresAt)");
+    }
+
+    #[test]
+    fn an_expiry_that_the_operator_cannot_compute_is_explained_by_ready() {
+        let message = "spec.ttl is not a duration: 3d";
+        let status = json!({
+            "observedGeneration": 2,
+            "conditions": [condition("Ready", "False", "TtlNotUsable", message)],
+        });
+        let preview = preview("web", &json!({ "ttl": "3d" }), &status);
+        assert_eq!(
+            expires(&preview, now()),
+            "unknown: spec.ttl is not a duration: 3d (TtlNotUsable)"
         );
     }
 
