@@ -25,46 +25,27 @@ pub(super) fn warning_time(end: Timestamp, changed_at: Option<Timestamp>) -> Sig
     (lifetime.max(SignedDuration::ZERO) / WARNED_PART).min(LONGEST_WARNING)
 }
 
-pub(super) struct Announcement {
-    end: Option<Timestamp>,
-    /// Whether it warned of this end.
-    is_warning: bool,
-    /// Whether it was about the current spec.
-    is_current: bool,
-}
-
-impl Announcement {
-    pub(super) fn read(preview: &PreviewEnvironment) -> Self {
-        let status = preview.status.as_ref();
-        let is_warning = |status: &PreviewEnvironmentStatus| {
-            status.conditions.iter().any(|c| c.type_ == EXPIRING && c.status == "True")
-        };
-        Self {
-            end: status.and_then(|status| status.expires_at.as_ref()).map(|time| time.0),
-            is_warning: status.is_some_and(is_warning),
-            is_current: current_status(preview).is_some(),
-        }
-    }
-
-    /// When a limit ends the preview that is due at `due`: not before a warning has ended.
-    pub(super) fn postpone(
-        &self,
-        due: Timestamp,
-        changed_at: Option<Timestamp>,
-        now: Option<Timestamp>,
-    ) -> Timestamp {
-        let Some(now) = now else { return due };
-        // The status has whole seconds.
-        let after = |time: SignedDuration| {
-            Timestamp::from_second((now + time).as_second() + 1).unwrap_or(now)
-        };
-        match self.end {
-            // The warning has begun. A wrong clock cannot make it longer than any warning is.
-            Some(end) if self.is_warning => due.max(end.min(after(LONGEST_WARNING))),
-            Some(end) => due.max(end.min(after(warning_time(end, changed_at)))),
-            // The preview had no end until now.
-            None if self.is_current => due.max(after(LONGEST_WARNING)),
-            None => due.max(after(warning_time(due, changed_at))),
-        }
+/// When a limit ends the preview that is due at `due`: not before a warning has ended.
+pub(super) fn postpone(
+    preview: &PreviewEnvironment,
+    due: Timestamp,
+    changed_at: Option<Timestamp>,
+    now: Option<Timestamp>,
+) -> Timestamp {
+    let Some(now) = now else { return due };
+    // The status has whole seconds.
+    let after =
+        |time: SignedDuration| Timestamp::from_second((now + time).as_second() + 1).unwrap_or(now);
+    let status = preview.status.as_ref();
+    let announced = status.and_then(|status| status.expires_at.as_ref()).map(|time| time.0);
+    let mut conditions = status.iter().flat_map(|status| &status.conditions);
+    let has_warned = conditions.any(|c| c.type_ == EXPIRING && c.status == "True");
+    match announced {
+        // The warning has begun. A wrong clock cannot make it longer than any warning is.
+        Some(end) if has_warned => due.max(end.min(after(LONGEST_WARNING))),
+        Some(end) => due.max(end.min(after(warning_time(end, changed_at)))),
+        // The preview had no end until now.
+        None if current_status(preview).is_some() => due.max(after(LONGEST_WARNING)),
+        None => due.max(after(warning_time(due, changed_at))),
     }
 }

@@ -9,7 +9,7 @@ use kubewright::Timestamp;
 use kubewright::time::SignedDuration;
 use operator_api::preview::PreviewEnvironment;
 
-use super::announcement::{Announcement, current_status, warning_time};
+use super::announcement::{current_status, postpone, warning_time};
 use crate::preview::admission::policy::{Limit, Policies};
 use crate::preview::kinds::PreviewView;
 use crate::preview::settings::PreviewOperator;
@@ -18,6 +18,8 @@ use crate::preview::settings::PreviewOperator;
 pub(crate) struct Expiry {
     pub(crate) at: Timestamp,
     pub(super) source: Source,
+    /// Whether a limit was due earlier: the preview then ends after a warning.
+    pub(super) is_postponed: bool,
     pub(super) phase: Phase,
 }
 
@@ -85,7 +87,7 @@ impl Expiry {
         ];
         let limit = limits.into_iter().flatten().min_by_key(|(due, _)| *due);
         let limit = limit.map(|(due, source)| {
-            let at = Announcement::read(preview).postpone(due, changed_at, view.now());
+            let at = postpone(preview, due, changed_at, view.now());
             (at, source, at > due)
         });
         let own = own.map(|(at, source)| (at, source, false));
@@ -99,7 +101,7 @@ impl Expiry {
         } else {
             Phase::Later
         };
-        Some(Self { at, source, phase })
+        Some(Self { at, source, is_postponed, phase })
     }
 }
 
@@ -397,6 +399,24 @@ mod tests {
             limited(&announced(&preview(), None), 60, 7_000),
             (10_601, Phase::Soon),
             "the status announced no end"
+        );
+    }
+
+    #[test]
+    fn the_event_of_a_postponed_end_does_not_count_from_the_last_change() {
+        let event = |preview: &PreviewEnvironment, second: i64| {
+            let cluster = after(second * 1_000);
+            testing::expired_in(&with_maximum(60), preview, &cluster).unwrap().1
+        };
+        let source = "--preview-maximum-ttl of the operator";
+        assert_eq!(
+            event(&announced(&preview(), Some(60)), 60),
+            format!("expired at {}: {source}, counted from the last change of the spec", at(60))
+        );
+        assert_eq!(
+            event(&warned(&preview(), 3_000), 3_000),
+            format!("expired at {}: {source}", at(3_000)),
+            "after a warning"
         );
     }
 

@@ -19,10 +19,8 @@ const EXPIRED: &str = "Expired";
 
 /// Reason and message of the Event, if the preview has expired.
 pub(crate) fn event(expiry: &Expiry) -> Option<(&'static str, String)> {
-    let counted = match expiry.source {
-        Source::ExpiresAt => "",
-        _ => ", counted from the last change of the spec",
-    };
+    let is_counted = expiry.source != Source::ExpiresAt && !expiry.is_postponed;
+    let counted = if is_counted { ", counted from the last change of the spec" } else { "" };
     let message = format!("expired at {}: {}{counted}", expiry.at, name(&expiry.source));
     (expiry.phase == Phase::Over).then_some((EXPIRED, message))
 }
@@ -73,7 +71,8 @@ mod tests {
     use super::*;
 
     fn message(source: Source, phase: Phase) -> String {
-        condition(&Expiry { at: kubewright::Timestamp::UNIX_EPOCH, source, phase }).unwrap().message
+        let at = kubewright::Timestamp::UNIX_EPOCH;
+        condition(&Expiry { at, source, is_postponed: false, phase }).unwrap().message
     }
 
     #[test]
