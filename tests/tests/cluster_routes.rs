@@ -164,7 +164,7 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
     sandbox.create(&preview("any").with_fields(json!({ "route": { "type": "Ingress" } }))).await;
 
     let message = until_route_is(&sandbox, web, "False", "RouteApiNotServed").await;
-    assert!(message.contains("this cluster serves no route"), "{message}");
+    assert!(message.contains("Ingress needs an ingress controller"), "{message}");
     until_route_is(&sandbox, "own", "Unknown", "WaitingForController").await;
     let without = until_route_is(&sandbox, "any", "Unknown", "WaitingForController").await;
     assert!(without.contains("this cluster has no IngressClass"), "{without}");

@@ -6,7 +6,7 @@
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kubewright::controller::{self, Built, ManagedBy, Observation};
-use kubewright::observed::{ChildState, ObservedChild, Outcome, decode};
+use kubewright::observed::{ChildState, Holder, ObservedChild, Outcome, decode};
 
 pub(crate) use kubewright::{FakeCluster, Readiness, Report};
 use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp, View};
@@ -20,6 +20,9 @@ use crate::preview::PreviewOperator;
 
 /// In place of the status of a child: its API is not served.
 pub(crate) const NOT_SERVED: &str = "not served";
+
+/// In place of the status of a child: another owner has an object of its name.
+pub(crate) const NOT_OWNED: &str = "not owned";
 
 /// A preview in the namespace `shop`.
 pub(crate) fn preview(name: &str) -> PreviewEnvironment {
@@ -199,6 +202,7 @@ fn observe(kind: &str, name: &str, children: &[(&str, &str)]) -> (Option<Observe
     match children.iter().find(|child| child.0 == kind) {
         None => (None, Outcome::InSync),
         Some((_, NOT_SERVED)) => (None, Outcome::NotServed),
+        Some((_, NOT_OWNED)) => (None, Outcome::NotOwned(Holder::NoController)),
         Some((_, status)) => {
             let json = format!(
                 r#"{{"metadata":{{"name":"{name}","namespace":"shop","uid":"u-2",

@@ -1,11 +1,11 @@
 //! The operator of `PreviewEnvironment`, `platform9.com/v1`.
 
 use kubewright::{Children, ConditionType, Invalid, Observed, Operator, Report, Sample, View, of};
-use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus};
+use operator_api::preview::{PreviewClaim, PreviewEnvironment, PreviewEnvironmentStatus};
 
+use super::admission::candidate::Candidate;
 use super::admission::decision::{Decision, READY_REFUSALS, ROUTE_REFUSALS, Routing};
 use super::admission::host::HOST_REASONS;
-use super::admission::policy::Policies;
 use super::admission::resolve::{self, TTL_REASONS};
 use super::admission::security::POD_SECURITY_REASONS;
 use super::facts::Facts;
@@ -48,13 +48,13 @@ impl Operator for PreviewOperator {
         preview: &PreviewEnvironment,
         view: &View<'_, Self>,
     ) -> Result<Children<Self>, Invalid> {
-        let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
-        let policies = Policies::selecting(namespace, view);
+        let claim = PreviewClaim::from(preview);
+        let candidate = Candidate::new(&claim, self, view);
         let changed_at = expiry::changed_at(preview, view);
-        let expiry = Expiry::resolve(preview, changed_at, self, &policies, view);
+        let expiry = Expiry::resolve(preview, changed_at, self, &candidate.policies, view);
         let expired = expiry.as_ref().and_then(warning::event);
         let mut facts = Facts { changed_at, expiry, ..Facts::default() };
-        let children = match resolve::resolve(preview, self, &policies, view) {
+        let children = match resolve::resolve(preview, &candidate) {
             Ok(decision) => {
                 let blueprint = Blueprint::new(preview);
                 let children = objects(&blueprint, &decision);

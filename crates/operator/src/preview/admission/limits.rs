@@ -3,24 +3,20 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kubewright::{Part, Timestamp, of};
-use operator_api::preview::{PreviewClaim, PreviewPlace, TOO_MANY_PREVIEWS};
+use operator_api::preview::{PreviewPlace, TOO_MANY_PREVIEWS};
 
+use super::candidate::Candidate;
 use super::decision::Refusal;
 use super::policy::Policies;
-use crate::preview::kinds::PreviewView;
 
 /// Why the preview gets no pods and no route: its image, or the number of previews.
-pub(super) fn blocking(
-    claim: &PreviewClaim,
-    policies: &Policies,
-    view: &PreviewView<'_>,
-) -> Option<Refusal> {
-    image(claim, policies).or_else(|| number(claim, policies, view))
+pub(super) fn blocking(candidate: &Candidate<'_>) -> Option<Refusal> {
+    image(candidate).or_else(|| number(candidate))
 }
 
-fn image(claim: &PreviewClaim, policies: &Policies) -> Option<Refusal> {
-    let image = &claim.spec.image;
-    let limit = policies.rejects_image(image)?;
+fn image(candidate: &Candidate<'_>) -> Option<Refusal> {
+    let image = &candidate.claim.spec.image;
+    let limit = candidate.policies.rejects_image(image)?;
     let prefixes = limit.value.join(" or ");
     Some(Refusal::new(
         "ImageNotAllowed",
@@ -34,11 +30,11 @@ fn image(claim: &PreviewClaim, policies: &Policies) -> Option<Refusal> {
 
 /// Counts all previews of the namespace, whatever their state. So the number depends neither on who
 /// holds a host nor on the spec of another preview.
-fn number(claim: &PreviewClaim, policies: &Policies, view: &PreviewView<'_>) -> Option<Refusal> {
-    let limit = policies.previews()?;
-    let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
-    let previews = view.list(of::<Part<PreviewPlace>>(), Some(namespace), &[]);
-    let is_older = |other: &PreviewPlace| precedence(&other.metadata) < precedence(&claim.metadata);
+fn number(candidate: &Candidate<'_>) -> Option<Refusal> {
+    let limit = candidate.policies.previews()?;
+    let (namespace, own) = (candidate.namespace(), precedence(&candidate.claim.metadata));
+    let previews = candidate.view.list(of::<Part<PreviewPlace>>(), Some(namespace), &[]);
+    let is_older = |other: &PreviewPlace| precedence(&other.metadata) < own;
     let older = previews.iter().filter(|other| is_older(other)).count();
     let (policy, plural) = (limit.policy, |count| if count == 1 { "" } else { "s" });
     let message = match limit.value {
@@ -78,7 +74,7 @@ pub(super) fn precedence(meta: &ObjectMeta) -> (Option<Timestamp>, Option<&str>)
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
+    use operator_api::preview::{PreviewClaim, PreviewEnvironment, PreviewPolicy};
     use serde_json::json;
 
     use super::*;
@@ -145,9 +141,9 @@ mod tests {
             ),
         ] {
             let cluster = cluster(&[policy("p", json!({ "limits": { "previews": most } }))], &all);
+            let (claim, settings) = (PreviewClaim::from(&all[2]), PreviewOperator::default());
             let view = view_of(&cluster);
-            let policies = Policies::selecting("shop", &view);
-            let refusal = blocking(&PreviewClaim::from(&all[2]), &policies, &view).unwrap();
+            let refusal = blocking(&Candidate::new(&claim, &settings, &view)).unwrap();
             assert!(refusal.message.starts_with(message), "{}", refusal.message);
         }
     }

@@ -1,6 +1,7 @@
 //! What a preview gets: decided from its spec, the operator's settings, policies, its namespace and
 //! other previews.
 //!
+//! - `candidate`: a preview with all that decides
 //! - `decision`: the result, [`Decision`](decision::Decision), and reasons to refuse a route
 //! - `resolve`: makes the decision, and finds the preview that holds a host
 //! - `policy`: the policies that select a namespace; `limits`: the image, the number of previews
@@ -9,6 +10,7 @@
 //! - `route`: the type of the route
 //! - `security`: the user of the pods
 
+pub(super) mod candidate;
 pub(super) mod decision;
 mod domains;
 pub(super) mod host;

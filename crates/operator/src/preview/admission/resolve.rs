@@ -7,14 +7,12 @@
 
 use kubewright::{ConditionType, Index, Invalid, ObjectKey, Part, names, of};
 use operator_api::duration;
-use operator_api::preview::{HOST_CONFLICT, PreviewClaim, PreviewEnvironment, RouteType};
+use operator_api::preview::{HOST_CONFLICT, PreviewClaim, PreviewEnvironment};
 
+use super::candidate::Candidate;
 use super::decision::{Decision, Refusal, Routing};
-use super::policy::Policies;
 use super::{host, limits, route, security};
 use crate::naming;
-use crate::preview::kinds::PreviewView;
-use crate::preview::settings::PreviewOperator;
 
 /// Reasons of `Ready` for a lifetime that cannot be read.
 pub(crate) const TTL_REASONS: ConditionType =
@@ -37,21 +35,18 @@ impl Index for ByHost {
 /// [`Invalid`] if the preview cannot run at all.
 pub(crate) fn resolve(
     preview: &PreviewEnvironment,
-    settings: &PreviewOperator,
-    policies: &Policies,
-    view: &PreviewView<'_>,
+    candidate: &Candidate<'_>,
 ) -> Result<Decision, Invalid> {
-    let (spec, claim) = (&preview.spec, PreviewClaim::from(preview));
-    validate(&claim, view)?;
-    let blocked = limits::blocking(&claim, policies, view);
+    validate(candidate)?;
+    let (spec, policies) = (&preview.spec, &candidate.policies);
+    let blocked = limits::blocking(candidate);
     let routing = match &blocked {
         Some(refusal) => Routing::Refused(refusal.clone()),
-        None => routing(preview, &claim, settings, policies, view),
+        None => routing(preview, candidate),
     };
     let most = policies.replicas().map_or(i32::MAX, |limit| limit.value);
     let runs = blocked.is_none() && !spec.is_suspended();
-    let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
-    let (user, root) = security::user(spec.pod_security.as_ref(), namespace, view);
+    let (user, root) = security::user(candidate);
     Ok(Decision {
         routing,
         replicas: if runs { spec.replicas().min(most) } else { 0 },
@@ -63,11 +58,12 @@ pub(crate) fn resolve(
 }
 
 /// Rejects a preview that no cluster can run, although a schema accepts it.
-fn validate(claim: &PreviewClaim, view: &PreviewView<'_>) -> Result<(), Invalid> {
-    let (spec, name) = (&claim.spec, claim.metadata.name.as_deref().unwrap_or_default());
+fn validate(candidate: &Candidate<'_>) -> Result<(), Invalid> {
+    let PreviewClaim { metadata, spec } = candidate.claim;
+    let name = metadata.name.as_deref().unwrap_or_default();
     host::check(&spec.fqdn)?;
     naming::check_service_name(name, &names::child_name(&[name]))?;
-    security::check(claim, view)?;
+    security::check(candidate)?;
     match spec.ttl.as_deref().filter(|_| spec.pinned != Some(true)).map(duration::parse) {
         Some(Err(error)) => {
             let message = format!("spec.ttl is not a duration: {error}");
@@ -77,51 +73,33 @@ fn validate(claim: &PreviewClaim, view: &PreviewView<'_>) -> Result<(), Invalid>
     }
 }
 
-fn routing(
-    preview: &PreviewEnvironment,
-    claim: &PreviewClaim,
-    settings: &PreviewOperator,
-    policies: &Policies,
-    view: &PreviewView<'_>,
-) -> Routing {
-    let type_ = match route::choose(claim, settings, policies, view) {
-        Ok(type_) => type_,
-        Err(refusal) => return Routing::Refused(refusal),
-    };
-    if route::is_served(type_, view)
-        && let Some(refusal) = host_conflict(claim, settings, view)
+fn routing(preview: &PreviewEnvironment, candidate: &Candidate<'_>) -> Routing {
+    let routing = route::choose(candidate);
+    if route::is_served(&routing, candidate.view)
+        && let Some(refusal) = host_conflict(candidate)
     {
         return Routing::Refused(refusal);
     }
-    let spec = preview.spec.route.as_ref();
-    match type_ {
-        RouteType::HttpRoute => {
-            let gateways = spec.map(|route| &*route.parent_refs).unwrap_or_default();
-            Routing::HttpRoute(route::gateways(gateways, settings, policies).to_vec())
+    match routing {
+        Routing::Ingress(_) => {
+            let route = preview.spec.route.as_ref();
+            let class = route.and_then(|route| route.ingress_class_name.as_deref());
+            Routing::Ingress(route::ingress_class(class, candidate))
         }
-        RouteType::Ingress => {
-            let class = spec.and_then(|route| route.ingress_class_name.as_deref());
-            Routing::Ingress(route::ingress_class(class, settings, policies, view))
-        }
-        RouteType::Mapping => Routing::Mapping,
-        RouteType::None if claim.is_route_removed() => Routing::RemovedWhileSuspended,
-        RouteType::None => Routing::NotRequested,
+        routing => routing,
     }
 }
 
 /// Why the preview of this claim has no route: an older preview holds its host.
-fn host_conflict(
-    claim: &PreviewClaim,
-    settings: &PreviewOperator,
-    view: &PreviewView<'_>,
-) -> Option<Refusal> {
+fn host_conflict(candidate: &Candidate<'_>) -> Option<Refusal> {
+    let Candidate { claim, settings, view, .. } = candidate;
     let host = claim.host()?;
     let own = limits::precedence(&claim.metadata);
     let mut older = view.list_by(of::<ByHost>(), host);
     older.retain(|claim| limits::precedence(&claim.metadata) < own);
     older.sort_by(|a, b| limits::precedence(&a.metadata).cmp(&limits::precedence(&b.metadata)));
-    let holder = older.iter().find(|claim| can_have_route(claim, settings, view))?;
-    let holder = ObjectKey::of(&holder.metadata);
+    let holds = |claim: &PreviewClaim| can_have_route(&Candidate::new(claim, settings, view));
+    let holder = ObjectKey::of(&older.iter().find(|claim| holds(claim))?.metadata);
     let message = format!(
         "the older PreviewEnvironment {holder} holds the host {host}: write another spec.fqdn, or \
          wait until that preview is deleted or changes its host"
@@ -130,30 +108,24 @@ fn host_conflict(
 }
 
 /// Whether a preview can have a route, without regard to other claims of its host.
-fn can_have_route(
-    claim: &PreviewClaim,
-    settings: &PreviewOperator,
-    view: &PreviewView<'_>,
-) -> bool {
-    let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
-    let policies = Policies::selecting(namespace, view);
-    let is_served = |type_| route::is_served(type_, view);
+fn can_have_route(candidate: &Candidate<'_>) -> bool {
     // The limits come last: counting the previews of a namespace is the most expensive check.
-    route::choose(claim, settings, &policies, view).is_ok_and(is_served)
-        && validate(claim, view).is_ok()
-        && limits::blocking(claim, &policies, view).is_none()
+    route::is_served(&route::choose(candidate), candidate.view)
+        && validate(candidate).is_ok()
+        && limits::blocking(candidate).is_none()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use operator_api::ambassador::Mapping;
-    use operator_api::preview::{PodSecurity, Route, WhenSuspended};
+    use operator_api::preview::{PodSecurity, Route, RouteType, WhenSuspended};
     use serde_json::json;
 
     use super::*;
     use crate::preview::admission::domains::ALLOWED_DOMAINS;
     use crate::preview::admission::policy::tests::policy;
+    use crate::preview::settings::PreviewOperator;
     use crate::testing::{self, FakeCluster, created_at, gateway, view_of};
 
     /// A preview `shop/NAME` of the host `web.example.com` that was created in this second.
@@ -170,7 +142,7 @@ mod tests {
 
     fn conflict_in(preview: &PreviewEnvironment, cluster: &FakeCluster) -> Option<Refusal> {
         let (claim, settings) = (PreviewClaim::from(preview), PreviewOperator::default());
-        host_conflict(&claim, &settings, &view_of(cluster))
+        host_conflict(&Candidate::new(&claim, &settings, &view_of(cluster)))
     }
 
     /// Which of the previews do not get their host.
@@ -350,8 +322,8 @@ mod tests {
     fn only_claims_of_the_same_host_are_looked_up() {
         let cluster = FakeCluster::empty();
         let view = view_of(&cluster);
-        let claim = PreviewClaim::from(&preview("a", 1));
-        assert_eq!(host_conflict(&claim, &PreviewOperator::default(), &view), None);
+        let (claim, settings) = (PreviewClaim::from(&preview("a", 1)), PreviewOperator::default());
+        assert_eq!(host_conflict(&Candidate::new(&claim, &settings, &view)), None);
         let lookups = view.into_lookups();
         let wakes = |preview: &PreviewEnvironment| {
             let claim = PreviewClaim::from(preview);
@@ -363,10 +335,17 @@ mod tests {
         assert!(!wakes(&elsewhere(preview("b", 2), "shop", "other.example.com")));
     }
 
+    fn decision(
+        settings: &PreviewOperator,
+        preview: &PreviewEnvironment,
+        cluster: &FakeCluster,
+    ) -> Decision {
+        let claim = PreviewClaim::from(preview);
+        resolve(preview, &Candidate::new(&claim, settings, &view_of(cluster))).unwrap()
+    }
+
     fn replicas_of(preview: &PreviewEnvironment, cluster: &FakeCluster) -> i32 {
-        let view = view_of(cluster);
-        let policies = Policies::selecting("shop", &view);
-        resolve(preview, &PreviewOperator::default(), &policies, &view).unwrap().replicas
+        decision(&PreviewOperator::default(), preview, cluster).replicas
     }
 
     #[test]
@@ -387,13 +366,13 @@ mod tests {
         };
         let with_policy = FakeCluster::empty()
             .with(policy("p", json!({ "routes": { "parentRefs": [{ "name": "policy" }] } })));
-        let gateways = |preview: &PreviewEnvironment, cluster: &FakeCluster| {
-            let view = view_of(cluster);
-            let policies = Policies::selecting("shop", &view);
-            match resolve(preview, &settings, &policies, &view).unwrap().routing {
-                Routing::HttpRoute(gateways) => gateways,
-                other => panic!("{other:?}"),
-            }
+        let gateways = |preview: &PreviewEnvironment, cluster: &FakeCluster| match decision(
+            &settings, preview, cluster,
+        )
+        .routing
+        {
+            Routing::HttpRoute(gateways) => gateways,
+            other => panic!("{other:?}"),
         };
         let mut preview = routed(preview("web", 1), RouteType::HttpRoute);
         assert_eq!(gateways(&preview, &FakeCluster::empty()), [gateway("settings", None, None)]);

@@ -6,90 +6,98 @@
 
 use std::cmp::Reverse;
 
-use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::networking::v1::IngressClass;
 use kubewright::{Metadata, of};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
-use operator_api::preview::{GatewayRef, PreviewClaim, RouteType};
+use operator_api::preview::RouteType;
 
-use super::decision::{NOT_SERVED, Refusal};
+use super::candidate::Candidate;
+use super::decision::{NOT_SERVED, Refusal, Routing};
 use super::domains;
-use super::policy::{Limit, Policies};
+use super::policy::Limit;
 use crate::preview::kinds::PreviewView;
-use crate::preview::settings::PreviewOperator;
 
 /// The annotation of the `IngressClass` that Kubernetes gives to an Ingress without a class.
 const IS_DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
 
-/// The type of the route, without regard to other previews that claim the host.
-///
-/// # Errors
-/// Why the preview has no route.
-pub(super) fn choose(
-    claim: &PreviewClaim,
-    settings: &PreviewOperator,
-    policies: &Policies,
-    view: &PreviewView<'_>,
-) -> Result<RouteType, Refusal> {
-    let spec = claim.spec.route.as_ref();
+/// The route, without regard to other previews that claim the host. An Ingress has no class yet:
+/// the class of a rival does not matter, and finding it would add look-ups.
+pub(super) fn choose(candidate: &Candidate<'_>) -> Routing {
+    let (settings, policies) = (candidate.settings, &candidate.policies);
+    let spec = candidate.claim.spec.route.as_ref();
     let chosen = spec
         .and_then(|route| route.type_)
         .or_else(|| policies.default_route())
         .or(settings.default_route);
-    let Some(host) = claim.host().filter(|_| chosen != Some(RouteType::None)) else {
-        return Ok(RouteType::None);
-    };
-    let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
-    let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
-    let domains = &settings.allowed_domains;
-    if let Some(rejection) = domains::rejection(host, namespace.as_deref(), domains, policies) {
+    if chosen == Some(RouteType::None) {
+        return Routing::NotRequested;
+    }
+    let Some(host) = candidate.claim.host() else { return Routing::RemovedWhileSuspended };
+    let (namespace, domains) = (candidate.namespace.as_deref(), &settings.allowed_domains);
+    if let Some(rejection) = domains::rejection(host, namespace, domains, policies) {
         let message = format!("spec.fqdn is {host}, but {rejection}: write an allowed host");
-        return Err(Refusal::new("HostNotAllowed", message));
+        return Routing::Refused(Refusal::new("HostNotAllowed", message));
     }
-    let Some(type_) = chosen else { return first_served(settings, policies, view) };
+    let Some(type_) = chosen else { return first_served(candidate) };
     if let Some(limit) = policies.rejects_route(type_) {
-        return Err(type_not_allowed(type_, &limit));
+        return Routing::Refused(type_not_allowed(type_, &limit));
     }
-    let gateways = spec.map(|route| &*route.parent_refs).unwrap_or_default();
-    if type_ == RouteType::HttpRoute && self::gateways(gateways, settings, policies).is_empty() {
-        return Err(Refusal::new(
+    match route_of(type_, candidate) {
+        Routing::HttpRoute(gateways) if gateways.is_empty() => Routing::Refused(Refusal::new(
             "GatewayMissing",
             "an HTTPRoute needs a Gateway, and none is named: write spec.route.parentRefs, for \
              example [{name: public, namespace: gateways}], or another spec.route.type",
-        ));
+        )),
+        routing => routing,
     }
-    Ok(type_)
+}
+
+fn route_of(type_: RouteType, candidate: &Candidate<'_>) -> Routing {
+    match type_ {
+        RouteType::HttpRoute => Routing::HttpRoute(candidate.gateways().to_vec()),
+        RouteType::Ingress => Routing::Ingress(None),
+        RouteType::Mapping => Routing::Mapping,
+        RouteType::None => Routing::NotRequested,
+    }
 }
 
 /// The first type that policies allow and the cluster serves.
-fn first_served(
-    settings: &PreviewOperator,
-    policies: &Policies,
-    view: &PreviewView<'_>,
-) -> Result<RouteType, Refusal> {
+fn first_served(candidate: &Candidate<'_>) -> Routing {
     const TYPES: [RouteType; 3] = [RouteType::HttpRoute, RouteType::Ingress, RouteType::Mapping];
-    let can_be_served = |type_: &RouteType| match type_ {
-        RouteType::HttpRoute => {
-            !gateways(&[], settings, policies).is_empty() && is_served(*type_, view)
-        }
-        RouteType::Ingress => ingress_class(None, settings, policies, view).is_some(),
-        _ => is_served(*type_, view),
+    let can_be_served = |routing: &Routing| match routing {
+        Routing::HttpRoute(gateways) => !gateways.is_empty() && is_served(routing, candidate.view),
+        Routing::Ingress(_) => ingress_class(None, candidate).is_some(),
+        _ => is_served(routing, candidate.view),
     };
-    let rejected = |type_: &RouteType| policies.rejects_route(*type_);
-    let mut allowed = TYPES.into_iter().filter(|type_| rejected(type_).is_none());
-    allowed.find(can_be_served).ok_or_else(|| {
+    let rejected = |type_: &RouteType| candidate.policies.rejects_route(*type_);
+    let allowed = TYPES.into_iter().filter(|type_| rejected(type_).is_none());
+    let mut routes = allowed.clone().map(|type_| route_of(type_, candidate));
+    routes.find(can_be_served).unwrap_or_else(|| {
         let limit = TYPES.iter().find_map(rejected).map(|limit| {
             format!(" (PreviewPolicy {} allows only {})", limit.policy, list(limit.value))
         });
-        let message = format!(
-            "this cluster serves no route{}: install a controller for the Gateway API and name its \
-             Gateway in --preview-gateway of the operator, or an ingress controller with its \
-             IngressClass, or Ambassador (Emissary-ingress)",
-            limit.unwrap_or_default(),
-        );
-        Refusal::new(NOT_SERVED, message).without_stalling()
+        let needs = allowed.map(needs).collect::<Vec<_>>().join("; ");
+        let remedy = match &*needs {
+            "" => "an administrator must let the policies of this namespace allow one in common",
+            needs => needs,
+        };
+        let message = format!("no route type can be used{}: {remedy}", limit.unwrap_or_default());
+        Routing::Refused(Refusal::new(NOT_SERVED, message).without_stalling())
     })
+}
+
+/// What a cluster needs for routes of this type.
+fn needs(type_: RouteType) -> &'static str {
+    match type_ {
+        RouteType::HttpRoute => {
+            "HTTPRoute needs a controller for the Gateway API, and a Gateway that \
+             spec.route.parentRefs, a PreviewPolicy or --preview-gateway of the operator names"
+        }
+        RouteType::Ingress => "Ingress needs an ingress controller with its IngressClass",
+        RouteType::Mapping => "Mapping needs Ambassador (Emissary-ingress)",
+        RouteType::None => "None needs nothing",
+    }
 }
 
 fn type_not_allowed(type_: RouteType, limit: &Limit<'_, &[RouteType]>) -> Refusal {
@@ -105,39 +113,22 @@ fn list(types: &[RouteType]) -> String {
     types.iter().map(|type_| type_.as_str()).collect::<Vec<_>>().join(" or ")
 }
 
-/// Whether the cluster serves the API of this route type. Ingress is built into Kubernetes.
-pub(super) fn is_served(type_: RouteType, view: &PreviewView<'_>) -> bool {
-    match type_ {
-        RouteType::HttpRoute => view.serves(of::<HTTPRoute>()),
-        RouteType::Ingress => true,
-        RouteType::Mapping => view.serves(of::<Mapping>()),
-        RouteType::None => false,
-    }
-}
-
-/// The Gateways of an `HTTPRoute` whose spec names these.
-pub(super) fn gateways<'a>(
-    spec: &'a [GatewayRef],
-    settings: &'a PreviewOperator,
-    policies: &'a Policies,
-) -> &'a [GatewayRef] {
-    match spec {
-        [] => policies.gateways().unwrap_or(&settings.default_gateways),
-        spec => spec,
+/// Whether there is a route, and the cluster serves its API. Ingress is built into Kubernetes.
+pub(super) fn is_served(routing: &Routing, view: &PreviewView<'_>) -> bool {
+    match routing {
+        Routing::HttpRoute(_) => view.serves(of::<HTTPRoute>()),
+        Routing::Ingress(_) => true,
+        Routing::Mapping => view.serves(of::<Mapping>()),
+        Routing::NotRequested | Routing::RemovedWhileSuspended | Routing::Refused(_) => false,
     }
 }
 
 /// The class of an Ingress whose spec names this class.
-pub(super) fn ingress_class(
-    spec: Option<&str>,
-    settings: &PreviewOperator,
-    policies: &Policies,
-    view: &PreviewView<'_>,
-) -> Option<String> {
-    spec.or_else(|| policies.ingress_class())
-        .or(settings.default_ingress_class.as_deref())
+pub(super) fn ingress_class(spec: Option<&str>, candidate: &Candidate<'_>) -> Option<String> {
+    spec.or_else(|| candidate.policies.ingress_class())
+        .or(candidate.settings.default_ingress_class.as_deref())
         .map(str::to_owned)
-        .or_else(|| cluster_class(view))
+        .or_else(|| cluster_class(candidate.view))
 }
 
 /// The default `IngressClass` of the cluster, or else the oldest: a class that is added later does
@@ -169,9 +160,12 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
     use k8s_openapi::jiff::Timestamp;
     use kubewright::view::{Lookup, Query};
+    use operator_api::preview::PreviewClaim;
 
     use super::*;
-    use crate::testing::{FakeCluster, gateway, view_of};
+    use crate::preview::admission::policy::tests::policy;
+    use crate::preview::settings::PreviewOperator;
+    use crate::testing::{FakeCluster, gateway, preview, view_of};
 
     /// A class that was created in this second.
     fn class(name: &str, second: i64) -> Metadata<IngressClass> {
@@ -199,8 +193,19 @@ mod tests {
         }
     }
 
-    fn chosen(settings: &PreviewOperator, cluster: &FakeCluster) -> Result<RouteType, Refusal> {
-        first_served(settings, &Policies::default(), &view_of(cluster))
+    fn chosen(settings: &PreviewOperator, cluster: &FakeCluster) -> Routing {
+        choose(&Candidate::new(&claim(), settings, &view_of(cluster)))
+    }
+
+    fn claim() -> PreviewClaim {
+        PreviewClaim::from(&preview("web"))
+    }
+
+    fn refusal(settings: &PreviewOperator, cluster: &FakeCluster) -> Refusal {
+        match chosen(settings, cluster) {
+            Routing::Refused(refusal) => refusal,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -208,11 +213,12 @@ mod tests {
         let (with_gateway, without) = (with_gateway(), PreviewOperator::default());
         let serving = || FakeCluster::empty().serving::<HTTPRoute>().serving::<Mapping>();
         let all = serving().with(class("nginx", 1));
-        assert_eq!(chosen(&with_gateway, &all), Ok(RouteType::HttpRoute));
-        assert_eq!(chosen(&without, &all), Ok(RouteType::Ingress), "no Gateway is named");
-        assert_eq!(chosen(&without, &serving()), Ok(RouteType::Mapping));
+        let gateways = with_gateway.default_gateways.clone();
+        assert_eq!(chosen(&with_gateway, &all), Routing::HttpRoute(gateways));
+        assert_eq!(chosen(&without, &all), Routing::Ingress(None), "no Gateway is named");
+        assert_eq!(chosen(&without, &serving()), Routing::Mapping);
         let only_mapping = FakeCluster::empty().serving::<Mapping>();
-        assert_eq!(chosen(&with_gateway, &only_mapping), Ok(RouteType::Mapping));
+        assert_eq!(chosen(&with_gateway, &only_mapping), Routing::Mapping);
     }
 
     #[test]
@@ -250,30 +256,52 @@ mod tests {
             ..PreviewOperator::default()
         };
         let cluster = cluster_with(&[default(class("nginx", 1))]);
-        let view = view_of(&cluster);
-        assert_eq!(first_served(&settings, &Policies::default(), &view), Ok(RouteType::Ingress));
-        let class = ingress_class(None, &settings, &Policies::default(), &view);
-        assert_eq!(class.as_deref(), Some("traefik"));
-        assert!(view.into_lookups().is_empty());
+        let (claim, view) = (claim(), view_of(&cluster));
+        let candidate = Candidate::new(&claim, &settings, &view);
+        assert_eq!(choose(&candidate), Routing::Ingress(None));
+        assert_eq!(ingress_class(None, &candidate).as_deref(), Some("traefik"));
+        assert_eq!(kinds(view), [] as [(String, bool); 0]);
     }
 
     #[test]
     fn where_no_route_is_served_the_message_says_what_to_install_and_the_preview_can_be_ready() {
-        let refusal = chosen(&PreviewOperator::default(), &FakeCluster::empty()).unwrap_err();
+        let refusal = refusal(&PreviewOperator::default(), &FakeCluster::empty());
         assert_eq!((refusal.reason, refusal.stalls), ("RouteApiNotServed", false));
-        for word in ["Gateway API", "ingress controller", "Ambassador"] {
-            assert!(refusal.message.contains(word), "{}", refusal.message);
-        }
+        assert_eq!(
+            refusal.message,
+            "no route type can be used: HTTPRoute needs a controller for the Gateway API, and a \
+             Gateway that spec.route.parentRefs, a PreviewPolicy or --preview-gateway of the \
+             operator names; Ingress needs an ingress controller with its IngressClass; Mapping \
+             needs Ambassador (Emissary-ingress)"
+        );
+    }
+
+    #[test]
+    fn where_policies_together_allow_no_route_type_the_message_names_one_and_what_to_change() {
+        let only = |name: &str, type_: &str| {
+            policy(name, serde_json::json!({ "routes": { "types": [type_] } }))
+        };
+        let cluster = FakeCluster::empty().with(only("a", "Ingress")).with(only("b", "Mapping"));
+        assert_eq!(
+            refusal(&PreviewOperator::default(), &cluster).message,
+            "no route type can be used (PreviewPolicy a allows only Ingress): an administrator \
+             must let the policies of this namespace allow one in common"
+        );
+    }
+
+    /// The kinds that were looked up, but Namespace and PreviewPolicy, and whether only their API.
+    fn kinds(view: PreviewView<'_>) -> Vec<(String, bool)> {
+        let lookups = view.into_lookups().into_iter();
+        let kinds = lookups.map(|l: Lookup| (l.kind.kind.into_owned(), l.query == Query::Served));
+        kinds.filter(|(kind, _)| kind != "Namespace" && kind != "PreviewPolicy").collect()
     }
 
     #[test]
     fn only_kinds_that_decide_are_looked_up() {
         let lookups = |settings: &PreviewOperator, cluster: &FakeCluster| {
             let view = view_of(cluster);
-            let _ = first_served(settings, &Policies::default(), &view);
-            let name =
-                |lookup: Lookup| (lookup.kind.kind.into_owned(), lookup.query == Query::Served);
-            view.into_lookups().into_iter().map(name).collect::<Vec<_>>()
+            let _ = choose(&Candidate::new(&claim(), settings, &view));
+            kinds(view)
         };
         let (route, ingress, mapping) =
             ("HTTPRoute".to_owned(), "IngressClass".to_owned(), "Mapping".to_owned());

@@ -1,11 +1,9 @@
 //! The user of a preview's program: from the spec, within what the namespace allows.
 
-use k8s_openapi::api::core::v1::Namespace;
-use kubewright::{ConditionType, Invalid, Metadata, of};
-use operator_api::preview::{PodSecurity, PreviewClaim};
+use kubewright::{ConditionType, Invalid};
 
+use super::candidate::Candidate;
 use super::decision::RootCause;
-use crate::preview::kinds::PreviewView;
 use crate::security::User;
 
 /// Reasons of `Ready` for a pod security that the namespace does not allow.
@@ -21,10 +19,11 @@ pub(crate) const WARN: &str = "pod-security.kubernetes.io/warn";
 /// The strictest standard. It forbids root.
 pub(crate) const RESTRICTED: &str = "restricted";
 
-/// Whether the label of a namespace has the value `restricted`. Unknown namespaces do not.
-fn is_restricted(label: &str, namespace: &str, view: &PreviewView<'_>) -> bool {
-    let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
-    let labels = namespace.as_ref().and_then(|namespace| namespace.metadata.labels.as_ref());
+/// Whether the label of the namespace has the value `restricted`. An unknown namespace has no
+/// labels.
+fn is_restricted(label: &str, candidate: &Candidate<'_>) -> bool {
+    let labels =
+        candidate.namespace.as_ref().and_then(|namespace| namespace.metadata.labels.as_ref());
     labels.and_then(|labels| labels.get(label)).is_some_and(|value| value == RESTRICTED)
 }
 
@@ -32,13 +31,10 @@ fn is_restricted(label: &str, namespace: &str, view: &PreviewView<'_>) -> bool {
 ///
 /// Most images of applications run as root. So root is forbidden only where the spec says so, or
 /// where the namespace would not admit the pods.
-pub(super) fn user(
-    spec: Option<&PodSecurity>,
-    namespace: &str,
-    view: &PreviewView<'_>,
-) -> (User, Option<RootCause>) {
+pub(super) fn user(candidate: &Candidate<'_>) -> (User, Option<RootCause>) {
+    let spec = candidate.claim.spec.pod_security.as_ref();
     let (id, non_root) = spec.map_or((None, None), |spec| (spec.run_as_user, spec.run_as_non_root));
-    let is_enforced = is_restricted(ENFORCE, namespace, view);
+    let is_enforced = is_restricted(ENFORCE, candidate);
     let user = match id {
         Some(id) => User::Id(id),
         None if is_enforced || non_root == Some(true) => User::NonRoot,
@@ -50,7 +46,7 @@ pub(super) fn user(
         User::Image => Some(RootCause::Image),
         User::Id(_) | User::NonRoot => None,
     };
-    let warns = !is_enforced && is_restricted(WARN, namespace, view);
+    let warns = !is_enforced && is_restricted(WARN, candidate);
     (user, cause.filter(|_| warns))
 }
 
@@ -58,9 +54,8 @@ pub(super) fn user(
 ///
 /// # Errors
 /// [`Invalid`] names the field and a value that works.
-pub(super) fn check(claim: &PreviewClaim, view: &PreviewView<'_>) -> Result<(), Invalid> {
-    let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
-    let Some(spec) = &claim.spec.pod_security else { return Ok(()) };
+pub(super) fn check(candidate: &Candidate<'_>) -> Result<(), Invalid> {
+    let Some(spec) = &candidate.claim.spec.pod_security else { return Ok(()) };
     let (field, remedy) = match (spec.run_as_user, spec.run_as_non_root) {
         (Some(0), _) => {
             ("runAsUser is 0", "write another user id such as 1000, or leave runAsUser out")
@@ -68,14 +63,15 @@ pub(super) fn check(claim: &PreviewClaim, view: &PreviewView<'_>) -> Result<(), 
         (_, Some(false)) => ("runAsNonRoot is false", "write true, or leave runAsNonRoot out"),
         _ => return Ok(()),
     };
-    if !is_restricted(ENFORCE, namespace, view) {
+    if !is_restricted(ENFORCE, candidate) {
         return Ok(());
     }
     Err(Invalid::new(
         "PodSecurityNotAllowed",
         format!(
-            "spec.podSecurity.{field}, but namespace {namespace} enforces the Pod Security \
-             Standard restricted, which forbids root: {remedy}"
+            "spec.podSecurity.{field}, but namespace {} enforces the Pod Security Standard \
+             restricted, which forbids root: {remedy}",
+            candidate.namespace()
         ),
     ))
 }
@@ -83,9 +79,10 @@ pub(super) fn check(claim: &PreviewClaim, view: &PreviewView<'_>) -> Result<(), 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use operator_api::preview::PreviewEnvironment;
+    use operator_api::preview::{PodSecurity, PreviewClaim, PreviewEnvironment};
 
     use super::*;
+    use crate::preview::settings::PreviewOperator;
     use crate::testing::{FakeCluster, namespace, preview, view_of};
 
     fn with(pod_security: PodSecurity) -> PreviewEnvironment {
@@ -101,9 +98,17 @@ mod tests {
         let cluster = FakeCluster::empty()
             .with(namespace("shop", labels))
             .with(namespace("other", &[(ENFORCE, RESTRICTED), (WARN, RESTRICTED)]));
-        let view = view_of(&cluster);
-        check(&PreviewClaim::from(preview), &view)?;
-        Ok(user(preview.spec.pod_security.as_ref(), "shop", &view))
+        user_of(preview, &cluster)
+    }
+
+    fn user_of(
+        preview: &PreviewEnvironment,
+        cluster: &FakeCluster,
+    ) -> Result<(User, Option<RootCause>), Invalid> {
+        let (claim, settings) = (PreviewClaim::from(preview), PreviewOperator::default());
+        let view = view_of(cluster);
+        let candidate = Candidate::new(&claim, &settings, &view);
+        check(&candidate).map(|()| user(&candidate))
     }
 
     #[test]
@@ -117,8 +122,8 @@ mod tests {
 
     #[test]
     fn an_unknown_namespace_forbids_nothing_and_warns_about_nothing() {
-        let cluster = FakeCluster::empty();
-        assert_eq!(user(None, "shop", &view_of(&cluster)), (User::Image, None));
+        let found = user_of(&preview("web"), &FakeCluster::empty());
+        assert_eq!(found, Ok((User::Image, None)));
     }
 
     #[test]

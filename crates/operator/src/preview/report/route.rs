@@ -30,15 +30,21 @@ pub(crate) fn acceptance(
         return Acceptance::rejected("RouteNotInPlace", "there is no route; see Ready");
     };
     let name = &blueprint.name;
-    let inside =
-        format!("reachable inside the cluster only, at http://{}", service::address(blueprint));
+    let service = observed.child(of::<Service>(), name);
+    let leads_to_pods = service.is_some_and(|service| *service.outcome == Outcome::InSync);
+    let inside = (decision.replicas > 0 && leads_to_pods).then(|| {
+        format!("reachable inside the cluster only, at http://{}", service::address(blueprint))
+    });
+    let until_then = inside.as_ref().map(|inside| format!("; until then {inside}"));
+    let until_then = until_then.unwrap_or_default();
     let (type_, child) = match &decision.routing {
         Routing::HttpRoute(_) => (RouteType::HttpRoute, observed.child(of::<HTTPRoute>(), name)),
         Routing::Ingress(_) => (RouteType::Ingress, observed.child(of::<Ingress>(), name)),
         Routing::Mapping => (RouteType::Mapping, observed.child(of::<Mapping>(), name)),
         Routing::NotRequested => {
             let remedy = "the route type is None; write another spec.route.type to get a URL";
-            return Acceptance::rejected("NotRequested", format!("{inside}: {remedy}"));
+            let inside = inside.map(|inside| inside + ": ").unwrap_or_default();
+            return Acceptance::rejected("NotRequested", inside + remedy);
         }
         Routing::RemovedWhileSuspended => {
             let message = "there is no route while spec.suspend is true, because \
@@ -46,13 +52,13 @@ pub(crate) fn acceptance(
             return Acceptance::rejected("RemovedWhileSuspended", message);
         }
         Routing::Refused(refusal) => {
-            let runs = decision.replicas > 0 && observed.child(of::<Service>(), name).is_some();
-            let until_then = if runs { format!("; until then {inside}") } else { String::new() };
             return Acceptance::rejected(refusal.reason, refusal.message.clone() + &until_then);
         }
     };
     let message = match child {
-        Some(child) if *child.outcome == Outcome::NotServed => return not_served(type_, &inside),
+        Some(child) if *child.outcome == Outcome::NotServed => {
+            return not_served(type_, &until_then);
+        }
         Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => {
             return match &decision.routing {
                 Routing::HttpRoute(gateways) => http_route::acceptance(blueprint, gateways, child),
@@ -68,19 +74,17 @@ pub(crate) fn acceptance(
     Acceptance::rejected("RouteNotInPlace", message)
 }
 
-fn not_served(type_: RouteType, inside: &str) -> Acceptance {
+/// Kubernetes always serves Ingress.
+fn not_served(type_: RouteType, until_then: &str) -> Acceptance {
     let (api, install) = match type_ {
         RouteType::HttpRoute => {
             ("gateway.networking.k8s.io/v1", "the Gateway API and a controller for it")
         }
-        RouteType::Mapping => ("getambassador.io/v3alpha1", "Ambassador (Emissary-ingress)"),
-        RouteType::Ingress | RouteType::None => {
-            ("networking.k8s.io/v1", "a version of Kubernetes that serves it")
-        }
+        _ => ("getambassador.io/v3alpha1", "Ambassador (Emissary-ingress)"),
     };
     let message = format!(
         "this cluster does not serve {type_} of {api}: install {install}, or write another \
-         spec.route.type; until then {inside}"
+         spec.route.type{until_then}"
     );
     Acceptance::rejected(NOT_SERVED, message)
 }
@@ -167,6 +171,32 @@ mod tests {
     }
 
     #[test]
+    fn the_address_inside_the_cluster_is_reported_only_if_it_leads_to_pods_of_the_preview() {
+        const INSIDE: &str = "reachable inside the cluster only";
+        let without_gateway = routed_by(RouteType::HttpRoute);
+        let cases = [
+            (routed_by(RouteType::None), "NotRequested"),
+            (without_gateway, "GatewayMissing"),
+            (routed_by(RouteType::Mapping), "RouteApiNotServed"),
+        ];
+        for (mut preview, expected) in cases {
+            let message = |preview: &PreviewEnvironment, service| {
+                let children = [("Service", service), ("Mapping", testing::NOT_SERVED)];
+                let (_, reason, message) = route_accepted(preview, &children);
+                assert_eq!(reason, expected);
+                message
+            };
+            let runs = message(&preview, "{}");
+            assert!(runs.contains(INSIDE), "{runs}");
+            let not_owned = message(&preview, testing::NOT_OWNED);
+            assert!(!not_owned.contains(INSIDE) && !not_owned.ends_with([';', ' ']), "{not_owned}");
+            preview.spec.suspend = Some(true);
+            let suspended = message(&preview, "{}");
+            assert!(!suspended.contains(INSIDE), "{suspended}: no pods run");
+        }
+    }
+
+    #[test]
     fn a_route_that_is_not_in_place_is_not_accepted() {
         for type_ in [RouteType::Ingress, RouteType::Mapping] {
             let (status, reason, message) = route_accepted(&routed_by(type_), &[]);
@@ -184,6 +214,8 @@ mod tests {
         let (status, reason, message) = route_accepted(&preview, &[]);
         assert_eq!((status, reason), (Some(false), "RemovedWhileSuspended"));
         assert!(message.contains("spec.route.whenSuspended"), "{message}");
+        preview.spec.route.as_mut().unwrap().type_ = Some(RouteType::None);
+        assert_eq!(route_accepted(&preview, &[]).1, "NotRequested", "no route comes back");
     }
 
     #[test]
@@ -214,7 +246,13 @@ mod tests {
         assert_eq!(outcome(&routed_by(RouteType::Ingress), &["Ingress"]).0, "RouteNotInPlace");
         let (reason, message, _) = outcome(&preview("web"), &["Ingress"]);
         assert_eq!(reason, "RouteApiNotServed", "Mapping is served, but not allowed");
-        assert!(message.contains("PreviewPolicy p allows only Ingress"), "{message}");
+        assert_eq!(
+            message,
+            "no route type can be used (PreviewPolicy p allows only Ingress): Ingress needs an \
+             ingress controller with its IngressClass; until then reachable inside the cluster \
+             only, at http://web.shop:80",
+            "to install another controller would not help"
+        );
     }
 
     #[test]

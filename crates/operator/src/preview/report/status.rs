@@ -18,8 +18,7 @@ pub(crate) fn status(
     acceptance: &Acceptance,
     observed: &PreviewObserved<'_>,
 ) -> PreviewEnvironmentStatus {
-    let wanted =
-        facts.decision.as_ref().map_or(blueprint.spec.replicas(), |decision| decision.replicas);
+    let wanted = facts.decision.as_ref().map_or(0, |decision| decision.replicas);
     let child = observed.child(of::<Deployment>(), &blueprint.name);
     let deployment = observed.status(of::<Deployment>(), &blueprint.name).unwrap_or_default();
     // The API server leaves out zeros.
@@ -123,6 +122,17 @@ mod tests {
         )
         .status;
         assert_eq!((status.url, status.ready.as_deref()), (None, Some("0/0")));
+    }
+
+    #[test]
+    fn a_rejected_preview_should_run_no_pods() {
+        for suspend in [None, Some(true)] {
+            let mut preview = preview("web");
+            preview.spec.fqdn = "*".into();
+            preview.spec.suspend = suspend;
+            let status = report(&PreviewOperator::default(), &preview, &[]).status;
+            assert_eq!(status.ready.as_deref(), Some("0/0"));
+        }
     }
 
     #[test]

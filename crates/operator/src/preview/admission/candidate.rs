@@ -1,0 +1,47 @@
+//! A preview that asks for pods and a route, with all that decides what it gets.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kubewright::{Metadata, of};
+use operator_api::preview::{GatewayRef, PreviewClaim};
+
+use super::policy::Policies;
+use crate::preview::kinds::PreviewView;
+use crate::preview::settings::PreviewOperator;
+
+/// The preview of this run, or a rival for its host.
+pub(crate) struct Candidate<'a> {
+    pub(super) claim: &'a PreviewClaim,
+    pub(super) settings: &'a PreviewOperator,
+    pub(crate) policies: Policies,
+    /// Its namespace, if it is known.
+    pub(super) namespace: Option<Arc<Metadata<Namespace>>>,
+    pub(super) view: &'a PreviewView<'a>,
+}
+
+impl<'a> Candidate<'a> {
+    pub(crate) fn new(
+        claim: &'a PreviewClaim,
+        settings: &'a PreviewOperator,
+        view: &'a PreviewView<'a>,
+    ) -> Self {
+        let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
+        let policies = Policies::selecting(namespace, view);
+        let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
+        Self { claim, settings, policies, namespace, view }
+    }
+
+    /// The name of its namespace.
+    pub(super) fn namespace(&self) -> &str {
+        self.claim.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// The Gateways of its `HTTPRoute`: from the spec, or else a policy, or else the settings.
+    pub(super) fn gateways(&self) -> &[GatewayRef] {
+        match self.claim.spec.route.as_ref().map(|route| &*route.parent_refs) {
+            Some(gateways @ [_, ..]) => gateways,
+            _ => self.policies.gateways().unwrap_or(&self.settings.default_gateways),
+        }
+    }
+}
