@@ -126,11 +126,6 @@ impl Route {
     pub fn path(&self) -> &str {
         self.path.as_deref().unwrap_or(DEFAULT_PATH)
     }
-
-    /// What happens to the route while the preview is suspended; `Keep` by default.
-    pub fn when_suspended(&self) -> WhenSuspended {
-        self.when_suspended.unwrap_or_default()
-    }
 }
 
 /// The route types.
