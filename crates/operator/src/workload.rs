@@ -4,10 +4,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{
-    Container, LocalObjectReference, PodSecurityContext, ResourceRequirements, Service,
-    ServicePort, ServiceSpec,
-};
+use k8s_openapi::api::core::v1::{Container, PodSecurityContext, ResourceRequirements, Service};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -22,58 +19,41 @@ pub(crate) fn port() -> IntOrString {
     IntOrString::String(PORT_NAME.into())
 }
 
-/// The pods of a Deployment, as far as operators choose.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Pods {
-    pub(crate) replicas: i32,
-    pub(crate) security: PodSecurityContext,
-    /// A change of an annotation replaces the pods.
-    pub(crate) annotations: Option<BTreeMap<String, String>>,
-    pub(crate) image_pull_secrets: Option<Vec<LocalObjectReference>>,
-    pub(crate) container: Container,
-}
-
 /// A Deployment of pods with one container.
 ///
 /// The pods get no token for the API server, and no environment variables for the Services of the
 /// namespace: the programs need neither.
-pub(crate) fn deployment(name: &str, labels: &Labels, pods: Pods) -> Deployment {
-    let mut deployment = builders::deployment(name, labels.clone(), pods.replicas, pods.container);
+pub(crate) fn deployment(
+    name: &str,
+    labels: &Labels,
+    replicas: i32,
+    security: PodSecurityContext,
+    container: Container,
+) -> Deployment {
+    let mut deployment = builders::deployment(name, labels.clone(), replicas, container);
     let template = &mut deployment.spec.get_or_insert_default().template;
-    template.metadata.get_or_insert_default().annotations = pods.annotations;
     let pod = template.spec.get_or_insert_default();
     pod.automount_service_account_token = Some(false);
     pod.enable_service_links = Some(false);
-    pod.image_pull_secrets = pods.image_pull_secrets;
-    pod.security_context = Some(pods.security);
+    pod.security_context = Some(security);
     deployment
 }
 
-/// A Service of this type with one port, which leads to the one port of the pods.
+/// A Service of this type, whose port with this number leads to the one port of the pods.
 pub(crate) fn service(
     name: &str,
-    labels: &Labels,
+    deployment: &Deployment,
     type_: &str,
-    port_number: i32,
+    port: i32,
     node_port: Option<i32>,
 ) -> Service {
-    let port = ServicePort {
-        name: Some(PORT_NAME.into()),
-        port: port_number,
-        target_port: Some(port()),
-        node_port,
-        ..ServicePort::default()
-    };
-    Service {
-        metadata: named(name),
-        spec: Some(ServiceSpec {
-            type_: Some(type_.to_owned()),
-            selector: Some(labels.clone()),
-            ports: Some(vec![port]),
-            ..ServiceSpec::default()
-        }),
-        status: None,
+    let mut service = builders::service(name, deployment);
+    let spec = service.spec.get_or_insert_default();
+    spec.type_ = Some(type_.to_owned());
+    for service_port in spec.ports.iter_mut().flatten() {
+        (service_port.port, service_port.node_port) = (port, node_port);
     }
+    service
 }
 
 /// The cpu and memory of a spec without empty maps. To own an empty map would remove what other
@@ -95,14 +75,19 @@ pub(crate) fn named(name: &str) -> ObjectMeta {
 
 #[cfg(test)]
 mod tests {
+    use kubewright::builders::ContainerExt as _;
+
     use super::*;
+
+    fn web(labels: &Labels) -> Deployment {
+        let container = builders::container("app", "app:1").with_port(PORT_NAME, 3000);
+        deployment("web", labels, 2, PodSecurityContext::default(), container)
+    }
 
     #[test]
     fn a_deployment_selects_its_own_pods_and_gives_them_no_token() {
         let labels = Labels::from([("a".into(), "b".into())]);
-        let spec = deployment("web", &labels, Pods { replicas: 2, ..Pods::default() })
-            .spec
-            .unwrap_or_default();
+        let spec = web(&labels).spec.unwrap_or_default();
         assert_eq!(spec.selector.match_labels.as_ref(), Some(&labels));
         assert_eq!(spec.template.metadata.and_then(|m| m.labels), Some(labels));
         let pod = spec.template.spec.unwrap_or_default();
@@ -115,10 +100,11 @@ mod tests {
     #[test]
     fn a_service_leads_to_the_named_port_of_the_pods() {
         let labels = Labels::from([("a".into(), "b".into())]);
-        let spec = service("web", &labels, "NodePort", 8080, Some(30_080)).spec.unwrap_or_default();
+        let service = service("web", &web(&labels), "NodePort", 8080, Some(30_080));
+        let spec = service.spec.unwrap_or_default();
         assert_eq!((spec.type_.as_deref(), spec.selector), (Some("NodePort"), Some(labels)));
         let ports = spec.ports.unwrap_or_default();
         assert_eq!((ports[0].port, ports[0].node_port), (8080, Some(30_080)));
-        assert_eq!(ports[0].target_port, Some(port()));
+        assert_eq!((ports[0].target_port.clone(), ports.len()), (Some(port()), 1));
     }
 }

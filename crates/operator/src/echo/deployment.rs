@@ -6,28 +6,32 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kubewright::builders::{self, ContainerExt as _};
 
 use super::blueprint::Blueprint;
-use super::server::Server;
-use crate::security;
-use crate::workload::{self, Pods};
+use crate::{security, workload};
 
 const CONTAINER: &str = "echo";
+/// The health path of both servers. Requests to `/` would appear in their logs.
+const HEALTH_PATH: &str = "/health";
+/// The health path of an image of the spec, which may not have [`HEALTH_PATH`]. Every echo server
+/// answers at `/`.
+const ANY_PATH: &str = "/";
 /// The requests of a server whose spec has none. http-echo was measured to use 9 MB of memory and
 /// almost no cpu.
 const REQUESTS: [(&str, &str); 2] = [("cpu", "10m"), ("memory", "16Mi")];
 
 /// The Deployment. Neither server needs root or writes files, although an image may run as root.
 pub(super) fn deployment(blueprint: &Blueprint<'_>) -> Deployment {
-    let pods = Pods {
-        replicas: blueprint.replicas,
-        security: security::pod(security::NONROOT),
-        container: container(blueprint),
-        ..Pods::default()
-    };
-    workload::deployment(&blueprint.name, &blueprint.labels, pods)
+    workload::deployment(
+        &blueprint.name,
+        &blueprint.labels,
+        blueprint.replicas,
+        security::pod(security::NONROOT),
+        container(blueprint),
+    )
 }
 
 fn container(blueprint: &Blueprint<'_>) -> Container {
     let (server, has_own_image) = (blueprint.server, blueprint.image.is_none());
+    let path = if has_own_image { HEALTH_PATH } else { ANY_PATH };
     Container {
         // The operator's own images do not change under their tags, or a change does not matter.
         image_pull_policy: has_own_image.then(|| "IfNotPresent".to_owned()),
@@ -36,7 +40,7 @@ fn container(blueprint: &Blueprint<'_>) -> Container {
         security_context: Some(security::container(true)),
         ..builders::container(CONTAINER, blueprint.image.unwrap_or(server.image()))
             .with_port(workload::PORT_NAME, server.port())
-            .with_http_probe(workload::PORT_NAME, Server::health_path(has_own_image))
+            .with_http_probe(workload::PORT_NAME, path)
     }
 }
 
@@ -60,6 +64,7 @@ mod tests {
 
     use super::*;
     use crate::echo::blueprint::tests::blueprint;
+    use crate::echo::server::Server;
 
     fn container_of(blueprint: &Blueprint<'_>) -> Container {
         deployment(blueprint).spec.unwrap().template.spec.unwrap().containers.remove(0)

@@ -1,5 +1,6 @@
 //! The objects of an `Echo` of either group.
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
 use kubewright::{Children, ConditionType, Invalid, Operator};
 use operator_api::echo::{EchoService, ServiceType};
@@ -31,14 +32,16 @@ pub(super) fn children<O: Operator<Owns = Owns>>(
     if let Server::Text(text) = blueprint.server {
         text::check(text)?;
     }
-    Ok(Children::new().with(deployment::deployment(blueprint)).with(service(blueprint)))
+    let deployment = deployment::deployment(blueprint);
+    let service = service(blueprint, &deployment);
+    Ok(Children::new().with(deployment).with(service))
 }
 
 /// The Service. Without a node port of the spec, the cluster chooses one and keeps it.
-fn service(blueprint: &Blueprint<'_>) -> Service {
+fn service(blueprint: &Blueprint<'_>, deployment: &Deployment) -> Service {
     let spec = &blueprint.service;
     let (type_, port) = (spec.service_type().as_str(), spec.port());
-    workload::service(&blueprint.name, &blueprint.labels, type_, port, spec.node_port)
+    workload::service(&blueprint.name, deployment, type_, port, spec.node_port)
 }
 
 /// The schema has this rule, too; this check covers older resources, and `render`.
@@ -92,7 +95,7 @@ mod tests {
     #[test]
     fn a_service_leads_to_the_pods_of_its_own_echo() {
         let blueprint = blueprint("web");
-        let spec = service(&blueprint).spec.unwrap();
+        let spec = service(&blueprint, &deployment::deployment(&blueprint)).spec.unwrap();
         assert_eq!(spec.selector.as_ref(), Some(&blueprint.labels));
         let port = &spec.ports.unwrap()[0];
         assert_eq!(
@@ -108,7 +111,8 @@ mod tests {
             port: Some(8080),
             node_port: Some(30_080),
         };
-        let spec = super::service(&Blueprint { service, ..blueprint("web") }).spec.unwrap();
+        let blueprint = Blueprint { service, ..blueprint("web") };
+        let spec = super::service(&blueprint, &deployment::deployment(&blueprint)).spec.unwrap();
         let port = &spec.ports.unwrap()[0];
         assert_eq!(
             (spec.type_.as_deref(), port.port, port.node_port),

@@ -1,4 +1,4 @@
-//! The two servers that an `Echo` can run: image, port, arguments and health path.
+//! The two servers that an `Echo` can run: image, port and arguments.
 
 use super::text;
 
@@ -13,11 +13,6 @@ pub(super) enum Server<'a> {
 
 /// The port of the server that answers with a text.
 pub(super) const TEXT_PORT: i32 = 5678;
-/// The health path of both servers. Requests to `/` would appear in their logs.
-const HEALTH_PATH: &str = "/health";
-/// The health path of an image of the spec, which may not have [`HEALTH_PATH`]. Every echo server
-/// answers at `/`.
-const ANY_PATH: &str = "/";
 
 impl Server<'_> {
     /// The image, if the resource has none.
@@ -43,11 +38,6 @@ impl Server<'_> {
             Self::Text(text) => Some(vec![format!("-text={}", text::escape(text))]),
             Self::Request => None,
         }
-    }
-
-    /// The path of the probes, for the server's own image or another one.
-    pub(super) fn health_path(has_own_image: bool) -> &'static str {
-        if has_own_image { HEALTH_PATH } else { ANY_PATH }
     }
 }
 

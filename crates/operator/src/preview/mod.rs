@@ -19,6 +19,5 @@ mod report;
 mod samples;
 mod settings;
 
-pub use admission::ALLOWED_DOMAINS;
-pub use samples::policy_samples;
+pub(crate) use samples::policy_samples;
 pub use settings::PreviewOperator;

@@ -80,10 +80,10 @@ impl Operator for PreviewOperator {
         facts: &Facts,
     ) -> Report<PreviewEnvironmentStatus> {
         let blueprint = Blueprint::new(preview);
-        let acceptance = route::acceptance(&blueprint, facts.decision.as_ref(), observed);
+        let route = route::condition(&blueprint, facts.decision.as_ref(), observed);
         Report {
-            status: status::status(&blueprint, facts, &acceptance, observed),
-            conditions: conditions::conditions(&blueprint, facts, acceptance),
+            status: status::status(&blueprint, facts, &route, observed),
+            conditions: conditions::conditions(&blueprint, facts, route),
             readiness: conditions::readiness(&blueprint, facts, observed.readiness().clone()),
         }
     }
@@ -94,9 +94,9 @@ impl Operator for PreviewOperator {
 }
 
 fn objects(blueprint: &Blueprint<'_>, decision: &Decision) -> Children<PreviewOperator> {
-    let mut children = Children::new()
-        .with(deployment::deployment(blueprint, decision.replicas, decision.user))
-        .with(service::service(blueprint));
+    let deployment = deployment::deployment(blueprint, decision.replicas, decision.user);
+    let service = service::service(blueprint, &deployment);
+    let mut children = Children::new().with(deployment).with(service);
     if let Some(namespaces) = &decision.reachable_from {
         children.add(network_policy::network_policy(blueprint, namespaces));
     }

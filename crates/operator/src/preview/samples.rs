@@ -98,8 +98,7 @@ fn quantities(amounts: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
 }
 
 /// Examples of a `PreviewPolicy`.
-#[must_use]
-pub fn policy_samples() -> Vec<Sample<PreviewPolicy>> {
+pub(crate) fn policy_samples() -> Vec<Sample<PreviewPolicy>> {
     let minimal = PreviewPolicySpec {
         namespace_selector: Some(of_team("shop")),
         limits: Some(PreviewLimits { previews: Some(10), ..PreviewLimits::default() }),

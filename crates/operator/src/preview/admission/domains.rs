@@ -9,7 +9,7 @@ use super::policy::Policies;
 /// The annotation of a Namespace with the hosts that its previews may use, separated by commas:
 /// `preview.example.com` is one host, `*.dev.example.com` every host below `dev.example.com`, `*`
 /// every host. Without the annotation, the namespace allows every host.
-pub const ALLOWED_DOMAINS: &str = "platform9.com/allowed-domains";
+pub(super) const ALLOWED_DOMAINS: &str = "platform9.com/allowed-domains";
 
 /// Whether `domain`, as an administrator writes it, allows `host`.
 fn allows(domain: &str, host: &str) -> bool {

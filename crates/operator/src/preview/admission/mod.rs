@@ -19,5 +19,3 @@ pub(super) mod policy;
 pub(super) mod resolve;
 mod route;
 pub(super) mod security;
-
-pub use domains::ALLOWED_DOMAINS;

@@ -7,9 +7,9 @@ use k8s_openapi::api::core::v1::{Container, PodSecurityContext, Sysctl};
 use kubewright::builders::{self, ContainerExt as _};
 
 use super::blueprint::Blueprint;
-use super::probes;
+use super::probes::probe;
 use crate::security::{self, User};
-use crate::workload::{self, Pods};
+use crate::workload;
 
 const CONTAINER: &str = "app";
 /// The annotation of the pods with `spec.revision`: a new revision replaces the pods even if the
@@ -22,18 +22,20 @@ const UNPRIVILEGED_PORT_START: &str = "net.ipv4.ip_unprivileged_port_start";
 
 /// The Deployment of this many pods, whose program runs as this user.
 pub(crate) fn deployment(blueprint: &Blueprint<'_>, replicas: i32, user: User) -> Deployment {
-    let revision = |revision: &String| BTreeMap::from([(REVISION.to_owned(), revision.clone())]);
-    workload::deployment(
+    let mut deployment = workload::deployment(
         &blueprint.name,
         &blueprint.labels,
-        Pods {
-            replicas,
-            security: pod_security(blueprint, user),
-            annotations: blueprint.spec.revision.as_ref().map(revision),
-            image_pull_secrets: filled(&blueprint.spec.image_pull_secrets),
-            container: container(blueprint),
-        },
-    )
+        replicas,
+        pod_security(blueprint, user),
+        container(blueprint),
+    );
+    let template = &mut deployment.spec.get_or_insert_default().template;
+    let revision = |revision: &String| BTreeMap::from([(REVISION.to_owned(), revision.clone())]);
+    template.metadata.get_or_insert_default().annotations =
+        blueprint.spec.revision.as_ref().map(revision);
+    template.spec.get_or_insert_default().image_pull_secrets =
+        filled(&blueprint.spec.image_pull_secrets);
+    deployment
 }
 
 fn pod_security(blueprint: &Blueprint<'_>, user: User) -> PodSecurityContext {
@@ -51,6 +53,7 @@ fn pod_security(blueprint: &Blueprint<'_>, user: User) -> PodSecurityContext {
 
 fn container(blueprint: &Blueprint<'_>) -> Container {
     let spec = blueprint.spec;
+    let probes = spec.probes.clone().unwrap_or_default();
     let security = spec.pod_security.as_ref();
     let read_only = security.and_then(|security| security.read_only_root_filesystem);
     Container {
@@ -61,9 +64,11 @@ fn container(blueprint: &Blueprint<'_>) -> Container {
         args: filled(&spec.args),
         env: filled(&spec.env),
         env_from: filled(&spec.env_from),
-        readiness_probe: Some(probes::readiness(spec.probes.as_ref())),
-        liveness_probe: probes::liveness(spec.probes.as_ref()),
-        startup_probe: probes::startup(spec.probes.as_ref()),
+        // Always: without any probe, the URL would be shown before the program answers.
+        readiness_probe: Some(probe(&probes.readiness.unwrap_or_default())),
+        // By default none: a liveness probe would restart images that start slowly.
+        liveness_probe: probes.liveness.as_ref().map(probe),
+        startup_probe: probes.startup.as_ref().map(probe),
         resources: spec.resources.as_ref().and_then(workload::resources),
         security_context: Some(security::container(read_only == Some(true))),
         ..builders::container(CONTAINER, &spec.image).with_port(workload::PORT_NAME, spec.port())
@@ -84,7 +89,7 @@ mod tests {
         ResourceRequirements,
     };
     use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-    use operator_api::preview::{PodSecurity, PreviewEnvironmentSpec, PullPolicy};
+    use operator_api::preview::{PodSecurity, PreviewEnvironmentSpec, Probe, Probes, PullPolicy};
 
     use super::*;
     use crate::testing::preview;
@@ -111,6 +116,20 @@ mod tests {
         let probe = container.readiness_probe.as_ref().unwrap().tcp_socket.as_ref().unwrap();
         assert_eq!(probe.port, workload::port());
         assert_eq!(container.liveness_probe, None);
+    }
+
+    #[test]
+    fn each_probe_is_that_of_the_spec() {
+        let probe = |path: &str| Some(Probe { path: Some(path.into()), ..Probe::default() });
+        let probes = Probes {
+            readiness: probe("/ready"),
+            liveness: probe("/live"),
+            startup: probe("/started"),
+        };
+        let (_, container) = pods(|spec| spec.probes = Some(probes));
+        let probes = [container.readiness_probe, container.liveness_probe, container.startup_probe];
+        let paths = probes.map(|probe| probe.unwrap().http_get.unwrap().path.unwrap());
+        assert_eq!(paths, ["/ready", "/live", "/started"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The probes of a preview, from the short form of its spec.
+//! A probe of a preview, from the short form of its spec.
 
 use k8s_openapi::api::core::v1::{HTTPGetAction, Probe, TCPSocketAction};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -6,23 +6,8 @@ use operator_api::preview;
 
 use crate::workload;
 
-/// The readiness probe. By default it opens a connection: the paths of an unknown image are not
-/// known, and without any probe the URL would be shown before the program answers.
-pub(super) fn readiness(probes: Option<&preview::Probes>) -> Probe {
-    let readiness = probes.and_then(|probes| probes.readiness.as_ref());
-    readiness.map_or_else(|| probe(&preview::Probe::default()), probe)
-}
-
-/// The liveness probe. There is none by default: it would restart images that start slowly.
-pub(super) fn liveness(probes: Option<&preview::Probes>) -> Option<Probe> {
-    probes?.liveness.as_ref().map(probe)
-}
-
-pub(super) fn startup(probes: Option<&preview::Probes>) -> Option<Probe> {
-    probes?.startup.as_ref().map(probe)
-}
-
-fn probe(spec: &preview::Probe) -> Probe {
+/// A probe of HTTP if the spec has a path, or else of a connection.
+pub(super) fn probe(spec: &preview::Probe) -> Probe {
     let port = spec.port.map_or_else(workload::port, IntOrString::Int);
     let (http_get, tcp_socket) = match &spec.path {
         Some(path) => (
@@ -51,40 +36,24 @@ mod tests {
     }
 
     #[test]
-    fn by_default_a_pod_is_ready_when_it_accepts_connections_and_is_never_restarted() {
-        for empty in [None, Some(&preview::Probes::default())] {
-            let connects = Probe {
-                tcp_socket: Some(TCPSocketAction { port: workload::port(), host: None }),
-                ..Probe::default()
-            };
-            assert_eq!((readiness(empty), liveness(empty), startup(empty)), (connects, None, None));
-        }
+    fn a_probe_connects_to_the_port_of_the_container_by_default() {
+        let connects = Probe {
+            tcp_socket: Some(TCPSocketAction { port: workload::port(), host: None }),
+            ..Probe::default()
+        };
+        assert_eq!(probe(&preview::Probe::default()), connects);
+        let socket = Some(TCPSocketAction { port: IntOrString::Int(9091), host: None });
+        assert_eq!(probe(&spec(None, Some(9091))).tcp_socket, socket);
     }
 
     #[test]
-    fn each_probe_has_the_path_and_port_of_the_spec() {
-        let probes = preview::Probes {
-            readiness: Some(spec(Some("/ready"), None)),
-            liveness: Some(spec(Some("/live"), Some(9090))),
-            startup: Some(spec(None, Some(9091))),
-        };
-        let get = |path: &str, port| HTTPGetAction {
-            path: Some(path.to_owned()),
-            port,
-            ..HTTPGetAction::default()
-        };
-        let (ready, live, started) =
-            (readiness(Some(&probes)), liveness(Some(&probes)), startup(Some(&probes)));
-        assert_eq!(
-            (ready.http_get, ready.tcp_socket),
-            (Some(get("/ready", workload::port())), None)
-        );
-        assert_eq!(
-            live.and_then(|probe| probe.http_get),
-            Some(get("/live", IntOrString::Int(9090)))
-        );
-        let socket = Some(TCPSocketAction { port: IntOrString::Int(9091), host: None });
-        assert_eq!(started.and_then(|probe| probe.tcp_socket), socket);
+    fn a_probe_with_a_path_is_a_request() {
+        for (port, expected) in [(None, workload::port()), (Some(9090), IntOrString::Int(9090))] {
+            let probe = probe(&spec(Some("/ready"), port));
+            let path = Some("/ready".to_owned());
+            let get = HTTPGetAction { path, port: expected, ..HTTPGetAction::default() };
+            assert_eq!((probe.http_get, probe.tcp_socket), (Some(get), None));
+        }
     }
 
     #[test]

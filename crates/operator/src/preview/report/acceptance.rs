@@ -1,4 +1,4 @@
-//! Whether the controller of a route accepts it, in one form for all kinds of routes.
+//! The condition RouteAccepted, in one form for all kinds of routes.
 
 use kubewright::{Condition, ConditionType};
 use operator_api::preview::{NOT_ACCEPTED, ROUTE_ACCEPTED};
@@ -7,13 +7,16 @@ use crate::preview::admission::decision::NOT_SERVED;
 use crate::preview::objects::blueprint::Blueprint;
 use crate::preview::objects::service;
 
+/// The reason of a route whose controller reports nothing.
+const NOT_REPORTED: &str = "NotReported";
+
 /// The condition about the route. Admission declares its other reasons.
 pub(crate) const ROUTE_ACCEPTED_CONDITION: ConditionType = ConditionType::new(
     ROUTE_ACCEPTED,
     &[
         ("Accepted", "the controller of the route accepts it"),
         (NOT_ACCEPTED, "the controller of the route rejects it; the message has its answer"),
-        ("NotReported", "Unknown: Ambassador does not report the state of Mappings"),
+        (NOT_REPORTED, "Unknown: Ambassador does not report the state of Mappings"),
         ("NotRequested", "no route: its type is `None`"),
         (
             "RemovedWhileSuspended",
@@ -25,35 +28,29 @@ pub(crate) const ROUTE_ACCEPTED_CONDITION: ConditionType = ConditionType::new(
     ],
 );
 
-/// Whether the host leads to the preview.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Acceptance {
-    /// Whether the controller of the route accepts it; `None` if unknown.
-    pub(super) is_accepted: Option<bool>,
-    pub(super) reason: &'static str,
-    pub(super) message: String,
-    /// Whether requests for the host arrive, as far as is known.
-    pub(super) is_reachable: bool,
+/// The controller of the route accepts it.
+pub(super) fn accepted(message: String) -> Condition {
+    Condition::new(ROUTE_ACCEPTED, Some(true), "Accepted", message)
 }
 
-impl Acceptance {
-    pub(super) fn accepted(message: String) -> Self {
-        Self { is_accepted: Some(true), reason: "Accepted", message, is_reachable: true }
-    }
+/// There is no route, or its controller rejects it.
+pub(super) fn rejected(reason: &'static str, message: impl Into<String>) -> Condition {
+    Condition::new(ROUTE_ACCEPTED, Some(false), reason, message)
+}
 
-    pub(super) fn rejected(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { is_accepted: Some(false), reason, message: message.into(), is_reachable: false }
-    }
+/// The controller of the route has not reported yet.
+pub(super) fn waiting(message: String) -> Condition {
+    Condition::new(ROUTE_ACCEPTED, None, "WaitingForController", message)
+}
 
-    /// The controller of the route has not reported yet.
-    pub(super) fn waiting(message: String) -> Self {
-        Self { is_accepted: None, reason: "WaitingForController", message, is_reachable: false }
-    }
+/// The controller of the route reports nothing. Then the route is taken to work.
+pub(super) fn not_reported(message: String) -> Condition {
+    Condition::new(ROUTE_ACCEPTED, None, NOT_REPORTED, message)
+}
 
-    /// The condition RouteAccepted.
-    pub(super) fn condition(self) -> Condition {
-        Condition::new(ROUTE_ACCEPTED, self.is_accepted, self.reason, self.message)
-    }
+/// Whether requests for the host arrive, as far as is known.
+pub(super) fn is_reachable(route: &Condition) -> bool {
+    route.status == Some(true) || route.reason == NOT_REPORTED
 }
 
 /// The message of a route that works.

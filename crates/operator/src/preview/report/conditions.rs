@@ -5,7 +5,6 @@ use operator_api::preview::{
     HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, SUSPENDED, TOO_MANY_PREVIEWS,
 };
 
-use super::acceptance::Acceptance;
 use crate::preview::admission::decision::{Decision, Refusal, RootCause, Routing};
 use crate::preview::admission::security::{RESTRICTED, WARN};
 use crate::preview::facts::Facts;
@@ -41,11 +40,11 @@ pub(crate) const MAY_RUN_AS_ROOT_CONDITION: ConditionType = ConditionType::new(
     ],
 );
 
-/// All conditions that apply, RouteAccepted first.
+/// All conditions that apply, `route` (RouteAccepted) first.
 pub(crate) fn conditions(
     blueprint: &Blueprint<'_>,
     facts: &Facts,
-    acceptance: Acceptance,
+    route: Condition,
 ) -> Vec<Condition> {
     let decision = facts.decision.as_ref();
     let exceeded = decision.and_then(|decision| decision.exceeded.as_ref());
@@ -57,7 +56,7 @@ pub(crate) fn conditions(
         root.map(|cause| may_run_as_root(blueprint, cause)),
         facts.expiry.as_ref().and_then(warning::condition),
     ];
-    std::iter::once(acceptance.condition()).chain(others.into_iter().flatten()).collect()
+    std::iter::once(route).chain(others.into_iter().flatten()).collect()
 }
 
 fn host_conflict(decision: &Decision) -> Option<Condition> {

@@ -1,10 +1,11 @@
 //! The answers of Gateways about an `HTTPRoute`.
 
+use kubewright::Condition;
 use kubewright::observed::ChildState;
 use operator_api::gateway::{HTTPRouteStatus, ParentReference, RouteParentStatus};
 use operator_api::preview::{GatewayRef, NOT_ACCEPTED};
 
-use super::acceptance::{Acceptance, leads_to};
+use super::acceptance::{self, leads_to};
 use crate::preview::objects::blueprint::Blueprint;
 
 /// The conditions that the controller of a Gateway reports about each route.
@@ -22,18 +23,18 @@ enum Answer {
 }
 
 /// Whether all these Gateways accept the route.
-pub(super) fn acceptance(
+pub(super) fn condition(
     blueprint: &Blueprint<'_>,
     gateways: &[GatewayRef],
     child: &ChildState<'_>,
-) -> Acceptance {
+) -> Condition {
     let status = child.status::<HTTPRouteStatus>().unwrap_or_default();
     let generation = child.observed.and_then(|route| route.generation);
     let answers = gateways.iter().map(|gateway| answer(blueprint, gateway, &status, generation));
     match answers.min() {
-        Some(Answer::Rejected(message)) => Acceptance::rejected(NOT_ACCEPTED, message),
-        Some(Answer::Waiting(message)) => Acceptance::waiting(message),
-        Some(Answer::Accepted) | None => Acceptance::accepted(leads_to(blueprint)),
+        Some(Answer::Rejected(message)) => acceptance::rejected(NOT_ACCEPTED, message),
+        Some(Answer::Waiting(message)) => acceptance::waiting(message),
+        Some(Answer::Accepted) | None => acceptance::accepted(leads_to(blueprint)),
     }
 }
 

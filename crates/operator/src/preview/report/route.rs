@@ -3,12 +3,12 @@
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::{Ingress, IngressStatus};
 use kubewright::observed::{ChildState, Outcome};
-use kubewright::of;
+use kubewright::{Condition, of};
 use operator_api::ambassador::{Mapping, MappingStatus};
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{NOT_ACCEPTED, RouteType};
 
-use super::acceptance::{Acceptance, leads_to};
+use super::acceptance::{self, leads_to};
 use super::http_route;
 use crate::preview::admission::decision::{Decision, NOT_SERVED, Routing};
 use crate::preview::kinds::PreviewObserved;
@@ -20,14 +20,14 @@ const INACTIVE: &str = "Inactive";
 /// The state of a Mapping that Ambassador serves.
 const RUNNING: &str = "Running";
 
-/// Whether the host leads to the preview. `None` instead of a decision: the preview is rejected.
-pub(crate) fn acceptance(
+/// The condition RouteAccepted. `None` instead of a decision: the preview is rejected.
+pub(crate) fn condition(
     blueprint: &Blueprint<'_>,
     decision: Option<&Decision>,
     observed: &PreviewObserved<'_>,
-) -> Acceptance {
+) -> Condition {
     let Some(decision) = decision else {
-        return Acceptance::rejected("RouteNotInPlace", "there is no route; see Ready");
+        return acceptance::rejected("RouteNotInPlace", "there is no route; see Ready");
     };
     let name = &blueprint.name;
     let service = observed.child(of::<Service>(), name);
@@ -44,15 +44,15 @@ pub(crate) fn acceptance(
         Routing::NotRequested => {
             let remedy = "the route type is None; write another spec.route.type to get a URL";
             let inside = inside.map(|inside| inside + ": ").unwrap_or_default();
-            return Acceptance::rejected("NotRequested", inside + remedy);
+            return acceptance::rejected("NotRequested", inside + remedy);
         }
         Routing::RemovedWhileSuspended => {
             let message = "there is no route while spec.suspend is true, because \
                            spec.route.whenSuspended is Remove";
-            return Acceptance::rejected("RemovedWhileSuspended", message);
+            return acceptance::rejected("RemovedWhileSuspended", message);
         }
         Routing::Refused(refusal) => {
-            return Acceptance::rejected(refusal.reason, refusal.message.clone() + &until_then);
+            return acceptance::rejected(refusal.reason, refusal.message.clone() + &until_then);
         }
     };
     let message = match child {
@@ -61,7 +61,7 @@ pub(crate) fn acceptance(
         }
         Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => {
             return match &decision.routing {
-                Routing::HttpRoute(gateways) => http_route::acceptance(blueprint, gateways, child),
+                Routing::HttpRoute(gateways) => http_route::condition(blueprint, gateways, child),
                 Routing::Ingress(class) => ingress(blueprint, class.as_deref(), child),
                 _ => mapping(blueprint, child),
             };
@@ -71,11 +71,11 @@ pub(crate) fn acceptance(
         }
         _ => format!("{type_} {name} is not in place; see Ready"),
     };
-    Acceptance::rejected("RouteNotInPlace", message)
+    acceptance::rejected("RouteNotInPlace", message)
 }
 
 /// Kubernetes always serves Ingress.
-fn not_served(type_: RouteType, until_then: &str) -> Acceptance {
+fn not_served(type_: RouteType, until_then: &str) -> Condition {
     let (api, install) = match type_ {
         RouteType::HttpRoute => {
             ("gateway.networking.k8s.io/v1", "the Gateway API and a controller for it")
@@ -86,15 +86,15 @@ fn not_served(type_: RouteType, until_then: &str) -> Acceptance {
         "this cluster does not serve {type_} of {api}: install {install}, or write another \
          spec.route.type{until_then}"
     );
-    Acceptance::rejected(NOT_SERVED, message)
+    acceptance::rejected(NOT_SERVED, message)
 }
 
 /// The controller of an Ingress reports only the address at which it serves the host.
-fn ingress(blueprint: &Blueprint<'_>, class: Option<&str>, child: &ChildState<'_>) -> Acceptance {
+fn ingress(blueprint: &Blueprint<'_>, class: Option<&str>, child: &ChildState<'_>) -> Condition {
     let status = child.status::<IngressStatus>().unwrap_or_default();
     let addresses = status.load_balancer.and_then(|balancer| balancer.ingress).unwrap_or_default();
     if let Some(address) = addresses.into_iter().find_map(|a| a.ip.or(a.hostname)) {
-        return Acceptance::accepted(format!("{}, by {address}", leads_to(blueprint)));
+        return acceptance::accepted(format!("{}, by {address}", leads_to(blueprint)));
     }
     let served = match class {
         Some(class) => format!("the class {class}"),
@@ -102,32 +102,27 @@ fn ingress(blueprint: &Blueprint<'_>, class: Option<&str>, child: &ChildState<'_
                  spec.route.ingressClassName is not set)"
             .to_owned(),
     };
-    Acceptance::waiting(format!(
+    acceptance::waiting(format!(
         "Ingress {} has no address yet: it gets one from an ingress controller that serves \
          {served}",
         blueprint.name
     ))
 }
 
-/// By default Ambassador reports nothing. Then the route is taken to work.
-fn mapping(blueprint: &Blueprint<'_>, child: &ChildState<'_>) -> Acceptance {
+/// By default Ambassador reports nothing.
+fn mapping(blueprint: &Blueprint<'_>, child: &ChildState<'_>) -> Condition {
     let (name, status) = (&blueprint.name, child.status::<MappingStatus>().unwrap_or_default());
     match status.state.as_deref() {
         Some(INACTIVE) => {
             let cause = status.reason.unwrap_or_default();
             let message = format!("Ambassador does not serve Mapping {name}: {cause}");
-            Acceptance::rejected(NOT_ACCEPTED, message)
+            acceptance::rejected(NOT_ACCEPTED, message)
         }
-        Some(RUNNING) => Acceptance::accepted(leads_to(blueprint)),
-        _ => Acceptance {
-            is_accepted: None,
-            reason: "NotReported",
-            message: format!(
-                "{}, as far as is known: Ambassador does not report the state of Mapping {name}",
-                leads_to(blueprint)
-            ),
-            is_reachable: true,
-        },
+        Some(RUNNING) => acceptance::accepted(leads_to(blueprint)),
+        _ => acceptance::not_reported(format!(
+            "{}, as far as is known: Ambassador does not report the state of Mapping {name}",
+            leads_to(blueprint)
+        )),
     }
 }
 

@@ -3,10 +3,10 @@
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kubewright::observed::{ChildState, Outcome};
-use kubewright::{Readiness, kstatus, labels, of};
+use kubewright::{Condition, Readiness, kstatus, labels, of};
 use operator_api::preview::{DEFAULT_PATH, PreviewEnvironmentStatus};
 
-use super::acceptance::Acceptance;
+use super::acceptance::is_reachable;
 use super::rollout;
 use crate::preview::facts::Facts;
 use crate::preview::kinds::PreviewObserved;
@@ -15,7 +15,7 @@ use crate::preview::objects::blueprint::Blueprint;
 pub(crate) fn status(
     blueprint: &Blueprint<'_>,
     facts: &Facts,
-    acceptance: &Acceptance,
+    route: &Condition,
     observed: &PreviewObserved<'_>,
 ) -> PreviewEnvironmentStatus {
     let wanted = facts.decision.as_ref().map_or(0, |decision| decision.replicas);
@@ -23,10 +23,10 @@ pub(crate) fn status(
     let deployment = observed.status(of::<Deployment>(), &blueprint.name).unwrap_or_default();
     // The API server leaves out zeros.
     let ready = deployment.ready_replicas.unwrap_or(0);
-    let is_reachable = acceptance.is_reachable && ready > 0 && child.is_some_and(is_up);
+    let has_url = is_reachable(route) && ready > 0 && child.is_some_and(is_up);
     let shows_revision = child.is_some_and(|child| rollout::is_complete(child, wanted));
     PreviewEnvironmentStatus {
-        url: is_reachable.then(|| url(blueprint)),
+        url: has_url.then(|| url(blueprint)),
         expires_at: facts.expiry.as_ref().map(|expiry| Time(expiry.at)),
         changed_at: facts.changed_at.map(Time),
         revision: blueprint.spec.revision.clone().filter(|_| shows_revision),
