@@ -14,6 +14,12 @@ pub enum TidyError {
         /// Each problem with its file and line.
         found: String,
     },
+    /// No file of the folder is checked.
+    #[error("no file to check in {}; pass a folder of the project", .folder.display())]
+    NoFiles {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", .path.display())]
     File {

@@ -25,9 +25,18 @@ use self::files::{Kind, Source};
 /// the result to a folder, given relative to `root`.
 ///
 /// # Errors
-/// [`TidyError::File`] when a file cannot be read.
+/// [`TidyError::File`] when a file cannot be read, and [`TidyError::NoFiles`] when `within` has none.
 pub fn problems(root: &Path, within: &Path, words: &Words) -> Result<Vec<Problem>, TidyError> {
-    let sources = files::read(root)?;
+    let at = |path: &Path| {
+        path.canonicalize().map_err(|source| TidyError::File { path: path.to_owned(), source })
+    };
+    let (root, folder) = (at(root)?, at(&root.join(within))?);
+    let sources = files::read(&root)?;
+    let checked = folder
+        .strip_prefix(&root)
+        .ok()
+        .filter(|within| sources.iter().any(|source| source.path.starts_with(within)));
+    let within = checked.ok_or_else(|| TidyError::NoFiles { folder: within.to_owned() })?;
     let mut found = check_each(&sources, words);
     found.extend(circles::check(&sources));
     found.retain(|problem| problem.file.starts_with(within));
@@ -86,6 +95,7 @@ mod tests {
         write("a/src/two.rs", "//! Two.\nuse crate::one::One;\npub struct Two(Box<One>);\n");
         write("b.md", &format!("A gizmo.\n{}\n", "x ".repeat(60)));
         write("c.rs", "fn main() {}\n");
+        write("d/e.md", "Fine.\n");
         write("target/d.rs", "fn main() {}\n");
         let words = Words::new(["gizmo"], []);
         let found = check(folder.path(), Path::new(""), &words).unwrap_err().to_string();
@@ -95,8 +105,15 @@ mod tests {
             b.md:2: 120 columns; the limit is 100\n\
             c.rs:1: begin with `//!`: what lives here and what does not";
         assert_eq!(found, expected);
-        let in_a = problems(folder.path(), Path::new("a"), &words).unwrap();
-        assert_eq!(in_a.len(), 1, "{in_a:?}");
-        assert_eq!(check(folder.path(), Path::new("b"), &words).unwrap(), "b");
+        let in_a = |within: &Path| problems(folder.path(), within, &words).unwrap().len();
+        let absolute = folder.path().join("a");
+        for within in [Path::new("a"), Path::new("./a"), Path::new("d/../a/src"), &absolute] {
+            assert_eq!(in_a(within), 1, "{}", within.display());
+        }
+        assert_eq!(check(folder.path(), Path::new("./d"), &words).unwrap(), "./d");
+        for nothing in ["aa", "target", ".."] {
+            let error = check(folder.path(), Path::new(nothing), &words).unwrap_err().to_string();
+            assert!(error.contains(nothing), "{error}");
+        }
     }
 }
