@@ -1,6 +1,6 @@
 //! The state folder of this crate: paths, file locks and atomic writes.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::assets::{Environment, Project, Version};
 /// bin/kubernetes-v1.36.3/   binaries, one folder per project and version
 /// clusters/NAME/            kubeconfig, state.json, configuration and output of kwokctl
 /// kwok/clusters/NAME/       files of kwokctl: certificates, pids, logs, etcd's data
-/// locks/                    lock files, empty
+/// locks/                    lock files
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -132,7 +132,7 @@ impl Home {
         let mut waiting = Some(waiting);
         loop {
             let file = open_lock_file(&path).map_err(HomeError::at(&path))?;
-            if file.try_lock().is_err() {
+            if !is_free(file.try_lock()).map_err(HomeError::at(&path))? {
                 if let Some(waiting) = waiting.take() {
                     waiting();
                 }
@@ -145,18 +145,40 @@ impl Home {
             }
         }
     }
+
+    /// Takes the lock `name` without waiting; `None` if another process holds it.
+    ///
+    /// # Errors
+    /// [`HomeError::Unusable`] when the file system cannot lock the file.
+    pub fn try_lock(&self, name: &str) -> Result<Option<Lock>, HomeError> {
+        let path = self.root.join("locks").join(format!("{name}.lock"));
+        loop {
+            let file = open_lock_file(&path).map_err(HomeError::at(&path))?;
+            if !is_free(file.try_lock()).map_err(HomeError::at(&path))? {
+                return Ok(None);
+            }
+            if is_at(&file, &path) {
+                return Ok(Some(Lock { file, path }));
+            }
+        }
+    }
 }
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct Lock {
     file: File,
     path: PathBuf,
 }
 
 impl Lock {
+    /// The locked file: empty, unless a holder wrote to it.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Releases the lock and removes its file; for a lock of something that no longer exists.
-    pub(crate) fn remove(self) {
+    pub fn remove(self) {
         // The file is still locked. A process that waits for it notices that the path has another
         // file.
         let _ = fs::remove_file(&self.path);
@@ -168,7 +190,16 @@ fn open_lock_file(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    OpenOptions::new().create(true).append(true).open(path)
+    OpenOptions::new().create(true).read(true).append(true).open(path)
+}
+
+/// Whether the lock was taken. Only a lock of another process is worth waiting for.
+fn is_free(taken: Result<(), TryLockError>) -> io::Result<bool> {
+    match taken {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(source)) => Err(source),
+    }
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
@@ -264,6 +295,21 @@ mod tests {
         first.remove();
         second.join().unwrap();
         assert!(!scratch.path().join("locks/x.lock").exists());
+    }
+
+    #[test]
+    fn a_held_lock_is_not_taken_and_an_unusable_one_is_an_error() {
+        let scratch = Scratch::new();
+        let home = Home::at(scratch.path()).unwrap();
+        let first = home.try_lock("x").unwrap().unwrap();
+        assert!(home.try_lock("x").unwrap().is_none());
+        first.remove();
+        assert!(home.try_lock("x").unwrap().is_some());
+        fs::create_dir(scratch.path().join("locks/y.lock")).unwrap();
+        let error = home.try_lock("y").unwrap_err().to_string();
+        assert!(error.contains("y.lock"), "{error}");
+        let unsupported = TryLockError::Error(io::ErrorKind::Unsupported.into());
+        assert_eq!(is_free(Err(unsupported)).unwrap_err().kind(), io::ErrorKind::Unsupported);
     }
 
     #[test]
