@@ -10,6 +10,11 @@ pub(crate) const DEFAULT_CLUSTER: &str = "dev";
 /// The default cluster of `deploy-kind`.
 pub(crate) const DEFAULT_KIND_CLUSTER: &str = "kubewright";
 
+/// `command` with the option for a cluster other than the default one.
+pub(crate) fn named(command: &str, name: &str, default: &str) -> String {
+    if name == default { command.to_owned() } else { format!("{command} --name {name}") }
+}
+
 /// The developer commands of this project.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", version, arg_required_else_help = true)]
@@ -260,6 +265,15 @@ mod tests {
                 assert!(help.contains("cargo xtask"), "{} has no examples", command.get_name());
             }
         }
+    }
+
+    #[test]
+    fn a_command_names_a_cluster_other_than_the_default() {
+        assert_eq!(named("cargo xtask cluster down", "dev", "dev"), "cargo xtask cluster down");
+        assert_eq!(
+            named("cargo xtask cluster down", "mine", "dev"),
+            "cargo xtask cluster down --name mine"
+        );
     }
 
     #[test]

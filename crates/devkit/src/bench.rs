@@ -33,13 +33,13 @@ pub(crate) fn command(
 ) -> Result<ExitCode, BenchError> {
     let package = project.bench.ok_or(BenchError::NoBench)?;
     // The bench receives the same signal and removes its control planes; this process waits for it.
-    let _interrupt = Interrupt::listen()?;
+    let interrupt = Interrupt::listen()?;
     let root = project.root()?;
     // Two builds: in one build the operator would get the features that the bench enables.
     let operator = program::build(release(&root, project.operator), project.operator)?;
     let bench = program::build(release(&root, package), package)?;
     // The bench runs in the current folder, because its arguments may contain relative paths.
-    Ok(exit_code(call(&bench, &operator, &arguments.arguments).status()?))
+    Ok(exit_code(call(&bench, &operator, &arguments.arguments).status_until(&interrupt)?))
 }
 
 fn release(root: &Path, package: &str) -> Invocation {

@@ -16,24 +16,41 @@ pub(crate) const EXIT_CODE: u8 = 130;
 pub(crate) struct SignalError(io::Error);
 
 /// Whether the user wants to stop.
-#[derive(Clone, Debug)]
-pub(crate) struct Interrupt(Arc<AtomicBool>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Interrupt {
+    requested: Arc<AtomicBool>,
+    terminated: Arc<AtomicBool>,
+}
 
 impl Interrupt {
     /// From now on the first signal sets the flag, and the second signal ends this process.
     pub(crate) fn listen() -> Result<Self, SignalError> {
-        let flagged = Arc::new(AtomicBool::new(false));
+        let listening = Self::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // The order matters: the conditional action must read the flag before it is set.
-            flag::register_conditional_default(signal, Arc::clone(&flagged))
-                .and_then(|_| flag::register(signal, Arc::clone(&flagged)))
+            flag::register_conditional_default(signal, Arc::clone(&listening.requested))
+                .and_then(|_| flag::register(signal, Arc::clone(&listening.requested)))
                 .map_err(SignalError)?;
         }
-        Ok(Self(flagged))
+        flag::register(SIGTERM, Arc::clone(&listening.terminated)).map_err(SignalError)?;
+        Ok(listening)
     }
 
     /// Whether a signal was received.
     pub(crate) fn requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.requested.load(Ordering::Relaxed)
+    }
+
+    /// Whether SIGTERM was received. Only this process receives it, whereas a terminal sends Ctrl-C
+    /// to the programs that this process runs, too.
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.terminated.load(Ordering::Relaxed)
+    }
+
+    /// A signal that was received.
+    #[cfg(test)]
+    pub(crate) fn terminated_for_test() -> Self {
+        let received = || Arc::new(AtomicBool::new(true));
+        Self { requested: received(), terminated: received() }
     }
 }

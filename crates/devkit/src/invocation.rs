@@ -6,65 +6,45 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::interrupt::Interrupt;
 use crate::terminal;
 
 /// The delimiter of the input in a printed call.
 const END: &str = "EOF";
-
-/// The standard input of a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Nothing.
-    None,
-    /// This text.
-    Text(String),
-}
+/// The interval of checks whether a program has ended.
+const POLL: Duration = Duration::from_millis(20);
 
 /// A call of a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invocation {
-    /// The program: a name on `PATH`, or a path.
-    pub program: String,
-    /// The arguments.
-    pub arguments: Vec<String>,
+#[derive(Clone, Debug)]
+pub(crate) struct Invocation {
+    /// A name on `PATH`, or a path.
+    program: String,
+    arguments: Vec<String>,
     /// Additional environment variables.
-    pub environment: Vec<(String, String)>,
+    environment: Vec<(String, String)>,
     /// The standard input.
-    pub input: Input,
+    input: Option<String>,
     /// The working folder; `None` for the current folder.
-    pub folder: Option<PathBuf>,
+    folder: Option<PathBuf>,
 }
 
 /// A program cannot be started, or it failed.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The program is not installed.
+pub(crate) enum RunError {
     #[error("`{program}` is not on PATH; install it and try again")]
-    NotFound {
-        /// The program.
-        program: String,
-    },
-    /// The program cannot be started.
+    NotFound { program: String },
     #[error(
         "cannot run `{program}`: {source}; check that it is executable and built for this machine"
     )]
-    NotRun {
-        /// The program.
-        program: String,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The program failed.
+    NotRun { program: String, source: io::Error },
+    /// `detail` is the output, unless it was shown before.
     #[error("`{command}` failed ({status}){}", output(.detail))]
-    Failed {
-        /// The command.
-        command: String,
-        /// The exit status.
-        status: ExitStatus,
-        /// The output, unless it was shown before.
-        detail: String,
-    },
+    Failed { command: String, status: ExitStatus, detail: String },
 }
 
 fn output(detail: &str) -> String {
@@ -73,115 +53,104 @@ fn output(detail: &str) -> String {
 
 impl Invocation {
     /// A call without arguments.
-    pub fn new(program: impl Into<String>) -> Self {
-        let program = program.into();
+    pub(crate) fn new(program: impl Into<String>) -> Self {
         Self {
-            program,
+            program: program.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
-            input: Input::None,
+            input: None,
             folder: None,
         }
     }
 
     /// A call of `cargo`.
-    pub fn cargo() -> Self {
+    pub(crate) fn cargo() -> Self {
         Self::new("cargo")
     }
 
     /// Adds arguments.
-    #[must_use]
-    pub fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.arguments.extend(arguments.into_iter().map(Into::into));
         self
     }
 
     /// Adds one argument.
-    #[must_use]
-    pub fn arg(self, argument: impl Into<String>) -> Self {
+    pub(crate) fn arg(self, argument: impl Into<String>) -> Self {
         self.args([argument])
     }
 
     /// Sets an environment variable.
-    #[must_use]
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub(crate) fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
     /// Sets the standard input.
-    #[must_use]
-    pub fn stdin_text(mut self, text: impl Into<String>) -> Self {
-        self.input = Input::Text(text.into());
+    pub(crate) fn stdin_text(mut self, text: impl Into<String>) -> Self {
+        self.input = Some(text.into());
         self
     }
 
     /// Sets the working folder.
-    #[must_use]
-    pub fn folder(mut self, folder: &Path) -> Self {
+    pub(crate) fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self
     }
 
-    /// Runs the program with inherited output.
-    ///
-    /// # Errors
-    /// [`RunError`], also when the program fails.
-    pub fn run(&self) -> Result<(), RunError> {
+    /// Prints the command, and runs it with inherited output. A failed program is an error.
+    pub(crate) fn show_and_run(&self) -> Result<(), RunError> {
+        terminal::command(self);
         let status = self.status()?;
         if status.success() { Ok(()) } else { Err(self.failed(status, String::new())) }
     }
 
-    /// Prints the command, and runs it with inherited output.
-    ///
-    /// # Errors
-    /// [`RunError`], also when the program fails.
-    pub fn show_and_run(&self) -> Result<(), RunError> {
-        terminal::command(self);
-        self.run()
-    }
-
     /// Runs the program with inherited output, and returns its exit status.
-    ///
-    /// # Errors
-    /// [`RunError`] when it cannot be started.
-    pub fn status(&self) -> Result<ExitStatus, RunError> {
+    pub(crate) fn status(&self) -> Result<ExitStatus, RunError> {
         self.start(self.command())?.wait().map_err(|source| self.start_error(source))
     }
 
-    /// Runs the program and returns its standard output.
-    ///
-    /// # Errors
-    /// [`RunError`], also when the program fails.
-    pub fn capture(&self) -> Result<String, RunError> {
-        let output = self.output()?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            return Ok(text(&output.stdout));
+    /// Runs the program with inherited output, and returns its exit status. A SIGTERM of this
+    /// process is passed on to the program.
+    pub(crate) fn status_until(&self, interrupt: &Interrupt) -> Result<ExitStatus, RunError> {
+        let mut child = self.start(self.command())?;
+        let mut is_signalled = false;
+        loop {
+            if let Some(status) = child.try_wait().map_err(|source| self.start_error(source))? {
+                return Ok(status);
+            }
+            if interrupt.is_terminated() && !is_signalled {
+                // An error means that the program has exited.
+                let _ = kill_process(Pid::from_child(&child), Signal::TERM);
+                is_signalled = true;
+            }
+            thread::sleep(POLL);
         }
-        Err(self.failed(output.status, text(&output.stderr).trim().to_owned()))
     }
 
-    /// Runs the program and returns its standard output. Standard error is inherited.
-    ///
-    /// # Errors
-    /// [`RunError`], also when the program fails.
-    pub fn capture_stdout(&self) -> Result<String, RunError> {
+    /// Runs the program and returns its standard output. A failed program is an error with its
+    /// standard error.
+    pub(crate) fn capture(&self) -> Result<String, RunError> {
+        self.stdout(Stdio::piped())
+    }
+
+    /// Like [`capture`](Self::capture), with inherited standard error.
+    pub(crate) fn capture_stdout(&self) -> Result<String, RunError> {
+        self.stdout(Stdio::inherit())
+    }
+
+    fn stdout(&self, errors: Stdio) -> Result<String, RunError> {
         let mut command = self.command();
-        command.stdout(Stdio::piped());
-        let output =
-            self.start(command)?.wait_with_output().map_err(|source| self.start_error(source))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        command.stdout(Stdio::piped()).stderr(errors);
+        let ended = self.start(command)?.wait_with_output();
+        let Output { status, stdout, stderr } = ended.map_err(|source| self.start_error(source))?;
+        if status.success() {
+            return Ok(String::from_utf8_lossy(&stdout).into_owned());
         }
-        Err(self.failed(output.status, String::new()))
+        Err(self.failed(status, String::from_utf8_lossy(&stderr).trim().to_owned()))
     }
 
     /// Runs the program, prints its output, and returns the exit status and the output.
-    ///
-    /// # Errors
-    /// [`RunError`] when it cannot be started.
-    pub fn tee(&self) -> Result<(ExitStatus, String), RunError> {
+    pub(crate) fn tee(&self) -> Result<(ExitStatus, String), RunError> {
         let mut command = self.command();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = self.start(command)?;
@@ -194,20 +163,10 @@ impl Invocation {
         Ok((status, printed))
     }
 
-    /// Runs the program and returns its exit status and its output.
-    ///
-    /// # Errors
-    /// [`RunError`] when it cannot be started.
-    pub fn output(&self) -> Result<Output, RunError> {
-        let mut command = self.command();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        self.start(command)?.wait_with_output().map_err(|source| self.start_error(source))
-    }
-
     /// Starts the program and writes its standard input. The input must fit into a pipe.
     fn start(&self, mut command: Command) -> Result<Child, RunError> {
         let mut child = command.spawn().map_err(|source| self.start_error(source))?;
-        if let (Input::Text(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
+        if let (Some(text), Some(mut stdin)) = (&self.input, child.stdin.take()) {
             // A program may exit before it reads everything; its exit status explains why.
             let _ = stdin.write_all(text.as_bytes());
         }
@@ -219,10 +178,8 @@ impl Invocation {
         for (name, _) in env::vars_os().filter(|(name, _)| is_set_for_xtask(name)) {
             command.env_remove(name);
         }
-        command
-            .args(&self.arguments)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(if self.input == Input::None { Stdio::null() } else { Stdio::piped() });
+        command.args(&self.arguments).envs(self.environment.iter().cloned());
+        command.stdin(if self.input.is_some() { Stdio::piped() } else { Stdio::null() });
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }
@@ -265,48 +222,20 @@ fn pass_on(stream: Option<impl Read>) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// Runs `command` with `text` as standard input, and returns its standard output.
-pub(crate) fn feed(command: &mut Command, text: &str) -> Result<String, RunError> {
-    let program = command_line(command);
-    let start_error = |source| RunError::NotRun { program: program.clone(), source };
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child: Child = command.spawn().map_err(start_error)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A program may exit before it reads everything; its exit status explains why.
-        let _ = stdin.write_all(text.as_bytes());
+impl From<&Command> for Invocation {
+    fn from(command: &Command) -> Self {
+        let text = |text: &OsStr| text.to_string_lossy().into_owned();
+        let call = Self::new(text(command.get_program())).args(command.get_args().map(text));
+        let variables =
+            command.get_envs().filter_map(|(name, value)| Some((text(name), text(value?))));
+        Self { environment: variables.collect(), ..call }
     }
-    finished(program.clone(), &child.wait_with_output().map_err(start_error)?)
-}
-
-/// Runs `command` and returns its standard output.
-pub(crate) fn ask(command: &mut Command) -> Result<String, RunError> {
-    let program = command_line(command);
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|source| RunError::NotRun { program: program.clone(), source })?;
-    finished(program, &output)
-}
-
-fn finished(command: String, output: &Output) -> Result<String, RunError> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() {
-        return Ok(text(&output.stdout));
-    }
-    Err(RunError::Failed {
-        command,
-        status: output.status,
-        detail: text(&output.stderr).trim().to_owned(),
-    })
 }
 
 /// The exit code of a program; a failure if a signal ended it.
 pub(crate) fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     code.map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-fn command_line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(OsStr::to_string_lossy).map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for Invocation {
@@ -319,16 +248,9 @@ impl fmt::Display for Invocation {
         for argument in &self.arguments {
             write!(f, " {}", quoted(argument))?;
         }
-        match &self.input {
-            Input::None => Ok(()),
-            Input::Text(text) => {
-                write!(
-                    f,
-                    " <<'{END}'\n{text}{newline}{END}",
-                    newline = if text.ends_with('\n') { "" } else { "\n" }
-                )
-            }
-        }
+        let Some(text) = &self.input else { return Ok(()) };
+        let newline = if text.ends_with('\n') { "" } else { "\n" };
+        write!(f, " <<'{END}'\n{text}{newline}{END}")
     }
 }
 
@@ -344,6 +266,8 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     #[test]
@@ -369,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_error_for_a_missing_program_names_the_remedy() {
-        let error = Invocation::new("no-such-program").run().unwrap_err().to_string();
+        let error = Invocation::new("no-such-program").status().unwrap_err().to_string();
         assert_eq!(error, "`no-such-program` is not on PATH; install it and try again");
     }
 
@@ -401,7 +325,17 @@ mod tests {
     }
 
     #[test]
-    fn feed_writes_the_standard_input() {
-        assert_eq!(feed(&mut Command::new("cat"), "text").unwrap(), "text");
+    fn a_program_that_is_waited_for_receives_the_signal_that_ends_this_process() {
+        let interrupt = Interrupt::terminated_for_test();
+        let status = Invocation::new("sleep").arg("3").status_until(&interrupt).unwrap();
+        assert_eq!(status.signal(), Some(15), "{status}");
+    }
+
+    #[test]
+    fn a_command_becomes_a_call_with_its_arguments_and_variables() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "cat; echo $A"]).env("A", "b").env_remove("C");
+        let call = Invocation::from(&command).stdin_text("text ");
+        assert_eq!(call.capture().unwrap(), "text b\n");
     }
 }

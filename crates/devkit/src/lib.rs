@@ -24,7 +24,7 @@ mod dev;
 mod error;
 pub mod generate;
 mod interrupt;
-pub mod invocation;
+mod invocation;
 mod program;
 pub mod project;
 mod terminal;

@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io::{IsTerminal, stderr};
 
+use kubewright_core::internals::causes::with_causes;
+
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
 const GREEN: &str = "\x1b[32m";
@@ -37,15 +39,5 @@ pub(crate) fn done(text: impl Display) {
 
 /// An error with its causes.
 pub(crate) fn error(error: &dyn Error) {
-    eprintln!("{} {error}", styled(RED, "error:"));
-    let mut shown = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !shown.contains(&text) {
-            eprintln!("  because: {text}");
-        }
-        shown = text;
-        cause = error.source();
-    }
+    eprintln!("{} {}", styled(RED, "error:"), with_causes(error));
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, TestErr
     let (for_cargo, _) = split(arguments);
     let compile = cargo_test(root, &with(for_cargo, "--no-run"));
     terminal::command(&compile);
-    if let Some(code) = failure(&compile)? {
+    if let Some(code) = failure(&compile, &interrupt)? {
         return Ok(code);
     }
     let name = format!("{NAME_PREFIX}{}", std::process::id());
@@ -53,7 +53,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<ExitCode, TestErr
     let removed = cluster::home().and_then(|home| Ok(ControlPlane::remove(&home, &name)?));
     let code = outcome?;
     removed?;
-    Ok(if interrupt.requested() { ExitCode::from(EXIT_CODE) } else { code })
+    Ok(code)
 }
 
 fn on_cluster(
@@ -69,12 +69,15 @@ fn on_cluster(
     let kubeconfig = control_plane.kubeconfig().display().to_string();
     let test = cargo_test(root, arguments).env(KUBECONFIG_VARIABLE, kubeconfig);
     terminal::command(&test);
-    Ok(failure(&test)?.unwrap_or(ExitCode::SUCCESS))
+    Ok(failure(&test, interrupt)?.unwrap_or(ExitCode::SUCCESS))
 }
 
-/// Runs a command, and returns its exit code if it failed.
-fn failure(call: &Invocation) -> Result<Option<ExitCode>, TestError> {
-    let status = call.status()?;
+/// Runs a command, and returns its exit code if it failed or if the user wants to stop.
+fn failure(call: &Invocation, interrupt: &Interrupt) -> Result<Option<ExitCode>, TestError> {
+    let status = call.status_until(interrupt)?;
+    if interrupt.requested() {
+        return Ok(Some(ExitCode::from(EXIT_CODE)));
+    }
     Ok((!status.success()).then(|| exit_code(status)))
 }
 
@@ -82,8 +85,8 @@ fn failure(call: &Invocation) -> Result<Option<ExitCode>, TestError> {
 fn cargo_test(root: &Path, arguments: &[String]) -> Invocation {
     let (for_cargo, _) = split(arguments);
     let names_packages = |argument: &String| {
-        matches!(argument.as_str(), "-p" | "--package" | "--workspace" | "--manifest-path")
-            || argument.starts_with("--package=")
+        argument == "--workspace"
+            || ["-p", "--package", "--manifest-path"].iter().any(|name| argument.starts_with(name))
     };
     let all: &[&str] = if for_cargo.iter().any(names_packages) { &[] } else { &["--workspace"] };
     // All failures are reported, not only the first.
@@ -139,6 +142,9 @@ mod tests {
             "cargo test --no-fail-fast --workspace drift -- --nocapture"
         );
         assert_eq!(typed(&["-p", "operator"]), "cargo test --no-fail-fast -p operator");
+        for named in ["-poperator", "--package=operator", "--manifest-path=x", "--workspace"] {
+            assert_eq!(typed(&[named]), format!("cargo test --no-fail-fast {named}"));
+        }
         assert_eq!(typed(&["--", "-p"]), "cargo test --no-fail-fast --workspace -- -p");
     }
 
@@ -148,6 +154,13 @@ mod tests {
         let (for_cargo, for_tests) = split(&arguments);
         assert_eq!(with(for_cargo, "--no-run"), ["-p", "operator", "--no-run"]);
         assert_eq!(for_tests, ["--", "--nocapture"]);
+    }
+
+    #[test]
+    fn the_exit_code_is_the_same_whether_a_signal_ends_the_compiler_or_the_tests() {
+        let interrupt = Interrupt::terminated_for_test();
+        let code = failure(&Invocation::new("sleep").arg("600"), &interrupt);
+        assert_eq!(code.ok(), Some(Some(ExitCode::from(EXIT_CODE))));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Known vulnerabilities of dependencies: `cargo deny` with the database of RustSec.
 
 use std::path::Path;
-use std::process::Output;
 
 use super::error::CiError;
 use crate::invocation::Invocation;
@@ -20,11 +19,7 @@ pub(super) fn check(root: &Path) -> Result<String, CiError> {
     let deny = Invocation::cargo()
         .args(["deny", "--locked", "--all-features", "check", "advisories"])
         .folder(root);
-    let is_installed = Invocation::cargo()
-        .args(["deny", "--version"])
-        .output()
-        .is_ok_and(|output: Output| output.status.success());
-    if !is_installed {
+    if Invocation::cargo().args(["deny", "--version"]).capture().is_err() {
         terminal::note("installing cargo-deny, which takes some minutes");
         Invocation::cargo().args(["install", "--locked", CARGO_DENY]).show_and_run()?;
     }
@@ -44,5 +39,5 @@ fn is_reachable() -> bool {
         DATABASE,
         "HEAD",
     ]);
-    ask.env("GIT_TERMINAL_PROMPT", "0").output().is_ok_and(|output| output.status.success())
+    ask.env("GIT_TERMINAL_PROMPT", "0").capture().is_ok()
 }

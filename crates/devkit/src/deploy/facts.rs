@@ -72,7 +72,7 @@ impl Facts {
     pub(super) fn inspect(name: &str, node_image: Option<&str>) -> Self {
         let docker = docker();
         let mut facts = Self { kind: succeeds("kind", &["version"]), docker, ..Self::default() };
-        facts.kubectl = kubectl_fits(node_image);
+        facts.kubectl = kubectl_fits(cluster_version(node_image));
         if let Docker::Runs(_) = &facts.docker {
             facts.images =
                 lines("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
@@ -147,10 +147,7 @@ fn last_line(text: &str) -> String {
 }
 
 fn succeeds(program: &str, arguments: &[&str]) -> bool {
-    Invocation::new(program)
-        .args(arguments.iter().copied())
-        .output()
-        .is_ok_and(|output| output.status.success())
+    Invocation::new(program).args(arguments.iter().copied()).capture().is_ok()
 }
 
 fn lines(program: &str, arguments: &[&str]) -> Vec<String> {
@@ -159,14 +156,17 @@ fn lines(program: &str, arguments: &[&str]) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Whether the kubectl on `PATH` differs by at most one minor version from the expected version of
-/// the cluster.
-fn kubectl_fits(node_image: Option<&str>) -> bool {
+/// The Kubernetes version of a new cluster.
+fn cluster_version(node_image: Option<&str>) -> Version {
     let tag = node_image.and_then(|image| image.split('@').next()?.rsplit_once(':'));
-    let wanted = tag.and_then(|(_, tag)| tag.parse().ok()).unwrap_or(KUBERNETES);
+    tag.and_then(|(_, tag)| tag.parse().ok()).unwrap_or(KUBERNETES)
+}
+
+/// Whether the kubectl on `PATH` differs by at most one minor version from `cluster`.
+pub(crate) fn kubectl_fits(cluster: Version) -> bool {
     let version =
         Invocation::new("kubectl").args(["version", "--client"]).capture().unwrap_or_default();
-    Version::find_in(&version).is_some_and(|found| Binary::Kubectl.accepts(found, wanted))
+    Version::find_in(&version).is_some_and(|found| Binary::Kubectl.accepts(found, cluster))
 }
 
 fn standard_library(target: &str) -> Target {

@@ -7,7 +7,7 @@
 
 mod error;
 mod execute;
-mod facts;
+pub(crate) mod facts;
 mod failure;
 mod image;
 mod kubectl;
@@ -19,6 +19,7 @@ mod steps;
 use std::process::ExitCode;
 
 pub(crate) use error::DeployError;
+pub(crate) use steps::APPLY;
 
 use self::facts::Facts;
 use self::problem::Problem;

@@ -7,7 +7,7 @@ use super::facts::{Compiler, Facts, Target};
 use super::failure::Stage;
 use super::image::{DOCKERFILE, PROGRAM};
 use super::samples;
-use crate::arguments::{DEFAULT_KIND_CLUSTER, DeployArguments};
+use crate::arguments::{DEFAULT_KIND_CLUSTER, DeployArguments, named};
 use crate::invocation::Invocation;
 use crate::project::Project;
 
@@ -52,6 +52,10 @@ pub(super) struct Plan {
     pub(super) manager: &'static str,
 }
 
+/// The arguments that apply objects. The field manager is not kubectl's own, which is for changes
+/// that a person makes.
+pub(crate) const APPLY: [&str; 4] =
+    ["apply", "--server-side", "--force-conflicts", "--field-manager=kubewright-devkit"];
 /// The build context, relative to the project. Git ignores it.
 const CONTEXT: &str = "target/kubewright/image";
 
@@ -153,12 +157,7 @@ impl Plan {
 
     /// The command that deletes the cluster.
     pub(super) fn delete_command(&self) -> String {
-        let other = if self.cluster == DEFAULT_KIND_CLUSTER {
-            String::new()
-        } else {
-            format!(" --name {}", self.cluster)
-        };
-        format!("cargo xtask deploy-kind --delete{other}")
+        named("cargo xtask deploy-kind --delete", &self.cluster, DEFAULT_KIND_CLUSTER)
     }
 
     fn step(&self, about: impl Into<String>, stage: Stage, call: Invocation) -> Step {
@@ -334,15 +333,7 @@ impl Plan {
 
     fn apply(&self, path: &str) -> Invocation {
         let path = format!("{}/{path}", self.generated);
-        let apply = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--field-manager=kubewright-devkit",
-            "--filename",
-            &path,
-        ];
-        self.kubectl().args(apply)
+        self.kubectl().args(APPLY).args(["--filename", &path])
     }
 }
 

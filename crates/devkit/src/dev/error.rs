@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use kubewright_testing::home::HomeError;
+
 use crate::cluster::ClusterError;
 use crate::generate::GenerateError;
 use crate::interrupt::SignalError;
@@ -28,6 +30,8 @@ pub(crate) enum DevError {
     AlreadyRunning { name: String },
     #[error("cannot use {}: {source}; fix it and try again", .path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("cannot record the operator's process in the lock file: {source}; free some space")]
+    Record { source: io::Error },
     #[error("the output of kubectl is not a list of objects: {source}")]
     Json { source: serde_json::Error },
     #[error(
@@ -36,10 +40,14 @@ pub(crate) enum DevError {
         .log.display()
     )]
     Timeout { seconds: u64, waiting: String, log: PathBuf, last_lines: String },
+    #[error("{first}\nThe control plane was not removed: {error}; repeat it with `{command}`")]
+    NotRemoved { first: Box<DevError>, error: ClusterError, command: String },
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     #[error(transparent)]
     Generate(#[from] GenerateError),
+    #[error(transparent)]
+    Home(#[from] HomeError),
     #[error(transparent)]
     Program(#[from] ProgramError),
     #[error(transparent)]

@@ -1,46 +1,21 @@
 //! Commands to try next, derived from the registry and the objects in the cluster.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::sync::Arc;
 
 use kubewright_core::KindInfo;
 use kubewright_core::controller::Controller;
-use kubewright_testing::assets::{Binary, KUBERNETES, Version};
+use kubewright_testing::assets::KUBERNETES;
 use kubewright_testing::control_plane::ControlPlane;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::error::DevError;
+use super::kubectl;
 use super::operator::Operator;
-use crate::arguments::DEFAULT_CLUSTER;
-use crate::invocation::ask;
+use crate::arguments::{DEFAULT_CLUSTER, named};
+use crate::deploy::facts;
 use crate::project::Project;
 use crate::terminal;
-
-/// The used part of a list of objects.
-#[derive(Deserialize)]
-struct Objects {
-    items: Vec<Object>,
-}
-
-#[derive(Deserialize)]
-struct Object {
-    metadata: ObjectMetadata,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ObjectMetadata {
-    name: String,
-    #[serde(default)]
-    owner_references: Vec<OwnerReference>,
-}
-
-#[derive(Deserialize)]
-struct OwnerReference {
-    kind: String,
-    name: String,
-}
 
 pub(super) fn print(
     project: &Project,
@@ -48,12 +23,12 @@ pub(super) fn print(
     operator: &Operator,
 ) -> Result<(), DevError> {
     for controller in project.registry.controllers() {
-        let mut get = control_plane.kubectl();
-        println!("\n{}", ask(get.args(["get", &controller.resource().resource()]))?.trim_end());
+        let get = kubectl(control_plane).args(["get", &controller.resource().resource()]);
+        println!("\n{}", get.capture()?.trim_end());
     }
     println!();
     terminal::heading("Try in another terminal:");
-    for line in lines(project, control_plane, kubectl_on_path()) {
+    for line in lines(project, control_plane, facts::kubectl_fits(KUBERNETES)) {
         println!("  {line}");
     }
     println!("\nKubeconfig: {}", control_plane.kubeconfig().display());
@@ -67,7 +42,7 @@ fn lines(project: &Project, control_plane: &ControlPlane, on_path: bool) -> Vec<
         lines.push(format!("export KUBECONFIG={}", control_plane.kubeconfig().display()));
         "kubectl".to_owned()
     } else {
-        passthrough(control_plane.name())
+        named("cargo xtask kubectl", control_plane.name(), DEFAULT_CLUSTER)
     };
     let kinds: BTreeSet<String> =
         project.registry.controllers().iter().map(|c| c.resource().resource()).collect();
@@ -123,30 +98,14 @@ fn kubectl_name(kind: &KindInfo) -> String {
 
 /// The first object of a kind whose owner is the resource.
 fn child_of(kind: &str, name: &str, plural: &str, control_plane: &ControlPlane) -> Option<String> {
-    let json = ask(control_plane.kubectl().args(["get", plural, "-o", "json"])).ok()?;
-    let objects: Objects = serde_json::from_str(&json).ok()?;
-    let belongs = |object: &Object| {
-        object
-            .metadata
-            .owner_references
-            .iter()
-            .any(|owner| owner.kind == kind && owner.name == name)
+    let json = kubectl(control_plane).args(["get", plural, "-o", "json"]).capture().ok()?;
+    let objects: Value = serde_json::from_str(&json).ok()?;
+    let belongs = |object: &&Value| {
+        let owners = object["metadata"]["ownerReferences"].as_array();
+        owners.is_some_and(|owners| {
+            owners.iter().any(|owner| owner["kind"] == kind && owner["name"] == name)
+        })
     };
-    objects.items.into_iter().find(belongs).map(|object| object.metadata.name)
-}
-
-fn passthrough(name: &str) -> String {
-    if name == DEFAULT_CLUSTER {
-        "cargo xtask kubectl".to_owned()
-    } else {
-        format!("cargo xtask kubectl --name {name}")
-    }
-}
-
-/// Whether `PATH` has a kubectl that fits the version of the control plane.
-fn kubectl_on_path() -> bool {
-    let version = ask(Command::new("kubectl").args(["version", "--client"])).ok();
-    version
-        .and_then(|text| Version::find_in(&text))
-        .is_some_and(|found| Binary::Kubectl.accepts(found, KUBERNETES))
+    let child = objects["items"].as_array()?.iter().find(belongs)?;
+    Some(child["metadata"]["name"].as_str()?.to_owned())
 }

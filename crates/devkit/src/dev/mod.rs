@@ -23,68 +23,82 @@ pub(crate) use error::DevError;
 use self::follow::Follow;
 use self::lock::SessionLock;
 use self::operator::Operator;
-use crate::arguments::DevArguments;
+use crate::arguments::{DEFAULT_CLUSTER, DevArguments, named};
 use crate::cluster;
+use crate::deploy::APPLY;
 use crate::generate::{self, GenerateError, Scope};
 use crate::interrupt::{EXIT_CODE, Interrupt};
-use crate::invocation::{ask, feed};
+use crate::invocation::Invocation;
 use crate::project::Project;
 use crate::terminal;
 
 /// The interval of checks.
 const POLL: Duration = Duration::from_millis(200);
-/// The field manager; kubectl's own is for changes that a person makes.
-const FIELD_MANAGER: &str = "--field-manager=kubewright-devkit";
 
 pub(crate) fn command(project: &Project, arguments: &DevArguments) -> Result<ExitCode, DevError> {
     let interrupt = Interrupt::listen()?;
     let name = &arguments.cluster.name;
-    let mut lock = SessionLock::acquire(cluster::home()?.root(), name)?;
+    let home = cluster::home()?;
+    let mut lock = SessionLock::acquire(&home, name)?;
     // A control plane that already runs is used and kept.
     let found = running(name);
     let stays = arguments.keep || found.is_some();
+    let exists = || ControlPlane::list(&home).contains(name);
+    let existed = exists();
     let control_plane = match found.map_or_else(|| cluster::bring_up(&Spec::new(name)), Ok) {
         Ok(control_plane) => control_plane,
-        Err(_) if interrupt.requested() => return end(name, stays, Ok(ExitCode::from(EXIT_CODE))),
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let outcome = after_signal(&interrupt, Err(error.into()));
+            // The user may need the data of a control plane that existed before.
+            return if existed || !exists() { outcome } else { end(name, stays, outcome) };
+        }
     };
     let session =
         Session { project, arguments, control_plane: &control_plane, interrupt: &interrupt };
-    let outcome = match session.run(&mut lock) {
-        // A running command receives the signal, too, and fails.
-        Err(_) if interrupt.requested() => Ok(ExitCode::from(EXIT_CODE)),
-        outcome => outcome,
-    };
+    let outcome = after_signal(&interrupt, session.run(&mut lock));
     let outcome = end(name, stays, outcome);
     lock.release();
     outcome
 }
 
+/// A command that runs when the signal arrives receives the signal, too, and fails.
+fn after_signal(
+    interrupt: &Interrupt,
+    outcome: Result<ExitCode, DevError>,
+) -> Result<ExitCode, DevError> {
+    match outcome {
+        Err(_) if interrupt.requested() => Ok(ExitCode::from(EXIT_CODE)),
+        outcome => outcome,
+    }
+}
+
 /// Removes the control plane, unless it is kept.
 fn end(name: &str, stays: bool, outcome: Result<ExitCode, DevError>) -> Result<ExitCode, DevError> {
     if stays {
-        let command = cluster_command("down", name);
+        let command = named("cargo xtask cluster down", name, DEFAULT_CLUSTER);
         terminal::note(format_args!(
             "control plane `{name}` still runs; remove it with `{command}`"
         ));
         return outcome;
     }
     let removed = cluster::home().and_then(|home| Ok(ControlPlane::remove(&home, name)?));
-    terminal::done(format_args!("control plane `{name}` removed"));
-    // The first error is the important one.
-    let code = outcome?;
-    removed?;
-    Ok(code)
+    match (removed, outcome) {
+        (Ok(()), outcome) => {
+            terminal::done(format_args!("control plane `{name}` removed"));
+            outcome
+        }
+        (Err(error), Ok(_)) => Err(error.into()),
+        (Err(error), Err(first)) => Err(DevError::NotRemoved {
+            first: Box::new(first),
+            error,
+            command: named("cargo xtask cluster down", name, DEFAULT_CLUSTER),
+        }),
+    }
 }
 
-/// The command for an operation on a cluster.
-fn cluster_command(verb: &str, name: &str) -> String {
-    let other = name != crate::arguments::DEFAULT_CLUSTER;
-    if other {
-        format!("cargo xtask cluster {verb} --name {name}")
-    } else {
-        format!("cargo xtask cluster {verb}")
-    }
+/// kubectl on the control plane, without settings of the user.
+fn kubectl(control_plane: &ControlPlane) -> Invocation {
+    Invocation::from(&control_plane.kubectl())
 }
 
 fn running(name: &str) -> Option<ControlPlane> {
@@ -104,7 +118,7 @@ impl Session<'_> {
         let root = self.project.root()?;
         let binary = operator::build(self.project, &root)?;
         self.apply_crds()?;
-        lock.stop_leftover(self.control_plane.kubeconfig());
+        lock.stop_leftover(self.control_plane.kubeconfig(), lock::LIMIT);
         // Outside of the cluster's files, so that it can be read after the cluster is removed.
         let log = root.join("target/kubewright").join(format!("{}.log", self.control_plane.name()));
         let mut operator = Operator::start(&binary, self.control_plane, log)?;
@@ -130,7 +144,7 @@ impl Session<'_> {
             samples,
             operator,
             self.interrupt,
-            self.deadline(),
+            Duration::from_secs(self.arguments.timeout),
         )?;
         if !ready {
             return Ok(ExitCode::from(EXIT_CODE));
@@ -140,10 +154,6 @@ impl Session<'_> {
             return Ok(ExitCode::SUCCESS);
         }
         self.follow(operator)
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_secs(self.arguments.timeout)
     }
 
     /// Prints the operator's log until Ctrl-C.
@@ -169,8 +179,10 @@ impl Session<'_> {
             .iter()
             .map(|definition| format!("crd/{}", definition.kind.resource()))
             .collect();
-        let mut wait = self.control_plane.kubectl();
-        ask(wait.args(["wait", "--for=condition=Established", "--timeout=60s"]).args(&names))?;
+        kubectl(self.control_plane)
+            .args(["wait", "--for=condition=Established", "--timeout=60s"])
+            .args(&names)
+            .capture()?;
         terminal::done(format_args!("{} CustomResourceDefinitions are established", names.len()));
         Ok(())
     }
@@ -178,28 +190,7 @@ impl Session<'_> {
     /// Applies `files` and returns the objects as JSON.
     fn apply(&self, files: &[Artifact]) -> Result<String, DevError> {
         let documents: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
-        let mut apply = self.control_plane.kubectl();
-        apply.args([
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            FIELD_MANAGER,
-            "-o",
-            "json",
-            "-f",
-            "-",
-        ]);
-        Ok(feed(&mut apply, &documents.join("\n---\n"))?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_names_a_cluster_other_than_the_default() {
-        assert_eq!(cluster_command("down", "dev"), "cargo xtask cluster down");
-        assert_eq!(cluster_command("down", "mine"), "cargo xtask cluster down --name mine");
+        let apply = kubectl(self.control_plane).args(APPLY).args(["-o", "json", "-f", "-"]);
+        Ok(apply.stdin_text(documents.join("\n---\n")).capture()?)
     }
 }

@@ -39,7 +39,6 @@ pub(super) fn build(project: &Project, root: &Path) -> Result<PathBuf, ProgramEr
 /// A running operator. It is stopped on drop.
 pub(super) struct Operator {
     child: Child,
-    ended: Option<ExitStatus>,
     log: PathBuf,
     address: SocketAddr,
 }
@@ -71,7 +70,7 @@ impl Operator {
             .process_group(0)
             .spawn()
             .map_err(|source| DevError::NotStarted { binary: binary.to_owned(), source })?;
-        Ok(Self { child, ended: None, log, address })
+        Ok(Self { child, log, address })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -105,10 +104,8 @@ impl Operator {
         if self.status().is_some() {
             return;
         }
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // An error means that the process has exited.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        // An error means that the process has exited.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let deadline = Instant::now() + STOP_LIMIT;
         while self.status().is_none() && Instant::now() < deadline {
             thread::sleep(POLL);
@@ -119,17 +116,14 @@ impl Operator {
                 STOP_LIMIT.as_secs()
             ));
             let _ = self.child.kill();
-            self.ended = self.child.wait().ok();
+            let _ = self.child.wait();
         } else {
             terminal::done("operator stopped");
         }
     }
 
     fn status(&mut self) -> Option<ExitStatus> {
-        if self.ended.is_none() {
-            self.ended = self.child.try_wait().ok().flatten();
-        }
-        self.ended
+        self.child.try_wait().ok().flatten()
     }
 }
 

@@ -2,123 +2,88 @@
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use kubewright_testing::control_plane::ControlPlane;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::error::DevError;
 use super::follow;
+use super::kubectl;
 use super::operator::Operator;
 use crate::interrupt::Interrupt;
-use crate::invocation::ask;
 use crate::terminal;
 
 /// The interval of requests: fast enough for a live table, and cheap.
 const POLL: Duration = Duration::from_millis(300);
 
-/// The used part of an object.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// An object as the API server returned it.
+#[derive(Clone, Debug)]
 pub(crate) struct Resource {
-    api_version: String,
-    kind: String,
-    metadata: Metadata,
-    #[serde(default)]
-    status: Status,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Metadata {
-    name: String,
-    namespace: Option<String>,
-    generation: Option<i64>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    observed_generation: Option<i64>,
-    #[serde(default)]
-    conditions: Vec<Condition>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Condition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
-    #[serde(default)]
-    reason: String,
-    #[serde(default)]
-    message: String,
-}
-
-/// The output of kubectl: one object or a list.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Printed {
-    List { items: Vec<Resource> },
-    One(Resource),
+    body: Value,
+    is_deleted: bool,
 }
 
 impl Resource {
-    /// Reads the objects in the output of `kubectl -o json`.
+    /// Reads the objects in the output of `kubectl -o json`: single objects and lists.
     pub(crate) fn read_all(json: &str) -> Result<Vec<Self>, serde_json::Error> {
         let mut all = Vec::new();
         for printed in serde_json::Deserializer::from_str(json).into_iter() {
             match printed? {
-                Printed::List { items } => all.extend(items),
-                Printed::One(one) => all.push(one),
+                Value::Object(mut list) if list.contains_key("items") => {
+                    all.extend(
+                        list["items"].take().as_array_mut().map(std::mem::take).unwrap_or_default(),
+                    );
+                }
+                one => all.push(one),
             }
         }
-        Ok(all)
+        Ok(all.into_iter().map(|body| Self { body, is_deleted: false }).collect())
     }
 
-    fn group(&self) -> &str {
-        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    /// The text at a path; empty if it is missing.
+    fn text(&self, path: &str) -> &str {
+        self.body.pointer(path).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn namespace(&self) -> &str {
+        self.text("/metadata/namespace")
     }
 
     /// kubectl's name of the object: `echo.example.com/web`.
     pub(crate) fn reference(&self) -> String {
-        let kind = self.kind.to_lowercase();
-        match self.group() {
-            "" => format!("{kind}/{}", self.metadata.name),
-            group => format!("{kind}.{group}/{}", self.metadata.name),
+        let (kind, name) = (self.text("/kind").to_lowercase(), self.text("/metadata/name"));
+        match self.text("/apiVersion").split_once('/') {
+            None => format!("{kind}/{name}"),
+            Some((group, _)) => format!("{kind}.{group}/{name}"),
         }
     }
 
-    fn ready(&self) -> Option<&Condition> {
-        self.status.conditions.iter().find(|condition| condition.type_ == "Ready")
+    fn ready(&self) -> Option<&Value> {
+        let conditions = self.body.pointer("/status/conditions")?.as_array()?;
+        conditions.iter().find(|condition| condition["type"] == "Ready")
     }
 
     /// Whether the resource is ready in its current generation.
     pub(crate) fn is_ready(&self) -> bool {
-        let current = self.metadata.generation.is_none()
-            || self.status.observed_generation >= self.metadata.generation;
-        current && self.ready().is_some_and(|condition| condition.status == "True")
+        let number = |path| self.body.pointer(path).and_then(Value::as_i64);
+        number("/status/observedGeneration") >= number("/metadata/generation")
+            && !self.is_deleted
+            && self.ready().is_some_and(|condition| condition["status"] == "True")
     }
 
     /// `Ready True`, `Ready False: RolloutInProgress: 0/2 replicas ready` or `no status yet`.
     pub(crate) fn describe(&self) -> String {
-        match self.ready() {
-            None => "no status yet".to_owned(),
-            Some(Condition { status, reason, message, .. }) => {
-                let details: Vec<&str> = [reason.as_str(), message.as_str()]
-                    .into_iter()
-                    .filter(|text| !text.is_empty())
-                    .collect();
-                let details = if details.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {}", details.join(": "))
-                };
-                format!("Ready {status}{details}")
-            }
+        if self.is_deleted {
+            return "deleted".to_owned();
         }
+        let Some(condition) = self.ready() else { return "no status yet".to_owned() };
+        let text = |name: &str| condition[name].as_str().filter(|text| !text.is_empty());
+        let details: Vec<&str> =
+            ["status", "reason", "message"].into_iter().filter_map(text).collect();
+        format!("Ready {}", details.join(": "))
     }
 }
 
@@ -169,27 +134,38 @@ fn timeout(resources: &[Resource], operator: &Operator, limit: Duration) -> DevE
     }
 }
 
-/// The current state of the same resources, without deleted ones.
+/// The current state of the same resources.
 fn read(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Resource>, DevError> {
     let mut by_namespace: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for resource in resources {
-        by_namespace
-            .entry(resource.metadata.namespace.as_deref().unwrap_or_default())
-            .or_default()
-            .push(resource.reference());
+        by_namespace.entry(resource.namespace()).or_default().push(resource.reference());
     }
-    let mut now = Vec::new();
+    let mut found = Vec::new();
     for (namespace, references) in by_namespace {
-        let mut kubectl: Command = control_plane.kubectl();
-        kubectl.args(["get", "--ignore-not-found", "-o", "json"]).args(references);
+        let mut get = kubectl(control_plane)
+            .args(["get", "--ignore-not-found", "-o", "json"])
+            .args(references);
         if !namespace.is_empty() {
-            kubectl.args(["--namespace", namespace]);
+            get = get.args(["--namespace", namespace]);
         }
-        now.extend(
-            Resource::read_all(&ask(&mut kubectl)?).map_err(|source| DevError::Json { source })?,
-        );
+        let json = get.capture()?;
+        found.extend(Resource::read_all(&json).map_err(|source| DevError::Json { source })?);
     }
-    Ok(now)
+    Ok(current(resources, found))
+}
+
+/// Each wanted resource as it was found, or as deleted.
+fn current(wanted: &[Resource], mut found: Vec<Resource>) -> Vec<Resource> {
+    let now = |wanted: &Resource| {
+        let is_same = |found: &Resource| {
+            found.reference() == wanted.reference() && found.namespace() == wanted.namespace()
+        };
+        match found.iter().position(is_same) {
+            Some(at) => found.swap_remove(at),
+            None => Resource { is_deleted: true, ..wanted.clone() },
+        }
+    };
+    wanted.iter().map(now).collect()
 }
 
 /// One line for each resource: live on a terminal, otherwise a new line for each change.
@@ -270,6 +246,22 @@ mod tests {
         let echo = echo(1, "{}");
         assert!(!echo.is_ready());
         assert_eq!(echo.describe(), "no status yet");
+    }
+
+    #[test]
+    fn a_deleted_resource_is_not_ready_and_is_still_waited_for() {
+        let status = r#"{"observedGeneration":1,"conditions":[{"type":"Ready","status":"True"}]}"#;
+        let other = Resource::read_all(
+            r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},
+            "status":{"conditions":[{"type":"Ready","status":"True"}]}}"#,
+        );
+        let wanted = [vec![echo(1, status)], other.unwrap()].concat();
+        let now = current(&wanted, wanted[1..].to_vec());
+        let shown: Vec<_> = now.iter().map(|now| (now.reference(), now.is_ready())).collect();
+        assert_eq!(shown, [("echo.example.com/web".into(), false), ("pod/a".into(), true)]);
+        assert_eq!(now[0].describe(), "deleted");
+        let again = current(&now, wanted.clone());
+        assert!(again.iter().all(Resource::is_ready), "{again:?}");
     }
 
     #[test]

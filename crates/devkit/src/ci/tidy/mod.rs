@@ -25,7 +25,7 @@ use self::files::{Kind, Source};
 /// the result to a folder, given relative to `root`.
 ///
 /// # Errors
-/// [`TidyError::File`] when a file cannot be read, and [`TidyError::NoFiles`] when `within` has none.
+/// [`TidyError::File`] when a file cannot be read; [`TidyError::NoFiles`] when `within` has none.
 pub fn problems(root: &Path, within: &Path, words: &Words) -> Result<Vec<Problem>, TidyError> {
     let at = |path: &Path| {
         path.canonicalize().map_err(|source| TidyError::File { path: path.to_owned(), source })
