@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kubewright_testing::assets::{Assets, AssetsError, Environment};
+use kubewright_testing::assets::{Assets, AssetsError, Binary, Environment, KUBERNETES, Wanted};
 use kubewright_testing::control_plane::{self, ControlPlane, Spec};
 use kubewright_testing::home::{Home, HomeError};
 use kubewright_testing::progress::{self, Progress};
@@ -48,14 +48,21 @@ pub(crate) fn command(command: ClusterCommand) -> Result<ExitCode, ClusterError>
 
 /// Starts the control plane of `spec` and shows the progress.
 pub(crate) fn bring_up(spec: &Spec) -> Result<ControlPlane, ClusterError> {
-    bring_up_with(spec, progress::detect().as_ref())
+    let (home, progress) = (home()?, progress::detect());
+    let assets = locate(&home, &spec.wanted(), &*progress)?;
+    Ok(ControlPlane::up(&home, spec, &assets, &*progress)?)
 }
 
-fn bring_up_with(spec: &Spec, progress: &dyn Progress) -> Result<ControlPlane, ClusterError> {
-    let environment = Environment::from_process();
-    let home = Home::from_environment(&environment)?;
-    let assets = Assets::locate(&environment, &home, &spec.wanted(), progress)?;
-    Ok(ControlPlane::up(&home, spec, &assets, progress)?)
+/// Provides kubectl for machines without a suitable one: downloaded or built if it is missing.
+pub(crate) fn provide_kubectl() -> Result<String, ClusterError> {
+    let wanted = Wanted { kubernetes: KUBERNETES, binaries: vec![Binary::Kubectl] };
+    let assets = locate(&home()?, &wanted, &*progress::detect())?;
+    let path = assets.path(Binary::Kubectl).unwrap_or(Path::new("kubectl"));
+    Ok(path.to_string_lossy().into_owned())
+}
+
+fn locate(home: &Home, wanted: &Wanted, progress: &dyn Progress) -> Result<Assets, ClusterError> {
+    Ok(Assets::locate(&Environment::from_process(), home, wanted, progress)?)
 }
 
 /// The state folder of all control planes.

@@ -108,18 +108,17 @@ impl Project {
     }
 
     /// The folder of the generated files.
-    ///
-    /// # Errors
-    /// [`ProjectError`] outside of a workspace.
-    pub fn generated_folder(&self) -> Result<PathBuf, ProjectError> {
+    pub(crate) fn generated_folder(&self) -> Result<PathBuf, ProjectError> {
         Ok(self.root()?.join(self.generated))
     }
 }
 
 fn workspace_above(from: &Path) -> Option<PathBuf> {
+    // For cargo, `[workspace.package]` alone makes a workspace, too.
+    let is_table = |line: &str| line == "[workspace]" || line.starts_with("[workspace.");
     let is_workspace = |folder: &&Path| {
         fs::read_to_string(folder.join("Cargo.toml"))
-            .is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
+            .is_ok_and(|text| text.lines().map(str::trim).any(is_table))
     };
     from.ancestors().find(is_workspace).map(Path::to_owned)
 }
@@ -134,6 +133,14 @@ mod tests {
         let root = workspace_above(here).unwrap_or_default();
         assert!(root.join("Cargo.lock").exists(), "{}", root.display());
         assert!(here.starts_with(root));
+    }
+
+    #[test]
+    fn any_table_of_a_workspace_makes_a_workspace() -> std::io::Result<()> {
+        let folder = tempfile::TempDir::new()?;
+        fs::write(folder.path().join("Cargo.toml"), "[workspace.package]\nversion = \"1.0.0\"\n")?;
+        assert_eq!(workspace_above(folder.path()).as_deref(), Some(folder.path()));
+        Ok(())
     }
 
     #[test]

@@ -44,17 +44,20 @@ pub(super) fn check(root: &Path, packages: &[&str]) -> Result<String, CiError> {
     }
 }
 
-/// One package per line: `tokio v1.0.0`.
+/// One package per line: `tokio v1.0.0 (*)`.
 fn tree(root: &Path, package: &str) -> Invocation {
     let arguments =
         ["tree", "--locked", "--package", package, "--prefix", "none", "--format", "{p}"];
     Invocation::cargo().args(arguments).folder(root)
 }
 
+/// The forbidden packages as `tokio@1.0.0`, because cargo rejects a name with two versions.
 fn forbidden(tree: &str) -> Vec<String> {
-    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
-    let mut found: Vec<String> =
-        names.filter(|name| FORBIDDEN.contains(name)).map(str::to_owned).collect();
+    let packages = tree.lines().filter_map(|line| line.split_once(" v"));
+    let mut found: Vec<String> = packages
+        .filter(|(name, _)| FORBIDDEN.contains(name))
+        .filter_map(|(name, rest)| Some(format!("{name}@{}", rest.split(' ').next()?)))
+        .collect();
     found.sort();
     found.dedup();
     found
@@ -68,8 +71,9 @@ mod tests {
     fn a_forbidden_package_is_found_by_its_full_name() {
         assert_eq!(
             forbidden("core v0.1.0 (/x)\ntokio v1.0.0\nserde v1.0.0\ntokio v1.0.0 (*)\n"),
-            ["tokio"]
+            ["tokio@1.0.0"]
         );
+        assert_eq!(forbidden("h2 v0.3.0\nh2 v0.4.0\n"), ["h2@0.3.0", "h2@0.4.0"]);
         assert_eq!(forbidden("core v0.1.0 (/x)\ntokio-stub v1.0.0\nhttp v1.0.0\n"), [""; 0]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! - `facts`: the state of this machine; `problem`: what is missing
 //! - `steps`: the commands as data; `image`: the operator's image; `samples`: the samples' images
-//! - `execute`: runs the commands; `failure`: explains a failure; `kubectl`: provides kubectl
+//! - `execute`: runs the commands; `failure`: explains a failure
 //! - `reach`: shows how to reach the samples
 
 mod error;
@@ -10,7 +10,6 @@ mod execute;
 pub(crate) mod facts;
 mod failure;
 mod image;
-mod kubectl;
 mod problem;
 mod reach;
 mod samples;
@@ -51,8 +50,11 @@ pub(crate) fn command(
         return Ok(ExitCode::SUCCESS);
     }
     let facts = Facts::inspect(&arguments.name, arguments.node_image.as_deref());
-    let kubectl =
-        if facts.kubectl || arguments.dry_run { "kubectl".to_owned() } else { kubectl::provide()? };
+    let kubectl = if facts.kubectl || arguments.dry_run {
+        "kubectl".to_owned()
+    } else {
+        cluster::provide_kubectl()?
+    };
     let plan = Plan::new(project, arguments, &root, &kubeconfig, kubectl, &facts)?;
     let steps = plan.steps();
     if arguments.dry_run {

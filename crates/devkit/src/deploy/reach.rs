@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kubewright_core::labels;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::error::DeployError;
 use super::samples;
@@ -16,37 +16,12 @@ use crate::terminal;
 /// A node opens a port shortly after the pods are ready.
 const LIMIT: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(250);
+/// The time limit of one answer.
+const FETCH_LIMIT: Duration = Duration::from_secs(5);
+/// An answer can be endless.
+const MAX_BYTES: usize = 64 * 1024;
 /// The maximum number of characters of an answer.
 const SHOWN: usize = 120;
-
-#[derive(Deserialize)]
-struct Services {
-    items: Vec<Service>,
-}
-
-#[derive(Deserialize)]
-struct Service {
-    metadata: Metadata,
-    spec: Spec,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Spec {
-    #[serde(default)]
-    ports: Vec<Port>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Port {
-    port: u16,
-    node_port: Option<u16>,
-}
 
 /// Prints how to reach each Service of the samples.
 pub(super) fn print(plan: &Plan) -> Result<(), DeployError> {
@@ -61,13 +36,13 @@ pub(super) fn print(plan: &Plan) -> Result<(), DeployError> {
         "-o",
         "json",
     ]);
-    let services: Services = serde_json::from_str(&get.capture()?)?;
+    let services: Value = serde_json::from_str(&get.capture()?)?;
     let node = r#"jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}"#;
     let node = plan.kubectl().args(["get", "nodes", "-o", node]).capture()?;
     println!();
     terminal::heading("Everything is ready. To reach it:");
-    for service in &services.items {
-        for port in &service.spec.ports {
+    for service in items(&services["items"]) {
+        for port in items(&service["spec"]["ports"]) {
             println!("  {}", line(plan, service, port, &node));
         }
     }
@@ -79,10 +54,13 @@ pub(super) fn print(plan: &Plan) -> Result<(), DeployError> {
     Ok(())
 }
 
-fn line(plan: &Plan, service: &Service, port: &Port, node: &str) -> String {
-    let name = &service.metadata.name;
-    let from_outside =
-        port.node_port.and_then(|number| format!("{node}:{number}").parse::<SocketAddr>().ok());
+fn items(list: &Value) -> &[Value] {
+    list.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn line(plan: &Plan, service: &Value, port: &Value, node: &str) -> String {
+    let name = service["metadata"]["name"].as_str().unwrap_or_default();
+    let from_outside = format!("{node}:{}", port["nodePort"]).parse::<SocketAddr>().ok();
     if let Some(answer) = from_outside.and_then(|address| Some((address, answer(address)?))) {
         let (address, text) = answer;
         return format!("curl http://{address}   # service {name} answers: {}", shortened(&text));
@@ -91,7 +69,7 @@ fn line(plan: &Plan, service: &Service, port: &Port, node: &str) -> String {
     let forward = plan.kubectl().args([
         "port-forward",
         &format!("service/{name}"),
-        &format!("8080:{}", port.port),
+        &format!("8080:{}", port["port"]),
     ]);
     format!("{forward}   # then: curl http://127.0.0.1:8080")
 }
@@ -114,13 +92,22 @@ fn answer(address: SocketAddr) -> Option<String> {
     }
 }
 
-/// The body of `GET /`.
+/// The body of `GET /`, or its beginning.
 fn fetch(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(3))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     write!(stream, "GET / HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    let deadline = Instant::now() + FETCH_LIMIT;
+    while answer.len() < MAX_BYTES {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A limit of zero is invalid, and lets the read fail.
+        match stream.set_read_timeout(Some(left)).and_then(|()| stream.read(&mut piece)) {
+            Ok(0) => break,
+            Ok(length) => answer.extend_from_slice(&piece[..length]),
+            Err(_) if !answer.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
     let answer = String::from_utf8_lossy(&answer).into_owned();
     Ok(answer.split_once("\r\n\r\n").map_or(answer.clone(), |(_, body)| body.to_owned()))
 }
@@ -159,6 +146,20 @@ mod tests {
         });
         assert_eq!(fetch(address).unwrap(), "hello\n");
         server.join().unwrap();
+    }
+
+    #[test]
+    fn only_the_beginning_of_an_endless_answer_is_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").unwrap();
+            for _ in 0..(1 << 16) {
+                let _ = stream.write_all(&[b'x'; 1024]);
+            }
+        });
+        assert!(fetch(address).unwrap().len() < 1 << 20);
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::error::TidyError;
 
-/// Folders that are skipped wherever they are: build output, generated files, and the compile-fail
-/// cases of trybuild.
-const SKIPPED: [&str; 3] = ["generated", "target", "ui"];
+/// Folders that are skipped wherever they are: build output and generated files.
+const SKIPPED: [&str; 2] = ["generated", "target"];
+/// The compile-fail cases of trybuild, which are skipped, too.
+const CASES: &str = "tests/ui";
 /// Hidden folders that hold files written by hand; other hidden folders are skipped.
 const HIDDEN: [&str; 3] = [".cargo", ".ci", ".github"];
 
@@ -40,7 +41,8 @@ pub(super) fn read(root: &Path) -> Result<Vec<Source>, TidyError> {
             let entry = entry.map_err(failed)?;
             let (path, file_type) = (entry.path(), entry.file_type().map_err(failed)?);
             if file_type.is_dir() {
-                if is_checked_folder(&entry.file_name().to_string_lossy()) {
+                if is_checked_folder(&entry.file_name().to_string_lossy()) && !path.ends_with(CASES)
+                {
                     folders.push(path);
                 }
             } else if file_type.is_file() {
@@ -92,8 +94,14 @@ mod tests {
     #[test]
     fn files_written_by_hand_are_read_and_other_files_are_skipped() {
         let folder = tempfile::TempDir::new().unwrap();
-        let checked =
-            [".ci/run", ".github/workflows/ci.yml", "a.md", "b/src/c.rs", "tests/Cargo.toml"];
+        let checked = [
+            ".ci/run",
+            ".github/workflows/ci.yml",
+            "a.md",
+            "b/src/c.rs",
+            "b/src/ui/d.rs",
+            "tests/Cargo.toml",
+        ];
         let skipped = [
             ".hidden/a.rs",
             "Cargo.lock",

@@ -103,7 +103,7 @@ mod tests {
             a/src/one.rs:2: circle of files: a/src/one.rs:2 -> a/src/two.rs:2 -> a/src/one.rs\n\
             b.md:1: avoid the word `gizmo`\n\
             b.md:2: 120 columns; the limit is 100\n\
-            c.rs:1: begin with `//!`: what lives here and what does not";
+            c.rs:1: begin with `//!`: what the file contains, in one to five lines";
         assert_eq!(found, expected);
         let in_a = |within: &Path| problems(folder.path(), within, &words).unwrap().len();
         let absolute = folder.path().join("a");

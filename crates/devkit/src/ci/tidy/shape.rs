@@ -11,7 +11,10 @@ pub(super) fn check(source: &Source) -> Vec<Problem> {
     let problem = |line, message| Problem { file: source.path.clone(), line, message };
     let mut found = Vec::new();
     if !source.text.starts_with("//!") {
-        found.push(problem(1, "begin with `//!`: what lives here and what does not".to_owned()));
+        found.push(problem(
+            1,
+            "begin with `//!`: what the file contains, in one to five lines".to_owned(),
+        ));
     }
     let lines = source.text.lines().count();
     if lines > MAX_LINES {
@@ -39,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_file_without_a_description_is_reported() {
-        let expected = ["a.rs:1: begin with `//!`: what lives here and what does not"];
+        let expected = ["a.rs:1: begin with `//!`: what the file contains, in one to five lines"];
         assert_eq!(found("fn main() {}\n"), expected);
         assert_eq!(found(""), expected);
     }

@@ -44,7 +44,11 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
 fn is_root(path: &Path) -> bool {
     let is_named = |name: &str| path.file_name().is_some_and(|file| file == name);
     let is_in = |name: &str| path.parent().is_some_and(|parent| parent.ends_with(name));
-    (is_in("src") && (is_named("lib.rs") || is_named("main.rs"))) || is_in("src/bin")
+    let is_below_bin =
+        || path.parent().and_then(Path::parent).is_some_and(|folder| folder.ends_with("src/bin"));
+    (is_in("src") && is_named("lib.rs"))
+        || (is_named("main.rs") && (is_in("src") || is_below_bin()))
+        || is_in("src/bin")
 }
 
 fn problem(files: &[PathBuf], circle: &Circle) -> Problem {
@@ -166,6 +170,20 @@ mod tests {
             ("b.rs", "use crate::a::inner; pub struct B(inner::X);"),
         ]);
         assert_eq!(found, ["circle of files: a.rs:1 -> b.rs:1 -> a.rs"]);
+    }
+
+    #[test]
+    fn globs_in_a_circle_end_and_a_program_in_a_folder_is_checked() {
+        let globs = |others: [&str; 5]| {
+            others.map(|other| format!("use crate::{other}::*;")).join(" ") + " fn f() { x::y() }"
+        };
+        let names = ["a", "b", "c", "d", "e"];
+        let files: Vec<(String, String)> =
+            names.iter().map(|name| (format!("bin/p/{name}.rs"), globs(names))).collect();
+        let mut files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        files.push(("bin/p/main.rs", "mod a; mod b; mod c; mod d; mod e;"));
+        assert_eq!(circles(&files).len(), 1);
     }
 
     #[test]

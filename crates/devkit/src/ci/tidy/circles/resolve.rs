@@ -3,8 +3,8 @@
 use super::graph::Import;
 use super::modules::{self, Crate};
 
-/// How many re-exports are followed; more are a circle of globs.
-const MAX_DEPTH: usize = 16;
+/// How many re-exports are followed; more are a circle of globs. The work grows exponentially.
+const MAX_DEPTH: usize = 8;
 
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
