@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     )]
     rows: Vec<u8>,
 
-    /// Repeats of rows 1, 2 and 9
+    /// Repeats of the runs that create many resources: rows 1, 2, 4, 9 and 10; row 11 has half
     #[arg(long, value_name = "COUNT")]
     repeats: Option<usize>,
 
@@ -120,7 +120,18 @@ mod tests {
 
     #[test]
     fn a_quick_run_lists_its_differences() {
-        assert!(plan(&["--quick"]).unwrap().coarser.is_some());
-        assert!(plan(&[]).unwrap().coarser.is_none());
+        let quick = plan(&["--quick"]).unwrap().differences().unwrap();
+        for difference in [
+            "resources of a small run: 300 instead of 500",
+            "repeats of latencies: 1 instead of 3",
+            "restarts: 2 instead of 7",
+            "edits and deletions: 100 instead of 200",
+            "largest level of memory: 1000 instead of 8000",
+        ] {
+            assert!(quick.contains(difference), "{quick}");
+        }
+        let repeats = plan(&["--repeats", "9"]).unwrap().differences();
+        assert_eq!(repeats.as_deref(), Some("repeats of them: 9 instead of 5"));
+        assert_eq!(plan(&["--rows", "3"]).unwrap().differences(), None);
     }
 }

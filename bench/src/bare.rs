@@ -126,16 +126,17 @@ struct Event<'a> {
     object: Object<'a>,
 }
 
+/// A resource, as far as the bare client needs it.
 #[derive(Deserialize)]
-struct Object<'a> {
+pub(crate) struct Object<'a> {
     #[serde(borrow)]
-    metadata: Identity<'a>,
+    pub(crate) metadata: Identity<'a>,
 }
 
 #[derive(Deserialize)]
-struct Identity<'a> {
+pub(crate) struct Identity<'a> {
     name: &'a str,
-    uid: &'a str,
+    pub(crate) uid: &'a str,
 }
 
 /// Reads `NUMBER UID` lines until the bench closes the pipe.

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::process::{ChildStdin, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Deserialize;
-
-use crate::bare::{Feed, READY};
+use crate::bare::{Feed, Object, READY};
 use crate::client::decode;
 use crate::error::Error;
 use crate::process::{self, Process};
@@ -21,16 +19,6 @@ pub(crate) struct BareProcess {
 /// Hands new resources to the bare client, where it does not watch them itself.
 #[derive(Clone)]
 pub(crate) struct Input(Option<Arc<Mutex<ChildStdin>>>);
-
-#[derive(Deserialize)]
-struct Created {
-    metadata: Identity,
-}
-
-#[derive(Deserialize)]
-struct Identity {
-    uid: String,
-}
 
 impl BareProcess {
     /// Starts the bare client with this script, and waits until its watches are open.
@@ -55,6 +43,10 @@ impl BareProcess {
         Ok(Self { process, input: Input(stdin.map(|stdin| Arc::new(Mutex::new(stdin)))) })
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     pub(crate) fn input(&self) -> Input {
         self.input.clone()
     }
@@ -64,7 +56,7 @@ impl Input {
     /// Passes on a created resource. `answer` is the API server's answer to the create.
     pub(crate) fn created(&self, number: usize, answer: &[u8]) -> Result<(), Error> {
         let Some(stdin) = &self.0 else { return Ok(()) };
-        let uid = decode::<Created>("the created resource", answer)?.metadata.uid;
+        let uid = decode::<Object<'_>>("the created resource", answer)?.metadata.uid;
         let mut stdin = stdin.lock().unwrap_or_else(PoisonError::into_inner);
         stdin
             .write_all(format!("{number} {uid}\n").as_bytes())

@@ -18,13 +18,15 @@ use crate::plane::Plane;
 use crate::process;
 use crate::same_work;
 use crate::script::Script;
+use crate::wait::{Look, until};
 use crate::website;
 use crate::workload::Workload;
 
 /// How long a run may take to converge.
 pub(crate) const CONVERGE: Duration = Duration::from_mins(10);
-/// How long CPU time still counts after the last change, so that its consequences are included.
-pub(crate) const AFTERWARDS: Duration = Duration::from_secs(1);
+/// CPU time still counts for at least so long after the last change, so that its consequences are
+/// included.
+const AFTERWARDS: Duration = Duration::from_secs(1);
 
 /// A run of the bench.
 pub(crate) struct Bench {
@@ -89,7 +91,8 @@ impl Bench {
     }
 
     /// Checks that the operator and the bare client send the same, both as processes of their own.
-    pub(crate) async fn check_same_work(&self, workload: Workload) -> Result<(), Error> {
+    /// Returns the script that was compared.
+    pub(crate) async fn check_same_work(&self, workload: Workload) -> Result<Script, Error> {
         let operator = async |kubeconfig: &Path| self.operate_at(kubeconfig, workload, &[]);
         let bare = async |kubeconfig: &Path, script: &Script| {
             let file = temporary()?;
@@ -101,17 +104,16 @@ impl Bench {
             "Same work: operator and bare client send the same {} writes for each {workload}",
             script.writes_per_resource()
         ));
-        Ok(())
+        Ok(script)
     }
 
-    /// Records what the operator sends for the resources of the largest comparison, once.
+    /// Checks that the operator and the bare client send the same, and records what the operator
+    /// sends for the resources of the largest comparison.
     pub(crate) async fn record(&mut self, workload: Workload) -> Result<(), Error> {
-        if self.scripts.contains_key(&workload) {
-            return Ok(());
-        }
+        let compared = self.check_same_work(workload).await?;
         let count = self.plan.most_compared();
         let start = async |kubeconfig: &Path| self.operate_at(kubeconfig, workload, &[]);
-        let script = same_work::record(workload, count, start).await?;
+        let script = same_work::record(workload, count, &compared, start).await?;
         let (whole, reads) = (temporary()?, temporary()?);
         script.save(whole.path())?;
         script.reads().save(reads.path())?;
@@ -149,6 +151,24 @@ impl Bench {
 fn temporary() -> Result<NamedTempFile, Error> {
     let path = std::env::temp_dir();
     NamedTempFile::new().map_err(|source| Error::File { path, source })
+}
+
+/// Waits until the control plane and the client are at rest, so that CPU time includes the
+/// consequences of a load: events of watches, and second reconciles. `in_work` reads how many
+/// resources the client still has to reconcile.
+pub(crate) async fn afterwards(
+    plane: &Plane,
+    client: u32,
+    mut in_work: impl AsyncFnMut() -> Result<f64, Error>,
+) -> Result<(), Error> {
+    tokio::time::sleep(AFTERWARDS).await;
+    until("the client has reconciled everything", CONVERGE, Duration::ZERO, async || {
+        plane.rest_with(client).await?;
+        let in_work = in_work().await?;
+        let seen = || Look::Seen(format!("{in_work} resources in work"));
+        Ok(if in_work == 0.0 { Look::Found(()) } else { seen() })
+    })
+    .await
 }
 
 /// Prints a line about the progress to standard error.

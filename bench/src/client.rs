@@ -13,14 +13,14 @@ use kubewright_runtime::transport::{Answer, Transport, transport};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::io::AsyncBufRead;
 use tokio_util::io::StreamReader;
 use tower::ServiceExt;
 
 use crate::error::Error;
-use crate::request;
+use crate::request::{self, JSON};
 
-const JSON: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const APPLY: &str = "application/apply-patch+yaml";
 const MERGE: &str = "application/merge-patch+json";
@@ -30,6 +30,20 @@ pub(crate) const MANAGER: &str = "kubewright-bench";
 /// A connection to an API server.
 #[derive(Clone)]
 pub(crate) struct Api(Transport);
+
+/// One page of a list.
+#[derive(Deserialize)]
+struct Page<'a> {
+    metadata: PageMeta,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct PageMeta {
+    #[serde(default, rename = "continue")]
+    next: String,
+}
 
 /// A list or an object, reduced to its version.
 #[derive(Deserialize)]
@@ -91,6 +105,26 @@ impl Api {
         body: String,
     ) -> Result<Bytes, Error> {
         self.send(method(request)?, &request.uri, &headers(request), body).await
+    }
+
+    /// Sends a list request, page by page, and calls `each` with the JSON of every object.
+    pub(crate) async fn each_item(
+        &self,
+        list: &request::Request,
+        mut each: impl FnMut(&str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut page = list.clone();
+        loop {
+            let answer = self.replay(&page, String::new()).await?;
+            let Page { metadata, items } = decode(&page.uri, &answer)?;
+            for item in items.unwrap_or_default() {
+                each(item.get())?;
+            }
+            if metadata.next.is_empty() {
+                return Ok(());
+            }
+            page.uri = format!("{}&continue={}", list.uri, metadata.next);
+        }
     }
 
     /// Opens a recorded watch: a stream of lines, one event each.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kubewright::testing::assets::AssetsError;
 use kubewright::testing::control_plane;
 use kubewright::testing::home::HomeError;
+use kubewright_core::internals::causes::with_causes;
 
 /// A measurement failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +29,8 @@ pub(crate) enum Error {
         source: std::io::Error,
     },
     /// No connection.
-    #[error("no connection to the control plane: {0}; is the machine out of memory or ports?")]
+    #[error("no connection to the control plane: {}; is the machine out of memory or \
+             ports?", with_causes(&**.0))]
     Connection(Box<dyn std::error::Error + Send + Sync>),
     /// The API server answered with an error, or with something unexpected.
     #[error("{what}: {message}")]
@@ -84,5 +86,21 @@ impl Error {
     /// A connection failed.
     pub(crate) fn connection(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Connection(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("client error (Connect)")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn a_connection_that_failed_has_its_cause() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let text = Error::connection(Outer(refused)).to_string();
+        assert!(text.contains("client error (Connect): connection refused; is"), "{text}");
     }
 }

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+/// A run is disturbed if other programs use more than this share of the cores: a client then waits
+/// for the processor, and a ratio of two clients goes to 1.
+pub(crate) const LARGEST_OTHER_LOAD: f64 = 0.1;
+
 /// Measured values by name.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
@@ -29,24 +33,39 @@ impl Figures {
 
     /// `above` divided by `below`, repeat by repeat.
     pub(crate) fn ratios(&self, above: &str, below: &str) -> Result<Vec<f64>, String> {
-        let (above_values, below_values) = (self.get(above)?, self.get(below)?);
-        if above_values.len() != below_values.len() {
-            return Err(format!("{above} and {below} do not have the same number of repeats"));
-        }
-        if below_values.contains(&0.0) {
+        let pairs = self.pairs(above, below)?;
+        if pairs.iter().any(|(_, below)| *below == 0.0) {
             return Err(format!("{below} is zero"));
         }
-        Ok(above_values.iter().zip(below_values).map(|(above, below)| above / below).collect())
+        Ok(pairs.into_iter().map(|(above, below)| above / below).collect())
     }
 
     /// The larger of two values, repeat by repeat.
     pub(crate) fn worse(&self, one: &str, other: &str) -> Result<Vec<f64>, String> {
+        Ok(self.pairs(one, other)?.into_iter().map(|(one, other)| one.max(other)).collect())
+    }
+
+    fn pairs(&self, one: &str, other: &str) -> Result<Vec<(f64, f64)>, String> {
         let (one_values, other_values) = (self.get(one)?, self.get(other)?);
         if one_values.len() != other_values.len() {
             return Err(format!("{one} and {other} do not have the same number of repeats"));
         }
-        Ok(one_values.iter().zip(other_values).map(|(one, other)| one.max(*other)).collect())
+        Ok(one_values.iter().copied().zip(other_values.iter().copied()).collect())
     }
+
+    /// The largest share of the cores that other programs used while these values were measured;
+    /// `None` if it was never above [`LARGEST_OTHER_LOAD`].
+    pub(crate) fn disturbed(&self, names: &[&str]) -> Option<f64> {
+        let loads =
+            names.iter().filter_map(|name| self.0.get(&other_load(name.rsplit_once('.')?.0)));
+        loads.flatten().copied().filter(|load| *load > LARGEST_OTHER_LOAD).reduce(f64::max)
+    }
+}
+
+/// The name of the share of the cores that other programs used in the runs of `measurement`, such
+/// as `restart` for `restart.operator_ms`.
+pub(crate) fn other_load(measurement: &str) -> String {
+    format!("{measurement}.other_load")
 }
 
 #[cfg(test)]

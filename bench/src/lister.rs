@@ -12,30 +12,14 @@ use std::time::Duration;
 
 use kubewright::kind::AnyObject;
 use kubewright::observed::{self, ObservedChild};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 
-use crate::client::{Api, decode};
+use crate::client::Api;
 use crate::error::Error;
 use crate::process::{self, Process};
 use crate::request::Request;
 use crate::script::Script;
 use crate::workload::Workload;
-
-/// One page of a list.
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: PageMeta,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Deserialize)]
-struct PageMeta {
-    #[serde(default, rename = "continue")]
-    next: String,
-}
 
 /// What the engine decodes an object to.
 #[allow(dead_code)] // objects are kept, as the operator keeps them, and never read
@@ -55,7 +39,7 @@ pub(crate) async fn list(
     for collection in Script::load(script)?.collections {
         let api = api.clone();
         lists.spawn(async move {
-            pages(&api, &collection.list, collection.of_resources, workload).await
+            decoded(&api, &collection.list, collection.of_resources, workload).await
         });
     }
     let mut objects = Vec::new();
@@ -66,33 +50,26 @@ pub(crate) async fn list(
     Ok(())
 }
 
-async fn pages(
+async fn decoded(
     api: &Api,
     list: &Request,
     of_resources: bool,
     workload: Workload,
 ) -> Result<Vec<Decoded>, Error> {
     let (controller, manager) = (workload.controller()?, workload.manager());
-    let (mut objects, mut request) = (Vec::new(), list.clone());
-    loop {
-        let answer = api.replay(&request, String::new()).await?;
-        let page: Page<'_> = decode(&request.uri, &answer)?;
-        for item in page.items.unwrap_or_default() {
-            let json = item.get().as_bytes();
-            objects.push(if of_resources {
-                let resource = controller.decode(json).map_err(|e| undecodable(&request, &e))?;
-                Decoded::Resource(resource)
-            } else {
-                let child =
-                    observed::decode(json, manager).map_err(|e| undecodable(&request, &e))?;
-                Decoded::Child(Box::new(child))
-            });
-        }
-        if page.metadata.next.is_empty() {
-            return Ok(objects);
-        }
-        request.uri = format!("{}&continue={}", list.uri, page.metadata.next);
-    }
+    let mut objects = Vec::new();
+    api.each_item(list, |item| {
+        let json = item.as_bytes();
+        objects.push(if of_resources {
+            Decoded::Resource(controller.decode(json).map_err(|e| undecodable(list, &e))?)
+        } else {
+            let child = observed::decode(json, manager).map_err(|e| undecodable(list, &e))?;
+            Decoded::Child(Box::new(child))
+        });
+        Ok(())
+    })
+    .await?;
+    Ok(objects)
 }
 
 fn undecodable(request: &Request, error: &dyn std::error::Error) -> Error {

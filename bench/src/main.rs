@@ -5,10 +5,11 @@
 //! |---|---|
 //! | `args`, `plan` | the command line; sizes and repeats |
 //! | `workload`, `website` | the two kinds of resources; the second operator |
-//! | `plane`, `process`, `operator`, `bare_process` | the control plane and the processes that use it |
+//! | `plane`, `process`, `operator`, `bare_process` | the control plane and its clients |
 //! | `request`, `recorder`, `script`, `same_work` | what the operator sends, as a script |
 //! | `client`, `bare`, `lister`, `load` | clients of the API server |
-//! | `observer`, `requests`, `proc`, `prometheus` | objects, counters, CPU time and memory |
+//! | `observer`, `requests`, `prometheus` | objects and counters |
+//! | `proc`, `other_load`, `wait` | CPU time, memory, the load of other programs, rest |
 //! | `bench`, `cells` | the measurements |
 //! | `figures`, `rows`, `stats`, `table`, `report` | the results |
 
@@ -25,6 +26,7 @@ mod lister;
 mod load;
 mod observer;
 mod operator;
+mod other_load;
 mod plan;
 mod plane;
 mod proc;
@@ -39,6 +41,7 @@ mod same_work;
 mod script;
 mod stats;
 mod table;
+mod wait;
 mod website;
 mod workload;
 
@@ -52,6 +55,7 @@ use crate::args::{Arguments, Command};
 use crate::bench::Bench;
 use crate::error::Error;
 use crate::report::{Machine, Report};
+use crate::workload::Workload;
 
 /// The engine runs on at most two threads; the clients that it is compared with do, too.
 const ENGINE_THREADS: usize = 2;
@@ -92,9 +96,11 @@ async fn run(arguments: &Arguments) -> Result<bool, Error> {
             lister::list(kubeconfig, script, *workload).await.map(|()| true)
         }
         Some(Command::SameWork) => {
-            cells::same_work::run(&Bench::new(arguments.plan(), operator(arguments)?))
-                .await
-                .map(|()| true)
+            let bench = Bench::new(arguments.plan(), operator(arguments)?);
+            for workload in [Workload::Echo, Workload::Website] {
+                bench.check_same_work(workload).await?;
+            }
+            Ok(true)
         }
         None => measure(arguments).await,
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,9 +12,12 @@ use tokio::net::TcpStream;
 use crate::error::Error;
 use crate::process::Process;
 use crate::prometheus::Samples;
+use crate::wait::{Look, until};
 
 /// Time between two scrapes while the operator starts.
 const POLL: Duration = Duration::from_millis(5);
+/// Time between two scrapes while the operator works.
+const SCRAPE: Duration = Duration::from_millis(100);
 /// An operator that sent and reconciled nothing for so long is at rest.
 const REST: Duration = Duration::from_millis(700);
 const LONGEST_WAIT: Duration = Duration::from_mins(3);
@@ -62,41 +65,49 @@ impl Operator {
     /// Waits until the caches are filled, the queue is empty and at least `reconciles` have ended.
     /// Returns the time since the process was started.
     pub(crate) async fn steady(&mut self, reconciles: usize) -> Result<Duration, Error> {
-        let mut seen = "no answer".to_owned();
-        while self.process.started.elapsed() < LONGEST_WAIT {
+        let what = format!("the operator is steady after {reconciles} reconciles");
+        until(what, LONGEST_WAIT, POLL, async || {
             self.process.check()?;
             // An operator that has just started does not listen yet.
-            if let Ok(metrics) = self.scrape().await {
-                let took = self.process.started.elapsed();
-                if metrics.is_ready()
-                    && metrics.in_work() == 0.0
-                    && metrics.reconciles() >= count(reconciles)
-                {
-                    return Ok(took);
-                }
-                seen =
-                    format!("{} reconciles, {} in work", metrics.reconciles(), metrics.in_work());
-            }
-            tokio::time::sleep(POLL).await;
-        }
-        let what = format!("the operator is steady after {reconciles} reconciles");
-        Err(Error::Late { what, within: LONGEST_WAIT, seen })
+            let Ok(metrics) = self.scrape().await else {
+                return Ok(Look::Seen("no answer".to_owned()));
+            };
+            let took = self.process.started.elapsed();
+            let is_steady = metrics.is_ready()
+                && metrics.in_work() == 0.0
+                && metrics.reconciles() >= count(reconciles);
+            Ok(if is_steady { Look::Found(took) } else { Look::Seen(metrics.describe()) })
+        })
+        .await
     }
 
     /// Waits until the operator is at rest. Returns its counters.
+    ///
+    /// An operator that has not seen an event yet is at rest, too. Where events were caused, wait
+    /// first [`until`](Self::until) the operator has seen them.
     pub(crate) async fn rest(&mut self) -> Result<Metrics, Error> {
-        let deadline = Instant::now() + LONGEST_WAIT;
-        let mut before = self.metrics().await?;
-        while Instant::now() < deadline {
+        let mut before = self.metrics().await?.activity();
+        until("the operator is at rest", LONGEST_WAIT, Duration::ZERO, async || {
             tokio::time::sleep(REST).await;
             let now = self.metrics().await?;
-            if now.in_work() == 0.0 && now.activity() == before.activity() {
-                return Ok(now);
-            }
-            before = now;
-        }
-        let seen = format!("{:?} requests and reconciles", before.activity());
-        Err(Error::Late { what: "the operator is at rest".into(), within: LONGEST_WAIT, seen })
+            let is_at_rest = now.in_work() == 0.0 && now.activity() == before;
+            before = now.activity();
+            Ok(if is_at_rest { Look::Found(now) } else { Look::Seen(now.describe()) })
+        })
+        .await
+    }
+
+    /// Waits until this holds for the counters. `what` completes "waiting until the operator ...".
+    pub(crate) async fn until(
+        &mut self,
+        what: &str,
+        condition: impl Fn(&Metrics) -> bool,
+    ) -> Result<(), Error> {
+        until(format!("the operator {what}"), LONGEST_WAIT, SCRAPE, async || {
+            let now = self.metrics().await?;
+            Ok(if condition(&now) { Look::Found(()) } else { Look::Seen(now.describe()) })
+        })
+        .await
     }
 
     /// Stops the operator.
@@ -122,18 +133,24 @@ impl Operator {
 
 impl Metrics {
     fn is_ready(&self) -> bool {
-        self.0.sum("kubewright_ready", &[]) == Some(1.0)
+        self.0.sum("kubewright_ready") == Some(1.0)
     }
 
-    fn in_work(&self) -> f64 {
+    /// Custom resources in the cache. A missing gauge does not mean none.
+    pub(crate) fn resources(&self) -> f64 {
+        self.0.sum("kubewright_resources").unwrap_or(f64::INFINITY)
+    }
+
+    /// Resources in the queue and in a reconcile.
+    pub(crate) fn in_work(&self) -> f64 {
         // A missing gauge does not mean rest.
-        let gauge = |name| self.0.sum(name, &[]).unwrap_or(f64::INFINITY);
+        let gauge = |name| self.0.sum(name).unwrap_or(f64::INFINITY);
         gauge("kubewright_queue_depth") + gauge("kubewright_running_reconciles")
     }
 
     /// Reconciles that ended.
     pub(crate) fn reconciles(&self) -> f64 {
-        self.0.sum("kubewright_reconciles_total", &[]).unwrap_or(0.0)
+        self.0.sum("kubewright_reconciles_total").unwrap_or(0.0)
     }
 
     /// Requests except watches. A watch is opened once and again every few minutes, however many
@@ -154,6 +171,16 @@ impl Metrics {
             .fold(0.0, |sum, (_, count)| sum + count)
     }
 
+    fn describe(&self) -> String {
+        format!(
+            "{} requests, {} reconciles, {} resources, {} of them in work",
+            self.requests(),
+            self.reconciles(),
+            self.resources(),
+            self.in_work()
+        )
+    }
+
     fn activity(&self) -> (u64, u64) {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts of things
         let whole = |count: f64| count as u64;
@@ -164,4 +191,46 @@ impl Metrics {
 /// A number of things as a figure.
 pub(crate) fn count(of: usize) -> f64 {
     f64::from(u32::try_from(of).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::Router;
+    use axum::routing::get;
+
+    use super::*;
+
+    /// An operator whose metrics show `reconciles` after some scrapes.
+    async fn late_operator(scrapes: u32, reconciles: u32) -> Operator {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let answers = Arc::new(AtomicU32::new(0));
+        let metrics = get(move || {
+            let is_late = answers.fetch_add(1, Ordering::Relaxed) >= scrapes;
+            let (done, cached) = if is_late { (reconciles, 0) } else { (0, reconciles) };
+            std::future::ready(format!(
+                "kubewright_queue_depth 0\nkubewright_running_reconciles 0\n\
+                 kubewright_reconciles_total{{controller=\"a\"}} {done}\n\
+                 kubewright_resources{{controller=\"a\"}} {cached}\n"
+            ))
+        });
+        let router = Router::new().route("/metrics", metrics);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let process = Process::start("sleep", Command::new("sleep").arg("600")).unwrap();
+        Operator { process, address }
+    }
+
+    #[tokio::test]
+    async fn rest_before_the_events_is_not_the_end_of_the_work() {
+        let mut operator = late_operator(4, 7).await;
+        assert!(operator.rest().await.unwrap().reconciles() < 1.0, "it has not seen the events");
+        operator.until("has reconciled", |metrics| metrics.reconciles() >= 7.0).await.unwrap();
+        let mut operator = late_operator(4, 7).await;
+        operator.until("has removed all", |metrics| metrics.resources() < 1.0).await.unwrap();
+        assert!(operator.metrics().await.unwrap().reconciles() >= 7.0);
+    }
 }

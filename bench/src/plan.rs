@@ -34,8 +34,6 @@ pub(crate) struct Plan {
     pub(crate) restarts: usize,
     /// Resources that are edited, drifted, or created and deleted.
     pub(crate) sample: usize,
-    /// How this plan differs from a full run.
-    pub(crate) coarser: Option<&'static str>,
 }
 
 impl Plan {
@@ -52,7 +50,6 @@ impl Plan {
             latency_repeats: 3,
             restarts: 7,
             sample: 200,
-            coarser: None,
         }
     }
 
@@ -68,10 +65,6 @@ impl Plan {
             latency_repeats: 1,
             restarts: 2,
             sample: 100,
-            coarser: Some(
-                "N=300 and 500 instead of 500 and 2000; 2 repeats instead of 5; \
-                 p99 is the maximum of 30; one memory climb to N=1000 instead of two to 8000",
-            ),
             ..Self::full()
         }
     }
@@ -88,9 +81,43 @@ impl Plan {
             latency_repeats: 1,
             restarts: 1,
             sample: 5,
-            coarser: Some("20 resources: this run only checks the bench, its figures mean nothing"),
             ..Self::full()
         }
+    }
+
+    /// How this plan differs from a full run, except in its rows; `None` if it does not.
+    pub(crate) fn differences(&self) -> Option<String> {
+        let full = Self::full();
+        // A new field must be in the list, too.
+        let Self {
+            rows: _,
+            small,
+            large,
+            repeats,
+            levels,
+            climbs,
+            latencies,
+            latency_repeats,
+            restarts,
+            sample,
+        } = self;
+        let differences: Vec<String> = [
+            ("resources of a small run", *small, full.small),
+            ("resources of a large run", *large, full.large),
+            ("repeats of them", *repeats, full.repeats),
+            ("latencies in a repeat", *latencies, full.latencies),
+            ("repeats of latencies", *latency_repeats, full.latency_repeats),
+            ("restarts", *restarts, full.restarts),
+            ("edits and deletions", *sample, full.sample),
+            ("largest level of memory", self.most(), full.most()),
+            ("levels of memory", levels.len(), full.levels.len()),
+            ("climbs of memory", *climbs, full.climbs),
+        ]
+        .into_iter()
+        .filter(|(_, here, full)| here != full)
+        .map(|(what, here, full)| format!("{what}: {here} instead of {full}"))
+        .collect();
+        (!differences.is_empty()).then(|| differences.join("; "))
     }
 
     /// The largest number of Echoes.

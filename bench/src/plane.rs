@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::client::Api;
 use crate::error::Error;
 use crate::load;
-use crate::proc::{Cpu, CpuTime};
+use crate::wait::{Look, at_rest, until};
 use crate::workload::{NAMESPACE, Workload};
 
 /// Names of control planes are this, the process that created it, and a number.
@@ -28,9 +28,7 @@ const MEMORY: &str = "/dev/shm";
 /// Objects written before a measurement, so that the API server's caches, heap and connections are
 /// warm.
 const WARM_UP: usize = 400;
-/// A control plane at rest uses less than this share of one core.
-const AT_REST: f64 = 0.08;
-const WINDOW: Duration = Duration::from_millis(400);
+const POLL: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A control plane, warm and at rest.
@@ -96,39 +94,19 @@ impl Plane {
         self.running.spec().kubernetes.to_string()
     }
 
-    /// The CPU time of etcd and the API server so far.
-    pub(crate) fn cpu(&self) -> Result<Vec<Cpu>, Error> {
-        self.processes.iter().map(|pid| Cpu::read(*pid)).collect()
-    }
-
-    /// The CPU time since `before`.
-    pub(crate) fn cpu_since(&self, before: &[Cpu]) -> Result<CpuTime, Error> {
-        let mut sum = CpuTime::default();
-        for (now, before) in self.cpu()?.into_iter().zip(before) {
-            sum += now.since(*before);
-        }
-        Ok(sum)
+    /// etcd and the API server.
+    pub(crate) fn processes(&self) -> &[u32] {
+        &self.processes
     }
 
     /// Waits until the control plane is at rest.
     pub(crate) async fn rest(&self) -> Result<(), Error> {
-        let deadline = tokio::time::Instant::now() + LONGEST_WAIT;
-        loop {
-            let before = self.cpu()?;
-            tokio::time::sleep(WINDOW).await;
-            let share = self.cpu_since(&before)?.millis() / 1000.0 / WINDOW.as_secs_f64();
-            if share < AT_REST {
-                return Ok(());
-            }
-            if tokio::time::Instant::now() > deadline {
-                let seen = format!("{:.0} % of a core", share * 100.0);
-                return Err(Error::Late {
-                    what: "the control plane is at rest".into(),
-                    within: LONGEST_WAIT,
-                    seen,
-                });
-            }
-        }
+        at_rest(&self.processes).await
+    }
+
+    /// Waits until the control plane and this client are at rest.
+    pub(crate) async fn rest_with(&self, client: u32) -> Result<(), Error> {
+        at_rest(&[&self.processes[..], &[client]].concat()).await
     }
 
     /// Creates the definition and the namespaces, and warms up with objects of another kind.
@@ -159,20 +137,11 @@ impl Plane {
 
     /// Waits until the API server serves this path.
     async fn served(&self, path: &str) -> Result<(), Error> {
-        let deadline = tokio::time::Instant::now() + LONGEST_WAIT;
-        loop {
-            match self.api.get(path).await {
-                Ok(_) => return Ok(()),
-                Err(error) if tokio::time::Instant::now() > deadline => {
-                    return Err(Error::Late {
-                        what: format!("{path} is served"),
-                        within: LONGEST_WAIT,
-                        seen: error.to_string(),
-                    });
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
+        until(format!("{path} is served"), LONGEST_WAIT, POLL, async || {
+            let answer = self.api.get(path).await;
+            Ok(answer.map_or_else(|error| Look::Seen(error.to_string()), |_| Look::Found(())))
+        })
+        .await
     }
 }
 
@@ -196,7 +165,8 @@ fn start_processes(spec: &Spec) -> Result<Disposable, Error> {
     match ControlPlane::up(&home, spec, &assets, &Silent) {
         Ok(control_plane) => Ok(control_plane.disposable()),
         Err(error) => {
-            ControlPlane::remove(&home, &spec.name)?;
+            // The first error is the cause. The next run of the bench removes what remains.
+            let _ = ControlPlane::remove(&home, &spec.name);
             Err(error.into())
         }
     }

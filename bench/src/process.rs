@@ -1,13 +1,13 @@
 //! A process that the bench started: its log, whether it runs, its end.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
 
 use crate::error::Error;
 
@@ -20,7 +20,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(25);
 pub(crate) struct Process {
     name: &'static str,
     pub(crate) child: Child,
-    log: PathBuf,
+    /// Deleted when this value is dropped.
+    log: NamedTempFile,
     pub(crate) started: Instant,
 }
 
@@ -33,12 +34,13 @@ pub(crate) fn own_program() -> Result<PathBuf, Error> {
 impl Process {
     /// Starts `command` with its standard error in a log. `name` is for messages.
     pub(crate) fn start(name: &'static str, command: &mut Command) -> Result<Self, Error> {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let log = std::env::temp_dir()
-            .join(format!("kubewright-bench-{}-{number}.log", std::process::id()));
-        let output =
-            File::create(&log).map_err(|e| Error::File { path: log.clone(), source: e })?;
+        let unusable = |source| Error::File { path: std::env::temp_dir(), source };
+        let log = tempfile::Builder::new()
+            .prefix(&format!("kubewright-bench-{}-", std::process::id()))
+            .suffix(".log")
+            .tempfile()
+            .map_err(unusable)?;
+        let output = log.reopen().map_err(unusable)?;
         // In a group of its own, Ctrl-C in the terminal reaches the bench alone.
         command.stderr(output).process_group(0);
         let started = Instant::now();
@@ -91,7 +93,7 @@ impl Process {
 
     /// An error with the end of the process's log.
     pub(crate) fn error(&self, what: &str) -> Error {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let text = fs::read_to_string(self.log.path()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().rev().take(15).collect();
         let log = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
         Error::Process { name: self.name, what: what.to_owned(), log }
@@ -100,10 +102,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The process may have ended already, and its log may be deleted.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = fs::remove_file(&self.log);
     }
 }
 
@@ -115,4 +116,28 @@ pub(crate) fn command(program: &Path) -> Command {
     }
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_start_leaves_no_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("missing");
+        let logs = || {
+            let prefix = format!("kubewright-bench-{}-", std::process::id());
+            let files = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
+            files.filter(|file| file.file_name().to_string_lossy().starts_with(&prefix)).count()
+        };
+        // The processes of other tests have logs for some time.
+        let leaves_none = |_| {
+            let before = logs();
+            assert!(Process::start("missing", &mut command(&program)).is_err());
+            logs() <= before
+        };
+        assert!((0..5).any(leaves_none));
+    }
 }

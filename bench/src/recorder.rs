@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::request::{Request, collection_of_object};
+use crate::wait::{Look, until};
 use crate::workload::{UIDS, Workload, uid};
 
 /// Every client has sent its requests once none arrives for so long.
@@ -113,16 +114,17 @@ impl Recorder {
         workload: Workload,
         count: usize,
     ) -> Result<Recording, Error> {
-        let deadline = tokio::time::Instant::now() + LIMIT;
         let collections = workload.kinds().map(|kind| kind.path(None));
         let is_watched = |contents: &Contents| {
             collections
                 .iter()
                 .all(|path| contents.watches.iter().any(|(watched, _)| watched == path))
         };
-        while !is_watched(&self.shared.contents()) {
-            wait(deadline, "the client watches every kind").await?;
-        }
+        until("the client watches every kind", LIMIT, POLL, async || {
+            let contents = self.shared.contents();
+            Ok(if is_watched(&contents) { Look::Found(()) } else { contents.describe() })
+        })
+        .await?;
         for number in 0..count {
             let body = workload.body(&workload.object_name(number))?;
             let object =
@@ -130,20 +132,22 @@ impl Recorder {
             self.shared.contents().create(&workload.path(0, number), object, &uid(number));
         }
         let mut before = 0;
-        loop {
-            wait(deadline, "the client writes the status of every resource").await?;
-            tokio::time::sleep(QUIET).await;
+        until("the client writes the status of every resource", LIMIT, QUIET, async || {
             let contents = self.shared.contents();
+            let is_quiet = contents.arrivals.len() == before;
+            before = contents.arrivals.len();
             let statuses = contents.objects.values().filter(|o| o.get("status").is_some()).count();
-            if statuses >= count && contents.arrivals.len() == before {
-                return Ok(Recording {
+            Ok(if statuses >= count && is_quiet {
+                Look::Found(Recording {
                     arrivals: contents.arrivals.clone(),
                     most_writes_in_flight: contents.most_in_flight,
                     connections: contents.connections.len(),
-                });
-            }
-            before = contents.arrivals.len();
-        }
+                })
+            } else {
+                contents.describe()
+            })
+        })
+        .await
     }
 }
 
@@ -151,15 +155,6 @@ impl Drop for Recorder {
     fn drop(&mut self) {
         self.server.abort();
     }
-}
-
-async fn wait(deadline: tokio::time::Instant, what: &str) -> Result<(), Error> {
-    if tokio::time::Instant::now() > deadline {
-        let seen = "the requests so far did not lead there".to_owned();
-        return Err(Error::Late { what: what.to_owned(), within: LIMIT, seen });
-    }
-    tokio::time::sleep(POLL).await;
-    Ok(())
 }
 
 impl Shared {
@@ -218,6 +213,10 @@ fn resource_in(body: &str) -> Option<usize> {
 }
 
 impl Contents {
+    fn describe<T>(&self) -> Look<T> {
+        Look::Seen(format!("{} requests", self.arrivals.len()))
+    }
+
     fn arrive(&mut self, request: Request, resource: Option<usize>, client: SocketAddr) {
         if !self.connections.contains(&client) {
             self.connections.push(client);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::figures::Figures;
 use crate::plan::{Plan, ROWS};
-use crate::rows::{Row, Value};
+use crate::rows::Row;
 use crate::stats::{median, percentile};
 use crate::table::{number, table};
 use crate::workload::Workload;
@@ -79,8 +79,8 @@ impl Report<'_> {
             text,
             "\n{cores} cores ({processor}), {memory}, Linux {kernel}, Kubernetes {kubernetes}"
         );
-        if let Some(coarser) = self.plan.coarser {
-            let _ = writeln!(text, "coarser than a full run: {coarser}");
+        if let Some(differences) = self.plan.differences() {
+            let _ = writeln!(text, "other than in a full run: {differences}");
         }
         let _ = writeln!(text, "\n{}", table(self.rows));
         text.push_str(&self.absolute_values());
@@ -88,10 +88,7 @@ impl Report<'_> {
             let _ = writeln!(text, "failed: {failure}");
         }
         for row in self.rows.iter().filter(|row| !row.holds() && self.invalid.is_none()) {
-            let why = match &row.value {
-                Ok(Value { median, .. }) => number(*median),
-                Err(why) => format!("not measured: {why}"),
-            };
+            let why = row.measured().map_or_else(|why| format!("not measured: {why}"), number);
             let _ = writeln!(text, "row {}: {}: {why}", row.number, row.title);
         }
         let summary = match &self.invalid {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) const JSON: &str = "application/json";
+
 /// A request. `headers` has neither `host` nor `content-length`, which follow from the rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Request {
@@ -15,6 +17,12 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// A request for JSON.
+    pub(crate) fn get(uri: String) -> Self {
+        let headers = [("accept".to_owned(), JSON.to_owned())].into();
+        Self { method: "GET".into(), uri, headers, body: String::new() }
+    }
+
     pub(crate) fn path(&self) -> &str {
         self.uri.split_once('?').map_or(&*self.uri, |(path, _)| path)
     }

@@ -29,7 +29,7 @@ impl Requests {
 
     fn parse(text: &str) -> Option<Self> {
         let samples = Samples::parse(text, &[COUNTER]);
-        samples.sum(COUNTER, &[])?;
+        samples.sum(COUNTER)?;
         let mut requests = BTreeMap::new();
         for ([verb, resource, subresource], count) in
             samples.rows(COUNTER, ["verb", "resource", "subresource"])

@@ -32,13 +32,28 @@ pub(crate) struct Value {
     pub(crate) max: f64,
 }
 
+/// Which value of the repeats is compared with the bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Decisive {
+    /// The median of a ratio, which differs a little from repeat to repeat.
+    Median,
+    /// The worst repeat of a count: each repeat must keep the bound.
+    Worst,
+}
+
 /// One line of the table.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Row {
     pub(crate) number: u8,
     pub(crate) title: String,
     pub(crate) bound: Bound,
+    pub(crate) decisive: Decisive,
     pub(crate) value: Result<Value, String>,
+    /// The largest share of the cores that other programs used in a run of this row, if it was too
+    /// large.
+    pub(crate) disturbed: Option<f64>,
 }
 
 impl Bound {
@@ -59,9 +74,21 @@ impl Value {
 }
 
 impl Row {
+    /// The value that is compared with the bound.
+    pub(crate) fn measured(&self) -> Result<f64, &str> {
+        let value = self.value.as_ref().map_err(String::as_str)?;
+        Ok(match self.decisive {
+            Decisive::Median => value.median,
+            Decisive::Worst => match self.bound {
+                Bound::AtMost(_) => value.max,
+                Bound::AtLeast(_) => value.min,
+            },
+        })
+    }
+
     /// Whether the value is within the bound. A row without a value is not.
     pub(crate) fn holds(&self) -> bool {
-        self.value.as_ref().is_ok_and(|value| self.bound.holds(value.median))
+        self.measured().is_ok_and(|measured| self.bound.holds(measured))
     }
 }
 
@@ -77,19 +104,22 @@ impl Rows<'_> {
         &mut self,
         number: u8,
         title: impl Into<String>,
-        bound: Bound,
+        (bound, decisive): (Bound, Decisive),
         repeats: Result<Vec<f64>, String>,
+        disturbed: Option<f64>,
     ) {
         if self.wanted.contains(&number) {
+            let title = title.into();
             let value = repeats
                 .and_then(|repeats| Value::new(&repeats).ok_or_else(|| "no repeat".to_owned()));
-            self.built.push(Row { number, title: title.into(), bound, value });
+            self.built.push(Row { number, title, bound, decisive, value, disturbed });
         }
     }
 
-    fn single(&mut self, number: u8, title: impl Into<String>, bound: Bound, name: &str) {
+    /// A count. Other programs do not change it.
+    fn count(&mut self, number: u8, title: impl Into<String>, bound: Bound, name: &str) {
         let values = self.figures.get(name).map(<[f64]>::to_vec);
-        self.add(number, title, bound, values);
+        self.add(number, title, (bound, Decisive::Worst), values, None);
     }
 
     /// Two values of the same repeat.
@@ -100,7 +130,9 @@ impl Rows<'_> {
         bound: Bound,
         (above, below): (&str, &str),
     ) {
-        self.add(number, title, bound, self.figures.ratios(above, below));
+        let (ratios, disturbed) =
+            (self.figures.ratios(above, below), self.figures.disturbed(&[above, below]));
+        self.add(number, title, (bound, Decisive::Median), ratios, disturbed);
     }
 
     /// Every repeat of `above` over the median of `below`, which has other repeats.
@@ -119,12 +151,14 @@ impl Rows<'_> {
             (Err(error), _) | (_, Err(error)) => Err(error),
             _ => Err(format!("{below} is zero")),
         };
-        self.add(number, title, bound, ratios);
+        let disturbed = self.figures.disturbed(&[above, below]);
+        self.add(number, title, (bound, Decisive::Median), ratios, disturbed);
     }
 
-    /// The larger of two values of the same repeat.
+    /// The larger of two amounts of memory of the same repeat. Other programs do not change it.
     fn worse(&mut self, number: u8, title: &str, bound: Bound, (one, other): (&str, &str)) {
-        self.add(number, title, bound, self.figures.worse(one, other));
+        let values = self.figures.worse(one, other);
+        self.add(number, title, (bound, Decisive::Median), values, None);
     }
 }
 
@@ -171,7 +205,7 @@ fn requests(rows: &mut Rows<'_>, plan: &Plan) {
         ("change of one child", 2.0, "rest.change.requests"),
         ("delete", 0.0, "lifecycle.delete.requests"),
     ] {
-        rows.single(4, format!("requests per resource: {what}"), AtMost(bound), name);
+        rows.count(4, format!("requests per resource: {what}"), AtMost(bound), name);
     }
     for (what, name) in [
         ("in a forced resync of all", "resync"),
@@ -179,10 +213,10 @@ fn requests(rows: &mut Rows<'_>, plan: &Plan) {
     ] {
         for counted in ["requests", "revisions"] {
             let figure = format!("rest.{name}.{counted}");
-            rows.single(5, format!("{counted} {what}"), AtMost(0.0), &figure);
+            rows.count(5, format!("{counted} {what}"), AtMost(0.0), &figure);
         }
     }
-    rows.single(6, "writes of a restart", AtMost(0.0), "restart.writes");
+    rows.count(6, "writes of a restart", AtMost(0.0), "restart.writes");
 }
 
 fn restart_and_memory(rows: &mut Rows<'_>) {
@@ -214,7 +248,7 @@ fn second_operator(rows: &mut Rows<'_>, plan: &Plan) {
     let figure = |client, field| create(Workload::Website, plan.large, client, field);
     let requests = figure("operator", "requests");
     let bound = AtMost(f64::from(CHILDREN) + 1.0);
-    rows.single(11, "second operator: requests per resource: create (k+1)", bound, &requests);
+    rows.count(11, "second operator: requests per resource: create (k+1)", bound, &requests);
     let (operator, bare) = (figure("operator", "cpu_ms"), figure("bare", "cpu_ms"));
     let title = "second operator: CPU per new resource / bare client's";
     rows.ratio(11, title, CREATE_CPU, (&operator, &bare));
@@ -243,12 +277,48 @@ mod tests {
             number: 1,
             title: String::new(),
             bound,
+            decisive: Decisive::Median,
             value: Ok(Value::new(repeats).unwrap()),
+            disturbed: None,
         };
         assert!(row(&[0.9, 0.95, 1.2], Bound::AtLeast(0.95)).holds());
         assert!(!row(&[0.9, 0.94, 1.2], Bound::AtLeast(0.95)).holds());
         assert!(row(&[1.05], Bound::AtMost(1.05)).holds());
         assert!(!row(&[1.06], Bound::AtMost(1.05)).holds());
+    }
+
+    #[test]
+    fn every_repeat_of_a_count_must_keep_its_bound() {
+        let mut figures = Figures::default();
+        for (writes, requests) in [(0.0, 3.0), (0.0, 3.0), (0.0, 3.0), (1.0, 3.4), (0.0, 3.0)] {
+            figures.add("restart.writes", writes);
+            figures.add("create.echo.2000.operator.requests", requests);
+        }
+        let rows = rows(&figures, &Plan::full());
+        for (title, measured) in
+            [("writes of a restart", 1.0), ("requests per resource: create (k+1)", 3.4)]
+        {
+            let row = rows.iter().find(|row| row.title == title).unwrap();
+            assert_eq!(row.measured(), Ok(measured), "{title}");
+            assert!(!row.holds(), "{title}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_disturbed_if_one_of_its_runs_was() {
+        let mut figures = Figures::default();
+        for (client, other_load) in [("operator", 0.04), ("bare", 0.35), ("bare", 0.1)] {
+            figures.add(format!("create.echo.2000.{client}.other_load"), other_load);
+        }
+        figures.add("create.echo.2000.operator.requests", 3.0);
+        let rows = rows(&figures, &Plan::full());
+        let disturbed = |title: &str| {
+            let row = rows.iter().find(|row| row.title.contains(title)).unwrap();
+            row.disturbed
+        };
+        assert_eq!(disturbed("bare client's, N=2000"), Some(0.35));
+        assert_eq!(disturbed("bare client's, N=500"), None, "another run");
+        assert_eq!(disturbed("create (k+1)"), None, "a count");
     }
 
     #[test]

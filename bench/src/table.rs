@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::figures::LARGEST_OTHER_LOAD;
 use crate::rows::{Bound, Row, Value};
 
 /// One line for each row: value, bound and result.
@@ -9,24 +10,24 @@ pub(crate) fn table(rows: &[Row]) -> String {
     let mut lines =
         vec![["row", "what", "measured", "min..max", "bound", "result"].map(str::to_owned)];
     for row in rows {
-        let (measured, spread) = match &row.value {
-            Ok(Value { median, min, max }) => {
-                (number(*median), format!("{}..{}", number(*min), number(*max)))
-            }
-            Err(_) => ("-".to_owned(), "-".to_owned()),
+        let measured = row.measured().map_or_else(|_| "-".to_owned(), number);
+        let spread = match &row.value {
+            Ok(Value { min, max, .. }) => format!("{}..{}", number(*min), number(*max)),
+            Err(_) => "-".to_owned(),
         };
         let result = match &row.value {
             Err(_) => "NOT MEASURED",
             Ok(_) if row.holds() => "ok",
             Ok(_) => "MISSED",
         };
+        let mark = if row.disturbed.is_some() { " *" } else { "" };
         lines.push([
             row.number.to_string(),
             row.title.clone(),
             measured,
             spread,
             bound(row.bound),
-            result.to_owned(),
+            format!("{result}{mark}"),
         ]);
     }
     let width =
@@ -45,6 +46,15 @@ pub(crate) fn table(rows: &[Row]) -> String {
             let rules: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();
             let _ = writeln!(text, "|{}|", rules.join("|"));
         }
+    }
+    if let Some(most) = rows.iter().filter_map(|row| row.disturbed).reduce(f64::max) {
+        let _ = writeln!(
+            text,
+            "\n\\* disturbed: in a run of this row, other programs used more than {:.0} % of the \
+             cores ({:.0} % at most). Repeat the row on a machine without other work.",
+            LARGEST_OTHER_LOAD * 100.0,
+            most * 100.0
+        );
     }
     text
 }
@@ -70,10 +80,18 @@ pub(crate) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::Decisive;
 
     #[test]
     fn every_row_shows_its_value_its_bound_and_its_result() {
-        let row = |title: &str, bound, value| Row { number: 1, title: title.into(), bound, value };
+        let row = |title: &str, bound, value| Row {
+            number: 1,
+            title: title.into(),
+            bound,
+            decisive: Decisive::Median,
+            value,
+            disturbed: None,
+        };
         let value = |median| Ok(Value { median, min: 0.5, max: 1234.5 });
         let rows = [
             row("a", Bound::AtLeast(0.95), value(0.97)),
@@ -88,5 +106,24 @@ mod tests {
 |   1 | c      |        - |           - |    <= 0 | NOT MEASURED |
 ";
         assert_eq!(table(&rows), expected);
+    }
+
+    #[test]
+    fn a_disturbed_row_is_marked_and_the_mark_is_explained() {
+        let row = |title: &str, disturbed| Row {
+            number: 1,
+            title: title.into(),
+            bound: Bound::AtMost(1.0),
+            decisive: Decisive::Median,
+            value: Ok(Value { median: 0.5, min: 0.5, max: 0.5 }),
+            disturbed,
+        };
+        let text = table(&[row("a", None), row("b", Some(0.35)), row("c", Some(0.2))]);
+        assert!(
+            text.contains("|   1 | b    |    0.500 | 0.500..0.500 |  <= 1 | ok *   |"),
+            "{text}"
+        );
+        assert!(text.contains("\n\n\\* disturbed: ") && text.contains("(35 % at most)"), "{text}");
+        assert!(!table(&[row("a", None)]).contains('*'));
     }
 }

@@ -12,11 +12,13 @@ use crate::error::Error;
 use crate::load;
 use crate::observer::Observer;
 use crate::plane::Plane;
+use crate::wait::{Look, until};
 use crate::workload::Workload;
 
 /// Existing resources. One child of each of the first [`DAMAGED`] is changed or deleted.
 const RESOURCES: usize = 100;
 const DAMAGED: usize = 40;
+const POLL: Duration = Duration::from_millis(50);
 /// How long the repairs may take.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Indexes of the kinds of an Echo.
@@ -49,21 +51,18 @@ pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
         }
         wanted.push((path, before));
     }
-    let deadline = tokio::time::Instant::now() + LIMIT;
-    for (path, before) in &wanted {
-        loop {
-            let now = stripped(plane.api(), path).await;
-            if now.as_ref().is_ok_and(|now| now == before) {
-                break;
+    let mut damaged = wanted.as_slice();
+    until("every damaged child is restored", LIMIT, POLL, async || {
+        while let [(path, before), rest @ ..] = damaged {
+            match stripped(plane.api(), path).await {
+                Ok(now) if now == *before => damaged = rest,
+                Ok(now) => return Ok(Look::Seen(format!("{path} is {now} and was {before}"))),
+                Err(error) => return Ok(Look::Seen(error.to_string())),
             }
-            if tokio::time::Instant::now() > deadline {
-                let seen = now.map_or_else(|error| error.to_string(), |now| now.to_string());
-                let what = format!("{path} is restored to {before}");
-                return Err(Error::Late { what, within: LIMIT, seen });
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    }
+        Ok(Look::Found(()))
+    })
+    .await?;
     progress(format!("Gate: the operator restored all {DAMAGED} damaged children"));
     operator.stop().await
 }

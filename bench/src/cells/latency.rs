@@ -12,8 +12,11 @@ use crate::bare::Feed;
 use crate::bare_process::BareProcess;
 use crate::bench::{Bench, progress};
 use crate::error::Error;
+use crate::figures::other_load;
 use crate::load;
 use crate::observer::{Observer, State};
+use crate::operator::Operator;
+use crate::other_load::OtherLoad;
 use crate::plan::LATENCY_WARM_UP;
 use crate::plane::Plane;
 use crate::stats::percentile;
@@ -33,8 +36,9 @@ pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
             order.reverse();
         }
         for by_operator in order {
-            let latencies = measure(bench, by_operator).await?;
+            let (latencies, others) = measure(bench, by_operator).await?;
             let (client, of_client) = &mut all[usize::from(by_operator)];
+            bench.figures.add(other_load(&format!("latency.{client}")), others);
             for (name, percent) in [("p50_ms", 50), ("p99_ms", 99)] {
                 let value = percentile(&latencies, percent)
                     .ok_or_else(|| Error::Unmeasurable("there is no latency".into()))?;
@@ -53,8 +57,8 @@ pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
     Ok(())
 }
 
-/// The latencies of one client in milliseconds.
-async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
+/// The latencies of one client in milliseconds, and the load of other programs.
+async fn measure(bench: &Bench, by_operator: bool) -> Result<(Vec<f64>, f64), Error> {
     let plane = Plane::start(WORKLOAD).await?;
     let (mut operator, mut bare) = (None, None);
     if by_operator {
@@ -65,6 +69,9 @@ async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
     let total = bench.plan.latencies + LATENCY_WARM_UP;
     let observer = Observer::start(plane.api(), WORKLOAD).await?;
     plane.rest().await?;
+    let client = operator.iter().map(Operator::pid).chain(bare.iter().map(BareProcess::pid));
+    let processes: Vec<u32> = plane.processes().iter().copied().chain(client).collect();
+    let load = OtherLoad::begin(&processes)?;
     let created_at = Arc::new(Mutex::new(vec![None; total]));
     let input = bare.as_ref().map(BareProcess::input);
     load::run_at_rate(0..total, RATE, |number| {
@@ -80,6 +87,7 @@ async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
     })
     .await?;
     observer.all_complete(LIMIT, total).await?;
+    let others = load.share()?;
     let created_at = created_at.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let latencies = latencies(&created_at, &observer.state())
         .ok_or_else(|| Error::Unmeasurable("a resource was not observed".into()))?;
@@ -89,7 +97,7 @@ async fn measure(bench: &Bench, by_operator: bool) -> Result<Vec<f64>, Error> {
     if let Some(operator) = operator {
         operator.stop().await?;
     }
-    Ok(latencies)
+    Ok((latencies, others))
 }
 
 /// The time from each create to the last child in milliseconds, without the first creates; `None`

@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, progress};
 use crate::client::Api;
@@ -18,28 +17,12 @@ use crate::observer::{Observer, RESOURCE, State};
 use crate::operator::{Metrics, Operator, count};
 use crate::plane::Plane;
 use crate::requests::Requests;
+use crate::wait::{Look, until};
 use crate::workload::Workload;
 
 const LIMIT: Duration = Duration::from_mins(2);
+const POLL: Duration = Duration::from_millis(300);
 const WORKLOAD: Workload = Workload::Echo;
-
-#[derive(Deserialize)]
-struct Listed {
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    #[serde(default)]
-    status: Status,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Status {
-    replicas: u32,
-    observed_generation: u64,
-}
 
 /// Creates, edits and deletes some resources.
 pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
@@ -52,7 +35,8 @@ pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
 
     load::create(plane.api(), WORKLOAD, 0..n, load::ignore).await?;
     observer.all_complete(LIMIT, n).await?;
-    reached(plane.api(), |status| status.replicas == 2, "every status shows two pods").await?;
+    reached(plane.api(), n, "every status shows two pods", |status| status["replicas"] == 2)
+        .await?;
     step.end(bench, &plane, &mut operator, "create").await?;
 
     let api = plane.api().clone();
@@ -61,8 +45,8 @@ pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
         async move { api.merge(&path, &json!({ "spec": { "replicas": 3 } })).await }
     })
     .await?;
-    let is_edited = |status: &Status| status.replicas == 3 && status.observed_generation == 2;
-    reached(plane.api(), is_edited, "every status shows the edit").await?;
+    let is_edited = |status: &Value| status["replicas"] == 3 && status["observedGeneration"] == 2;
+    reached(plane.api(), n, "every status shows the edit", is_edited).await?;
     step.end(bench, &plane, &mut operator, "edit").await?;
 
     let api = plane.api().clone();
@@ -73,6 +57,7 @@ pub(super) async fn run(bench: &mut Bench) -> Result<(), Error> {
     .await?;
     let is_empty = |state: &State| (0..3).all(|kind| state.count(kind) == 0).then_some(());
     observer.until(LIMIT, "garbage collection has deleted all children", is_empty).await?;
+    operator.until("has seen every deletion", |now| now.resources() == 0.0).await?;
     step.end(bench, &plane, &mut operator, "delete").await?;
     operator.stop().await
 }
@@ -109,19 +94,19 @@ impl Step {
     }
 }
 
-/// Waits until `condition` holds for the status of every resource.
-async fn reached(api: &Api, condition: impl Fn(&Status) -> bool, what: &str) -> Result<(), Error> {
-    let deadline = tokio::time::Instant::now() + LIMIT;
-    loop {
-        let listed: Listed = api.read(&WORKLOAD.collection()).await?;
-        let reached = listed.items.iter().filter(|item| condition(&item.status)).count();
-        if reached == listed.items.len() {
-            return Ok(());
-        }
-        if tokio::time::Instant::now() > deadline {
-            let seen = format!("{reached} of {}", listed.items.len());
-            return Err(Error::Late { what: what.to_owned(), within: LIMIT, seen });
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
+/// Waits until `condition` holds for the status of all `n` resources.
+async fn reached(
+    api: &Api,
+    n: usize,
+    what: &str,
+    condition: impl Fn(&Value) -> bool,
+) -> Result<(), Error> {
+    until(what, LIMIT, POLL, async || {
+        let list: Value = api.read(&WORKLOAD.collection()).await?;
+        let items = list["items"].as_array().map_or(&[][..], Vec::as_slice);
+        let reached = items.iter().filter(|item| condition(&item["status"])).count();
+        let seen = || Look::Seen(format!("{reached} of {n}"));
+        Ok(if reached == n { Look::Found(()) } else { seen() })
+    })
+    .await
 }

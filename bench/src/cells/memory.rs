@@ -8,20 +8,21 @@
 //! CPU time is that of all creates, divided by their number. The last level alone would show most
 //! what grows with the number of existing objects; it is printed below the table.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::bench::{AFTERWARDS, Bench, CONVERGE, progress};
+use crate::bench::{Bench, CONVERGE, afterwards, progress};
 use crate::client::Api;
 use crate::error::Error;
+use crate::figures::other_load;
 use crate::load;
 use crate::observer::Observer;
 use crate::operator::{Operator, count};
+use crate::other_load::OtherLoad;
 use crate::plane::Plane;
-use crate::proc::{Cpu, CpuTime, Memory};
+use crate::proc::{Cpu, Memory};
+use crate::request::Request;
 use crate::stats::slope;
+use crate::wait::{Look, until};
 use crate::workload::{NAMESPACE, Workload};
 
 /// Memory is at rest if it moves by less than this share in a second.
@@ -54,16 +55,19 @@ async fn climb(bench: &mut Bench, workload: Workload, levels: &[usize]) -> Resul
     loaded.steady(0).await?;
     let observer = Observer::start(plane.api(), workload).await?;
     let (mut of_loaded, mut of_restarted) = (Climb::default(), Climb::default());
-    let (mut existing, mut cpu, mut last_cpu) = (0, CpuTime::default(), 0.0);
+    let (mut existing, mut cpu, mut last_cpu) = (0, 0.0, 0.0);
     for level in levels.iter().copied() {
         if level > existing {
             plane.rest().await?;
-            let before = Cpu::read(loaded.pid())?;
+            let pid = loaded.pid();
+            let load = OtherLoad::begin(&[plane.processes(), &[pid]].concat())?;
+            let before = Cpu::read(pid)?;
             load::create(plane.api(), workload, existing..level, load::ignore).await?;
             observer.all_complete(CONVERGE, level).await?;
-            tokio::time::sleep(AFTERWARDS).await;
-            let used = Cpu::read(loaded.pid())?.since(before);
-            last_cpu = used.millis() / count(level - existing);
+            afterwards(&plane, pid, async || Ok(loaded.metrics().await?.in_work())).await?;
+            let used = Cpu::read(pid)?.since(before);
+            bench.figures.add(other_load(&format!("memory.{workload}")), load.share()?);
+            last_cpu = used / count(level - existing);
             cpu += used;
         }
         existing = level;
@@ -84,7 +88,7 @@ async fn climb(bench: &mut Bench, workload: Workload, levels: &[usize]) -> Resul
         bench.figures.add(format!("memory.{workload}.{name}"), value);
     };
     add("json_bytes".into(), json);
-    add("cpu_ms".into(), cpu.millis() / count(existing));
+    add("cpu_ms".into(), cpu / count(existing));
     add("last_level_cpu_ms".into(), last_cpu);
     for (process, climb) in [("loaded", &of_loaded), ("restarted", &of_restarted)] {
         let slope = slope(&climb.points)
@@ -119,34 +123,16 @@ impl Climb {
 
 /// Memory once it no longer moves. An allocator may return memory to the system for some seconds.
 async fn memory_at_rest(pid: u32) -> Result<Memory, Error> {
-    let started = Instant::now();
     let mut before = Memory::read(pid)?;
     let mut still = 0;
-    while started.elapsed() < LONGEST_WAIT {
+    until("the operator's memory no longer moves", LONGEST_WAIT, Duration::ZERO, async || {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let now = Memory::read(pid)?;
         still = if (now.now - before.now).abs() <= before.now * STILL { still + 1 } else { 0 };
-        if still == 3 {
-            return Ok(now);
-        }
         before = now;
-    }
-    let seen = format!("{before:?}");
-    let what = "the operator's memory no longer moves".into();
-    Err(Error::Late { what, within: LONGEST_WAIT, seen })
-}
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: Next,
-    #[serde(borrow)]
-    items: Vec<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Next {
-    #[serde(default, rename = "continue")]
-    next: String,
+        Ok(if still == 3 { Look::Found(now) } else { Look::Seen(format!("{now:?}")) })
+    })
+    .await
 }
 
 /// The average size of a resource with its children, as the API server lists them.
@@ -154,17 +140,13 @@ async fn json_bytes(api: &Api, workload: Workload, resources: usize) -> Result<f
     let (mut bytes, mut objects) = (0, 0);
     let kinds = workload.kinds();
     for kind in &kinds {
-        let (collection, mut next) = (kind.path(Some(NAMESPACE)), String::new());
-        loop {
-            let answer = api.get(&format!("{collection}?limit=500&continue={next}")).await?;
-            let page: Page<'_> = crate::client::decode(&collection, &answer)?;
-            bytes += page.items.iter().map(|item| item.get().len()).sum::<usize>();
-            objects += page.items.len();
-            if page.metadata.next.is_empty() {
-                break;
-            }
-            next = page.metadata.next;
-        }
+        let list = Request::get(format!("{}?limit=500", kind.path(Some(NAMESPACE))));
+        api.each_item(&list, |item| {
+            bytes += item.len();
+            objects += 1;
+            Ok(())
+        })
+        .await?;
     }
     if objects != resources * kinds.len() {
         return Err(Error::Unmeasurable(format!("{resources} resources have {objects} objects")));

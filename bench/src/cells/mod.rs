@@ -5,7 +5,6 @@ mod latency;
 mod lifecycle;
 mod memory;
 mod rest;
-pub(crate) mod same_work;
 mod throughput;
 
 use crate::bench::{Bench, progress};
@@ -20,11 +19,9 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
     use Workload::{Echo, Website};
     let plan = bench.plan.clone();
     if plan.wants(&[1, 2, 3, 4, 6, 9, 10]) {
-        bench.check_same_work(Echo).await?;
         bench.record(Echo).await?;
     }
     if plan.wants(&[11]) {
-        bench.check_same_work(Website).await?;
         bench.record(Website).await?;
     }
     if plan.wants(&[1, 9, 10]) {

@@ -2,9 +2,10 @@
 //! in turns.
 //!
 //! The bench creates the resources and observes them, the same for both. The clock runs from the
-//! first create until the bench has seen all children and all statuses. CPU time counts one second
-//! longer, so that watch events and second reconciles are included. The two take turns in going
-//! first, and a ratio compares neighbours in time.
+//! first create until the bench has seen all children and all statuses. CPU time counts until the
+//! control plane and the client are at rest, at least one second longer, so that watch events and
+//! second reconciles are included. The two take turns in going first, and a ratio compares
+//! neighbours in time.
 //!
 //! A third run, without a bound, is the bare client without watches: what the writes alone cost.
 
@@ -14,15 +15,17 @@ use serde_json::Value;
 
 use crate::bare::Feed;
 use crate::bare_process::{BareProcess, Input};
-use crate::bench::{AFTERWARDS, Bench, CONVERGE, progress};
+use crate::bench::{Bench, CONVERGE, afterwards, progress};
 use crate::client::decode;
 use crate::difference::difference;
 use crate::error::Error;
+use crate::figures::other_load;
 use crate::load;
 use crate::observer::Observer;
 use crate::operator::{Operator, count};
+use crate::other_load::OtherLoad;
 use crate::plane::Plane;
-use crate::proc::Cpu;
+use crate::proc::{Cpu, millis_since};
 use crate::process::Process;
 use crate::requests::Requests;
 use crate::workload::{Workload, uid};
@@ -57,6 +60,14 @@ impl Running {
         match self {
             Self::Operator(operator) => &mut operator.process,
             Self::Bare(bare) => &mut bare.process,
+        }
+    }
+
+    /// Resources that it still has to reconcile, if it counts them.
+    async fn in_work(&mut self) -> Result<f64, Error> {
+        match self {
+            Self::Operator(operator) => Ok(operator.metrics().await?.in_work()),
+            Self::Bare(_) => Ok(0.0),
         }
     }
 
@@ -112,8 +123,10 @@ async fn measure(
         Running::Bare(_) => None,
     };
     plane.rest().await?;
-    let plane_cpu = plane.cpu()?;
-    let cpu = Cpu::read(running.process().pid())?;
+    let client_pid = running.process().pid();
+    let load = OtherLoad::begin(&[plane.processes(), &[client_pid]].concat())?;
+    let plane_cpu = Cpu::read_all(plane.processes())?;
+    let cpu = Cpu::read(client_pid)?;
     let started = Instant::now();
     let input = running.input();
     let created = load::create(plane.api(), workload, 0..n, move |number, answer| {
@@ -128,15 +141,16 @@ async fn measure(
         error = running.process().unexpected_end() => return Err(error),
     };
     let rate = count(n) / (completed - started).as_secs_f64();
-    tokio::time::sleep(AFTERWARDS).await;
-
-    let plane_cpu = plane.cpu_since(&plane_cpu)?.millis() / count(n);
-    let cpu = Cpu::read(running.process().pid())?.since(cpu).millis() / count(n);
+    afterwards(&plane, client_pid, async || running.in_work().await).await?;
+    let plane_cpu = millis_since(plane.processes(), &plane_cpu)? / count(n);
+    let cpu = Cpu::read(client_pid)?.since(cpu) / count(n);
+    let others = load.share()?;
     // The creates come from the bench.
     let resource = &workload.kinds()[0].plural;
     let answered =
         Requests::read(plane.api()).await?.since(&answered).without("POST", resource, count(n));
     let prefix = format!("create.{workload}.{n}.{}", client.name());
+    bench.figures.add(other_load(&prefix), others);
     let mut add = |name: &str, value| bench.figures.add(format!("{prefix}.{name}"), value);
     add("rate", rate);
     add("plane_cpu_ms", plane_cpu);
@@ -153,7 +167,8 @@ async fn measure(
     bench.figures.add(format!("{prefix}.requests"), requests);
     progress(format!(
         "{workload}, N={n}, {client:?}: {rate:.1}/s; CPU of each: {plane_cpu:.3} ms of the control \
-         plane, {cpu:.3} ms of the client"
+         plane, {cpu:.3} ms of the client; other programs: {:.0} % of the cores",
+        others * 100.0
     ));
     let objects = first_objects(&plane, workload).await?;
     if let Running::Operator(operator) = running {
