@@ -33,7 +33,7 @@ impl<'a> Candidate<'a> {
     }
 
     /// The name of its namespace.
-    pub(super) fn namespace(&self) -> &str {
+    pub(super) fn namespace_name(&self) -> &str {
         self.claim.metadata.namespace.as_deref().unwrap_or_default()
     }
 

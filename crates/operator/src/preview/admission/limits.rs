@@ -32,7 +32,7 @@ fn image(candidate: &Candidate<'_>) -> Option<Refusal> {
 /// holds a host nor on the spec of another preview.
 fn number(candidate: &Candidate<'_>) -> Option<Refusal> {
     let limit = candidate.policies.previews()?;
-    let (namespace, own) = (candidate.namespace(), precedence(&candidate.claim.metadata));
+    let (namespace, own) = (candidate.namespace_name(), precedence(&candidate.claim.metadata));
     let previews = candidate.view.list(of::<Part<PreviewPlace>>(), Some(namespace), &[]);
     let is_older = |other: &PreviewPlace| precedence(&other.metadata) < own;
     let older = previews.iter().filter(|other| is_older(other)).count();

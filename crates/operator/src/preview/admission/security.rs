@@ -71,7 +71,7 @@ pub(super) fn check(candidate: &Candidate<'_>) -> Result<(), Invalid> {
         format!(
             "spec.podSecurity.{field}, but namespace {} enforces the Pod Security Standard \
              restricted, which forbids root: {remedy}",
-            candidate.namespace()
+            candidate.namespace_name()
         ),
     ))
 }
