@@ -93,8 +93,8 @@ pub(crate) enum PreviewCommand {
     /// Make a preview expire later
     ///
     /// Sets spec.expiresAt, which takes precedence over spec.ttl. From then on the preview expires
-    /// at this time, or earlier if an administrator set an earlier limit. A change of its spec, such
-    /// as a new revision, does not restart its ttl.
+    /// at this time, or earlier if an administrator set an earlier limit. A change of its spec,
+    /// such as a new revision, does not restart its ttl.
     /// `extend` never makes a preview expire earlier: if the current expiry is later, nothing is
     /// changed. Remove spec.expiresAt to use spec.ttl again.
     #[command(after_help = examples(&[
