@@ -36,6 +36,11 @@ pub(super) fn check(sources: &[Source]) -> Vec<Problem> {
         let krate = Crate::read(root, &|path| texts.get(path).copied());
         let graph = Graph::new(resolve::imports(&krate));
         found.extend(graph.circles().iter().map(|circle| problem(&krate.files, circle)));
+        found.extend(krate.unreadable.into_iter().map(|(file, line)| Problem {
+            file,
+            line,
+            message: "no Rust source: a bracket or a quote does not fit".to_owned(),
+        }));
     }
     found
 }
@@ -160,6 +165,12 @@ mod tests {
             ("c/child.rs", "pub(in crate::c) struct C;"),
         ]);
         assert_eq!(found, [""; 0]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_rust_source_is_reported() {
+        let found = circles(&[("lib.rs", "mod a;"), ("a.rs", "fn a() {\n]")]);
+        assert_eq!(found, ["no Rust source: a bracket or a quote does not fit"]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::tokens::{self, Token};
 pub(super) struct Crate {
     pub(super) modules: Vec<Module>,
     pub(super) files: Vec<PathBuf>,
+    /// Files that are no Rust source, each with the line of the error.
+    pub(super) unreadable: Vec<(PathBuf, usize)>,
 }
 
 /// A module, in a file of its own or inline.
@@ -54,7 +56,10 @@ impl Crate {
         folder: &Path,
         text: &dyn Fn(&Path) -> Option<&'a str>,
     ) -> Option<usize> {
-        let tokens = tokens::read(text(file)?);
+        let tokens = tokens::read(text(file)?).unwrap_or_else(|error| {
+            self.unreadable.push((file.to_owned(), error.span().start().line));
+            Vec::new()
+        });
         self.files.push(file.to_owned());
         Some(self.add_module(parent, self.files.len() - 1, folder, &tokens, text))
     }
