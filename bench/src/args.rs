@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
-    /// The operator's program [default: `operator` in the bench's folder]
+    /// The operator's program [default: the file `operator` beside this program]
     #[arg(long, value_name = "FILE")]
     pub(crate) operator: Option<PathBuf>,
 

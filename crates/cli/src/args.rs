@@ -25,8 +25,8 @@ pub(crate) enum Command {
     /// The command validates resources like the API server: fields, types, bounds, rules. If there
     /// is any problem, the command lists every problem with its line and prints no object. The
     /// files may also contain objects that an operator looks up, such as Secrets. The output equals
-    /// what the operator applies, except for the UIDs of owners, which are placeholders: do not
-    /// apply the output.
+    /// what the operator applies, except for the UIDs of owners, which are placeholders, and the
+    /// desired-hash annotations, which depend on them: do not apply the output.
     Render(RenderArgs),
     /// Print the CustomResourceDefinitions
     Crds,
@@ -178,9 +178,9 @@ pub(crate) struct RenderArgs {
     #[arg(long, short, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
 
-    /// Optional kinds (whose CRD a cluster may lack) to treat as present, as KIND.GROUP or
-    /// PLURAL.GROUP, separated by commas or in repeated flags. A CustomResourceDefinition in the
-    /// files has the same effect. Default: none
+    /// Kinds to treat as served, of those for which an operator asks whether the cluster serves
+    /// them: KIND.GROUP or PLURAL.GROUP, separated by commas or in repeated flags. A
+    /// CustomResourceDefinition in the files has the same effect. Default: none
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,
 
@@ -202,7 +202,7 @@ pub(crate) struct RbacArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
-    /// Image of the operator. Default: the program name with the tag dev
+    /// Image of the operator. Default: the name of the registry with the tag dev
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
 

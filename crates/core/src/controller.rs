@@ -93,7 +93,7 @@ impl fmt::Debug for AnyFacts {
 /// The result of one `build`.
 #[derive(Debug)]
 pub struct Built {
-    /// The complete objects, or why the resource is invalid.
+    /// The objects with all that the engine adds, or why the resource is invalid.
     pub children: Result<Vec<Desired>, Invalid>,
     /// Whether an invalid resource is [withdrawn](crate::withdraw): the engine deletes its objects.
     /// Always `false` if `children` is `Ok`.
@@ -148,7 +148,8 @@ pub trait Controller: Send + Sync + fmt::Debug {
     /// # Errors
     /// If the JSON does not have the form of the resource.
     fn decode(&self, json: &[u8]) -> Result<Arc<dyn AnyObject>, serde_json::Error>;
-    /// The objects that should exist, complete.
+    /// The objects that should exist, with all that the engine adds: namespace, owner reference,
+    /// labels and annotation.
     ///
     /// # Errors
     /// [`ChildError`] for a defect of the operator. An invalid resource is no error: its

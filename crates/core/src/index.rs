@@ -9,9 +9,9 @@ use crate::kind::{AnyObject, Entry};
 /// A way to find objects of a kind by keys that are computed from them: see
 /// [`View::list_by`](crate::View::list_by).
 ///
-/// When an object changes, the engine calls `build` again only for the resources that asked for one
-/// of its keys, before or after the change: not for all that use the index. The engine keeps the
-/// index while a resource uses it.
+/// When an object changes, the engine calls `build` again only for the resources that asked for a
+/// key that the object had before the change or has after it. The engine keeps the index while a
+/// resource uses it.
 ///
 /// ```
 /// use k8s_openapi::api::networking::v1::Ingress;

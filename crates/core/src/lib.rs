@@ -25,7 +25,7 @@
 //! | [`kstatus`] | compute the readiness of any object |
 //! | [`operator`] | declare an operator; the traits and types behind [`Operator`] |
 //! | [`registry`], [`controller`] | hold operators of different types in one list |
-//! | [`internals`] | nothing: for the engine only; may change in each release |
+//! | [`internals`] | nothing: for the crates of kubewright only; may change in each release |
 
 pub mod builders;
 mod checks;

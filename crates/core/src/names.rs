@@ -1,4 +1,4 @@
-//! Names that the API server accepts, whatever the parts are.
+//! Names that are valid DNS labels, whatever the parts are.
 
 use crate::internals::hash;
 
@@ -10,10 +10,11 @@ const HASH_DIGITS: usize = 8;
 /// A child's name from its parts, joined by `-`.
 ///
 /// # Guarantees
-/// At most 63 characters, of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit (a
-/// DNS label, RFC 1123) if at least one part has such a character. A name that was cut or changed
-/// ends with a hash of all parts, so that different parts give different names (but for a collision
-/// of 32 bits). Parts that fit are not changed.
+/// A DNS label (RFC 1123): 1 to 63 characters of `a-z`, `0-9` and `-`, with a letter or digit at
+/// both ends. A name that was cut or changed ends with a hash of all parts, so that different parts
+/// give different names (but for a collision of 32 bits). Parts that fit are not changed.
+///
+/// Before Kubernetes 1.36, the name of a Service must also start with a letter.
 ///
 /// ```
 /// use kubewright_core::names::child_name;

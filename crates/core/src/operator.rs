@@ -46,7 +46,8 @@ pub type StatusOf<O> = <<O as Operator>::Resource as HasStatus>::Status;
 
 /// An operator: a pure function from a custom resource to the objects that should exist.
 ///
-/// A first operator implements the five items without a default and [`build`](Self::build).
+/// A first operator implements `NAME`, the four types and [`build`](Self::build); the rest has a
+/// default.
 ///
 /// # Guarantees
 /// - The engine sets the namespace, the controller owner reference, the recommended labels and the

@@ -1,8 +1,9 @@
 //! Kubernetes operators as pure functions: the one crate that a program depends on.
 //!
-//! This crate has no logic of its own. [`prelude`] has what a first operator needs; the modules
-//! below are for special cases. The versions of `kube`,
-//! `k8s-openapi`, `schemars` and `serde_json` that the framework uses are re-exported.
+//! This crate has no logic of its own. [`prelude`] has the traits and types of every operator,
+//! [`custom_resource!`] declares a resource, and [`builders`] create common objects. The other
+//! modules are for special cases. The versions of `kube`, `k8s-openapi`, `schemars` and
+//! `serde_json` that the framework uses are re-exported.
 
 mod resource;
 
@@ -33,7 +34,7 @@ pub use kubewright_runtime as runtime;
 #[cfg(feature = "testing")]
 pub use kubewright_testing as testing;
 
-/// What a first operator needs: `use kubewright::prelude::*;`.
+/// The traits and types of every operator: `use kubewright::prelude::*;`.
 pub mod prelude {
     pub use kube::{CustomResource, KubeSchema, ResourceExt as _};
     #[cfg(feature = "cli")]

@@ -34,10 +34,10 @@ impl Operator for WebsiteOperator {
     type Resource = Website;
     type Owns = (ConfigMap, Deployment, Service); // a child of another kind does not compile
     type Reads = (); // `build` looks up no other objects
-    type Facts = (); // `build` passes no value to `report`
+    type Facts = (); // `build` passes no value to `report`, which writes the status
 
     fn build(&self, site: &Website, _: &View<Self>) -> Result<Children<Self>, Invalid> {
-        let name = names::child_name(&[&site.name_any()]); // valid, even if the site is `a.b`
+        let name = names::child_name(&[&site.name_any()]); // a DNS label, even if it is `a.b`
         if site.spec.text.is_empty() {
             return Err(Invalid::new("NoText", "spec.text is empty; write the text of the page"));
         }

@@ -45,7 +45,7 @@ pub struct ControllerRef {
     pub uid: Box<str>,
 }
 
-/// The two hashes of a desired object.
+/// The desired hash and the fingerprint of a desired object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hashes {
     /// The desired hash, which the engine writes to the object as an annotation.

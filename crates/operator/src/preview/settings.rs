@@ -13,13 +13,14 @@ use operator_api::preview::{GatewayRef, RouteType};
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "PreviewEnvironment")]
 pub struct PreviewOperator {
-    /// Default route type of previews; otherwise the first type that the cluster serves:
-    /// HTTPRoute (if --preview-gateway is set), Ingress (if an IngressClass exists), Mapping
+    /// Type of the route if neither the preview nor a policy sets it. Default: the first of these
+    /// that the policies allow and the cluster serves: HTTPRoute (if a Gateway is named), Ingress
+    /// (if a class is named or exists), Mapping
     #[arg(long = "preview-route", value_name = "TYPE", value_parser = route_type())]
     pub default_route: Option<RouteType>,
 
-    /// Gateway of HTTPRoutes that name none; by default in the namespace of the preview; repeat
-    /// the option, or separate with commas, for several
+    /// Gateway if neither the preview nor a policy names one; repeat the option, or separate with
+    /// commas, for several. Without NAMESPACE, it is a Gateway in the namespace of the preview
     #[arg(
         long = "preview-gateway",
         value_name = "[NAMESPACE/]NAME[:LISTENER]",
@@ -28,13 +29,13 @@ pub struct PreviewOperator {
     )]
     pub default_gateways: Vec<GatewayRef>,
 
-    /// Class of Ingresses that name none; otherwise the default IngressClass of the cluster, or
-    /// its oldest
+    /// Class of Ingresses if neither the preview nor a policy sets it. Default: the default
+    /// IngressClass of the cluster, or its oldest
     #[arg(long = "preview-ingress-class", value_name = "NAME", value_parser = ingress_class)]
     pub default_ingress_class: Option<String>,
 
     /// Host that previews may use, or *.DOMAIN for every host below a domain; repeat the option,
-    /// or separate with commas, for several; by default every host
+    /// or separate with commas, for several. Default: every host
     #[arg(
         long = "preview-domain",
         value_name = "DOMAIN",
@@ -43,9 +44,9 @@ pub struct PreviewOperator {
     )]
     pub allowed_domains: Vec<String>,
 
-    /// Maximum lifetime of a preview after the last change of its spec, for example 72h or 1h30m;
-    /// pinned previews do not expire; older previews get a warning of up to an hour before they
-    /// expire
+    /// Maximum lifetime of a preview after the last change of its spec, for example 72h or 1h30m.
+    /// Pinned previews do not expire. A preview that is older than a new maximum first gets a
+    /// warning, up to an hour before it expires
     #[arg(long = "preview-maximum-ttl", value_name = "TIME", value_parser = duration::parse)]
     pub maximum_ttl: Option<Duration>,
 }
