@@ -23,6 +23,8 @@ pub(crate) enum CiError {
     Config { path: PathBuf, reason: String },
     #[error("cannot read the output of `cargo metadata`: {source}")]
     Metadata { source: serde_json::Error },
+    #[error("a test failed; see its output above")]
+    Tests,
     #[error(transparent)]
     Tidy(#[from] TidyError),
     #[error(transparent)]

@@ -18,96 +18,45 @@ use std::time::{Duration, Instant};
 
 pub(crate) use error::CiError;
 
-use self::steps::{Action, Check, Step};
 use crate::arguments::CiArguments;
-use crate::generate::{self, Scope};
 use crate::project::Project;
-use crate::{terminal, test};
+use crate::terminal;
 
-/// The result of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Outcome {
-    Passed(String),
-    Failed,
-}
+/// The result of a step: details, or a failure that was printed.
+type Outcome = Result<String, ()>;
 
 pub(crate) fn command(project: &Project, arguments: &CiArguments) -> Result<ExitCode, CiError> {
     let root = project.root()?;
-    let steps = steps::chosen(steps::all(project), &arguments.only)?;
+    let within = arguments.within.as_deref().unwrap_or(Path::new(""));
+    let steps = steps::chosen(steps::all(project, &root, within), &arguments.only)?;
     if arguments.list {
         for step in &steps {
-            println!("{}\n  {}", step.name, step.action.shown().join("\n  "));
+            println!("{}\n  {}", step.name, step.shown.join("\n  "));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let within = arguments.within.as_deref().unwrap_or(Path::new(""));
     let begin = Instant::now();
     let mut results = Vec::new();
     for (index, step) in steps.iter().enumerate() {
-        terminal::heading(format_args!(
-            "\n[{}/{}] {}: {}",
-            index + 1,
-            steps.len(),
-            step.name,
-            step.about
-        ));
+        let title = format!("[{}/{}] {}", index + 1, steps.len(), step.name);
+        terminal::heading(format_args!("\n{title}: {}", step.about));
         let start = Instant::now();
         // A failed step does not stop the others, so that one run shows all problems.
-        let outcome = run(project, &root, within, step).unwrap_or_else(|error| {
-            terminal::error(&error);
-            Outcome::Failed
-        });
-        terminal::note(format_args!(
-            "[{}/{}] {}: {}",
-            index + 1,
-            steps.len(),
-            step.name,
-            describe(&outcome, start.elapsed())
-        ));
+        let outcome = (step.run)().map_err(|error| terminal::error(&error));
+        terminal::note(format_args!("{title}: {}", describe(&outcome, start.elapsed())));
         results.push((step.name, outcome, start.elapsed()));
     }
     println!("\n{}", summary(&results, begin.elapsed()));
-    let failed = results.iter().any(|(_, outcome, _)| *outcome == Outcome::Failed);
+    let failed = results.iter().any(|(_, outcome, _)| outcome.is_err());
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn run(project: &Project, root: &Path, within: &Path, step: &Step) -> Result<Outcome, CiError> {
-    let passed = |text: String| Ok(Outcome::Passed(text));
-    match &step.action {
-        Action::Commands(calls) => {
-            for call in calls {
-                call.clone().folder(root).show_and_run()?;
-            }
-            passed(String::new())
-        }
-        Action::Check(check) => {
-            for line in step.action.shown() {
-                terminal::command(line);
-            }
-            match check {
-                Check::Generated => {
-                    generate::command(project, Scope::All, true)?;
-                    passed(String::new())
-                }
-                Check::Dependencies => passed(dependencies::check(root, &project.pure)?),
-                Check::Licences => passed(licences::check(root)?),
-                Check::Advisories => passed(advisories::check(root)?),
-                Check::Tidy => passed(tidy::check(root, within, &project.words)?),
-                Check::Tests => match test::run(root, &[])? {
-                    ExitCode::SUCCESS => passed(String::new()),
-                    _ => Ok(Outcome::Failed),
-                },
-            }
-        }
-    }
 }
 
 fn describe(outcome: &Outcome, time: Duration) -> String {
     let time = time.as_secs_f64();
     match outcome {
-        Outcome::Passed(text) if text.is_empty() => format!("passed, {time:.1} s"),
-        Outcome::Passed(text) => format!("passed, {time:.1} s ({text})"),
-        Outcome::Failed => format!("FAILED, {time:.1} s"),
+        Ok(text) if text.is_empty() => format!("passed, {time:.1} s"),
+        Ok(text) => format!("passed, {time:.1} s ({text})"),
+        Err(()) => format!("FAILED, {time:.1} s"),
     }
 }
 
@@ -117,11 +66,8 @@ fn summary(results: &[(&str, Outcome, Duration)], time: Duration) -> String {
         .iter()
         .map(|(name, outcome, time)| format!("  {name:width$}  {}", describe(outcome, *time)))
         .collect();
-    let failed: Vec<&str> = results
-        .iter()
-        .filter(|(_, outcome, _)| *outcome == Outcome::Failed)
-        .map(|(name, ..)| *name)
-        .collect();
+    let failed: Vec<&str> =
+        results.iter().filter(|(_, outcome, _)| outcome.is_err()).map(|(name, ..)| *name).collect();
     let minutes = format!("{}m{:02}s", time.as_secs() / 60, time.as_secs() % 60);
     lines.insert(0, "Summary:".to_owned());
     lines.push(if failed.is_empty() {
@@ -145,9 +91,9 @@ mod tests {
     fn the_summary_lists_all_steps_and_the_command_for_failed_steps() {
         let second = Duration::from_millis(1040);
         let results = [
-            ("fmt", Outcome::Passed(String::new()), second),
-            ("clippy", Outcome::Failed, second),
-            ("licences", Outcome::Passed("250 packages".into()), second),
+            ("fmt", Ok(String::new()), second),
+            ("clippy", Err(()), second),
+            ("licences", Ok("250 packages".into()), second),
         ];
         insta::assert_snapshot!(summary(&results, Duration::from_secs(64)), @r"
         Summary:
