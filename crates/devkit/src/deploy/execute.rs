@@ -6,7 +6,7 @@ use super::steps::{Plan, Step};
 use crate::terminal;
 
 /// Runs all steps until one fails.
-pub(super) fn run_all(steps: &[Step], plan: &Plan) -> Result<(), DeployError> {
+pub(super) fn run_all(steps: &[Step], plan: &Plan<'_>) -> Result<(), DeployError> {
     for (index, step) in steps.iter().enumerate() {
         terminal::heading(format_args!("\n[{}/{}] {}", index + 1, steps.len(), step.about));
         run(step, Some(plan))?;
@@ -19,7 +19,7 @@ pub(super) fn run_step(step: &Step) -> Result<(), DeployError> {
     run(step, None)
 }
 
-fn run(step: &Step, plan: Option<&Plan>) -> Result<(), DeployError> {
+fn run(step: &Step, plan: Option<&Plan<'_>>) -> Result<(), DeployError> {
     terminal::command(&step.call);
     let (status, printed) = match step.stage {
         // Cargo shows a progress bar on a terminal.
@@ -37,7 +37,7 @@ fn run(step: &Step, plan: Option<&Plan>) -> Result<(), DeployError> {
 }
 
 /// Prints diagnostics about pods that did not become ready; returns advice if the reason is known.
-fn diagnose(stage: Stage, plan: &Plan) -> Option<&'static str> {
+fn diagnose(stage: Stage, plan: &Plan<'_>) -> Option<&'static str> {
     if !matches!(stage, Stage::Rollout | Stage::Samples) {
         return None;
     }

@@ -24,8 +24,8 @@ const MAX_BYTES: usize = 64 * 1024;
 const SHOWN: usize = 120;
 
 /// Prints how to reach each Service of the samples.
-pub(super) fn print(plan: &Plan) -> Result<(), DeployError> {
-    let selector = format!("{}={}", labels::MANAGED_BY, plan.manager);
+pub(super) fn print(plan: &Plan<'_>) -> Result<(), DeployError> {
+    let selector = format!("{}={}", labels::MANAGED_BY, plan.operator());
     let get = plan.kubectl().args([
         "get",
         "services",
@@ -48,8 +48,8 @@ pub(super) fn print(plan: &Plan) -> Result<(), DeployError> {
     }
     println!("\nTo inspect it:");
     println!("  export KUBECONFIG={}", plan.kubeconfig.display());
-    println!("  kubectl get {}", plan.definitions().join(","));
-    println!("  kubectl --namespace {} logs deployment/{}", plan.namespace, plan.deployment);
+    println!("  kubectl get {}", plan.definitions.join(","));
+    println!("  kubectl --namespace {} logs deployment/{}", plan.namespace(), plan.operator());
     println!("\nTo delete it:\n  {}", plan.delete_command());
     Ok(())
 }
@@ -58,7 +58,7 @@ fn items(list: &Value) -> &[Value] {
     list.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn line(plan: &Plan, service: &Value, port: &Value, node: &str) -> String {
+fn line(plan: &Plan<'_>, service: &Value, port: &Value, node: &str) -> String {
     let name = service["metadata"]["name"].as_str().unwrap_or_default();
     let from_outside = format!("{node}:{}", port["nodePort"]).parse::<SocketAddr>().ok();
     if let Some(answer) = from_outside.and_then(|address| Some((address, answer(address)?))) {

@@ -1,6 +1,6 @@
 //! The steps of a deployment as data.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::DeployError;
 use super::facts::{Compiler, Facts, Target};
@@ -23,33 +23,19 @@ pub(super) struct Step {
 
 /// Everything that the steps depend on.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
-    /// The name of the kind cluster.
-    pub(super) cluster: String,
-    node_image: Option<String>,
-    export: bool,
-    exists: bool,
-    root: PathBuf,
-    /// The folder of generated files, relative to the project.
-    generated: &'static str,
-    pub(super) kubeconfig: PathBuf,
+pub(super) struct Plan<'a> {
+    project: &'a Project,
+    arguments: &'a DeployArguments,
+    facts: &'a Facts,
+    /// The project's folder.
+    root: &'a Path,
+    pub(super) kubeconfig: &'a Path,
+    /// The program.
     kubectl: String,
-    package: &'static str,
-    target: &'static str,
-    add_target: bool,
-    compiler: Compiler,
-    /// The operator's image.
-    image: String,
     /// Images of the samples that are in the local Docker.
     images: Vec<String>,
-    /// The operator's Deployment and namespace.
-    pub(super) deployment: String,
-    pub(super) namespace: String,
-    definitions: Vec<String>,
-    /// The time limit of each wait, in seconds.
-    timeout: u64,
-    /// The operator's name, which is the label of its objects.
-    pub(super) manager: &'static str,
+    /// kubectl's names of the operator's custom resources.
+    pub(super) definitions: Vec<String>,
 }
 
 /// The arguments that apply objects. The field manager is not kubectl's own, which is for changes
@@ -59,44 +45,35 @@ pub(crate) const APPLY: [&str; 4] =
 /// The build context, relative to the project. Git ignores it.
 const CONTEXT: &str = "target/kubewright/image";
 
-impl Plan {
+impl<'a> Plan<'a> {
     pub(super) fn new(
-        project: &Project,
-        arguments: &DeployArguments,
-        root: &Path,
-        kubeconfig: &Path,
+        project: &'a Project,
+        arguments: &'a DeployArguments,
+        root: &'a Path,
+        kubeconfig: &'a Path,
         kubectl: String,
-        facts: &Facts,
+        facts: &'a Facts,
     ) -> Result<Self, DeployError> {
-        let (registry, options) = (&project.registry, &project.options);
-        Ok(Self {
-            cluster: arguments.name.clone(),
-            node_image: arguments.node_image.clone(),
-            export: arguments.export_kubeconfig,
-            exists: facts.exists,
-            root: root.to_owned(),
-            generated: project.generated,
-            kubeconfig: kubeconfig.to_owned(),
-            kubectl,
-            package: project.operator,
-            target: facts.rust_target().unwrap_or("x86_64-unknown-linux-musl"),
-            add_target: facts.target == Target::CanBeAdded,
-            compiler: facts.compiler,
-            image: options.image_of(registry),
-            images: samples::images(registry)?
-                .into_iter()
-                .filter(|image| facts.images.contains(image))
-                .collect(),
-            deployment: registry.name().to_owned(),
-            namespace: options.system_namespace_of(registry),
-            definitions: registry
-                .definitions()
-                .iter()
-                .map(|definition| definition.kind.resource())
-                .collect(),
-            timeout: arguments.timeout,
-            manager: registry.name(),
-        })
+        let mut images: Vec<String> = samples::images(&project.registry)?.into_iter().collect();
+        images.retain(|image| facts.images.contains(image));
+        let definitions = project.registry.definitions();
+        let definitions = definitions.iter().map(|definition| definition.kind.resource()).collect();
+        Ok(Self { project, arguments, facts, root, kubeconfig, kubectl, images, definitions })
+    }
+
+    /// The operator's name: its Deployment, and the label of its objects.
+    pub(super) fn operator(&self) -> &'static str {
+        self.project.registry.name()
+    }
+
+    /// The namespace of the operator.
+    pub(super) fn namespace(&self) -> String {
+        self.project.options.system_namespace_of(&self.project.registry)
+    }
+
+    /// The operator's image.
+    fn image(&self) -> String {
+        self.project.options.image_of(&self.project.registry)
     }
 
     /// All steps.
@@ -114,21 +91,14 @@ impl Plan {
         Invocation::new(&self.kubectl)
             .arg("--kubeconfig")
             .arg(self.kubeconfig.to_string_lossy())
-            .folder(&self.root)
+            .folder(self.root)
     }
 
     /// Commands that show why pods are not ready. The pods come first.
     pub(super) fn diagnostics(&self, stage: Stage) -> Vec<Invocation> {
-        let logs = [
-            "logs",
-            &format!("deployment/{}", self.deployment),
-            "--namespace",
-            &self.namespace,
-            "--tail",
-            "40",
-        ];
-        let namespace =
-            if stage == Stage::Rollout { self.namespace.as_str() } else { samples::NAMESPACE };
+        let (system, deployment) = (self.namespace(), format!("deployment/{}", self.operator()));
+        let logs = ["logs", &deployment, "--namespace", &system, "--tail", "40"];
+        let namespace = if stage == Stage::Rollout { &system } else { samples::NAMESPACE };
         let in_namespace = |arguments: &[&str]| {
             self.kubectl().args(arguments.iter().copied()).args(["--namespace", namespace])
         };
@@ -150,24 +120,20 @@ impl Plan {
         calls
     }
 
-    /// kubectl's names of the operator's custom resources.
-    pub(super) fn definitions(&self) -> &[String] {
-        &self.definitions
-    }
-
     /// The command that deletes the cluster.
     pub(super) fn delete_command(&self) -> String {
-        named("cargo xtask deploy-kind --delete", &self.cluster, DEFAULT_KIND_CLUSTER)
+        named("cargo xtask deploy-kind --delete", &self.arguments.name, DEFAULT_KIND_CLUSTER)
     }
 
     fn step(&self, about: impl Into<String>, stage: Stage, call: Invocation) -> Step {
-        Step { about: about.into(), stage, call: call.folder(&self.root) }
+        Step { about: about.into(), stage, call: call.folder(self.root) }
     }
 
     fn build(&self) -> Vec<Step> {
-        let (target, package) = (self.target, self.package);
+        let package = self.project.operator;
+        let target = self.facts.rust_target().unwrap_or("x86_64-unknown-linux-musl");
         let mut steps = Vec::new();
-        if self.add_target {
+        if self.facts.target == Target::CanBeAdded {
             let add = Invocation::new("rustup").args(["target", "add", target]);
             steps.push(self.step(
                 "Add Rust's standard library for static programs",
@@ -190,7 +156,7 @@ impl Plan {
             "target",
         ];
         let mut cargo = Invocation::cargo().args(cargo);
-        if self.compiler == Compiler::Host {
+        if self.facts.compiler == Compiler::Host {
             // Ubuntu's compiler calls checked variants of memcpy and others, which musl lacks.
             let variable = target.replace('-', "_");
             cargo = cargo
@@ -215,7 +181,7 @@ impl Plan {
             Invocation::new("cp").args([&from, &to]),
         ));
         let build = Invocation::new("docker")
-            .args(["build", "--tag", &self.image, "--file", "-", CONTEXT])
+            .args(["build", "--tag", &self.image(), "--file", "-", CONTEXT])
             .stdin_text(DOCKERFILE);
         steps.push(self.step("Build the image", Stage::Image, build));
         steps
@@ -225,35 +191,41 @@ impl Plan {
         let kind = |arguments: &[&str]| Invocation::new("kind").args(arguments.iter().copied());
         let kubeconfig = self.kubeconfig.to_string_lossy();
         let mut steps = Vec::new();
-        if self.exists {
+        if self.facts.exists {
             let export = kind(&[
                 "export",
                 "kubeconfig",
                 "--name",
-                &self.cluster,
+                &self.arguments.name,
                 "--kubeconfig",
                 &kubeconfig,
             ]);
             steps.push(self.step(
-                format!("Use the existing kind cluster `{}`", self.cluster),
+                format!("Use the existing kind cluster `{}`", self.arguments.name),
                 Stage::UseCluster,
                 export,
             ));
         } else {
-            let mut create =
-                kind(&["create", "cluster", "--name", &self.cluster, "--kubeconfig", &kubeconfig]);
-            if let Some(image) = &self.node_image {
+            let mut create = kind(&[
+                "create",
+                "cluster",
+                "--name",
+                &self.arguments.name,
+                "--kubeconfig",
+                &kubeconfig,
+            ]);
+            if let Some(image) = &self.arguments.node_image {
                 create = create.args(["--image", image]);
             }
-            let create = create.args(["--wait", &format!("{}s", self.timeout)]);
+            let create = create.args(["--wait", &format!("{}s", self.arguments.timeout)]);
             steps.push(self.step(
-                format!("Create the kind cluster `{}`", self.cluster),
+                format!("Create the kind cluster `{}`", self.arguments.name),
                 Stage::CreateCluster,
                 create,
             ));
         }
-        if self.export {
-            let export = kind(&["export", "kubeconfig", "--name", &self.cluster]);
+        if self.arguments.export_kubeconfig {
+            let export = kind(&["export", "kubeconfig", "--name", &self.arguments.name]);
             steps.push(self.step("Add the cluster to your kubeconfig", Stage::UseCluster, export));
         }
         steps
@@ -264,14 +236,14 @@ impl Plan {
             "load",
             "docker-image",
             "--name",
-            &self.cluster,
-            &self.image,
+            &self.arguments.name,
+            &self.image(),
         ]);
         let mut steps =
             vec![self.step("Load the operator's image into the node", Stage::Load, load)];
         if !self.images.is_empty() {
             let load = Invocation::new("kind")
-                .args(["load", "docker-image", "--name", &self.cluster])
+                .args(["load", "docker-image", "--name", &self.arguments.name])
                 .args(&self.images);
             steps.push(self.step(
                 "Load the samples' images from the local Docker into the node",
@@ -283,8 +255,8 @@ impl Plan {
     }
 
     fn install(&self) -> Vec<Step> {
-        let deployment = format!("deployment/{}", self.deployment);
-        let namespace = ["--namespace", &self.namespace];
+        let deployment = format!("deployment/{}", self.operator());
+        let namespace = ["--namespace", &self.namespace()];
         let definitions: Vec<String> =
             self.definitions.iter().map(|name| format!("crd/{name}")).collect();
         let established = self
@@ -305,7 +277,7 @@ impl Plan {
                 self.apply("install.yaml"),
             ),
         ];
-        if self.exists {
+        if self.facts.exists {
             // The tag of the image is unchanged, so that an apply does not restart the pods.
             let restart = self.kubectl().args(["rollout", "restart", &deployment]).args(namespace);
             steps.push(self.step("Restart the operator with the new image", Stage::Apply, restart));
@@ -316,7 +288,7 @@ impl Plan {
 
     fn samples(&self) -> Vec<Step> {
         let namespace = ["--namespace", samples::NAMESPACE];
-        let files = format!("{}/samples", self.generated);
+        let files = format!("{}/samples", self.project.generated);
         // `wait` also reads subfolders, unlike `apply`. They contain samples of kinds without a
         // controller.
         let ready = ["wait", "--for=condition=Ready", "--recursive=false", "--filename", &files];
@@ -328,11 +300,11 @@ impl Plan {
     }
 
     fn timeout(&self) -> String {
-        format!("--timeout={}s", self.timeout)
+        format!("--timeout={}s", self.arguments.timeout)
     }
 
     fn apply(&self, path: &str) -> Invocation {
-        let path = format!("{}/{path}", self.generated);
+        let path = format!("{}/{path}", self.project.generated);
         self.kubectl().args(APPLY).args(["--filename", &path])
     }
 }
@@ -370,41 +342,37 @@ mod tests {
         }
     }
 
-    fn plan(arguments: &DeployArguments, facts: &Facts) -> Plan {
+    fn with_plan<T>(
+        arguments: &DeployArguments,
+        facts: &Facts,
+        use_plan: impl Fn(&Plan<'_>) -> T,
+    ) -> T {
         let project = Project::new(Registry::new("our-operator"), "operator");
-        let mut plan = Plan::new(
-            &project,
-            arguments,
-            Path::new("/project"),
-            Path::new("/home/kind/kubewright"),
-            "kubectl".to_owned(),
-            facts,
-        )
-        .unwrap();
+        let (root, kubeconfig) = (Path::new("/project"), Path::new("/home/kind/kubewright"));
+        let mut plan =
+            Plan::new(&project, arguments, root, kubeconfig, "kubectl".to_owned(), facts).unwrap();
         plan.definitions = vec!["echoes.example.com".into()];
         plan.images = vec!["hashicorp/http-echo:1.0.0".into()];
-        plan
+        use_plan(&plan)
     }
 
-    fn printed(plan: &Plan) -> String {
-        plan.steps()
-            .iter()
-            .map(|step| format!("# {}\n{}", step.about, step.call))
-            .collect::<Vec<_>>()
-            .join("\n")
+    fn printed(arguments: &DeployArguments, facts: &Facts) -> String {
+        let shown = |step: Step| format!("# {}\n{}", step.about, step.call);
+        let all = |plan: &Plan<'_>| plan.steps().into_iter().map(shown).collect::<Vec<_>>();
+        with_plan(arguments, facts, all).join("\n")
     }
 
     #[test]
     fn all_steps_from_no_cluster_to_ready_samples() {
         let arguments =
             DeployArguments { node_image: Some("kindest/node:v1.36.3".into()), ..arguments() };
-        insta::assert_snapshot!(printed(&plan(&arguments, &complete())));
+        insta::assert_snapshot!(printed(&arguments, &complete()));
     }
 
     #[test]
     fn an_existing_cluster_is_used_and_its_operator_is_restarted() {
         let facts = Facts { exists: true, ..complete() };
-        let printed = printed(&plan(&arguments(), &facts));
+        let printed = printed(&arguments(), &facts);
         assert!(!printed.contains("kind create"), "{printed}");
         assert!(
             printed.contains(
@@ -419,8 +387,10 @@ mod tests {
     #[test]
     fn a_kubeconfig_of_the_user_changes_only_on_request() {
         let calls = |export_kubeconfig| {
-            let plan = plan(&DeployArguments { export_kubeconfig, ..arguments() }, &complete());
-            plan.steps().iter().map(|step| step.call.to_string()).collect::<Vec<_>>()
+            let arguments = DeployArguments { export_kubeconfig, ..arguments() };
+            let calls =
+                |plan: &Plan<'_>| plan.steps().iter().map(|step| step.call.to_string()).collect();
+            with_plan::<Vec<String>>(&arguments, &complete(), calls)
         };
         let theirs = |call: &&String| {
             let is_kubernetes = call.starts_with("kubectl ")
@@ -437,15 +407,16 @@ mod tests {
     #[test]
     fn a_missing_target_is_added_and_a_missing_musl_compiler_is_replaced() {
         let facts = Facts { target: Target::CanBeAdded, compiler: Compiler::Host, ..complete() };
-        let printed = printed(&plan(&arguments(), &facts));
+        let printed = printed(&arguments(), &facts);
         assert!(printed.contains("\nrustup target add x86_64-unknown-linux-musl\n"), "{printed}");
         assert!(printed.contains("CC_x86_64_unknown_linux_musl=cc "), "{printed}");
     }
 
     #[test]
     fn diagnostics_start_with_the_pods() {
-        let plan = plan(&arguments(), &complete());
-        let first = |stage| plan.diagnostics(stage)[0].to_string();
+        let first = |stage| {
+            with_plan(&arguments(), &complete(), |plan| plan.diagnostics(stage)[0].to_string())
+        };
         assert!(
             first(Stage::Rollout).ends_with("get pods -o wide --namespace our-operator-system"),
             "{}",
