@@ -12,7 +12,7 @@ use kubewright_testing::home::{Home, HomeError};
 use kubewright_testing::progress::{self, Progress};
 
 use crate::arguments::{ClusterCommand, KubectlArguments, UpArguments};
-use crate::invocation::exit_code;
+use crate::invocation::{Invocation, exit_code};
 use crate::terminal;
 
 /// A local control plane cannot be used.
@@ -68,6 +68,11 @@ fn locate(home: &Home, wanted: &Wanted, progress: &dyn Progress) -> Result<Asset
 /// The state folder of all control planes.
 pub(crate) fn home() -> Result<Home, ClusterError> {
     Ok(Home::from_environment(&Environment::from_process())?)
+}
+
+/// kubectl on a control plane, without settings of the user.
+pub(crate) fn kubectl_on(control_plane: &ControlPlane) -> Invocation {
+    Invocation::from(&control_plane.kubectl())
 }
 
 fn up(arguments: &UpArguments) -> Result<(), ClusterError> {

@@ -10,9 +10,9 @@ use kubewright_testing::control_plane::ControlPlane;
 use serde_json::Value;
 
 use super::error::DevError;
-use super::kubectl;
 use super::operator::Operator;
 use crate::arguments::{DEFAULT_CLUSTER, named};
+use crate::cluster::kubectl_on;
 use crate::deploy::facts;
 use crate::project::Project;
 use crate::terminal;
@@ -23,7 +23,7 @@ pub(super) fn print(
     operator: &Operator,
 ) -> Result<(), DevError> {
     for controller in project.registry.controllers() {
-        let get = kubectl(control_plane).args(["get", &controller.resource().resource()]);
+        let get = kubectl_on(control_plane).args(["get", &controller.resource().resource()]);
         println!("\n{}", get.capture()?.trim_end());
     }
     println!();
@@ -98,7 +98,7 @@ fn kubectl_name(kind: &KindInfo) -> String {
 
 /// The first object of a kind whose owner is the resource.
 fn child_of(kind: &str, name: &str, plural: &str, control_plane: &ControlPlane) -> Option<String> {
-    let json = kubectl(control_plane).args(["get", plural, "-o", "json"]).capture().ok()?;
+    let json = kubectl_on(control_plane).args(["get", plural, "-o", "json"]).capture().ok()?;
     let objects: Value = serde_json::from_str(&json).ok()?;
     let belongs = |object: &&Value| {
         let owners = object["metadata"]["ownerReferences"].as_array();

@@ -28,7 +28,6 @@ use crate::cluster;
 use crate::deploy::APPLY;
 use crate::generate::{self, GenerateError, Scope};
 use crate::interrupt::{EXIT_CODE, Interrupt};
-use crate::invocation::Invocation;
 use crate::project::Project;
 use crate::terminal;
 
@@ -94,11 +93,6 @@ fn end(name: &str, stays: bool, outcome: Result<ExitCode, DevError>) -> Result<E
             command: named("cargo xtask cluster down", name, DEFAULT_CLUSTER),
         }),
     }
-}
-
-/// kubectl on the control plane, without settings of the user.
-fn kubectl(control_plane: &ControlPlane) -> Invocation {
-    Invocation::from(&control_plane.kubectl())
 }
 
 fn running(name: &str) -> Option<ControlPlane> {
@@ -179,7 +173,7 @@ impl Session<'_> {
             .iter()
             .map(|definition| format!("crd/{}", definition.kind.resource()))
             .collect();
-        kubectl(self.control_plane)
+        cluster::kubectl_on(self.control_plane)
             .args(["wait", "--for=condition=Established", "--timeout=60s"])
             .args(&names)
             .capture()?;
@@ -190,7 +184,8 @@ impl Session<'_> {
     /// Applies `files` and returns the objects as JSON.
     fn apply(&self, files: &[Artifact]) -> Result<String, DevError> {
         let documents: Vec<&str> = files.iter().map(|file| file.content.as_str()).collect();
-        let apply = kubectl(self.control_plane).args(APPLY).args(["-o", "json", "-f", "-"]);
+        let apply =
+            cluster::kubectl_on(self.control_plane).args(APPLY).args(["-o", "json", "-f", "-"]);
         Ok(apply.stdin_text(documents.join("\n---\n")).capture()?)
     }
 }

@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::error::DevError;
 use super::follow;
-use super::kubectl;
 use super::operator::Operator;
+use crate::cluster::kubectl_on;
 use crate::interrupt::Interrupt;
 use crate::terminal;
 
@@ -142,7 +142,7 @@ fn read(control_plane: &ControlPlane, resources: &[Resource]) -> Result<Vec<Reso
     }
     let mut found = Vec::new();
     for (namespace, references) in by_namespace {
-        let mut get = kubectl(control_plane)
+        let mut get = kubectl_on(control_plane)
             .args(["get", "--ignore-not-found", "-o", "json"])
             .args(references);
         if !namespace.is_empty() {
