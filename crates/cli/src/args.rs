@@ -178,8 +178,8 @@ pub(crate) struct RenderArgs {
     #[arg(long, short, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
 
-    /// Kinds to treat as served, of those for which an operator asks whether the cluster serves
-    /// them: KIND.GROUP or PLURAL.GROUP, separated by commas or in repeated flags. A
+    /// Optional kinds that the cluster is assumed to serve: KIND.GROUP or PLURAL.GROUP, separated by
+    /// commas or in repeated flags. Only kinds that an operator asks about are accepted. A
     /// CustomResourceDefinition in the files has the same effect. Default: none
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,
@@ -202,7 +202,7 @@ pub(crate) struct RbacArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
-    /// Image of the operator. Default: the name of the registry with the tag dev
+    /// Image of the operator. Default: the name of the operator's Deployment, with the tag dev
     #[arg(long, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
 

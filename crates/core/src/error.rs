@@ -9,7 +9,8 @@ pub enum Class {
     /// ([`Invalid`](crate::Invalid)), the engine waits for a change. If the API server rejected a
     /// child, the engine retries every 4 to 5 minutes, because a policy may change too.
     Invalid,
-    /// The resource does not own the object of that name: leave it alone, look again with back-off.
+    /// An object that the resource does not own has the name of a child: leave it alone, look again
+    /// with back-off.
     NotOwned,
     /// A defect of the operator (a panic, a child that is not JSON): count it, retry with back-off.
     Bug,

@@ -78,7 +78,7 @@ pub trait Operator: Sized + Send + Sync + 'static {
     ///
     /// Watches, rights and docs follow from this list. See [`Optional`](crate::Optional) for kinds
     /// that a cluster may not have, and [`Expires`](crate::expiry::Expires) for resources that the
-    /// operator deletes at a time.
+    /// operator deletes when they expire.
     type Owns: Kinds;
 
     /// The kinds that `build` looks up: `(Secret,)`, or `()` for none.

@@ -20,9 +20,10 @@ use crate::served::Served;
 pub trait Entry: 'static {
     /// The type of the objects.
     type Kind: Object;
-    /// The labels that each object has.
+    /// The labels that select the objects; empty for all objects of the kind.
     const LABELS: Labels;
-    /// Whether the objects have their labels, so that `build` can list them by labels.
+    /// Whether `build` sees the labels of the objects, and so can list by them; `false` for some
+    /// parts.
     const LABELLED: bool = true;
     /// Removes the fields that `build` does not see. A change of such a field wakes no resource.
     fn hide(object: &mut Self::Kind) {
