@@ -87,7 +87,12 @@ async fn a_preview_warns_before_its_expiry_and_is_deleted_to_the_second() {
     sandbox.until_none::<Deployment>().await;
     let expected = [("Normal", "Expired"), ("Warning", "ExpiresSoon")]
         .map(|(type_, reason)| (type_.to_owned(), reason.to_owned()));
-    assert_eq!(events(&sandbox, "web").await, expected);
+    // The operator sends Events in the background.
+    eventually(SOON, "the two Events exist", async || {
+        let events = events(&sandbox, "web").await;
+        if events == expected { Ok(()) } else { Err(format!("{events:?}")) }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

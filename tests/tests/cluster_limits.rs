@@ -12,7 +12,7 @@ use kubewright::runtime::Settings;
 use operator::preview::PreviewOperator;
 use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus, PreviewPolicy};
 use serde_json::{Value, json};
-use tests::cluster::{Operator, Sandbox, condition, describe};
+use tests::cluster::{Operator, SOON, Sandbox, condition, describe, eventually};
 use tests::fixtures::{PreviewFixture, preview};
 use tests::policy::Policy;
 
@@ -130,9 +130,15 @@ async fn a_shorter_limit_warns_before_it_deletes_and_can_be_corrected_and_surviv
     sandbox.until_gone::<PreviewEnvironment>("web").await;
     let late = Timestamp::now().duration_since(end);
     assert!(!late.is_negative(), "deleted {late:?} after its end");
-    let events = events(&sandbox).await;
-    assert!(events.contains(&("Warning".to_owned(), "ExpiresSoon".to_owned())), "{events:?}");
-    assert!(events.contains(&("Normal".to_owned(), "Expired".to_owned())), "{events:?}");
+    // The operator sends Events in the background.
+    eventually(SOON, "the Events ExpiresSoon and Expired exist", async || {
+        let events = events(&sandbox).await;
+        let expected = [("Warning", "ExpiresSoon"), ("Normal", "Expired")]
+            .map(|(type_, reason)| (type_.to_owned(), reason.to_owned()));
+        let found = expected.iter().all(|event| events.contains(event));
+        if found { Ok(()) } else { Err(format!("{events:?}")) }
+    })
+    .await;
 }
 
 /// A time that is later than any limit allows.
