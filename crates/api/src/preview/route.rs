@@ -143,6 +143,9 @@ pub enum RouteType {
 }
 
 impl RouteType {
+    /// All types, in the order in which the operator chooses a default.
+    pub const ALL: [Self; 4] = [Self::HttpRoute, Self::Ingress, Self::Mapping, Self::None];
+
     /// The name in the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -69,10 +69,8 @@ enum SettingError {
 }
 
 fn route_type() -> impl TypedValueParser<Value = RouteType> {
-    const TYPES: [RouteType; 4] =
-        [RouteType::HttpRoute, RouteType::Ingress, RouteType::Mapping, RouteType::None];
-    PossibleValuesParser::new(TYPES.map(RouteType::as_str)).map(|name| {
-        TYPES.into_iter().find(|type_| type_.as_str() == name).unwrap_or(RouteType::None)
+    PossibleValuesParser::new(RouteType::ALL.map(RouteType::as_str)).map(|name| {
+        RouteType::ALL.into_iter().find(|type_| type_.as_str() == name).unwrap_or(RouteType::None)
     })
 }
 

@@ -64,20 +64,19 @@ fn route_of(type_: RouteType, candidate: &Candidate<'_>) -> Routing {
 
 /// The first type that policies allow and the cluster serves.
 fn first_served(candidate: &Candidate<'_>) -> Routing {
-    const TYPES: [RouteType; 3] = [RouteType::HttpRoute, RouteType::Ingress, RouteType::Mapping];
     let can_be_served = |routing: &Routing| match routing {
         Routing::HttpRoute(gateways) => !gateways.is_empty() && is_served(routing, candidate.view),
         Routing::Ingress(_) => ingress_class(None, candidate).is_some(),
         _ => is_served(routing, candidate.view),
     };
     let rejected = |type_: &RouteType| candidate.policies.rejects_route(*type_);
-    let allowed = TYPES.into_iter().filter(|type_| rejected(type_).is_none());
+    let allowed = RouteType::ALL.into_iter().filter(|type_| rejected(type_).is_none());
     let mut routes = allowed.clone().map(|type_| route_of(type_, candidate));
     routes.find(can_be_served).unwrap_or_else(|| {
-        let limit = TYPES.iter().find_map(rejected).map(|limit| {
+        let limit = RouteType::ALL.iter().find_map(rejected).map(|limit| {
             format!(" (PreviewPolicy {} allows only {})", limit.policy, list(limit.value))
         });
-        let needs = allowed.map(needs).collect::<Vec<_>>().join("; ");
+        let needs = allowed.filter_map(needs).collect::<Vec<_>>().join("; ");
         let remedy = match &*needs {
             "" => "an administrator must let the policies of this namespace allow one in common",
             needs => needs,
@@ -88,15 +87,15 @@ fn first_served(candidate: &Candidate<'_>) -> Routing {
 }
 
 /// What a cluster needs for routes of this type.
-fn needs(type_: RouteType) -> &'static str {
+fn needs(type_: RouteType) -> Option<&'static str> {
     match type_ {
-        RouteType::HttpRoute => {
+        RouteType::HttpRoute => Some(
             "HTTPRoute needs a controller for the Gateway API, and a Gateway that \
-             spec.route.parentRefs, a PreviewPolicy or --preview-gateway of the operator names"
-        }
-        RouteType::Ingress => "Ingress needs an ingress controller with its IngressClass",
-        RouteType::Mapping => "Mapping needs Ambassador (Emissary-ingress)",
-        RouteType::None => "None needs nothing",
+             spec.route.parentRefs, a PreviewPolicy or --preview-gateway of the operator names",
+        ),
+        RouteType::Ingress => Some("Ingress needs an ingress controller with its IngressClass"),
+        RouteType::Mapping => Some("Mapping needs Ambassador (Emissary-ingress)"),
+        RouteType::None => None,
     }
 }
 
