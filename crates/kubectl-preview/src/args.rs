@@ -95,8 +95,8 @@ pub(crate) enum PreviewCommand {
     /// Sets spec.expiresAt, which takes precedence over spec.ttl. From then on the preview expires
     /// at this time, or earlier if an administrator set an earlier limit. A change of its spec,
     /// such as a new revision, does not restart its ttl.
-    /// If the current expiry is later, `extend` changes nothing. A preview without an expiry gets one
-    /// with --until. Remove spec.expiresAt to use spec.ttl again.
+    /// If the current expiry is later, `extend` changes nothing. A preview without an expiry gets
+    /// one with --until. Remove spec.expiresAt to use spec.ttl again.
     #[command(after_help = examples(&[
         ("One day longer", "extend pr-17 --by 24h"),
         ("Until a given time", "extend pr-17 --until 2030-01-31T12:00Z"),
