@@ -30,8 +30,8 @@ pub(crate) struct Arguments {
     )]
     rows: Vec<u8>,
 
-    /// Repeats of the runs beside the bare client: rows 1, 2, 4, 9 and the small runs of row 10; row
-    /// 11 has half
+    /// Repeats of the runs beside the bare client: rows 1, 2, 4, 9 and the small runs of row 10;
+    /// row 11 has half
     #[arg(long, value_name = "COUNT")]
     repeats: Option<usize>,
 

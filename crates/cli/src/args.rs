@@ -178,8 +178,8 @@ pub(crate) struct RenderArgs {
     #[arg(long, short, value_name = "NAME", default_value = "default", value_parser = namespace)]
     pub(crate) namespace: String,
 
-    /// Optional kinds that the cluster is assumed to serve: KIND.GROUP or PLURAL.GROUP, separated by
-    /// commas or in repeated flags. Only kinds that an operator asks about are accepted. A
+    /// Optional kinds that the cluster is assumed to serve: KIND.GROUP or PLURAL.GROUP, separated
+    /// by commas or in repeated flags. Only kinds that an operator asks about are accepted. A
     /// CustomResourceDefinition in the files has the same effect. Default: none
     #[arg(long, value_name = "KIND.GROUP", value_delimiter = ',')]
     pub(crate) served: Vec<String>,

@@ -65,8 +65,8 @@ pub enum RegistryError {
     },
     /// A definition that no operator uses.
     #[error(
-        "no operator reads or reconciles {0}; add it to `type Reads` of the operator that needs it, \
-         or do not register it"
+        "no operator reads or reconciles {0}; add it to `type Reads` of the operator that needs \
+         it, or do not register it"
     )]
     Unread(String),
     /// An unknown controller.

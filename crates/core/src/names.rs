@@ -11,8 +11,8 @@ const HASH_DIGITS: usize = 8;
 ///
 /// # Guarantees
 /// A DNS label (RFC 1123): 1 to 63 characters of `a-z`, `0-9` and `-`, with a letter or digit at
-/// both ends. Parts that fit are only joined. A name that was cut or changed ends with a hash of all
-/// parts, so that it differs from other such names (but for a collision of 32 bits).
+/// both ends. Parts that fit are only joined. A name that was cut or changed ends with a hash of
+/// all parts, so that it differs from other such names (but for a collision of 32 bits).
 ///
 /// Before Kubernetes 1.36, the name of a Service must also start with a letter.
 ///

@@ -17,7 +17,8 @@ reasons! {
         "the API server rejects the pods: a quota, or Pod Security admission",
     PROGRESS_DEADLINE = "ProgressDeadlineExceeded": "a rollout took longer than its deadline",
     JOB_FAILED = "JobFailed": "a Job failed",
-    CHILD_FAILED = "ChildFailed": "a Pod failed, or the controller of a child reports that the child is stalled",
+    CHILD_FAILED = "ChildFailed":
+        "a Pod failed, or the controller of a child reports that the child is stalled",
     NO_LOAD_BALANCER = "WaitingForLoadBalancer": "a Service waits for an address",
     NOT_OWNED = "NotOwned":
         "an object that this resource does not own has the name of a child; it was not changed",

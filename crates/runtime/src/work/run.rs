@@ -283,8 +283,8 @@ fn outcome_of(applied: &Applied) -> RunOutcome {
     }
 }
 
-/// The order in which the classes of failures decide. `Invalid` decides about the retry only if every
-/// failure is `Invalid`.
+/// The order in which the classes of failures decide. `Invalid` decides about the retry only if
+/// every failure is `Invalid`.
 fn rank(class: Class) -> (bool, Class) {
     (class == Class::Invalid, class)
 }

@@ -184,8 +184,8 @@ async fn read(ctx: &RunContext<'_>, want: &Desired) -> ApiResult<Option<Observed
     }
 }
 
-/// Deletes an object that is no longer wanted. Returns whether it is gone; if it has finalizers, the
-/// event of its deletion follows.
+/// Deletes an object that is no longer wanted. Returns whether it is gone; if it has finalizers,
+/// the event of its deletion follows.
 async fn prune(ctx: &RunContext<'_>, deletion: &Deletion) -> Result<bool, DeleteFailure> {
     let Deletion { kind, key, uid, resource_version } = deletion;
     let failed = |class, why: &str| {
