@@ -1,5 +1,6 @@
 //! The example in `examples/hello`, a crate outside of the workspace, and the change of it that the
 //! README shows.
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
