@@ -49,24 +49,20 @@ pub fn write_copy(folder: &Path, manifest: impl FnOnce(String) -> String, source
 
 /// The source after the diff: what is unchanged or removed must be in the source, in this order.
 fn changed(source: &str, diff: &str) -> String {
-    let mut text = String::new();
+    let mut result: Vec<&str> = Vec::new();
     let mut lines = source.lines();
     for line in diff.lines().filter(|line| !line.starts_with("@@")) {
         let (mark, content) = line.split_at(1);
         if mark != "+" {
-            loop {
-                let next = lines.next().unwrap_or_else(|| panic!("not in the example: {line}"));
-                if next == content {
-                    break;
-                }
-                text += &format!("{next}\n");
-            }
+            let before = lines.by_ref().take_while(|before| *before != content);
+            result.extend(before);
         }
         if mark != "-" {
-            text += &format!("{content}\n");
+            result.push(content);
         }
     }
-    lines.fold(text, |text, line| format!("{text}{line}\n"))
+    result.extend(lines);
+    result.join("\n") + "\n"
 }
 
 /// Runs cargo for a package outside of the workspace, with a target folder of its own.
