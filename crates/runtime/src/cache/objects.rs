@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use kubewright_core::ObjectKey;
@@ -17,33 +18,71 @@ pub(super) enum Selector {
     Index(AnyIndex),
 }
 
-impl Selector {
-    /// The values under which an object is found.
-    fn values(&self, object: &dyn AnyObject) -> Vec<String> {
-        match self {
-            Self::Label(label) => {
-                let labels = object.meta().labels.as_ref();
-                labels.and_then(|labels| labels.get(label)).cloned().into_iter().collect()
-            }
-            Self::Index(index) => index.keys(object),
-        }
+/// The keys of one object in the indexes that builds use. They come from code of the operator, so
+/// they are computed without a lock, and kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keys(Vec<(AnyIndex, Vec<String>)>);
+
+impl Keys {
+    pub(super) fn compute(indexes: &[AnyIndex], object: &dyn AnyObject) -> Self {
+        Self(indexes.iter().map(|index| (*index, keys_in(*index, object))).collect())
+    }
+
+    /// The keys in this index; `None` if they are not computed yet.
+    pub(super) fn of(&self, index: AnyIndex) -> Option<&[String]> {
+        self.0.iter().find(|(other, _)| *other == index).map(|(_, keys)| &**keys)
     }
 }
 
-struct Cached {
-    object: Arc<dyn AnyObject>,
+/// The keys of an object in this index. A panic of the operator's code must not lose the object.
+fn keys_in(index: AnyIndex, object: &dyn AnyObject) -> Vec<String> {
+    catch_unwind(AssertUnwindSafe(|| index.keys(object))).unwrap_or_else(|_| {
+        let object = ObjectKey::of(object.meta());
+        tracing::error!(?index, %object, "the operator has a defect: `Index::keys` panicked");
+        Vec::new()
+    })
+}
+
+/// An object as a cache holds it.
+#[derive(Clone)]
+pub(super) struct Cached {
+    pub(super) object: Arc<dyn AnyObject>,
     /// The hash of everything that a build can see of it.
     content: Option<u64>,
+    pub(super) keys: Keys,
+}
+
+impl Cached {
+    pub(super) fn new(object: Arc<dyn AnyObject>, content: Option<u64>, keys: Keys) -> Self {
+        Self { object, content, keys }
+    }
+
+    /// The values of a selector under which the object is found.
+    fn values(&self, selector: &Selector) -> &[String] {
+        match selector {
+            Selector::Label(label) => {
+                let labels = self.object.meta().labels.as_ref();
+                labels.and_then(|labels| labels.get(label)).map(std::slice::from_ref)
+            }
+            Selector::Index(index) => self.keys.of(*index),
+        }
+        .unwrap_or_default()
+    }
 }
 
 /// Keys of objects by the value of one selector.
 type ByValue = HashMap<Box<str>, BTreeSet<ObjectKey>>;
+
+/// An object whose keys in an index are not computed yet.
+pub(super) type Lacking = (ObjectKey, Arc<dyn AnyObject>);
 
 /// The objects of one kind.
 #[derive(Default)]
 pub(super) struct Objects {
     by_key: BTreeMap<ObjectKey, Cached>,
     by_selector: HashMap<Selector, ByValue>,
+    /// Indexes that builds use, and that do not have all objects yet.
+    incomplete: Vec<AnyIndex>,
 }
 
 impl Objects {
@@ -52,36 +91,38 @@ impl Objects {
         content.is_some() && self.by_key.get(key).is_some_and(|cached| cached.content == content)
     }
 
+    /// The indexes that builds use.
+    pub(super) fn indexes(&self) -> Vec<AnyIndex> {
+        let complete = self.by_selector.keys().filter_map(|selector| match selector {
+            Selector::Index(index) => Some(*index),
+            Selector::Label(_) => None,
+        });
+        complete.chain(self.incomplete.iter().copied()).collect()
+    }
+
     /// Inserts an object and returns its previous state.
-    pub(super) fn insert(
-        &mut self,
-        key: ObjectKey,
-        object: Arc<dyn AnyObject>,
-        content: Option<u64>,
-    ) -> Option<Arc<dyn AnyObject>> {
+    pub(super) fn insert(&mut self, key: ObjectKey, cached: Cached) -> Option<Cached> {
         let before = self.remove(&key);
         for (selector, by_value) in &mut self.by_selector {
-            for value in selector.values(&*object) {
-                add(by_value, &value, &key);
-            }
+            add(by_value, cached.values(selector), &key);
         }
-        self.by_key.insert(key, Cached { object, content });
+        self.by_key.insert(key, cached);
         before
     }
 
     /// Removes and returns an object.
-    pub(super) fn remove(&mut self, key: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
-        let Cached { object, .. } = self.by_key.remove(key)?;
+    pub(super) fn remove(&mut self, key: &ObjectKey) -> Option<Cached> {
+        let cached = self.by_key.remove(key)?;
         for (selector, by_value) in &mut self.by_selector {
-            for value in selector.values(&*object) {
-                let Some(keys) = by_value.get_mut(&*value) else { continue };
+            for value in cached.values(selector) {
+                let Some(keys) = by_value.get_mut(&**value) else { continue };
                 keys.remove(key);
                 if keys.is_empty() {
-                    by_value.remove(&*value);
+                    by_value.remove(&**value);
                 }
             }
         }
-        Some(object)
+        Some(cached)
     }
 
     pub(super) fn get(&self, key: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
@@ -128,26 +169,59 @@ impl Objects {
         }
     }
 
-    /// Creates or removes the index of a selector.
-    pub(super) fn index(&mut self, selector: &Selector, is_wanted: bool) {
-        if !is_wanted {
-            self.by_selector.remove(selector);
-        } else if !self.by_selector.contains_key(selector) {
-            let mut by_value = ByValue::new();
-            for (key, cached) in &self.by_key {
-                for value in selector.values(&*cached.object) {
-                    add(&mut by_value, &value, key);
+    /// Removes the index of a selector that no build uses any more.
+    pub(super) fn forget(&mut self, selector: &Selector) {
+        self.by_selector.remove(selector);
+        if let Selector::Index(index) = selector {
+            self.incomplete.retain(|other| other != index);
+            self.by_key.values_mut().for_each(|c| c.keys.0.retain(|(other, _)| other != index));
+        }
+    }
+
+    /// Creates the index of a selector that builds use. Returns the objects whose keys must be
+    /// computed first; then the index is used once this function returns none.
+    pub(super) fn use_selector(&mut self, selector: &Selector) -> Vec<Lacking> {
+        if self.by_selector.contains_key(selector) {
+            return Vec::new();
+        }
+        if let Selector::Index(index) = selector {
+            let lacks = self.by_key.iter().filter(|(_, cached)| cached.keys.of(*index).is_none());
+            let lacking: Vec<_> = lacks.map(|(k, c)| (k.clone(), Arc::clone(&c.object))).collect();
+            self.incomplete.retain(|other| other != index);
+            if !lacking.is_empty() {
+                // From now on, each new object comes with its keys.
+                self.incomplete.push(*index);
+                return lacking;
+            }
+        }
+        let mut by_value = ByValue::new();
+        for (key, cached) in &self.by_key {
+            add(&mut by_value, cached.values(selector), key);
+        }
+        self.by_selector.insert(selector.clone(), by_value);
+        Vec::new()
+    }
+
+    /// Adds the keys that were computed without a lock, unless the object changed meanwhile.
+    pub(super) fn add_keys(&mut self, (key, object): &Lacking, computed: Keys) {
+        if let Some(cached) = self.by_key.get_mut(key)
+            && Arc::ptr_eq(&cached.object, object)
+        {
+            for (index, keys) in computed.0 {
+                if cached.keys.of(index).is_none() {
+                    cached.keys.0.push((index, keys));
                 }
             }
-            self.by_selector.insert(selector.clone(), by_value);
         }
     }
 }
 
-fn add(by_value: &mut ByValue, value: &str, key: &ObjectKey) {
-    match by_value.get_mut(value) {
-        Some(keys) => drop(keys.insert(key.clone())),
-        None => drop(by_value.insert(value.into(), BTreeSet::from([key.clone()]))),
+fn add(by_value: &mut ByValue, values: &[String], key: &ObjectKey) {
+    for value in values {
+        match by_value.get_mut(&**value) {
+            Some(keys) => drop(keys.insert(key.clone())),
+            None => drop(by_value.insert(value.as_str().into(), BTreeSet::from([key.clone()]))),
+        }
     }
 }
 

@@ -6,11 +6,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
 use kubewright_core::index::AnyIndex;
-use kubewright_core::kind::AnyObject;
 use kubewright_core::view::{Lookup, Query};
 use kubewright_core::{KindInfo, ObjectKey};
 
-use super::objects::Selector;
+use super::objects::{Cached, Selector};
 use crate::key::WorkKey;
 
 /// The look-ups of the last build of each resource.
@@ -168,15 +167,15 @@ impl Readers {
         &self,
         type_id: TypeId,
         key: &ObjectKey,
-        states: &[&dyn AnyObject],
+        states: &[&Cached],
     ) -> HashSet<WorkKey> {
         let mut concerned = self.gets.get(&(type_id, key.clone())).cloned().unwrap_or_default();
         if self.lists.is_empty() {
             return concerned;
         }
-        for object in states {
-            for ((of, query), readers) in self.candidates(type_id, *object) {
-                if *of == type_id && query.matches(*object) {
+        for cached in states {
+            for ((of, query), readers) in self.candidates(type_id, cached) {
+                if *of == type_id && may_contain(query, cached) {
                     concerned.extend(readers.iter().cloned());
                 }
             }
@@ -184,13 +183,25 @@ impl Readers {
         concerned
     }
 
+    /// Whether a change concerns this reader.
+    pub(super) fn concerns(&self, reader: &WorkKey, change: &Change) -> bool {
+        let lookups = self.by_reader.get(reader).into_iter().flatten();
+        let mut lookups = lookups;
+        lookups.any(|Lookup { type_id, kind, query }| match change {
+            Change::Served(served) => matches!(query, Query::Served) && kind == served,
+            Change::Object { type_id: changed, states } => {
+                type_id == changed && states.iter().any(|cached| may_contain(query, cached))
+            }
+        })
+    }
+
     /// The lists that may contain an object.
     fn candidates<'a>(
         &'a self,
         type_id: TypeId,
-        object: &'a dyn AnyObject,
+        cached: &'a Cached,
     ) -> impl Iterator<Item = (&'a (TypeId, Query), &'a HashSet<WorkKey>)> {
-        let meta = object.meta();
+        let meta = cached.object.meta();
         let labels = move || meta.labels.iter().flatten().map(|(l, v)| Some((&**l, &**v)));
         let by_labels = [None, meta.namespace.as_deref()].into_iter().flat_map(move |namespace| {
             std::iter::once(None)
@@ -201,12 +212,36 @@ impl Readers {
             Selector::Index(index) if *of == type_id => Some(*index),
             _ => None,
         });
-        let by_indexes = indexes.flat_map(move |index| {
+        let by_indexes = indexes.clone().flat_map(move |index| {
             // A set: an object may have a key twice.
-            let keys: HashSet<String> = index.keys(object).into_iter().collect();
-            keys.into_iter().map(move |key| self.index_slot(type_id, index, &key))
+            let keys: HashSet<&String> = cached.keys.of(index).into_iter().flatten().collect();
+            keys.into_iter().map(move |key| self.index_slot(type_id, index, key))
         });
-        by_labels.chain(by_indexes).filter_map(|slot| self.lists.get(&slot)).flatten()
+        let found = by_labels.chain(by_indexes).filter_map(|slot| self.lists.get(&slot)).flatten();
+        // While an index is created, the keys of an object may be unknown.
+        let unknown: Vec<AnyIndex> =
+            indexes.filter(|index| cached.keys.of(*index).is_none()).collect();
+        let all = if unknown.is_empty() { None } else { Some(self.lists.values().flatten()) };
+        let of_unknown = all.into_iter().flatten().filter(move |((_, query), _)| {
+            matches!(query, Query::Index { index, .. } if unknown.contains(index))
+        });
+        found.chain(of_unknown)
+    }
+}
+
+/// A change of what builds look up.
+pub(super) enum Change {
+    /// An object: its states before and after, as far as they exist.
+    Object { type_id: TypeId, states: Vec<Cached> },
+    /// Whether this kind is served.
+    Served(KindInfo),
+}
+
+/// Whether the answer to a query contains this object; also if its keys are not known yet.
+fn may_contain(query: &Query, cached: &Cached) -> bool {
+    match query {
+        Query::Index { index, key } => cached.keys.of(*index).is_none_or(|keys| keys.contains(key)),
+        query => query.matches(&*cached.object),
     }
 }
 
@@ -222,8 +257,8 @@ fn remove<K: Hash + Eq>(index: &mut HashMap<K, HashSet<WorkKey>>, key: &K, reade
 #[cfg(test)]
 impl Readers {
     /// The number of lists that an event about this object is compared with.
-    pub(super) fn candidate_count(&self, type_id: TypeId, object: &dyn AnyObject) -> usize {
-        self.candidates(type_id, object).count()
+    pub(super) fn candidate_count(&self, type_id: TypeId, cached: &Cached) -> usize {
+        self.candidates(type_id, cached).count()
     }
 
     /// Everything that is remembered.

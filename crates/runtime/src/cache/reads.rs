@@ -1,11 +1,14 @@
 //! The objects that `build` looks up, and which resources looked them up.
 //!
 //! A change wakes exactly the resources whose last build asked for the object, for a list that
-//! contains or contained it, or for an index key that it has or had. A build holds its state until
-//! its look-ups are recorded: each change is either seen, or wakes the resource.
+//! contains or contained it, or for an index key that it has or had.
+//!
+//! No code of an operator runs under a lock: a build takes the lock for each look-up, and
+//! `Index::keys` runs before it is taken. So a slow build delays no event. If something that a
+//! build looked up changes before its look-ups are recorded, the build is repeated.
 
 use std::any::TypeId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kubewright_core::index::AnyIndex;
@@ -13,16 +16,37 @@ use kubewright_core::kind::AnyObject;
 use kubewright_core::view::{Lookup, Source};
 use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 
-use super::objects::Objects;
-use super::readers::{ChangedSelectors, Readers};
+use super::objects::{Cached, Keys, Lacking, Objects, Selector};
+use super::readers::{Change, ChangedSelectors, Readers};
 use crate::key::WorkKey;
 use crate::memory::lock;
+
+/// How many changes a build can miss and still be compared with each of them.
+const REMEMBERED: usize = 64;
 
 #[derive(Default)]
 struct State {
     objects: HashMap<TypeId, Objects>,
     /// The optional kinds that are served.
     served: HashSet<KindInfo>,
+    /// The number of changes so far.
+    changes: u64,
+    /// The latest changes.
+    latest: VecDeque<Change>,
+}
+
+impl State {
+    fn changed(&mut self, change: Change) {
+        self.changes += 1;
+        self.latest.truncate(REMEMBERED - 1);
+        self.latest.push_front(change);
+    }
+
+    /// The changes after the first `seen`; `None` if they are not remembered.
+    fn after(&self, seen: u64) -> Option<impl Iterator<Item = &Change>> {
+        let missed = usize::try_from(self.changes - seen).ok()?;
+        (missed <= self.latest.len()).then(|| self.latest.iter().take(missed))
+    }
 }
 
 /// All read objects, and the record of look-ups. Code that needs both locks takes `state` first.
@@ -32,16 +56,17 @@ pub(crate) struct ReadCache {
     readers: Mutex<Readers>,
 }
 
-/// A consistent state of all read objects for one build. Events wait until it is dropped.
+/// The read objects for one build.
 pub(crate) struct Snapshot<'a> {
     cache: &'a ReadCache,
-    state: RwLockReadGuard<'a, State>,
+    /// The number of changes before the build.
+    seen: u64,
     now: Timestamp,
 }
 
 impl Source for Snapshot<'_> {
     fn get(&self, type_id: TypeId, key: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
-        self.state.objects.get(&type_id)?.get(key)
+        self.cache.read().objects.get(&type_id)?.get(key)
     }
 
     fn list(
@@ -50,17 +75,19 @@ impl Source for Snapshot<'_> {
         namespace: Option<&str>,
         labels: &[(String, String)],
     ) -> Vec<Arc<dyn AnyObject>> {
-        let objects = self.state.objects.get(&type_id);
+        let state = self.cache.read();
+        let objects = state.objects.get(&type_id);
         objects.map_or_else(Vec::new, |objects| objects.list(namespace, labels))
     }
 
     fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>> {
-        let objects = self.state.objects.get(&type_id);
+        let state = self.cache.read();
+        let objects = state.objects.get(&type_id);
         objects.map_or_else(Vec::new, |objects| objects.indexed(index, key))
     }
 
     fn serves(&self, kind: &KindInfo) -> bool {
-        self.state.served.contains(kind)
+        self.cache.read().served.contains(kind)
     }
 
     fn now(&self) -> Timestamp {
@@ -69,25 +96,34 @@ impl Source for Snapshot<'_> {
 }
 
 impl Snapshot<'_> {
-    /// Records the look-ups of a build: a later change of any of them wakes the reader.
-    pub(crate) fn record(self, reader: &WorkKey, lookups: Vec<Lookup>) {
-        let Self { cache, state, .. } = self;
-        let changed = {
+    /// Records the look-ups of a build: a later change of any of them wakes the reader. Returns
+    /// whether one of them may have changed during the build, so that it must be repeated.
+    #[must_use]
+    pub(crate) fn record(self, reader: &WorkKey, lookups: Vec<Lookup>) -> bool {
+        let Self { cache, seen, .. } = self;
+        let state = cache.read();
+        let (changed, is_outdated) = {
             let mut readers = lock(&cache.readers);
             // Most operators read nothing.
             if lookups.is_empty() && !readers.has(reader) {
-                return;
+                return false;
             }
-            readers.record(reader, lookups)
+            let is_empty = lookups.is_empty();
+            let changed = readers.record(reader, lookups);
+            let concerns = |change: &Change| readers.concerns(reader, change);
+            let is_outdated =
+                !is_empty && state.after(seen).is_none_or(|mut missed| missed.any(concerns));
+            (changed, is_outdated)
         };
         drop(state);
         cache.update_indexes(&changed);
+        is_outdated
     }
 }
 
 impl ReadCache {
     pub(crate) fn snapshot(&self, now: Timestamp) -> Snapshot<'_> {
-        Snapshot { cache: self, state: self.read(), now }
+        Snapshot { cache: self, seen: self.read().changes, now }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -100,15 +136,33 @@ impl ReadCache {
 
     /// Creates indexes for selectors that are used now, and removes the others.
     fn update_indexes(&self, changed: &ChangedSelectors) {
-        if changed.is_empty() {
-            return;
-        }
-        let mut state = self.write();
-        let readers = lock(&self.readers);
         for selector in changed {
-            let objects = state.objects.entry(selector.0).or_default();
-            objects.index(&selector.1, readers.uses(selector));
+            let mut lacking = self.update_index(selector);
+            while let (false, Selector::Index(index)) = (lacking.is_empty(), &selector.1) {
+                let computed: Vec<_> =
+                    lacking.iter().map(|(_, object)| Keys::compute(&[*index], &**object)).collect();
+                {
+                    let mut state = self.write();
+                    let objects = state.objects.entry(selector.0).or_default();
+                    for (object, keys) in lacking.iter().zip(computed) {
+                        objects.add_keys(object, keys);
+                    }
+                }
+                lacking = self.update_index(selector);
+            }
         }
+    }
+
+    /// Creates or removes one index. Returns the objects whose keys must be computed first.
+    fn update_index(&self, selector: &(TypeId, Selector)) -> Vec<Lacking> {
+        let mut state = self.write();
+        let is_used = lock(&self.readers).uses(selector);
+        let objects = state.objects.entry(selector.0).or_default();
+        if is_used {
+            return objects.use_selector(&selector.1);
+        }
+        objects.forget(&selector.1);
+        Vec::new()
     }
 
     /// Forgets the look-ups of a resource that is gone.
@@ -120,15 +174,41 @@ impl ReadCache {
     /// Handles an event that shows an object. Returns the readers that it concerns.
     pub(crate) fn observe(&self, type_id: TypeId, object: &Arc<dyn AnyObject>) -> HashSet<WorkKey> {
         let (key, content) = (ObjectKey::of(object.meta()), object.content_hash());
-        // A relist shows known objects, and many writes change nothing that a build can see.
-        if self.read().objects.get(&type_id).is_some_and(|objects| objects.has(&key, content)) {
-            return HashSet::new();
+        loop {
+            let indexes = {
+                let state = self.read();
+                let objects = state.objects.get(&type_id);
+                // A relist shows known objects, and many writes change nothing that a build sees.
+                if objects.is_some_and(|objects| objects.has(&key, content)) {
+                    return HashSet::new();
+                }
+                objects.map(Objects::indexes).unwrap_or_default()
+            };
+            let keys = Keys::compute(&indexes, &**object);
+            let mut state = self.write();
+            let objects = state.objects.entry(type_id).or_default();
+            if objects.indexes().iter().any(|index| keys.of(*index).is_none()) {
+                continue; // a build began to use an index
+            }
+            let cached = Cached::new(Arc::clone(object), content, keys);
+            let before = objects.insert(key.clone(), cached.clone());
+            return self.concerned(&mut state, type_id, &key, before.into_iter().chain([cached]));
         }
-        let mut state = self.write();
-        let objects = state.objects.entry(type_id).or_default();
-        let before = objects.insert(key.clone(), Arc::clone(object), content);
-        let states: Vec<_> = before.as_deref().into_iter().chain([&**object]).collect();
-        lock(&self.readers).concerned(type_id, &key, &states)
+    }
+
+    /// Remembers the change of an object, and returns the readers that it concerns.
+    fn concerned(
+        &self,
+        state: &mut State,
+        type_id: TypeId,
+        key: &ObjectKey,
+        states: impl Iterator<Item = Cached>,
+    ) -> HashSet<WorkKey> {
+        let states: Vec<Cached> = states.collect();
+        let shown: Vec<&Cached> = states.iter().collect();
+        let concerned = lock(&self.readers).concerned(type_id, key, &shown);
+        state.changed(Change::Object { type_id, states });
+        concerned
     }
 
     /// Whether an object is cached.
@@ -141,7 +221,7 @@ impl ReadCache {
         let mut state = self.write();
         let before = state.objects.get_mut(&type_id).and_then(|objects| objects.remove(key));
         let Some(before) = before else { return HashSet::new() };
-        lock(&self.readers).concerned(type_id, key, &[&*before])
+        self.concerned(&mut state, type_id, key, [before].into_iter())
     }
 
     /// Records whether an optional kind is served. Returns the readers that a change concerns.
@@ -149,7 +229,11 @@ impl ReadCache {
         let mut state = self.write();
         let is_change =
             if served { state.served.insert(kind.clone()) } else { state.served.remove(kind) };
-        if is_change { lock(&self.readers).of_served(kind) } else { HashSet::new() }
+        if !is_change {
+            return HashSet::new();
+        }
+        state.changed(Change::Served(kind.clone()));
+        lock(&self.readers).of_served(kind)
     }
 
     /// Completes a list: removes what it did not contain.

@@ -15,6 +15,7 @@ use super::context::{RunContext, RunOutcome};
 use super::expiry::{self, ExpiryOutcome};
 use crate::engine::Engine;
 use crate::key::WorkKey;
+use crate::work::schedule::Priority;
 use crate::write::apply::{Applied, DeleteFailure, execute};
 use crate::write::status;
 
@@ -68,7 +69,9 @@ fn build(ctx: &RunContext<'_>) -> Result<Built, ChildError> {
     let reads = engine.reads.snapshot(engine.deadlines.now());
     let controller = &ctx.controller.controller;
     let mut built = controller.build(engine.managed_by(), &*ctx.resource.object, &reads)?;
-    reads.record(ctx.key, std::mem::take(&mut built.lookups));
+    if reads.record(ctx.key, std::mem::take(&mut built.lookups)) {
+        engine.enqueue(ctx.key.clone(), Priority::Change);
+    }
     engine.deadlines.record(ctx.key, built.asked_times.earliest_future);
     Ok(built)
 }

@@ -69,13 +69,19 @@ fn reader_key(name: &str) -> WorkKey {
     WorkKey { controller: 0, key: ObjectKey::new("ns", name) }
 }
 
+/// An object with its keys, as the cache holds it.
+fn cached(object: &Arc<dyn AnyObject>) -> Cached {
+    let index = kubewright_core::index::AnyIndex::of::<ByValue>();
+    Cached::new(Arc::clone(object), None, Keys::compute(&[index], &**object))
+}
+
 /// One build of `reader`.
 fn look<T>(cache: &ReadCache, reader: &str, look: impl Fn(&View<'_, Reader>) -> T) -> T {
     let state = cache.snapshot(Timestamp::MIN);
     let view = View::<Reader>::new(&state, &ObjectMeta::default());
     let seen = look(&view);
     let lookups = view.into_lookups();
-    state.record(&reader_key(reader), lookups);
+    assert!(!state.record(&reader_key(reader), lookups), "nothing changed meanwhile");
     seen
 }
 
@@ -253,7 +259,8 @@ fn readers_of_different_labels_cost_nothing_for_each_other() {
         config("a", "c-7", &labels(7), "2").to_string().as_bytes(),
     )
     .unwrap();
-    let candidates = lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &*object);
+    let candidates =
+        lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &cached(&object));
     assert!(candidates <= 2, "{candidates} lists were compared");
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7"]);
     let own = [("kind".to_owned(), "preview".to_owned()), ("host".to_owned(), "h-7".to_owned())];
@@ -321,7 +328,10 @@ fn readers_of_different_index_keys_cost_nothing_for_each_other() {
         config("a", "c-7", &json!({}), "v-8").to_string().as_bytes(),
     )
     .unwrap();
-    assert_eq!(lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &*object), 1);
+    assert_eq!(
+        lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &cached(&object)),
+        1
+    );
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["r-7", "r-8"]);
     let index = kubewright_core::index::AnyIndex::of::<ByValue>();
     assert_eq!(
@@ -441,33 +451,75 @@ fn equal_lists_of_several_readers_are_stored_once() {
     }
     let object = config("ns", "one", &json!({ "kind": "preview", "tier": "x" }), "1");
     let object = (read_kind::<ConfigMap>().decode)(object.to_string().as_bytes()).unwrap();
-    assert_eq!(lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &*object), 1);
+    assert_eq!(
+        lock(&cache.readers).candidate_count(TypeId::of::<ConfigMap>(), &cached(&object)),
+        1
+    );
     assert_eq!(names(cache.observe(TypeId::of::<ConfigMap>(), &object)), ["a", "b", "c"]);
 }
 
+/// Whether a build that looks up ConfigMap `a/one` and the objects with the value `x` must be
+/// repeated after `meanwhile`, which runs between its look-ups.
+fn is_outdated(cache: &ReadCache, meanwhile: impl FnOnce()) -> bool {
+    let state = cache.snapshot(Timestamp::MIN);
+    let view = View::<Reader>::new(&state, &ObjectMeta::default());
+    let _ = view.get(of::<ConfigMap>(), ObjectKey::new("a", "one"));
+    meanwhile();
+    let _ = view.list_by(of::<ByValue>(), "x");
+    let lookups = view.into_lookups();
+    state.record(&reader_key("a"), lookups)
+}
+
 #[test]
-fn no_event_is_lost_between_a_build_and_the_record_of_its_look_ups() {
+fn a_build_is_repeated_if_something_that_it_looked_up_changed_meanwhile() {
     let cache = ReadCache::default();
-    let object = (read_kind::<ConfigMap>().decode)(
-        config("a", "one", &json!({}), "1").to_string().as_bytes(),
-    )
-    .unwrap();
-    let woken = std::thread::scope(|scope| {
-        let state = cache.snapshot(Timestamp::MIN);
-        let view = View::<Reader>::new(&state, &ObjectMeta::default());
-        let event = scope.spawn(|| cache.observe(TypeId::of::<ConfigMap>(), &object));
-        let seen = view.get(of::<ConfigMap>(), ObjectKey::new("a", "one"));
-        assert!(
-            seen.is_none() && cache.state.try_write().is_err(),
-            "the event waits for the build"
-        );
-        let lookups = view.into_lookups();
-        state.record(&reader_key("a"), lookups);
-        event.join().unwrap()
-    });
-    assert_eq!(
-        names(woken),
-        ["a"],
-        "the build did not see the object, so the event wakes its resource"
-    );
+    let change = |name: &str, value: &str| {
+        drop(event::<ConfigMap>(&cache, &config("a", name, &json!({}), value)));
+    };
+    assert!(!is_outdated(&cache, || ()));
+    assert!(is_outdated(&cache, || change("one", "1")), "a look-up before the change");
+    assert!(is_outdated(&cache, || drop(gone(&cache, "a", "one"))));
+    assert!(is_outdated(&cache, || change("two", "x")), "an index");
+    assert!(is_outdated(&cache, || change("two", "y")), "it had the key");
+    assert!(!is_outdated(&cache, || change("two", "z")), "no look-up concerns it");
+    let all = || (0..=REMEMBERED).for_each(|number| change("three", &number.to_string()));
+    assert!(is_outdated(&cache, all), "more changes than are remembered");
+    let most = || (0..REMEMBERED).for_each(|number| change("four", &number.to_string()));
+    assert!(!is_outdated(&cache, most), "none of them concerns it");
+}
+
+#[test]
+fn an_event_does_not_wait_for_a_build() {
+    let cache = ReadCache::default();
+    let state = cache.snapshot(Timestamp::MIN);
+    let view = View::<Reader>::new(&state, &ObjectMeta::default());
+    assert!(view.get(of::<ConfigMap>(), ObjectKey::new("a", "one")).is_none());
+    assert!(cache.state.try_write().is_ok());
+    event::<ConfigMap>(&cache, &config("a", "one", &json!({}), "1"));
+    assert!(view.get(of::<ConfigMap>(), ObjectKey::new("a", "one")).is_some());
+}
+
+/// Panics for every object.
+struct Broken;
+
+impl Index for Broken {
+    type Of = ConfigMap;
+    fn keys(_: &ConfigMap) -> Vec<String> {
+        panic!("a defect")
+    }
+}
+
+#[test]
+fn an_index_that_panics_loses_no_object() {
+    let cache = ReadCache::default();
+    let object = config("a", "one", &json!({}), "1");
+    event::<ConfigMap>(&cache, &object);
+    let index = kubewright_core::index::AnyIndex::of::<Broken>();
+    let query = kubewright_core::view::Query::Index { index, key: "x".to_owned() };
+    let (type_id, kind) = (TypeId::of::<ConfigMap>(), KindInfo::of::<ConfigMap>());
+    let state = cache.snapshot(Timestamp::MIN);
+    assert!(!state.record(&reader_key("a"), vec![Lookup { type_id, kind, query }]));
+    assert_eq!(cache.snapshot(Timestamp::MIN).indexed(type_id, index, "x").len(), 0);
+    event::<ConfigMap>(&cache, &config("a", "one", &json!({}), "2"));
+    assert!(cache.has(type_id, &ObjectKey::new("a", "one")));
 }
