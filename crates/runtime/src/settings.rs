@@ -80,8 +80,7 @@ pub struct Settings {
     /// The share of all resources that this process reconciles; `None` for all. With any `Some`,
     /// children carry the label [`SHARD`](kubewright_core::labels::SHARD).
     pub shard: Option<Shard>,
-    /// Maximum number of expired resources deleted per minute; zero for none. The first minute is
-    /// spread evenly.
+    /// Maximum number of expired resources deleted per minute, evenly spread; zero for none.
     pub expirations_per_minute: u32,
 }
 

@@ -1,11 +1,14 @@
-//! Limits how many expired resources are deleted per minute. The others wait, first come, first
-//! served: one wrong setting must not delete everything before a person can react.
+//! Limits how many expired resources are deleted per minute. The others wait: one wrong setting must
+//! not delete everything before a person can react.
 //!
-//! A process does not know what the process before it deleted. During its first minute it therefore
-//! spreads the allowed number over that minute, so that a crash loop never multiplies the rate.
+//! Namespaces take turns, so that one with many expired resources does not delay another. Within a
+//! namespace, the first that asks is the first that is deleted.
+//!
+//! A process does not know what the process before it deleted. So it starts without saved slots, and
+//! a crash loop never multiplies the rate.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,24 +17,32 @@ use crate::agenda::Agenda;
 use crate::key::WorkKey;
 use crate::memory::lock;
 
-/// The period in which deletions are counted, and the longest wait before the next question.
+/// The longest wait before the next question.
 const WINDOW: Duration = Duration::from_mins(1);
+/// How many deletions an idle limiter saves.
+const BURST: u32 = 5;
 
-/// Counts deletions, and makes the surplus wait.
+/// Gives each deletion a slot, and makes the surplus wait.
 pub(crate) struct DeletionLimiter {
-    /// The maximum in one window.
+    /// The maximum per minute.
     max: u32,
-    started: Instant,
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+/// The round in which a resource has its turn, and its place in this round. A namespace has one turn
+/// in each round.
+type Turn = (u64, u64);
+
 struct State {
-    /// The deletions of the last window.
-    recent: VecDeque<Instant>,
-    /// The resources that wait, in the order of their first question.
-    waiting: Agenda<u64>,
-    next_turn: u64,
+    /// The next slot. Slots are `interval` apart.
+    next: Instant,
+    waiting: Agenda<Turn>,
+    /// The number of waiting resources of a namespace, and the round of the last one.
+    namespaces: HashMap<Arc<str>, (usize, u64)>,
+    /// The round of the last deletion.
+    round: u64,
+    /// The number of turns so far.
+    turns: u64,
     /// When the number of waiting resources was last reported, and that number.
     reported: Option<(Instant, usize)>,
 }
@@ -41,7 +52,7 @@ struct State {
 pub(crate) struct Wait {
     /// When to ask again.
     pub(crate) duration: Duration,
-    /// How many resources wait, if it is time to report that: once per window, and when the number
+    /// How many resources wait, if it is time to report that: once per minute, and when the number
     /// has doubled.
     pub(crate) report: Option<usize>,
 }
@@ -49,53 +60,42 @@ pub(crate) struct Wait {
 impl DeletionLimiter {
     /// Allows `max` deletions per minute.
     pub(crate) fn new(max: u32) -> Self {
-        Self { max, started: Instant::now(), state: Mutex::default() }
+        let next = Instant::now() + interval(max);
+        let state = State {
+            next,
+            waiting: Agenda::default(),
+            namespaces: HashMap::new(),
+            round: 0,
+            turns: 0,
+            reported: None,
+        };
+        Self { max, state: Mutex::new(state) }
     }
 
-    /// A limiter whose first window is over.
+    /// A limiter that was idle.
     #[cfg(test)]
     pub(crate) fn running(max: u32) -> Self {
-        Self { started: Instant::now() - WINDOW, ..Self::new(max) }
+        let limiter = Self::new(max);
+        lock(&limiter.state).next = Instant::now() - saved(max);
+        limiter
     }
 
-    /// The number of deletions allowed by now. It grows during the first window.
-    fn allowance(&self, now: Instant) -> usize {
-        let passed = now.duration_since(self.started).min(WINDOW);
-        usize::try_from(u128::from(self.max) * passed.as_nanos() / WINDOW.as_nanos())
-            .unwrap_or(usize::MAX)
-    }
-
-    /// When the first window allows `number` deletions; `None` if no window does.
-    fn allows_at(&self, number: usize) -> Option<Instant> {
-        let number = u32::try_from(number).ok().filter(|number| *number <= self.max)?;
-        let nanos = (WINDOW.as_nanos() * u128::from(number)).div_ceil(u128::from(self.max));
-        Some(self.started + Duration::from_nanos(u64::try_from(nanos).ok()?))
-    }
-
-    /// Counts a deletion of this resource if it is allowed now.
+    /// Takes a slot for this resource if there is one now.
     pub(crate) fn acquire(&self, key: &WorkKey) -> Result<(), Wait> {
         let (now, mut state) = (Instant::now(), lock(&self.state));
-        while state.recent.front().is_some_and(|at| now.duration_since(*at) >= WINDOW) {
-            state.recent.pop_front();
+        if let Some(earliest) = now.checked_sub(saved(self.max)) {
+            state.next = state.next.max(earliest);
         }
-        let turn = state.waiting.get(key).unwrap_or(state.next_turn);
-        let max = usize::try_from(self.max).unwrap_or(usize::MAX);
-        // More than one window need not be counted.
-        let ahead = state.waiting.count_before(turn, max);
-        let needed = state.recent.len() + ahead + 1;
-        if needed <= self.allowance(now) {
-            state.waiting.remove(key);
-            state.recent.push_back(now);
+        let turn = state.turn(key);
+        // Slots after one minute need not be counted.
+        let ahead = state.waiting.count_before(turn, usize::try_from(self.max).unwrap_or(0));
+        let slot = state.next + interval(self.max) * u32::try_from(ahead).unwrap_or(u32::MAX);
+        if self.max > 0 && slot <= now {
+            state.next += interval(self.max);
+            state.round = state.round.max(turn.0);
+            state.forget(key);
             return Ok(());
         }
-        if turn == state.next_turn {
-            state.next_turn += 1;
-            state.waiting.insert(key.clone(), turn);
-        }
-        // The turn comes when the first window allows it, or enough deletions leave the window.
-        let leaves = || Some(*state.recent.get(needed.checked_sub(max + 1)?)? + WINDOW);
-        let turn_at = self.allows_at(needed).or_else(leaves);
-        let duration = turn_at.map_or(WINDOW, |at| at.duration_since(now).min(WINDOW));
         let waiting = state.waiting.len();
         let is_due = state
             .reported
@@ -103,23 +103,64 @@ impl DeletionLimiter {
         if is_due {
             state.reported = Some((now, waiting));
         }
+        let duration = if self.max > 0 { slot.duration_since(now).min(WINDOW) } else { WINDOW };
         Err(Wait { duration, report: is_due.then_some(waiting) })
     }
 
-    /// Gives the last deletion back, because it did not happen.
+    /// Gives a slot back, because the deletion did not happen.
     pub(crate) fn release(&self) {
-        lock(&self.state).recent.pop_back();
+        lock(&self.state).next -= interval(self.max);
     }
 
     /// Removes a resource that is gone or no longer expired.
     pub(crate) fn forget(&self, key: &WorkKey) {
-        lock(&self.state).waiting.remove(key);
+        lock(&self.state).forget(key);
     }
 
     /// The number of waiting resources.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.state).waiting.len()
     }
+}
+
+impl State {
+    /// The turn of a resource, which waits from now on.
+    fn turn(&mut self, key: &WorkKey) -> Turn {
+        if let Some(turn) = self.waiting.get(key) {
+            return turn;
+        }
+        let namespace = Arc::clone(&key.key.namespace);
+        let (waiting, last) = self.namespaces.entry(namespace).or_insert((0, self.round));
+        *waiting += 1;
+        *last += 1;
+        let turn = (*last, self.turns);
+        self.turns += 1;
+        self.waiting.insert(key.clone(), turn);
+        turn
+    }
+
+    fn forget(&mut self, key: &WorkKey) {
+        if self.waiting.get(key).is_none() {
+            return;
+        }
+        self.waiting.remove(key);
+        if let Some((waiting, _)) = self.namespaces.get_mut(&key.key.namespace) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                self.namespaces.remove(&key.key.namespace);
+            }
+        }
+    }
+}
+
+/// The time between two slots.
+fn interval(max: u32) -> Duration {
+    WINDOW.checked_div(max).unwrap_or(WINDOW)
+}
+
+/// How far in the past the next slot of an idle limiter can be.
+fn saved(max: u32) -> Duration {
+    interval(max) * (BURST.min(max).saturating_sub(1))
 }
 
 #[cfg(test)]

@@ -8,7 +8,11 @@ use kubewright_core::ObjectKey;
 use super::*;
 
 fn key(number: usize) -> WorkKey {
-    WorkKey { controller: 0, key: ObjectKey::new("n", number.to_string()) }
+    key_in("n", number)
+}
+
+fn key_in(namespace: &str, number: usize) -> WorkKey {
+    WorkKey { controller: 0, key: ObjectKey::new(namespace, number.to_string()) }
 }
 
 /// Each resource asks, and asks again after the returned wait, for this number of seconds. Returns
@@ -45,7 +49,7 @@ async fn the_surplus_waits_and_is_deleted_in_the_order_of_the_questions() {
     let limiter = DeletionLimiter::running(3);
     let allowed = run(&limiter, 0..10, 200).await;
     let expected: Vec<(u64, usize)> =
-        (0..10).map(|number| (60 * (number as u64 / 3), number)).collect();
+        (0..10).map(|number| (20 * (number as u64).saturating_sub(2), number)).collect();
     assert_eq!(allowed, expected);
     assert_eq!(limiter.waiting(), 0);
     assert!(lock(&limiter.state).waiting.capacity() < 64);
@@ -76,6 +80,36 @@ async fn a_crash_loop_deletes_no_more_than_a_running_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idle_limiter_saves_a_few_slots() {
+    let limiter = DeletionLimiter::new(30);
+    tokio::time::advance(Duration::from_mins(10)).await;
+    let at_once = run(&limiter, 0..100, 0).await.len();
+    assert_eq!(at_once, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_take_turns() {
+    let limiter = DeletionLimiter::new(30);
+    let ask = |namespace: &str, number| limiter.acquire(&key_in(namespace, number)).is_ok();
+    for number in 0..75 {
+        assert!(!ask("a", number));
+    }
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(!ask("b", 0), "the first of `a` came first");
+    assert!(ask("a", 0));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(!ask("a", 2));
+    assert!(ask("b", 0), "73 of `a` wait longer");
+    assert!(!ask("b", 1));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(ask("a", 1), "it waits since the round of the first of `b`");
+    assert_eq!(lock(&limiter.state).namespaces.len(), 2);
+    (0..75).for_each(|number| limiter.forget(&key_in("a", number)));
+    limiter.forget(&key_in("b", 1));
+    assert_eq!((limiter.waiting(), lock(&limiter.state).namespaces.len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_resource_that_is_kept_makes_room_for_the_next() {
     let limiter = DeletionLimiter::running(1);
     assert_eq!(limiter.acquire(&key(0)), Ok(()));
@@ -89,7 +123,7 @@ async fn a_resource_that_is_kept_makes_room_for_the_next() {
     tokio::time::advance(Duration::from_mins(1)).await;
     assert_eq!(limiter.acquire(&key(3)), Ok(()));
     limiter.release();
-    assert_eq!(limiter.acquire(&key(4)), Ok(()), "the last deletion does not count");
+    assert_eq!(limiter.acquire(&key(4)), Ok(()), "a slot that was given back");
 }
 
 #[tokio::test(start_paused = true)]
