@@ -88,9 +88,14 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) controllers: Vec<String>,
 
-    /// Address of /livez, /readyz and /metrics: ADDRESS:PORT, or off. Keep 0.0.0.0 in a Pod,
-    /// because the kubelet cannot reach 127.0.0.1
-    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080", value_parser = listen)]
+    /// Address of /livez, /readyz and /metrics: ADDRESS:PORT, or off. The default in a Pod is
+    /// 0.0.0.0:8080, because the kubelet cannot reach 127.0.0.1
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = default_listen(is_in_pod()),
+        value_parser = listen
+    )]
     pub(crate) listen: Listen,
 
     /// Number of resources reconciled in parallel
@@ -224,6 +229,16 @@ pub(crate) struct Scope {
     pub(crate) allow_secrets: bool,
 }
 
+/// Kubernetes sets this variable in each container.
+fn is_in_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+/// Other machines reach the metrics of a Pod, and not those of a process on a person's machine.
+fn default_listen(is_in_pod: bool) -> &'static str {
+    if is_in_pod { "0.0.0.0:8080" } else { "127.0.0.1:8080" }
+}
+
 fn listen(text: &str) -> Result<Listen, ArgumentError> {
     if text == "off" {
         return Ok(Listen::Off);
@@ -273,6 +288,15 @@ fn filter(text: &str) -> Result<String, ArgumentError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_machines_reach_the_default_address_only_in_a_pod() {
+        let reaches = |is_in_pod| match listen(default_listen(is_in_pod)).unwrap() {
+            Listen::At(address) => !address.ip().is_loopback(),
+            Listen::Off => panic!("no address"),
+        };
+        assert_eq!((reaches(true), reaches(false)), (true, false));
+    }
 
     #[test]
     fn an_address_may_omit_the_host_but_not_the_port() {

@@ -312,7 +312,8 @@ fn help_describes_the_controllers_and_shows_examples() {
     }
     let run = words(&run(&["run", "--help"], "").output);
     assert!(
-        run.contains("[possible values: shop, region]") && run.contains("[default: 0.0.0.0:8080]"),
+        run.contains("[possible values: shop, region]")
+            && run.contains("[default: 127.0.0.1:8080]"),
         "{run}"
     );
 }
