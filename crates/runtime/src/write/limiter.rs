@@ -1,11 +1,11 @@
-//! Limits how many expired resources are deleted per minute. The others wait: one wrong setting must
-//! not delete everything before a person can react.
+//! Limits how many expired resources are deleted per minute. The others wait: one wrong setting
+//! must not delete everything before a person can react.
 //!
 //! Namespaces take turns, so that one with many expired resources does not delay another. Within a
 //! namespace, the first that asks is the first that is deleted.
 //!
-//! A process does not know what the process before it deleted. So it starts without saved slots, and
-//! a crash loop never multiplies the rate.
+//! A process does not know what the process before it deleted. So it starts without saved slots,
+//! and a crash loop never multiplies the rate.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -29,8 +29,8 @@ pub(crate) struct DeletionLimiter {
     state: Mutex<State>,
 }
 
-/// The round in which a resource has its turn, and its place in this round. A namespace has one turn
-/// in each round.
+/// The round in which a resource has its turn, and its place in this round. A namespace has one
+/// turn in each round.
 type Turn = (u64, u64);
 
 struct State {
