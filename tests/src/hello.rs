@@ -54,6 +54,7 @@ fn changed(source: &str, diff: &str) -> String {
     for line in diff.lines().filter(|line| !line.starts_with("@@")) {
         let (mark, content) = line.split_at(1);
         if mark != "+" {
+            assert!(source.lines().any(|line| line == content), "not in the example: {content}");
             let before = lines.by_ref().take_while(|before| *before != content);
             result.extend(before);
         }

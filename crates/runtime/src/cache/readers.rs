@@ -185,8 +185,7 @@ impl Readers {
 
     /// Whether a change concerns this reader.
     pub(super) fn concerns(&self, reader: &WorkKey, change: &Change) -> bool {
-        let lookups = self.by_reader.get(reader).into_iter().flatten();
-        let mut lookups = lookups;
+        let mut lookups = self.by_reader.get(reader).into_iter().flatten();
         lookups.any(|Lookup { type_id, kind, query }| match change {
             Change::Served(served) => matches!(query, Query::Served) && kind == served,
             Change::Object { type_id: changed, states } => {
