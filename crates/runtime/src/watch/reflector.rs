@@ -139,12 +139,41 @@ async fn watch(
     }
 }
 
-#[derive(Deserialize)]
+/// One event of a watch.
 struct Line<'a> {
-    #[serde(rename = "type", borrow)]
     type_: Cow<'a, str>,
-    #[serde(borrow)]
-    object: &'a RawValue,
+    /// The JSON of the object; unchecked if `parse` found the line in its usual form.
+    object: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    /// Parses a line with its line break.
+    ///
+    /// API servers write both fields in this order and without spaces. Then the object is not
+    /// scanned for its end: who reads it finds its defects.
+    fn parse(line: &'a [u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Any<'a> {
+            #[serde(rename = "type", borrow)]
+            type_: Cow<'a, str>,
+            #[serde(borrow)]
+            object: &'a RawValue,
+        }
+        if let Some(usual) = Self::parse_usual(line) {
+            return Ok(usual);
+        }
+        let Any { type_, object } = serde_json::from_slice(line)?;
+        Ok(Self { type_, object: object.get().as_bytes() })
+    }
+
+    fn parse_usual(line: &'a [u8]) -> Option<Self> {
+        let rest = line.strip_prefix(br#"{"type":""#)?.strip_suffix(b"}\n")?;
+        let type_ = ["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+            .into_iter()
+            .find(|type_| rest.starts_with(type_.as_bytes()))?;
+        let object = rest[type_.len()..].strip_prefix(br#"","object":"#)?;
+        Some(Self { type_: type_.into(), object })
+    }
 }
 
 /// A bookmark, or an object that no sink could decode.
@@ -189,14 +218,13 @@ async fn follow(
         if read == 0 || line.last() != Some(&b'\n') {
             return Ok(End::Closed(version));
         }
-        let event: Line<'_> = serde_json::from_slice(&line).map_err(broken)?;
-        let json = event.object.get();
-        let decoded = match &*event.type_ {
-            "ADDED" | "MODIFIED" => send(sinks, Event::Upsert(json.as_bytes())),
-            "DELETED" => send(sinks, Event::Delete(json.as_bytes())),
+        let Line { type_, object } = Line::parse(&line).map_err(broken)?;
+        let decoded = match &*type_ {
+            "ADDED" | "MODIFIED" => send(sinks, Event::Upsert(object)),
+            "DELETED" => send(sinks, Event::Delete(object)),
             "BOOKMARK" => None,
             _ => {
-                let failure: Failure = serde_json::from_str(json).unwrap_or_default();
+                let failure: Failure = serde_json::from_slice(object).unwrap_or_default();
                 let error = ApiError::Status(Box::new(failure));
                 let position = (!error.is_expired()).then_some(version);
                 return Err((error, position));
@@ -205,7 +233,7 @@ async fn follow(
         version = if let Some(version) = decoded {
             version
         } else {
-            let object: Versioned<'_> = serde_json::from_str(json).map_err(broken)?;
+            let object: Versioned<'_> = serde_json::from_slice(object).map_err(broken)?;
             parse_version(&object.metadata.resource_version)?
         };
     }

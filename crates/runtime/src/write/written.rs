@@ -84,7 +84,7 @@ impl WrittenStatuses {
         next: &Value,
     ) -> Result<(), Duration> {
         let mut messages = lock(&self.messages);
-        if without_messages(current) != without_messages(next) {
+        if !differ_only_in_messages(current, next) {
             messages.remove(key);
             return Ok(());
         }
@@ -111,13 +111,35 @@ impl WrittenStatuses {
     }
 }
 
-fn without_messages(status: &Value) -> Value {
-    let mut status = status.clone();
-    let conditions = status.get_mut("conditions").and_then(Value::as_array_mut);
-    for condition in conditions.into_iter().flatten().filter_map(Value::as_object_mut) {
-        condition.remove("message");
-    }
-    status
+/// Whether the statuses are equal except for the messages of their conditions.
+fn differ_only_in_messages(one: &Value, other: &Value) -> bool {
+    equal_except(one, other, "conditions", |one, other| match (one.as_array(), other.as_array()) {
+        (Some(one), Some(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(a, b)| equal_except(a, b, "message", |_, _| true))
+        }
+        _ => one == other,
+    })
+}
+
+/// Whether the values are equal, where `equal` compares one field if both have it.
+fn equal_except(
+    one: &Value,
+    other: &Value,
+    name: &str,
+    equal: impl Fn(&Value, &Value) -> bool,
+) -> bool {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else {
+        return one == other;
+    };
+    one.len() == other.len()
+        && one.iter().all(|(field, value)| {
+            other.get(field).is_some_and(
+                |o| {
+                    if field == name { equal(value, o) } else { value == o }
+                },
+            )
+        })
 }
 
 #[cfg(test)]

@@ -344,3 +344,22 @@ async fn an_expired_version_leads_to_a_new_list_and_is_no_failure() {
         );
     }
 }
+
+#[test]
+fn a_line_in_the_usual_form_means_the_same_as_in_any_other() {
+    let object = r#"{"kind":"Echo","metadata":{"name":"a}"}}"#;
+    for type_ in ["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR", "NEW"] {
+        let usual = format!("{{\"type\":\"{type_}\",\"object\":{object}}}\n");
+        let others = [
+            format!("{{ \"type\": \"{type_}\", \"object\": {object} }}\r\n"),
+            format!("{{\"object\":{object},\"type\":\"{type_}\"}}\n"),
+        ];
+        for line in others.iter().chain([&usual]) {
+            let parsed = Line::parse(line.as_bytes()).unwrap();
+            assert_eq!((&*parsed.type_, parsed.object), (type_, object.as_bytes()), "{line}");
+        }
+        let is_usual = Line::parse_usual(usual.as_bytes()).is_some();
+        assert_eq!(is_usual, !["ERROR", "NEW"].contains(&type_), "{type_}");
+    }
+    assert!(Line::parse(b"{\"type\":\"ADDED\"}\n").is_err());
+}

@@ -53,3 +53,24 @@ fn a_write_counts_until_the_cache_has_caught_up() {
     remember(None);
     assert_eq!(written.at(&key, 7), None, "a write that changes nothing creates no version");
 }
+
+#[test]
+fn only_the_messages_of_conditions_are_ignored() {
+    let before = status("1/1", "a");
+    for (next, expected) in [
+        (status("1/1", "b"), true),
+        (status("0/1", "b"), false),
+        (json!({ "ready": "1/1" }), false),
+        (json!({ "ready": "1/1", "conditions": [] }), false),
+        (json!({ "ready": "1/1", "conditions": [{ "type": "Other", "message": "a" }] }), false),
+        (
+            json!({ "ready": "1/1", "conditions": [{ "type": "Ready", "message": "a", "x": 1 }] }),
+            false,
+        ),
+        (json!({ "ready": "1/1", "conditions": "Ready" }), false),
+        (json!({ "ready": "1/1", "message": "a", "conditions": before["conditions"] }), false),
+    ] {
+        assert_eq!(differ_only_in_messages(&before, &next), expected, "{next}");
+        assert_eq!(differ_only_in_messages(&next, &before), expected, "{next}");
+    }
+}
