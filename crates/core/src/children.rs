@@ -7,6 +7,7 @@ use crate::expiry::Expired;
 use crate::internals::child::{Child, ChildError};
 use crate::invalid::Invalid;
 use crate::kind::{Expiring, Kinds, Object, Of, Owns};
+use crate::withdraw::Withdraw;
 
 /// The objects that should exist for one resource, of the kinds in `type Owns`.
 ///
@@ -32,13 +33,15 @@ pub struct Children<O: Declaration> {
     defect: Option<ChildError>,
     facts: O::Facts,
     expired: Option<Expired>,
-    withdrawn: Option<Invalid>,
+    withdrawn: Option<(Invalid, Withdraw)>,
 }
 
 /// The content of [`Children`], for the engine.
 pub struct Content<F> {
     /// The objects in the order of addition, or the reason why the resource is withdrawn.
     pub children: Result<Vec<Child>, Invalid>,
+    /// Whether a withdrawn resource loses its objects.
+    pub withdraw: Withdraw,
     /// The facts for `report`.
     pub facts: F,
     /// Why the resource expired.
@@ -70,11 +73,18 @@ impl<O: Declaration> Children<O> {
         }
     }
 
-    /// Withdraws an invalid resource: the engine deletes the objects that the resource owns. See
-    /// [`withdraw`](crate::withdraw).
+    /// Withdraws a resource that its own edit made invalid: the engine deletes the objects that the
+    /// resource owns. Without an edit it keeps them. See [`withdraw`](crate::withdraw).
     #[must_use]
     pub fn withdrawn(why: Invalid) -> Self {
-        Self { withdrawn: Some(why), ..Self::new() }
+        Self { withdrawn: Some((why, Withdraw::AfterEdit)), ..Self::new() }
+    }
+
+    /// Withdraws a resource, whatever made it invalid. Without an edit of the resource, the
+    /// deletions wait for the rollout limiter. See [`withdraw`](crate::withdraw).
+    #[must_use]
+    pub fn revoked(why: Invalid) -> Self {
+        Self { withdrawn: Some((why, Withdraw::Always)), ..Self::new() }
     }
 
     /// Adds one object. Its kind is in `type Owns`.
@@ -136,7 +146,13 @@ impl<O: Declaration> Children<O> {
         let Self { items, defect, facts, expired, withdrawn } = self;
         match defect {
             Some(defect) => Err(defect),
-            None => Ok(Content { children: withdrawn.map_or(Ok(items), Err), facts, expired }),
+            None => {
+                let (children, withdraw) = match withdrawn {
+                    Some((why, withdraw)) => (Err(why), withdraw),
+                    None => (Ok(items), Withdraw::Never),
+                };
+                Ok(Content { children, withdraw, facts, expired })
+            }
         }
     }
 }

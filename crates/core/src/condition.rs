@@ -17,8 +17,22 @@ pub const RECONCILING: &str = "Reconciling";
 /// [`Readiness::Stalled`](crate::Readiness::Stalled).
 pub const STALLED: &str = "Stalled";
 
+/// A disruptive change that no edit of the resource causes waits. The condition is present only
+/// while it is true.
+pub const ROLLOUT_PENDING: &str = "RolloutPending";
+
+/// The reasons of [`ROLLOUT_PENDING`].
+pub const ROLLOUT: ConditionType = ConditionType::new(
+    ROLLOUT_PENDING,
+    &[
+        ("RateLimited", "other resources are changed first; the message counts them"),
+        ("OthersNotReady", "resources that were changed before are not Ready again"),
+        ("SwitchedOff", "the operator runs with --rollouts-per-minute 0"),
+    ],
+);
+
 /// The types that the engine writes; an operator's own conditions have other types.
-pub const STANDARD: [&str; 3] = [READY, RECONCILING, STALLED];
+pub const STANDARD: [&str; 4] = [READY, RECONCILING, STALLED, ROLLOUT_PENDING];
 
 /// The type of a condition and its reasons: see [`Operator::CONDITIONS`].
 ///

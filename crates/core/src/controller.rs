@@ -26,6 +26,7 @@ use crate::readiness::Readiness;
 use crate::report::Report;
 use crate::time::AskedTimes;
 use crate::view::{Lookup, Query, Source, View};
+use crate::withdraw::Withdraw;
 
 /// A [`Sample`] without its type.
 #[derive(Clone, Debug)]
@@ -95,9 +96,8 @@ impl fmt::Debug for AnyFacts {
 pub struct Built {
     /// The objects with all that the engine adds, or why the resource is invalid.
     pub children: Result<Vec<Desired>, Invalid>,
-    /// Whether an invalid resource is [withdrawn](crate::withdraw): the engine deletes its objects.
-    /// Always `false` if `children` is `Ok`.
-    pub withdraw: bool,
+    /// Whether an invalid resource is [withdrawn](crate::withdraw).
+    pub withdraw: Withdraw,
     /// The look-ups, also of an invalid resource. If a child has an optional kind, they include
     /// whether the kind is served.
     pub lookups: Vec<Lookup>,
@@ -107,6 +107,9 @@ pub struct Built {
     pub facts: AnyFacts,
     /// Why the resource expired.
     pub expired: Option<Expired>,
+    /// The values of [`labels::ALLOW_ROLLOUT`](crate::labels::ALLOW_ROLLOUT) on the looked up
+    /// objects. Objects of the resource's own kind do not count: they may belong to somebody else.
+    pub allowances: Vec<String>,
 }
 
 /// What a report is made from, after a run. A typed operator gets it as an [`Observed`].
@@ -271,17 +274,28 @@ impl<O: Operator> Controller for Typed<O> {
         let resource: &O::Resource = typed(resource).map_err(not_json)?;
         let view = View::<O>::new(source, AnyObject::meta(resource));
         let built = self.operator.build(resource, &view);
-        let (asked_times, mut lookups) = (view.asked_times(), view.into_lookups());
+        let asked_times = view.asked_times();
+        let allowances = view.take_allowances().into_iter();
+        let allowances = allowances.filter(|a| a.kind != kind).map(|a| a.value).collect();
+        let mut lookups = view.into_lookups();
         let content = match built {
             Ok(children) => children.into_content()?,
             Err(invalid) => {
                 let facts = AnyFacts::new(O::Facts::default());
-                let (children, withdraw, expired) = (Err(invalid), false, None);
-                return Ok(Built { children, withdraw, lookups, asked_times, facts, expired });
+                let (children, withdraw, expired) = (Err(invalid), Withdraw::Never, None);
+                return Ok(Built {
+                    children,
+                    withdraw,
+                    lookups,
+                    asked_times,
+                    facts,
+                    expired,
+                    allowances,
+                });
             }
         };
-        let Content { children, facts, expired } = content;
-        let (facts, withdraw) = (AnyFacts::new(facts), children.is_err());
+        let Content { children, withdraw, facts, expired } = content;
+        let facts = AnyFacts::new(facts);
         let children = match children {
             Ok(children) => {
                 let ManagedBy { manager, sharded } = managed_by;
@@ -294,7 +308,7 @@ impl<O: Operator> Controller for Typed<O> {
             }
             Err(invalid) => Err(invalid),
         };
-        Ok(Built { children, withdraw, lookups, asked_times, facts, expired })
+        Ok(Built { children, withdraw, lookups, asked_times, facts, expired, allowances })
     }
 
     fn report(

@@ -13,9 +13,14 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// owner's UID. The watches of each process select on it.
 pub const SHARD: &str = "kubewright.dev/shard";
 
-/// Annotation on every child: the [`DesiredHash`](crate::internals::hash::DesiredHash) of the last
+/// Annotation on every child: the [`AppliedHash`](crate::internals::hash::AppliedHash) of the last
 /// applied object.
 pub const DESIRED_HASH: &str = "kubewright.dev/desired-hash";
+
+/// Annotation on a resource, or on an object that its operator reads: the rollout limiter lets
+/// changes pass at once. The value is `true`, or a time (RFC 3339) until which the annotation
+/// counts.
+pub const ALLOW_ROLLOUT: &str = "kubewright.dev/allow-rollout";
 
 /// Annotation on a pod template: a hash of the content of mounted ConfigMaps and Secrets, so that
 /// new content replaces the pods; see [`builders`](crate::builders).

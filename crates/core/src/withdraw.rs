@@ -1,13 +1,16 @@
 //! Withdrawing a resource: the resource is invalid, and the engine deletes its objects.
 //!
 //! `Err(Invalid)` from `build` keeps the existing objects: a typing error stops nothing that runs.
-//! [`Children::withdrawn`](crate::Children::withdrawn) is for a resource that must not keep its
-//! objects. An example is a host name that other resources wait for: a resource that an edit made
-//! invalid must not keep the name. The engine then deletes all objects that the resource owns, and
-//! shows the reason and the message in the condition `Stalled`.
+//! A withdrawn resource does not keep its objects. An example is a host name that other resources
+//! wait for: a resource that an edit made invalid must not keep the name. The engine deletes all
+//! objects that the resource owns, and shows the reason and the message in the condition `Stalled`.
 //!
-//! Withdraw only if the mistake is in the resource itself. If another object is wrong, such as a
-//! policy, return `Err` and keep everything that runs.
+//! - [`Children::withdrawn`](crate::Children::withdrawn) deletes the objects only if the resource's
+//!   own edit made it invalid. If something else did, such as a label or a new version of the
+//!   operator, everything that runs is kept, and the condition says so.
+//! - [`Children::revoked`](crate::Children::revoked) deletes them in any case. It is for a rule that
+//!   an administrator changes on purpose. Without an edit, the deletions wait for the rollout
+//!   limiter, so that a mistake harms a few resources.
 //!
 //! ```
 //! use kubewright_core::{Children, Invalid};
@@ -26,3 +29,14 @@
 //!     Ok(Children::new())
 //! }
 //! ```
+
+/// Whether an invalid resource loses its objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdraw {
+    /// The objects stay.
+    Never,
+    /// The engine deletes them if the resource's own edit made it invalid.
+    AfterEdit,
+    /// The engine deletes them; without an edit, the deletions wait for the rollout limiter.
+    Always,
+}

@@ -20,6 +20,7 @@ use kubewright_core::kind::{Kinds, ReadKinds};
 use kubewright_core::observed::{ApplyEntry, Hashes};
 use kubewright_core::selected::Labels;
 use kubewright_core::view::Query;
+use kubewright_core::withdraw::Withdraw;
 use kubewright_core::{
     Children, FakeCluster, Index, Invalid, KindInfo, Metadata, ObjectKey, Operator, Optional,
     Readiness, Registry, RegistryError, Selected, Selector, Served, Timestamp, View, labels, of,
@@ -127,13 +128,13 @@ fn an_invalid_resource_records_the_look_ups_before_the_error() {
     assert_eq!(queries, [&Query::Get(ObjectKey::cluster("ns"))]);
     let invalid = built.children.unwrap_err();
     assert_eq!((invalid.reason(), invalid.message()), ("BadText", "write another text"));
-    assert!(!built.withdraw, "an error keeps the existing objects");
+    assert_eq!(built.withdraw, Withdraw::Never, "an error keeps the existing objects");
 }
 
 #[test]
 fn a_withdrawn_resource_has_a_reason_facts_and_no_objects() {
     let built = build("forbidden").unwrap();
-    assert!(built.withdraw);
+    assert_eq!(built.withdraw, Withdraw::AfterEdit);
     assert_eq!(built.children.as_ref().unwrap_err().reason(), "ForbiddenText");
     assert_eq!(reported(&built).status["length"], "forbidden".len());
 }

@@ -47,7 +47,10 @@ fn an_object_in_sync_is_kept_and_compared_once() {
 fn a_changed_desired_object_is_applied_to_exactly_the_existing_one() {
     let mut old = have("a");
     old.desired_hash = Some(DesiredHash(1));
-    assert_eq!(steps(&["a"], &[old]), [Step::Apply { uid: "uid-a".into(), why: Why::Changed }]);
+    assert_eq!(
+        steps(&["a"], &[old]),
+        [Step::Apply { uid: "uid-a".into(), why: Why::Changed, is_disruptive: false }]
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::child::Child;
-use super::hash::{self, DesiredHash};
+use super::hash::{self, AppliedHash, DesiredHash};
 use super::owner::Ownership;
 use super::tree::Tree;
 use crate::kind::{KindInfo, ObjectKey};
@@ -72,7 +72,8 @@ impl Desired {
     #[must_use]
     pub fn tree(&self) -> Tree<'_> {
         let mut tree = self.without_hash();
-        let hash = *self.hash.get_or_init(|| hash_of(&tree));
+        let desired = *self.hash.get_or_init(|| hash_of(&tree));
+        let hash = AppliedHash { desired, template: pod_template(&tree).map(hash_of) };
         tree.at("metadata").at("annotations").set(labels::DESIRED_HASH, hash.to_string().into());
         tree
     }
@@ -82,6 +83,12 @@ impl Desired {
     #[must_use]
     pub fn hash(&self) -> DesiredHash {
         *self.hash.get_or_init(|| hash_of(&self.without_hash()))
+    }
+
+    /// The hash of the pod template, if the object has one.
+    #[must_use]
+    pub fn template_hash(&self) -> Option<DesiredHash> {
+        pod_template(&self.without_hash()).map(hash_of)
     }
 
     /// The hash for comparisons within this process.
@@ -120,6 +127,12 @@ impl Desired {
     fn unreadable(&self, error: &serde_json::Error) -> ! {
         panic!("{} {} cannot be parsed: {error}", self.kind, self.key)
     }
+}
+
+/// The template of the pods that an object of any kind creates.
+fn pod_template<'t, 'a>(tree: &'t Tree<'a>) -> Option<&'t Tree<'a>> {
+    let template = tree.get("spec")?.get("template")?;
+    template.get("spec")?.get("containers").map(|_| template)
 }
 
 fn hash_of(tree: &Tree<'_>) -> DesiredHash {

@@ -25,6 +25,35 @@ impl FromStr for DesiredHash {
     }
 }
 
+/// The value of the annotation [`labels::DESIRED_HASH`](crate::labels::DESIRED_HASH): the hash of
+/// the whole object, and that of its pod template if it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct AppliedHash {
+    /// The hash of the whole object.
+    pub desired: DesiredHash,
+    /// The hash of the pod template: another one replaces the pods.
+    pub template: Option<DesiredHash>,
+}
+
+impl fmt::Display for AppliedHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.desired.fmt(f)?;
+        self.template.map_or(Ok(()), |template| write!(f, "-{template}"))
+    }
+}
+
+impl FromStr for AppliedHash {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (desired, template) = match text.split_once('-') {
+            Some((desired, template)) => (desired, Some(template.parse()?)),
+            None => (text, None),
+        };
+        Ok(Self { desired: desired.parse()?, template })
+    }
+}
+
 /// The hash of `bytes`.
 #[must_use]
 pub fn of(bytes: &[u8]) -> u64 {

@@ -8,9 +8,13 @@
 //! - An object that is in sync is not written.
 //! - Deletes come first, so that a name, a port or a host is free for the next object.
 //! - An object of an exclusive group waits until the older objects of the group are gone.
+//! - A step is disruptive if it deletes an object, changes a pod template, or scales to zero. The
+//!   engine decides whose change it is, and may hold a disruptive plan back.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
+use std::fmt::{self, Write as _};
+
+use serde::Deserialize;
 
 use super::desired::Desired;
 use super::managed_fields::{self, Missing};
@@ -61,7 +65,11 @@ pub enum Step {
         uid: Box<str>,
         /// Why.
         why: Why,
+        /// Whether it replaces or stops pods, although nobody changed the object itself.
+        is_disruptive: bool,
     },
+    /// The object is ours and not in sync, and its change must wait: leave it as it is.
+    Hold,
     /// The object is in sync: no request.
     Keep {
         /// Whether this run compared the entry in `managedFields`; worth remembering.
@@ -105,9 +113,51 @@ impl Plan {
         let is_write = |step: &Step| matches!(step, Step::Create | Step::Apply { .. });
         !self.deletions.is_empty() || self.steps.iter().any(is_write)
     }
+
+    /// Whether the plan takes away or replaces what runs, for another reason than drift.
+    #[must_use]
+    pub fn is_disruptive(&self) -> bool {
+        !self.deletions.is_empty() || self.steps.iter().any(Step::is_disruptive)
+    }
+
+    /// The first object that the plan disrupts, for a person: `Deployment web would replace its
+    /// pods, and 2 more objects would change`. Empty if it disrupts none.
+    #[must_use]
+    pub fn describe_disruption(&self, desired: &[Desired]) -> String {
+        let steps = self.steps.iter().zip(desired).filter(|(step, _)| step.is_disruptive());
+        let replaced = steps
+            .map(|(_, want)| format!("{} {} would replace its pods", want.kind, want.key.name));
+        let deleted = self.deletions.iter();
+        let deleted =
+            deleted.map(|gone| format!("{} {} would be deleted", gone.kind, gone.key.name));
+        let mut all = replaced.chain(deleted);
+        let mut text = all.next().unwrap_or_default();
+        match all.count() {
+            0 => {}
+            1 => text.push_str(", and 1 more object would change"),
+            // Writing to a String cannot fail.
+            more => drop(write!(text, ", and {more} more objects would change")),
+        }
+        text
+    }
+
+    /// The same plan without what can wait: it repairs drift and creates missing objects, and
+    /// leaves everything else as it is.
+    #[must_use]
+    pub fn held(self) -> Self {
+        let hold = |step| match step {
+            Step::Apply { why: Why::Changed | Why::Unknown, .. } => Step::Hold,
+            step => step,
+        };
+        Self { deletions: Vec::new(), steps: self.steps.into_iter().map(hold).collect() }
+    }
 }
 
 impl Step {
+    fn is_disruptive(&self) -> bool {
+        matches!(self, Self::Apply { is_disruptive: true, .. })
+    }
+
     /// The same step after these objects are gone.
     #[must_use]
     pub fn without(self, gone: &[(&KindInfo, &ObjectKey)]) -> Self {
@@ -169,8 +219,26 @@ pub fn step_for(owner: &str, want: &Desired, have: &ObservedChild) -> Step {
     }
     match in_sync(want, have) {
         Ok(verified) => Step::Keep { verified },
-        Err(why) => Step::Apply { uid: have.uid.clone(), why },
+        Err(why) => {
+            let is_disruptive = !matches!(why, Why::Drift(_)) && disrupts(want, have);
+            Step::Apply { uid: have.uid.clone(), why, is_disruptive }
+        }
     }
+}
+
+/// Whether the desired object replaces the pods of the existing one, or stops all of them.
+fn disrupts(want: &Desired, have: &ObservedChild) -> bool {
+    /// The fields of a spec or a status that count pods.
+    #[derive(Deserialize)]
+    struct Pods {
+        replicas: Option<i64>,
+    }
+    let has_pods = || {
+        let status = have.status.as_ref().and_then(|s| serde_json::from_str::<Pods>(s.get()).ok());
+        status.and_then(|pods| pods.replicas).is_some_and(|replicas| replicas > 0)
+    };
+    let stops = || want.spec::<Pods>().is_some_and(|pods| pods.replicas == Some(0));
+    want.template_hash() != have.template_hash || stops() && has_pods()
 }
 
 /// Whether `have` is in sync; `Ok(true)` if this call compared the entry.

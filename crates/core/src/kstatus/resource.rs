@@ -40,7 +40,7 @@ pub fn resource_readiness(owner: &KindInfo, children: &[ChildState<'_>]) -> Read
 fn outcome_readiness(owner: &KindInfo, child: &ChildState<'_>) -> Readiness {
     let name = || format!("{} {}", child.desired.kind, child.desired.key.name);
     match child.outcome {
-        Outcome::InSync => child_readiness(child),
+        Outcome::InSync | Outcome::Held => child_readiness(child),
         Outcome::NotServed => Readiness::Ready(String::new()),
         Outcome::Terminating => Readiness::Progressing(
             reason::TERMINATING,

@@ -25,8 +25,10 @@ pub struct ObservedChild {
     pub deleting: bool,
     /// Its controller owner reference.
     pub controller: Option<Arc<ControllerRef>>,
-    /// The value of its desired-hash annotation.
+    /// The desired hash in its annotation.
     pub desired_hash: Option<DesiredHash>,
+    /// The hash of its pod template in that annotation.
+    pub template_hash: Option<DesiredHash>,
     /// Our `Apply` entry in `metadata.managedFields`.
     pub entry: ApplyEntry,
     /// `.status` as JSON.

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::child::{ApplyEntry, ControllerRef, ObservedChild};
-use crate::internals::hash::{self, DesiredHash};
+use crate::internals::hash::{self, AppliedHash};
 use crate::internals::tree::Text;
 use crate::kind::ObjectKey;
 use crate::labels;
@@ -104,7 +104,7 @@ struct RawEntry<'a> {
 
 /// The desired-hash annotation, read without keeping the other annotations.
 #[derive(Default)]
-struct HashAnnotation(Option<DesiredHash>);
+struct HashAnnotation(Option<AppliedHash>);
 
 impl<'de> Deserialize<'de> for HashAnnotation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -170,7 +170,8 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         generation: raw.generation,
         deleting: raw.deletion_timestamp.is_some(),
         controller,
-        desired_hash: raw.annotations.0,
+        desired_hash: raw.annotations.0.map(|hash| hash.desired),
+        template_hash: raw.annotations.0.and_then(|hash| hash.template),
         entry,
         status: status.filter(|status| !NO_STATUS.contains(&status.get())).map(ToOwned::to_owned),
     })
@@ -212,10 +213,11 @@ fn version(key: &ObjectKey, text: &str) -> Result<u64, DecodeError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::internals::hash::DesiredHash;
 
     const OBJECT: &str = r#"{"kind":"Deployment","apiVersion":"apps/v1","metadata":{
         "name":"web","namespace":"shop","uid":"u-1","resourceVersion":"42","generation":3,
-        "annotations":{"a":"1","kubewright.dev/desired-hash":"00000000000000ff"},
+        "annotations":{"a":"1","kubewright.dev/desired-hash":"00000000000000ff-1"},
         "ownerReferences":[{"apiVersion":"v1","kind":"X","name":"other","uid":"u-0"},
             {"apiVersion":"example.com/v1","kind":"Echo","name":"web","uid":"u-9",
              "controller":true}],
@@ -235,6 +237,7 @@ mod tests {
         assert!(child.is_controlled_by("u-9") && !child.is_controlled_by("u-0"));
         assert_eq!(&*child.controller.unwrap().kind, "Echo.example.com");
         assert_eq!(child.desired_hash, Some(DesiredHash(255)));
+        assert_eq!(child.template_hash, Some(DesiredHash(1)));
         let ApplyEntry::Unverified { fields, .. } = &child.entry else { panic!("an entry") };
         assert_eq!(fields.get(), r#"{"f:metadata":{}}"#);
         assert_eq!(child.status.unwrap().get(), r#"{"replicas":2}"#);

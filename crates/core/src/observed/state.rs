@@ -21,6 +21,8 @@ pub enum Outcome {
     /// The objects named here, of the same exclusive group, still exist; the engine creates the
     /// child when they are gone.
     AwaitsDeletion(Box<str>),
+    /// It exists in an earlier form: its change waits for the rollout limiter.
+    Held,
     /// Its kind is [`Optional`](crate::Optional) and the cluster does not serve it.
     NotServed,
     /// The engine could not write it.

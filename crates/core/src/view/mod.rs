@@ -19,6 +19,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use crate::declaration::Declaration;
 use crate::index::{AnyIndex, Index};
 use crate::kind::{AnyObject, Entry, KindInfo, Object, Of, Reads, Scope, Serves};
+use crate::labels;
 use crate::time::{AskedTimes, Timestamp};
 
 pub use fake::FakeCluster;
@@ -42,7 +43,15 @@ pub struct View<'a, O> {
     /// One time for the whole run.
     now: OnceCell<Timestamp>,
     asked_times: Cell<AskedTimes>,
+    allowances: RefCell<Vec<Allowance>>,
     declaration: PhantomData<fn() -> O>,
+}
+
+/// The annotation [`labels::ALLOW_ROLLOUT`] of an object.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    pub(crate) kind: KindInfo,
+    pub(crate) value: String,
 }
 
 impl<O> fmt::Debug for View<'_, O> {
@@ -61,6 +70,7 @@ impl<'a, O: Declaration> View<'a, O> {
             lookups: RefCell::default(),
             now: OnceCell::new(),
             asked_times: Cell::default(),
+            allowances: RefCell::default(),
             declaration: PhantomData,
         }
     }
@@ -137,6 +147,7 @@ impl<'a, O: Declaration> View<'a, O> {
         );
         let found = self.source.get(TypeId::of::<E>(), &key).and_then(downcast);
         self.record::<E>(Query::Get(key));
+        self.note_allowances(found.as_slice());
         found
     }
 
@@ -160,7 +171,8 @@ impl<'a, O: Declaration> View<'a, O> {
             labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let found = self.source.list(TypeId::of::<E>(), namespace, &labels);
         let with_labels = found.into_iter().filter(|object| source::has_all(&**object, &labels));
-        let found = with_labels.filter_map(downcast).collect();
+        let found: Vec<_> = with_labels.filter_map(downcast).collect();
+        self.note_allowances(&found);
         self.record::<E>(Query::List { namespace: namespace.map(str::to_owned), labels });
         found
     }
@@ -178,7 +190,9 @@ impl<'a, O: Declaration> View<'a, O> {
         // A source without an index returns all objects.
         let has_key =
             |object: &Arc<<I::Of as Entry>::Kind>| I::keys(object).iter().any(|other| other == key);
-        found.into_iter().filter_map(downcast).filter(has_key).collect()
+        let found: Vec<_> = found.into_iter().filter_map(downcast).filter(has_key).collect();
+        self.note_allowances(&found);
+        found
     }
 
     /// Whether the API of `K` is served: see [`Served`](crate::Served).
@@ -197,6 +211,19 @@ impl<'a, O: Declaration> View<'a, O> {
         if !lookups.contains(&lookup) {
             lookups.push(lookup);
         }
+    }
+
+    fn note_allowances<K: Object>(&self, found: &[Arc<K>]) {
+        let annotations = found.iter().filter_map(|object| object.meta().annotations.as_ref());
+        for value in annotations.filter_map(|all| all.get(labels::ALLOW_ROLLOUT)) {
+            let allowance = Allowance { kind: KindInfo::of::<K>(), value: value.clone() };
+            self.allowances.borrow_mut().push(allowance);
+        }
+    }
+
+    /// The objects that let a rollout pass, among all that were looked up.
+    pub(crate) fn take_allowances(&self) -> Vec<Allowance> {
+        self.allowances.take()
     }
 
     /// The recorded look-ups, each once.

@@ -213,6 +213,7 @@ pub fn applied(want: &Desired) -> ObservedChild {
             .into(),
         ),
         desired_hash: Some(want.hash()),
+        template_hash: want.template_hash(),
         entry: ApplyEntry::Unverified {
             hash: kubewright_core::internals::hash::of(fields.get().as_bytes()),
             fields: fields.into(),

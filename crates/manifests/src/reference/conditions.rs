@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kubewright_core::condition::{READY, RECONCILING, STALLED};
+use kubewright_core::condition::{READY, RECONCILING, ROLLOUT, STALLED};
 use kubewright_core::{ConditionType, reason};
 
 use super::markdown::{cell, code, inline, table};
@@ -22,11 +22,12 @@ pub(super) fn conditions(own: &[ConditionType]) -> String {
         table(["condition", "meaning of True"], &rows),
     );
     out.push_str(&reasons(reason::ALL.iter().chain(reasons_of(READY, own))));
+    let others = [&[ROLLOUT], own].concat();
     let mut seen = vec![READY];
-    for name in own.iter().map(|condition| condition.name()) {
+    for name in others.iter().map(|condition| condition.name()) {
         if !seen.contains(&name) {
             seen.push(name);
-            let table = reasons(reasons_of(name, own));
+            let table = reasons(reasons_of(name, &others));
             // Writing to a String cannot fail.
             let _ = write!(out, "\nReasons of {}:\n\n{table}", code(name));
         }
@@ -67,6 +68,7 @@ mod tests {
         assert!(
             place("| `NoKey` | there is no key\\_ |") < place("| `Locked` | the door is locked |")
         );
-        assert_eq!(page.matches("Reasons of").count(), 1);
+        assert!(place("| `SwitchedOff` |") < place("Reasons of `Open`"));
+        assert_eq!(page.matches("Reasons of").count(), 2);
     }
 }
