@@ -12,7 +12,7 @@ use kubewright::reason;
 use operator_api::preview::{HOST_CONFLICT, NOT_ACCEPTED, TOO_MANY_PREVIEWS};
 
 /// Words in CamelCase in the operator's source that are no reasons of the operator.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 18] = [
     // Values that other controllers write.
     "False",
     "True",
@@ -22,6 +22,7 @@ const WORDS: [&str; 16] = [
     "ErrImagePull",
     "Error",
     "Failed",
+    "PodInitializing",
     "ResolvedRefs",
     // Kinds, and values of fields.
     "ClusterIP",
@@ -31,6 +32,7 @@ const WORDS: [&str; 16] = [
     "PathPrefix",
     "Prefix",
     "PreviewEnvironment",
+    "RollingUpdate",
 ];
 
 /// Reasons of the framework for kinds that a preview does not own.

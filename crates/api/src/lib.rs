@@ -13,7 +13,8 @@
 //! | [`ambassador::Mapping`] | `getambassador.io/v3alpha1` | a route of Ambassador |
 //!
 //! The CRDs of the last two come from other projects. [`duration`] parses durations;
-//! [`pod::PodHealth`] is the part of a Pod that describes its failures.
+//! [`pod::PodHealth`] is the part of a Pod that describes its failures, and
+//! [`rollout::RolloutHealth`] the part of a Deployment that decides how pods are replaced.
 //!
 //! Fields with a default are `Option`s: `None` leaves the field to the API server, or to another
 //! field manager such as an autoscaler; `Some` claims it. Methods such as
@@ -40,4 +41,5 @@ pub mod echo_test;
 pub mod gateway;
 pub mod pod;
 pub mod preview;
+pub mod rollout;
 mod schema;

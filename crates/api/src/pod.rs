@@ -5,6 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::schema;
+
 /// The condition of a Pod: whether it has a node.
 pub const SCHEDULED: &str = "PodScheduled";
 
@@ -34,7 +36,11 @@ pub struct PodHealthStatus {
     /// Only the condition [`SCHEDULED`].
     #[serde(deserialize_with = "scheduled")]
     pub conditions: Vec<PodHealthCondition>,
+    /// The states of its init containers, in their order. Tools of the cluster can inject some.
+    #[serde(deserialize_with = "schema::null_is_absent")]
+    pub init_container_statuses: Vec<ContainerHealth>,
     /// The states of its containers.
+    #[serde(deserialize_with = "schema::null_is_absent")]
     pub container_statuses: Vec<ContainerHealth>,
 }
 
@@ -57,6 +63,8 @@ pub struct PodHealthCondition {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ContainerHealth {
+    /// The name.
+    pub name: String,
     /// The current state.
     pub state: ContainerState,
     /// The previous state.
@@ -69,6 +77,8 @@ pub struct ContainerHealth {
 pub struct ContainerState {
     /// Why the container waits.
     pub waiting: Option<Waiting>,
+    /// Whether the container runs.
+    pub running: Option<Running>,
     /// How the container ended.
     pub terminated: Option<Terminated>,
 }
@@ -83,6 +93,10 @@ pub struct Waiting {
     pub message: Option<String>,
 }
 
+/// A container that runs. When it started does not matter.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Running {}
+
 /// How a container ended.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
@@ -94,9 +108,13 @@ pub struct Terminated {
 }
 
 fn identity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
-    let ObjectMeta { name, namespace, uid, labels, deletion_timestamp, .. } =
-        ObjectMeta::deserialize(deserializer)?;
-    Ok(ObjectMeta { name, namespace, uid, labels, deletion_timestamp, ..ObjectMeta::default() })
+    ObjectMeta::deserialize(deserializer).map(identity_of)
+}
+
+/// Only name, namespace, UID, labels and deletion time: the other fields change more often.
+pub(crate) fn identity_of(metadata: ObjectMeta) -> ObjectMeta {
+    let ObjectMeta { name, namespace, uid, labels, deletion_timestamp, .. } = metadata;
+    ObjectMeta { name, namespace, uid, labels, deletion_timestamp, ..ObjectMeta::default() }
 }
 
 fn scheduled<'de, D: Deserializer<'de>>(
@@ -128,8 +146,9 @@ mod tests {
                     { "type": "PodScheduled", "status": "True" },
                 ],
                 "containerStatuses": [{
-                    "name": "app", "restartCount": 3, "state": { "running": {} },
+                    "name": "app", "restartCount": 3, "state": { "running": { "startedAt": "x" } },
                 }],
+                "initContainerStatuses": null,
             },
         }))
         .unwrap();
@@ -137,7 +156,10 @@ mod tests {
         assert_eq!(pod.metadata.labels.unwrap()["a"], "b");
         let conditions: Vec<_> =
             pod.status.conditions.iter().map(|condition| &*condition.type_).collect();
-        assert_eq!((conditions, pod.status.container_statuses.len()), (vec!["PodScheduled"], 1));
+        assert_eq!(conditions, ["PodScheduled"]);
+        let state = ContainerState { running: Some(Running {}), ..ContainerState::default() };
+        let app = ContainerHealth { name: "app".into(), state, ..ContainerHealth::default() };
+        assert_eq!(pod.status.container_statuses, [app]);
         assert_eq!(PodHealth::kind(&()), "Pod");
     }
 

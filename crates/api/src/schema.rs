@@ -60,6 +60,21 @@ pub(crate) fn image_rule() -> Rule {
     )
 }
 
+/// Characters that a terminal may execute (C0 and C1), that end a line, or that change the
+/// direction of the text around them, as part of a character class.
+pub(crate) const CONTROL: &str = concat!(
+    r"\x00-\x1f\x7f-\x{9f}",
+    r"\x{061c}\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}",
+);
+
+/// Rejects control characters in a text that is shown to people.
+pub(crate) fn no_control() -> Rule {
+    Rule::new(format!("!self.matches({})", cel_string(&format!("[{CONTROL}]")))).message(
+        "write one line of text: no line breaks, tabs, control characters or characters that \
+         change the direction of text",
+    )
+}
+
 /// The message for a name that no object can have.
 const OBJECT_NAME_MESSAGE: &str = "write the name as kubectl get shows it: a to z, 0 to 9, hyphens \
                                    and dots, with a letter or digit at both ends";

@@ -4,16 +4,19 @@
 #![allow(clippy::unwrap_used)]
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::networking::v1::IngressClass;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kubewright::controller::{self, Built, ManagedBy, Observation};
 use kubewright::observed::{ChildState, Holder, ObservedChild, Outcome, decode};
+use kubewright::withdraw::Withdraw;
 
 pub(crate) use kubewright::{FakeCluster, Readiness, Report};
-use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp, View};
+use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp, View, labels};
 use operator_api::ambassador::Mapping;
 use operator_api::preview::{
     GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewPlace,
 };
+use operator_api::rollout::RolloutHealth;
 use serde_json::Value;
 
 use crate::preview::PreviewOperator;
@@ -78,6 +81,24 @@ pub(crate) fn namespace(name: &str, labels: &[(&str, &str)]) -> Metadata<Namespa
     Metadata { types: None, metadata, _phantom: std::marker::PhantomData }
 }
 
+/// The Deployment `shop/web` of a preview, as the operator reads it, for which a quota has no room.
+pub(crate) fn refused_by_quota() -> RolloutHealth {
+    let labels = [(labels::NAME.to_owned(), "preview".to_owned())].into();
+    let metadata = ObjectMeta {
+        name: Some("web".into()),
+        namespace: Some("shop".into()),
+        labels: Some(labels),
+        ..ObjectMeta::default()
+    };
+    RolloutHealth { metadata, is_refused_by_quota: true, is_replacing_in_place: false }
+}
+
+/// An `IngressClass`.
+pub(crate) fn ingress_class(name: &str) -> Metadata<IngressClass> {
+    let metadata = ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() };
+    Metadata { types: None, metadata, _phantom: std::marker::PhantomData }
+}
+
 /// What `build` returned for a resource in this cluster.
 fn build<O: Operator + Clone>(
     operator: &O,
@@ -136,7 +157,7 @@ pub(crate) fn withdrawn_in<O: Operator + Clone>(
     cluster: &FakeCluster,
 ) -> Option<&'static str> {
     let built = build(operator, resource, cluster);
-    assert_eq!(built.withdraw, built.children.is_err());
+    assert_eq!(built.withdraw != Withdraw::Never, built.children.is_err());
     built.children.err().map(|invalid| invalid.reason())
 }
 

@@ -5,11 +5,10 @@
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::{GatewayRef, PodSecurity, PreviewEnvironment, RouteType, WhenSuspended};
-use crate::schema;
+use super::{PreviewEnvironment, RouteType, WhenSuspended};
 
-/// The claim of a preview to its host, and the fields that decide whether it can have a route. The
-/// field names are those of the resource.
+/// The claim of a preview to its host. The field names are those of the resource. Each field wakes
+/// every preview of the same host when it changes, so there are no others.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[kube(
     group = "platform9.com",
@@ -18,6 +17,7 @@ use crate::schema;
     plural = "previewenvironments",
     root = "PreviewClaim",
     namespaced,
+    status = "PreviewClaimStatus",
     derive = "PartialEq",
     schema = "disabled"
 )]
@@ -26,24 +26,9 @@ pub struct PreviewClaimSpec {
     /// The host.
     pub fqdn: String,
 
-    /// The image. A policy may not allow it.
-    pub image: String,
-
     /// Whether the preview is suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
-
-    /// The lifetime. It may not be a duration.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl: Option<String>,
-
-    /// Whether the preview never expires.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pinned: Option<bool>,
-
-    /// The user of the program. The namespace may not allow it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pod_security: Option<PodSecurity>,
 
     /// The route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,14 +46,14 @@ pub struct ClaimedRoute {
     /// What happens to the route while the preview is suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when_suspended: Option<WhenSuspended>,
+}
 
-    /// The Gateways of an HTTPRoute.
-    #[serde(
-        default,
-        deserialize_with = "schema::null_is_absent",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub parent_refs: Vec<GatewayRef>,
+/// The part of the status that decides who keeps a host.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct PreviewClaimStatus {
+    /// The host that the preview holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// The existence of a preview, for counting: only its metadata.
@@ -87,21 +72,19 @@ pub struct PreviewPlaceSpec {}
 
 impl From<&PreviewEnvironment> for PreviewClaim {
     fn from(preview: &PreviewEnvironment) -> Self {
-        let route = preview.spec.route.as_ref().map(|route| ClaimedRoute {
-            type_: route.type_,
-            when_suspended: route.when_suspended,
-            parent_refs: route.parent_refs.clone(),
-        });
+        let route = preview
+            .spec
+            .route
+            .as_ref()
+            .map(|route| ClaimedRoute { type_: route.type_, when_suspended: route.when_suspended });
         let spec = PreviewClaimSpec {
             fqdn: preview.spec.fqdn.clone(),
-            image: preview.spec.image.clone(),
             suspend: preview.spec.suspend,
-            ttl: preview.spec.ttl.clone(),
-            pinned: preview.spec.pinned,
-            pod_security: preview.spec.pod_security.clone(),
             route,
         };
-        Self { metadata: preview.metadata.clone(), spec }
+        let status = preview.status.as_ref();
+        let status = status.map(|status| PreviewClaimStatus { host: status.host.clone() });
+        Self { metadata: preview.metadata.clone(), spec, status }
     }
 }
 
@@ -113,6 +96,13 @@ impl PreviewClaim {
         let type_ = self.spec.route.as_ref().and_then(|route| route.type_);
         let has_route = type_ != Some(RouteType::None) && !self.is_route_removed();
         has_route.then_some(&self.spec.fqdn)
+    }
+
+    /// Whether the preview already holds the host that it claims.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let held = self.status.as_ref().and_then(|status| status.host.as_deref());
+        held.is_some() && held == self.host()
     }
 
     /// Whether the route is removed because the preview is suspended.

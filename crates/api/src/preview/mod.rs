@@ -2,7 +2,7 @@
 //! for each pull request.
 //!
 //! - `resource`: the resource and its spec
-//! - `program`, `probes`, `pod`: parts of the spec about the pods
+//! - `program`, `probes`, `pod`: parts of the spec about the pods; `image`: the name of the image
 //! - `host`, `route`: the host name, and the route from it to the pods
 //! - `source`: the code that the preview shows, for people
 //! - `expiry`: the end of the preview
@@ -13,6 +13,7 @@
 mod claim;
 mod expiry;
 mod host;
+mod image;
 mod pod;
 mod policy;
 mod probes;
@@ -23,12 +24,16 @@ mod selector;
 mod source;
 mod status;
 
-pub use claim::{ClaimedRoute, PreviewClaim, PreviewClaimSpec, PreviewPlace, PreviewPlaceSpec};
+pub use claim::{
+    ClaimedRoute, PreviewClaim, PreviewClaimSpec, PreviewClaimStatus, PreviewPlace,
+    PreviewPlaceSpec,
+};
+pub use image::is_no_image;
 pub use pod::{PodSecurity, PullPolicy};
 pub use policy::{PolicyNetwork, PolicyRoutes, PreviewLimits, PreviewPolicy, PreviewPolicySpec};
 pub use probes::{Probe, Probes};
 pub use resource::{DEFAULT_PORT, DEFAULT_REPLICAS, PreviewEnvironment, PreviewEnvironmentSpec};
-pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspended};
+pub use route::{DEFAULT_PATH, GatewayRef, Route, RouteTls, RouteType, WhenSuspended, is_path};
 pub use selector::{LabelOperator, LabelRequirement, NamespaceSelector};
 pub use source::Source;
 pub use status::{

@@ -12,12 +12,11 @@ const HIGHEST_ID: i64 = 2_147_483_647;
 const MOST_PULL_SECRETS: u32 = 8;
 
 /// When a node pulls the image.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullPolicy {
     /// Before each start of a container.
     Always,
     /// If the node does not have the image.
-    #[default]
     IfNotPresent,
     /// Never: the image is already on the nodes.
     Never,

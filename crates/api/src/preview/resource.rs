@@ -10,8 +10,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Route, Source, expiry, host, pod,
-    program,
+    PodSecurity, PreviewEnvironmentStatus, Probes, PullPolicy, Route, Source, expiry, host, image,
+    pod, program,
 };
 use crate::duration::DurationError;
 use crate::{duration, schema};
@@ -47,7 +47,8 @@ pub const DEFAULT_REPLICAS: i32 = 1;
     printcolumn(
         name = "Ready",
         type_ = "string",
-        description = "Whether all objects have the current spec, and the pods run",
+        description = "Whether all objects have the current spec, the pods run, and the route \
+                       works",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#
     ),
     printcolumn(
@@ -94,9 +95,9 @@ pub struct PreviewEnvironmentSpec {
 
     /// The host name of the preview with its domain, in lower case: up to 253 characters, no
     /// scheme, port, path or wildcard; an internationalised name in its ASCII form. One preview at
-    /// a time holds a host: if several claim it, the oldest, and then the next oldest. DNS must
-    /// resolve the host to the gateway of the cluster; one wildcard record is enough for all
-    /// previews. Example: preview-1.example.com
+    /// a time holds a host: the one in whose status it is, or else the oldest of those that claim
+    /// it, and then the next oldest. DNS must resolve the host to the gateway of the cluster; one
+    /// wildcard record is enough for all previews. Example: preview-1.example.com
     #[schemars(length(min = 1, max = host::HOST_LENGTH))]
     #[x_kube(
         validation = host::name_alone(),
@@ -180,19 +181,21 @@ pub struct PreviewEnvironmentSpec {
     #[schemars(schema_with = "pod::image_pull_secrets")]
     pub image_pull_secrets: Vec<LocalObjectReference>,
 
-    /// When a node pulls the image. IfNotPresent (the default): if the node does not have the
-    /// image. Always: at each start of a container, for tags whose content changes; see revision.
-    /// Never: not at all. Example: Always
+    /// When a node pulls the image. IfNotPresent: if the node does not have the image. Always: at
+    /// each start of a container, for tags whose content changes. Never: not at all. The default is
+    /// Always if there is a revision that the tag does not name, because then the tag may move, and
+    /// a node may have its old content; otherwise it is IfNotPresent. Write IfNotPresent for images
+    /// that were loaded onto the nodes. Example: IfNotPresent
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = PullPolicy::default()))]
     pub pull_policy: Option<PullPolicy>,
 
-    /// The version that the preview shows: any text of 1 to 256 characters. A change replaces the
-    /// pods even if the image has the same name; with pullPolicy Always, they run the new content
-    /// of a tag. status.revision has the text once all pods are replaced. By default none.
+    /// The version that the preview shows: one line of text, 1 to 256 characters. A change replaces
+    /// the pods even if the image has the same name, and by default they pull it again; see
+    /// pullPolicy. status.revision has the text once all pods are replaced. By default none.
     /// Example: 3f2a9c1
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
+    #[x_kube(validation = schema::no_control())]
     pub revision: Option<String>,
 
     /// The probes of the program. By default a pod is ready when it accepts connections at its
@@ -279,8 +282,15 @@ impl PreviewEnvironmentSpec {
         self.pinned.unwrap_or_default()
     }
 
-    /// When a node pulls the image; `IfNotPresent` by default.
+    /// When a node pulls the image. Without a choice, each revision pulls a tag that does not name
+    /// the revision: the content of such a tag may have changed, and a node may have the old one.
     pub fn pull_policy(&self) -> PullPolicy {
-        self.pull_policy.unwrap_or_default()
+        let moves = |revision: &str| !image::names_revision(&self.image, revision);
+        let default = if self.revision.as_deref().is_some_and(moves) {
+            PullPolicy::Always
+        } else {
+            PullPolicy::IfNotPresent
+        };
+        self.pull_policy.unwrap_or(default)
     }
 }

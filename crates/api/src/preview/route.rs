@@ -21,6 +21,18 @@ const PATH: &str = "^/[A-Za-z0-9/._-]*$";
 /// Parts of a path that gateways treat differently.
 const AMBIGUOUS: &str = r"//|/\.\.?(/|$)";
 
+/// Whether a text is a path that every kind of route accepts, as the schema checks it. For
+/// resources that a weaker schema accepted.
+#[must_use]
+pub fn is_path(text: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    let is_ambiguous = |part: &str| part == "." || part == "..";
+    text.starts_with('/')
+        && text.chars().all(is_plain)
+        && !text.contains("//")
+        && !text.split('/').any(is_ambiguous)
+}
+
 /// Rejects paths that some kinds of routes do not accept.
 fn path_rule() -> Rule {
     Rule::new(format!(
@@ -234,4 +246,21 @@ pub enum WhenSuspended {
     Keep,
     /// The route is deleted, and created again with the pods.
     Remove,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_gateways_treat_differently_is_no_path() {
+        for path in ["/", "/app", "/a/b.c/_d-1", "/a/...", "/.well-known/x"] {
+            assert!(is_path(path), "{path}");
+        }
+        for path in [
+            "", "app", "//", "/a//b", "/.", "/./a", "/..", "/a/../b", "/a/..", "/a?b", "/a b", "/~",
+        ] {
+            assert!(!is_path(path), "{path}");
+        }
+    }
 }

@@ -4,20 +4,12 @@ use kube::KubeSchema;
 use kube::core::Rule;
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{self, cel_string};
-
-/// Characters that a terminal may execute.
-const CONTROL: &str = r"[\x00-\x1f\x7f]";
-
-/// Rejects control characters.
-fn no_control() -> Rule {
-    Rule::new(format!("!self.matches({})", cel_string(CONTROL)))
-        .message("write one line of text: no line breaks, tabs or other control characters")
-}
+use crate::schema::{self, CONTROL, cel_string};
 
 /// Rejects texts that are not an address of HTTP or HTTPS.
 fn address_rule() -> Rule {
-    Rule::new(format!("self.matches({})", cel_string(r"^https?://[^\s\x00-\x1f\x7f]+$"))).message(
+    let address = format!(r"^https?://[^\s{CONTROL}]+$");
+    Rule::new(format!("self.matches({})", cel_string(&address))).message(
         "write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces",
     )
 }
@@ -31,13 +23,13 @@ pub struct Source {
     /// The host of the code, up to 63 characters. Example: github
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
-    #[x_kube(validation = no_control())]
+    #[x_kube(validation = schema::no_control())]
     pub provider: Option<String>,
 
     /// The repository, up to 255 characters. Example: team/app
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
-    #[x_kube(validation = no_control())]
+    #[x_kube(validation = schema::no_control())]
     pub repository: Option<String>,
 
     /// The number of the pull request or merge request, from 1; a column of `kubectl get`. Example:
@@ -49,14 +41,14 @@ pub struct Source {
     /// The branch, up to 255 characters. Example: feature/login
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
-    #[x_kube(validation = no_control())]
+    #[x_kube(validation = schema::no_control())]
     pub branch: Option<String>,
 
     /// The commit, up to 64 characters. It is only shown; a change of revision replaces the pods.
     /// Example: 3f2a9c1
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
-    #[x_kube(validation = no_control())]
+    #[x_kube(validation = schema::no_control())]
     pub commit: Option<String>,
 
     /// The address of the change, up to 2048 characters. Example:
@@ -69,6 +61,6 @@ pub struct Source {
     /// The author of the change, up to 255 characters. Example: octocat
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
-    #[x_kube(validation = no_control())]
+    #[x_kube(validation = schema::no_control())]
     pub author: Option<String>,
 }

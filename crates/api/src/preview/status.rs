@@ -45,6 +45,13 @@ pub struct PreviewEnvironmentStatus {
     #[schemars(length(max = 2048))]
     pub url: Option<String>,
 
+    /// The host that the preview holds. No other preview gets the host while this one claims it.
+    /// Absent if another preview holds the host, and without a claim. Example:
+    /// preview-1.example.com
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub host: Option<String>,
+
     /// The number of pods, ready or not, of the current spec or an older one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]

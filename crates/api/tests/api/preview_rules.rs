@@ -30,7 +30,20 @@ const PREFIX: &str = "write a prefix like DB_: letters, digits, _, - and dots, s
 const PATH: &str = "write a path from the root, like /healthz: no scheme, no host";
 const ROOT: &str = "user 0 is root, which runAsNonRoot forbids: write another runAsUser such as \
                     1000, or leave runAsNonRoot out";
-const CONTROL: &str = "write one line of text: no line breaks, tabs or other control characters";
+const CONTROL: &str = "write one line of text: no line breaks, tabs, control characters or \
+                       characters that change the direction of text";
+/// Each ends a line, controls a terminal, or changes the direction of the text around it.
+const UNPRINTABLE: [&str; 9] = [
+    "a\nb",
+    "\u{1b}[31mred",
+    "a\tb",
+    "\0",
+    "\u{7f}",
+    "\u{9b}31mred",
+    "a\u{202e}b",
+    "a\u{2067}b",
+    "a\u{2028}b",
+];
 const ADDRESS: &str =
     "write a whole address, like https://github.com/team/app/pull/17: http or https, no spaces";
 const PARENTS: &str = "only an HTTPRoute has parentRefs: write type: HTTPRoute, or leave \
@@ -205,9 +218,19 @@ fn texts_of_the_source_have_no_control_characters() {
         for text in ["a", "Zoë O'Hara <zoe@example.com>", "feature/ünïcode"] {
             assert_eq!(with(&json!({ "source": { field: text } })), PASSES, "{field}: {text}");
         }
-        for text in ["a\nb", "\u{1b}[31mred", "a\tb", "\0", "\u{7f}"] {
+        for text in UNPRINTABLE {
             assert_eq!(with(&json!({ "source": { field: text } })), [CONTROL], "{field}: {text:?}");
         }
+    }
+}
+
+#[test]
+fn a_revision_is_one_line_of_printable_text() {
+    for text in ["3f2a9c1", "release 1.2 (ünïcode)"] {
+        assert_eq!(with(&json!({ "revision": text })), PASSES, "{text}");
+    }
+    for text in UNPRINTABLE {
+        assert_eq!(with(&json!({ "revision": text })), [CONTROL], "{text:?}");
     }
 }
 
@@ -222,6 +245,8 @@ fn the_address_of_a_change_is_http_or_https() {
         "https://",
         "https://a b",
         "https://a\nb",
+        "https://a/\u{9b}b",
+        "https://a/\u{202e}b",
         "file:///etc/passwd",
     ] {
         assert_eq!(url(bad), [ADDRESS], "{bad:?}");

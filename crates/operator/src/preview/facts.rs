@@ -4,6 +4,7 @@ use kubewright::Timestamp;
 
 use super::admission::decision::Decision;
 use super::lifetime::expiry::Expiry;
+use super::objects::deployment::Replacement;
 use super::report::pod_failure::PodFailure;
 
 /// What `build` of a preview passes to `report`.
@@ -11,7 +12,10 @@ use super::report::pod_failure::PodFailure;
 pub struct Facts {
     /// What the preview gets. `None` if it is rejected.
     pub(super) decision: Option<Decision>,
+    /// The host that the preview holds.
+    pub(super) host: Option<String>,
     pub(super) pod_failure: Option<PodFailure>,
+    pub(super) replacement: Replacement,
     /// When the current spec was first seen.
     pub(super) changed_at: Option<Timestamp>,
     /// When the preview expires.

@@ -11,6 +11,7 @@ use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::pod::PodHealth;
 use operator_api::preview::{PreviewClaim, PreviewPlace, PreviewPolicy};
+use operator_api::rollout::RolloutHealth;
 
 use super::settings::PreviewOperator;
 
@@ -35,6 +36,7 @@ pub(super) type Reads = (
     Served<HTTPRoute>,
     Served<Mapping>,
     Selected<PodHealth, PreviewPods>,
+    Selected<RolloutHealth, PreviewPods>,
 );
 
 /// What `build` of a preview reads.
@@ -42,7 +44,7 @@ pub(super) type PreviewView<'a> = View<'a, PreviewOperator>;
 /// What `report` of a preview reads.
 pub(super) type PreviewObserved<'a> = Observed<'a, PreviewOperator>;
 
-/// Selects the pods of all previews.
+/// Selects the pods and the Deployments of all previews.
 pub struct PreviewPods;
 
 impl Selector for PreviewPods {

@@ -1,22 +1,24 @@
 //! The operator of `PreviewEnvironment`, `platform9.com/v1`.
 
 use kubewright::{Children, ConditionType, Invalid, Observed, Operator, Report, Sample, View, of};
-use operator_api::preview::{PreviewClaim, PreviewEnvironment, PreviewEnvironmentStatus};
+use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus};
 
 use super::admission::candidate::Candidate;
+use super::admission::claims::Holding;
 use super::admission::decision::{Decision, READY_REFUSALS, ROUTE_REFUSALS, Routing};
 use super::admission::host::HOST_REASONS;
-use super::admission::resolve::{self, TTL_REASONS};
+use super::admission::resolve::{self, FIELD_REASONS};
 use super::admission::security::POD_SECURITY_REASONS;
 use super::facts::Facts;
 use super::kinds::{NAME, Owns, Reads, Routes};
 use super::lifetime::expiry::{self, Expiry};
 use super::lifetime::warning::{self, EXPIRING_CONDITION};
 use super::objects::blueprint::Blueprint;
+use super::objects::deployment::Replacement;
 use super::objects::{deployment, http_route, ingress, mapping, network_policy, service};
-use super::report::acceptance::ROUTE_ACCEPTED_CONDITION;
+use super::report::acceptance::{ROUTE_ACCEPTED_CONDITION, ROUTE_WAITS};
 use super::report::pod_failure::{POD_REASONS, PodFailure};
-use super::report::{conditions, route, status};
+use super::report::{conditions, readiness, route, status};
 use super::samples;
 use super::settings::PreviewOperator;
 use crate::naming::NAME_REASONS;
@@ -26,10 +28,11 @@ impl Operator for PreviewOperator {
     const CONDITIONS: &'static [ConditionType] = &[
         HOST_REASONS,
         NAME_REASONS,
-        TTL_REASONS,
+        FIELD_REASONS,
         POD_SECURITY_REASONS,
         READY_REFUSALS,
         POD_REASONS,
+        ROUTE_WAITS,
         ROUTE_ACCEPTED_CONDITION,
         ROUTE_REFUSALS,
         conditions::HOST_CONFLICT_CONDITION,
@@ -48,22 +51,24 @@ impl Operator for PreviewOperator {
         preview: &PreviewEnvironment,
         view: &View<'_, Self>,
     ) -> Result<Children<Self>, Invalid> {
-        let claim = PreviewClaim::from(preview);
-        let candidate = Candidate::new(&claim, self, view);
+        let candidate = Candidate::new(preview, self, view);
+        let holding = Holding::find(&candidate);
         let changed_at = expiry::changed_at(preview, view);
         let expiry = Expiry::resolve(preview, changed_at, self, &candidate.policies, view);
         let expired = expiry.as_ref().and_then(warning::event);
-        let mut facts = Facts { changed_at, expiry, ..Facts::default() };
-        let children = match resolve::resolve(preview, &candidate) {
+        let host = matches!(holding, Holding::Own).then(|| preview.spec.fqdn.clone());
+        let mut facts = Facts { changed_at, expiry, host, ..Facts::default() };
+        let children = match resolve::resolve(&candidate, &holding, changed_at) {
             Ok(decision) => {
                 let blueprint = Blueprint::new(preview);
-                let children = objects(&blueprint, &decision);
+                facts.replacement = Replacement::find(&blueprint, view);
+                let children = objects(&blueprint, &decision, facts.replacement);
                 facts.pod_failure = PodFailure::find(&blueprint, view);
                 facts.decision = Some(decision);
                 children
             }
             // The objects of a rejected preview are deleted: otherwise its pods could exceed every
-            // limit, and its route could keep a host that another preview holds.
+            // limit, and its route could name a host that the preview no longer claims.
             Err(invalid) => Children::withdrawn(invalid),
         };
         let mut children = children.with_facts(facts);
@@ -81,10 +86,11 @@ impl Operator for PreviewOperator {
     ) -> Report<PreviewEnvironmentStatus> {
         let blueprint = Blueprint::new(preview);
         let route = route::condition(&blueprint, facts.decision.as_ref(), observed);
+        let children = observed.readiness().clone();
         Report {
             status: status::status(&blueprint, facts, &route, observed),
+            readiness: readiness::readiness(&blueprint, facts, &route, children),
             conditions: conditions::conditions(&blueprint, facts, route),
-            readiness: conditions::readiness(&blueprint, facts, observed.readiness().clone()),
         }
     }
 
@@ -93,8 +99,13 @@ impl Operator for PreviewOperator {
     }
 }
 
-fn objects(blueprint: &Blueprint<'_>, decision: &Decision) -> Children<PreviewOperator> {
-    let deployment = deployment::deployment(blueprint, decision.replicas, decision.user);
+fn objects(
+    blueprint: &Blueprint<'_>,
+    decision: &Decision,
+    replacement: Replacement,
+) -> Children<PreviewOperator> {
+    let deployment =
+        deployment::deployment(blueprint, decision.replicas, decision.user, replacement);
     let service = service::service(blueprint, &deployment);
     let mut children = Children::new().with(deployment).with(service);
     if let Some(namespaces) = &decision.reachable_from {
@@ -224,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preview_with_its_own_route_looks_up_only_its_namespace_pods_policies_and_rivals() {
+    fn a_preview_with_its_own_route_looks_up_only_its_namespace_pods_policies_class_and_rivals() {
         let source = FakeCluster::empty();
         let mut preview = preview("web");
         preview.spec.route = Some(Route {
@@ -240,12 +251,16 @@ mod tests {
         let policies = queries.iter().filter(|query| query.starts_with("previewpolicies."));
         assert_eq!(
             (queries.len(), policies.count()),
-            (4, 1),
+            (6, 1),
             "{queries:?}: for a namespace without labels only policies without a required label"
         );
-        let wakes =
-            |object: &dyn AnyObject| lookups.iter().any(|lookup| lookup.query.matches(object));
-        assert!(wakes(&namespace("shop", &[])) && !wakes(&namespace("other", &[])), "{queries:?}");
+        let matches = |kind: &str, object: &dyn AnyObject| {
+            let mut lookups = lookups.iter().filter(|lookup| lookup.kind.kind == kind);
+            lookups.any(|lookup| lookup.query.matches(object))
+        };
+        let is_looked_up = |name: &str| matches("Namespace", &namespace(name, &[]));
+        assert!(is_looked_up("shop") && !is_looked_up("other"), "{queries:?}");
+        let wakes = |claim: &PreviewClaim| matches("PreviewEnvironment", claim);
         assert!(wakes(&PreviewClaim::from(&preview)), "{queries:?}");
         preview.spec.fqdn = "other.example.com".into();
         assert!(!wakes(&PreviewClaim::from(&preview)), "{queries:?}");
@@ -279,7 +294,7 @@ mod tests {
             ]
         );
         assert!(
-            report.conditions.iter().all(|c| c.message.contains("PreviewEnvironment shop/older")),
+            report.conditions.iter().all(|c| c.message.contains("PreviewEnvironment older holds")),
             "{:?}",
             report.conditions
         );
@@ -287,7 +302,7 @@ mod tests {
         let Readiness::Stalled("HostConflict", message) = &report.readiness else {
             panic!("{:?}", report.readiness)
         };
-        assert!(message.contains("shop/older"), "{message}");
+        assert!(message.contains("PreviewEnvironment older holds"), "{message}");
     }
 
     #[test]
@@ -297,10 +312,8 @@ mod tests {
         let cluster = FakeCluster::empty();
         let report = testing::report_with(&operator, &preview("web"), &cluster, &[], &ready);
         let route = &report.conditions[0];
-        assert_eq!(
-            (route.status, route.reason, &report.readiness),
-            (Some(false), "RouteApiNotServed", &ready)
-        );
+        assert_eq!((route.status, route.reason), (Some(false), "RouteApiNotServed"));
+        assert!(matches!(report.readiness, Readiness::Ready(_)), "{:?}", report.readiness);
         assert!(route.message.contains("http://web.shop:80"), "{}", route.message);
     }
 

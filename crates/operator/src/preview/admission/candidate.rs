@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kubewright::{Metadata, of};
-use operator_api::preview::{GatewayRef, PreviewClaim};
+use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment};
 
 use super::policy::Policies;
 use crate::preview::kinds::PreviewView;
 use crate::preview::settings::PreviewOperator;
 
-/// The preview of this run, or a rival for its host.
+/// The preview of this run.
 pub(crate) struct Candidate<'a> {
-    pub(super) claim: &'a PreviewClaim,
+    pub(super) preview: &'a PreviewEnvironment,
+    /// Its claim to its host.
+    pub(super) claim: PreviewClaim,
     pub(super) settings: &'a PreviewOperator,
     pub(crate) policies: Policies,
     /// Its namespace, if it is known.
@@ -22,24 +24,25 @@ pub(crate) struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     pub(crate) fn new(
-        claim: &'a PreviewClaim,
+        preview: &'a PreviewEnvironment,
         settings: &'a PreviewOperator,
         view: &'a PreviewView<'a>,
     ) -> Self {
-        let namespace = claim.metadata.namespace.as_deref().unwrap_or_default();
+        let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
         let policies = Policies::selecting(namespace, view);
         let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
-        Self { claim, settings, policies, namespace, view }
+        let claim = PreviewClaim::from(preview);
+        Self { preview, claim, settings, policies, namespace, view }
     }
 
     /// The name of its namespace.
     pub(super) fn namespace_name(&self) -> &str {
-        self.claim.metadata.namespace.as_deref().unwrap_or_default()
+        self.preview.metadata.namespace.as_deref().unwrap_or_default()
     }
 
     /// The Gateways of its `HTTPRoute`: from the spec, or else a policy, or else the settings.
     pub(super) fn gateways(&self) -> &[GatewayRef] {
-        match self.claim.spec.route.as_ref().map(|route| &*route.parent_refs) {
+        match self.preview.spec.route.as_ref().map(|route| &*route.parent_refs) {
             Some(gateways @ [_, ..]) => gateways,
             _ => self.policies.gateways().unwrap_or(&self.settings.default_gateways),
         }

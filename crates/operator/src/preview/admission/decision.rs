@@ -15,6 +15,7 @@ const REFUSALS: &[(&str, &str)] = &[
     (HOST_CONFLICT, "no route: another preview holds the host"),
     ("HostNotAllowed", "no route: the namespace may not use this host"),
     ("ImageNotAllowed", "no pods and no route: a PreviewPolicy does not allow the image"),
+    ("PathNotUsable", "no route: `spec.route.path` is not a path that every kind of route accepts"),
     ("RouteTypeNotAllowed", "no route: a PreviewPolicy does not allow routes of this type"),
     (
         TOO_MANY_PREVIEWS,
@@ -29,6 +30,8 @@ pub(crate) const NOT_SERVED: &str = "RouteApiNotServed";
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Decision {
     pub(crate) routing: Routing,
+    /// Whether an Ingress counts as in place although it has no address.
+    pub(crate) needs_no_address: bool,
     /// The number of pods.
     pub(crate) replicas: i32,
     /// The limit of a policy that the spec exceeds. If it stalls, there are no pods and no route.

@@ -7,16 +7,23 @@ use kubewright::{ConditionType, Invalid};
 pub(crate) const HOST_REASONS: ConditionType =
     ConditionType::ready(&[("HostNotUsable", "`spec.fqdn` is not one host name")]);
 
+/// The maximum length of a part of a host name in DNS.
+const LONGEST_LABEL: usize = 63;
+/// The maximum length of a host name in DNS.
+const LONGEST_HOST: usize = 253;
+
 /// Checks that `host` is one host name.
 ///
 /// # Errors
 /// [`Invalid`] with an example of a host name.
 pub(super) fn check(host: &str) -> Result<(), Invalid> {
     let is_label = |label: &str| {
-        !label.is_empty()
+        (1..=LONGEST_LABEL).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
             && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
-    if host.split('.').all(is_label) {
+    if host.len() <= LONGEST_HOST && host.split('.').all(is_label) {
         return Ok(());
     }
     Err(Invalid::new(
@@ -53,6 +60,10 @@ mod tests {
             "a.b.",
             "a b",
             "a\n.b",
+            "-a.b",
+            "a-.b",
+            &"a".repeat(64),
+            &vec!["a"; 128].join("."),
         ] {
             assert!(
                 check(host)

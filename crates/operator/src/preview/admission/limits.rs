@@ -15,7 +15,7 @@ pub(super) fn blocking(candidate: &Candidate<'_>) -> Option<Refusal> {
 }
 
 fn image(candidate: &Candidate<'_>) -> Option<Refusal> {
-    let image = &candidate.claim.spec.image;
+    let image = &candidate.preview.spec.image;
     let limit = candidate.policies.rejects_image(image)?;
     let prefixes = limit.value.join(" or ");
     Some(Refusal::new(
@@ -32,7 +32,7 @@ fn image(candidate: &Candidate<'_>) -> Option<Refusal> {
 /// holds a host nor on the spec of another preview.
 fn number(candidate: &Candidate<'_>) -> Option<Refusal> {
     let limit = candidate.policies.previews()?;
-    let (namespace, own) = (candidate.namespace_name(), precedence(&candidate.claim.metadata));
+    let (namespace, own) = (candidate.namespace_name(), precedence(&candidate.preview.metadata));
     let previews = candidate.view.list(of::<Part<PreviewPlace>>(), Some(namespace), &[]);
     let is_older = |other: &PreviewPlace| precedence(&other.metadata) < own;
     let older = previews.iter().filter(|other| is_older(other)).count();
@@ -74,7 +74,7 @@ pub(super) fn precedence(meta: &ObjectMeta) -> (Option<Timestamp>, Option<&str>)
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use operator_api::preview::{PreviewClaim, PreviewEnvironment, PreviewPolicy};
+    use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
     use serde_json::json;
 
     use super::*;
@@ -141,9 +141,9 @@ mod tests {
             ),
         ] {
             let cluster = cluster(&[policy("p", json!({ "limits": { "previews": most } }))], &all);
-            let (claim, settings) = (PreviewClaim::from(&all[2]), PreviewOperator::default());
+            let settings = PreviewOperator::default();
             let view = view_of(&cluster);
-            let refusal = blocking(&Candidate::new(&claim, &settings, &view)).unwrap();
+            let refusal = blocking(&Candidate::new(&all[2], &settings, &view)).unwrap();
             assert!(refusal.message.starts_with(message), "{}", refusal.message);
         }
     }

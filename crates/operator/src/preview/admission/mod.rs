@@ -3,7 +3,8 @@
 //!
 //! - `candidate`: a preview with all that decides
 //! - `decision`: the result, [`Decision`](decision::Decision), and reasons to refuse a route
-//! - `resolve`: makes the decision, and finds the preview that holds a host
+//! - `resolve`: makes the decision
+//! - `claims`: which preview holds a host
 //! - `policy`: the policies that select a namespace; `limits`: the image, the number of previews
 //!   and of pods
 //! - `host`: which texts are host names; `domains`: which hosts a namespace may use
@@ -11,6 +12,7 @@
 //! - `security`: the user of the pods
 
 pub(super) mod candidate;
+pub(super) mod claims;
 pub(super) mod decision;
 mod domains;
 pub(super) mod host;

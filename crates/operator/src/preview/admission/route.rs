@@ -10,26 +10,33 @@ use k8s_openapi::api::networking::v1::IngressClass;
 use kubewright::{Metadata, of};
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
-use operator_api::preview::RouteType;
+use operator_api::preview::{DEFAULT_PATH, PreviewClaim, Route, RouteType, is_path};
 
 use super::candidate::Candidate;
 use super::decision::{NOT_SERVED, Refusal, Routing};
 use super::domains;
-use super::policy::Limit;
+use super::policy::{Limit, Policies};
 use crate::preview::kinds::PreviewView;
+use crate::preview::settings::PreviewOperator;
 
 /// The annotation of the `IngressClass` that Kubernetes gives to an Ingress without a class.
 const IS_DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
+
+/// The route type that the spec, a policy or the settings ask for. `None` if none of them does.
+pub(super) fn requested(
+    claim: &PreviewClaim,
+    policies: &Policies,
+    settings: &PreviewOperator,
+) -> Option<RouteType> {
+    let spec = claim.spec.route.as_ref().and_then(|route| route.type_);
+    spec.or_else(|| policies.default_route()).or(settings.default_route)
+}
 
 /// The route, without regard to other previews that claim the host. An Ingress has no class yet:
 /// the class of a rival does not matter, and finding it would add look-ups.
 pub(super) fn choose(candidate: &Candidate<'_>) -> Routing {
     let (settings, policies) = (candidate.settings, &candidate.policies);
-    let spec = candidate.claim.spec.route.as_ref();
-    let chosen = spec
-        .and_then(|route| route.type_)
-        .or_else(|| policies.default_route())
-        .or(settings.default_route);
+    let chosen = requested(&candidate.claim, policies, settings);
     if chosen == Some(RouteType::None) {
         return Routing::NotRequested;
     }
@@ -38,6 +45,9 @@ pub(super) fn choose(candidate: &Candidate<'_>) -> Routing {
     if let Some(rejection) = domains::rejection(host, namespace, domains, policies) {
         let message = format!("spec.fqdn is {host}, but {rejection}: write an allowed host");
         return Routing::Refused(Refusal::new("HostNotAllowed", message));
+    }
+    if let Some(refusal) = path_not_usable(candidate) {
+        return Routing::Refused(refusal);
     }
     let Some(type_) = chosen else { return first_served(candidate) };
     if let Some(limit) = policies.rejects_route(type_) {
@@ -51,6 +61,16 @@ pub(super) fn choose(candidate: &Candidate<'_>) -> Routing {
         )),
         routing => routing,
     }
+}
+
+/// Some controllers copy the path into a configuration file, and no schema of a Mapping checks it.
+fn path_not_usable(candidate: &Candidate<'_>) -> Option<Refusal> {
+    let path = candidate.preview.spec.route.as_ref().map_or(DEFAULT_PATH, Route::path);
+    let message = format!(
+        "spec.route.path is {path:?}, which some kinds of routes do not accept: write a path like \
+         /app, of letters, digits, hyphens, underscores, dots and slashes"
+    );
+    (!is_path(path)).then(|| Refusal::new("PathNotUsable", message))
 }
 
 fn route_of(type_: RouteType, candidate: &Candidate<'_>) -> Routing {
@@ -156,15 +176,12 @@ fn cluster_class(view: &PreviewView<'_>) -> Option<String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use super::*;
+    use crate::preview::admission::policy::tests::policy;
+    use crate::testing::{FakeCluster, gateway, preview, view_of};
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
     use k8s_openapi::jiff::Timestamp;
     use kubewright::view::{Lookup, Query};
-    use operator_api::preview::PreviewClaim;
-
-    use super::*;
-    use crate::preview::admission::policy::tests::policy;
-    use crate::preview::settings::PreviewOperator;
-    use crate::testing::{FakeCluster, gateway, preview, view_of};
 
     /// A class that was created in this second.
     fn class(name: &str, second: i64) -> Metadata<IngressClass> {
@@ -193,11 +210,7 @@ mod tests {
     }
 
     fn chosen(settings: &PreviewOperator, cluster: &FakeCluster) -> Routing {
-        choose(&Candidate::new(&claim(), settings, &view_of(cluster)))
-    }
-
-    fn claim() -> PreviewClaim {
-        PreviewClaim::from(&preview("web"))
+        choose(&Candidate::new(&preview("web"), settings, &view_of(cluster)))
     }
 
     fn refusal(settings: &PreviewOperator, cluster: &FakeCluster) -> Refusal {
@@ -255,8 +268,8 @@ mod tests {
             ..PreviewOperator::default()
         };
         let cluster = cluster_with(&[default(class("nginx", 1))]);
-        let (claim, view) = (claim(), view_of(&cluster));
-        let candidate = Candidate::new(&claim, &settings, &view);
+        let (web, view) = (preview("web"), view_of(&cluster));
+        let candidate = Candidate::new(&web, &settings, &view);
         assert_eq!(choose(&candidate), Routing::Ingress(None));
         assert_eq!(ingress_class(None, &candidate).as_deref(), Some("traefik"));
         assert_eq!(kinds(view), [] as [(String, bool); 0]);
@@ -273,6 +286,24 @@ mod tests {
              operator names; Ingress needs an ingress controller with its IngressClass; Mapping \
              needs Ambassador (Emissary-ingress)"
         );
+    }
+
+    #[test]
+    fn a_path_that_only_a_schema_rejects_gets_no_route_of_any_type() {
+        for type_ in [RouteType::HttpRoute, RouteType::Ingress, RouteType::Mapping] {
+            for (path, is_usable) in [("/app", true), ("/a;b", false), ("/a/../b", false)] {
+                let mut web = preview("web");
+                let path = Some(path.to_owned());
+                web.spec.route = Some(Route { type_: Some(type_), path, ..Route::default() });
+                let (settings, cluster) = (with_gateway(), FakeCluster::empty());
+                let routing = choose(&Candidate::new(&web, &settings, &view_of(&cluster)));
+                let reason = match &routing {
+                    Routing::Refused(refusal) => Some(refusal.reason),
+                    _ => None,
+                };
+                assert_eq!(reason, (!is_usable).then_some("PathNotUsable"), "{routing:?}");
+            }
+        }
     }
 
     #[test]
@@ -299,7 +330,7 @@ mod tests {
     fn only_kinds_that_decide_are_looked_up() {
         let lookups = |settings: &PreviewOperator, cluster: &FakeCluster| {
             let view = view_of(cluster);
-            let _ = choose(&Candidate::new(&claim(), settings, &view));
+            let _ = choose(&Candidate::new(&preview("web"), settings, &view));
             kinds(view)
         };
         let (route, ingress, mapping) =

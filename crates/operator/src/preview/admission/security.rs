@@ -32,7 +32,7 @@ fn is_restricted(label: &str, candidate: &Candidate<'_>) -> bool {
 /// Most images of applications run as root. So root is forbidden only where the spec says so, or
 /// where the namespace would not admit the pods.
 pub(super) fn user(candidate: &Candidate<'_>) -> (User, Option<RootCause>) {
-    let spec = candidate.claim.spec.pod_security.as_ref();
+    let spec = candidate.preview.spec.pod_security.as_ref();
     let (id, non_root) = spec.map_or((None, None), |spec| (spec.run_as_user, spec.run_as_non_root));
     let is_enforced = is_restricted(ENFORCE, candidate);
     let user = match id {
@@ -55,7 +55,7 @@ pub(super) fn user(candidate: &Candidate<'_>) -> (User, Option<RootCause>) {
 /// # Errors
 /// [`Invalid`] names the field and a value that works.
 pub(super) fn check(candidate: &Candidate<'_>) -> Result<(), Invalid> {
-    let Some(spec) = &candidate.claim.spec.pod_security else { return Ok(()) };
+    let Some(spec) = &candidate.preview.spec.pod_security else { return Ok(()) };
     let (field, remedy) = match (spec.run_as_user, spec.run_as_non_root) {
         (Some(0), _) => {
             ("runAsUser is 0", "write another user id such as 1000, or leave runAsUser out")
@@ -79,7 +79,7 @@ pub(super) fn check(candidate: &Candidate<'_>) -> Result<(), Invalid> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use operator_api::preview::{PodSecurity, PreviewClaim, PreviewEnvironment};
+    use operator_api::preview::{PodSecurity, PreviewEnvironment};
 
     use super::*;
     use crate::preview::settings::PreviewOperator;
@@ -105,9 +105,9 @@ mod tests {
         preview: &PreviewEnvironment,
         cluster: &FakeCluster,
     ) -> Result<(User, Option<RootCause>), Invalid> {
-        let (claim, settings) = (PreviewClaim::from(preview), PreviewOperator::default());
+        let settings = PreviewOperator::default();
         let view = view_of(cluster);
-        let candidate = Candidate::new(&claim, &settings, &view);
+        let candidate = Candidate::new(preview, &settings, &view);
         check(&candidate).map(|()| user(&candidate))
     }
 

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{Container, PodSecurityContext, Sysctl};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kubewright::builders::{self, ContainerExt as _};
+use kubewright::{Selected, of};
+use operator_api::rollout::RolloutHealth;
 
 use super::blueprint::Blueprint;
 use super::probes::probe;
+use crate::preview::kinds::{PreviewPods, PreviewView};
 use crate::security::{self, User};
 use crate::workload;
 
@@ -20,8 +24,49 @@ const FIRST_UNPRIVILEGED_PORT: i32 = 1024;
 /// The setting that lowers this port for one pod. Every Pod Security Standard allows it.
 const UNPRIVILEGED_PORT_START: &str = "net.ipv4.ip_unprivileged_port_start";
 
+/// How new pods replace old ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Replacement {
+    /// An old pod stops when its new pod is ready, so the preview always answers.
+    #[default]
+    Beside,
+    /// An old pod stops before its new pod starts: a quota has no room for both. The preview does
+    /// not answer for a moment, but without this it would keep the old pods for ever.
+    InPlace,
+}
+
+impl Replacement {
+    /// In place from the moment when a quota refuses a new pod, until all pods are replaced.
+    pub(crate) fn find(blueprint: &Blueprint<'_>, view: &PreviewView<'_>) -> Self {
+        let found = view.get(of::<Selected<RolloutHealth, PreviewPods>>(), &*blueprint.name);
+        match found {
+            Some(rollout) if rollout.is_refused_by_quota || rollout.is_replacing_in_place => {
+                Self::InPlace
+            }
+            _ => Self::Beside,
+        }
+    }
+
+    /// `None` for the default of Kubernetes.
+    fn strategy(self) -> Option<DeploymentStrategy> {
+        let in_place = RollingUpdateDeployment {
+            max_surge: Some(IntOrString::Int(0)),
+            max_unavailable: Some(IntOrString::Int(1)),
+        };
+        (self == Self::InPlace).then(|| DeploymentStrategy {
+            type_: Some("RollingUpdate".into()),
+            rolling_update: Some(in_place),
+        })
+    }
+}
+
 /// The Deployment of this many pods, whose program runs as this user.
-pub(crate) fn deployment(blueprint: &Blueprint<'_>, replicas: i32, user: User) -> Deployment {
+pub(crate) fn deployment(
+    blueprint: &Blueprint<'_>,
+    replicas: i32,
+    user: User,
+    replacement: Replacement,
+) -> Deployment {
     let mut deployment = workload::deployment(
         &blueprint.name,
         &blueprint.labels,
@@ -29,7 +74,9 @@ pub(crate) fn deployment(blueprint: &Blueprint<'_>, replicas: i32, user: User) -
         pod_security(blueprint, user),
         container(blueprint),
     );
-    let template = &mut deployment.spec.get_or_insert_default().template;
+    let spec = deployment.spec.get_or_insert_default();
+    spec.strategy = replacement.strategy();
+    let template = &mut spec.template;
     let revision = |revision: &String| BTreeMap::from([(REVISION.to_owned(), revision.clone())]);
     template.metadata.get_or_insert_default().annotations =
         blueprint.spec.revision.as_ref().map(revision);
@@ -58,7 +105,8 @@ fn container(blueprint: &Blueprint<'_>) -> Container {
     let read_only = security.and_then(|security| security.read_only_root_filesystem);
     Container {
         // Always stated: for `:latest` the default of Kubernetes is to pull, which fails for
-        // images that were loaded onto the nodes.
+        // images that were loaded onto the nodes. A revision under a tag that may move pulls, so
+        // that `status.revision` is what runs.
         image_pull_policy: Some(spec.pull_policy().as_str().into()),
         command: filled(&spec.command),
         args: filled(&spec.args),
@@ -89,18 +137,27 @@ mod tests {
         ResourceRequirements,
     };
     use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-    use operator_api::preview::{PodSecurity, PreviewEnvironmentSpec, Probe, Probes, PullPolicy};
+    use operator_api::preview::{
+        PodSecurity, PreviewEnvironment, PreviewEnvironmentSpec, Probe, Probes, PullPolicy,
+    };
+    use serde_json::json;
 
     use super::*;
-    use crate::testing::preview;
+    use crate::preview::settings::PreviewOperator;
+    use crate::testing::{self, FakeCluster, preview};
 
     /// The pods and the container of a preview with this change.
     fn pods(change: impl FnOnce(&mut PreviewEnvironmentSpec)) -> (PodTemplateSpec, Container) {
         let mut preview = preview("web");
         change(&mut preview.spec);
-        let mut pods = deployment(&Blueprint::new(&preview), 1, User::Image).spec.unwrap().template;
+        let mut pods = template(&preview);
         let container = pods.spec.as_mut().unwrap().containers.remove(0);
         (pods, container)
+    }
+
+    fn template(preview: &PreviewEnvironment) -> PodTemplateSpec {
+        let blueprint = Blueprint::new(preview);
+        deployment(&blueprint, 1, User::Image, Replacement::Beside).spec.unwrap().template
     }
 
     fn security_context(change: impl FnOnce(&mut PreviewEnvironmentSpec)) -> PodSecurityContext {
@@ -116,6 +173,28 @@ mod tests {
         let probe = container.readiness_probe.as_ref().unwrap().tcp_socket.as_ref().unwrap();
         assert_eq!(probe.port, workload::port());
         assert_eq!(container.liveness_probe, None);
+    }
+
+    #[test]
+    fn pods_are_replaced_in_place_only_while_a_quota_has_no_room_for_a_second_one() {
+        let strategy = |is_refused_by_quota, is_replacing_in_place| {
+            let rollout = RolloutHealth {
+                is_refused_by_quota,
+                is_replacing_in_place,
+                ..testing::refused_by_quota()
+            };
+            let cluster =
+                FakeCluster::empty().with_as::<Selected<RolloutHealth, PreviewPods>>(rollout);
+            let objects =
+                testing::objects_in(&PreviewOperator::default(), &preview("web"), &cluster);
+            objects[0]["spec"]["strategy"].clone()
+        };
+        let in_place = json!({
+            "type": "RollingUpdate", "rollingUpdate": { "maxSurge": 0, "maxUnavailable": 1 },
+        });
+        assert_eq!(strategy(false, false), json!(null));
+        assert_eq!(strategy(true, false), in_place);
+        assert_eq!(strategy(false, true), in_place, "until all pods are replaced");
     }
 
     #[test]
@@ -186,6 +265,25 @@ mod tests {
             Some(BTreeMap::from([("platform9.com/revision".to_owned(), "3f2a9c1".to_owned())]))
         );
         assert_eq!(metadata.labels, pods(|_| ()).0.metadata.unwrap().labels);
+    }
+
+    #[test]
+    fn a_revision_of_a_tag_that_may_move_is_pulled_unless_the_spec_says_otherwise() {
+        let policy = |image: &str, revision: Option<&str>, policy| {
+            let (_, container) = pods(|spec| {
+                spec.image = image.into();
+                spec.revision = revision.map(str::to_owned);
+                spec.pull_policy = policy;
+            });
+            container.image_pull_policy.unwrap()
+        };
+        let hash = Some("3f2a9c1");
+        assert_eq!(policy("app:pr-17", hash, None), "Always");
+        assert_eq!(policy("app", hash, None), "Always");
+        assert_eq!(policy("app:3f2a9c1", hash, None), "IfNotPresent");
+        assert_eq!(policy("app:pr-17", None, None), "IfNotPresent");
+        assert_eq!(policy("app:pr-17", hash, Some(PullPolicy::IfNotPresent)), "IfNotPresent");
+        assert_eq!(policy("app:pr-17", hash, Some(PullPolicy::Never)), "Never");
     }
 
     #[test]

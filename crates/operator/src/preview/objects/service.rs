@@ -26,7 +26,7 @@ pub(crate) fn address(blueprint: &Blueprint<'_>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::preview::objects::deployment;
+    use crate::preview::objects::deployment::{self, Replacement};
     use crate::security::User;
     use crate::testing::preview;
 
@@ -34,7 +34,7 @@ mod tests {
     fn a_service_leads_to_the_pods_of_its_own_preview() {
         let preview = preview("web");
         let blueprint = Blueprint::new(&preview);
-        let deployment = deployment::deployment(&blueprint, 1, User::Image);
+        let deployment = deployment::deployment(&blueprint, 1, User::Image, Replacement::Beside);
         let spec = service(&blueprint, &deployment).spec.unwrap();
         assert_eq!(spec.selector.as_ref(), Some(&blueprint.labels));
         let port = &spec.ports.unwrap()[0];

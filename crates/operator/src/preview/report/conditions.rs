@@ -1,12 +1,11 @@
-//! The conditions of a preview, and its readiness.
+//! The conditions of a preview, without RouteAccepted and Expiring.
 
-use kubewright::{Condition, ConditionType, Readiness};
+use kubewright::{Condition, ConditionType};
 use operator_api::preview::{
     HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, SUSPENDED, TOO_MANY_PREVIEWS,
 };
 
 use crate::preview::admission::decision::{Decision, Refusal, RootCause, Routing};
-use crate::preview::admission::security::{RESTRICTED, WARN};
 use crate::preview::facts::Facts;
 use crate::preview::lifetime::warning;
 use crate::preview::objects::blueprint::Blueprint;
@@ -14,7 +13,7 @@ use crate::preview::objects::blueprint::Blueprint;
 /// The condition of a preview whose host another preview holds.
 pub(crate) const HOST_CONFLICT_CONDITION: ConditionType = ConditionType::new(
     HOST_CONFLICT,
-    &[("HeldByAnother", "another preview holds the host; the message names it")],
+    &[("HeldByAnother", "another preview holds the host; the message names one of this namespace")],
 );
 /// The condition of a preview that exceeds a limit.
 pub(crate) const LIMIT_EXCEEDED_CONDITION: ConditionType = ConditionType::new(
@@ -78,57 +77,39 @@ fn suspended(blueprint: &Blueprint<'_>) -> Condition {
     Condition::new(SUSPENDED, Some(true), "SuspendedBySpec", how_to_resume(blueprint))
 }
 
-fn how_to_resume(blueprint: &Blueprint<'_>) -> String {
+pub(super) fn how_to_resume(blueprint: &Blueprint<'_>) -> String {
     let replicas = blueprint.spec.replicas();
     format!("no pods run: set spec.suspend to false to run {replicas}")
 }
 
+/// Only a spec that asks for root warns. Most images run as root by default, and a default that
+/// warns everywhere hides the warnings that matter.
 fn may_run_as_root(blueprint: &Blueprint<'_>, cause: RootCause) -> Condition {
-    let (name, namespace) = (blueprint.resource, blueprint.namespace);
-    let (reason, problem, remedy) = match cause {
-        RootCause::Spec => (
+    let name = blueprint.resource;
+    let condition = |reason, message| Condition::new(MAY_RUN_AS_ROOT, Some(true), reason, message);
+    match cause {
+        RootCause::Spec => condition(
             "AskedFor",
-            format!("spec.podSecurity lets {name} run as root"),
-            "remove that from spec.podSecurity if the image does not need root",
-        ),
-        RootCause::Image => (
+            format!(
+                "spec.podSecurity lets {name} run as root, which its namespace warns about: \
+                 remove that setting if the image does not need root"
+            ),
+        )
+        .with_warning(),
+        RootCause::Image => condition(
             "ImageDecides",
-            format!("the image of {name} may run as root"),
-            "set spec.podSecurity.runAsNonRoot: true, or spec.podSecurity.runAsUser to a user \
-             other than 0",
+            format!(
+                "the image of {name} may run as root: set spec.podSecurity.runAsNonRoot: true, or \
+                 runAsUser to a user other than 0"
+            ),
         ),
-    };
-    let message = format!(
-        "{problem}, which namespace {namespace} warns about ({WARN}={RESTRICTED}): {remedy}"
-    );
-    Condition::new(MAY_RUN_AS_ROOT, Some(true), reason, message).with_warning()
-}
-
-/// The readiness of a preview whose children have this readiness.
-pub(crate) fn readiness(
-    blueprint: &Blueprint<'_>,
-    facts: &Facts,
-    readiness: Readiness,
-) -> Readiness {
-    let readiness = match &facts.pod_failure {
-        Some(failure) => failure.explain(readiness),
-        None => readiness,
-    };
-    match (facts.decision.as_ref().map(|decision| &decision.routing), readiness) {
-        (Some(Routing::Refused(refusal)), Readiness::Ready(_) | Readiness::Progressing(..))
-            if refusal.stalls =>
-        {
-            Readiness::Stalled(refusal.reason, refusal.message.clone())
-        }
-        (_, Readiness::Ready(_)) if blueprint.spec.is_suspended() => {
-            Readiness::Ready(format!("suspended: {}", how_to_resume(blueprint)))
-        }
-        (_, readiness) => readiness,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use operator_api::preview::PodSecurity;
+
     use crate::preview::admission::security::{RESTRICTED, WARN};
     use crate::preview::settings::PreviewOperator;
     use crate::testing::{FakeCluster, namespace, preview, report_in};
@@ -144,13 +125,23 @@ mod tests {
         let Some(condition) = root(&[(WARN, RESTRICTED)]) else { panic!("no condition") };
         assert_eq!(
             (condition.status, condition.reason, condition.warns),
-            (Some(true), "ImageDecides", true)
+            (Some(true), "ImageDecides", false)
         );
         assert_eq!(
             condition.message,
-            "the image of web may run as root, which namespace shop warns about \
-             (pod-security.kubernetes.io/warn=restricted): set spec.podSecurity.runAsNonRoot: \
-             true, or spec.podSecurity.runAsUser to a user other than 0"
+            "the image of web may run as root: set spec.podSecurity.runAsNonRoot: true, or \
+             runAsUser to a user other than 0"
         );
+    }
+
+    #[test]
+    fn a_spec_that_asks_for_root_warns_where_the_namespace_warns() {
+        let mut web = preview("web");
+        web.spec.pod_security =
+            Some(PodSecurity { run_as_user: Some(0), ..PodSecurity::default() });
+        let cluster = FakeCluster::empty().with(namespace("shop", &[(WARN, RESTRICTED)]));
+        let report = report_in(&PreviewOperator::default(), &web, &cluster, &[]);
+        let root = report.conditions.into_iter().find(|c| c.type_ == "MayRunAsRoot");
+        assert_eq!(root.map(|c| (c.reason, c.warns)), Some(("AskedFor", true)));
     }
 }

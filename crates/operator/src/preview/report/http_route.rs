@@ -1,7 +1,7 @@
 //! The answers of Gateways about an `HTTPRoute`.
 
-use kubewright::Condition;
 use kubewright::observed::ChildState;
+use kubewright::{Condition, Timestamp};
 use operator_api::gateway::{HTTPRouteStatus, ParentReference, RouteParentStatus};
 use operator_api::preview::{GatewayRef, NOT_ACCEPTED};
 
@@ -38,6 +38,12 @@ pub(super) fn condition(
     }
 }
 
+/// The answer of one Gateway.
+///
+/// Several controllers can have an entry for one Gateway: a controller that was removed leaves its
+/// entry behind. So an entry without a definite answer about the current spec counts only if no
+/// entry has one. Of several definite answers, the latest counts: that of the highest generation,
+/// and of the same generation the one that changed last. A removed controller no longer answers.
 fn answer(
     blueprint: &Blueprint<'_>,
     gateway: &GatewayRef,
@@ -47,14 +53,27 @@ fn answer(
     let name = name(blueprint, gateway);
     let parents = status.parents.iter();
     let parents = parents.filter(|parent| refers_to(blueprint, &parent.parent_ref, gateway));
-    let answers = parents.map(|parent| answer_of_parent(&name, parent, generation));
-    answers.min().unwrap_or_else(|| {
+    let answers: Vec<_> = parents
+        .map(|parent| (answer_of_parent(&name, parent, generation), age(parent, generation)))
+        .collect();
+    let definite = answers.iter().filter(|(answer, _)| !matches!(answer, Answer::Waiting(_)));
+    let latest = definite.max_by(|(a, of_a), (b, of_b)| of_a.cmp(of_b).then(b.cmp(a)));
+    let answer = latest.or(answers.first()).map(|(answer, _)| answer.clone());
+    answer.unwrap_or_else(|| {
         Answer::Waiting(format!(
             "no controller has reported about HTTPRoute {} at {name} yet: check that this Gateway \
              exists, and that its class has a controller",
             blueprint.name
         ))
     })
+}
+
+/// The generation that an entry describes, and when the entry last changed its answer. A condition
+/// without a generation is about the current one.
+fn age(parent: &RouteParentStatus, generation: Option<i64>) -> (Option<i64>, Option<Timestamp>) {
+    let conditions = parent.conditions.iter().filter(|c| CONDITIONS.contains(&&*c.type_));
+    let seen = conditions.clone().map(|c| c.observed_generation.or(generation)).min();
+    (seen.flatten(), conditions.map(|c| c.last_transition_time.0).max())
 }
 
 fn answer_of_parent(gateway: &str, parent: &RouteParentStatus, generation: Option<i64>) -> Answer {
@@ -125,12 +144,17 @@ mod tests {
     /// The status of a parent: its reference, and `Accepted` and `ResolvedRefs`, each as
     /// `STATUS/GENERATION`.
     fn parent(reference: &str, accepted: &str, resolved: &str) -> String {
+        parent_since(2030, reference, accepted, resolved)
+    }
+
+    /// The same, whose conditions last changed in this year.
+    fn parent_since(year: i32, reference: &str, accepted: &str, resolved: &str) -> String {
         let condition = |type_: &str, answer: &str| {
             let (status, generation) = answer.split_once('/').unwrap();
             format!(
                 r#"{{"type":"{type_}","status":"{status}","observedGeneration":{generation},
                     "reason":"Why{type_}","message":"because",
-                    "lastTransitionTime":"2030-01-01T00:00:00Z"}}"#
+                    "lastTransitionTime":"{year}-01-01T00:00:00Z"}}"#
             )
         };
         let conditions =
@@ -211,6 +235,35 @@ mod tests {
             assert_eq!((accepted, reason), (None, "WaitingForController"), "{parents:?}");
             assert!(message.contains("Gateway gateways/public"), "{message}");
         }
+    }
+
+    #[test]
+    fn an_entry_that_a_removed_controller_left_behind_neither_accepts_nor_blocks() {
+        let since =
+            |year, accepted: &str, resolved: &str| parent_since(year, PUBLIC, accepted, resolved);
+        let present = |accepted: &str| since(2030, accepted, "True/1");
+        for (old, accepted, expected) in [
+            // No definite answer about the current spec.
+            (since(2020, "True/0", "True/0"), "True/1", Some(true)),
+            (since(2020, "False/0", "True/0"), "True/1", Some(true)),
+            (since(2020, "Unknown/1", "True/1"), "True/1", Some(true)),
+            (since(2020, "True/0", "True/0"), "False/1", Some(false)),
+            // A definite answer, but the present controller answered later.
+            (since(2020, "False/1", "True/1"), "True/1", Some(true)),
+            (since(2020, "True/1", "True/1"), "False/1", Some(false)),
+        ] {
+            for parents in [[old.clone(), present(accepted)], [present(accepted), old.clone()]] {
+                assert_eq!(answered(&public(), &parents).0, expected, "{parents:?}");
+            }
+        }
+        let both = [since(2020, "True/0", "True/0"), present("Unknown/1")];
+        assert_eq!(
+            answered(&public(), &both).1,
+            "WaitingForController",
+            "no controller has answered"
+        );
+        let tie = [present("True/1"), present("False/1")];
+        assert_eq!(answered(&public(), &tie).1, "NotAccepted", "of the same time, a rejection");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::preview::objects::blueprint::Blueprint;
 
 /// Reasons of `Ready` for a pod that does not run.
 pub(crate) const POD_REASONS: ConditionType = ConditionType::ready(&[
-    (CRASH_LOOP, "the program of a pod exits again and again; the message has its exit code"),
+    (CRASH_LOOP, "a container of a pod exits again and again; the message has its exit code"),
     (
         "CreateContainerConfigError",
         "a Secret or ConfigMap of a pod is missing, or the image may not run as its user",
@@ -18,10 +18,10 @@ pub(crate) const POD_REASONS: ConditionType = ConditionType::ready(&[
         "CreateContainerError",
         "a node cannot create the container of a pod; the message has its error",
     ),
-    ("ErrImageNeverPull", "`spec.pullPolicy` is `Never`, and a node does not have the image"),
+    ("ErrImageNeverPull", "the pull policy is `Never`, and a node does not have the image"),
     ("ImageInspectError", "a node cannot read the image"),
     (IMAGE_PULL, "a node cannot pull the image; the message has its error"),
-    ("InvalidImageName", "`spec.image` is not the name of an image"),
+    ("InvalidImageName", "the image of a container is not the name of an image"),
     (FAILED, "a pod has failed, and does not start again"),
     ("RunContainerError", "a node cannot start the container of a pod; the message has its error"),
     (UNSCHEDULABLE, "no node has room for a pod; the message says what is missing"),
@@ -45,14 +45,18 @@ const IMAGE_PULL_ATTEMPT: &str = "ErrImagePull";
 const UNSCHEDULABLE: &str = "Unschedulable";
 const FAILED: &str = "PodFailed";
 
+/// What the kubelet reports about containers that have to wait for init containers.
+const INITIALIZING: &str = "PodInitializing";
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PodFailure {
-    reason: &'static str,
+    /// `None` if the pod may still start by itself.
+    reason: Option<&'static str>,
     message: String,
 }
 
 impl PodFailure {
-    /// The failure of the first pod of this preview that has one.
+    /// The failure of the first pod of this preview that has one, or else what a pod waits for.
     pub(crate) fn find(blueprint: &Blueprint<'_>, view: &PreviewView<'_>) -> Option<Self> {
         let instance = blueprint.labels.get(labels::INSTANCE)?;
         let pods = view.list(
@@ -61,15 +65,40 @@ impl PodFailure {
             &[(labels::INSTANCE, instance)],
         );
         let mut pods = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
-        pods.find_map(|pod| Self::of_pod(pod))
+        let failed = pods.clone().find_map(|pod| Self::of_pod(pod));
+        failed.or_else(|| pods.find_map(|pod| Self::of_slow_start(pod)))
     }
 
     fn of_pod(pod: &PodHealth) -> Option<Self> {
-        let mut containers = pod.status.container_statuses.iter();
-        let (reason, message) = containers.find_map(of_container).or_else(|| of_status(pod))?;
-        let name = pod.metadata.name.as_deref().unwrap_or_default();
-        let colon = if message.is_empty() { "" } else { ": " };
-        Some(Self { reason, message: format!("pod {name}: {reason}{colon}{message}") })
+        let name = pod_name(pod);
+        let failures: Vec<_> = containers(pod)
+            .filter_map(|(kind, container)| Some((kind, container, of_container(container)?)))
+            .collect();
+        if let [(_, _, (reason, _)), ..] = failures.as_slice() {
+            let texts = failures.iter().map(|(kind, container, (reason, message))| {
+                format!("{kind} {}: {}", container.name, with_reason(reason, message))
+            });
+            let texts = texts.collect::<Vec<_>>().join("; ");
+            return Some(Self { reason: Some(*reason), message: format!("pod {name}, {texts}") });
+        }
+        let (reason, message) = of_status(pod)?;
+        let message = format!("pod {name}: {}", with_reason(reason, &message));
+        Some(Self { reason: Some(reason), message })
+    }
+
+    /// The init container that the others wait for. Each starts when the one before it has ended,
+    /// or, as a sidecar, has started. So it is the last one that runs.
+    fn of_slow_start(pod: &PodHealth) -> Option<Self> {
+        let waits = |container: &ContainerHealth| {
+            let waiting = container.state.waiting.as_ref();
+            waiting.is_some_and(|waiting| waiting.reason.as_deref() == Some(INITIALIZING))
+        };
+        let mut init = pod.status.init_container_statuses.iter().rev();
+        let running = init.find(|container| container.state.running.is_some())?;
+        pod.status.container_statuses.iter().any(waits).then(|| Self {
+            reason: None,
+            message: format!("pod {}: init container {} still runs", pod_name(pod), running.name),
+        })
     }
 
     /// The same readiness with its cause, if it is about pods.
@@ -81,14 +110,29 @@ impl PodFailure {
         let explained = |message: String| format!("{}; {message}", self.message);
         match readiness {
             Readiness::Progressing(reason, message) if is_about_pods(reason) => {
-                Readiness::Progressing(self.reason, explained(message))
+                Readiness::Progressing(self.reason.unwrap_or(reason), explained(message))
             }
             Readiness::Stalled(reason, message) if is_about_pods(reason) => {
-                Readiness::Stalled(self.reason, explained(message))
+                Readiness::Stalled(self.reason.unwrap_or(reason), explained(message))
             }
             readiness => readiness,
         }
     }
+}
+
+fn pod_name(pod: &PodHealth) -> &str {
+    pod.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// The init containers, which start first, and the others. Ephemeral containers are left out: a
+/// person adds one to debug a pod, and the pod does not wait for it.
+fn containers(pod: &PodHealth) -> impl Iterator<Item = (&'static str, &ContainerHealth)> {
+    let init = pod.status.init_container_statuses.iter().map(|c| ("init container", c));
+    init.chain(pod.status.container_statuses.iter().map(|c| ("container", c)))
+}
+
+fn with_reason(reason: &str, message: &str) -> String {
+    if message.is_empty() { reason.to_owned() } else { format!("{reason}: {message}") }
 }
 
 /// Why a container waits permanently.
@@ -142,7 +186,7 @@ mod tests {
 
     fn waiting(reason: &str, message: &str) -> Value {
         let waiting = json!({ "waiting": { "reason": reason, "message": message } });
-        json!({ "containerStatuses": [{ "state": waiting }] })
+        json!({ "containerStatuses": [{ "name": "app", "state": waiting }] })
     }
 
     fn cluster(pods: &[PodHealth]) -> FakeCluster {
@@ -154,7 +198,8 @@ mod tests {
     /// The readiness of the preview `web` with these pods, whose children have this readiness.
     fn readiness(pods: &[PodHealth], of_children: &Readiness) -> Readiness {
         let operator = PreviewOperator::default();
-        report_with(&operator, &preview("web"), &cluster(pods), &[], of_children).readiness
+        let route = [("Mapping", r#"{"state":"Running"}"#)];
+        report_with(&operator, &preview("web"), &cluster(pods), &route, of_children).readiness
     }
 
     fn unavailable() -> Readiness {
@@ -171,6 +216,7 @@ mod tests {
     #[test]
     fn the_message_has_the_cause_before_the_number_of_pods() {
         let crashed = json!({ "containerStatuses": [{
+            "name": "app",
             "state": { "waiting": {
                 "reason": "CrashLoopBackOff",
                 "message": "back-off 40s restarting failed container",
@@ -178,6 +224,7 @@ mod tests {
             "lastState": { "terminated": { "exitCode": 1, "reason": "Error" } },
         }] });
         let killed = json!({ "containerStatuses": [{
+            "name": "app",
             "state": { "waiting": { "reason": "CrashLoopBackOff" } },
             "lastState": { "terminated": { "exitCode": 137, "reason": "OOMKilled" } },
         }] });
@@ -193,28 +240,28 @@ mod tests {
             (
                 waiting("ImagePullBackOff", "no such image"),
                 "ImagePullBackOff",
-                "pod web-1: ImagePullBackOff: no such image; 0/1 replicas ready",
+                "pod web-1, container app: ImagePullBackOff: no such image; 0/1 replicas ready",
             ),
             (
                 waiting("ErrImagePull", "denied"),
                 "ImagePullBackOff",
-                "pod web-1: ImagePullBackOff: denied; 0/1 replicas ready",
+                "pod web-1, container app: ImagePullBackOff: denied; 0/1 replicas ready",
             ),
             (
                 waiting("InvalidImageName", ""),
                 "InvalidImageName",
-                "pod web-1: InvalidImageName; 0/1 replicas ready",
+                "pod web-1, container app: InvalidImageName; 0/1 replicas ready",
             ),
             (
                 crashed,
                 "CrashLoopBackOff",
-                "pod web-1: CrashLoopBackOff: the program exited with code 1; see its log; \
+                "pod web-1, container app: CrashLoopBackOff: the program exited with code 1; see its log; \
                  0/1 replicas ready",
             ),
             (
                 killed,
                 "CrashLoopBackOff",
-                "pod web-1: CrashLoopBackOff: the program exited with code 137 (OOMKilled); see \
+                "pod web-1, container app: CrashLoopBackOff: the program exited with code 137 (OOMKilled); see \
                  its log; 0/1 replicas ready",
             ),
             (
@@ -230,6 +277,76 @@ mod tests {
         ] {
             assert_eq!(explained(&status), (reason, message.to_owned()));
         }
+    }
+
+    #[test]
+    fn each_container_that_fails_is_named_also_one_that_was_injected() {
+        let waiting = |name: &str, reason: &str| json!({ "name": name, "state": { "waiting": { "reason": reason } } });
+        let crashed = |name: &str| {
+            let mut container = waiting(name, "CrashLoopBackOff");
+            container["lastState"] = json!({ "terminated": { "exitCode": 2 } });
+            container
+        };
+        let running = json!({ "name": "app", "state": { "running": {} } });
+        for (init, all, reason, message) in [
+            (
+                json!([waiting("mesh", "ImagePullBackOff")]),
+                json!([waiting("app", "PodInitializing")]),
+                "ImagePullBackOff",
+                "pod web-1, init container mesh: ImagePullBackOff; 0/1 replicas ready",
+            ),
+            (
+                json!([crashed("mesh")]),
+                json!([waiting("app", "PodInitializing")]),
+                "CrashLoopBackOff",
+                "pod web-1, init container mesh: CrashLoopBackOff: the program exited with code \
+                 2; see its log; 0/1 replicas ready",
+            ),
+            (
+                json!([waiting("mesh", "CreateContainerConfigError")]),
+                json!([waiting("app", "PodInitializing")]),
+                "CreateContainerConfigError",
+                "pod web-1, init container mesh: CreateContainerConfigError; 0/1 replicas ready",
+            ),
+            (
+                json!([]),
+                json!([running, crashed("sidecar")]),
+                "CrashLoopBackOff",
+                "pod web-1, container sidecar: CrashLoopBackOff: the program exited with code 2; \
+                 see its log; 0/1 replicas ready",
+            ),
+            (
+                json!([crashed("mesh")]),
+                json!([waiting("app", "InvalidImageName")]),
+                "CrashLoopBackOff",
+                "pod web-1, init container mesh: CrashLoopBackOff: the program exited with code \
+                 2; see its log; container app: InvalidImageName; 0/1 replicas ready",
+            ),
+        ] {
+            let status = json!({ "initContainerStatuses": init, "containerStatuses": all });
+            assert_eq!(explained(&status), (reason, message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_init_container_that_runs_for_long_is_named_and_is_no_failure() {
+        let state = |name: &str, state: Value| json!({ "name": name, "state": state });
+        let (runs, ended) = (json!({ "running": {} }), json!({ "terminated": { "exitCode": 0 } }));
+        let waits = json!({ "waiting": { "reason": "PodInitializing" } });
+        let status = |app: &Value| {
+            json!({
+                "initContainerStatuses": [
+                    state("first", ended.clone()), state("sidecar", runs.clone()),
+                    state("migrate", runs.clone()), state("last", waits.clone()),
+                ],
+                "containerStatuses": [state("app", app.clone())],
+            })
+        };
+        let (reason, message) = explained(&status(&waits));
+        assert_eq!(reason, reason::REPLICAS_UNAVAILABLE);
+        assert_eq!(message, "pod web-1: init container migrate still runs; 0/1 replicas ready");
+        let (_, message) = explained(&status(&runs));
+        assert_eq!(message, "0/1 replicas ready", "a sidecar runs beside the program");
     }
 
     #[test]

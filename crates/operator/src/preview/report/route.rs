@@ -8,7 +8,7 @@ use operator_api::ambassador::{Mapping, MappingStatus};
 use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{NOT_ACCEPTED, RouteType};
 
-use super::acceptance::{self, leads_to};
+use super::acceptance::{self, NOT_IN_PLACE, NOT_REQUESTED, leads_to};
 use super::http_route;
 use crate::preview::admission::decision::{Decision, NOT_SERVED, Routing};
 use crate::preview::kinds::PreviewObserved;
@@ -27,7 +27,7 @@ pub(crate) fn condition(
     observed: &PreviewObserved<'_>,
 ) -> Condition {
     let Some(decision) = decision else {
-        return acceptance::rejected("RouteNotInPlace", "there is no route; see Ready");
+        return acceptance::rejected(NOT_IN_PLACE, "there is no route; see Ready");
     };
     let name = &blueprint.name;
     let service = observed.child(of::<Service>(), name);
@@ -44,7 +44,7 @@ pub(crate) fn condition(
         Routing::NotRequested => {
             let remedy = "the route type is None; write another spec.route.type to get a URL";
             let inside = inside.map(|inside| inside + ": ").unwrap_or_default();
-            return acceptance::rejected("NotRequested", inside + remedy);
+            return acceptance::rejected(NOT_REQUESTED, inside + remedy);
         }
         Routing::RemovedWhileSuspended => {
             let message = "there is no route while spec.suspend is true, because \
@@ -62,7 +62,9 @@ pub(crate) fn condition(
         Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => {
             return match &decision.routing {
                 Routing::HttpRoute(gateways) => http_route::condition(blueprint, gateways, child),
-                Routing::Ingress(class) => ingress(blueprint, class.as_deref(), child),
+                Routing::Ingress(class) => {
+                    ingress(blueprint, class.as_deref(), decision.needs_no_address, child)
+                }
                 _ => mapping(blueprint, child),
             };
         }
@@ -71,7 +73,7 @@ pub(crate) fn condition(
         }
         _ => format!("{type_} {name} is not in place; see Ready"),
     };
-    acceptance::rejected("RouteNotInPlace", message)
+    acceptance::rejected(NOT_IN_PLACE, message)
 }
 
 /// Kubernetes always serves Ingress.
@@ -90,11 +92,24 @@ fn not_served(type_: RouteType, until_then: &str) -> Condition {
 }
 
 /// The controller of an Ingress reports only the address at which it serves the host.
-fn ingress(blueprint: &Blueprint<'_>, class: Option<&str>, child: &ChildState<'_>) -> Condition {
+fn ingress(
+    blueprint: &Blueprint<'_>,
+    class: Option<&str>,
+    needs_no_address: bool,
+    child: &ChildState<'_>,
+) -> Condition {
     let status = child.status::<IngressStatus>().unwrap_or_default();
     let addresses = status.load_balancer.and_then(|balancer| balancer.ingress).unwrap_or_default();
     if let Some(address) = addresses.into_iter().find_map(|a| a.ip.or(a.hostname)) {
         return acceptance::accepted(format!("{}, by {address}", leads_to(blueprint)));
+    }
+    if let Some(class) = class.filter(|_| needs_no_address) {
+        return acceptance::not_reported(format!(
+            "{}, as far as is known: the controller of class {class} reports no address of Ingress \
+             {}",
+            leads_to(blueprint),
+            blueprint.name
+        ));
     }
     let served = match class {
         Some(class) => format!("the class {class}"),

@@ -27,6 +27,7 @@ pub(crate) fn status(
     let shows_revision = child.is_some_and(|child| rollout::is_complete(child, wanted));
     PreviewEnvironmentStatus {
         url: has_url.then(|| url(blueprint)),
+        host: facts.host.clone(),
         expires_at: facts.expiry.as_ref().map(|expiry| Time(expiry.at)),
         changed_at: facts.changed_at.map(Time),
         revision: blueprint.spec.revision.clone().filter(|_| shows_revision),
