@@ -55,12 +55,22 @@ async fn report_all(sandbox: &Sandbox, gateways: &[(&str, bool, bool)]) {
         .unwrap();
 }
 
-/// Waits until the preview is ready and `RouteAccepted` has this status and reason; returns its
-/// URL.
+/// Whether the preview is Ready, unless the controller of its route has not accepted the route:
+/// then this is the reason.
+fn is_ready_for(web: &PreviewEnvironment, route: &str) -> bool {
+    let ready = condition(web, "Ready");
+    if ["WaitingForController", "NotAccepted"].contains(&route) {
+        ready.status_and_reason() == ("False", route)
+    } else {
+        ready.is_true()
+    }
+}
+
+/// Waits until `RouteAccepted` has this status and reason, and Ready agrees; returns the URL.
 async fn until_route_is(sandbox: &Sandbox, status: &str, reason: &str) -> Option<String> {
     let is_route = |web: &PreviewEnvironment| {
         condition(web, "RouteAccepted").status_and_reason() == (status, reason)
-            && condition(web, "Ready").is_true()
+            && is_ready_for(web, reason)
     };
     let web = sandbox.until("web", format!("has RouteAccepted {status}, {reason}"), is_route).await;
     web.status.unwrap().url

@@ -28,7 +28,8 @@ fn rank(preview: &PreviewEnvironment) -> (String, String) {
 /// Waits until a preview holds its host and has a route for it.
 async fn until_holds(sandbox: &Sandbox, name: &str) {
     let holds = |web: &PreviewEnvironment| {
-        condition(web, "Ready").is_true()
+        let host = web.status.as_ref().and_then(|status| status.host.as_deref());
+        host == Some(&*web.spec.fqdn)
             && condition(web, "RouteAccepted").status_and_reason()
                 == ("Unknown", "WaitingForController")
     };
@@ -41,17 +42,31 @@ async fn until_holds(sandbox: &Sandbox, name: &str) {
     sandbox.get::<Ingress>(name).await;
 }
 
-/// Waits until the conditions of a preview name `holder`; the preview has its pods and no route.
-async fn until_waits_for(sandbox: &Sandbox, name: &str, holder: &str) {
+/// Waits until the conditions of a preview report `holder`, of the same namespace by its name, and
+/// of another one without any name; the preview has its pods and no route.
+async fn until_waits_for(sandbox: &Sandbox, name: &str, (elsewhere, holder): (&Sandbox, &str)) {
+    let is_near = sandbox.namespace() == elsewhere.namespace();
+    let holder = if is_near {
+        format!("PreviewEnvironment {holder} holds")
+    } else {
+        "a PreviewEnvironment of another namespace holds".to_owned()
+    };
     let waits = |web: &PreviewEnvironment| {
-        let names_holder = |type_| condition(web, type_).message.contains(holder);
+        let reports_holder = |type_| condition(web, type_).message.contains(&holder);
         condition(web, "Ready").status_and_reason() == ("False", "HostConflict")
             && condition(web, "RouteAccepted").status_and_reason() == ("False", "HostConflict")
             && condition(web, "HostConflict").status_and_reason() == ("True", "HeldByAnother")
-            && ["Ready", "RouteAccepted", "HostConflict"].into_iter().all(names_holder)
+            && ["Ready", "RouteAccepted", "HostConflict"].into_iter().all(reports_holder)
     };
     let web: PreviewEnvironment = sandbox.until(name, format!("waits for {holder}"), waits).await;
-    assert_eq!(web.status.as_ref().unwrap().url, None);
+    let status = web.status.as_ref().unwrap();
+    assert_eq!((status.url.as_deref(), status.host.as_deref()), (None, None));
+    if !is_near {
+        let messages = status.conditions.iter().map(|condition| &condition.message);
+        let leaks = messages
+            .filter(|message| message.replace(&web.spec.fqdn, "").contains(elsewhere.namespace()));
+        assert_eq!(leaks.collect::<Vec<_>>(), [""; 0], "another tenant's namespace is shown");
+    }
     sandbox
         .until(name, "has its pods", |deployment: &Deployment| {
             deployment.status.as_ref().and_then(|status| status.ready_replicas) == Some(1)
@@ -60,25 +75,33 @@ async fn until_waits_for(sandbox: &Sandbox, name: &str, holder: &str) {
     sandbox.until_gone::<Ingress>(name).await;
 }
 
-/// How messages name a preview of a sandbox.
-fn quoted(sandbox: &Sandbox, name: &str) -> String {
-    format!("PreviewEnvironment {}/{name} holds", sandbox.namespace())
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn the_older_of_two_claims_holds_the_host_and_the_other_claim_takes_over() {
+async fn one_of_two_claims_holds_the_host_and_the_other_claim_takes_over() {
     let (one, two) = (Sandbox::new("hosts-one").await, Sandbox::new("hosts-two").await);
     let _operator = one.start_operator_with(&[&two]).await;
-    // The API server decides which claim is older: several pairs cover both orders.
+    // The API server decides which claim is older, and the operator may see the other one first.
     for pair in 0..PAIRS {
         let (own, host) =
             (format!("web-{pair}"), format!("{}-{pair}.example.com", one.namespace()));
         let (mine, other_claim) = (claim(&own, &host), claim(&own, &host));
-        let (first, second) = tokio::join!(one.create(&mine), two.create(&other_claim));
-        let (holder, other) =
-            if rank(&first) < rank(&second) { (&one, &two) } else { (&two, &one) };
+        tokio::join!(one.create(&mine), two.create(&other_claim));
+        let is_settled = async |sandbox: &Sandbox| {
+            let web: PreviewEnvironment = sandbox.get(&own).await;
+            let status = web.status.unwrap_or_default();
+            let waits = status.conditions.iter().any(|c| c.type_ == "HostConflict");
+            (status.host.is_some(), waits)
+        };
+        let first_holds = eventually(SOON, "one claim holds the host", async || {
+            match (is_settled(&one).await, is_settled(&two).await) {
+                ((true, false), (false, true)) => Ok(true),
+                ((false, true), (true, false)) => Ok(false),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await;
+        let (holder, other) = if first_holds { (&one, &two) } else { (&two, &one) };
         until_holds(holder, &own).await;
-        until_waits_for(other, &own, &quoted(holder, &own)).await;
+        until_waits_for(other, &own, (holder, &own)).await;
         if pair % 2 == 0 {
             holder.delete::<PreviewEnvironment>(&own).await;
         } else {
@@ -90,7 +113,23 @@ async fn the_older_of_two_claims_holds_the_host_and_the_other_claim_takes_over()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claims_that_existed_before_the_operator_keep_their_order_over_a_suspension() {
+async fn an_edit_of_an_older_preview_takes_no_host_from_a_preview_that_holds_it() {
+    let sandbox = Sandbox::new("hosts-kept").await;
+    let operator = sandbox.start_operator().await;
+    let host = format!("{}.example.com", sandbox.namespace());
+    sandbox.create(&claim("older", &format!("other.{host}"))).await;
+    until_holds(&sandbox, "older").await;
+    sandbox.create(&claim("newer", &host)).await;
+    until_holds(&sandbox, "newer").await;
+    let take = json!({ "spec": { "fqdn": host } });
+    sandbox.merge::<PreviewEnvironment>("older", take).await;
+    until_waits_for(&sandbox, "older", (&sandbox, "newer")).await;
+    operator.until_at_rest().await;
+    until_holds(&sandbox, "newer").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_existed_before_the_operator_are_served_in_their_order() {
     let sandbox = Sandbox::new("hosts-before").await;
     let host = format!("{}.example.com", sandbox.namespace());
     let mut claims = Vec::new();
@@ -102,7 +141,7 @@ async fn claims_that_existed_before_the_operator_keep_their_order_over_a_suspens
     let operator = sandbox.start_operator().await;
     until_holds(&sandbox, &order[0]).await;
     for other in &order[1..] {
-        until_waits_for(&sandbox, other, &quoted(&sandbox, &order[0])).await;
+        until_waits_for(&sandbox, other, (&sandbox, &order[0])).await;
     }
     let suspend = |suspend: bool| {
         json!({
@@ -114,10 +153,12 @@ async fn claims_that_existed_before_the_operator_keep_their_order_over_a_suspens
     };
     sandbox.merge::<PreviewEnvironment>(&order[0], suspend(true)).await;
     until_holds(&sandbox, &order[1]).await;
-    until_waits_for(&sandbox, &order[2], &quoted(&sandbox, &order[1])).await;
+    until_waits_for(&sandbox, &order[2], (&sandbox, &order[1])).await;
+    // Who gave up the host waits until it is free again.
     sandbox.merge::<PreviewEnvironment>(&order[0], suspend(false)).await;
+    until_waits_for(&sandbox, &order[0], (&sandbox, &order[1])).await;
+    sandbox.delete::<PreviewEnvironment>(&order[1]).await;
     until_holds(&sandbox, &order[0]).await;
-    until_waits_for(&sandbox, &order[1], &quoted(&sandbox, &order[0])).await;
     operator.until_at_rest().await;
 }
 
@@ -174,39 +215,36 @@ async fn create_in_order(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_older_claim_holds_the_host_whichever_claim_the_operator_sees_first() {
+async fn a_claim_that_has_the_host_keeps_it_whichever_claim_is_older() {
     let (one, two) = (Sandbox::new("hosts-first").await, Sandbox::new("hosts-later").await);
-    for (seen_first, round) in [(&one, "a"), (&two, "b")] {
-        let mut pairs = Vec::new();
+    for (seen_first, other, round) in [(&one, &two, "a"), (&two, &one, "b")] {
+        let mut names = Vec::new();
         for (number, order) in
             [Order::FirstIsLower, Order::LaterIsLower, Order::Apart].into_iter().enumerate()
         {
             let name = format!("web-{round}-{number}");
             let [first, later] = create_in_order(order, &one, &two, &name).await;
             assert_eq!(rank(&first) < rank(&later), order != Order::LaterIsLower);
-            pairs.push((
-                name,
-                if rank(&first) < rank(&later) { (&one, &two) } else { (&two, &one) },
-            ));
+            names.push(name);
         }
         // An operator of one namespace does not know the other claim: each claim in it gets a
         // route.
         let alone = seen_first.start_operator().await;
-        for (name, _) in &pairs {
+        for name in &names {
             until_holds(seen_first, name).await;
         }
         alone.stop().await.unwrap();
         let both = one.start_operator_with(&[&two]).await;
-        for (own, (holder, other)) in &pairs {
-            until_holds(holder, own).await;
-            until_waits_for(other, own, &quoted(holder, own)).await;
+        for name in &names {
+            until_holds(seen_first, name).await;
+            until_waits_for(other, name, (seen_first, name)).await;
         }
         both.stop().await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_edit_that_makes_a_preview_invalid_deletes_the_children_and_releases_the_host() {
+async fn an_edit_that_makes_a_preview_invalid_deletes_the_children_and_keeps_the_claim() {
     let strict = [("pod-security.kubernetes.io/enforce", "restricted")];
     let (one, two) =
         (Sandbox::with_labels("hosts-refused", &strict).await, Sandbox::new("hosts-heir").await);
@@ -214,12 +252,8 @@ async fn an_edit_that_makes_a_preview_invalid_deletes_the_children_and_releases_
     let host = format!("{}.example.com", one.namespace());
     one.create(&claim("web", &host)).await;
     until_holds(&one, "web").await;
-    // Two claims of one second are ordered by their UIDs: either may come first.
-    let heir = two.create(&claim("web", &host)).await;
-    let web: PreviewEnvironment = one.get("web").await;
-    let (holder, other) = if rank(&web) < rank(&heir) { (&one, &two) } else { (&two, &one) };
-    until_holds(holder, "web").await;
-    until_waits_for(other, "web", &quoted(holder, "web")).await;
+    two.create(&claim("web", &host)).await;
+    until_waits_for(&two, "web", (&one, "web")).await;
 
     let user = |id: Value| json!({ "spec": { "podSecurity": { "runAsUser": id } } });
     one.merge::<PreviewEnvironment>("web", user(json!(0))).await;
@@ -227,13 +261,14 @@ async fn an_edit_that_makes_a_preview_invalid_deletes_the_children_and_releases_
     one.until_gone::<Ingress>("web").await;
     one.until_gone::<Deployment>("web").await;
     one.until_gone::<Service>("web").await;
-    until_holds(&two, "web").await;
     operator.until_at_rest().await;
-    one.until_not_ready::<PreviewEnvironment>("web", "PodSecurityNotAllowed").await;
+    until_waits_for(&two, "web", (&one, "web")).await;
 
     one.merge::<PreviewEnvironment>("web", user(json!(1000))).await;
-    until_holds(holder, "web").await;
-    until_waits_for(other, "web", &quoted(holder, "web")).await;
+    until_holds(&one, "web").await;
+    until_waits_for(&two, "web", (&one, "web")).await;
+    one.delete::<PreviewEnvironment>("web").await;
+    until_holds(&two, "web").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,25 +289,23 @@ async fn a_namespace_may_use_only_the_hosts_that_its_annotation_allows() {
     allow(json!("*.closed.example.com")).await;
     let _operator = open.start_operator_with(&[&closed]).await;
     let host = format!("{}.example.com", open.namespace());
-    let intruder = closed.create(&claim("intruder", &host)).await;
+    closed.create(&claim("intruder", &host)).await;
     let refused = |web: &PreviewEnvironment| {
         condition(web, "Ready").status_and_reason() == ("False", "HostNotAllowed")
             && condition(web, "Ready").message.contains("*.closed.example.com")
     };
     closed.until("intruder", "is refused", refused).await;
     assert!(closed.find::<Ingress>("intruder").await.is_none());
-    let owner = open.create(&claim("owner", &host)).await;
+    open.create(&claim("owner", &host)).await;
     until_holds(&open, "owner").await;
 
     // The annotation changes; the previews do not.
     allow(Value::Null).await;
-    // Two previews of one second are ordered by their UIDs: either may come first.
-    let intruder_is_first = rank(&intruder) < rank(&owner);
-    let claims = [(&closed, "intruder"), (&open, "owner")];
-    let [(first, first_name), (second, second_name)] =
-        if intruder_is_first { claims } else { [claims[1], claims[0]] };
-    until_holds(first, first_name).await;
-    until_waits_for(second, second_name, &quoted(first, first_name)).await;
+    until_waits_for(&closed, "intruder", (&open, "owner")).await;
+    open.delete::<PreviewEnvironment>("owner").await;
+    until_holds(&closed, "intruder").await;
+    open.create(&claim("owner", &host)).await;
+    until_waits_for(&open, "owner", (&closed, "intruder")).await;
     allow(json!("other.example.com, *.closed.example.com")).await;
     closed
         .until("intruder", "is refused again", |web: &PreviewEnvironment| {

@@ -124,7 +124,7 @@ async fn change_type(sandbox: &Sandbox, type_: &str) {
         .await;
 }
 
-/// Waits until the preview has a route of this type and is ready.
+/// Waits until the preview has a route of this type.
 async fn until_routed(sandbox: &Sandbox, type_: &str) {
     match type_ {
         "HTTPRoute" => drop(sandbox.until("web", "exists", |_: &HTTPRoute| true).await),
@@ -134,7 +134,7 @@ async fn until_routed(sandbox: &Sandbox, type_: &str) {
     let reason = if type_ == "Mapping" { "NotReported" } else { "WaitingForController" };
     let is_routed = |web: &PreviewEnvironment| {
         condition(web, "RouteAccepted").status_and_reason() == ("Unknown", reason)
-            && condition(web, "Ready").is_true()
+            && condition(web, "Ready").reason != "Terminating"
     };
     sandbox.until("web", format!("has its {type_}"), is_routed).await;
 }
@@ -279,7 +279,14 @@ async fn a_host_is_free_only_after_the_route_of_its_deleted_holder_is_gone() {
         }
     })
     .await;
-    sandbox.until("second", "still waits", waits).await;
+    let waits_for_the_deletion = |web: &PreviewEnvironment| {
+        waits(web)
+            && condition(web, "Ready")
+                .message
+                .starts_with("PreviewEnvironment first holds the host")
+            && condition(web, "Ready").message.contains("is being deleted")
+    };
+    sandbox.until("second", "waits for the deletion", waits_for_the_deletion).await;
 
     let witness = Witness::default();
     witness.watch::<Ingress>(&sandbox).await;

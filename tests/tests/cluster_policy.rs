@@ -142,6 +142,7 @@ async fn the_effects_of_a_policy_appear_and_disappear_with_it() {
             &preview("web").with_fields(json!({ "replicas": 3, "route": { "type": "Ingress" } })),
         )
         .await;
+    sandbox.set_address("web").await;
     sandbox.until_ready::<PreviewEnvironment>("web").await;
     assert!(sandbox.find::<NetworkPolicy>("web").await.is_none());
 
@@ -183,8 +184,8 @@ async fn the_effects_of_a_policy_appear_and_disappear_with_it() {
     sandbox.until_not_ready::<PreviewEnvironment>("web", "HostNotAllowed").await;
 
     policy.delete().await;
+    sandbox.set_address("web").await;
     sandbox.until_ready::<PreviewEnvironment>("web").await;
-    sandbox.until("web", "exists again", |_: &Ingress| true).await;
     let web: PreviewEnvironment = sandbox.get("web").await;
     assert!(!exceeds_limit(&web));
 }

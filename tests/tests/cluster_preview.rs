@@ -173,7 +173,7 @@ async fn ready_begins_with_the_reason_why_the_pods_do_not_run() {
     let web: PreviewEnvironment = sandbox.until_not_ready("web", "ImagePullBackOff").await;
     let message = condition(&web, "Ready").message;
     assert!(
-        message.starts_with(&format!("pod {pod}: ImagePullBackOff: no such image; ")),
+        message.starts_with(&format!("pod {pod}, container app: ImagePullBackOff: no such image")),
         "{message}"
     );
 }
@@ -195,7 +195,7 @@ async fn the_route_follows_the_route_type_and_there_is_never_a_second_route() {
     let route_is = |status: &'static str, reason: &'static str| {
         move |web: &PreviewEnvironment| {
             condition(web, "RouteAccepted").status_and_reason() == (status, reason)
-                && condition(web, "Ready").is_true()
+                && condition(web, "Ready").is_true() == (status == "False")
         }
     };
     let ingress = json!({ "type": "Ingress", "path": "/app", "tls": {} });
@@ -234,7 +234,7 @@ async fn a_preview_has_a_url_when_its_ingress_has_an_address() {
     let ingress =
         json!({ "type": "Ingress", "path": "/app", "tls": { "clusterIssuer": "letsencrypt" } });
     sandbox.create(&preview("web").with_fields(json!({ "route": ingress }))).await;
-    sandbox.until_ready::<PreviewEnvironment>("web").await;
+    sandbox.until_not_ready::<PreviewEnvironment>("web", "WaitingForController").await;
     let api: Api<Ingress> = sandbox.api();
     let address =
         |ip: Value| Patch::Merge(json!({ "status": { "loadBalancer": { "ingress": ip } } }));
@@ -245,6 +245,7 @@ async fn a_preview_has_a_url_when_its_ingress_has_an_address() {
         condition(web, "RouteAccepted").is_true() && url == Some("https://web.example.com/app")
     };
     sandbox.until("web", "has a URL", has_url).await;
+    sandbox.until_ready::<PreviewEnvironment>("web").await;
     let ingress: Ingress = sandbox.get("web").await;
     assert_eq!(
         ingress.annotations().get("cert-manager.io/cluster-issuer").map(String::as_str),
@@ -291,7 +292,7 @@ async fn a_suspended_preview_can_give_up_its_route() {
     let _operator = sandbox.start_operator().await;
     let route = json!({ "type": "Ingress", "whenSuspended": "Remove" });
     sandbox.create(&preview("web").with_fields(json!({ "route": route }))).await;
-    sandbox.until_ready::<PreviewEnvironment>("web").await;
+    sandbox.until("web", "exists", |_: &Ingress| true).await;
     assert_eq!(routes(&sandbox).await, ["web"]);
     sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "suspend": true } })).await;
     let is_suspended = |web: &PreviewEnvironment| {
@@ -431,6 +432,9 @@ fn invalid_fields() -> Vec<(Value, &'static str)> {
         (json!({ "podSecurity": { "runAsUser": 0, "runAsNonRoot": true } }), "user 0 is root"),
         (json!({ "source": { "pullRequest": 0 } }), "should be greater than or equal to 1"),
         (json!({ "source": { "branch": "a\nb" } }), "write one line of text"),
+        (json!({ "source": { "author": "a\u{202e}b" } }), "write one line of text"),
+        (json!({ "source": { "url": "https://a/\u{9b}b" } }), "write a whole address"),
+        (json!({ "revision": "a\u{9b}b" }), "write one line of text"),
         (json!({ "source": { "url": "javascript:alert(1)" } }), "write a whole address"),
         (json!({ "suspend": "yes" }), "must be of type boolean"),
         (json!({ "podSecurity": { "runAsUser": -1 } }), "should be greater than or equal to 0"),

@@ -9,10 +9,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
-use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role, RoleBinding};
 use kube::ResourceExt;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::ListParams;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 use tests::cluster::{SOON, Sandbox, eventually, kubeconfig_of};
@@ -101,15 +100,6 @@ async fn run(sandbox: &Sandbox, args: &[&str]) -> Outcome {
     call(sandbox.cluster().kubeconfig(), sandbox.namespace(), args).await
 }
 
-/// Sets the address of the Ingress `name`, as its controller would.
-async fn address(sandbox: &Sandbox, name: &str) {
-    let api: Api<Ingress> = sandbox.api();
-    let patch = Patch::Merge(
-        json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } } }),
-    );
-    api.patch_status(name, &PatchParams::default(), &patch).await.unwrap();
-}
-
 fn ends(preview: &PreviewEnvironment) -> Option<String> {
     preview.spec.expires_at.as_ref().map(|time| time.0.to_string())
 }
@@ -185,7 +175,7 @@ async fn wait_status_list_and_open_show_a_preview() {
     waited.reports("  Ready is True: ");
     waited.reports("pr-18 is ready and has no URL: ");
     assert_eq!(waited.output, "", "the output has more than the URL");
-    sandbox.until_ready::<PreviewEnvironment>("pr-17").await;
+    sandbox.until_not_ready::<PreviewEnvironment>("pr-17", "WaitingForController").await;
     let waited = run(&sandbox, &["wait", "pr-17", "--timeout", "1s"]).await.exits_with(1);
     waited.reports("pr-17 was not ready after 1s: Ingress pr-17 has no address yet");
     let nowhere = run(&sandbox, &["open", "pr-17", "--print"]).await.exits_with(1);
@@ -193,7 +183,7 @@ async fn wait_status_list_and_open_show_a_preview() {
     run(&sandbox, &["wait", "pr-18"]).await.exits_with(0);
     run(&sandbox, &["open", "pr-18"]).await.exits_with(1).reports("(NotRequested)");
 
-    address(&sandbox, "pr-17").await;
+    sandbox.set_address("pr-17").await;
     let reached =
         |web: &PreviewEnvironment| web.status.as_ref().is_some_and(|status| status.url.is_some());
     sandbox.until("pr-17", "has a URL", reached).await;

@@ -354,7 +354,11 @@ async fn create_prune_and_report_route(sandbox: &Sandbox, route: &RouteKind) {
     let requesting = |name: &str| preview(name).with_fields(json!({ "route": route.requested }));
 
     let created = sandbox.create(&requesting(&name("created"))).await;
-    sandbox.until_ready::<PreviewEnvironment>(&name("created")).await;
+    let is_in_place = |web: &PreviewEnvironment| {
+        let reason = condition(web, "RouteAccepted").reason;
+        ["WaitingForController", "NotReported", "NotRequested"].contains(&&*reason)
+    };
+    sandbox.until(&name("created"), "has its route", is_in_place).await;
     assert!(api.get_opt(&name("created")).await.unwrap().is_some(), "{}", route.kind);
 
     let web: Echo = sandbox.get("web").await;

@@ -19,12 +19,22 @@ use tests::route_apis::{http_routes, mappings};
 
 const HTTP_ROUTES: &str = "httproutes.gateway.networking.k8s.io";
 
-/// Waits until the preview is ready and `RouteAccepted` has this status and reason; returns the
-/// message.
+/// Whether the preview is Ready, unless the controller of its route has not accepted the route:
+/// then this is the reason.
+fn is_ready_for(web: &PreviewEnvironment, route: &str) -> bool {
+    let ready = condition(web, "Ready");
+    if ["WaitingForController", "NotAccepted"].contains(&route) {
+        ready.status_and_reason() == ("False", route)
+    } else {
+        ready.is_true()
+    }
+}
+
+/// Waits until `RouteAccepted` has this status and reason, and Ready agrees; returns the message.
 async fn until_route_is(sandbox: &Sandbox, name: &str, status: &str, reason: &str) -> String {
     let is_route = |web: &PreviewEnvironment| {
         condition(web, "RouteAccepted").status_and_reason() == (status, reason)
-            && condition(web, "Ready").is_true()
+            && is_ready_for(web, reason)
     };
     let web = sandbox.until(name, format!("has RouteAccepted {status}, {reason}"), is_route).await;
     condition(&web, "RouteAccepted").message
@@ -55,7 +65,7 @@ async fn until_url_is(
         let present = web.status.as_ref().and_then(|status| status.url.as_deref());
         condition(web, "RouteAccepted").status_and_reason() == (status, reason)
             && present == url
-            && condition(web, "Ready").is_true()
+            && is_ready_for(web, reason)
     };
     sandbox
         .until(name, format!("has RouteAccepted {status}, {reason} and the URL {url:?}"), is_route)

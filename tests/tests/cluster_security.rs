@@ -4,13 +4,14 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, Pod, PodSecurityContext, ResourceQuota, Service};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 use operator_api::echo::Echo;
 use operator_api::echo_test;
 use operator_api::preview::{MAY_RUN_AS_ROOT, PodSecurity, PreviewEnvironment};
 use serde_json::json;
-use tests::cluster::{Namespaced, Sandbox, condition, describe};
-use tests::fixtures::{EchoFixture, echo, preview, test_echo};
+use tests::cluster::{LONG, Namespaced, Sandbox, condition, describe, eventually};
+use tests::fixtures::{EchoFixture, PreviewFixture, echo, preview, test_echo};
 
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 const WARN: &str = "pod-security.kubernetes.io/warn";
@@ -85,7 +86,9 @@ async fn warnings(sandbox: &Sandbox, preview: &str) -> usize {
     let events: Vec<Event> = sandbox.list().await;
     let about = |event: &&Event| event.involved_object.name.as_deref() == Some(preview);
     let warns = |event: &&Event| {
-        event.type_.as_deref() == Some("Warning") && event.reason.as_deref() == Some("ImageDecides")
+        let reason = event.reason.as_deref();
+        event.type_.as_deref() == Some("Warning")
+            && (reason == Some("ImageDecides") || reason == Some("AskedFor"))
     };
     events.iter().filter(about).filter(warns).count()
 }
@@ -96,7 +99,7 @@ fn may_run_as_root(preview: &PreviewEnvironment) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_that_warns_gets_a_condition_and_one_warning_for_a_preview_that_may_be_root() {
+async fn a_namespace_that_warns_gets_a_condition_for_a_default_and_one_warning_if_the_spec_asks() {
     let sandbox = Sandbox::with_labels("warned", &[(WARN, "restricted")]).await;
     let operator = sandbox.start_operator().await;
     let mut strict = preview("strict");
@@ -104,20 +107,24 @@ async fn a_namespace_that_warns_gets_a_condition_and_one_warning_for_a_preview_t
         Some(PodSecurity { run_as_non_root: Some(true), ..PodSecurity::default() });
     sandbox.create(&strict).await;
     sandbox.create(&preview("web")).await;
+    let mut root = preview("root");
+    root.spec.pod_security = Some(PodSecurity { run_as_user: Some(0), ..PodSecurity::default() });
+    sandbox.create(&root).await;
+    let root: PreviewEnvironment = sandbox.until_ready("root").await;
+    assert_eq!(condition(&root, MAY_RUN_AS_ROOT).status_and_reason(), ("True", "AskedFor"));
     let strict: PreviewEnvironment = sandbox.until_ready("strict").await;
     assert!(!may_run_as_root(&strict), "{}", describe(&strict));
     let web: PreviewEnvironment = sandbox.until_ready("web").await;
-    let condition = condition(&web, MAY_RUN_AS_ROOT);
-    assert_eq!(condition.status_and_reason(), ("True", "ImageDecides"));
-    assert!(condition.message.contains(sandbox.namespace()), "{}", condition.message);
+    assert_eq!(condition(&web, MAY_RUN_AS_ROOT).status_and_reason(), ("True", "ImageDecides"));
     // A change of the spec changes the status and sends no other Warning.
-    sandbox.merge::<PreviewEnvironment>("web", json!({ "spec": { "replicas": 2 } })).await;
+    sandbox.merge::<PreviewEnvironment>("root", json!({ "spec": { "replicas": 2 } })).await;
     let two = |web: &PreviewEnvironment| {
         web.status.as_ref().is_some_and(|status| status.ready_replicas == Some(2))
     };
-    sandbox.until("web", "has two pods", two).await;
+    sandbox.until("root", "has two pods", two).await;
     operator.until_at_rest().await;
-    assert_eq!((warnings(&sandbox, "web").await, warnings(&sandbox, "strict").await), (1, 0));
+    let [root, web, strict] = ["root", "web", "strict"].map(|name| warnings(&sandbox, name));
+    assert_eq!((root.await, web.await, strict.await), (1, 0, 0));
 
     sandbox.label(json!({ (ENFORCE): "restricted" })).await;
     let may_not = |web: &PreviewEnvironment| !may_run_as_root(web);
@@ -169,32 +176,70 @@ async fn a_namespace_that_becomes_restricted_affects_only_its_own_previews() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_echo_reports_why_its_pods_are_rejected_and_recovers() {
-    let sandbox = Sandbox::new("quota").await;
-    let _operator = sandbox.start_operator().await;
+/// Creates a quota for this many pods, and waits until it is enforced.
+async fn limit_pods(sandbox: &Sandbox, most: &str) {
     let quota: ResourceQuota = serde_json::from_value(
-        json!({ "metadata": { "name": "none" }, "spec": { "hard": { "pods": "0" } } }),
+        json!({ "metadata": { "name": "small" }, "spec": { "hard": { "pods": most } } }),
     )
     .unwrap();
     sandbox.create(&quota).await;
     // The quota is enforced after its controller has counted the pods.
     let is_enforced =
         |quota: &ResourceQuota| quota.status.as_ref().is_some_and(|s| s.used.is_some());
-    sandbox.until("none", "is enforced", is_enforced).await;
+    sandbox.until("small", "is enforced", is_enforced).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_revision_replaces_the_pod_in_place_where_the_quota_has_no_room_for_a_second_one() {
+    let sandbox = Sandbox::new("full").await;
+    let operator = sandbox.start_operator().await;
+    limit_pods(&sandbox, "1").await;
+    sandbox.create(&preview("web").with_fields(json!({ "revision": "one" }))).await;
+    let shows = |wanted: &'static str| {
+        move |web: &PreviewEnvironment| {
+            condition(web, "Ready").is_true()
+                && web.status.as_ref().and_then(|s| s.revision.as_deref()) == Some(wanted)
+        }
+    };
+    sandbox.until("web", "has the first revision in its status", shows("one")).await;
+    for revision in ["two", "three"] {
+        let edit = json!({ "spec": { "revision": revision } });
+        sandbox.merge::<PreviewEnvironment>("web", edit).await;
+        eventually(LONG, format!("the pods have the revision {revision}"), async || {
+            let web: PreviewEnvironment = sandbox.get("web").await;
+            if shows(revision)(&web) { Ok(()) } else { Err(describe(&web)) }
+        })
+        .await;
+        // The next revision tries a pod beside the old one again: the quota may have room then.
+        let surges = |deployment: &Deployment| {
+            let strategy = deployment.spec.as_ref().and_then(|spec| spec.strategy.as_ref());
+            let update = strategy.and_then(|strategy| strategy.rolling_update.as_ref());
+            update.and_then(|update| update.max_surge.clone())
+                == Some(IntOrString::String("25%".into()))
+        };
+        sandbox.until("web", "has the default strategy again", surges).await;
+    }
+    operator.until_at_rest().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_echo_reports_why_its_pods_are_rejected_and_recovers() {
+    let sandbox = Sandbox::new("quota").await;
+    let _operator = sandbox.start_operator().await;
+    limit_pods(&sandbox, "0").await;
 
     sandbox.create(&echo("web").with_replicas(2)).await;
     let web: Echo = sandbox.until_not_ready("web", "PodsRefused").await;
     let message = condition(&web, "Ready").message;
     assert!(message.starts_with("0/2 replicas ready: "), "{message}");
     assert!(
-        message.contains("is forbidden: exceeded quota: none"),
+        message.contains("is forbidden: exceeded quota: small"),
         "the API server's message is missing: {message}"
     );
     // The quota can change without an edit of the Echo, so the operator keeps retrying.
     assert_eq!(condition(&web, "Reconciling").status_and_reason(), ("True", "PodsRefused"));
     assert!(sandbox.find::<Service>("web").await.is_some(), "the Service is missing");
 
-    sandbox.delete::<ResourceQuota>("none").await;
+    sandbox.delete::<ResourceQuota>("small").await;
     sandbox.until_ready::<Echo>("web").await;
 }

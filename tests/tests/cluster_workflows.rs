@@ -11,9 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{Patch, PatchParams};
 use kubewright::testing::assets::{Assets, Binary, Environment};
 use kubewright::testing::control_plane::Spec;
 use kubewright::testing::home::Home;
@@ -21,7 +19,7 @@ use kubewright::testing::progress;
 use operator_api::preview::PreviewEnvironment;
 use recipe_blocks::{Block, blocks_of};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use tests::cluster::{Sandbox, kubeconfig_of};
 
@@ -94,17 +92,6 @@ async fn create<K: tests::cluster::Namespaced + DeserializeOwned>(
     sandbox.create(&object).await;
 }
 
-/// Sets the address of the preview's Ingress, as its controller would.
-async fn set_address(sandbox: &Sandbox, name: &str) {
-    sandbox.until(name, "exists", |_: &Ingress| true).await;
-    let status = json!({ "status": { "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } } });
-    sandbox
-        .api::<Ingress>()
-        .patch_status(name, &PatchParams::default(), &Patch::Merge(status))
-        .await
-        .unwrap();
-}
-
 fn lines(path: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(path).unwrap();
     text.lines()
@@ -138,7 +125,7 @@ async fn the_github_workflow_creates_a_preview_waits_for_its_url_and_deletes_it(
     runner.run(step("preview", "Log in to the cluster"), &variables).await;
     variables.extend(lines(&environment));
     runner.run(step("preview", "Apply the preview"), &variables).await;
-    set_address(&sandbox, "pr-17").await;
+    sandbox.set_address("pr-17").await;
     runner.run(step("preview", "Wait until it shows this commit"), &variables).await;
     assert_eq!(lines(&output)["url"], "https://pr-17.preview.example.com");
     runner.run(step("preview", "Show why it failed"), &variables).await;
@@ -175,7 +162,7 @@ async fn the_gitlab_pipeline_creates_a_preview_waits_for_its_url_and_deletes_it(
             .join("\n")
     };
     let (run, addressed) =
-        (runner.run(script("preview", "script"), &variables), set_address(&sandbox, "mr-17"));
+        (runner.run(script("preview", "script"), &variables), sandbox.set_address("mr-17"));
     tokio::join!(run, addressed);
     assert_eq!(
         lines(&runner.path("preview.env"))["PREVIEW_URL"],

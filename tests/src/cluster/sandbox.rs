@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, Resource};
 use kubewright::Object;
@@ -215,6 +216,15 @@ impl Sandbox {
             if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
         })
         .await;
+    }
+
+    /// Sets the address of an Ingress, as its controller would; the Ingress may not exist yet.
+    pub async fn set_address(&self, name: &str) {
+        self.until(name, "exists", |_: &Ingress| true).await;
+        let address = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } });
+        let patch = Patch::Merge(json!({ "status": address }));
+        let api = self.api::<Ingress>();
+        api.patch_status(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
     /// Sets labels of the namespace itself; null removes a label.
