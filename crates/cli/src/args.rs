@@ -136,6 +136,21 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub(crate) expirations_per_minute: u32,
 
+    /// Maximum number of resources per minute and controller that get a disruptive change without
+    /// an edit of their own: after an update of the operator, a policy or a label. A disruptive
+    /// change deletes an object, or replaces or stops pods. 0 holds all of them back
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) rollouts_per_minute: u32,
+
+    /// Number of such resources that are changed at once after a time without changes
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub(crate) rollout_burst: u32,
+
     /// Log filter: a level, or target=level pairs separated by commas
     #[arg(
         long,

@@ -1,16 +1,13 @@
 //! `run`: installs the log, starts the engine, stops on signals.
 
-use std::io::IsTerminal;
-
 use kubewright_core::Registry;
 use kubewright_core::internals::shard::{Shard, ShardError};
 use kubewright_runtime::{Connect, Settings};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::Subscriber;
 
-use crate::args::{Listen, LogFormat, RunArgs};
+use crate::args::{Listen, RunArgs};
 use crate::error::Error;
+use crate::log;
 
 /// The engine mostly waits for the API server: a second thread shortens the start, and more threads
 /// only add wake-ups.
@@ -19,7 +16,7 @@ const MAX_THREADS: usize = 2;
 const SIGNAL_EXIT_CODE: i32 = 128;
 
 pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
-    install_log(&args);
+    log::install(&args);
     let registry =
         if args.controllers.is_empty() { registry } else { registry.only(&args.controllers)? };
     let shard = shard(args.shard_count, args.shard_index, pod_name())?;
@@ -35,6 +32,8 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
         resync: args.resync,
         shard,
         expirations_per_minute: args.expirations_per_minute,
+        rollouts_per_minute: args.rollouts_per_minute,
+        rollout_burst: args.rollout_burst,
     };
     let threads =
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(MAX_THREADS);
@@ -72,26 +71,6 @@ fn shard(
     match shard {
         Err(ShardError::NoOrdinal(pod)) => Err(Error::NoOrdinal(pod)),
         shard => Ok(Some(shard?)),
-    }
-}
-
-/// Logs to standard error, unless the program already installed a log.
-fn install_log(args: &RunArgs) {
-    // The argument parser already checked the filter.
-    let filter = EnvFilter::builder().parse_lossy(&args.log);
-    let colour = std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let builder = Subscriber::builder().with_env_filter(filter).with_writer(std::io::stderr);
-    let installed = match args.log_format {
-        LogFormat::Text => {
-            tracing::subscriber::set_global_default(builder.with_ansi(colour).finish())
-        }
-        LogFormat::Json => {
-            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
-        }
-    };
-    if installed.is_err() {
-        tracing::debug!("the program installed its own log; --log and --log-format are ignored");
     }
 }
 

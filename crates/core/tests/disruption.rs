@@ -116,7 +116,7 @@ fn a_held_plan_changes_nothing_that_exists() {
     let plan = planned(&before, &want[..2], |_, _| {});
     assert_eq!(
         plan.describe_disruption(&want),
-        "Deployment web would replace its pods, and 1 more object would change"
+        "Deployment web would replace or stop its pods, and 1 more object would change"
     );
     let held = plan.held();
     assert_eq!(held, Plan { deletions: Vec::new(), steps: vec![Step::Hold, Step::Hold] });

@@ -27,6 +27,9 @@ pub(crate) const NOT_SERVED: &str = "not served";
 /// In place of the status of a child: another owner has an object of its name.
 pub(crate) const NOT_OWNED: &str = "not owned";
 
+/// Before the status of a child whose change waits for the rollout limiter.
+pub(crate) const HELD: &str = "held: ";
+
 /// A preview in the namespace `shop`.
 pub(crate) fn preview(name: &str) -> PreviewEnvironment {
     let spec = PreviewEnvironmentSpec {
@@ -225,11 +228,15 @@ fn observe(kind: &str, name: &str, children: &[(&str, &str)]) -> (Option<Observe
         Some((_, NOT_SERVED)) => (None, Outcome::NotServed),
         Some((_, NOT_OWNED)) => (None, Outcome::NotOwned(Holder::NoController)),
         Some((_, status)) => {
+            let (status, outcome) = match status.strip_prefix(HELD) {
+                Some(status) => (status, Outcome::Held),
+                None => (*status, Outcome::InSync),
+            };
             let json = format!(
                 r#"{{"metadata":{{"name":"{name}","namespace":"shop","uid":"u-2",
                     "resourceVersion":"1","generation":1}},"status":{status}}}"#
             );
-            (Some(decode(json.as_bytes(), "test").unwrap()), Outcome::InSync)
+            (Some(decode(json.as_bytes(), "test").unwrap()), outcome)
         }
     }
 }

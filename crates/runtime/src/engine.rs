@@ -20,12 +20,14 @@ use crate::metrics::Metrics;
 use crate::watch::sync::CacheSync;
 use crate::work::backoff::Retries;
 use crate::work::deadlines::Deadlines;
+use crate::work::edits::UnfinishedEdits;
 use crate::work::queue::Queue;
 use crate::work::schedule::Priority;
 use crate::work::server_clock::ServerClock;
 use crate::write::api::Api;
 use crate::write::events::Events;
-use crate::write::limiter::DeletionLimiter;
+use crate::write::limiter::{Rate, RateLimiter};
+use crate::write::rollouts::RolloutLimiter;
 use crate::write::throttle::WriteThrottle;
 use crate::write::written::WrittenStatuses;
 
@@ -39,12 +41,20 @@ pub(crate) struct ControllerState {
     pub(crate) children: Vec<Arc<ChildCache>>,
     /// The last status that this process wrote for each resource.
     pub(crate) written_statuses: WrittenStatuses,
+    /// Limits the disruptive changes that no edit of a resource causes.
+    pub(crate) rollouts: RolloutLimiter,
+    /// Edits that were not applied completely.
+    pub(crate) unfinished_edits: UnfinishedEdits,
     /// Whether its caches are filled and it reconciles.
     is_started: AtomicBool,
 }
 
 impl ControllerState {
-    pub(crate) fn new(controller: Arc<dyn Controller>, children: Vec<Arc<ChildCache>>) -> Self {
+    pub(crate) fn new(
+        controller: Arc<dyn Controller>,
+        children: Vec<Arc<ChildCache>>,
+        rollouts: Rate,
+    ) -> Self {
         Self {
             name: controller.name(),
             kind: controller.resource(),
@@ -52,6 +62,8 @@ impl ControllerState {
             resources: ResourceCache::default(),
             children,
             written_statuses: WrittenStatuses::default(),
+            rollouts: RolloutLimiter::new(rollouts),
+            unfinished_edits: UnfinishedEdits::default(),
             is_started: AtomicBool::new(false),
         }
     }
@@ -76,7 +88,8 @@ pub(crate) struct Engine {
     pub(crate) queue: Queue,
     pub(crate) throttle: WriteThrottle,
     pub(crate) deadlines: Deadlines,
-    pub(crate) limiter: DeletionLimiter,
+    /// Limits the deletions of expired resources.
+    pub(crate) limiter: RateLimiter,
     pub(crate) server_clock: ServerClock,
     pub(crate) retries: Retries,
     /// Deleted resources that still have children, by UID. Garbage collection deletes the children.
@@ -90,7 +103,7 @@ impl Engine {
         controllers: Vec<ControllerState>,
         events: Events,
         metrics: Arc<Metrics>,
-        limiter: DeletionLimiter,
+        limiter: RateLimiter,
     ) -> Arc<Self> {
         Arc::new(Self {
             shard,
@@ -242,7 +255,10 @@ impl Engine {
         self.reads.forget_reader(key);
         self.deadlines.record(key, None);
         self.limiter.forget(key);
-        self.controller(key.controller).written_statuses.forget(&key.key);
+        let controller = self.controller(key.controller);
+        controller.rollouts.forget(key);
+        controller.unfinished_edits.forget(&key.key);
+        controller.written_statuses.forget(&key.key);
     }
 
     /// The caches that are not filled yet, described for a person.
@@ -257,6 +273,7 @@ impl Engine {
         self.metrics.pending_expirations(self.limiter.waiting());
         for state in &self.controllers {
             self.metrics.resources(state.name, state.resources.len());
+            self.metrics.pending_rollouts(state.name, state.rollouts.waiting());
         }
         self.metrics.encode()
     }

@@ -1,8 +1,8 @@
 //! Errors of the engine and of requests to the API server, each with its class.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use kubewright_connect::ConnectError;
 use kubewright_core::Class;
 use kubewright_core::internals::causes::with_causes;
 use serde::Deserialize;
@@ -12,19 +12,11 @@ use serde::Deserialize;
 #[non_exhaustive]
 pub enum RunError {
     /// There is no kubeconfig, and no service account.
-    #[error(
-        "no cluster: {}{origin} does not exist, and this is not a Pod. Pass --kubeconfig FILE, or \
-         start one with `cargo xtask cluster up`.", path.display()
-    )]
-    NoCluster {
-        /// The path of the kubeconfig.
-        path: PathBuf,
-        /// Where the path comes from, in parentheses; empty for the default path.
-        origin: &'static str,
-    },
+    #[error("no cluster: {0}. Pass --kubeconfig FILE, or start one with `cargo xtask cluster up`.")]
+    NoCluster(#[source] ConnectError),
     /// The kubeconfig cannot be read.
-    #[error("cannot read the kubeconfig: {0}; check --kubeconfig, --context and $KUBECONFIG")]
-    Config(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("no cluster: {0}. Check --kubeconfig, --context and $KUBECONFIG.")]
+    Config(#[source] ConnectError),
     /// The kubeconfig cannot be used: certificates, keys or tokens are not readable.
     #[error("cannot use the kubeconfig: {0}")]
     Client(#[source] Box<kube::Error>),
@@ -75,6 +67,15 @@ pub enum RunError {
         /// The deadline.
         seconds: u64,
     },
+}
+
+impl From<ConnectError> for RunError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NoCluster { .. } => Self::NoCluster(error),
+            _ => Self::Config(error),
+        }
+    }
 }
 
 /// A request that failed.

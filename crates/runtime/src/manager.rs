@@ -18,7 +18,7 @@ use crate::watch::watches;
 use crate::work::worker;
 use crate::write::api::Api;
 use crate::write::events::Events;
-use crate::write::limiter::DeletionLimiter;
+use crate::write::limiter::{Rate, RateLimiter};
 use crate::write::transport;
 
 /// How long a process that stops still sends the Events that wait.
@@ -36,7 +36,7 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     registry.check()?;
-    let config = connect.config().await?;
+    let config = connect.config()?;
     let server = config.cluster_url.to_string();
     let transport = transport::transport(config).map_err(|e| RunError::Client(Box::new(e)))?;
     let metrics = Metrics::new();
@@ -47,8 +47,8 @@ pub async fn run(
         None => None,
     };
     let (events, send_events) = Events::new(api.clone());
-    let (controllers, caches) = controllers(&registry);
-    let limiter = DeletionLimiter::new(settings.expirations_per_minute);
+    let (controllers, caches) = controllers(&registry, settings.rollouts());
+    let limiter = RateLimiter::new(settings.expirations());
     let engine = Engine::new(api, settings.shard, controllers, events, metrics, limiter);
     tracing::info!(%server, manager = registry.name(), "connected");
     if let Some(shard) = settings.shard {
@@ -123,7 +123,10 @@ async fn panicked(background: &mut JoinSet<()>) {
 }
 
 /// The controllers, and one cache for each owned kind that all of them share.
-pub(crate) fn controllers(registry: &Registry) -> (Vec<ControllerState>, Vec<Arc<ChildCache>>) {
+pub(crate) fn controllers(
+    registry: &Registry,
+    rollouts: Rate,
+) -> (Vec<ControllerState>, Vec<Arc<ChildCache>>) {
     let owned = || registry.controllers().iter().flat_map(|controller| controller.owns());
     // A kind is optional only if all controllers declare it so.
     let is_optional =
@@ -139,7 +142,7 @@ pub(crate) fn controllers(registry: &Registry) -> (Vec<ControllerState>, Vec<Arc
     let controllers = registry.controllers().iter().map(|controller| {
         let children = controller.owns().into_iter();
         let children = children.filter_map(|owned| caches.get(&owned.info).cloned());
-        ControllerState::new(Arc::clone(controller), children.collect())
+        ControllerState::new(Arc::clone(controller), children.collect(), rollouts)
     });
     (controllers.collect(), caches.into_values().collect())
 }

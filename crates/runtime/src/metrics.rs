@@ -56,6 +56,7 @@ pub(crate) struct Metrics {
     running: Gauge,
     ready: Gauge,
     pending_expirations: Gauge,
+    pending_rollouts: Family<ControllerLabel, Gauge>,
 }
 
 /// From 0.1 ms to 52 s.
@@ -115,6 +116,11 @@ impl Metrics {
                 "pending_expirations",
                 "Expired resources that wait for the deletion limiter",
             ),
+            pending_rollouts: register(
+                r,
+                "pending_rollouts",
+                "Resources whose change waits for the rollout limiter",
+            ),
             registry,
         })
     }
@@ -168,6 +174,10 @@ impl Metrics {
 
     pub(crate) fn pending_expirations(&self, count: usize) {
         self.pending_expirations.set(gauge(count));
+    }
+
+    pub(crate) fn pending_rollouts(&self, controller: Label, count: usize) {
+        self.pending_rollouts.get_or_create(&ControllerLabel { controller }).set(gauge(count));
     }
 
     /// The OpenMetrics text.

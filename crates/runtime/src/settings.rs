@@ -1,65 +1,11 @@
 //! Settings of the caller: how to connect and how to run.
 
-use std::error::Error as _;
-use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use kube::config::{InferConfigError, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use crate::write::limiter::Rate;
+pub use kubewright_connect::Connect;
 use kubewright_core::internals::shard::Shard;
-
-use crate::error::RunError;
-
-/// How to reach the API server.
-#[derive(Clone, Debug, Default)]
-pub struct Connect {
-    /// A kubeconfig file; `None` for `$KUBECONFIG`, `~/.kube/config`, or the service account of the
-    /// Pod.
-    pub kubeconfig: Option<PathBuf>,
-    /// A context of the kubeconfig; `None` for its current context.
-    pub context: Option<String>,
-}
-
-impl Connect {
-    /// Reads the address of the API server, certificates, credentials and the namespace of the
-    /// context.
-    ///
-    /// The HTTP client does not retry: the queue decides about retries and counts every failure.
-    ///
-    /// # Errors
-    /// [`RunError::NoCluster`] if there is no configuration, [`RunError::Config`] if it cannot be
-    /// read.
-    pub async fn config(self) -> Result<kube::Config, RunError> {
-        // The first connection panics if no crypto provider is chosen.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let unreadable = |error: KubeconfigError| RunError::Config(Box::new(error));
-        let options = KubeConfigOptions { context: self.context, ..KubeConfigOptions::default() };
-        let mut config = match self.kubeconfig {
-            Some(path) => {
-                let file = Kubeconfig::read_from(path).map_err(unreadable)?;
-                kube::Config::from_custom_kubeconfig(file, &options).await.map_err(unreadable)?
-            }
-            None if options.context.is_some() => {
-                kube::Config::from_kubeconfig(&options).await.map_err(unreadable)?
-            }
-            None => kube::Config::infer().await.map_err(not_inferred)?,
-        };
-        config.default_retry = false;
-        Ok(config)
-    }
-}
-
-fn not_inferred(error: InferConfigError) -> RunError {
-    match error.source().and_then(|source| source.downcast_ref()) {
-        Some(KubeconfigError::ReadConfig(cause, path)) if cause.kind() == ErrorKind::NotFound => {
-            let is_set = std::env::var_os("KUBECONFIG").is_some_and(|paths| !paths.is_empty());
-            let origin = if is_set { " (from $KUBECONFIG)" } else { "" };
-            RunError::NoCluster { path: path.clone(), origin }
-        }
-        _ => RunError::Config(Box::new(error)),
-    }
-}
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -82,6 +28,12 @@ pub struct Settings {
     pub shard: Option<Shard>,
     /// Maximum number of expired resources deleted per minute, evenly spread; zero for none.
     pub expirations_per_minute: u32,
+    /// Maximum number of resources per minute and controller that get a disruptive change without
+    /// an edit of their own; zero for none. A disruptive change deletes an object, or replaces or
+    /// stops pods.
+    pub rollouts_per_minute: u32,
+    /// How many of them get their change at once after a time without changes, at least 1.
+    pub rollout_burst: u32,
 }
 
 /// Measured on two cores: 4, 8 and 16 workers have the same throughput. With writes of 10 ms, as on
@@ -89,6 +41,10 @@ pub struct Settings {
 const DEFAULT_WORKERS: usize = 8;
 /// Enough for daily expiry, and few enough that a person can stop a mistake.
 const DEFAULT_EXPIRATIONS: u32 = 30;
+/// How many deletions an idle limiter saves.
+const EXPIRATION_BURST: u32 = 5;
+/// A bad version or policy harms five resources, and a person has minutes to stop it.
+const DEFAULT_ROLLOUTS: Rate = Rate { per_minute: 10, burst: 5 };
 /// Kubernetes gives a Pod 30 seconds to stop; the rest is a reserve.
 const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(20);
 
@@ -102,6 +58,18 @@ impl Default for Settings {
             resync: None,
             shard: None,
             expirations_per_minute: DEFAULT_EXPIRATIONS,
+            rollouts_per_minute: DEFAULT_ROLLOUTS.per_minute,
+            rollout_burst: DEFAULT_ROLLOUTS.burst,
         }
+    }
+}
+
+impl Settings {
+    pub(crate) fn expirations(&self) -> Rate {
+        Rate { per_minute: self.expirations_per_minute, burst: EXPIRATION_BURST }
+    }
+
+    pub(crate) fn rollouts(&self) -> Rate {
+        Rate { per_minute: self.rollouts_per_minute, burst: self.rollout_burst.max(1) }
     }
 }

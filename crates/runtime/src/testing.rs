@@ -25,14 +25,15 @@ use serde_json::{Value, json};
 
 use crate::cache::resources::Resource;
 use crate::cache::table::Epoch;
-use crate::engine::Engine;
+use crate::engine::{ControllerState, Engine};
 use crate::error::{ApiError, Failure};
 use crate::key::WorkKey;
 use crate::manager::controllers;
 use crate::metrics::Metrics;
 use crate::write::api::Api;
 use crate::write::events::Events;
-use crate::write::limiter::DeletionLimiter;
+use crate::write::limiter::{Rate, RateLimiter};
+use crate::write::rollouts::RolloutLimiter;
 use crate::write::transport;
 
 /// The answer to a request: an HTTP status, and a body that may never end.
@@ -182,22 +183,37 @@ pub(crate) async fn next(engine: &Engine) -> Option<WorkKey> {
     item.ok().flatten().map(|item| item.key)
 }
 
+/// A rate with the burst that the engine uses.
+pub(crate) fn rate(per_minute: u32) -> Rate {
+    Rate { per_minute, burst: 5 }
+}
+
+/// The controllers of a registry, with rollout limiters that let everything pass.
+pub(crate) fn unlimited(registry: &Registry) -> Vec<ControllerState> {
+    let rate = Rate { per_minute: 60_000, burst: 10_000 };
+    let mut controllers = controllers(registry, rate).0;
+    for state in &mut controllers {
+        state.rollouts = RolloutLimiter::running(rate);
+    }
+    controllers
+}
+
 /// An engine of these operators that drops Events.
 pub(crate) fn engine(registry: &Registry, api: Api) -> Arc<Engine> {
     let (events, _) = Events::new(api.clone());
-    let limiter = DeletionLimiter::new(30);
-    Engine::new(api, None, controllers(registry).0, events, Metrics::new(), limiter)
+    let limiter = RateLimiter::new(rate(30));
+    Engine::new(api, None, unlimited(registry), events, Metrics::new(), limiter)
 }
 
 /// An engine of these operators that sends Events.
 pub(crate) fn engine_with_events(
     registry: &Registry,
     api: Api,
-    limiter: DeletionLimiter,
+    limiter: RateLimiter,
 ) -> Arc<Engine> {
     let (events, send) = Events::new(api.clone());
     tokio::spawn(send);
-    Engine::new(api, None, controllers(registry).0, events, Metrics::new(), limiter)
+    Engine::new(api, None, unlimited(registry), events, Metrics::new(), limiter)
 }
 
 /// A namespaced resource.

@@ -37,6 +37,9 @@ impl Operator {
         let settings = Settings {
             namespaces: namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
             shutdown_deadline: Duration::from_secs(20),
+            // Only the tests of the rollout limiter wait for it.
+            rollouts_per_minute: 60_000,
+            rollout_burst: 1_000,
             ..Settings::default()
         };
         Self::start_with(registry, kubeconfig, settings).await

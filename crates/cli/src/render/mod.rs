@@ -16,6 +16,7 @@ mod served;
 use kubewright_core::controller::{Built, Controller, ManagedBy};
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::view::{Lookup, Query, Source as _};
+use kubewright_core::withdraw::Withdraw;
 use kubewright_core::{FakeCluster, KindInfo, Registry};
 use kubewright_manifests::yaml;
 
@@ -92,8 +93,12 @@ fn build(
         report.add_note(object, &note);
     }
     children.unwrap_or_else(|invalid| {
-        if withdraw {
-            report.add_note(object, "existing children would be deleted");
+        match withdraw {
+            Withdraw::Never => {}
+            Withdraw::AfterEdit => {
+                report.add_note(object, "an edit that leads to this deletes existing children");
+            }
+            Withdraw::Always => report.add_note(object, "existing children would be deleted"),
         }
         report.add_error(object, format!("{} ({})", invalid.message(), invalid.reason()));
         Vec::new()

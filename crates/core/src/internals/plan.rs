@@ -125,8 +125,9 @@ impl Plan {
     #[must_use]
     pub fn describe_disruption(&self, desired: &[Desired]) -> String {
         let steps = self.steps.iter().zip(desired).filter(|(step, _)| step.is_disruptive());
-        let replaced = steps
-            .map(|(_, want)| format!("{} {} would replace its pods", want.kind, want.key.name));
+        let replaced = steps.map(|(_, want)| {
+            format!("{} {} would replace or stop its pods", want.kind, want.key.name)
+        });
         let deleted = self.deletions.iter();
         let deleted =
             deleted.map(|gone| format!("{} {} would be deleted", gone.kind, gone.key.name));

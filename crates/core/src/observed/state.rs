@@ -34,6 +34,14 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Whether the child exists and works, as desired or in an earlier form.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        matches!(self, Self::InSync | Self::Held)
+    }
+}
+
 /// Who owns an object that has the name of a child.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {

@@ -11,7 +11,7 @@ use crate::watch::watches::read_kinds;
 
 /// The owned and the read kinds, and whether each is optional.
 fn declared(registry: &Registry) -> [Vec<(String, bool)>; 2] {
-    let (_, children) = controllers(registry);
+    let (_, children) = controllers(registry, Settings::default().rollouts());
     let engine = testing::engine(registry, silent_api());
     let owned = children.iter().map(|cache| (cache.kind.to_string(), cache.optional)).collect();
     let read = read_kinds(&engine);

@@ -3,13 +3,16 @@
 //! - `queue`, `schedule`, `lanes`: the order of work; `deadlines`, `backoff`: its times
 //! - `worker` takes keys; `run` reconciles one resource; `context` is what a run works with
 //! - `expiry`: deletes expired resources
+//! - `rollout`: whose change a run executes, and whether it waits; `edits`: which edits go on
 
 pub(crate) mod backoff;
 pub(crate) mod context;
 pub(crate) mod deadlines;
+pub(crate) mod edits;
 pub(crate) mod expiry;
 mod lanes;
 pub(crate) mod queue;
+pub(crate) mod rollout;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod server_clock;

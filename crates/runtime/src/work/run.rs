@@ -3,16 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use kubewright_core::condition::STANDARD;
 use kubewright_core::controller::{AnyFacts, Built, Observation};
 use kubewright_core::internals::child::ChildError;
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::internals::plan::{Existing, Step, plan};
 use kubewright_core::observed::{ChildState, Hashes, ObservedChild, Outcome};
+use kubewright_core::withdraw::Withdraw;
 use kubewright_core::{Class, Invalid, KindInfo, Readiness, Report, kstatus, reason};
 use serde_json::Value;
 
 use super::context::{RunContext, RunOutcome};
 use super::expiry::{self, ExpiryOutcome};
+use super::rollout;
 use crate::engine::Engine;
 use crate::key::WorkKey;
 use crate::work::schedule::Priority;
@@ -26,13 +29,15 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
     // Garbage collection must win: nothing is applied for a resource that is being deleted.
     if resource.is_deleting() {
         engine.limiter.forget(key);
+        engine.controller(key.controller).rollouts.forget(key);
         return RunOutcome::Done;
     }
     run(&RunContext::new(engine, key, resource)).await
 }
 
 async fn run(ctx: &RunContext<'_>) -> RunOutcome {
-    let Built { children, withdraw, facts, asked_times, expired, .. } = match build(ctx) {
+    let Built { children, withdraw, facts, asked_times, expired, allowances, .. } = match build(ctx)
+    {
         Ok(built) => built,
         Err(defect) => return report_defect(ctx, &defect.to_string()).await,
     };
@@ -47,14 +52,28 @@ async fn run(ctx: &RunContext<'_>) -> RunOutcome {
         Ok(desired) => (desired, None),
         Err(invalid) => (Vec::new(), Some(invalid)),
     };
-    // An invalid resource keeps its objects, unless the operator withdraws the resource.
-    let is_kept = invalid.is_some() && !withdraw;
-    let applied = if is_kept { Some(Applied::default()) } else { apply(ctx, &desired).await };
+    let is_kept = match withdraw {
+        _ if invalid.is_none() => false,
+        Withdraw::Never => true,
+        Withdraw::AfterEdit => !rollout::is_edit(ctx),
+        Withdraw::Always => false,
+    };
+    let applied = if is_kept {
+        ctx.controller.rollouts.passed(ctx.key);
+        Some(Applied::default())
+    } else {
+        apply(ctx, &desired, &allowances).await
+    };
     // The namespace is being deleted with everything in it, the status included.
     let Some(mut applied) = applied else { return RunOutcome::Done };
     applied.failures.extend(failure);
+    record_edit(ctx, &applied);
     let outcome = match invalid {
-        Some(invalid) => report_invalid(ctx, &invalid, &applied, &facts).await,
+        Some(invalid) => {
+            let is_spared = is_kept && withdraw == Withdraw::AfterEdit;
+            let invalid = if is_spared { spared(ctx, invalid) } else { invalid };
+            report_invalid(ctx, &invalid, &applied, &facts).await
+        }
         None => report(ctx, &desired, &applied, &facts).await,
     };
     match outcome {
@@ -76,8 +95,39 @@ fn build(ctx: &RunContext<'_>) -> Result<Built, ChildError> {
     Ok(built)
 }
 
+/// The refusal of a resource whose objects are kept, because no edit caused it.
+fn spared(ctx: &RunContext<'_>, invalid: Invalid) -> Invalid {
+    let mut owned = ctx.controller.children.iter().flat_map(|c| c.owned_by(&ctx.owner.uid));
+    if owned.all(|child| child.deleting) {
+        return invalid;
+    }
+    let message = format!(
+        "{}; its objects are kept, because no edit of this {} caused this",
+        invalid.message(),
+        ctx.owner.kind
+    );
+    Invalid::new(invalid.reason(), message)
+}
+
+/// Remembers that the edit of this run must go on, before the status shows its generation.
+fn record_edit(ctx: &RunContext<'_>, applied: &Applied) {
+    let edits = &ctx.controller.unfinished_edits;
+    if outcome_of(applied) == RunOutcome::Done {
+        return edits.forget(&ctx.key.key);
+    }
+    if let Some(generation) = ctx.resource.generation()
+        && rollout::is_edit(ctx)
+    {
+        edits.record(&ctx.key.key, generation);
+    }
+}
+
 /// Plans and executes the steps. `None` if the namespace is being deleted.
-async fn apply(ctx: &RunContext<'_>, desired: &[Desired]) -> Option<Applied> {
+async fn apply(
+    ctx: &RunContext<'_>,
+    desired: &[Desired],
+    allowances: &[String],
+) -> Option<Applied> {
     let existing = existing(ctx, desired);
     let existing: Vec<_> = existing.iter().map(|(kind, child)| Existing { kind, child }).collect();
     let is_served =
@@ -86,7 +136,9 @@ async fn apply(ctx: &RunContext<'_>, desired: &[Desired]) -> Option<Applied> {
     if !plan.writes() {
         record_verified(ctx, &plan.steps, desired, &existing);
     }
-    execute(ctx, plan, desired).await
+    let (plan, pending) = rollout::limit(ctx, plan, desired, allowances);
+    let applied = execute(ctx, plan, desired).await?;
+    Some(Applied { pending, ..applied })
 }
 
 /// The cached objects that this resource controls, or that have a desired name.
@@ -153,8 +205,8 @@ async fn report(
     let outcome = outcome_of(applied);
     // If the status was made from the same inputs, nothing needs to be written. A run that is not
     // done always makes the status anew.
-    let status_inputs =
-        if outcome == RunOutcome::Done { status::inputs(ctx, &states, facts) } else { None };
+    let is_final = outcome == RunOutcome::Done && applied.pending.is_none();
+    let status_inputs = if is_final { status::inputs(ctx, &states, facts) } else { None };
     if status_inputs.is_some_and(|inputs| status::is_written(ctx, inputs)) {
         return RunOutcome::Done;
     }
@@ -167,13 +219,15 @@ async fn report(
     {
         warn_failed(ctx, reason, message);
     }
-    let report = match call_report(ctx, &states, facts, &readiness) {
+    let mut report = match call_report(ctx, &states, facts, &readiness) {
         Ok(report) => report,
         Err(outcome) => return outcome,
     };
+    report.conditions.extend(applied.pending.clone());
     let outcome = match (&report.readiness, &readiness) {
         (Readiness::Ready(_), _) if !is_failed => {
             ctx.engine.events.clear(&ctx.owner.uid);
+            ctx.controller.rollouts.recovered(ctx.key);
             outcome
         }
         (Readiness::Stalled(reason, _), Readiness::Stalled(derived, _)) if reason == derived => {
@@ -223,7 +277,8 @@ async fn report_invalid(
     let readiness = Readiness::Stalled(reason, message);
     match call_report(ctx, &[], facts, &readiness) {
         // The operator does not decide about the readiness of an invalid resource.
-        Ok(report) => {
+        Ok(mut report) => {
+            report.conditions.extend(applied.pending.clone());
             with_status(outcome, status::write(ctx, Report { readiness, ..report }, None).await)
         }
         Err(outcome) => outcome,
@@ -238,7 +293,10 @@ fn call_report(
 ) -> Result<Report<Value>, RunOutcome> {
     let observation = Observation { children, facts, readiness };
     let report = ctx.controller.controller.report(&*ctx.resource.object, observation);
-    report.map_err(|error| warn_defect(ctx, &format!("cannot write the status as JSON: {error}")))
+    let mut report = report
+        .map_err(|error| warn_defect(ctx, &format!("cannot write the status as JSON: {error}")))?;
+    report.conditions.retain(|condition| !STANDARD.contains(&condition.type_));
+    Ok(report)
 }
 
 /// Reports a defect of the operator: the class of the run is [`Class::Bug`], and the reason in the

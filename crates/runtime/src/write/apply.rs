@@ -4,6 +4,7 @@
 //! object is read and planned again by the same pure function.
 
 use futures::future::join_all;
+use kubewright_core::condition::Condition;
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::internals::plan::{Deletion, Plan, Step, Why, step_for};
 use kubewright_core::observed::{self, Hashes, Holder, ObservedChild, Outcome};
@@ -25,6 +26,8 @@ pub(crate) struct Applied {
     pub(crate) outcomes: Vec<Outcome>,
     /// The objects that could not be deleted.
     pub(crate) failures: Vec<DeleteFailure>,
+    /// What the rollout limiter holds back.
+    pub(crate) pending: Option<Condition>,
 }
 
 /// An object that could not be deleted.
@@ -53,7 +56,7 @@ pub(crate) async fn execute(
     let children = plan.steps.into_iter().zip(desired);
     let outcomes = children.map(|(step, want)| apply_child(ctx, step.without(&gone), want));
     let outcomes = join_all(outcomes).await.into_iter().collect::<Option<_>>()?;
-    Some(Applied { outcomes, failures })
+    Some(Applied { outcomes, failures, pending: None })
 }
 
 /// Executes the step of one child. `None` if the namespace is being deleted.
@@ -108,7 +111,7 @@ async fn prepare<'s>(
         Step::Apply { why, .. } if !is_allowed() => {
             Err(transient(conflict::explain(ctx, want, why).await))
         }
-        Step::Apply { uid, why } => {
+        Step::Apply { uid, why, .. } => {
             log(ctx, &want.kind, &want.key, &format!("applying: {why}"));
             let action = if matches!(why, Why::Drift(_)) { "repair" } else { "update" };
             Ok((Precondition::Uid(uid), action))
@@ -125,6 +128,7 @@ async fn prepare<'s>(
         Step::AwaitDeletion(before) => Err(Outcome::AwaitsDeletion(names(before).into())),
         Step::Skip => Err(Outcome::NotServed),
         Step::Keep { .. } => Err(Outcome::InSync),
+        Step::Hold => Err(Outcome::Held),
     }
 }
 

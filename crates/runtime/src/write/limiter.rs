@@ -1,11 +1,11 @@
-//! Limits how many expired resources are deleted per minute. The others wait: one wrong setting
-//! must not delete everything before a person can react.
+//! Limits how many resources something is done to per minute. The others wait: one wrong setting
+//! must not harm everything before a person can react.
 //!
-//! Namespaces take turns, so that one with many expired resources does not delay another. Within a
-//! namespace, the first that asks is the first that is deleted.
+//! Namespaces take turns, so that one with many waiting resources does not delay another. Within a
+//! namespace, the first that asks is the first that gets a slot.
 //!
-//! A process does not know what the process before it deleted. So it starts without saved slots,
-//! and a crash loop never multiplies the rate.
+//! A process does not know what the process before it did. So it starts without saved slots, and a
+//! crash loop never multiplies the rate.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -19,13 +19,21 @@ use crate::memory::lock;
 
 /// The longest wait before the next question.
 const WINDOW: Duration = Duration::from_mins(1);
-/// How many deletions an idle limiter saves.
-const BURST: u32 = 5;
+/// How many resources before a waiting one are counted; more take longer than anybody waits.
+const MAX_AHEAD: usize = 500;
 
-/// Gives each deletion a slot, and makes the surplus wait.
-pub(crate) struct DeletionLimiter {
-    /// The maximum per minute.
-    max: u32,
+/// How much a limiter allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    /// The maximum per minute, evenly spread; zero for none.
+    pub(crate) per_minute: u32,
+    /// How many slots an idle limiter saves, at least 1.
+    pub(crate) burst: u32,
+}
+
+/// Gives each resource a slot, and makes the surplus wait.
+pub(crate) struct RateLimiter {
+    rate: Rate,
     state: Mutex<State>,
 }
 
@@ -39,7 +47,7 @@ struct State {
     waiting: Agenda<Turn>,
     /// The number of waiting resources of a namespace, and the round of the last one.
     namespaces: HashMap<Arc<str>, (usize, u64)>,
-    /// The round of the last deletion.
+    /// The round of the last slot.
     round: u64,
     /// The number of turns so far.
     turns: u64,
@@ -47,51 +55,67 @@ struct State {
     reported: Option<(Instant, usize)>,
 }
 
-/// A deletion that must wait.
+/// A resource must wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     /// When to ask again.
     pub(crate) duration: Duration,
+    /// How many resources have their turn before this one, counted up to 500.
+    pub(crate) ahead: usize,
     /// How many resources wait, if it is time to report that: once per minute, and when the number
     /// has doubled.
     pub(crate) report: Option<usize>,
 }
 
-impl DeletionLimiter {
-    /// Allows `max` deletions per minute.
-    pub(crate) fn new(max: u32) -> Self {
-        let next = Instant::now() + interval(max);
+impl RateLimiter {
+    pub(crate) fn new(rate: Rate) -> Self {
         let state = State {
-            next,
+            next: Instant::now() + rate.interval(),
             waiting: Agenda::default(),
             namespaces: HashMap::new(),
             round: 0,
             turns: 0,
             reported: None,
         };
-        Self { max, state: Mutex::new(state) }
+        Self { rate, state: Mutex::new(state) }
     }
 
     /// A limiter that was idle.
     #[cfg(test)]
-    pub(crate) fn running(max: u32) -> Self {
-        let limiter = Self::new(max);
-        lock(&limiter.state).next = Instant::now() - saved(max);
+    pub(crate) fn running(rate: Rate) -> Self {
+        let limiter = Self::new(rate);
+        lock(&limiter.state).next = Instant::now() - rate.saved();
         limiter
     }
 
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
     /// Takes a slot for this resource if there is one now.
+    ///
+    /// # Errors
+    /// How long to wait, if there is none.
     pub(crate) fn acquire(&self, key: &WorkKey) -> Result<(), Wait> {
+        self.ask(key, true)
+    }
+
+    /// Gives this resource its turn without a slot, because something else must happen first.
+    pub(crate) fn wait(&self, key: &WorkKey) -> Option<Wait> {
+        self.ask(key, false).err()
+    }
+
+    fn ask(&self, key: &WorkKey, is_free: bool) -> Result<(), Wait> {
         let (now, mut state) = (Instant::now(), lock(&self.state));
-        if let Some(earliest) = now.checked_sub(saved(self.max)) {
+        if let Some(earliest) = now.checked_sub(self.rate.saved()) {
             state.next = state.next.max(earliest);
         }
         let turn = state.turn(key);
-        // Slots after one minute need not be counted.
-        let ahead = state.waiting.count_before(turn, usize::try_from(self.max).unwrap_or(0));
-        let slot = state.next + interval(self.max) * u32::try_from(ahead).unwrap_or(u32::MAX);
-        if self.max > 0 && slot <= now {
-            state.next += interval(self.max);
+        let ahead = state.waiting.count_before(turn, MAX_AHEAD);
+        let slot = state.next + self.rate.interval() * u32::try_from(ahead).unwrap_or(u32::MAX);
+        let is_limited = self.rate.per_minute > 0;
+        if is_free && is_limited && slot <= now {
+            state.next += self.rate.interval();
             state.round = state.round.max(turn.0);
             state.forget(key);
             return Ok(());
@@ -103,16 +127,22 @@ impl DeletionLimiter {
         if is_due {
             state.reported = Some((now, waiting));
         }
-        let duration = if self.max > 0 { slot.duration_since(now).min(WINDOW) } else { WINDOW };
-        Err(Wait { duration, report: is_due.then_some(waiting) })
+        let until_slot = if is_limited { slot.duration_since(now) } else { WINDOW };
+        // A slot that cannot be taken yet does not come with time.
+        let shortest = if is_free { Duration::ZERO } else { self.rate.interval() };
+        Err(Wait {
+            duration: until_slot.max(shortest).min(WINDOW),
+            ahead,
+            report: is_due.then_some(waiting),
+        })
     }
 
-    /// Gives a slot back, because the deletion did not happen.
+    /// Gives a slot back that was not used.
     pub(crate) fn release(&self) {
-        lock(&self.state).next -= interval(self.max);
+        lock(&self.state).next -= self.rate.interval();
     }
 
-    /// Removes a resource that is gone or no longer expired.
+    /// Removes a resource that no longer waits.
     pub(crate) fn forget(&self, key: &WorkKey) {
         lock(&self.state).forget(key);
     }
@@ -153,14 +183,16 @@ impl State {
     }
 }
 
-/// The time between two slots.
-fn interval(max: u32) -> Duration {
-    WINDOW.checked_div(max).unwrap_or(WINDOW)
-}
+impl Rate {
+    /// The time between two slots.
+    fn interval(self) -> Duration {
+        WINDOW.checked_div(self.per_minute).unwrap_or(WINDOW)
+    }
 
-/// How far in the past the next slot of an idle limiter can be.
-fn saved(max: u32) -> Duration {
-    interval(max) * (BURST.min(max).saturating_sub(1))
+    /// How far in the past the next slot of an idle limiter can be.
+    fn saved(self) -> Duration {
+        self.interval() * (self.burst.min(self.per_minute).saturating_sub(1))
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! - `transport`, `api`, `patch`, `yaml`: requests
 //! - `apply`, `conflict`: writes of children; `status`, `written`: writes of the status
 //! - `events`: Kubernetes Events
-//! - `limiter`: deletions of expired resources per minute; `throttle`: writes of one object
+//! - `limiter`: a rate per minute, fair by namespace; `rollouts`: changes that no edit causes;
+//!   `throttle`: writes of one object
 
 pub(crate) mod api;
 pub(crate) mod apply;
@@ -11,6 +12,7 @@ pub(crate) mod conflict;
 pub(crate) mod events;
 pub(crate) mod limiter;
 pub(crate) mod patch;
+pub(crate) mod rollouts;
 pub(crate) mod status;
 pub(crate) mod throttle;
 pub mod transport;

@@ -4,7 +4,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kubewright_core::condition::{Condition, READY, STANDARD, merge, warnings};
+use kubewright_core::condition::{Condition, READY, merge, warnings};
 use kubewright_core::controller::AnyFacts;
 use kubewright_core::internals::hash;
 use kubewright_core::observed::{ChildState, decode_identity};
@@ -50,6 +50,13 @@ pub(crate) fn warn(ctx: &RunContext<'_>, reason: &str, message: &str) {
         ctx.engine.events.warn(&ctx.owner, reason, message);
     }
     latest(ctx).0.record_status_of(0);
+}
+
+/// Whether the status shows that the resource is Ready.
+pub(crate) fn is_ready(ctx: &RunContext<'_>) -> bool {
+    let Ok(status) = current(ctx) else { return false };
+    let conditions = status["conditions"].as_array();
+    conditions.is_some_and(|all| all.iter().any(|c| c["type"] == READY && c["status"] == "True"))
 }
 
 /// Whether the status shows that the resource is not ready for this reason.
@@ -181,8 +188,7 @@ fn change(
         Some(conditions) => serde_json::from_value(conditions.clone())?,
         None => Vec::new(),
     };
-    let own = conditions.into_iter().filter(|c| !STANDARD.contains(&c.type_));
-    let wanted: Vec<_> = readiness.conditions().into_iter().chain(own).collect();
+    let wanted: Vec<_> = readiness.conditions().into_iter().chain(conditions).collect();
     let generation = ctx.resource.generation();
     // The API server stores whole seconds.
     let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();

@@ -31,7 +31,7 @@ pub(crate) fn condition(
     };
     let name = &blueprint.name;
     let service = observed.child(of::<Service>(), name);
-    let leads_to_pods = service.is_some_and(|service| *service.outcome == Outcome::InSync);
+    let leads_to_pods = service.is_some_and(|service| service.outcome.is_in_place());
     let inside = (decision.replicas > 0 && leads_to_pods).then(|| {
         format!("reachable inside the cluster only, at http://{}", service::address(blueprint))
     });
@@ -59,7 +59,7 @@ pub(crate) fn condition(
         Some(child) if *child.outcome == Outcome::NotServed => {
             return not_served(type_, &until_then);
         }
-        Some(child) if *child.outcome == Outcome::InSync && child.observed.is_some() => {
+        Some(child) if child.outcome.is_in_place() && child.observed.is_some() => {
             return match &decision.routing {
                 Routing::HttpRoute(gateways) => http_route::condition(blueprint, gateways, child),
                 Routing::Ingress(class) => {
@@ -296,6 +296,16 @@ mod tests {
             assert_eq!((accepted, reason), (Some(true), "Accepted"));
             assert_eq!(message, "web.example.com leads to Service web.shop:80, by 192.0.2.1");
         }
+    }
+
+    #[test]
+    fn a_route_whose_change_waits_still_works() {
+        let status = r#"{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}"#;
+        let held = format!("{}{status}", testing::HELD);
+        let answer =
+            |status| route_accepted(&routed_by(RouteType::Ingress), &[("Ingress", status)]);
+        assert_eq!(answer(&held), answer(status));
+        assert_eq!(answer(&held).0, Some(true));
     }
 
     #[test]

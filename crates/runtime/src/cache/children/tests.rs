@@ -37,6 +37,7 @@ fn child(version: u64, owner: &str, entry: u64) -> ObservedChild {
             ControllerRef { kind: "E".into(), name: "e".into(), uid: owner.into() }.into(),
         ),
         desired_hash: Some(covered().hash),
+        template_hash: None,
         entry: ApplyEntry::Unverified {
             hash: entry,
             fields: serde_json::value::to_raw_value(&0).unwrap().into(),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::{
-    self, Pages, child, engine_with_events, known, next, observed, resource, silent_api, web,
+    self, Pages, child, engine_with_events, known, next, observed, rate, resource, silent_api, web,
 };
 use crate::watch::children::Children;
 use crate::watch::reads::Reads;
@@ -21,7 +21,7 @@ use crate::watch::resources::Resources;
 use crate::work::context::RunOutcome;
 use crate::work::run::reconcile;
 use crate::write::api::{Api, Form};
-use crate::write::limiter::DeletionLimiter;
+use crate::write::limiter::RateLimiter;
 
 fn feed(
     engine: &Arc<Engine>,
@@ -275,7 +275,7 @@ async fn an_undecodable_read_object_keeps_its_last_state_and_causes_an_event() {
             testing::answer(201, &json!({}))
         }
     });
-    let limiter = DeletionLimiter::new(30);
+    let limiter = RateLimiter::new(rate(30));
     let engine = engine_with_events(&Registry::new("test").with(Pages), api, limiter);
     let read = read_kind();
     let mut reads = feed(&engine, &read.info.clone(), true, Reads::new(read));

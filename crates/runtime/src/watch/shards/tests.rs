@@ -7,11 +7,10 @@ use serde_json::json;
 
 use super::*;
 use crate::engine::Engine;
-use crate::manager::controllers;
 use crate::metrics::Metrics;
-use crate::testing::{Pages, silent_api};
+use crate::testing::{Pages, rate, silent_api, unlimited};
 use crate::write::events::Events;
-use crate::write::limiter::DeletionLimiter;
+use crate::write::limiter::RateLimiter;
 
 /// Records events.
 #[derive(Default)]
@@ -87,8 +86,8 @@ async fn a_resource_of_another_shard_never_counts_as_deleted() {
     let [ours, foreign] = [0, 1].map(|index| Shard::new(2, index).unwrap());
     let api = silent_api();
     let (events, _) = Events::new(api.clone());
-    let controllers = controllers(&Registry::new("test").with(Pages)).0;
-    let limiter = DeletionLimiter::new(30);
+    let controllers = unlimited(&Registry::new("test").with(Pages));
+    let limiter = RateLimiter::new(rate(30));
     let engine = Engine::new(api, Some(ours), controllers, events, Metrics::new(), limiter);
     let page = |uid: &str| ControllerRef {
         kind: "Page.test.example.com".into(),

@@ -16,12 +16,12 @@ use super::*;
 use crate::engine::Engine;
 use crate::key::WorkKey;
 use crate::testing::{
-    self, Answer, Page, child, config_of, engine_with_events, known, resource, web,
+    self, Answer, Page, child, config_of, engine_with_events, known, rate, resource, web,
 };
 use crate::work::context::RunOutcome;
 use crate::work::run::{reconcile, report_defect};
 use crate::work::worker;
-use crate::write::limiter::DeletionLimiter;
+use crate::write::limiter::RateLimiter;
 
 /// Creates one ConfigMap for each Page. The Page expires at the time of its annotation `ends`; the
 /// annotation `broken` withdraws it before that.
@@ -121,7 +121,7 @@ impl Server {
         answer
     }
 
-    fn engine_with(&self, page: &Value, limiter: DeletionLimiter) -> Arc<Engine> {
+    fn engine_with(&self, page: &Value, limiter: RateLimiter) -> Arc<Engine> {
         let server = self.clone();
         let api = testing::api("test", move |request| server.clone().answer(request));
         let engine = engine_with_events(&Registry::new("test").with(Mortals), api, limiter);
@@ -130,7 +130,7 @@ impl Server {
     }
 
     fn engine(&self, page: &Value) -> Arc<Engine> {
-        self.engine_with(page, DeletionLimiter::running(30))
+        self.engine_with(page, RateLimiter::running(rate(30)))
     }
 
     /// All Events, also those that were just sent.
@@ -269,7 +269,7 @@ async fn a_withdrawn_resource_expires_too() {
 #[tokio::test(start_paused = true)]
 async fn a_surplus_of_expired_resources_waits_and_is_reconciled_meanwhile() {
     let server = Server::new();
-    let engine = server.engine_with(&named("web", -1), DeletionLimiter::running(1));
+    let engine = server.engine_with(&named("web", -1), RateLimiter::running(rate(1)));
     let other = WorkKey { controller: 0, key: ObjectKey::new("ns", "other") };
     known(&engine, &named("other", -1));
     assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Done);
@@ -285,7 +285,7 @@ async fn a_surplus_of_expired_resources_waits_and_is_reconciled_meanwhile() {
 #[tokio::test(start_paused = true)]
 async fn a_resource_whose_time_is_extended_no_longer_waits_for_the_limiter() {
     let server = Server::new();
-    let engine = server.engine_with(&ending_in(-1), DeletionLimiter::new(0));
+    let engine = server.engine_with(&ending_in(-1), RateLimiter::new(rate(0)));
     assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Done);
     assert_eq!(engine.limiter.waiting(), 1);
     let mut longer = ending_in(3600);
@@ -298,7 +298,7 @@ async fn a_resource_whose_time_is_extended_no_longer_waits_for_the_limiter() {
 #[tokio::test(start_paused = true)]
 async fn a_resource_with_a_defect_no_longer_waits_for_the_limiter() {
     let server = Server::new();
-    let engine = server.engine_with(&ending_in(-10), DeletionLimiter::running(0));
+    let engine = server.engine_with(&ending_in(-10), RateLimiter::running(rate(0)));
     reconcile(&engine, &web()).await;
     assert_eq!(engine.limiter.waiting(), 1);
     let (key, resource) = (web(), engine.controller(0).resources.get(&web().key).unwrap());

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use super::{RunOutcome, reconcile};
 use crate::engine::Engine;
 use crate::testing::{
-    self, Answer, Page, child, config_of, engine_with_events, known, observed, resource, web,
+    self, Answer, Page, child, config_of, engine_with_events, known, observed, rate, resource, web,
 };
-use crate::write::limiter::DeletionLimiter;
+use crate::write::limiter::RateLimiter;
 
 /// Creates one ConfigMap for each Page, and counts its reports. The annotation `holder` names the
 /// Page that has the host; the annotation `soon` is the message of a warning.
@@ -96,7 +96,7 @@ impl Server {
         let server = self.clone();
         let api = testing::api("test", move |request| server.clone().answer(request));
         let registry = Registry::new("test").with(operator);
-        let engine = engine_with_events(&registry, api, DeletionLimiter::new(30));
+        let engine = engine_with_events(&registry, api, RateLimiter::new(rate(30)));
         known(&engine, page);
         observed(&engine, &child("web", 1));
         engine

@@ -5,7 +5,7 @@ use kubewright_core::observed::Holder;
 use super::*;
 
 fn applied(outcomes: Vec<Outcome>) -> Applied {
-    Applied { outcomes, failures: Vec::new() }
+    Applied { outcomes, ..Applied::default() }
 }
 
 fn failed(class: Class) -> Outcome {
@@ -17,7 +17,7 @@ fn invalid_decides_about_the_retry_only_if_every_failure_is_invalid() {
     use RunOutcome::{Done, Failed, Repeat};
     let not_owned = || Outcome::NotOwned(Holder::NoController);
     for (outcomes, expected) in [
-        (vec![Outcome::InSync, Outcome::NotServed], Done),
+        (vec![Outcome::InSync, Outcome::NotServed, Outcome::Held], Done),
         (vec![Outcome::InSync, Outcome::Terminating], Repeat),
         (vec![failed(Class::Invalid)], Failed(Class::Invalid)),
         (vec![failed(Class::Invalid), not_owned()], Failed(Class::NotOwned)),
@@ -36,7 +36,7 @@ fn a_failed_deletion_is_reported_and_retried_even_if_nothing_else_is_wanted() {
         with_failures(ready, std::slice::from_ref(&failure)),
         Readiness::Progressing(reason::DELETE_FAILED, message)
     );
-    let applied = Applied { outcomes: Vec::new(), failures: vec![failure] };
+    let applied = Applied { failures: vec![failure], ..Applied::default() };
     assert_eq!(outcome_of(&applied), RunOutcome::Failed(Class::Transient));
 }
 

@@ -1,4 +1,4 @@
-//! The deletion limiter, in simulated time.
+//! The rate limiter, in simulated time.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
@@ -6,6 +6,10 @@ use std::collections::BTreeSet;
 use kubewright_core::ObjectKey;
 
 use super::*;
+
+fn rate(per_minute: u32) -> Rate {
+    Rate { per_minute, burst: 5 }
+}
 
 fn key(number: usize) -> WorkKey {
     key_in("n", number)
@@ -18,7 +22,7 @@ fn key_in(namespace: &str, number: usize) -> WorkKey {
 /// Each resource asks, and asks again after the returned wait, for this number of seconds. Returns
 /// the allowed resources and their times.
 async fn run(
-    limiter: &DeletionLimiter,
+    limiter: &RateLimiter,
     numbers: impl Iterator<Item = usize>,
     seconds: u64,
 ) -> Vec<(u64, usize)> {
@@ -46,7 +50,7 @@ async fn run(
 
 #[tokio::test(start_paused = true)]
 async fn the_surplus_waits_and_is_deleted_in_the_order_of_the_questions() {
-    let limiter = DeletionLimiter::running(3);
+    let limiter = RateLimiter::running(rate(3));
     let allowed = run(&limiter, 0..10, 200).await;
     let expected: Vec<(u64, usize)> =
         (0..10).map(|number| (20 * (number as u64).saturating_sub(2), number)).collect();
@@ -57,7 +61,7 @@ async fn the_surplus_waits_and_is_deleted_in_the_order_of_the_questions() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deletions_of_the_first_minute_are_spread_over_it() {
-    let limiter = DeletionLimiter::new(3);
+    let limiter = RateLimiter::new(rate(3));
     let allowed = run(&limiter, 0..8, 200).await;
     let expected: Vec<(u64, usize)> =
         (0..8).map(|number| (20 * (number as u64 + 1), number)).collect();
@@ -68,12 +72,12 @@ async fn the_deletions_of_the_first_minute_are_spread_over_it() {
 async fn a_crash_loop_deletes_no_more_than_a_running_process() {
     let mut allowed = 0;
     for _ in 0..60 {
-        allowed += run(&DeletionLimiter::new(30), 0..100, 9).await.len();
+        allowed += run(&RateLimiter::new(rate(30)), 0..100, 9).await.len();
     }
     // All processes together ran for ten minutes.
     assert_eq!(allowed, 60 * 4);
     assert_eq!(
-        run(&DeletionLimiter::new(u32::MAX), 0..100, 0).await.len(),
+        run(&RateLimiter::new(rate(u32::MAX)), 0..100, 0).await.len(),
         0,
         "no deletion at once, whatever the limit is"
     );
@@ -81,7 +85,7 @@ async fn a_crash_loop_deletes_no_more_than_a_running_process() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_limiter_saves_a_few_slots() {
-    let limiter = DeletionLimiter::new(30);
+    let limiter = RateLimiter::new(rate(30));
     tokio::time::advance(Duration::from_mins(10)).await;
     let at_once = run(&limiter, 0..100, 0).await.len();
     assert_eq!(at_once, 5);
@@ -89,7 +93,7 @@ async fn an_idle_limiter_saves_a_few_slots() {
 
 #[tokio::test(start_paused = true)]
 async fn namespaces_take_turns() {
-    let limiter = DeletionLimiter::new(30);
+    let limiter = RateLimiter::new(rate(30));
     let ask = |namespace: &str, number| limiter.acquire(&key_in(namespace, number)).is_ok();
     for number in 0..75 {
         assert!(!ask("a", number));
@@ -111,7 +115,7 @@ async fn namespaces_take_turns() {
 
 #[tokio::test(start_paused = true)]
 async fn a_resource_that_is_kept_makes_room_for_the_next() {
-    let limiter = DeletionLimiter::running(1);
+    let limiter = RateLimiter::running(rate(1));
     assert_eq!(limiter.acquire(&key(0)), Ok(()));
     for number in 1..=3 {
         assert!(limiter.acquire(&key(number)).is_err());
@@ -128,7 +132,7 @@ async fn a_resource_that_is_kept_makes_room_for_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_resources_are_reported_once_per_minute_and_when_their_number_doubles() {
-    let limiter = DeletionLimiter::new(0);
+    let limiter = RateLimiter::new(rate(0));
     let report = |number| limiter.acquire(&key(number)).unwrap_err().report;
     assert_eq!((report(0), report(1), report(0)), (Some(1), Some(2), None));
     assert_eq!((report(2), report(3), report(4), report(3)), (None, Some(4), None, None));
