@@ -2,7 +2,7 @@
 //! `kubewright::cli::main(registry())`.
 //!
 //! - `args`: subcommands and flags; `help`: help texts that depend on the registry
-//! - `run`: reconciles until a stop signal arrives
+//! - `run`: reconciles until a stop signal arrives; `log`: its log
 //! - `render`: prints the objects of resources, without a cluster
 //! - `print`: prints CRDs, RBAC, samples and the installation as YAML
 //! - `settings`: flags that a program adds to `run` and `render`
@@ -12,6 +12,7 @@
 mod args;
 mod error;
 mod help;
+mod log;
 mod print;
 mod render;
 mod run;

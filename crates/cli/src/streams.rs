@@ -1,7 +1,10 @@
-//! Input and output streams of the program: those of the process, or those of a test.
+//! Input and output streams of the program: those of the process, or those of a test. Text from
+//! files and from the cluster is escaped here: a terminal executes control characters.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
+
+use kubewright_core::internals::printable::{escape_line, escape_lines};
 
 use crate::error::Error;
 
@@ -13,7 +16,7 @@ pub struct Streams<'a> {
     pub output: &'a mut dyn Write,
     /// Errors and notes.
     pub errors: &'a mut dyn Write,
-    /// Whether help is coloured.
+    /// Whether help is coloured. Nothing else is.
     pub colour: bool,
 }
 
@@ -40,15 +43,19 @@ impl Streams<'_> {
     /// # Errors
     /// [`Error::Output`], for example on a full disk.
     pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
+        self.write(&escape_lines(text))
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), Error> {
         match self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Output(error)),
             _ => Ok(()),
         }
     }
 
-    /// Writes a line to the error stream. A failure is ignored: no other stream is left.
+    /// Writes lines to the error stream. A failure is ignored: no other stream is left.
     pub(crate) fn print_message(&mut self, text: &str) {
-        let _ = writeln!(self.errors, "{text}");
+        let _ = writeln!(self.errors, "{}", escape_lines(text));
     }
 
     /// Writes an error that ends the program, with its causes, and returns the exit code. A cause
@@ -63,19 +70,20 @@ impl Streams<'_> {
             }
             cause = current.source();
         }
-        self.print_message(&format!("error: {text}"));
+        self.print_message(&format!("error: {}", escape_line(&text)));
         ExitCode::FAILURE
     }
 
     /// Writes help, the version or an argument error, and returns the exit code.
     pub(crate) fn print_usage(&mut self, error: &clap::Error) -> ExitCode {
         let rendered = error.render();
-        let text = if self.colour { rendered.ansi().to_string() } else { rendered.to_string() };
+        // An argument error repeats arguments, which a script may have copied from elsewhere.
         if error.use_stderr() {
-            self.print_message(text.trim_end());
+            self.print_message(rendered.to_string().trim_end());
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
-        match self.print(&text) {
+        let help = if self.colour { rendered.ansi().to_string() } else { rendered.to_string() };
+        match self.write(&help) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => self.print_error(&error),
         }

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use kubewright_cli::{Program, Streams};
 use kubewright_core::Registry;
+use kubewright_core::internals::printable::{escape_json, is_unsafe};
 use kubewright_manifests::yaml::documents;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 struct Outcome {
     code: ExitCode,
@@ -42,6 +43,22 @@ fn run_program(program: Program, args: &[&str], input: &str) -> Outcome {
     }
 }
 
+/// All characters that control a terminal or reorder its text, between `<<` and `>>`.
+fn hostile() -> String {
+    let text: String = ('\0'..='\u{ffff}').filter(|&c| is_unsafe(c)).collect();
+    format!("<<{text}>>")
+}
+
+#[track_caller]
+fn assert_safe(text: &str) {
+    assert_eq!(text.chars().find(|&c| c != '\n' && is_unsafe(c)), None, "{text:?}");
+    for line in text.lines() {
+        let count = |mark| line.matches(mark).count();
+        let is_whole = count("<<") == count(">>") || line.contains("...");
+        assert!(is_whole, "a text continues on another line: {line}");
+    }
+}
+
 /// Text with single spaces instead of line breaks.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -65,6 +82,36 @@ fn every_problem_of_every_document_is_reported_and_no_object_is_printed() {
     assert!(outcome.ended_with(1));
     assert_eq!(outcome.output, "");
     insta::assert_snapshot!(outcome.errors);
+}
+
+#[test]
+fn no_text_of_a_file_or_of_an_argument_controls_the_terminal() {
+    let text = hostile();
+    let labels = json!({ "tier": text, text.clone(): text });
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": "default", "labels": labels },
+    });
+    let written = |value: &Value| escape_json(&value.to_string()).into_owned();
+    let read = run(&["render", "-f", "-"], &format!("{}\n---\n{SHOP}", written(&namespace)));
+    let shop = json!({
+        "apiVersion": "example.dev/v1", "kind": "Shop", text.clone(): text,
+        "metadata": { "name": text, "namespace": text, "labels": { text.clone(): text } },
+        "spec": { "image": text, "replicas": text, "hours": text, text.clone(): text },
+    });
+    let invalid = run(&["render", "-f", "-"], &written(&shop));
+    let missing = run(&["render", "-f", &text], "");
+    let unknown = run(&["render", "-f", "-", "--served", &text], "");
+    let usage = run(&["render", &text], "");
+    for outcome in [&read, &invalid, &missing, &unknown, &usage] {
+        assert!(outcome.errors.contains("<<") && outcome.output.is_empty(), "{}", outcome.errors);
+    }
+    for outcome in [read, invalid, missing, unknown] {
+        assert_safe(&outcome.output);
+        assert_safe(&outcome.errors);
+    }
+    // The line break of an argument stays: clap's message has several lines, too.
+    assert_eq!(usage.errors.chars().find(|&c| c != '\n' && is_unsafe(c)), None);
 }
 
 #[test]

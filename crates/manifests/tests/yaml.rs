@@ -2,6 +2,7 @@
 //! its line.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use kubewright_core::internals::printable::is_unsafe;
 use kubewright_manifests::path::FieldPath;
 use kubewright_manifests::yaml::{
     comment, comment_above, documents, each_document, list_item, to_yaml,
@@ -135,6 +136,17 @@ fn a_text_with_a_tab_is_quoted_because_kubectl_rejects_it_in_a_block() {
 }
 
 #[test]
+fn characters_that_control_a_terminal_are_escapes_in_texts_keys_and_comments() {
+    let text: String = ('\0'..='\u{ffff}').filter(|&c| is_unsafe(c)).collect();
+    let key = "a\u{202e}\"\\";
+    let value = json!({"text": text, "lines": "a\n\u{202e}b\n", key: [{key: "x"}], "k": {key: {}}});
+    let yaml = to_yaml(&value).unwrap();
+    assert!(!yaml.contains(|c| c != '\n' && is_unsafe(c)), "{yaml:?}");
+    assert_eq!(documents(&yaml).unwrap()[0].value, value);
+    assert!(!comment(&text).contains(|c| c != '\n' && is_unsafe(c)));
+}
+
+#[test]
 fn a_comment_is_inserted_above_its_line_with_the_same_indentation() {
     assert_eq!(comment("a\n\nb"), "# a\n#\n# b\n");
     assert_eq!(list_item("why", &json!({"a": 1})).unwrap(), "# why\n- a: 1\n");
@@ -212,6 +224,7 @@ fn json_is_read_too() {
 fn any_value() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         ".{0,12}",
+        "[a\"\\\\ :\\-\u{1b}\u{9b}\u{61c}\u{200e}\u{2028}\u{202a}-\u{202e}\u{2066}]{1,8}",
         "[ \\n\\t:#a\\-|>'\"]{0,12}",
         "(?s)[a-z ]{60,100}\\n{0,3}.{0,5}",
         proptest::sample::select(&TRAPS[..]).prop_map(str::to_owned),
@@ -245,6 +258,7 @@ proptest! {
         let value = json!({ "spec": value });
         let yaml = to_yaml(&value).unwrap();
         prop_assert!(yaml.lines().all(|line| !line.ends_with(' ')), "{:?}", yaml);
+        prop_assert!(!yaml.contains(|c| c != '\n' && is_unsafe(c)), "{:?}", yaml);
         // An independent YAML 1.2 reader, and the reader of this crate.
         let fail = |error: &dyn std::fmt::Display| TestCaseError::fail(format!("{error}\n{yaml}"));
         let back: Value = serde_saphyr::from_str(&yaml).map_err(|e| fail(&e))?;

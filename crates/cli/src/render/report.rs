@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use kubewright_core::internals::printable::escape_line;
 use kubewright_manifests::path::FieldPath;
 use kubewright_manifests::validate::{Problem, Severity};
 
@@ -20,13 +21,12 @@ pub(super) struct Report {
 impl Report {
     /// Adds a problem of an object. An unchecked field is only a note.
     pub(super) fn add_problem(&mut self, object: &Object, problem: &Problem) {
-        let (place, name) = (object.place(&problem.path), object.name());
+        let (place, text) = (object.place(&problem.path), format!("{}: {problem}", object.name()));
         if problem.severity == Severity::Unchecked {
-            return self.add(place, "note", &format!("{name}: {problem}"));
+            return self.add(place, "note", &text, None);
         }
-        let help = problem.help.as_ref().map(|help| format!("\n       {help}")).unwrap_or_default();
-        self.add(place, "error", &format!("{name}: {problem}{help}"));
-        self.count(object.origin() + &name);
+        self.add(place, "error", &text, problem.help.as_deref());
+        self.count(object.origin() + &object.name());
     }
 
     /// Adds a problem of a whole object.
@@ -37,18 +37,20 @@ impl Report {
     /// Adds a syntax error of a document.
     pub(super) fn add_syntax_error(&mut self, place: Place, message: &str) {
         self.count(format!("{place}"));
-        self.add(place, "error", message);
+        self.add(place, "error", message, None);
     }
 
     /// Adds information about an object.
     pub(super) fn add_note(&mut self, object: &Object, message: &str) {
         let place = object.place(&FieldPath::root());
-        self.add(place, "note", &format!("{}: {message}", object.name()));
+        self.add(place, "note", &format!("{}: {message}", object.name()), None);
     }
 
-    fn add(&mut self, place: Place, severity: &str, message: &str) {
+    /// Only the help is on a line of its own.
+    fn add(&mut self, place: Place, severity: &str, message: &str, help: Option<&str>) {
         let text = format!("{severity}: {place}: {message}");
-        self.entries.push((place, text));
+        let help = help.map(|help| format!("\n       {}", escape_line(help))).unwrap_or_default();
+        self.entries.push((place, format!("{}{help}", escape_line(&text))));
     }
 
     fn count(&mut self, document: String) {

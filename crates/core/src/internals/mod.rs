@@ -8,6 +8,7 @@
 //! | [`desired`] | one complete object and its hashes |
 //! | [`managed_fields`] | whether our entry in `managedFields` still owns what we want |
 //! | [`plan`] | the steps from what is observed to what should exist |
+//! | [`printable`] | text of others that is safe to print |
 //! | [`shard`] | which of several processes is responsible for a resource |
 //! | [`hash`], [`tree`] | stable hashes; JSON that is read once |
 
@@ -19,5 +20,6 @@ pub mod hash;
 pub mod managed_fields;
 pub mod owner;
 pub mod plan;
+pub mod printable;
 pub mod shard;
 pub mod tree;

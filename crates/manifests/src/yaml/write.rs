@@ -1,5 +1,8 @@
 //! Writes YAML: byte-stable, and with the same meaning for readers of YAML 1.1 and 1.2.
 
+use std::borrow::Cow;
+
+use kubewright_core::internals::printable::{escape_json, escape_line, is_unsafe};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value};
 use serde_saphyr::DoubleQuoted;
@@ -30,7 +33,8 @@ const FIRST_OF_OBJECT: [&str; 2] = ["metadata", "spec"];
 /// The order of keys does not depend on the order in `value`: `apiVersion`, `kind`, `name`,
 /// `namespace`, in the root object `metadata` and `spec`, then the others in alphabetical order.
 /// Strings that a reader could parse as a boolean, number, date or null (`yes`, `12:30`, `=`,
-/// `1e3`, `0o7`, `~`) are quoted. No line ends with a space.
+/// `1e3`, `0o7`, `~`) are quoted. No line ends with a space. Characters that would control a
+/// terminal are `\u` escapes.
 ///
 /// # Errors
 /// [`WriteError::Yaml`]; never for a value from JSON.
@@ -39,10 +43,29 @@ pub fn to_yaml(value: &Value) -> Result<String, WriteError> {
     // The writer indents empty lines inside texts. `needs_quotes` makes the removal safe.
     let mut trimmed = String::with_capacity(written.len());
     for line in written.lines() {
-        trimmed.push_str(line.trim_end_matches(' '));
+        trimmed.push_str(&escape(line.trim_end_matches(' ')));
         trimmed.push('\n');
     }
     Ok(trimmed)
+}
+
+/// Escapes unsafe characters of a line. Texts with such characters are double-quoted already, but
+/// the writer quotes keys only because of control characters.
+fn escape(line: &str) -> Cow<'_, str> {
+    if !line.contains(is_unsafe) {
+        return Cow::Borrowed(line);
+    }
+    let mut rest = line;
+    while let Some(inner) = [" ", "- ", "? ", ": "].iter().find_map(|p| rest.strip_prefix(p)) {
+        rest = inner;
+    }
+    let key = rest.find(": ").or_else(|| rest.strip_suffix(':').map(str::len));
+    let (key, value) = rest.split_at(key.unwrap_or(rest.len()));
+    if rest.starts_with('"') || !key.contains(is_unsafe) {
+        return escape_json(line);
+    }
+    let (start, key) = (&line[..line.len() - rest.len()], Value::from(key).to_string());
+    Cow::Owned(format!("{start}{}{}", escape_json(&key), escape_json(value)))
 }
 
 /// Writes `value` as an item of a list at column 0, after the lines of `text` as comments.
@@ -58,7 +81,10 @@ pub fn list_item(text: &str, value: &Value) -> Result<String, WriteError> {
 #[must_use]
 pub fn comment(text: &str) -> String {
     text.lines()
-        .map(|line| if line.is_empty() { "#\n".to_owned() } else { format!("# {line}\n") })
+        .map(|line| match line {
+            "" => "#\n".to_owned(),
+            line => format!("# {}\n", escape_line(line)),
+        })
         .collect()
 }
 
@@ -87,10 +113,12 @@ pub fn comment_above(yaml: &str, line: &'static str, text: &str) -> Result<Strin
 }
 
 /// Whether a text needs quotes: it has spaces at the end of a line, or would have them after
-/// folding, or it has tabs (`kubectl` rejects a block that starts with a tab).
+/// folding, or it has characters that need an escape, such as tabs (`kubectl` rejects a block that
+/// starts with a tab).
 fn needs_quotes(text: &str) -> bool {
     let folded = text.contains("  ") && text.len() > FOLDED_FROM;
-    folded || text.split('\n').any(|line| line.ends_with(' ')) || text.contains('\t')
+    let has_unsafe = text.contains(|c| c != '\n' && is_unsafe(c));
+    folded || has_unsafe || text.split('\n').any(|line| line.ends_with(' '))
 }
 
 /// A value that is serialized with ordered keys.
