@@ -13,6 +13,7 @@ fn project() -> Project {
         .standalone([
             "kubewright",
             "kubewright-cli",
+            "kubewright-connect",
             "kubewright-core",
             "kubewright-devkit",
             "kubewright-manifests",

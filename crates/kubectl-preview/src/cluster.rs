@@ -6,12 +6,12 @@ use kube::api::{
     Api, ApiResource, DynamicObject, ListParams, Patch, PatchParams, WatchEvent, WatchParams,
 };
 use kube::{Client, ResourceExt};
+use kubewright_connect::{Connect, transport};
 use kubewright_core::KindInfo;
 use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 
 use crate::args::ClusterArgs;
-use crate::connect;
 use crate::error::Error;
 use crate::preview::Preview;
 
@@ -45,11 +45,12 @@ pub(crate) enum Change {
 
 impl Cluster {
     /// Reads the kubeconfig; sends no request.
-    pub(crate) async fn connect(args: ClusterArgs) -> Result<Self, Error> {
-        let config = connect::read_config(&args).await?;
+    pub(crate) fn connect(args: ClusterArgs) -> Result<Self, Error> {
+        let connect = Connect { kubeconfig: args.kubeconfig, context: args.context };
+        let config = connect.config()?;
         let server = config.cluster_url.to_string();
         let namespace = args.namespace.unwrap_or_else(|| config.default_namespace.clone());
-        match Client::try_from(config) {
+        match transport::client(config) {
             Ok(client) => Ok(Self { client, server, namespace }),
             Err(cause) => Err(Error::Credentials { server, cause }),
         }

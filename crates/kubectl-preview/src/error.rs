@@ -2,6 +2,7 @@
 
 use std::process::ExitStatus;
 
+use kubewright_connect::ConnectError;
 use kubewright_core::internals::causes::with_causes;
 
 /// The end of every `--help`.
@@ -15,14 +16,17 @@ Exit codes:
 
 const NOT_DONE: u8 = 1;
 /// The code of clap.
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 const NOT_FOUND: u8 = 3;
 const CLUSTER: u8 = 4;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("no cluster: {0}")]
-    NoCluster(String),
+    #[error("no cluster: {cause}. {}", what_to_do(.cause))]
+    NoCluster {
+        #[from]
+        cause: ConnectError,
+    },
     #[error(
         "cannot connect to {server}: {}; check the certificates, keys and tokens in the kubeconfig",
         with_causes(.cause)
@@ -99,7 +103,7 @@ pub(crate) enum Error {
     Browser { program: &'static str, source: std::io::Error },
     #[error("{program} did not open a browser ({status}); --print prints the URL instead")]
     BrowserFailed { program: &'static str, status: ExitStatus },
-    #[error("the URL in the status of {name} is not a web address: {url:?}; nothing was opened")]
+    #[error("the URL in the status of {name} is not a web address: {url:?}; it is not used")]
     NotWebUrl { name: String, url: String },
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
@@ -109,12 +113,21 @@ pub(crate) enum Error {
     Start(std::io::Error),
 }
 
+fn what_to_do(cause: &ConnectError) -> &'static str {
+    match cause {
+        ConnectError::NoCluster { .. } => {
+            "Pass --kubeconfig FILE, or set $KUBECONFIG to a file that exists."
+        }
+        _ => "Check --kubeconfig, --context and $KUBECONFIG.",
+    }
+}
+
 impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Passed { .. } | Self::TooLate { .. } => USAGE,
             Self::NoApi { .. } | Self::NotFound { .. } | Self::Deleted { .. } => NOT_FOUND,
-            Self::NoCluster(_)
+            Self::NoCluster { .. }
             | Self::Credentials { .. }
             | Self::Unreachable { .. }
             | Self::Unauthorized { .. }

@@ -1,7 +1,7 @@
 //! `kubectl preview`: lists, shows, waits for and changes `PreviewEnvironment` resources.
 //!
 //! - `args`: the command line; `error`: errors and exit codes
-//! - `connect`: from a kubeconfig to a client; `cluster`: every request and its possible errors
+//! - `cluster`: every request and its possible errors
 //! - `preview`: one preview as the API server returned it
 //! - `list`, `status`, `wait`, `open`, `change`: one module per group of subcommands
 //! - `output`, `table`, `yaml`, `time`: how results are written
@@ -12,7 +12,6 @@
 mod args;
 mod change;
 mod cluster;
-mod connect;
 mod error;
 mod list;
 mod open;
@@ -39,9 +38,11 @@ use crate::output::Output;
 /// streams of the process.
 #[must_use]
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // `parse_from` prints help and usage errors itself and exits with 0 or 2.
-    let args = PreviewArgs::parse_from(args);
     let output = &mut Output { out: &mut std::io::stdout(), err: &mut std::io::stderr() };
+    let args = match PreviewArgs::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => return output.usage(&error),
+    };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Start);
     match runtime.and_then(|runtime| runtime.block_on(execute(args, output))) {
@@ -54,17 +55,29 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 async fn execute(args: PreviewArgs, output: &mut Output<'_>) -> Result<(), Error> {
-    let cluster = Cluster::connect(args.cluster).await?;
-    let now = Timestamp::now();
-    match args.command {
-        PreviewCommand::List(args) => list::list(&cluster, &args, now, output).await,
-        PreviewCommand::Status(args) => status::status(&cluster, &args, now, output).await,
-        PreviewCommand::Wait(args) => wait::wait(&cluster, &args, output).await,
-        PreviewCommand::Open(args) => open::open(&cluster, &args, output).await,
-        PreviewCommand::Extend(args) => change::extend(&cluster, &args, now, output).await,
-        PreviewCommand::Pin(args) => change::set(&cluster, &args, change::PIN, output).await,
-        PreviewCommand::Unpin(args) => change::set(&cluster, &args, change::UNPIN, output).await,
-        PreviewCommand::Sleep(args) => change::set(&cluster, &args, change::SLEEP, output).await,
-        PreviewCommand::Wake(args) => change::set(&cluster, &args, change::WAKE, output).await,
+    let cluster = Cluster::connect(args.cluster)?;
+    execute_on(&cluster, args.command, Timestamp::now(), output).await
+}
+
+async fn execute_on(
+    cluster: &Cluster,
+    command: PreviewCommand,
+    now: Timestamp,
+    output: &mut Output<'_>,
+) -> Result<(), Error> {
+    match command {
+        PreviewCommand::List(args) => list::list(cluster, &args, now, output).await,
+        PreviewCommand::Status(args) => status::status(cluster, &args, now, output).await,
+        PreviewCommand::Wait(args) => wait::wait(cluster, &args, output).await,
+        PreviewCommand::Open(args) => open::open(cluster, &args, output).await,
+        PreviewCommand::Extend(args) => change::extend(cluster, &args, now, output).await,
+        PreviewCommand::Pin(args) => change::set(cluster, &args, change::PIN, output).await,
+        PreviewCommand::Unpin(args) => change::set(cluster, &args, change::UNPIN, output).await,
+        PreviewCommand::Sleep(args) => change::set(cluster, &args, change::SLEEP, output).await,
+        PreviewCommand::Wake(args) => change::set(cluster, &args, change::WAKE, output).await,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

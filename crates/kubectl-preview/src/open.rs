@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use kubewright_core::internals::printable::is_unsafe;
+
 use crate::args::OpenArgs;
 use crate::cluster::Cluster;
 use crate::error::Error;
@@ -29,14 +31,15 @@ pub(crate) async fn open(
     if status.success() { Ok(()) } else { Err(Error::BrowserFailed { program: OPENER, status }) }
 }
 
-/// The URL, if it is a web address: the opener would also open files and start programs.
-fn web_url(preview: &Preview) -> Result<&str, Error> {
+/// The URL, if it is a web address: the opener would also open files and start programs, and a
+/// script would read two lines as two addresses.
+pub(crate) fn web_url(preview: &Preview) -> Result<&str, Error> {
     let name = preview.name();
     let Some(url) = preview.url() else {
         return Err(Error::NoUrl { name, reason: preview.why_no_url() });
     };
     let web = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
-    if web && !url.contains(|c: char| c.is_control() || c.is_whitespace()) {
+    if web && !url.contains(|c: char| is_unsafe(c) || c.is_whitespace()) {
         Ok(url)
     } else {
         Err(Error::NotWebUrl { name, url: url.to_owned() })
@@ -73,10 +76,16 @@ mod tests {
 
     #[test]
     fn a_url_that_is_not_a_web_address_is_not_opened() {
-        for url in ["file:///etc/passwd", "javascript:alert(1)", "-x", "http://a b", "https://a\nb"]
-        {
+        for url in [
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "-x",
+            "http://a b",
+            "https://a\nb",
+            "https://a\u{202e}b",
+        ] {
             let result = url_of(&json!({ "observedGeneration": 2, "url": url }));
-            let refused = |error: &String| error.ends_with("nothing was opened");
+            let refused = |error: &String| error.ends_with("it is not used");
             assert!(result.as_ref().is_err_and(refused), "{url}: {result:?}");
         }
     }

@@ -1,12 +1,13 @@
 //! Writing results and messages. A terminal executes control characters and reorders text, and
 //! much of the text comes from other users of the cluster: everything is escaped here.
 
-use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
 
+use kubewright_core::internals::printable::{escape_json, escape_line, escape_lines};
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::{Error, USAGE};
 
 /// Standard output and standard error, or their replacements in a test.
 pub(crate) struct Output<'a> {
@@ -19,7 +20,7 @@ pub(crate) struct Output<'a> {
 impl Output<'_> {
     /// Writes lines to standard output. A reader that stops early (`| head`) is not an error.
     pub(crate) fn print(&mut self, lines: &str) -> Result<(), Error> {
-        let text = escape_where(lines, |c| c != '\n' && is_unsafe(c));
+        let text = escape_lines(lines);
         match self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
             _ => Ok(()),
@@ -28,72 +29,46 @@ impl Output<'_> {
 
     /// Writes one line to standard error. A failure to write it is ignored.
     pub(crate) fn note(&mut self, line: &str) {
-        let _ = writeln!(self.err, "{}", escape(line));
+        let _ = writeln!(self.err, "{}", escape_line(line));
     }
 
     pub(crate) fn error(&mut self, error: &Error) {
         self.note(&format!("error: {error}"));
     }
-}
 
-/// The text with every unsafe character, line breaks included, as a visible escape: `\n`,
-/// `\u{1b}`.
-pub(crate) fn escape(text: &str) -> Cow<'_, str> {
-    escape_where(text, is_unsafe)
-}
-
-fn escape_where(text: &str, is_unsafe: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_unsafe) {
-        return Cow::Borrowed(text);
+    /// Writes help, the version or a usage error, and returns the exit code.
+    pub(crate) fn usage(&mut self, error: &clap::Error) -> ExitCode {
+        // A usage error repeats arguments, which a script may have copied from elsewhere. Help
+        // repeats none, and only clap knows whether the terminal shows colours.
+        let _ = if error.use_stderr() {
+            self.err.write_all(escape_lines(&error.render().to_string()).as_bytes())
+        } else {
+            error.print()
+        };
+        ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
     }
-    let escaped = |c: char| if is_unsafe(c) { c.escape_default().to_string() } else { c.into() };
-    Cow::Owned(text.chars().map(escaped).collect())
-}
-
-/// Control characters (C0, DEL, C1), line separators, and characters that reorder text.
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{61c}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2066}'..='\u{2069}'
-        )
 }
 
 /// Indented JSON that ends with a line break. Unsafe characters are `\u` escapes.
 pub(crate) fn to_json(value: &Value) -> Result<String, Error> {
-    // serde_json escapes C0 itself, so the only control characters left outside of strings are the
-    // line breaks of the layout.
-    Ok(json_escapes(&serde_json::to_string_pretty(value)?, |c| c != '\n' && is_unsafe(c)) + "\n")
+    Ok(escape_json(&serde_json::to_string_pretty(value)?).into_owned() + "\n")
 }
 
 /// A JSON string with its quotes, which is also a double-quoted YAML scalar.
 pub(crate) fn to_json_string(text: &str) -> String {
-    json_escapes(&Value::from(text).to_string(), is_unsafe)
-}
-
-/// Every unsafe character is below U+10000, so that one `\u` with four digits is enough.
-fn json_escapes(json: &str, is_unsafe: impl Fn(char) -> bool) -> String {
-    json.chars()
-        .map(|c| if is_unsafe(c) { format!("\\u{:04x}", u32::from(c)) } else { c.into() })
-        .collect()
+    escape_json(&Value::from(text).to_string()).into_owned()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
+    use kubewright_core::internals::printable::is_unsafe;
     use serde_json::json;
 
     use super::*;
 
-    /// Every C0 and C1 control character, DEL, and the characters that reorder text.
     pub(crate) fn unsafe_characters() -> Vec<char> {
-        let ranges = ['\0'..='\u{1f}', '\u{7f}'..='\u{9f}', '\u{202a}'..='\u{202e}'];
-        let marks = ['\u{2066}'..='\u{2069}', '\u{200e}'..='\u{200f}', '\u{61c}'..='\u{61c}'];
-        ranges.into_iter().chain(marks).flatten().collect()
+        ('\0'..='\u{ffff}').filter(|&c| is_unsafe(c)).collect()
     }
 
     /// Calls `write` and returns what it wrote to standard output and standard error.
@@ -117,12 +92,6 @@ pub(crate) mod tests {
             let lines: Vec<&str> = err.split('\n').collect();
             assert!(lines.len() == 3 && !lines.concat().contains(c), "{err:?}");
         }
-    }
-
-    #[test]
-    fn an_escape_is_visible() {
-        assert_eq!(escape("a\n\u{1b}[31mb\u{9b}\u{202e}"), "a\\n\\u{1b}[31mb\\u{9b}\\u{202e}");
-        assert_eq!(escape("äöü 日本 → \"x\""), "äöü 日本 → \"x\"");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Columns of text, formatted as kubectl does.
 
-use crate::output::escape;
+use kubewright_core::internals::printable::escape_line;
 
 /// The text of an empty cell.
 pub(crate) const EMPTY: &str = "-";
@@ -29,7 +29,7 @@ pub(crate) fn table(headers: &[&str], rows: &[Vec<String>], indent: &str) -> Str
 pub(crate) fn cell(text: &str) -> String {
     match text.trim() {
         "" => EMPTY.to_owned(),
-        text => escape(text).into_owned(),
+        text => escape_line(text).into_owned(),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::args::WaitArgs;
 use crate::cluster::{Change, Cluster};
 use crate::error::Error;
+use crate::open::web_url;
 use crate::output::Output;
 use crate::preview::{Preview, describe};
 use crate::time;
@@ -34,8 +35,8 @@ pub(crate) async fn wait(
         return Err(Error::Timeout { name, limit, last: progress.last });
     };
     let preview = followed?;
-    if let Some(url) = preview.url() {
-        return output.print(&format!("{url}\n"));
+    if preview.url().is_some() {
+        return output.print(&format!("{}\n", web_url(&preview)?));
     }
     let reason = preview.why_no_url();
     output.note(&format!("{} is ready and has no URL: {reason}", args.name));

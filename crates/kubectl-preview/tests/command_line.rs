@@ -145,11 +145,11 @@ fn a_kubeconfig_that_does_not_exist_is_named_with_its_origin() {
         outcome(program).exits_with(4)
     };
     from_environment(&["list"]).reports(
-        "error: no cluster: /no/kubeconfig (from $KUBECONFIG) does not exist, and this is not a \
-         Pod. Pass --kubeconfig FILE, or set $KUBECONFIG to a file that exists.",
+        "error: no cluster: /no/kubeconfig and /no/other (from $KUBECONFIG) do not exist, and this \
+         is not a Pod. Pass --kubeconfig FILE, or set $KUBECONFIG to a file that exists.",
     );
     from_environment(&["list", "--context", "here"])
-        .reports("/no/kubeconfig (from $KUBECONFIG) does not exist. Pass --kubeconfig FILE");
+        .reports("/no/kubeconfig and /no/other (from $KUBECONFIG) do not exist. Pass --kubeconfig");
     run(&["list"])
         .exits_with(4)
         .reports("no cluster: /no/home/.kube/config does not exist, and this is not a Pod. Pass");
@@ -169,9 +169,11 @@ fn a_kubeconfig_that_cannot_be_used_is_named_with_what_to_check() {
     };
     run(&[&list[..], &["--context", "elsewhere"]].concat())
         .exits_with(4)
-        .reports(&message("failed to load current context: elsewhere"));
+        .reports(&message("the context \"elsewhere\" is not defined; the contexts are: here"));
     std::fs::write(path, "{}").unwrap();
-    run(&list).exits_with(4).reports(&message("failed to determine current context"));
+    run(&list)
+        .exits_with(4)
+        .reports(&message("current-context is not set; the contexts are: none"));
     std::fs::write(path, "[").unwrap();
     let start = format!("no cluster: {path} (from --kubeconfig) cannot be used: failed to parse");
     run(&list).exits_with(4).reports(&start);
@@ -181,7 +183,8 @@ fn a_kubeconfig_that_cannot_be_used_is_named_with_what_to_check() {
     std::fs::write(&two, "{}").unwrap();
     let both = format!("{}:{}", one.display(), two.display());
     several.env("KUBECONFIG", &both);
-    outcome(several).exits_with(4).reports(&format!("{both} (from $KUBECONFIG) cannot be used"));
+    let both = format!("{} and {} (from $KUBECONFIG)", one.display(), two.display());
+    outcome(several).exits_with(4).reports(&format!("{both} cannot be used"));
 }
 
 #[test]
