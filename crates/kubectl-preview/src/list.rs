@@ -13,6 +13,9 @@ use crate::table::{EMPTY, table};
 use crate::time;
 use crate::yaml::to_yaml;
 
+/// The longest message of a narrow table, in characters.
+const MAX_MESSAGE: usize = 50;
+
 pub(crate) async fn list(
     cluster: &Cluster,
     args: &ListArgs,
@@ -69,8 +72,9 @@ fn text(previews: &[Preview], namespaces: bool, wide: bool, now: Timestamp) -> S
         headers.insert(0, "NAMESPACE");
     }
     if wide {
-        headers.extend(["IMAGE", "REVISION", "AUTHOR", "MESSAGE"]);
+        headers.extend(["IMAGE", "REVISION", "AUTHOR"]);
     }
+    headers.push("MESSAGE");
     let rows: Vec<Vec<String>> =
         previews.iter().map(|preview| row(preview, namespaces, wide, now)).collect();
     table(&headers, &rows, "")
@@ -91,15 +95,31 @@ fn row(preview: &Preview, namespaces: bool, wide: bool, now: Timestamp) -> Vec<S
         row.insert(0, preview.namespace());
     }
     if wide {
-        let settled = matches!(preview.state(), State::Ready | State::Sleeping);
         row.extend([
             preview.spec().image.clone(),
             optional(preview.status().revision.as_deref()),
             optional(source.author.as_deref()),
-            if settled { String::new() } else { preview.why_not_ready() },
         ]);
     }
+    row.push(message(preview, wide));
     row
+}
+
+/// Why the preview is not ready: the reason, then the message, which is shortened in a narrow
+/// table.
+fn message(preview: &Preview, wide: bool) -> String {
+    if matches!(preview.state(), State::Ready | State::Sleeping | State::Deleting) {
+        return String::new();
+    }
+    let text = match preview.reported() {
+        Ok(ready) if ready.message.is_empty() => ready.reason.clone(),
+        Ok(ready) => format!("{}: {}", ready.reason, ready.message),
+        Err(why) => why.to_owned(),
+    };
+    match text.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) if !wide => format!("{}...", text[..end].trim_end()),
+        _ => text,
+    }
 }
 
 fn expires(expiry: Expiry, now: Timestamp) -> String {
@@ -130,7 +150,7 @@ mod tests {
                 "pr-17",
                 &json!({ "ttl": "72h", "source": source, "revision": "3f2a9c1" }),
                 &json!({
-                    "observedGeneration": 2, "url": "https://pr-17.example.com",
+                    "observedGeneration": 2, "url": "https://pr-17.dev",
                     "expiresAt": "2030-01-31T17:30:00Z", "revision": "3f2a9c1",
                     "conditions": [ready],
                 }),
@@ -154,14 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn a_row_shows_state_url_and_expiry() {
-        insta::assert_snapshot!(text(&previews(), false, false, now()), @"
-        NAME    STATE      URL                         EXPIRES    PR   AGE
-        pr-17   Ready      https://pr-17.example.com   in 5h30m   17   2h
-        pr-18   NotReady   -                           pinned     -    2h
-        pr-19   Sleeping   -                           never      -    2h
-        pr-20   Pending    -                           -          -    2h
+    fn a_row_shows_state_url_expiry_and_why_the_preview_is_not_ready() {
+        insta::assert_snapshot!(text(&previews()[..3], false, false, now()), @"
+        NAME    STATE      URL                 EXPIRES    PR   AGE   MESSAGE
+        pr-17   Ready      https://pr-17.dev   in 5h30m   17   2h    -
+        pr-18   NotReady   -                   pinned     -    2h    Progressing: 0/1 replicas ready
+        pr-19   Sleeping   -                   never      -    2h    -
         ");
+        let unknown = message(&previews()[3], false);
+        assert_eq!(unknown, "the operator has not reported a status; check that...");
     }
 
     #[test]
@@ -172,7 +193,7 @@ mod tests {
             rows,
             [
                 "app:1 | 3f2a9c1 | octocat | ",
-                "app:1 |  |  | 0/1 replicas ready (Progressing)",
+                "app:1 |  |  | Progressing: 0/1 replicas ready",
                 "app:1 |  |  | ",
                 "app:1 |  |  | the operator has not reported a status; check that it is running",
             ]
@@ -181,6 +202,19 @@ mod tests {
         let columns = "NAMESPACE NAME STATE URL EXPIRES PR AGE IMAGE REVISION AUTHOR MESSAGE";
         assert_eq!(header.split_whitespace().collect::<Vec<_>>().join(" "), columns);
         assert!(text(&previews(), true, true, now()).contains("\nshop        pr-17   Ready "));
+    }
+
+    #[test]
+    fn only_a_narrow_table_shortens_a_message() {
+        let long = "\u{e4}".repeat(60);
+        let message = |text: &str, wide: bool| {
+            let ready = condition("Ready", "False", "HostConflict", text);
+            let status = json!({ "observedGeneration": 2, "conditions": [ready] });
+            message(&preview("web", &json!({}), &status), wide)
+        };
+        assert_eq!(message(&long, false), format!("HostConflict: {}...", "\u{e4}".repeat(36)));
+        assert_eq!(message(&long, true), format!("HostConflict: {long}"));
+        assert_eq!(message("", false), "HostConflict");
     }
 
     #[test]

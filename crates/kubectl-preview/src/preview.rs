@@ -205,17 +205,21 @@ impl Preview {
 
     /// Why the preview is not ready.
     pub(crate) fn why_not_ready(&self) -> String {
+        self.reported().map_or_else(str::to_owned, describe)
+    }
+
+    /// The condition Ready, or why the operator has reported none for the current spec.
+    pub(crate) fn reported(&self) -> Result<&Condition, &'static str> {
         match self.condition(READY) {
-            None => "the operator has not reported a status; check that it is running".to_owned(),
+            None => Err("the operator has not reported a status; check that it is running"),
             // A status of an older spec may still have a message about the current one.
             Some(ready)
                 if !self.is_current()
                     && ready.observed_generation != self.typed.metadata.generation =>
             {
-                "the operator has not processed the last change; check that it is running"
-                    .to_owned()
+                Err("the operator has not processed the last change; check that it is running")
             }
-            Some(ready) => describe(ready),
+            Some(ready) => Ok(ready),
         }
     }
 
