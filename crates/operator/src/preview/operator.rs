@@ -57,7 +57,7 @@ impl Operator for PreviewOperator {
         let expiry = Expiry::resolve(preview, changed_at, self, &candidate.policies, view);
         let expired = expiry.as_ref().and_then(warning::event);
         let host = matches!(holding, Holding::Own).then(|| preview.spec.fqdn.clone());
-        let mut facts = Facts { changed_at, expiry, host, ..Facts::default() };
+        let mut facts = Facts { host, changed_at, expiry, ..Facts::default() };
         let children = match resolve::resolve(&candidate, &holding, changed_at) {
             Ok(decision) => {
                 let blueprint = Blueprint::new(preview);
