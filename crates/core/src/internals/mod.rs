@@ -7,6 +7,7 @@
 //! | [`complete`], [`owner`] | what the engine adds to each object |
 //! | [`desired`] | one complete object and its hashes |
 //! | [`managed_fields`] | whether our entry in `managedFields` still owns what we want |
+//! | [`own_status`] | the status without what others wrote |
 //! | [`plan`] | the steps from what is observed to what should exist |
 //! | [`printable`] | text of others that is safe to print |
 //! | [`shard`] | which of several processes is responsible for a resource |
@@ -18,6 +19,7 @@ pub mod complete;
 pub mod desired;
 pub mod hash;
 pub mod managed_fields;
+pub mod own_status;
 pub mod owner;
 pub mod plan;
 pub mod printable;

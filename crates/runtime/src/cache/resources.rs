@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kubewright_core::ObjectKey;
+use kubewright_core::internals::own_status::ForeignPart;
 use kubewright_core::kind::AnyObject;
 
 use super::table::{Epoch, Row, Table};
@@ -14,13 +15,20 @@ use crate::memory::lock;
 pub(crate) struct Resource {
     pub(crate) object: Arc<dyn AnyObject>,
     pub(crate) version: u64,
+    /// What another client wrote to the status; `object` does not have it.
+    pub(crate) foreign_status: Vec<ForeignPart>,
     /// The hash of the inputs that the status of this version was made from; 0 if unknown.
     status_inputs: AtomicU64,
 }
 
 impl Resource {
     pub(crate) fn new(object: Arc<dyn AnyObject>, version: u64) -> Self {
-        Self { object, version, status_inputs: AtomicU64::new(0) }
+        Self { object, version, foreign_status: Vec::new(), status_inputs: AtomicU64::new(0) }
+    }
+
+    /// The same resource, to whose status others wrote this.
+    pub(crate) fn with_foreign_status(self, foreign_status: Vec<ForeignPart>) -> Self {
+        Self { foreign_status, ..self }
     }
 
     /// Whether only the status can differ between the two. The generation counts changes of the

@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use kubewright_core::ObjectKey;
+use kubewright_core::internals::own_status::own_status;
 use kubewright_core::internals::owner::Owner;
 use kubewright_core::kind::ReadKind;
 use kubewright_core::observed::{DecodeError, decode_identity};
@@ -83,7 +84,10 @@ impl Store for Reads {
         if let Some(seen) = &mut self.seen {
             seen.insert(key.clone());
         }
-        match (self.read.decode)(json) {
+        // The status of our own resources counts only as far as we wrote it.
+        let is_ours = source.engine.controllers.iter().any(|c| c.kind == self.read.info);
+        let own = if is_ours { own_status(json, source.engine.manager)?.json } else { json.into() };
+        match (self.read.decode)(&own) {
             Ok(object) => {
                 self.clear_unreadable(source, &uid);
                 wake(source, source.engine.reads.observe(self.read.type_id, &object));

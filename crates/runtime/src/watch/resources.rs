@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kubewright_core::ObjectKey;
 use kubewright_core::controller::Controller;
+use kubewright_core::internals::own_status::{OwnStatus, own_status};
 use kubewright_core::kind::AnyObject;
 use kubewright_core::observed::{DecodeError, decode_identity};
 
@@ -42,18 +43,24 @@ impl Store for Resources {
         let engine = &source.engine;
         let state = engine.controller(self.0);
         let controller = &*state.controller;
+        let OwnStatus { json: own, foreign } = own_status(json, engine.manager)?;
         let object = controller
-            .decode(json)
-            .or_else(|error| decode_without_status(json, controller).ok_or(error))
+            .decode(&own)
+            .or_else(|error| decode_without_status(&own, controller).ok_or(error))
             .map_err(|error| self.undecodable(source, json, error))?;
         let (key, version) = (ObjectKey::of(object.meta()), version_of(&*object, json)?);
         let own = state.written_statuses.at(&key, version).map(|(inputs, written)| OwnWrite {
             inputs,
             // The event may also show a status that somebody else wrote.
-            is_unchanged: controller.status(&*object).is_ok_and(|shown| shown == *written),
+            is_unchanged: foreign.is_empty()
+                && controller.status(&*object).is_ok_and(|shown| shown == *written),
         });
         engine.owner_exists(object.meta().uid.as_deref().unwrap_or_default());
-        let effect = state.resources.observe(Resource::new(object, version), own, source.epoch);
+        let effect = state.resources.observe(
+            Resource::new(object, version).with_foreign_status(foreign),
+            own,
+            source.epoch,
+        );
         if effect.is_set_back {
             tracing::warn!(resource = %key, version, "restored from a backup");
             state.written_statuses.forget(&key);

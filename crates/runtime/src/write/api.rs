@@ -14,6 +14,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use kube::client::Body;
 use kube::core::PartialObjectMeta;
 use kubewright_core::internals::desired::Desired;
+use kubewright_core::internals::own_status::ForeignPart;
 use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 use serde_json::{Value, json};
 use tokio::io::AsyncBufRead;
@@ -37,6 +38,7 @@ const MAX_REQUESTS: usize = 32;
 const JSON: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const METADATA_LIST: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+const JSON_PATCH: &str = "application/json-patch+json";
 /// Server-side apply accepts JSON, because it is YAML.
 const APPLY: &str = "application/apply-patch+yaml";
 
@@ -135,6 +137,26 @@ impl Api {
     ) -> ApiResult<Bytes> {
         let body = patch::Status::new(kind, key, status, uid);
         self.patch(PATCH_STATUS, object_path(kind, key, "/status"), &body).await
+    }
+
+    /// Removes parts of the status of exactly this version of the object.
+    pub(crate) async fn remove(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+        parts: &[&ForeignPart],
+        version: u64,
+    ) -> ApiResult<()> {
+        let test = json!({
+            "op": "test", "path": "/metadata/resourceVersion", "value": version.to_string(),
+        });
+        let remove = |part: &&ForeignPart| json!({ "op": "remove", "path": part.to_string() });
+        let operations: Vec<Value> =
+            std::iter::once(test).chain(parts.iter().map(remove)).collect();
+        let query = Query::default().with("fieldManager", self.manager);
+        let path = format!("{}?{query}", object_path(kind, key, "/status"));
+        let body = Some((JSON_PATCH, Value::from(operations).to_string()));
+        self.send(PATCH_STATUS, path, METADATA, body).await.map(drop)
     }
 
     async fn patch(

@@ -4,9 +4,10 @@ use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kubewright_core::condition::{Condition, READY, merge, warnings};
+use kubewright_core::condition::{Condition, READY, STANDARD, merge, warnings};
 use kubewright_core::controller::AnyFacts;
 use kubewright_core::internals::hash;
+use kubewright_core::internals::own_status::ForeignPart;
 use kubewright_core::observed::{ChildState, decode_identity};
 use kubewright_core::{Class, Report};
 use serde_json::Value;
@@ -89,6 +90,7 @@ pub(crate) async fn write(
     if pending.is_none() && shown.has_status_of(inputs) {
         return Ok(());
     }
+    let is_shown = pending.is_none();
     let Change { current, status, warnings } = match change(ctx, &shown, pending, report) {
         Ok(change) => change,
         Err(error) => {
@@ -97,7 +99,9 @@ pub(crate) async fn write(
             return Err(RunOutcome::Failed(Class::Bug));
         }
     };
-    if status == *current {
+    // A write that the watch has not shown yet may have removed what the shown version has.
+    let foreign = if is_shown { foreign(ctx, &shown, &status) } else { Vec::new() };
+    if status == *current && foreign.is_empty() {
         shown.record_status_of(inputs);
         return Ok(());
     }
@@ -105,12 +109,17 @@ pub(crate) async fn write(
         ctx.engine.queue.add_after(ctx.key.clone(), wait);
         return Ok(());
     }
-    let api = &ctx.engine.api;
-    let version = match api.apply_status(&ctx.owner.kind, key, &status, &ctx.owner.uid).await {
-        Ok(answer) => decode_identity(&answer).map(|(.., version)| version).unwrap_or_default(),
-        Err(error) => return Err(not_written(ctx, &error)),
-    };
-    ctx.engine.metrics.wrote(controller.name, &ctx.owner.kind.kind, "status");
+    if !foreign.is_empty() {
+        let (controller, resource) = (controller.name, key);
+        tracing::warn!(controller, %resource, "removing what another client wrote to the status");
+        let removed = ctx.engine.api.remove(&ctx.owner.kind, key, &foreign, shown.version).await;
+        removed.map_err(|error| not_removed(ctx, &error))?;
+        ctx.engine.metrics.wrote(controller, &ctx.owner.kind.kind, "status");
+        if status == *current {
+            return Ok(());
+        }
+    }
+    let version = apply(ctx, &status).await?;
     // The status remembers the warnings, also for the next process.
     for Condition { reason, message, .. } in warnings {
         ctx.engine.events.record(&ctx.owner, EventType::Warning, reason, &message);
@@ -121,6 +130,38 @@ pub(crate) async fn write(
     let until = if is_changed { version } else { version + 1 };
     controller.written_statuses.remember(key.clone(), until, status, is_changed.then_some(inputs));
     Ok(())
+}
+
+/// Applies a status. Returns the version of the resource.
+async fn apply(ctx: &RunContext<'_>, status: &Value) -> Result<u64, RunOutcome> {
+    let (key, kind) = (&ctx.key.key, &ctx.owner.kind);
+    let answer = ctx.engine.api.apply_status(kind, key, status, &ctx.owner.uid).await;
+    let answer = answer.map_err(|error| not_written(ctx, &error))?;
+    ctx.engine.metrics.wrote(ctx.controller.name, &kind.kind, "status");
+    Ok(decode_identity(&answer).map(|(.., version)| version).unwrap_or_default())
+}
+
+/// The declared fields and conditions that only another client has. Server-side apply removes only
+/// what we own. The last one in a list comes first, so that the index of the others stays right.
+fn foreign<'a>(ctx: &RunContext<'_>, shown: &'a Resource, status: &Value) -> Vec<&'a ForeignPart> {
+    let own = ctx.controller.controller.conditions().iter().map(|condition| condition.name());
+    let declared: Vec<_> = STANDARD.into_iter().chain(own).collect();
+    let conditions = status["conditions"].as_array();
+    let is_wanted =
+        |type_: &str| conditions.is_some_and(|all| all.iter().any(|c| c["type"] == *type_));
+    let is_foreign = |part: &&ForeignPart| match part {
+        ForeignPart::Field(name) => status.get(name).is_none(),
+        ForeignPart::Condition(_, type_) => declared.contains(&&**type_) && !is_wanted(type_),
+    };
+    shown.foreign_status.iter().filter(is_foreign).rev().collect()
+}
+
+fn not_removed(ctx: &RunContext<'_>, error: &ApiError) -> RunOutcome {
+    match error.class() {
+        // The precondition failed: the resource changed, so an event follows.
+        Class::Invalid => RunOutcome::Repeat,
+        _ => not_written(ctx, error),
+    }
 }
 
 fn not_written(ctx: &RunContext<'_>, error: &ApiError) -> RunOutcome {
