@@ -4,4 +4,5 @@ pub mod cluster;
 pub mod fixtures;
 pub mod hello;
 pub mod policy;
+pub mod programs;
 pub mod route_apis;

@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
@@ -16,6 +15,7 @@ use operator_api::preview::PreviewEnvironment;
 use serde_json::{Value, json};
 use tests::cluster::{SOON, Sandbox, eventually, kubeconfig_of};
 use tests::fixtures::{Fixture, PreviewFixture, preview};
+use tests::programs::kubectl_preview;
 
 /// The rights that the documentation recommends.
 fn documented_rights() -> ClusterRole {
@@ -31,24 +31,6 @@ fn documented_rights() -> ClusterRole {
         .expect("the page has them");
     serde_saphyr::from_str(yaml).unwrap()
 }
-
-/// The binary. It is built with the features of `cargo xtask`, so that no dependency is compiled
-/// again.
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--message-format=json-render-diagnostics", "--package", "xtask"])
-        .args(["--package", "kubectl-preview", "--bin", "kubectl-preview"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
-    messages
-        .map(Result::unwrap)
-        .filter(|message| message["target"]["name"] == "kubectl-preview")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo reports the binary")
-});
 
 /// The result of a call.
 #[derive(Debug)]
@@ -84,7 +66,7 @@ async fn call(kubeconfig: &Path, namespace: &str, args: &[&str]) -> Outcome {
     let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
     let (kubeconfig, namespace) = (kubeconfig.to_owned(), namespace.to_owned());
     let run = move || {
-        let mut command = Command::new(&*PROGRAM);
+        let mut command = Command::new(kubectl_preview());
         command.arg("--kubeconfig").arg(kubeconfig).args(args).args(["-n", &namespace]);
         let output = command.output().unwrap();
         Outcome {
@@ -201,7 +183,7 @@ async fn wait_status_list_and_open_show_a_preview() {
 
     let list = run(&sandbox, &["list"]).await.exits_with(0);
     list.shows(&[
-        "NAME STATE URL EXPIRES PR AGE",
+        "NAME STATE URL EXPIRES PR AGE MESSAGE",
         "pr-17 Ready http://pr-17.example.com never 17",
         "pr-18 Ready - never -",
     ]);

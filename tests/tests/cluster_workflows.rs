@@ -12,16 +12,13 @@ use std::process::Command;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kubewright::testing::assets::{Assets, Binary, Environment};
-use kubewright::testing::control_plane::Spec;
-use kubewright::testing::home::Home;
-use kubewright::testing::progress;
 use operator_api::preview::PreviewEnvironment;
 use recipe_blocks::{Block, blocks_of};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tempfile::TempDir;
 use tests::cluster::{Sandbox, kubeconfig_of};
+use tests::programs::kubectl;
 
 /// The service account of the CI on the page.
 const ACCOUNT: &str = "preview-ci";
@@ -46,13 +43,7 @@ impl Runner {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig =
             kubeconfig_of(sandbox.cluster(), sandbox.namespace(), ACCOUNT, folder.path()).await;
-        let environment = Environment::from_process();
-        let home = Home::from_environment(&environment).unwrap();
-        let progress = progress::detect();
-        let assets =
-            Assets::locate(&environment, &home, &Spec::new("any").wanted(), progress.as_ref())
-                .unwrap();
-        Self { folder, kubectl: assets.path(Binary::Kubectl).unwrap().to_owned(), kubeconfig }
+        Self { folder, kubectl: kubectl(), kubeconfig }
     }
 
     fn path(&self, name: &str) -> PathBuf {

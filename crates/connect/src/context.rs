@@ -39,7 +39,17 @@ pub(crate) fn config(
         exec.cluster = Some(info);
     }
 
-    let server = server(&cluster, &user)?;
+    let server = server(&cluster)?;
+    // As in client-go, credentials are for connections with TLS.
+    if server.scheme_str() != Some("https") {
+        user = AuthInfo {
+            impersonate: user.impersonate,
+            impersonate_uid: user.impersonate_uid,
+            impersonate_groups: user.impersonate_groups,
+            impersonate_user_extra: user.impersonate_user_extra,
+            ..AuthInfo::default()
+        };
+    }
     let proxy = proxy::choose(&server, cluster.proxy_url.as_deref(), environment)?;
     let mut config = Config::new(server);
     config.default_namespace = context.namespace.unwrap_or_else(|| "default".to_owned());
@@ -53,15 +63,15 @@ pub(crate) fn config(
 }
 
 fn context(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Context, String> {
-    let names: Vec<&str> = kubeconfig.contexts.iter().map(|named| named.name.as_str()).collect();
-    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let known: Vec<&str> = kubeconfig.contexts.iter().map(|named| named.name.as_str()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     let Some(name) = name.or(kubeconfig.current_context.as_deref()) else {
-        return Err(format!("current-context is not set; the contexts are: {names}"));
+        return Err(format!("current-context is not set; the contexts are: {known}"));
     };
     let named = kubeconfig.contexts.iter().find(|named| named.name == name);
     match named.and_then(|named| named.context.as_ref()) {
         Some(context) => without_empty_texts(context),
-        None => Err(format!("the context {name:?} is not defined; the contexts are: {names}")),
+        None => Err(format!("the context {name:?} is not defined; the contexts are: {known}")),
     }
 }
 
@@ -90,21 +100,12 @@ fn without_empty_texts<T: Serialize + DeserializeOwned>(part: &T) -> Result<T, S
     clean().map_err(|error| error.to_string())
 }
 
-/// The address. Without a scheme it is `https` if something is said about TLS, as in client-go.
-fn server(cluster: &Cluster, user: &AuthInfo) -> Result<Uri, String> {
+/// The address; without a scheme it has no TLS, as in client-go.
+fn server(cluster: &Cluster) -> Result<Uri, String> {
     let Some(server) = &cluster.server else {
         return Err("the cluster of the context has no server".to_owned());
     };
-    let has_tls = cluster.certificate_authority.is_some()
-        || cluster.certificate_authority_data.is_some()
-        || cluster.insecure_skip_tls_verify == Some(true)
-        || user.client_certificate.is_some()
-        || user.client_certificate_data.is_some();
-    let url = match server {
-        url if url.contains("://") => url.clone(),
-        address if has_tls => format!("https://{address}"),
-        address => format!("http://{address}"),
-    };
+    let url = if server.contains("://") { server.clone() } else { format!("http://{server}") };
     let invalid = |problem: &str| format!("the server {url:?} is no URL: {problem}");
     let uri: Uri = url.parse().map_err(|error: InvalidUri| invalid(&error.to_string()))?;
     match (uri.scheme_str(), uri.host()) {

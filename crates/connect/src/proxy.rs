@@ -20,17 +20,21 @@ pub(crate) fn choose(
     }
     let Some(host) = server.host().map(without_brackets) else { return Ok(None) };
     let is_local = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    let names = match server.scheme_str() {
+    let variables = match server.scheme_str() {
         Some("https") => ["HTTPS_PROXY", "https_proxy"],
         _ => ["HTTP_PROXY", "http_proxy"],
     };
-    let Some(proxy) = variable(names, environment).filter(|_| !is_local) else { return Ok(None) };
+    let Some(proxy) = variable(variables, environment).filter(|_| !is_local) else {
+        return Ok(None);
+    };
     let excluded = variable(["NO_PROXY", "no_proxy"], environment).unwrap_or_default();
     if is_excluded(server, host, &excluded) {
         return Ok(None);
     }
     let with_scheme = if proxy.contains("://") { proxy } else { format!("http://{proxy}") };
-    parse(&with_scheme).map(Some).map_err(|problem| format!("the proxy in ${} {problem}", names[0]))
+    parse(&with_scheme)
+        .map(Some)
+        .map_err(|problem| format!("the proxy in ${} {problem}", variables[0]))
 }
 
 /// A proxy's address with its port. The messages do not contain the URL, which may have a password.

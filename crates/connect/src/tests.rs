@@ -167,17 +167,18 @@ fn an_empty_text_is_no_value() {
 }
 
 #[test]
-fn a_server_without_a_scheme_uses_tls_if_the_kubeconfig_configures_it() {
-    let url = |cluster: Value, user: Value| {
-        let config = config_of(&kubeconfig(&cluster, &user, &json!({}))).unwrap();
-        config.cluster_url.to_string()
+fn a_server_without_tls_gets_no_credentials() {
+    let config = |server: &str| {
+        let cluster = json!({ "server": server, "certificate-authority-data": "" });
+        config_of(&kubeconfig(&cluster, &json!({ "token": "x", "as": "y" }), &json!({}))).unwrap()
     };
-    let server = json!({ "server": "localhost:8080" });
-    assert_eq!(url(server.clone(), json!({})), "http://localhost:8080/");
-    let certificate = json!({ "client-certificate": "a", "client-key": "b" });
-    assert_eq!(url(server, certificate), "https://localhost:8080/");
-    let insecure = json!({ "server": "[::1]:6443", "insecure-skip-tls-verify": true });
-    assert_eq!(url(insecure, json!({})), "https://[::1]:6443/");
+    for server in ["localhost:8080", "http://localhost:8080"] {
+        let config = config(server);
+        assert_eq!(config.cluster_url, "http://localhost:8080/");
+        assert!(config.auth_info.token.is_none() && config.auth_info.impersonate.is_some());
+    }
+    let config = config("https://[::1]:6443");
+    assert!(config.auth_info.token.is_some() && config.cluster_url.host() == Some("[::1]"));
 }
 
 #[test]

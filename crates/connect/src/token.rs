@@ -79,10 +79,10 @@ mod tests {
         assert_eq!(token_after(&file), "Bearer one");
         std::fs::write(&path, "two\n").unwrap();
         assert_eq!(token_after(&file), "Bearer one");
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert_eq!(token_after(&file), "Bearer two");
         std::fs::remove_file(&path).unwrap();
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert_eq!(token_after(&file), "Bearer two");
     }
 

@@ -40,7 +40,7 @@ fn hostile() -> String {
 }
 
 /// A preview with this condition and URL.
-fn object(condition: Value, url: Option<&str>) -> Value {
+fn object(condition: &Value, url: Option<&str>) -> Value {
     let text = hostile();
     let source = json!({
         "provider": text, "repository": text, "branch": text, "commit": text, "author": text,
@@ -143,10 +143,10 @@ async fn no_command_writes_an_unsafe_character() {
     let mut texts = 0;
     for command in COMMANDS {
         for preview in [
-            object(progressing(), None),
-            object(stalled(), None),
-            object(no_route(), None),
-            object(ready(), Some(&url)),
+            object(&progressing(), None),
+            object(&stalled(), None),
+            object(&no_route(), None),
+            object(&ready(), Some(&url)),
             json!({ "metadata": { "name": text }, "spec": { "image": 1 } }),
         ] {
             let written = written(command, serves(preview)).await;
