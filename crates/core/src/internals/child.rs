@@ -3,6 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::kind::{KindInfo, Object};
+use crate::labels::DESIRED_HASH;
 
 /// One object as the operator built it. Its Rust type is erased; its kind is declared.
 #[derive(Clone, Debug)]
@@ -70,11 +71,14 @@ const MAX_DEPTH: usize = 127;
 impl Child {
     pub(crate) fn new<K: Object>(mut object: K) -> Result<Self, ChildError> {
         let kind = KindInfo::of::<K>();
-        // The object may be a copy of one that was looked up: drop its identity.
-        let ObjectMeta { name, namespace, labels, annotations, finalizers, .. } =
+        // The object may be a copy of one that was looked up: drop its identity, what others hold
+        // its deletion for, and the hash of its last form, with which it would differ each time.
+        let ObjectMeta { name, namespace, labels, mut annotations, .. } =
             std::mem::take(object.meta_mut());
-        *object.meta_mut() =
-            ObjectMeta { labels, annotations, finalizers, ..ObjectMeta::default() };
+        if let Some(annotations) = &mut annotations {
+            annotations.remove(DESIRED_HASH);
+        }
+        *object.meta_mut() = ObjectMeta { labels, annotations, ..ObjectMeta::default() };
         let not_json = |source| ChildError::NotJson((*kind.kind).into(), source);
         let mut json = Vec::with_capacity(USUAL_SIZE);
         serde_json::to_writer(&mut json, &object).map_err(not_json)?;
