@@ -117,15 +117,19 @@ async fn an_edit_of_an_older_preview_takes_no_host_from_a_preview_that_holds_it(
     let sandbox = Sandbox::new("hosts-kept").await;
     let operator = sandbox.start_operator().await;
     let host = format!("{}.example.com", sandbox.namespace());
-    sandbox.create(&claim("older", &format!("other.{host}"))).await;
-    until_holds(&sandbox, "older").await;
-    sandbox.create(&claim("newer", &host)).await;
-    until_holds(&sandbox, "newer").await;
-    let take = json!({ "spec": { "fqdn": host } });
-    sandbox.merge::<PreviewEnvironment>("older", take).await;
-    until_waits_for(&sandbox, "older", (&sandbox, "newer")).await;
+    let mut claims = Vec::new();
+    for name in ["a", "b"] {
+        claims.push(sandbox.create(&claim(name, &format!("{name}.{host}"))).await);
+        until_holds(&sandbox, name).await;
+    }
+    // Of the same second, the UID decides which is older.
+    claims.sort_by_key(rank);
+    let [older, newer] = [claims[0].name_any(), claims[1].name_any()];
+    let take = json!({ "spec": { "fqdn": claims[1].spec.fqdn } });
+    sandbox.merge::<PreviewEnvironment>(&older, take).await;
+    until_waits_for(&sandbox, &older, (&sandbox, &newer)).await;
     operator.until_at_rest().await;
-    until_holds(&sandbox, "newer").await;
+    until_holds(&sandbox, &newer).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
