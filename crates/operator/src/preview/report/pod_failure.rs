@@ -255,14 +255,14 @@ mod tests {
             (
                 crashed,
                 "CrashLoopBackOff",
-                "pod web-1, container app: CrashLoopBackOff: the program exited with code 1; see its log; \
-                 0/1 replicas ready",
+                "pod web-1, container app: CrashLoopBackOff: the program exited with code 1; see \
+                 its log; 0/1 replicas ready",
             ),
             (
                 killed,
                 "CrashLoopBackOff",
-                "pod web-1, container app: CrashLoopBackOff: the program exited with code 137 (OOMKilled); see \
-                 its log; 0/1 replicas ready",
+                "pod web-1, container app: CrashLoopBackOff: the program exited with code 137 \
+                 (OOMKilled); see its log; 0/1 replicas ready",
             ),
             (
                 scheduled,
@@ -281,7 +281,10 @@ mod tests {
 
     #[test]
     fn each_container_that_fails_is_named_also_one_that_was_injected() {
-        let waiting = |name: &str, reason: &str| json!({ "name": name, "state": { "waiting": { "reason": reason } } });
+        let waiting = |name: &str, reason: &str| {
+            let waiting = json!({ "waiting": { "reason": reason } });
+            json!({ "name": name, "state": waiting })
+        };
         let crashed = |name: &str| {
             let mut container = waiting(name, "CrashLoopBackOff");
             container["lastState"] = json!({ "terminated": { "exitCode": 2 } });

@@ -1,9 +1,11 @@
 //! Whether a preview is Ready: its children are, and requests for its host arrive.
 //!
 //! Ready needs the route in place and accepted, so that `kubectl wait --for=condition=Ready` and
-//! tools that read only Ready wait for the URL. There are three exceptions. A route whose controller
-//! reports nothing counts as accepted. A preview that gets no route is ready without a URL, and the
-//! message says why. A preview without pods needs no accepted route, because nothing answers anyway.
+//! tools that read only Ready wait for the URL. There are three exceptions:
+//!
+//! - A route whose controller reports nothing counts as accepted.
+//! - A preview that gets no route is ready without a URL, and the message says why.
+//! - A preview without pods needs no accepted route, because nothing answers anyway.
 
 use kubewright::{Condition, Readiness, reason};
 
