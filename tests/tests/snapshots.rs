@@ -283,6 +283,11 @@ fn plain_previews() -> Vec<(String, Value)> {
         ),
         case("invalid_name", preview("17-pr").with_host("pr-17.example.com")),
         case("invalid_wildcard_host", preview("pr-17").with_host("*")),
+        case("invalid_image_that_leads_elsewhere", preview("pr-17").with_image("team/../app:1")),
+        case(
+            "with_a_revision_under_a_tag_that_may_move",
+            preview("pr-17").with_fields(json!({ "revision": "3f2a9c1" })),
+        ),
     ]
 }
 
