@@ -109,6 +109,9 @@ async fn serve(
         };
         stream.write_all(answer).await.unwrap();
         if matches!(then, Then::AnswerAndClose | Then::Close) {
+            // To drop the stream is not enough while a test starts a program, which shares it for a
+            // moment.
+            let _ = stream.shutdown().await;
             return;
         }
     }
