@@ -8,8 +8,8 @@
 //! - [`Children::withdrawn`](crate::Children::withdrawn) deletes the objects only if the resource's
 //!   own edit made it invalid. If something else did, such as a label or a new version of the
 //!   operator, everything that runs is kept, and the condition says so.
-//! - [`Children::revoked`](crate::Children::revoked) deletes them in any case. It is for a rule that
-//!   an administrator changes on purpose. Without an edit, the deletions wait for the rollout
+//! - [`Children::revoked`](crate::Children::revoked) deletes them in any case. It is for a rule
+//!   that an administrator changes on purpose. Without an edit, the deletions wait for the rollout
 //!   limiter, so that a mistake harms a few resources.
 //!
 //! ```

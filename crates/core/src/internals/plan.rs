@@ -65,7 +65,7 @@ pub enum Step {
         uid: Box<str>,
         /// Why.
         why: Why,
-        /// Whether it replaces or stops pods, although nobody changed the object itself.
+        /// Whether it replaces or stops pods, for another reason than drift.
         is_disruptive: bool,
     },
     /// The object is ours and not in sync, and its change must wait: leave it as it is.

@@ -1,7 +1,7 @@
 //! Whose change a run executes, and whether the change may happen now.
 //!
 //! The edit of a resource and the repair of drift happen at once. A disruptive change of another
-//! cause passes the rollout limiter: nobody who works on the resource expects it. Such causes are a
+//! cause passes the rollout limiter: the users of the resource do not expect it. Such causes are a
 //! new version of the operator, an object that it reads, a kind that appeared or disappeared.
 
 use kubewright_core::condition::{Condition, ROLLOUT_PENDING};
@@ -16,7 +16,7 @@ use crate::write::status;
 /// Whether this run executes an edit of the resource: its generation is newer than the one that the
 /// status shows, or the last run of this generation did not apply everything.
 pub(crate) fn is_edit(ctx: &RunContext<'_>) -> bool {
-    // Without generations an edit cannot be told from other changes.
+    // Without generations, an edit looks like any other change.
     let Some(generation) = ctx.resource.generation() else { return true };
     if ctx.controller.unfinished_edits.contains(&ctx.key.key, generation) {
         return true;
@@ -27,7 +27,7 @@ pub(crate) fn is_edit(ctx: &RunContext<'_>) -> bool {
 }
 
 /// Holds a plan back if it must wait. Returns the plan to execute now, and the condition that says
-/// what waits. `allowances` are the annotations [`labels::ALLOW_ROLLOUT`] of objects that were read.
+/// what waits. `allowances` are the annotations [`labels::ALLOW_ROLLOUT`] of read objects.
 pub(crate) fn limit(
     ctx: &RunContext<'_>,
     plan: Plan,

@@ -1,5 +1,5 @@
-//! Limits the disruptive changes that no edit of a resource causes: a new version of the operator, a
-//! changed policy, a label.
+//! Limits the disruptive changes that no edit of a resource causes: those of a new version of the
+//! operator, of a changed policy, of a label.
 //!
 //! A rollout is what the limiter lets through while other resources wait. It stops while too many
 //! of the resources that it changed are not Ready again: a bad change harms a few resources, and

@@ -170,9 +170,9 @@ async fn a_change_without_an_edit_waits_and_says_why() {
     assert_eq!(cluster.run().await, [""; 0]);
     assert_eq!(
         cluster.pending().unwrap(),
-        "SwitchedOff: Deployment web would replace or stop its pods. No edit of this Page causes this \
-         change, but a new version of the operator or an object that it reads. The operator runs \
-         with --rollouts-per-minute 0. To let it pass now: kubectl annotate \
+        "SwitchedOff: Deployment web would replace or stop its pods. No edit of this Page causes \
+         this change, but a new version of the operator or an object that it reads. The operator \
+         runs with --rollouts-per-minute 0. To let it pass now: kubectl annotate \
          pages.test.example.com web -n ns kubewright.dev/allow-rollout=true"
     );
     assert_eq!(cluster.engine.controllers[0].rollouts.waiting(), 1);
