@@ -13,8 +13,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::environment::Environment;
 use crate::error::with_causes;
-use crate::{Environment, proxy};
+use crate::proxy;
 
 /// The configuration of a context, or of the current context; or what is wrong.
 pub(crate) fn config(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use kube::config::{Kubeconfig, KubeconfigError};
 
-use crate::Environment;
+use crate::environment::Environment;
 use crate::error::{ConnectError, Files, Origin, with_causes};
 
 /// The file of the flag, the files of `$KUBECONFIG`, or `~/.kube/config`.

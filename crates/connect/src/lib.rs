@@ -1,14 +1,16 @@
 //! From a kubeconfig to requests: what kubectl connects with connects here.
 //!
-//! - `files`: which kubeconfig is read; `context`: from its context to an address and credentials
-//! - `proxy`: which proxy leads to the cluster
-//! - `transport`: sends requests; `token`: the token of a file; `renewal`: new credentials after
-//!   the API server rejected the old ones
+//! - `environment`: variables; `files`: which kubeconfig is read; `context`: from its context to an
+//!   address and credentials; `proxy`: which proxy leads to the cluster
+//! - `client`: sends requests; `token`: the token of a file; `renewal`: new credentials after the
+//!   API server rejected the old ones; `transport`: all of that
 //!
 //! The types are those of kube. The rules are those of client-go where kube has others: files of
 //! `$KUBECONFIG` that do not exist, proxies of the environment, tokens of files and of plugins.
 
+mod client;
 mod context;
+mod environment;
 mod error;
 mod files;
 mod proxy;
@@ -16,18 +18,12 @@ mod renewal;
 mod token;
 pub mod transport;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use kube::Config;
 
+use environment::{Environment, POD};
 pub use error::{ConnectError, Files, Origin};
-
-/// Kubernetes sets this variable in each container.
-const POD: &str = "KUBERNETES_SERVICE_HOST";
-
-/// Looks up a variable of the environment.
-pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// How to reach the API server.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use crate::Environment;
+use crate::environment::Environment;
 
 /// The proxy that the kubeconfig names, or else the proxy of the environment.
 ///

@@ -10,8 +10,8 @@ use kube::client::Body;
 use tokio::time::Instant;
 use tower::{BoxError, ServiceExt};
 
+use crate::client::{Answer, Transport, connect};
 use crate::error::with_causes;
-use crate::transport::{Answer, Transport, connect};
 
 /// The shortest time between two renewals: a plugin whose credentials the API server never accepts
 /// must not run for each request.

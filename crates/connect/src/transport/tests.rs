@@ -4,13 +4,18 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use kube::client::Body;
 use kube::config::AuthInfo;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tower::{BoxError, ServiceExt};
 
 use super::*;
+use crate::client::IDLE;
 
 /// The reaction of the server to a request.
 #[derive(Clone, Copy, Debug)]
@@ -317,7 +322,7 @@ async fn a_plugin_whose_tokens_are_always_rejected_does_not_run_for_each_request
     for _ in 0..20 {
         let request = Request::get("/").body(Body::empty()).unwrap();
         let response = transport.clone().oneshot(request).await.unwrap();
-        assert_eq!(response.status(), http::StatusCode::UNAUTHORIZED);
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     }
     assert_eq!(count_of_lines(&runs), 2 * first);
 }
