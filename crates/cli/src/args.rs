@@ -109,7 +109,7 @@ pub(crate) struct RunArgs {
 
     /// How long to wait for reconciles in progress after a stop signal. Choose less than
     /// terminationGracePeriodSeconds of the Pod
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "8s", value_parser = duration)]
     pub(crate) shutdown_deadline: Duration,
 
     /// Reconcile every resource at this interval, even if nothing changed; at least 1s. Only an

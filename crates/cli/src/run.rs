@@ -42,11 +42,14 @@ pub(crate) fn run(registry: Registry, args: RunArgs) -> Result<(), Error> {
         .enable_all()
         .build()
         .map_err(Error::Threads)?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let stop = stop_signal().map_err(Error::Signals)?;
         kubewright_runtime::run(registry, connect, settings, stop).await?;
         Ok(())
-    })
+    });
+    // Do not wait for what cannot be cancelled: a DNS lookup, a program that prints a token.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Name of the Pod that the process runs in.

@@ -23,7 +23,16 @@ use crate::token::TokenFile;
 
 /// How long an idle connection is used again; it is closed within twice this time. The API server
 /// closes it after 90 s, so no request meets a connection that is being closed.
-pub(crate) const IDLE: Duration = Duration::from_secs(45);
+pub(crate) const IDLE: Duration = Duration::from_secs(30);
+
+/// The kernel closes a connection whose other end has not answered for 35 s: after 15 s of silence
+/// it asks every 5 s. Otherwise a watch over a network that drops packets waits for minutes.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 4;
+/// How long sent data may stay unacknowledged.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// Sends requests; each clone can be used by itself.
 pub type Transport = BoxCloneSyncService<Request<Body>, Response<Answer>, BoxError>;
@@ -33,11 +42,7 @@ pub type Answer = UnsyncBoxBody<Bytes, BoxError>;
 
 /// Reads certificates, keys and tokens, or runs the plugin for them.
 pub(crate) fn connect(config: &Config) -> Result<Transport, kube::Error> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_connect_timeout(config.connect_timeout);
-    // Requests are small and a caller waits for each answer.
-    tcp.set_nodelay(true);
+    let tcp = connector(config.connect_timeout);
     let Some(url) = &config.proxy_url else { return connect_over(config, tcp) };
 
     let unsupported = || kube::Error::ProxyProtocolUnsupported { proxy_url: Box::new(url.clone()) };
@@ -65,6 +70,21 @@ pub(crate) fn connect(config: &Config) -> Result<Transport, kube::Error> {
         }
         _ => Err(unsupported()),
     }
+}
+
+/// Opens connections that notice when their other end is gone.
+pub(crate) fn connector(connect_timeout: Option<Duration>) -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(connect_timeout);
+    // Requests are small and a caller waits for each answer.
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(KEEPALIVE));
+    tcp.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+    tcp.set_keepalive_retries(Some(KEEPALIVE_RETRIES));
+    #[cfg(target_os = "linux")]
+    tcp.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    tcp
 }
 
 fn tunnel<C>(proxy: &Intercept, connector: C) -> Tunnel<C> {

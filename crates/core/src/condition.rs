@@ -5,8 +5,11 @@
 //! understand them. An operator returns a [`Condition`], which has no time. [`merge`] turns it into
 //! a metav1.Condition ([`MetaCondition`]) with a time.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as MetaCondition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
+
+/// A condition with its time and generation, as the API server stores it.
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as MetaCondition;
 
 /// Everything is as the resource asks: [`Readiness::Ready`](crate::Readiness::Ready).
 pub const READY: &str = "Ready";

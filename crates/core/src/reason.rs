@@ -26,7 +26,11 @@ reasons! {
         "an older object of that name, or the object to be replaced, is still being deleted",
     APPLY_FAILED = "ApplyFailed":
         "the operator could not write a child; the message names the cause",
+    DENIED = "Denied":
+        "a policy, a webhook or a quota of the cluster denies a child; the operator retries",
     DELETE_FAILED = "DeleteFailed": "the API server did not delete an object",
     INVALID_SPEC = "InvalidSpec": "the spec has a value that cannot work; the message names it",
+    UNREADABLE = "Unreadable":
+        "this version of the operator cannot read the resource; nothing is changed for it",
     INTERNAL = "InternalError": "the operator itself failed; it retries",
 }

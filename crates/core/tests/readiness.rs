@@ -6,9 +6,9 @@ mod support;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Service;
 use kubewright_core::Children;
-use kubewright_core::kstatus::{child_readiness, object_readiness};
+use kubewright_core::kstatus::{child_readiness, object_readiness, resource_readiness};
 use kubewright_core::observed::{ChildState, Outcome, decode};
-use kubewright_core::{KindInfo, Object, Readiness};
+use kubewright_core::{Class, KindInfo, Object, Readiness};
 use serde_json::{Value, json};
 use support::{Declares, Page, complete};
 
@@ -151,4 +151,22 @@ fn conditions_for_the_current_generation_decide_for_other_kinds() {
         expected("stalled ChildFailed", "Page web: why")
     );
     assert_eq!(page(condition("Stalled", "True", 1)), unseen);
+}
+
+#[test]
+fn a_child_that_the_cluster_denies_is_not_stalled_and_an_invalid_child_is() {
+    let service: Service =
+        serde_json::from_value(json!({ "metadata": { "name": "web" } })).unwrap();
+    let desired = &complete(Children::<Declares<(Service,), ()>>::new().with(service))[0];
+    let readiness = |class| {
+        let outcome = Outcome::Failed { class, message: "exceeded quota: q".to_owned() };
+        let state = ChildState { desired, observed: None, outcome: &outcome };
+        resource_readiness(&KindInfo::of::<Page>(), &[state])
+    };
+    let expected = "the cluster denies Service web, and the operator retries at least once a \
+                    minute: exceeded quota: q; ask an administrator to allow it, or change this \
+                    Page";
+    assert_eq!(readiness(Class::Denied), Readiness::Progressing("Denied", expected.to_owned()));
+    assert!(matches!(readiness(Class::Transient), Readiness::Progressing("ApplyFailed", _)));
+    assert!(matches!(readiness(Class::Invalid), Readiness::Stalled("ApplyFailed", _)));
 }

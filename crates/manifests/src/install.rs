@@ -11,7 +11,7 @@ const PATH: &str = "install.yaml";
 const PORT: u16 = 8080;
 /// The user `nonroot` of distroless images.
 const USER: u32 = 65532;
-/// Longer than the default of `run --shutdown-deadline` (20 seconds).
+/// Longer than the default of `run --shutdown-deadline` (8 seconds).
 const TERMINATION_GRACE_SECONDS: u32 = 30;
 
 /// `install.yaml`: Namespace, CRDs, RBAC, Deployment.

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kubewright_core::KindInfo;
 use kubewright_core::controller::{Controller, ManagedBy};
 use kubewright_core::internals::shard::Shard;
 use kubewright_core::observed::ControllerRef;
+use kubewright_core::{KindInfo, ObjectKey};
 
 use crate::cache::children::ChildCache;
 use crate::cache::reads::ReadCache;
 use crate::cache::resources::ResourceCache;
+use crate::cache::unreadable::UnreadableResources;
 use crate::key::WorkKey;
 use crate::memory::lock;
 use crate::metrics::Metrics;
@@ -37,6 +38,8 @@ pub(crate) struct ControllerState {
     pub(crate) name: &'static str,
     pub(crate) kind: KindInfo,
     pub(crate) resources: ResourceCache,
+    /// Resources that exist and cannot be decoded. They are not in `resources`.
+    pub(crate) unreadable: UnreadableResources,
     /// One cache for each owned kind, in the order of the declaration.
     pub(crate) children: Vec<Arc<ChildCache>>,
     /// The last status that this process wrote for each resource.
@@ -60,12 +63,18 @@ impl ControllerState {
             kind: controller.resource(),
             controller,
             resources: ResourceCache::default(),
+            unreadable: UnreadableResources::default(),
             children,
             written_statuses: WrittenStatuses::default(),
             rollouts: RolloutLimiter::new(rollouts),
             unfinished_edits: UnfinishedEdits::default(),
             is_started: AtomicBool::new(false),
         }
+    }
+
+    /// Whether a resource with this key exists.
+    pub(crate) fn exists(&self, key: &ObjectKey) -> bool {
+        self.resources.get(key).is_some() || self.unreadable.get(key).is_some()
     }
 
     pub(crate) fn child_cache(&self, kind: &KindInfo) -> Option<&Arc<ChildCache>> {
@@ -150,7 +159,8 @@ impl Engine {
     }
 
     fn sweep(&self, controller: usize, priority: Priority) {
-        for key in self.controller(controller).resources.keys() {
+        let state = self.controller(controller);
+        for key in state.resources.keys().into_iter().chain(state.unreadable.keys()) {
             self.enqueue(WorkKey { controller, key }, priority);
         }
     }
@@ -227,7 +237,6 @@ impl Engine {
         // Inserted before the check: the last child may disappear at the same time.
         lock(&self.deleted_owners).insert(uid.into(), key.clone());
         self.forget_childless(uid, key);
-        self.events.clear(uid);
     }
 
     /// Records that a resource exists: it could not be decoded for a while, and is readable again.
@@ -244,6 +253,12 @@ impl Engine {
 
     /// Records that a resource is gone. Garbage collection deletes its children.
     pub(crate) fn resource_deleted(&self, key: &WorkKey, uid: &str) {
+        self.resource_unreadable(key, uid);
+        self.events.forget(uid);
+    }
+
+    /// Records that nothing is known about a resource. It may be gone.
+    pub(crate) fn resource_unreadable(&self, key: &WorkKey, uid: &str) {
         self.owner_deleted(key, uid);
         self.forget(key);
     }
@@ -270,6 +285,7 @@ impl Engine {
     pub(crate) fn scrape(&self) -> String {
         self.metrics.queue(self.queue.depths(), self.queue.running());
         self.metrics.ready(self.missing_caches().is_empty());
+        self.metrics.cache_ages(self.sync.ages());
         self.metrics.pending_expirations(self.limiter.waiting());
         for state in &self.controllers {
             self.metrics.resources(state.name, state.resources.len());
@@ -278,3 +294,6 @@ impl Engine {
         self.metrics.encode()
     }
 }
+
+#[cfg(test)]
+mod tests;

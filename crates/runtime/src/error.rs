@@ -152,6 +152,11 @@ impl ApiError {
         self.code() == Some(403)
     }
 
+    /// This user may not do that, or is not known.
+    pub(crate) fn is_access_denied(&self) -> bool {
+        matches!(self.code(), Some(401 | 403))
+    }
+
     /// The resourceVersion or continue token is too old.
     pub(crate) fn is_expired(&self) -> bool {
         self.code() == Some(410)
@@ -168,15 +173,44 @@ impl ApiError {
         self.has_cause(|c| c.reason == "NamespaceTerminating")
     }
 
+    /// An admission plugin denied the request: a webhook, a policy, a quota, a limit range, Pod
+    /// Security. A webhook and a policy choose the code; only the message shows where it is from.
+    fn is_denied(&self) -> bool {
+        let Self::Status(failure) = self else { return false };
+        if is_from_webhook(&failure.message) {
+            return true;
+        }
+        let Some(why) = forbidden_because(&failure.message) else { return false };
+        // `User "name" cannot ...` is a missing right.
+        let is_policy = why.contains("denied request");
+        (failure.code == 403 || is_policy) && !why.starts_with("User \"")
+    }
+
     /// Whether a retry can help.
     pub(crate) fn class(&self) -> Class {
         // Another Service may release a node port without an edit of this resource.
         let is_taken = || self.has_cause(|c| c.message.contains("already allocated"));
         match self.code() {
+            _ if self.is_namespace_terminating() => Class::Transient,
+            _ if self.is_denied() => Class::Denied,
             Some(400 | 413 | 415 | 422) if !is_taken() => Class::Invalid,
             _ => Class::Transient,
         }
     }
+}
+
+/// `admission webhook "NAME" denied the request`, at the start: a value of an object may contain
+/// the same text.
+fn is_from_webhook(message: &str) -> bool {
+    let Some(named) = message.strip_prefix("admission webhook \"") else { return false };
+    named.split_once('"').is_some_and(|(_, rest)| rest.starts_with(" denied the request"))
+}
+
+/// The reason in a message of an admission plugin: `deployments.apps "web" is forbidden: REASON`.
+/// The name of an object contains no space, so a value of the object is never in front.
+fn forbidden_because(message: &str) -> Option<&str> {
+    let (object, why) = message.split_once(" is forbidden: ")?;
+    (object.split(' ').count() <= 2).then_some(why)
 }
 
 #[cfg(test)]

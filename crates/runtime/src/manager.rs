@@ -2,6 +2,7 @@
 //! in order.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::write::limiter::{Rate, RateLimiter};
 use crate::write::transport;
 
 /// How long a process that stops still sends the Events that wait.
-const SEND_EVENTS: Duration = Duration::from_secs(2);
+const SEND_EVENTS: Duration = Duration::from_secs(1);
 
 /// Runs all operators of `registry` until `stop` resolves and the running reconciles have ended.
 ///
@@ -36,19 +37,21 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     registry.check()?;
-    let config = connect.config()?;
-    let server = config.cluster_url.to_string();
-    let transport = transport::transport(config).map_err(|e| RunError::Client(Box::new(e)))?;
-    let metrics = Metrics::new();
-    let api = Api::new(transport, registry.name(), Arc::clone(&metrics));
-    api.version().await.map_err(|error| no_version(server.clone(), error))?;
-    let listener = match settings.listen {
-        Some(address) => Some(http::listen(address).await?),
-        None => None,
+    let mut stop = std::pin::pin!(stop);
+    // Nothing runs yet: a start that hangs ends at once.
+    let (api, server) = tokio::select! {
+        biased;
+        () = &mut stop => {
+            tracing::info!("stopped during the start");
+            return Ok(());
+        }
+        api = connect_api(registry.name(), connect) => api?,
     };
+    let listener = settings.listen.map(http::listen).transpose()?;
     let (events, send_events) = Events::new(api.clone());
     let (controllers, caches) = controllers(&registry, settings.rollouts());
     let limiter = RateLimiter::new(settings.expirations());
+    let metrics = api.metrics();
     let engine = Engine::new(api, settings.shard, controllers, events, metrics, limiter);
     tracing::info!(%server, manager = registry.name(), "connected");
     if let Some(shard) = settings.shard {
@@ -57,22 +60,22 @@ pub async fn run(
 
     let mut sending = tokio::spawn(send_events);
     let mut background = JoinSet::new();
-    if let Some(listener) = listener {
-        background.spawn(http::serve(listener, Arc::clone(&engine)));
-    }
+    let _health = match listener.zip(settings.listen) {
+        Some((listener, address)) => {
+            Some(serve_health(listener, address, &engine, &mut background)?)
+        }
+        None => None,
+    };
     watches::open(&engine, &settings, &caches, &mut background);
     start_controllers(&engine, &settings, &mut background);
-    let mut workers = JoinSet::new();
-    for _ in 0..settings.workers.max(1) {
-        workers.spawn(worker::work(Arc::clone(&engine)));
-    }
+    let workers = worker::start(&engine, settings.workers);
     let has_panicked = tokio::select! {
         () = stop => false,
         () = panicked(&mut background) => true,
     };
     engine.queue.close();
     tracing::info!(running = engine.queue.running(), "stopping");
-    let ended = tokio::time::timeout(settings.shutdown_deadline, workers.join_all()).await;
+    let ended = tokio::time::timeout(settings.shutdown_deadline, worker::join(workers)).await;
     background.shutdown().await;
     engine.events.close();
     // Waiting Events would be lost: the status says already that the warnings were sent.
@@ -81,13 +84,39 @@ pub async fn run(
         sending.abort();
     }
     match ended {
-        Ok(_) if has_panicked => Err(RunError::Defect),
-        Ok(_) => Ok(()),
+        Ok(()) if has_panicked => Err(RunError::Defect),
+        Ok(()) => Ok(()),
         Err(_) => Err(RunError::Shutdown {
             running: engine.queue.running(),
             seconds: settings.shutdown_deadline.as_secs(),
         }),
     }
+}
+
+/// Connects to the API server. Returns its address too.
+async fn connect_api(manager: &'static str, connect: Connect) -> Result<(Api, String), RunError> {
+    let config = connect.config()?;
+    let server = config.cluster_url.to_string();
+    // A program that prints a token may hang. It must not block the thread that waits for the stop.
+    let transport = tokio::task::spawn_blocking(|| transport::transport(config));
+    let transport = transport.await.map_err(|_| RunError::Defect)?;
+    let transport = transport.map_err(|e| RunError::Client(Box::new(e)))?;
+    let api = Api::new(transport, manager, Metrics::new());
+    api.version().await.map_err(|error| no_version(server.clone(), error))?;
+    Ok((api, server))
+}
+
+/// Starts the server of health and metrics, and the task that shows that the engine works.
+fn serve_health(
+    listener: TcpListener,
+    address: SocketAddr,
+    engine: &Arc<Engine>,
+    background: &mut JoinSet<()>,
+) -> Result<http::Server, RunError> {
+    let pulse = Arc::<http::Pulse>::default();
+    let health = http::start(listener, Arc::clone(engine), Arc::clone(&pulse));
+    background.spawn(async move { pulse.beat().await });
+    health.map_err(|source| RunError::Listen { address, source })
 }
 
 /// The first request failed: is the API server away, or does it reject this user?

@@ -3,6 +3,7 @@
 //! Labels have few values by construction (controllers, kinds, verbs, classes), never the name of
 //! an object or the text of an error.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub(crate) struct Metrics {
     queue_lag: Durations<PriorityLabel>,
     running: Gauge,
     ready: Gauge,
+    cache_age: Family<KindLabel, Gauge>,
+    worker_panics: Counter,
     pending_expirations: Gauge,
     pending_rollouts: Family<ControllerLabel, Gauge>,
 }
@@ -111,6 +114,13 @@ impl Metrics {
             queue_lag: seconds(r, "queue_lag", "Time that resources waited", lags),
             running: register(r, "running_reconciles", "Reconciles in progress"),
             ready: register(r, "ready", "1 once all caches are filled"),
+            cache_age: {
+                let metric = Family::<KindLabel, Gauge>::default();
+                let help = "Time since the watch of a kind failed; 0 while the cache is up to date";
+                r.register_with_unit("cache_age", help, Unit::Seconds, metric.clone());
+                metric
+            },
+            worker_panics: register(r, "worker_panics", "Panics of workers outside of a run"),
             pending_expirations: register(
                 r,
                 "pending_expirations",
@@ -170,6 +180,24 @@ impl Metrics {
 
     pub(crate) fn ready(&self, ready: bool) {
         self.ready.set(i64::from(ready));
+    }
+
+    /// Records for each kind how long its cache has not been up to date.
+    pub(crate) fn cache_ages(&self, ages: Vec<(String, Duration)>) {
+        // Several watches may have the same kind: the oldest cache counts.
+        let mut oldest: BTreeMap<String, Duration> = BTreeMap::new();
+        for (kind, age) in ages {
+            let known = oldest.entry(kind).or_default();
+            *known = age.max(*known);
+        }
+        for (kind, age) in oldest {
+            let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+            self.cache_age.get_or_create(&KindLabel { kind }).set(seconds);
+        }
+    }
+
+    pub(crate) fn worker_panicked(&self) {
+        self.worker_panics.inc();
     }
 
     pub(crate) fn pending_expirations(&self, count: usize) {

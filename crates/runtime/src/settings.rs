@@ -12,7 +12,9 @@ use kubewright_core::internals::shard::Shard;
 pub struct Settings {
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
-    /// The number of resources reconciled at once, at least 1.
+    /// The number of resources reconciled at once, at least 1. A run that lasts longer than a
+    /// second makes room for another one, up to twice this number; one namespace never has more
+    /// runs than this number.
     pub workers: usize,
     /// The address of /livez, /readyz and /metrics; `None` for no server.
     pub listen: Option<SocketAddr>,
@@ -45,8 +47,8 @@ const DEFAULT_EXPIRATIONS: u32 = 30;
 const EXPIRATION_BURST: u32 = 5;
 /// A bad version or policy harms five resources, and a person has minutes to stop it.
 const DEFAULT_ROLLOUTS: Rate = Rate { per_minute: 10, burst: 5 };
-/// Kubernetes gives a Pod 30 seconds to stop; the rest is a reserve.
-const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(20);
+/// With what follows, a process ends within ten seconds. The next start repeats what was cancelled.
+const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(8);
 
 impl Default for Settings {
     fn default() -> Self {

@@ -108,6 +108,16 @@ pub(crate) fn silent(events: &[Value]) -> Answer {
     Response::new(whole(lines(events)).with_trailers(std::future::pending()).boxed_unsync())
 }
 
+/// A watch that sends this event again after each pause, for ever.
+pub(crate) fn repeated(event: &Value, pause: Duration) -> Answer {
+    let line = Bytes::from(lines(std::slice::from_ref(event)));
+    let frames = futures::stream::unfold(line, move |line| async move {
+        tokio::time::sleep(pause).await;
+        Some((Ok(hyper::body::Frame::data(line.clone())), line))
+    });
+    Response::new(http_body_util::StreamBody::new(frames).boxed_unsync())
+}
+
 /// A watch whose connection breaks after these events.
 pub(crate) fn cut(events: &[Value]) -> Answer {
     let error = async { Some(Err(std::io::Error::other("connection reset"))) };

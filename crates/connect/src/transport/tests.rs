@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -15,7 +16,7 @@ use tokio::sync::mpsc;
 use tower::{BoxError, ServiceExt};
 
 use super::*;
-use crate::client::IDLE;
+use crate::client::{IDLE, connector};
 
 /// The reaction of the server to a request.
 #[derive(Clone, Copy, Debug)]
@@ -403,4 +404,25 @@ async fn an_ipv6_address_is_an_address_of_a_cluster() {
     });
     let config = Config::new(format!("http://[::1]:{port}").parse().unwrap());
     assert_eq!(send(&transport(config).unwrap(), "/", "").await.unwrap(), "ok");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_kernel_closes_a_connection_whose_other_end_is_gone_within_45_seconds() {
+    use rustix::net::sockopt;
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/", listener.local_addr().unwrap());
+    let connection = connector(None).oneshot(address.parse::<http::Uri>().unwrap()).await.unwrap();
+    let socket = connection.inner();
+    assert!(sockopt::socket_keepalive(socket).unwrap());
+    let idle = sockopt::tcp_keepidle(socket).unwrap();
+    let interval = sockopt::tcp_keepintvl(socket).unwrap();
+    let retries = sockopt::tcp_keepcnt(socket).unwrap();
+    assert!(
+        idle + interval * retries <= Duration::from_secs(45),
+        "{idle:?} {interval:?} {retries}"
+    );
+    let unacknowledged = sockopt::tcp_user_timeout(socket).unwrap();
+    assert!((1..=45_000).contains(&unacknowledged), "{unacknowledged} ms");
 }

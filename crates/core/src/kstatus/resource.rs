@@ -60,6 +60,14 @@ fn outcome_readiness(owner: &KindInfo, child: &ChildState<'_>) -> Readiness {
             reason::APPLY_FAILED,
             format!("the API server rejected {}: {message}", name()),
         ),
+        Outcome::Failed { class: Class::Denied, message } => Readiness::Progressing(
+            reason::DENIED,
+            format!(
+                "the cluster denies {}, and the operator retries at least once a minute: \
+                 {message}; ask an administrator to allow it, or change this {owner}",
+                name()
+            ),
+        ),
         Outcome::Failed { message, .. } => Readiness::Progressing(
             reason::APPLY_FAILED,
             format!("the operator could not write {}, and retries: {message}", name()),

@@ -149,6 +149,13 @@ impl State {
 }
 
 impl ChildCache {
+    /// The number of objects and of writes in progress.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        let state = lock(&self.state);
+        state.objects.len() + state.writes.len()
+    }
+
     pub(crate) fn new(kind: KindInfo, optional: bool, pools: Arc<Pools>) -> Self {
         Self { kind, optional, pools, state: Mutex::default() }
     }

@@ -4,6 +4,7 @@
 //!
 //! - `resources`: custom resources; `children`, `pool`: owned objects
 //! - `reads`, `objects`, `readers`: objects that `build` looks up, and who looked them up
+//! - `unreadable`: custom resources that cannot be decoded
 //! - `table`: the indexes of `resources` and `children`
 
 pub(crate) mod children;
@@ -13,3 +14,4 @@ mod readers;
 pub(crate) mod reads;
 pub(crate) mod resources;
 pub(crate) mod table;
+pub(crate) mod unreadable;

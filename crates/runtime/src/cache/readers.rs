@@ -46,6 +46,16 @@ fn selectors(query: &Query) -> Vec<Selector> {
 }
 
 impl Readers {
+    /// The number of readers and of their look-ups.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.gets.len()
+            + self.served.len()
+            + self.lists.len()
+            + self.by_reader.len()
+            + self.selectors.len()
+    }
+
     fn slot(&self, type_id: TypeId, namespace: Option<&str>, label: Option<(&str, &str)>) -> Slot {
         self.hashes.hash_one((type_id, namespace, label))
     }

@@ -165,6 +165,12 @@ impl ReadCache {
         Vec::new()
     }
 
+    /// The number of readers and of their look-ups.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        lock(&self.readers).remembered()
+    }
+
     /// Forgets the look-ups of a resource that is gone.
     pub(crate) fn forget_reader(&self, reader: &WorkKey) {
         let changed = lock(&self.readers).forget(reader);

@@ -1,12 +1,14 @@
-//! What several operators declare about one kind, and periodic resyncs.
+//! What several operators declare about one kind, periodic resyncs, and the end of a start.
+#![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kubewright_core::Registry;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::error::Failure;
-use crate::testing::{self, Pages, Sites, silent_api};
+use crate::testing::{self, Pages, Singles, Sites, silent_api};
 use crate::watch::watches::read_kinds;
 
 /// The owned and the read kinds, and whether each is optional.
@@ -55,4 +57,49 @@ fn an_answer_of_the_api_server_is_not_called_unreachable() {
     let expected = "cannot reach the API server at https://kube:6443: no answer from the API \
                     server within 5 s; check that the cluster runs (kubectl cluster-info)";
     assert_eq!(error.to_string(), expected);
+}
+
+/// Starts an engine with this kubeconfig, stops it after a moment, and returns the time until its
+/// end.
+fn stopped_during_the_start(cluster: &Value, user: &Value) -> Duration {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "a",
+        "clusters": [{ "name": "a", "cluster": cluster }],
+        "users": [{ "name": "a", "user": user }],
+        "contexts": [{ "name": "a", "context": { "cluster": "a", "user": "a" } }],
+    });
+    std::fs::write(&path, kubeconfig.to_string()).unwrap();
+    let connect = Connect { kubeconfig: Some(path), context: None };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let started = Instant::now();
+    let ended = runtime.block_on(async {
+        let stop = tokio::time::sleep(Duration::from_millis(300));
+        run(Registry::new("test").with(Singles), connect, Settings::default(), stop).await
+    });
+    assert!(ended.is_ok(), "{ended:?}");
+    let took = started.elapsed();
+    // As the command line does: what hangs cannot be cancelled.
+    runtime.shutdown_background();
+    took
+}
+
+#[test]
+fn a_start_ends_at_once_if_the_server_accepts_connections_and_never_answers() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap());
+    let took = stopped_during_the_start(&json!({ "server": server }), &json!({}));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn a_start_ends_at_once_if_the_program_for_the_token_hangs() {
+    let exec = json!({
+        "apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["20"],
+        "interactiveMode": "Never",
+    });
+    let cluster = json!({ "server": "https://127.0.0.1:1", "insecure-skip-tls-verify": true });
+    let took = stopped_during_the_start(&cluster, &json!({ "exec": exec }));
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }

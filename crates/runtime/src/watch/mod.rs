@@ -3,12 +3,14 @@
 //! - `watches` decides what is watched; `collection` names it; `reflector` lists and watches it
 //! - `feed`: what all sinks have in common; `resources`, `children`, `reads`, `definition`: the
 //!   stores, one for each kind of cache
+//! - `gate`: watches take turns while rights are missing
 //! - `shards`: a filter for objects of other shards; `sync`: which caches are filled
 
 mod children;
 mod collection;
 mod definition;
 mod feed;
+mod gate;
 mod reads;
 mod reflector;
 mod resources;

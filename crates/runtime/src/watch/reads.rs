@@ -1,13 +1,12 @@
 //! The store of objects that builds look up.
 //!
-//! An object that cannot be decoded keeps its last state. The log and an Event report that: the
-//! author of, for example, a limit may believe that it is applied.
+//! An object that cannot be decoded keeps its last state. An Event reports that: the author of, for
+//! example, a limit may believe that it is applied.
 
 use std::collections::HashSet;
 
 use kubewright_core::ObjectKey;
 use kubewright_core::internals::own_status::own_status;
-use kubewright_core::internals::owner::Owner;
 use kubewright_core::kind::ReadKind;
 use kubewright_core::observed::{DecodeError, decode_identity};
 
@@ -15,50 +14,16 @@ use super::feed::{Source, Store};
 use crate::key::WorkKey;
 use crate::work::schedule::Priority;
 
-/// The reason of an Event about an object that cannot be decoded.
-const UNREADABLE: &str = "Unreadable";
-
 /// The objects of one read kind.
 pub(super) struct Reads {
     read: ReadKind,
     /// During a list: its keys.
     seen: Option<HashSet<ObjectKey>>,
-    /// The UIDs of objects that cannot be decoded.
-    unreadable: HashSet<Box<str>>,
 }
 
 impl Reads {
     pub(super) fn new(read: ReadKind) -> Self {
-        Self { read, seen: None, unreadable: HashSet::new() }
-    }
-
-    fn report_unreadable(
-        &mut self,
-        source: &Source,
-        key: ObjectKey,
-        uid: Box<str>,
-        error: &serde_json::Error,
-    ) {
-        let effect = if source.engine.reads.has(self.read.type_id, &key) {
-            "its last readable state stays in effect"
-        } else {
-            "it has no effect"
-        };
-        let note = format!(
-            "cannot read this object: {error}; {effect}. Fix the object, or install the matching \
-             CustomResourceDefinition."
-        );
-        tracing::error!(collection = %source.collection, object = %key, note);
-        self.unreadable.insert(uid.clone());
-        let about = Owner { kind: self.read.info.clone(), key, uid: uid.into() };
-        source.engine.events.warn(&about, UNREADABLE, &note);
-    }
-
-    /// The object is readable or gone: the next problem causes an Event again.
-    fn clear_unreadable(&mut self, source: &Source, uid: &str) {
-        if self.unreadable.remove(uid) {
-            source.engine.events.clear(uid);
-        }
+        Self { read, seen: None }
     }
 
     fn complete_list(&self, source: &Source, seen: &HashSet<ObjectKey>) {
@@ -79,32 +44,31 @@ impl Store for Reads {
     }
 
     fn upsert(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
-        let (key, uid, version) = decode_identity(json)?;
+        let (key, _, version) = decode_identity(json)?;
         // Also before a failure to decode: the object exists.
         if let Some(seen) = &mut self.seen {
-            seen.insert(key.clone());
+            seen.insert(key);
         }
         // The status of our own resources counts only as far as we wrote it.
         let is_ours = source.engine.controllers.iter().any(|c| c.kind == self.read.info);
         let own = if is_ours { own_status(json, source.engine.manager)?.json } else { json.into() };
-        match (self.read.decode)(&own) {
-            Ok(object) => {
-                self.clear_unreadable(source, &uid);
-                wake(source, source.engine.reads.observe(self.read.type_id, &object));
-                Ok(version)
-            }
-            Err(error) => {
-                self.report_unreadable(source, key, uid, &error);
-                Err(error.into())
-            }
-        }
+        let object = (self.read.decode)(&own)?;
+        wake(source, source.engine.reads.observe(self.read.type_id, &object));
+        Ok(version)
     }
 
     fn delete(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
-        let (key, uid, version) = decode_identity(json)?;
-        self.clear_unreadable(source, &uid);
+        let (key, _, version) = decode_identity(json)?;
         wake(source, source.engine.reads.remove(self.read.type_id, &key));
         Ok(version)
+    }
+
+    fn effect(&self, source: &Source, key: &ObjectKey) -> &'static str {
+        if source.engine.reads.has(self.read.type_id, key) {
+            "its last readable state stays in effect"
+        } else {
+            "it has no effect"
+        }
     }
 
     fn listed(&mut self, source: &Source, _: u64) {

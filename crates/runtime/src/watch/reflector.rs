@@ -5,25 +5,29 @@
 //! never holds two copies.
 
 use std::borrow::Cow;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio::time::Instant;
 
 use super::collection::Collection;
+use super::gate::{Gate, Turn};
 use crate::error::{ApiError, Failure};
 use crate::work::backoff::Backoff;
 use crate::write::api::Api;
+use crate::write::liveness::{Liveness, Silence};
 
 /// Objects in a page.
 const PAGE: &str = "500";
 /// How long the API server keeps a watch open, in seconds, before jitter.
 const WATCH_SECONDS: u64 = 290;
 /// The longest silence of a healthy watch: bookmarks arrive about once per minute.
-const SILENCE: Duration = Duration::from_secs(150);
+const SILENCE: Duration = Duration::from_secs(90);
 /// After this many failures in a row the collection is listed again.
 const MAX_FAILURES: u32 = 3;
 /// A shorter round counts as a failure: a server or proxy that closes every watch at once must not
@@ -43,8 +47,8 @@ pub(super) enum Event<'a> {
     Listed(u64),
     /// The watch continues: the cache is up to date again.
     Opened,
-    /// The sink panicked while it handled an object.
-    Panicked,
+    /// The sink panicked while it handled an object: this one, unless the object was deleted.
+    Panicked(Option<&'a [u8]>),
     /// The collection could not be read. The reflector tries again.
     Failed(&'a ApiError),
 }
@@ -57,20 +61,21 @@ pub(super) trait Sink: Send {
 
 /// Sends an event to all sinks. A sink that panics over one object affects nothing else.
 fn send(sinks: &mut [Box<dyn Sink>], event: Event<'_>) -> Option<u64> {
-    let has_object = matches!(event, Event::Upsert(_) | Event::Delete(_));
     sinks.iter_mut().fold(None, |version, sink| {
-        if !has_object {
-            return sink.handle(event);
-        }
+        let existing = match event {
+            Event::Upsert(json) => Some(json),
+            Event::Delete(_) => None,
+            _ => return sink.handle(event),
+        };
         let handled = catch_unwind(AssertUnwindSafe(|| sink.handle(event)));
-        handled.unwrap_or_else(|_| sink.handle(Event::Panicked)).or(version)
+        handled.unwrap_or_else(|_| sink.handle(Event::Panicked(existing))).or(version)
     })
 }
 
 /// How a round ended without an error, and the version to continue from.
 enum End {
     Listed(u64),
-    /// The API server closed the watch.
+    /// The API server closed the watch, or the watch must be opened again.
     Closed(u64),
 }
 
@@ -78,14 +83,20 @@ enum End {
 type Broken = (ApiError, Option<u64>);
 
 /// Runs until the future is dropped.
-pub(super) async fn run(api: &Api, collection: &Collection, sinks: &mut [Box<dyn Sink>]) {
+pub(super) async fn run(
+    api: &Api,
+    gate: &Gate,
+    collection: &Collection,
+    sinks: &mut [Box<dyn Sink>],
+) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(15));
     let mut position: Option<u64> = None;
     let mut failures = 0;
+    let mut turn: Option<Turn<'_>> = None;
     loop {
         let started = Instant::now();
         let round = match position.take() {
-            Some(version) => watch(api, collection, sinks, version).await,
+            Some(version) => watch(api, collection, sinks, version, &mut turn).await,
             None => list(api, collection, sinks).await,
         };
         let is_short = started.elapsed() < SHORT;
@@ -104,13 +115,19 @@ pub(super) async fn run(api: &Api, collection: &Collection, sinks: &mut [Box<dyn
                 }
             }
             Err((error, version)) => {
+                // The next watch has its turn.
+                turn = None;
                 tracing::debug!(%collection, %error, "the watch ended");
                 if !error.is_expired() {
                     send(sinks, Event::Failed(&error));
                 }
                 failures += 1;
                 position = version.filter(|_| failures < MAX_FAILURES);
-                tokio::time::sleep(backoff.next()).await;
+                if error.is_access_denied() {
+                    turn = gate.wait().await;
+                } else {
+                    tokio::time::sleep(backoff.next()).await;
+                }
             }
         }
     }
@@ -121,6 +138,7 @@ async fn watch(
     collection: &Collection,
     sinks: &mut [Box<dyn Sink>],
     version: u64,
+    turn: &mut Option<Turn<'_>>,
 ) -> Result<End, Broken> {
     let seconds = (WATCH_SECONDS + fastrand::u64(0..20)).to_string();
     let query = collection
@@ -133,8 +151,11 @@ async fn watch(
         Err(error) if error.is_expired() => Err((error, None)),
         Err(error) => Err((error, Some(version))),
         Ok(lines) => {
+            if let Some(turn) = turn.take() {
+                turn.succeeded();
+            }
             send(sinks, Event::Opened);
-            follow(lines, sinks, version).await
+            follow(api.liveness(), lines, sinks, version).await
         }
     }
 }
@@ -200,8 +221,47 @@ struct Metadata<'a> {
     next: String,
 }
 
+/// What a watch sent.
+enum Received {
+    /// This number of bytes; zero at the end.
+    Bytes(usize),
+    /// Nothing for so long that the watch must be opened again.
+    Nothing,
+}
+
+/// Reads a line of a watch, with its end.
+async fn next_line(
+    liveness: &Liveness,
+    lines: &mut (impl AsyncBufRead + Unpin),
+    line: &mut Vec<u8>,
+) -> Result<Received, ApiError> {
+    let timeout = |silence: Duration| ApiError::Timeout(silence.as_secs());
+    let silent_at = Instant::now() + SILENCE;
+    let mut reading = std::pin::pin!(lines.read_until(b'\n', line));
+    let read: io::Result<usize> = loop {
+        // What is already there counts, however long ago the last line was.
+        if let Some(read) = reading.as_mut().now_or_never() {
+            break read;
+        }
+        let until = match liveness.check() {
+            Silence::Wait(until) => until.min(silent_at),
+            Silence::Probe => return Ok(Received::Nothing),
+            Silence::Lost(silence) => return Err(timeout(silence)),
+        };
+        match tokio::time::timeout_at(until, reading.as_mut()).await {
+            Ok(read) => break read,
+            Err(_) if Instant::now() >= silent_at => return Err(timeout(SILENCE)),
+            Err(_) => {}
+        }
+    };
+    let read = read.map_err(|error| ApiError::Unreachable(Box::new(error)))?;
+    liveness.record();
+    Ok(Received::Bytes(read))
+}
+
 /// Follows a watch that starts at `version` to its end.
 async fn follow(
+    liveness: &Liveness,
     mut lines: impl AsyncBufRead + Unpin,
     sinks: &mut [Box<dyn Sink>],
     mut version: u64,
@@ -209,10 +269,10 @@ async fn follow(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = match tokio::time::timeout(SILENCE, lines.read_until(b'\n', &mut line)).await {
-            Ok(Ok(read)) => read,
-            Ok(Err(error)) => return Err((ApiError::Unreachable(Box::new(error)), Some(version))),
-            Err(_) => return Err((ApiError::Timeout(SILENCE.as_secs()), Some(version))),
+        let read = match next_line(liveness, &mut lines, &mut line).await {
+            Ok(Received::Bytes(read)) => read,
+            Ok(Received::Nothing) => return Ok(End::Closed(version)),
+            Err(error) => return Err((error, Some(version))),
         };
         // An incomplete line does not count.
         if read == 0 || line.last() != Some(&b'\n') {

@@ -7,35 +7,30 @@ use kubewright_core::controller::Controller;
 use kubewright_core::internals::own_status::{OwnStatus, own_status};
 use kubewright_core::kind::AnyObject;
 use kubewright_core::observed::{DecodeError, decode_identity};
+use serde::Deserialize;
+use serde_json::Value;
 
-use super::feed::{Source, Store};
+use super::feed::{Source, Store, Unreadable};
 use crate::cache::resources::{OwnWrite, Resource};
+use crate::cache::unreadable::UnreadableResource;
 use crate::key::WorkKey;
 use crate::work::schedule::Priority;
 
 /// The custom resources of one controller, by its index.
 pub(super) struct Resources(pub(super) usize);
 
-impl Resources {
-    fn remove(&self, source: &Source, key: ObjectKey, uid: &str) {
-        if source.engine.controller(self.0).resources.remove(&key, uid) {
-            source.engine.resource_deleted(&WorkKey { controller: self.0, key }, uid);
-        }
-    }
+/// What is left of a resource that cannot be decoded.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Rest {
+    metadata: RestOfMetadata,
+    status: Value,
+}
 
-    /// A resource that cannot be decoded exists, so its children stay. The cached state is
-    /// obsolete, so nothing is done for it until it can be decoded again.
-    fn undecodable(&self, source: &Source, json: &[u8], error: serde_json::Error) -> DecodeError {
-        match decode_identity(json) {
-            Ok((key, uid, _)) => {
-                let hint = "is another version of its CustomResourceDefinition installed?";
-                tracing::error!(resource = %key, %error, hint, "cannot decode a resource");
-                self.remove(source, key, &uid);
-                error.into()
-            }
-            Err(error) => error,
-        }
-    }
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RestOfMetadata {
+    generation: Option<i64>,
 }
 
 impl Store for Resources {
@@ -46,8 +41,7 @@ impl Store for Resources {
         let OwnStatus { json: own, foreign } = own_status(json, engine.manager)?;
         let object = controller
             .decode(&own)
-            .or_else(|error| decode_without_status(&own, controller).ok_or(error))
-            .map_err(|error| self.undecodable(source, json, error))?;
+            .or_else(|error| decode_without_status(&own, controller).ok_or(error))?;
         let (key, version) = (ObjectKey::of(object.meta()), version_of(&*object, json)?);
         let own = state.written_statuses.at(&key, version).map(|(inputs, written)| OwnWrite {
             inputs,
@@ -70,6 +64,7 @@ impl Store for Resources {
         let work = WorkKey { controller: self.0, key };
         if let Some(uid) = effect.deleted {
             engine.owner_deleted(&work, &uid);
+            engine.events.forget(&uid);
         }
         if effect.is_work {
             engine.enqueue(work, Priority::Change);
@@ -79,8 +74,40 @@ impl Store for Resources {
 
     fn delete(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
         let (key, uid, version) = decode_identity(json)?;
-        self.remove(source, key, &uid);
+        if source.engine.controller(self.0).resources.remove(&key, &uid) {
+            source.engine.resource_deleted(&WorkKey { controller: self.0, key }, &uid);
+        }
         Ok(version)
+    }
+
+    fn effect(&self, _: &Source, _: &ObjectKey) -> &'static str {
+        "its objects stay as they are, and nothing is done for it"
+    }
+
+    /// The resource exists, so its children stay. The cached state is obsolete, so nothing is done
+    /// for it until it can be decoded again.
+    fn unreadable(&mut self, source: &Source, object: Unreadable<'_>) {
+        let (engine, state) = (&source.engine, source.engine.controller(self.0));
+        let Unreadable { key, uid, json, note } = object;
+        let work = WorkKey { controller: self.0, key: key.clone() };
+        if state.resources.remove(&key, &uid) {
+            engine.resource_unreadable(&work, &uid);
+        }
+        // What another client wrote to the status must not become ours.
+        let own = own_status(json, engine.manager).map(|own| own.json).unwrap_or_default();
+        let Rest { metadata, status } = serde_json::from_slice(&own).unwrap_or_default();
+        let generation = metadata.generation;
+        let resource = UnreadableResource { uid: uid.into(), generation, status, message: note };
+        state.unreadable.insert(key, resource);
+        engine.enqueue(work, Priority::Change);
+    }
+
+    fn readable_or_gone(&mut self, source: &Source, key: &ObjectKey) {
+        let state = source.engine.controller(self.0);
+        state.unreadable.remove(key);
+        if state.resources.get(key).is_none() {
+            source.engine.forget(&WorkKey { controller: self.0, key: key.clone() });
+        }
     }
 
     fn listed(&mut self, source: &Source, _: u64) {

@@ -1,11 +1,17 @@
 //! Which watches are synced: a controller reconciles nothing before all caches that it decides from
-//! are filled.
+//! are filled, and deletes nothing while one of them is stale.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::memory::lock;
+
+/// A cache is stale when its watch has failed for longer than this. Until then, an API server that
+/// restarts changes nothing.
+const STALE: Duration = Duration::from_mins(2);
 
 /// The state of one watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +27,15 @@ pub(crate) enum State {
 
 struct Entry {
     name: String,
+    /// The kind, for metrics.
+    kind: String,
     controllers: Vec<usize>,
     optional: bool,
     state: State,
     /// Whether it was synced once: the cache stays usable while the watch is reopened.
     was_synced: bool,
+    /// Since when a watch that was synced fails.
+    failing_since: Option<Instant>,
 }
 
 impl Entry {
@@ -33,12 +43,24 @@ impl Entry {
         match self.state {
             State::Synced => false,
             State::NotServed => !self.optional,
-            State::Starting | State::Failing(_) => !self.was_synced,
+            State::Starting | State::Failing(_) => !self.was_synced || self.is_stale(),
         }
+    }
+
+    /// How long the cache has not been up to date.
+    fn age(&self) -> Duration {
+        self.failing_since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn is_stale(&self) -> bool {
+        self.age() > STALE
     }
 
     fn describe(&self) -> String {
         match &self.state {
+            State::Failing(error) if self.is_stale() => {
+                format!("{} (not up to date for {} s: {error})", self.name, self.age().as_secs())
+            }
             State::NotServed => {
                 format!("{} (not served; install its CustomResourceDefinition)", self.name)
             }
@@ -70,12 +92,14 @@ impl CacheSync {
     pub(crate) fn register(
         self: &Arc<Self>,
         name: String,
+        kind: String,
         controllers: Vec<usize>,
         optional: bool,
     ) -> Token {
         let mut entries = lock(&self.entries);
-        let state = State::Starting;
-        entries.push(Entry { name, controllers, optional, state, was_synced: false });
+        let (state, was_synced, failing_since) = (State::Starting, false, None);
+        let entry = Entry { name, kind, controllers, optional, state, was_synced, failing_since };
+        entries.push(entry);
         Token { sync: Arc::clone(self), index: entries.len() - 1 }
     }
 
@@ -86,6 +110,19 @@ impl CacheSync {
             entry.is_missing() && controller.is_none_or(|c| entry.controllers.contains(&c))
         });
         missing.map(Entry::describe).collect()
+    }
+
+    /// The name of a cache that this controller decides from, and that is stale. Nothing may be
+    /// deleted because of what this cache shows.
+    pub(crate) fn stale(&self, controller: usize) -> Option<String> {
+        let entries = lock(&self.entries);
+        let mut of_controller = entries.iter().filter(|e| e.controllers.contains(&controller));
+        of_controller.find(|entry| entry.is_stale()).map(|entry| entry.name.clone())
+    }
+
+    /// The kinds, and how long the cache of each has not been up to date.
+    pub(crate) fn ages(&self) -> Vec<(String, Duration)> {
+        lock(&self.entries).iter().map(|entry| (entry.kind.clone(), entry.age())).collect()
     }
 
     /// Waits until all watches of a controller are synced.
@@ -106,6 +143,14 @@ impl Token {
         let Some(entry) = entries.get_mut(self.index) else { return false };
         let is_change = std::mem::discriminant(&entry.state) != std::mem::discriminant(&state);
         entry.was_synced |= state == State::Synced;
+        let is_failure = match state {
+            State::Failing(_) => true,
+            State::NotServed => !entry.optional,
+            State::Starting | State::Synced => false,
+        };
+        let now = Instant::now();
+        entry.failing_since =
+            (is_failure && entry.was_synced).then(|| entry.failing_since.unwrap_or(now));
         entry.state = state;
         drop(entries);
         self.sync.changed.send_replace(());

@@ -15,6 +15,7 @@ use super::children::Children;
 use super::collection::Collection;
 use super::definition::{Definition, definition_of};
 use super::feed::{Feed, Store};
+use super::gate::Gate;
 use super::reads::Reads;
 use super::reflector::{Event, Sink, run as reflect};
 use super::resources::Resources;
@@ -42,13 +43,14 @@ pub(crate) fn open(
     tasks: &mut JoinSet<()>,
 ) {
     let watches = merge(all(engine, settings, caches));
+    let gate = Arc::new(Gate::default());
     let (optional, required): (Vec<_>, Vec<_>) = watches.into_iter().partition(|w| w.optional);
     for Watch { collection, mut sinks, .. } in required {
-        let api = engine.api.clone();
-        tasks.spawn(async move { reflect(&api, &collection, &mut sinks).await });
+        let (api, gate) = (engine.api.clone(), Arc::clone(&gate));
+        tasks.spawn(async move { reflect(&api, &gate, &collection, &mut sinks).await });
     }
     for watches in group_by_kind(optional) {
-        open_while_defined(engine, watches, tasks);
+        open_while_defined(engine, &gate, watches, tasks);
     }
 }
 
@@ -143,7 +145,8 @@ fn watch(
     store: impl Store + 'static,
     by: Option<ShardBy>,
 ) -> Watch {
-    let token = engine.sync.register(collection.to_string(), controllers.clone(), optional);
+    let (name, kind) = (collection.to_string(), collection.kind.kind.to_string());
+    let token = engine.sync.register(name, kind, controllers.clone(), optional);
     let feed = Feed::new(Arc::clone(engine), collection.clone(), token, store);
     let sink: Box<dyn Sink> = match (engine.shard, by) {
         (Some(shard), Some(by)) => Box::new(Sharded { sink: feed, shard, by }),
@@ -172,19 +175,25 @@ pub(crate) fn read_kinds(engine: &Engine) -> Vec<ReadKind> {
 
 /// Watches an optional kind while its definition exists. The watch of the definition costs no
 /// request while nothing changes.
-fn open_while_defined(engine: &Arc<Engine>, mut watches: Vec<Watch>, tasks: &mut JoinSet<()>) {
+fn open_while_defined(
+    engine: &Arc<Engine>,
+    gate: &Arc<Gate>,
+    mut watches: Vec<Watch>,
+    tasks: &mut JoinSet<()>,
+) {
     let Some(kind) = watches.first().map(|watch| watch.collection.kind.clone()) else { return };
     let controllers = watches.iter().flat_map(|watch| watch.controllers.iter().copied()).collect();
     let definition = definition_of(&kind);
     let name = format!("the definition of {}", kind.resource());
-    let token = engine.sync.register(name, controllers, false);
+    let crd = definition.kind.kind.to_string();
+    let token = engine.sync.register(name, crd, controllers, false);
     let (sender, mut is_defined) = channel(None);
     let store = Definition::new(sender);
     let feed = Feed::new(Arc::clone(engine), definition.clone(), token, store);
     let mut sinks: [Box<dyn Sink>; 1] = [Box::new(feed)];
-    let api = engine.api.clone();
-    tasks.spawn(async move { reflect(&api, &definition, &mut sinks).await });
-    let api = engine.api.clone();
+    let (api, own_gate) = (engine.api.clone(), Arc::clone(gate));
+    tasks.spawn(async move { reflect(&api, &own_gate, &definition, &mut sinks).await });
+    let (api, gate) = (engine.api.clone(), Arc::clone(gate));
     tasks.spawn(async move {
         loop {
             let now = *is_defined.borrow_and_update();
@@ -198,7 +207,8 @@ fn open_while_defined(engine: &Arc<Engine>, mut watches: Vec<Watch>, tasks: &mut
             let served = async {
                 if now == Some(true) {
                     let watches = watches.iter_mut();
-                    let reflectors = watches.map(|w| reflect(&api, &w.collection, &mut w.sinks));
+                    let reflectors =
+                        watches.map(|w| reflect(&api, &gate, &w.collection, &mut w.sinks));
                     futures::future::join_all(reflectors).await;
                 }
                 std::future::pending::<()>().await;

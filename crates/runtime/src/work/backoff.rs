@@ -7,10 +7,25 @@ use std::time::{Duration, Instant};
 use crate::key::WorkKey;
 use crate::memory::{Shrink as _, lock};
 
-/// The first delay between two tries of one resource.
-pub(crate) const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// The longest delay between two tries of one resource.
-pub(crate) const MAX_DELAY: Duration = Duration::from_mins(5);
+const MAX_DELAY: Duration = Duration::from_mins(5);
+
+/// The delays between tries of one resource: from the first one, doubling up to the longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delays {
+    first: Duration,
+    max: Duration,
+}
+
+impl Delays {
+    /// For what may pass by itself.
+    pub(crate) const USUAL: Self = Self { first: Duration::from_secs(1), max: MAX_DELAY };
+    /// For what an administrator changes without an event: a policy, a webhook, a quota.
+    pub(crate) const DENIED: Self =
+        Self { first: Duration::from_secs(1), max: Duration::from_mins(1) };
+    /// For what needs an edit.
+    pub(crate) const REJECTED: Self = Self { first: MAX_DELAY, max: MAX_DELAY };
+}
 
 /// The random part of a delay: up to this share of the delay is taken away.
 const JITTER: f64 = 0.2;
@@ -55,8 +70,8 @@ struct Retry {
 }
 
 impl Retry {
-    fn new(first: Duration) -> Self {
-        let backoff = Backoff::new(first, MAX_DELAY);
+    fn new(delays: Delays) -> Self {
+        let backoff = Backoff::new(delays.first, delays.max);
         Self { backoff, generation: None, due: None, not_before: None }
     }
 
@@ -68,11 +83,13 @@ impl Retry {
     ///
     /// If the run fails again before the planned retry (an event started the run), the plan stays.
     /// Otherwise a child that changes often would postpone the retry for ever. After an edit of the
-    /// resource, the delays start again with the first one. The same holds for another `first`.
-    fn failed(&mut self, now: Instant, generation: Option<i64>, first: Duration) -> Duration {
-        if self.generation != generation || self.backoff.first != first {
-            *self = Self { generation, not_before: self.not_before, ..Self::new(first) };
+    /// resource, the delays start again with the first one. The same holds for another first
+    /// delay.
+    fn failed(&mut self, now: Instant, generation: Option<i64>, delays: Delays) -> Duration {
+        if self.generation != generation || self.backoff.first != delays.first {
+            *self = Self { generation, not_before: self.not_before, ..Self::new(delays) };
         }
+        self.backoff.max = delays.max;
         let retry_after =
             self.not_before.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         let planned = self.due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
@@ -92,24 +109,29 @@ pub(crate) struct Retries(Mutex<HashMap<WorkKey, Retry>>);
 impl Retries {
     fn with<T>(&self, key: &WorkKey, use_retry: impl FnOnce(&mut Retry) -> T) -> T {
         let mut retries = lock(&self.0);
-        use_retry(retries.entry(key.clone()).or_insert_with(|| Retry::new(FIRST_DELAY)))
+        use_retry(retries.entry(key.clone()).or_insert_with(|| Retry::new(Delays::USUAL)))
     }
 
-    /// Records a failure and returns how long to wait. `first` is the first delay for a failure of
-    /// this class.
+    /// Records a failure and returns how long to wait.
     pub(crate) fn failed(
         &self,
         key: &WorkKey,
         generation: Option<i64>,
-        first: Duration,
+        delays: Delays,
     ) -> Duration {
-        self.with(key, |retry| retry.failed(Instant::now(), generation, first))
+        self.with(key, |retry| retry.failed(Instant::now(), generation, delays))
     }
 
     /// Records that the API server sent `Retry-After` for this resource: wait at least this long,
     /// but at most [`MAX_DELAY`].
     pub(crate) fn record_retry_after(&self, key: &WorkKey, wait: Duration) {
         self.with(key, |retry| retry.record_retry_after(Instant::now(), wait));
+    }
+
+    /// The number of resources that failed.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        lock(&self.0).len()
     }
 
     /// Forgets a resource that succeeded or is gone: the next failure starts again.

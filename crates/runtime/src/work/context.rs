@@ -22,8 +22,8 @@ pub(crate) enum RunOutcome {
     /// The run waits for something that may cause no event. It is repeated with back-off, and the
     /// metrics count no error.
     Repeat,
-    /// The run failed. It is repeated with back-off: from 1 s for most classes, every 4 to 5
-    /// minutes for [`Class::Invalid`].
+    /// The run failed. It is repeated with back-off: from 1 s for most classes, at least once a
+    /// minute for [`Class::Denied`], every 4 to 5 minutes for [`Class::Invalid`].
     Failed(Class),
 }
 

@@ -77,6 +77,12 @@ impl Deadlines {
         }
     }
 
+    /// The number of resources that wait for a time.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        lock(&self.due).len()
+    }
+
     /// The keys that are due now, and how long to sleep for the next one.
     fn take_due(&self) -> (Vec<WorkKey>, Option<Duration>) {
         let now = self.now();

@@ -17,6 +17,9 @@ const MIN_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait for the clock of the API server: clocks can be set.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
+/// How long to wait while the cache is stale.
+const STALE_WAIT: Duration = Duration::from_secs(10);
+
 /// The outcome of an attempt to delete an expired resource.
 pub(crate) enum ExpiryOutcome {
     /// The resource is deleted, or its deletion is in progress.
@@ -49,6 +52,9 @@ pub(crate) async fn expire(
         engine.limiter.forget(ctx.key);
         return ExpiryOutcome::Kept;
     };
+    if engine.sync.stale(ctx.key.controller).is_some() {
+        return postpone(ctx, STALE_WAIT);
+    }
     let clock = expires_at.zip(engine.server_clock.latest());
     if let Some(wait) = clock.and_then(|(expires_at, now)| until(expires_at, now)) {
         return postpone(ctx, wait);

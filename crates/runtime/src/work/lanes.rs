@@ -42,14 +42,15 @@ impl<K: Clone + Eq + Hash, T: Default> RoundRobin<K, T> {
         self.groups.entry(name.clone()).or_default()
     }
 
-    /// Takes an item from the next group that has one. An empty group is removed, and its memory is
-    /// freed.
+    /// Takes an item from the next group that gives one. Each group is asked at most once. An empty
+    /// group is removed, and its memory is freed.
     fn take<R>(
         &mut self,
         mut take_from: impl FnMut(&K, &mut T) -> Option<R>,
         is_empty: impl Fn(&T) -> bool,
     ) -> Option<R> {
-        while let Some(name) = self.turns.pop_front() {
+        for _ in 0..self.turns.len() {
+            let Some(name) = self.turns.pop_front() else { break };
             let Some(group) = self.groups.get_mut(&name) else { continue };
             let taken = take_from(&name, group);
             if is_empty(group) {
@@ -80,11 +81,18 @@ impl Lanes {
         self.waiting += 1;
     }
 
-    /// Removes and returns the next key, and the start of its wait.
-    pub(super) fn pop(&mut self) -> Option<(WorkKey, Instant)> {
+    /// Removes and returns the next key, and the start of its wait. Namespaces that are full are
+    /// passed over.
+    pub(super) fn pop(
+        &mut self,
+        is_full: impl Fn(&Arc<str>) -> bool,
+    ) -> Option<(WorkKey, Instant)> {
         let taken = self.controllers.take(
             |controller, namespaces| {
                 let take_from = |namespace: &Arc<str>, lane: &mut Lane| {
+                    if is_full(namespace) {
+                        return None;
+                    }
                     let (_, (name, since)) = lane.pop_first()?;
                     let key = ObjectKey { namespace: Arc::clone(namespace), name };
                     Some((WorkKey { controller: *controller, key }, since))

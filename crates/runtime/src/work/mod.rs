@@ -2,7 +2,7 @@
 //!
 //! - `queue`, `schedule`, `lanes`: the order of work; `deadlines`, `backoff`: its times
 //! - `worker` takes keys; `run` reconciles one resource; `context` is what a run works with
-//! - `expiry`: deletes expired resources
+//! - `expiry`: deletes expired resources; `unreadable`: reports what cannot be decoded
 //! - `rollout`: whose change a run executes, and whether it waits; `edits`: which edits go on
 
 pub(crate) mod backoff;
@@ -16,4 +16,5 @@ pub(crate) mod rollout;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod server_clock;
+pub(crate) mod unreadable;
 pub(crate) mod worker;

@@ -23,6 +23,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// Sets the number of runs in progress that are not slow.
+    pub(crate) fn set_workers(&self, workers: usize) {
+        lock(&self.schedule).set_workers(workers);
+    }
+
     /// Adds a key, unless it waits at this priority or a higher one.
     pub(crate) fn add(&self, key: WorkKey, priority: Priority) {
         lock(&self.schedule).add(key, priority, Instant::now());
@@ -78,6 +83,12 @@ impl Queue {
     /// The number of waiting keys of each priority.
     pub(crate) fn depths(&self) -> [usize; Priority::ALL.len()] {
         lock(&self.schedule).depths()
+    }
+
+    /// The number of keys that wait, run or are due.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        lock(&self.schedule).remembered()
     }
 
     /// The number of runs in progress.

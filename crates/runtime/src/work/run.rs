@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::context::{RunContext, RunOutcome};
 use super::expiry::{self, ExpiryOutcome};
 use super::rollout;
+use super::unreadable::report_unreadable;
 use crate::engine::Engine;
 use crate::key::WorkKey;
 use crate::work::schedule::Priority;
@@ -25,7 +26,9 @@ use crate::write::status;
 /// Reconciles one resource.
 pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
     let resources = &engine.controller(key.controller).resources;
-    let Some(resource) = resources.get(&key.key) else { return RunOutcome::Done };
+    let Some(resource) = resources.get(&key.key) else {
+        return report_unreadable(engine, key).await;
+    };
     // Garbage collection must win: nothing is applied for a resource that is being deleted.
     if resource.is_deleting() {
         engine.limiter.forget(key);

@@ -2,6 +2,7 @@
 //! time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +14,8 @@ use crate::memory::Shrink as _;
 
 /// Of this many keys, one is taken from each lower priority, if the priority has any.
 const SHARE: u32 = 8;
+/// A run that lasts longer is slow: it waits for something, such as an admission webhook.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Which keys go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,28 +70,57 @@ struct Place {
     ticket: u64,
 }
 
+/// A run in progress.
+struct Run {
+    since: Instant,
+    /// If the key was added again meanwhile, at this priority and time, it runs once more.
+    again: Option<(Priority, Instant)>,
+}
+
 /// The state of the queue.
-#[derive(Default)]
+///
+/// At most `workers` runs are in progress that are not slow. A slow run makes room for another run,
+/// but one namespace never has more than `workers` runs. So what is slow in one namespace does not
+/// delay another namespace for longer than [`SLOW`], and a single namespace can use all workers.
 pub(super) struct Schedule {
+    workers: usize,
     lanes: [Lanes; Priority::ALL.len()],
     /// How often in a row each priority was passed over while it had waiting keys.
     passed_over: [u32; Priority::ALL.len()],
     places: HashMap<WorkKey, Place>,
-    /// Keys whose run is in progress. `Some`: the key was added again meanwhile, at this priority
-    /// and time, so it runs once more.
-    running: HashMap<WorkKey, Option<(Priority, Instant)>>,
+    running: HashMap<WorkKey, Run>,
     /// Keys that are added at a later time.
     due: Agenda<Instant>,
     tickets: u64,
     closed: bool,
 }
 
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            workers: usize::MAX,
+            lanes: <[Lanes; Priority::ALL.len()]>::default(),
+            passed_over: <[u32; Priority::ALL.len()]>::default(),
+            places: HashMap::new(),
+            running: HashMap::new(),
+            due: Agenda::default(),
+            tickets: 0,
+            closed: false,
+        }
+    }
+}
+
 impl Schedule {
+    /// Sets the number of workers. Without it, there is no limit.
+    pub(super) fn set_workers(&mut self, workers: usize) {
+        self.workers = workers;
+    }
+
     /// Adds a key. A key that waits at a lower priority moves up.
     pub(super) fn add(&mut self, key: WorkKey, priority: Priority, now: Instant) {
-        if let Some(again) = self.running.get_mut(&key) {
-            if again.is_none_or(|(before, _)| priority < before) {
-                *again = Some((priority, now));
+        if let Some(run) = self.running.get_mut(&key) {
+            if run.again.is_none_or(|(before, _)| priority < before) {
+                run.again = Some((priority, now));
             }
             return;
         }
@@ -107,7 +139,7 @@ impl Schedule {
     /// Adds a key at a future time, unless it waits already or is due earlier.
     pub(super) fn add_at(&mut self, key: WorkKey, at: Instant) {
         let is_due_earlier = self.due.get(&key).is_some_and(|due| due <= at);
-        let runs_again = self.running.get(&key).is_some_and(Option::is_some);
+        let runs_again = self.running.get(&key).is_some_and(|run| run.again.is_some());
         if !is_due_earlier && !runs_again && !self.places.contains_key(&key) {
             self.due.insert(key, at);
         }
@@ -119,23 +151,26 @@ impl Schedule {
             return Next::Closed;
         }
         self.promote(now);
-        let Some(priority) = self.next_priority() else {
+        if let Some(at) = self.full_until(now) {
+            return Next::Until(at);
+        }
+        let Some((priority, key, since)) = self.take() else {
+            // A key of a full namespace waits for the end of a run, whose worker asks again.
             return self.due.first().map_or(Next::Nothing, Next::Until);
         };
-        let Some((key, since)) = self.lanes[priority as usize].pop() else { return Next::Nothing };
         self.count_passed_over(priority);
         self.places.remove(&key);
         self.places.shrink_if_sparse();
         // This run replaces a retry that is planned for later.
         self.cancel(&key);
-        self.running.insert(key.clone(), None);
+        self.running.insert(key.clone(), Run { since: now, again: None });
         let waited = now.saturating_duration_since(since);
         Next::Work(WorkItem { key, priority, waited })
     }
 
     /// Ends a run. Returns whether the key waits again because it was added during the run.
     pub(super) fn done(&mut self, key: &WorkKey) -> bool {
-        let again = self.running.remove(key).flatten();
+        let again = self.running.remove(key).and_then(|run| run.again);
         if let Some((priority, since)) = again {
             self.add(key.clone(), priority, since);
         }
@@ -169,6 +204,43 @@ impl Schedule {
         }
     }
 
+    /// If keys wait and all workers have runs that are not slow: when the first of these runs is
+    /// slow.
+    fn full_until(&self, now: Instant) -> Option<Instant> {
+        if self.running.len() < self.workers || self.depths() == [0; Priority::ALL.len()] {
+            return None;
+        }
+        let slow_at =
+            || self.running.values().map(|run| run.since + SLOW).filter(move |at| *at > now);
+        if slow_at().count() < self.workers { None } else { slow_at().min() }
+    }
+
+    /// Takes the next key of a namespace that is not full.
+    fn take(&mut self) -> Option<(Priority, WorkKey, Instant)> {
+        let full = self.full_namespaces();
+        let first = self.next_priority()?;
+        let others = Priority::ALL.into_iter().filter(|priority| *priority != first);
+        std::iter::once(first).chain(others).find_map(|priority| {
+            let is_full = |namespace: &Arc<str>| full.contains(namespace);
+            let (key, since) = self.lanes[priority as usize].pop(is_full)?;
+            Some((priority, key, since))
+        })
+    }
+
+    /// The namespaces that have as many runs as there are workers: few, because there are at most
+    /// twice as many runs.
+    fn full_namespaces(&self) -> Vec<Arc<str>> {
+        if self.running.len() < self.workers {
+            return Vec::new();
+        }
+        let mut counts: HashMap<&Arc<str>, usize> = HashMap::new();
+        for key in self.running.keys() {
+            *counts.entry(&key.key.namespace).or_default() += 1;
+        }
+        let full = counts.into_iter().filter(|(_, runs)| *runs >= self.workers);
+        full.map(|(namespace, _)| Arc::clone(namespace)).collect()
+    }
+
     /// The highest priority with waiting keys, unless a lower one was passed over for too long.
     fn next_priority(&self) -> Option<Priority> {
         let is_waiting = |priority: &Priority| self.lanes[*priority as usize].waiting() > 0;
@@ -182,6 +254,12 @@ impl Schedule {
             let waits = self.lanes[priority as usize].waiting() > 0;
             *passed_over = if waits && priority != taken { *passed_over + 1 } else { 0 };
         }
+    }
+
+    /// The number of keys that wait, run or are due.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.places.len() + self.running.len() + self.due.len()
     }
 
     /// The allocated capacity, for tests of memory that is kept.

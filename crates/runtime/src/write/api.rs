@@ -18,11 +18,12 @@ use kubewright_core::internals::own_status::ForeignPart;
 use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 use serde_json::{Value, json};
 use tokio::io::AsyncBufRead;
-use tokio::sync::Semaphore;
 use tokio_util::io::StreamReader;
 use tower::ServiceExt;
 
+use super::liveness::{Liveness, OPEN_TIMEOUT};
 use super::patch::{self, Precondition};
+use super::slots::Slots;
 use super::transport::{Answer, Transport};
 use super::yaml;
 use crate::error::{ApiError, ApiResult, Failure};
@@ -30,9 +31,7 @@ use crate::metrics::Metrics;
 
 /// The longest time for a request other than a watch. The API server itself gives up after 60 s.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(65);
-/// The longest time until the API server accepts a watch.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
-/// Concurrent requests without watches: with HTTP/1.1 each needs a connection.
+/// Concurrent requests without watches.
 const MAX_REQUESTS: usize = 32;
 
 const JSON: &str = "application/json";
@@ -66,12 +65,14 @@ pub(crate) struct Api {
     transport: Transport,
     manager: &'static str,
     metrics: Arc<Metrics>,
-    slots: Arc<Semaphore>,
+    slots: Arc<Slots>,
+    liveness: Arc<Liveness>,
 }
 
 impl Api {
     pub(crate) fn new(transport: Transport, manager: &'static str, metrics: Arc<Metrics>) -> Self {
-        Self { transport, manager, metrics, slots: Arc::new(Semaphore::new(MAX_REQUESTS)) }
+        let (slots, liveness) = (Arc::new(Slots::new(MAX_REQUESTS)), Arc::default());
+        Self { transport, manager, metrics, slots, liveness }
     }
 
     /// Our field manager.
@@ -79,15 +80,32 @@ impl Api {
         self.manager
     }
 
+    /// What this connection counts.
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
+    /// When the API server was last heard.
+    pub(crate) fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+
+    /// The places for requests.
+    #[cfg(test)]
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
     /// Checks that the API server answers.
     pub(crate) async fn version(&self) -> ApiResult<()> {
-        self.send(GET, "/version".to_owned(), JSON, None).await.map(drop)
+        self.send(GET, None, "/version".to_owned(), JSON, None).await.map(drop)
     }
 
     /// Reads one page of a list.
     pub(crate) async fn list(&self, path: &str, form: Form, query: &Query) -> ApiResult<Bytes> {
         let accept = if form == Form::Metadata { METADATA_LIST } else { JSON };
-        self.send(LIST, format!("{path}?{query}"), accept, None).await.map(Response::into_body)
+        let answer = self.send(LIST, None, format!("{path}?{query}"), accept, None).await;
+        answer.map(Response::into_body)
     }
 
     /// Opens a watch: a stream of lines with one event each.
@@ -111,7 +129,8 @@ impl Api {
         kind: &KindInfo,
         key: &ObjectKey,
     ) -> ApiResult<(Bytes, Option<Timestamp>)> {
-        let answer = self.send(GET, object_path(kind, key, ""), METADATA, None).await?;
+        let path = object_path(kind, key, "");
+        let answer = self.send(GET, key.namespace(), path, METADATA, None).await?;
         let date = answer.headers().get(header::DATE);
         let date = date.and_then(|d| DateTimeParser::new().parse_timestamp(d.as_bytes()).ok());
         Ok((answer.into_body(), date))
@@ -124,7 +143,8 @@ impl Api {
         precondition: Precondition<'_>,
     ) -> ApiResult<Bytes> {
         let body = patch::object(want, precondition);
-        self.patch(PATCH, object_path(&want.kind, &want.key, ""), &body).await
+        let path = object_path(&want.kind, &want.key, "");
+        self.patch(PATCH, want.key.namespace(), path, &body).await
     }
 
     /// Applies the status of the object with this UID and returns the metadata of the object.
@@ -136,7 +156,7 @@ impl Api {
         uid: &str,
     ) -> ApiResult<Bytes> {
         let body = patch::Status::new(kind, key, status, uid);
-        self.patch(PATCH_STATUS, object_path(kind, key, "/status"), &body).await
+        self.patch(PATCH_STATUS, key.namespace(), object_path(kind, key, "/status"), &body).await
     }
 
     /// Removes parts of the status of exactly this version of the object.
@@ -156,12 +176,13 @@ impl Api {
         let query = Query::default().with("fieldManager", self.manager);
         let path = format!("{}?{query}", object_path(kind, key, "/status"));
         let body = Some((JSON_PATCH, Value::from(operations).to_string()));
-        self.send(PATCH_STATUS, path, METADATA, body).await.map(drop)
+        self.send(PATCH_STATUS, key.namespace(), path, METADATA, body).await.map(drop)
     }
 
     async fn patch(
         &self,
         verb: Verb,
+        namespace: Option<&str>,
         path: String,
         body: &impl serde::Serialize,
     ) -> ApiResult<Bytes> {
@@ -170,9 +191,8 @@ impl Api {
             .with("fieldManager", self.manager)
             .with("force", "true")
             .with("fieldValidation", "Strict");
-        let answer =
-            self.send(verb, format!("{path}?{query}"), METADATA, Some((APPLY, body))).await?;
-        Ok(answer.into_body())
+        let (uri, body) = (format!("{path}?{query}"), Some((APPLY, body)));
+        self.send(verb, namespace, uri, METADATA, body).await.map(Response::into_body)
     }
 
     /// Deletes exactly this version of this object. Garbage collection deletes its dependents.
@@ -190,7 +210,8 @@ impl Api {
             "preconditions": { "uid": uid, "resourceVersion": version.to_string() },
         });
         let body = Some((JSON, options.to_string()));
-        let answer = self.send(DELETE, object_path(kind, key, ""), METADATA, body).await?;
+        let path = object_path(kind, key, "");
+        let answer = self.send(DELETE, key.namespace(), path, METADATA, body).await?;
         // The answer is a Status or the object. An object that stays has a deletion timestamp.
         let object: Result<PartialObjectMeta, _> = serde_json::from_slice(answer.body());
         Ok(object.is_ok_and(|object| object.metadata.deletion_timestamp.is_none()))
@@ -200,18 +221,20 @@ impl Api {
     pub(crate) async fn create(&self, path: String, body: &Value) -> ApiResult<()> {
         let query = Query::default().with("fieldManager", self.manager);
         let body = Some((JSON, body.to_string()));
-        self.send(POST, format!("{path}?{query}"), METADATA, body).await.map(drop)
+        self.send(POST, None, format!("{path}?{query}"), METADATA, body).await.map(drop)
     }
 
     async fn send(
         &self,
         (verb, method): Verb,
+        namespace: Option<&str>,
         uri: String,
         accept: &str,
         body: Option<(&str, String)>,
     ) -> ApiResult<Response<Bytes>> {
         let request = request(method, uri, accept, body)?;
-        let _slot = self.slots.acquire().await.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
+        let slot = self.slots.acquire(namespace).await;
+        let _slot = slot.map_err(|e| ApiError::Unreachable(Box::new(e)))?;
         let answer = async {
             let (head, body) = self.respond(verb, request).await?.into_parts();
             let collected = body.collect().await.map_err(ApiError::Unreachable)?;
@@ -232,6 +255,7 @@ impl Api {
         let code = result.as_ref().map_or(0, |r| r.status().as_u16());
         self.metrics.requested(verb, code, started.elapsed());
         let response = result.map_err(ApiError::Unreachable)?;
+        self.liveness.record();
         if response.status().is_success() {
             return Ok(response);
         }

@@ -197,6 +197,10 @@ async fn prune(ctx: &RunContext<'_>, deletion: &Deletion) -> Result<bool, Delete
             format!("could not delete {kind} {}, which is no longer wanted: {why}", key.name);
         Err(DeleteFailure { class, message })
     };
+    if let Some(stale) = ctx.engine.sync.stale(ctx.key.controller) {
+        let why = format!("the watch of {stale} fails, and the cache may be out of date");
+        return failed(Class::Transient, &why);
+    }
     if !ctx.engine.throttle.acquire(kind, key) {
         return failed(Class::Transient, conflict::CREATED_REPEATEDLY);
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kubewright_core::internals::hash;
@@ -14,9 +14,10 @@ use kubewright_core::names;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::api::Api;
-use crate::memory::lock;
+use crate::memory::{Shrink as _, lock};
 
 /// Events that wait to be sent. More are dropped and logged.
 const CAPACITY: usize = 256;
@@ -32,11 +33,16 @@ pub(crate) enum EventType {
     Warning,
 }
 
-/// The last warning about an object.
+/// The warnings that are remembered for one object. Reasons are few.
+const MAX_WARNINGS: usize = 8;
+
+/// The last warning about an object with one reason.
 struct LastWarning {
     reason: u64,
     note: u64,
     at: Instant,
+    /// Whether the problem ended, so that it is new if it comes again.
+    is_over: bool,
 }
 
 /// Records Events.
@@ -46,7 +52,7 @@ pub(crate) struct Events {
     reporter: &'static str,
     instance: String,
     /// By UID.
-    last_warnings: Mutex<HashMap<Box<str>, LastWarning>>,
+    last_warnings: Mutex<HashMap<Box<str>, Vec<LastWarning>>>,
 }
 
 impl Events {
@@ -67,21 +73,46 @@ impl Events {
         (Self { queue, reporter, instance, last_warnings: Mutex::default() }, send)
     }
 
-    /// Warns about an object, unless this was the last warning about it.
+    /// Warns about a problem of an object, unless this was the last warning about the object.
     pub(crate) fn warn(&self, about: &Owner, reason: &str, note: &str) {
+        self.send_warning(about, reason, note, false);
+    }
+
+    /// Warns about a problem of an object that is known to be new.
+    pub(crate) fn warn_anew(&self, about: &Owner, reason: &str, note: &str) {
+        self.send_warning(about, reason, note, true);
+    }
+
+    /// Sends a warning, but at most one per minute about one object with one reason: problems that
+    /// alternate must not flood the namespace.
+    fn send_warning(&self, about: &Owner, reason: &str, note: &str, is_new: bool) {
         let now = LastWarning {
             reason: hash::of(reason.as_bytes()),
             note: hash::of(note.as_bytes()),
             at: Instant::now(),
+            is_over: false,
         };
         let mut last_warnings = lock(&self.last_warnings);
-        let last = last_warnings.get(&*about.uid).filter(|last| last.reason == now.reason);
-        if last.is_some_and(|last| last.note == now.note || last.at.elapsed() < PAUSE) {
-            return;
-        }
+        let of_object = last_warnings.entry(about.uid.as_str().into()).or_default();
+        let last = of_object.iter_mut().find(|last| last.reason == now.reason);
+        let is_repeated = last.is_some_and(|last| {
+            let is_same = !is_new && last.note == now.note && !last.is_over;
+            last.is_over = false;
+            is_same || last.at.elapsed() < PAUSE
+        });
+        // A problem with another reason has ended.
+        let others = of_object.iter_mut().filter(|last| last.reason != now.reason);
+        others.for_each(|last| last.is_over = true);
         // A dropped Event does not count as a warning.
-        if self.record(about, EventType::Warning, reason, note) {
-            last_warnings.insert(about.uid.clone().into(), now);
+        if !is_repeated && self.record(about, EventType::Warning, reason, note) {
+            of_object.retain(|last| last.reason != now.reason);
+            if of_object.len() == MAX_WARNINGS {
+                of_object.remove(0);
+            }
+            of_object.push(now);
+        }
+        if of_object.is_empty() {
+            last_warnings.remove(about.uid.as_str());
         }
     }
 
@@ -117,9 +148,31 @@ impl Events {
         lock(&self.queue).take();
     }
 
-    /// Forgets the last warning about an object that is healthy or gone: the next one is sent.
+    /// Records that an object is healthy: its next problem is new.
     pub(crate) fn clear(&self, uid: &str) {
-        lock(&self.last_warnings).remove(uid);
+        let mut last_warnings = lock(&self.last_warnings);
+        let Some(of_object) = last_warnings.get_mut(uid) else { return };
+        of_object.retain(|last| last.at.elapsed() < PAUSE);
+        for last in of_object.iter_mut() {
+            last.is_over = true;
+        }
+        if of_object.is_empty() {
+            last_warnings.remove(uid);
+            last_warnings.shrink_if_sparse();
+        }
+    }
+
+    /// Forgets an object that is gone.
+    pub(crate) fn forget(&self, uid: &str) {
+        let mut last_warnings = lock(&self.last_warnings);
+        last_warnings.remove(uid);
+        last_warnings.shrink_if_sparse();
+    }
+
+    /// The number of objects with warnings.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        lock(&self.last_warnings).len()
     }
 }
 

@@ -12,7 +12,6 @@ use kubewright_core::observed::{ChildState, decode_identity};
 use kubewright_core::{Class, Report};
 use serde_json::Value;
 
-use super::events::EventType;
 use crate::cache::resources::Resource;
 use crate::error::ApiError;
 use crate::work::context::{RunContext, RunOutcome};
@@ -122,7 +121,7 @@ pub(crate) async fn write(
     let version = apply(ctx, &status).await?;
     // The status remembers the warnings, also for the next process.
     for Condition { reason, message, .. } in warnings {
-        ctx.engine.events.record(&ctx.owner, EventType::Warning, reason, &message);
+        ctx.engine.events.warn_anew(&ctx.owner, reason, &message);
     }
     // If another client keeps a condition beside ours, the shown status never equals ours and the
     // version does not change. Then the write counts until the resource changes.

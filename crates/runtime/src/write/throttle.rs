@@ -17,6 +17,8 @@ const BURST: f64 = 30.0;
 const RATE: f64 = 0.5;
 /// With more objects than this, those with a full bucket are forgotten.
 const MAX_OBJECTS: usize = 1024;
+/// The time between two removals of full buckets.
+const CLEAN: Duration = Duration::from_mins(1);
 /// How long an explanation of a conflict is kept: a new one costs a request.
 const EXPLANATION_AGE: Duration = Duration::from_mins(1);
 
@@ -33,6 +35,8 @@ struct Buckets {
     by_hash: HashMap<u64, Bucket>,
     /// The number of buckets at which full ones are removed.
     limit: usize,
+    /// When full buckets were last removed.
+    cleaned: Option<Instant>,
 }
 
 struct Bucket {
@@ -49,9 +53,13 @@ impl Bucket {
 }
 
 impl Buckets {
-    /// Removes full buckets. Amortized, each insertion pays for one look.
+    /// Removes full buckets. Amortized, each insertion pays for one look. After a burst, the memory
+    /// of objects that are gone is released within two minutes of other writes.
     fn remove_full(&mut self, now: Instant) {
-        if self.by_hash.len() >= self.limit.max(MAX_OBJECTS) {
+        let cleaned = *self.cleaned.get_or_insert(now);
+        let is_due = now.duration_since(cleaned) >= CLEAN;
+        if self.by_hash.len() >= self.limit.max(MAX_OBJECTS) || is_due {
+            self.cleaned = Some(now);
             self.by_hash.retain(|_, bucket| bucket.refilled(now) < BURST);
             self.limit = 2 * self.by_hash.len();
             self.by_hash.shrink_if_sparse();
@@ -76,6 +84,12 @@ impl WriteThrottle {
         bucket.tokens = if is_allowed { tokens - 1.0 } else { tokens };
         bucket.at = now;
         is_allowed
+    }
+
+    /// The number of objects that are remembered.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        lock(&self.buckets).by_hash.len()
     }
 
     /// Gives a write back, because it changed nothing.

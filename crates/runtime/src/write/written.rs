@@ -99,6 +99,12 @@ impl WrittenStatuses {
         Ok(())
     }
 
+    /// The number of statuses and messages that are remembered.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        lock(&self.pending).len() + lock(&self.messages).len()
+    }
+
     /// Forgets all writes, because the cluster was restored from a backup.
     pub(crate) fn clear(&self) {
         lock(&self.pending).clear();

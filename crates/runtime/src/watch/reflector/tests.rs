@@ -39,8 +39,14 @@ fn describe(query: &str) -> String {
 }
 
 /// Records events. An object named `bad` makes it panic.
-#[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Vec<String>>>);
+#[derive(Clone)]
+struct Recorder(Arc<Mutex<Vec<(Duration, String)>>>, Instant);
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self(Arc::default(), Instant::now())
+    }
+}
 
 impl Recorder {
     fn object(what: &str, json: &[u8]) -> Option<(String, u64)> {
@@ -58,10 +64,10 @@ impl Sink for Recorder {
             Event::Delete(json) => Self::object("delete", json).map(|(t, v)| (t, Some(v)))?,
             Event::Listed(version) => (format!("listed {version}"), None),
             Event::Opened => ("opened".to_owned(), None),
-            Event::Panicked => ("panicked".to_owned(), None),
+            Event::Panicked(_) => ("panicked".to_owned(), None),
             Event::Failed(error) => (format!("failed: {error}"), None),
         };
-        self.0.lock().unwrap().push(text);
+        self.0.lock().unwrap().push((self.1.elapsed(), text));
         version
     }
 }
@@ -100,12 +106,28 @@ async fn follow_slowly(
             }
         }
     });
-    let collection = Collection::new(KindInfo::of::<ConfigMap>(), Form::Full);
-    let sink = Recorder::default();
-    let mut sinks: [Box<dyn Sink>; 1] = [Box::new(sink.clone())];
-    let _ = tokio::time::timeout(time, run(&api, &collection, &mut sinks)).await;
-    let events = sink.0.lock().unwrap().clone();
+    let (_, events) = follow_all(&api, 1, time).await;
     (requests, events)
+}
+
+/// Follows this many collections for this time. Returns the times and texts of their events, and
+/// the texts alone.
+async fn follow_all(
+    api: &Api,
+    count: usize,
+    time: Duration,
+) -> (Vec<(Duration, String)>, Vec<String>) {
+    let collection = Collection::new(KindInfo::of::<ConfigMap>(), Form::Full);
+    let (sink, gate) = (Recorder::default(), Gate::default());
+    let follow_one = || async {
+        let mut sinks: [Box<dyn Sink>; 1] = [Box::new(sink.clone())];
+        run(api, &gate, &collection, &mut sinks).await;
+    };
+    let all = futures::future::join_all((0..count).map(|_| follow_one()));
+    let _ = tokio::time::timeout(time, all).await;
+    let events = sink.0.lock().unwrap().clone();
+    let texts = events.iter().map(|(_, text)| text.clone()).collect();
+    (events, texts)
 }
 
 fn object(name: &str, version: u64) -> Value {
@@ -187,10 +209,10 @@ async fn a_watch_that_never_opens_is_reported_and_reopened() {
     let (requests, events) = follow_for(40 * SECOND, serve).await;
     assert_eq!(
         events,
-        ["list started", "listed 9", "failed: no answer from the API server within 30 s", "opened"]
+        ["list started", "listed 9", "failed: no answer from the API server within 15 s", "opened"]
     );
     assert_eq!(requests.all(), ["list", "watch from 9", "watch from 9"]);
-    assert!(requests.at(2) <= 31 * SECOND, "{:?}", requests.at(2));
+    assert!(requests.at(2) <= 16 * SECOND, "{:?}", requests.at(2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,14 +220,127 @@ async fn a_silent_watch_is_reopened_at_its_position() {
     let serve = |what: &str, _| {
         Some(if what == "list" { whole(&[]) } else { silent(&[event("ADDED", "a", 12)]) })
     };
-    let (requests, events) = follow_for(160 * SECOND, serve).await;
+    let (requests, events) = follow_for(30 * SECOND, serve).await;
     assert_eq!(requests.all(), ["list", "watch from 9", "watch from 12"]);
-    assert!((150 * SECOND..=151 * SECOND).contains(&requests.at(2)), "{:?}", requests.at(2));
-    let silence = "failed: no answer from the API server within 150 s";
-    assert_eq!(
-        events,
-        ["list started", "listed 9", "opened", "upsert a", silence, "opened", "upsert a"]
-    );
+    assert!((25 * SECOND..=26 * SECOND).contains(&requests.at(2)), "{:?}", requests.at(2));
+    let once = ["opened", "upsert a"];
+    assert_eq!(events, [&["list started", "listed 9"], &once[..], &once].concat(), "no failure");
+}
+
+/// An API server that sends an event in each watch, and nothing any more after this time. Counts
+/// requests.
+fn silent_after(time: Duration, requests: &Requests) -> Api {
+    let (started, recorded) = (Instant::now(), requests.clone());
+    testing::api("test", move |request| {
+        let what = describe(request.uri().query().unwrap());
+        recorded.0.lock().unwrap().push((started.elapsed(), what.clone()));
+        async move {
+            if started.elapsed() >= time {
+                std::future::pending::<()>().await;
+            }
+            if what == "list" { whole(&[]) } else { silent(&[event("ADDED", "a", 12)]) }
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_goes_silent_is_noticed_by_every_watch_within_45_seconds() {
+    let requests = Requests::default();
+    let api = silent_after(SECOND, &requests);
+    let (events, _) = follow_all(&api, 3, 45 * SECOND).await;
+    let failed: Vec<_> = events.iter().filter(|(_, text)| text.starts_with("failed")).collect();
+    assert_eq!(failed.len(), 3, "{events:?}");
+    assert!(failed[0].0 > 30 * SECOND, "a minute between bookmarks is normal: {failed:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_silent_watches_one_is_reopened_to_see_whether_the_server_is_there() {
+    let requests = Requests::default();
+    let api = silent_after(999 * SECOND, &requests);
+    let (events, _) = follow_all(&api, 10, 60 * SECOND).await;
+    assert!(!events.iter().any(|(_, text)| text.starts_with("failed")), "{events:?}");
+    assert_eq!(requests.all().len(), 10 + 10 + 2, "one after 25 s, one after 50 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_silent_watch_among_others_is_reopened() {
+    let started = Instant::now();
+    let count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&count);
+    let api = testing::api("test", move |request| {
+        let what = describe(request.uri().query().unwrap());
+        let number = {
+            *counted.lock().unwrap() += 1;
+            *counted.lock().unwrap()
+        };
+        async move {
+            match (what.as_str(), number) {
+                ("list", _) => whole(&[]),
+                // The third and the fourth request open both watches.
+                (_, 3) => silent(&[]),
+                _ => testing::repeated(&event("ADDED", "a", 12), 10 * SECOND),
+            }
+        }
+    });
+    let (events, _) = follow_all(&api, 2, 95 * SECOND).await;
+    let failed: Vec<_> = events.iter().filter(|(_, text)| text.starts_with("failed")).collect();
+    assert_eq!(failed.len(), 1, "{failed:?} after {:?}", started.elapsed());
+    assert_eq!(failed[0].1, "failed: no answer from the API server within 90 s");
+    assert!(failed[0].0 <= 91 * SECOND, "{failed:?}");
+    assert_eq!(*count.lock().unwrap(), 5);
+}
+
+/// An API server that rejects every request until this time.
+fn forbidden_until(time: Duration, requests: &Requests) -> Api {
+    let (started, recorded) = (Instant::now(), requests.clone());
+    testing::api("test", move |request| {
+        let what = describe(request.uri().query().unwrap());
+        recorded.0.lock().unwrap().push((started.elapsed(), what.clone()));
+        std::future::ready(if started.elapsed() < time {
+            rejection(403, "not allowed", &json!([]))
+        } else if what == "list" {
+            whole(&[])
+        } else {
+            silent(&[])
+        })
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_rights_are_missing_one_watch_tries_and_then_all_follow() {
+    let (requests, count) = (Requests::default(), 20);
+    let api = forbidden_until(20 * SECOND, &requests);
+    let (events, _) = follow_all(&api, count, 36 * SECOND).await;
+    let before = requests.0.lock().unwrap().iter().filter(|(at, _)| *at < 20 * SECOND).count();
+    assert!(before <= count + 8, "{before} requests for {count} watches in 20 s");
+    let opened: Vec<_> = events.iter().filter(|(_, text)| text == "opened").collect();
+    assert_eq!(opened.len(), count, "{events:?}");
+    assert!(opened[count - 1].0 < opened[0].0 + SECOND, "the others follow at once: {opened:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_missing_for_one_kind_delays_no_other_watch() {
+    let started = Instant::now();
+    let count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&count);
+    let api = testing::api("test", move |request| {
+        let what = describe(request.uri().query().unwrap());
+        let number = {
+            *counted.lock().unwrap() += 1;
+            *counted.lock().unwrap()
+        };
+        std::future::ready(match (what.as_str(), number) {
+            ("list", 1) => rejection(403, "not allowed", &json!([])),
+            ("list", _) if started.elapsed() < 100 * SECOND && number > 3 => {
+                rejection(403, "not allowed", &json!([]))
+            }
+            ("list", _) => whole(&[]),
+            _ => silent(&[]),
+        })
+    });
+    let (events, _) = follow_all(&api, 3, SECOND).await;
+    let opened = events.iter().filter(|(_, text)| text == "opened").count();
+    assert_eq!(opened, 2, "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,14 +443,14 @@ async fn a_server_that_rejects_every_request_is_not_flooded() {
 #[tokio::test(start_paused = true)]
 async fn a_long_watch_is_reopened_at_once() {
     let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { closed(&[]) });
-    let (requests, _) = follow_slowly(190 * SECOND, 20 * SECOND, serve).await;
+    let (requests, _) = follow_slowly(95 * SECOND, 10 * SECOND, serve).await;
     assert_eq!(requests.all().len(), 10);
-    assert_eq!(requests.at(9), 180 * SECOND);
+    assert_eq!(requests.at(9), 90 * SECOND);
 
     let serve = |what: &str, _| Some(if what == "list" { whole(&[]) } else { cut(&[]) });
-    let (requests, _) = follow_slowly(190 * SECOND, 20 * SECOND, serve).await;
+    let (requests, _) = follow_slowly(95 * SECOND, 10 * SECOND, serve).await;
     assert_eq!(requests.all()[1..], ["watch from 9"; 9], "each long watch proves the position");
-    assert!(requests.at(9) < 182 * SECOND, "{:?}", requests.at(9));
+    assert!(requests.at(9) < 92 * SECOND, "{:?}", requests.at(9));
 }
 
 #[tokio::test(start_paused = true)]

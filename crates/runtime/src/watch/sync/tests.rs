@@ -1,12 +1,16 @@
-//! What a controller waits for at its start.
+//! What a controller waits for at its start, and when a cache is stale.
 
 use super::*;
+
+fn register(sync: &Arc<CacheSync>, name: &str, controllers: Vec<usize>, optional: bool) -> Token {
+    sync.register(name.to_owned(), "Kind".to_owned(), controllers, optional)
+}
 
 #[tokio::test]
 async fn a_controller_waits_only_for_its_own_watches() {
     let sync = CacheSync::new();
     let (one, two) =
-        (sync.register("a".into(), vec![0], false), sync.register("b".into(), vec![0, 1], false));
+        (register(&sync, "a", vec![0], false), register(&sync, "b", vec![0, 1], false));
     two.set(State::Synced);
     sync.wait(1).await;
     assert_eq!(sync.missing(Some(0)), ["a"]);
@@ -21,8 +25,32 @@ async fn a_controller_waits_only_for_its_own_watches() {
 #[test]
 fn an_optional_kind_that_is_not_served_delays_no_controller() {
     let sync = CacheSync::new();
-    sync.register("m".into(), vec![0], true).set(State::NotServed);
+    register(&sync, "m", vec![0], true).set(State::NotServed);
     assert!(sync.missing(None).is_empty());
-    sync.register("n".into(), vec![0], false).set(State::NotServed);
+    register(&sync, "n", vec![0], false).set(State::NotServed);
     assert_eq!(sync.missing(None).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_whose_watch_fails_for_longer_than_two_minutes_is_stale() {
+    let sync = CacheSync::new();
+    let token = register(&sync, "a", vec![0], false);
+    register(&sync, "b", vec![1], false).set(State::Synced);
+    let fail = || token.set(State::Failing("refused".into()));
+    fail();
+    tokio::time::sleep(2 * STALE).await;
+    assert_eq!(sync.stale(0), None, "it was never filled, so nothing is decided from it");
+    token.set(State::Synced);
+    for _ in 0..4 {
+        fail();
+        tokio::time::sleep(STALE / 4).await;
+    }
+    assert!(sync.missing(None).is_empty(), "an API server may restart");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!((sync.stale(0).as_deref(), sync.stale(1)), (Some("a"), None));
+    assert_eq!(sync.missing(None), ["a (not up to date for 130 s: refused)"]);
+    let age = sync.ages().into_iter().map(|(_, age)| age).max();
+    assert_eq!(age, Some(Duration::from_secs(130)));
+    token.set(State::Synced);
+    assert!(sync.missing(None).is_empty() && sync.stale(0).is_none());
 }

@@ -317,7 +317,7 @@ async fn the_moment_of_expiry_wakes_the_resource() {
     let engine = server.engine(&page);
     let timer = Arc::clone(&engine);
     tokio::spawn(async move { timer.watch_deadlines().await });
-    tokio::spawn(worker::work(Arc::clone(&engine)));
+    let _workers = worker::start(&engine, 8);
     engine.start(0);
     tokio::time::timeout(Duration::from_secs(10), async {
         while server.state().deleted.is_empty() {
@@ -330,4 +330,21 @@ async fn the_moment_of_expiry_wakes_the_resource() {
     // The tests of `deadlines` measure the precision with a simulated clock.
     assert!(late.is_positive() && late.as_secs() < 5, "{late:?}");
     engine.queue.close();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_expires_while_a_cache_is_stale() {
+    use crate::watch::sync::State;
+
+    let server = Server::new();
+    let engine = server.engine(&ending_in(-10));
+    let watch = engine.sync.register("pages".to_owned(), "Page".to_owned(), vec![0], false);
+    watch.set(State::Synced);
+    watch.set(State::Failing("refused".to_owned()));
+    tokio::time::sleep(Duration::from_secs(121)).await;
+    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Done);
+    assert!(server.state().deleted.is_empty());
+    watch.set(State::Synced);
+    reconcile(&engine, &web()).await;
+    assert_eq!(server.state().deleted.len(), 1);
 }

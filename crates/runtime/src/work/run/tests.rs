@@ -20,6 +20,8 @@ fn invalid_decides_about_the_retry_only_if_every_failure_is_invalid() {
         (vec![Outcome::InSync, Outcome::NotServed, Outcome::Held], Done),
         (vec![Outcome::InSync, Outcome::Terminating], Repeat),
         (vec![failed(Class::Invalid)], Failed(Class::Invalid)),
+        (vec![failed(Class::Invalid), failed(Class::Denied)], Failed(Class::Denied)),
+        (vec![failed(Class::Denied), failed(Class::Transient)], Failed(Class::Transient)),
         (vec![failed(Class::Invalid), not_owned()], Failed(Class::NotOwned)),
         (vec![not_owned(), failed(Class::Transient)], Failed(Class::Transient)),
     ] {
@@ -46,6 +48,10 @@ fn the_failure_that_decides_about_the_retry_decides_about_the_readiness() {
     let failures = [failure(Class::Invalid, "rejected"), failure(Class::Transient, "timeout")];
     let readiness = with_failures(Readiness::Ready(String::new()), &failures);
     assert_eq!(readiness, Readiness::Progressing(reason::DELETE_FAILED, "timeout".to_owned()));
+    let denied = [failure(Class::Denied, "a webhook denies it")];
+    let readiness = with_failures(Readiness::Ready(String::new()), &denied);
+    let expected = Readiness::Progressing(reason::DELETE_FAILED, "a webhook denies it".to_owned());
+    assert_eq!(readiness, expected);
     let readiness = with_failures(Readiness::Ready(String::new()), &failures[..1]);
     assert_eq!(readiness, Readiness::Stalled(reason::DELETE_FAILED, "rejected".to_owned()));
 }

@@ -8,7 +8,7 @@ use kubewright_core::ObjectKey;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::{Next, Priority, Schedule};
+use super::{Next, Priority, SLOW, Schedule};
 use crate::key::WorkKey;
 
 /// An operation.
@@ -319,4 +319,52 @@ fn a_key_that_changes_its_priority_often_leaves_no_tickets_behind() {
         }
     }
     assert!(state.capacity() < 1_000, "room for {} keys is kept", state.capacity());
+}
+
+/// Takes keys until none is returned, and leaves their runs in progress. Returns their namespaces
+/// and what follows.
+fn take_all(state: &mut Schedule, now: Instant) -> (String, Next) {
+    let mut namespaces = String::new();
+    loop {
+        match state.next(now) {
+            Next::Work(given) => namespaces.push_str(&given.key.key.namespace),
+            next => return (namespaces, next),
+        }
+    }
+}
+
+#[test]
+fn slow_runs_of_one_namespace_leave_room_for_another_after_a_second() {
+    let (mut state, mut now) = (Schedule::default(), Instant::now());
+    state.set_workers(4);
+    (0..20).for_each(|name| state.add(key(0, "a", name), Priority::Change, now));
+    let slow_at = now + SLOW;
+    assert_eq!(take_all(&mut state, now), ("aaaa".to_owned(), Next::Until(slow_at)));
+    state.add(key(1, "b", 1), Priority::Resync, now);
+    assert_eq!(take_all(&mut state, now), (String::new(), Next::Until(slow_at)));
+    now = slow_at;
+    let next = take_all(&mut state, now);
+    assert_eq!(next, ("b".to_owned(), Next::Nothing), "a has all runs that it may have");
+    (2..20).for_each(|name| state.add(key(1, "b", name), Priority::Sweep, now));
+    state.add(key(0, "c", 1), Priority::Sweep, now);
+    let (namespaces, next) = take_all(&mut state, now);
+    assert!(namespaces.contains('c') && namespaces.len() == 3, "{namespaces}");
+    assert_eq!(next, Next::Until(now + SLOW), "four runs are not slow");
+    now += SLOW;
+    state.done(&key(0, "a", 0));
+    let (namespaces, _) = take_all(&mut state, now);
+    assert_eq!(namespaces.matches('a').count(), 1, "one run of a ended: {namespaces}");
+}
+
+#[test]
+fn a_single_namespace_uses_all_workers() {
+    let (mut state, mut now) = (Schedule::default(), Instant::now());
+    state.set_workers(4);
+    (0..100).for_each(|name| state.add(key(0, "a", name), Priority::Change, now));
+    assert_eq!(take_all(&mut state, now).0, "aaaa");
+    for name in 0..96 {
+        now += Duration::from_millis(1);
+        state.done(&key(0, "a", name));
+        assert_eq!(take_all(&mut state, now).0, "a", "the next run starts at once");
+    }
 }

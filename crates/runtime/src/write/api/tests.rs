@@ -1,5 +1,5 @@
 //! Requests to an API server that is a function.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -27,10 +27,30 @@ async fn the_number_of_concurrent_requests_is_limited_and_none_is_lost() {
             testing::answer(200, &json!({}))
         }
     });
-    let (kind, key) = (kind(), ObjectKey::new("ns", "a"));
-    let answers = join_all((0..10 * MAX_REQUESTS).map(|_| api.get(&kind, &key))).await;
+    let (kind, keys) = (kind(), ["a", "b", "c"].map(|namespace| ObjectKey::new(namespace, "a")));
+    let answers = join_all((0..10 * MAX_REQUESTS).map(|n| api.get(&kind, &keys[n % 3]))).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(most.load(Ordering::Relaxed), MAX_REQUESTS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_requests_in_one_namespace_delay_no_request_in_another() {
+    let api = testing::api("test", |request| async move {
+        if request.uri().path().contains("/slow/") {
+            tokio::time::sleep(Duration::from_secs(9)).await;
+        }
+        testing::answer(200, &json!({}))
+    });
+    let (kind, slow, quick) = (kind(), ObjectKey::new("slow", "a"), ObjectKey::new("quick", "a"));
+    let all_slow = join_all((0..10 * MAX_REQUESTS).map(|_| api.get(&kind, &slow)));
+    let all_slow = std::pin::pin!(all_slow);
+    tokio::select! {
+        biased;
+        _ = all_slow => panic!("the slow requests were not slow"),
+        () = tokio::time::sleep(Duration::from_secs(1)) => {}
+    }
+    let answer = tokio::time::timeout(Duration::from_secs(1), api.get(&kind, &quick)).await;
+    answer.expect("the other namespace has places").unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +59,7 @@ async fn a_request_without_an_answer_times_out_and_releases_its_slot() {
     let (kind, key) = (kind(), ObjectKey::new("ns", "a"));
     let started = tokio::time::Instant::now();
     for _ in 0..2 {
-        let answers = join_all((0..MAX_REQUESTS).map(|_| api.get(&kind, &key))).await;
+        let answers = join_all((0..MAX_REQUESTS / 2).map(|_| api.get(&kind, &key))).await;
         assert!(answers.iter().all(|answer| matches!(answer, Err(ApiError::Timeout(65)))));
     }
     assert_eq!(started.elapsed(), 2 * REQUEST_TIMEOUT);
@@ -50,7 +70,7 @@ async fn a_watch_that_never_opens_times_out() {
     let api = testing::api("test", |_| std::future::pending());
     let started = tokio::time::Instant::now();
     let opened = api.watch("/api/v1/configmaps", Form::Full, &Query::default()).await;
-    assert!(matches!(opened.err(), Some(ApiError::Timeout(30))));
+    assert!(matches!(opened.err(), Some(ApiError::Timeout(15))));
     assert_eq!(started.elapsed(), OPEN_TIMEOUT);
 }
 

@@ -11,7 +11,7 @@ use super::*;
 use crate::engine::Engine;
 use crate::key::WorkKey;
 use crate::testing::{self, Answer, Pages, Singles, Sites, child, known, observed, resource, web};
-use crate::work::backoff::FIRST_DELAY;
+use crate::work::backoff::Delays;
 use crate::work::context::RunOutcome;
 use crate::work::run::reconcile;
 
@@ -241,7 +241,7 @@ async fn a_retry_delay_of_the_api_server_is_respected() {
     let engine = testing::engine(&Registry::new("test").with(Pages), api);
     known(&engine, &resource("Page", Some("ns"), 1));
     assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Failed(Class::Transient));
-    let delay = engine.retries.failed(&web(), Some(1), FIRST_DELAY);
+    let delay = engine.retries.failed(&web(), Some(1), Delays::USUAL);
     assert!((76..=77).contains(&delay.as_secs()), "{delay:?}");
 }
 
@@ -388,4 +388,30 @@ async fn an_exclusive_object_that_disappears_during_a_write_is_created_in_a_late
     observed(&engine, &child("web", 5));
     assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Failed(Class::Transient));
     assert_eq!(*requests.lock().unwrap(), ["PATCH", "GET"], "there is no second PATCH");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_deleted_while_a_cache_is_stale() {
+    use crate::watch::sync::State;
+
+    let requests = Requests::default();
+    let engine = testing::engine(
+        &Registry::new("test").with(Singles),
+        testing::api("test", deleting(&requests, (200, child("old", 5)))),
+    );
+    known(&engine, &resource("Page", Some("ns"), 1));
+    observed(&engine, &child("old", 5));
+    let kind = "ConfigMap".to_owned();
+    let watch = engine.sync.register("configmaps".to_owned(), kind, vec![0], false);
+    watch.set(State::Synced);
+    watch.set(State::Failing("refused".to_owned()));
+    tokio::time::sleep(std::time::Duration::from_secs(121)).await;
+    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Failed(Class::Transient));
+    assert!(requests.lock().unwrap().is_empty(), "{requests:?}");
+    let expected = "could not delete ConfigMap old, which is no longer wanted: the watch of \
+                    configmaps fails, and the cache may be out of date";
+    assert_eq!(message(&engine), expected);
+    watch.set(State::Synced);
+    assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Done);
+    assert_eq!(*requests.lock().unwrap(), ["DELETE old", "PATCH web"]);
 }

@@ -248,7 +248,7 @@ fn with_status_not_found(times: usize) -> (Arc<Engine>, Arc<Mutex<usize>>) {
     });
     let engine = testing::engine(&Registry::new("test").with(Pages), api);
     known(&engine, &resource("Page", Some("ns"), 1));
-    tokio::spawn(worker::work(Arc::clone(&engine)));
+    worker::start(&engine, 8).detach_all();
     engine.start(0);
     (engine, writes)
 }
