@@ -154,6 +154,25 @@ pub(crate) fn resource(kind: &str, namespace: Option<&str>, version: u64) -> Val
     json!({ "apiVersion": "test.example.com/v1", "kind": kind, "metadata": metadata, "spec": {} })
 }
 
+/// The `managedFields` of a resource whose status the manager `test` applied, except conditions of
+/// the type `Seen`.
+pub(crate) fn managed_status(status: &Value) -> Value {
+    let node = |(field, value): (&String, &Value)| {
+        let conditions = value.as_array().into_iter().flatten().map(|condition| &condition["type"]);
+        let ours = conditions.filter(|type_| *type_ != "Seen");
+        let conditions: serde_json::Map<_, _> = ours
+            .map(|type_| (format!("k:{}", json!({ "type": type_ })), json!({ "f:status": {} })))
+            .collect();
+        (format!("f:{field}"), Value::from(conditions))
+    };
+    let fields: serde_json::Map<_, _> =
+        status.as_object().into_iter().flatten().map(node).collect();
+    json!([{
+        "manager": "test", "operation": "Apply", "subresource": "status",
+        "fieldsV1": { "f:status": fields },
+    }])
+}
+
 /// Adds a resource of the first operator to the cache, and marks all its kinds as served.
 pub(crate) fn known(engine: &Engine, resource: &Value) {
     let controller = engine.controller(0);

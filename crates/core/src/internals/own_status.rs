@@ -61,9 +61,9 @@ struct Metadata<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     manager: Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     operation: Cow<'a, str>,
     #[serde(borrow, default)]
     subresource: Cow<'a, str>,
@@ -108,8 +108,10 @@ pub fn own_status<'a>(json: &'a [u8], manager: &str) -> Result<OwnStatus<'a>, se
     for (field, value) in all {
         match value {
             Tree::Items(items) if field == "conditions" => {
-                let ours = items.iter().filter(|item| owns_condition(item)).cloned().collect();
-                own.push((field.clone(), Tree::Items(ours)));
+                let ours: Vec<_> = items.iter().filter(|c| owns_condition(c)).cloned().collect();
+                if !ours.is_empty() {
+                    own.push((field.clone(), Tree::Items(ours)));
+                }
                 let others = items.iter().enumerate().filter(|(_, item)| !owns_condition(item));
                 foreign.extend(others.map(|(index, item)| match item.get("type") {
                     Some(Tree::Text(type_)) => ForeignPart::Condition(index, type_.to_string()),
@@ -121,7 +123,10 @@ pub fn own_status<'a>(json: &'a [u8], manager: &str) -> Result<OwnStatus<'a>, se
         }
     }
     let mut object: Map<String, Value> = serde_json::from_slice(json)?;
-    object.insert("status".to_owned(), serde_json::to_value(Tree::Fields(own))?);
+    object.remove("status");
+    if !own.is_empty() {
+        object.insert("status".to_owned(), serde_json::to_value(Tree::Fields(own))?);
+    }
     Ok(OwnStatus { json: Cow::Owned(serde_json::to_vec(&object)?), foreign })
 }
 
@@ -186,7 +191,7 @@ mod tests {
         let json = br#"{"metadata":{"name":"web"},"status":{"ready":"1/1","conditions":[{}]}}"#;
         let own = own_status(json, "us").unwrap();
         let resource: Value = serde_json::from_slice(&own.json).unwrap();
-        assert_eq!(resource["status"], json!({ "conditions": [] }));
+        assert_eq!(resource.get("status"), None);
         let ready = ForeignPart::Field("ready".to_owned());
         assert_eq!(own.foreign, [ready, ForeignPart::Condition(0, String::new())]);
     }

@@ -134,6 +134,7 @@ fn with_status(engine: &Engine, version: u64, has_foreign: bool) -> Value {
         condition["lastTransitionTime"] = "2026-01-01T00:00:00Z".into();
         shown["status"]["conditions"].as_array_mut().unwrap().push(condition);
     }
+    shown["metadata"]["managedFields"] = testing::managed_status(&shown["status"]);
     shown
 }
 

@@ -124,6 +124,7 @@ impl Shared {
         for condition in shown["status"]["conditions"].as_array_mut().into_iter().flatten() {
             condition["lastTransitionTime"] = "2020-01-01T00:00:00Z".into();
         }
+        shown["metadata"]["managedFields"] = testing::managed_status(&shown["status"]);
         shown
     }
 
