@@ -49,7 +49,7 @@ type Created = (usize, String);
 
 /// The process.
 pub(crate) async fn run(kubeconfig: &Path, script: &Path, feed: Feed) -> Result<(), Error> {
-    let (api, script) = (Api::connect(kubeconfig).await?, Arc::new(Script::load(script)?));
+    let (api, script) = (Api::connect(kubeconfig)?, Arc::new(Script::load(script)?));
     let ready = || println!("{READY}");
     match feed {
         Feed::Watch => follow_watches(api, script, ready).await,

@@ -59,7 +59,7 @@ struct Version {
 
 impl Api {
     /// Connects with this kubeconfig.
-    pub(crate) async fn connect(kubeconfig: &Path) -> Result<Self, Error> {
+    pub(crate) fn connect(kubeconfig: &Path) -> Result<Self, Error> {
         let connect = Connect { kubeconfig: Some(kubeconfig.to_owned()), context: None };
         let config = connect.config().map_err(Error::connection)?;
         Ok(Self(transport(config).map_err(Error::connection)?))

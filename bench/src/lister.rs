@@ -34,7 +34,7 @@ pub(crate) async fn list(
     script: &Path,
     workload: Workload,
 ) -> Result<(), Error> {
-    let api = Api::connect(kubeconfig).await?;
+    let api = Api::connect(kubeconfig)?;
     let mut lists = JoinSet::new();
     for collection in Script::load(script)?.collections {
         let api = api.clone();

@@ -62,7 +62,7 @@ impl Plane {
             .arg(server, "etcd-compaction-interval", "0");
         spec.etcd_data = Some(Path::new(MEMORY).to_owned()).filter(|folder| folder.is_dir());
         let running = tokio::task::block_in_place(|| start_processes(&spec))?;
-        let api = Api::connect(running.kubeconfig()).await?;
+        let api = Api::connect(running.kubeconfig())?;
         let status = tokio::task::block_in_place(|| running.status());
         let measured = [Component::Etcd, Component::KubeApiserver];
         let processes: Vec<u32> = status

@@ -120,8 +120,8 @@ mod tests {
     }
 
     /// The bare client in this process.
-    async fn bare(kubeconfig: &Path, script: &Script) -> Result<JoinSet<()>, Error> {
-        let (api, script) = (Api::connect(kubeconfig).await?, Arc::new(script.clone()));
+    fn bare(kubeconfig: &Path, script: &Script) -> Result<JoinSet<()>, Error> {
+        let (api, script) = (Api::connect(kubeconfig)?, Arc::new(script.clone()));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { follow_watches(api, script, || ()).await.unwrap() });
         Ok(tasks)
@@ -132,7 +132,7 @@ mod tests {
         let bare = async |kubeconfig: &Path, script: &Script| {
             let mut script = script.clone();
             change(&mut script);
-            bare(kubeconfig, &script).await
+            bare(kubeconfig, &script)
         };
         compare(workload, operator, bare).await
     }
@@ -175,10 +175,10 @@ mod tests {
             let mut script = script.clone();
             if bares.fetch_add(1, Ordering::Relaxed) == 0 {
                 for request in std::mem::take(&mut script.start) {
-                    Api::connect(kubeconfig).await?.replay(&request, String::new()).await?;
+                    Api::connect(kubeconfig)?.replay(&request, String::new()).await?;
                 }
             }
-            bare(kubeconfig, &script).await
+            bare(kubeconfig, &script)
         };
         compare(workload, operator, bare).await.unwrap();
         assert_eq!(bares.into_inner(), 2);

@@ -144,15 +144,13 @@ impl<O: Declaration> Children<O> {
     /// The first object that could not be added.
     pub fn into_content(self) -> Result<Content<O::Facts>, ChildError> {
         let Self { items, defect, facts, expired, withdrawn } = self;
-        match defect {
-            Some(defect) => Err(defect),
-            None => {
-                let (children, withdraw) = match withdrawn {
-                    Some((why, withdraw)) => (Err(why), withdraw),
-                    None => (Ok(items), Withdraw::Never),
-                };
-                Ok(Content { children, withdraw, facts, expired })
-            }
+        if let Some(defect) = defect {
+            return Err(defect);
         }
+        let (children, withdraw) = match withdrawn {
+            Some((why, withdraw)) => (Err(why), withdraw),
+            None => (Ok(items), Withdraw::Never),
+        };
+        Ok(Content { children, withdraw, facts, expired })
     }
 }
