@@ -96,7 +96,8 @@ fn build(
         match withdraw {
             Withdraw::Never => {}
             Withdraw::AfterEdit => {
-                report.add_note(object, "an edit that leads to this deletes existing children");
+                report
+                    .add_note(object, "if an edit led to this, existing children would be deleted");
             }
             Withdraw::Always => report.add_note(object, "existing children would be deleted"),
         }
