@@ -212,6 +212,18 @@ fn resource_in(body: &str) -> Option<usize> {
     body.get(at..at + 12)?.parse().ok()
 }
 
+/// The fields of an applied status in the form of `fieldsV1`, as deep as the engine reads them.
+fn owned(status: &Value) -> Value {
+    let node = |(field, value): (&String, &Value)| {
+        let conditions = value.as_array().into_iter().flatten();
+        let conditions = conditions
+            .filter_map(|condition| condition.get("type"))
+            .map(|type_| (format!("k:{}", json!({ "type": type_ })), json!({ "f:status": {} })));
+        (format!("f:{field}"), Value::Object(conditions.collect()))
+    };
+    Value::Object(status.as_object().into_iter().flatten().map(node).collect())
+}
+
 impl Contents {
     fn describe<T>(&self) -> Look<T> {
         Look::Seen(format!("{} requests", self.arrivals.len()))
@@ -258,15 +270,20 @@ impl Contents {
         let Ok(body) = serde_json::from_str::<Value>(&request.body) else {
             return StatusCode::BAD_REQUEST.into_response();
         };
+        let manager = request.parameter("fieldManager").unwrap_or_default();
         let object = if let Some(path) = request.path().strip_suffix("/status") {
             let Some(mut object) = self.objects.get(path).cloned() else {
                 return StatusCode::NOT_FOUND.into_response();
             };
+            object["metadata"]["managedFields"] = json!([{
+                "manager": manager, "operation": "Apply", "subresource": "status",
+                "apiVersion": object["apiVersion"], "fieldsType": "FieldsV1",
+                "fieldsV1": { "f:status": owned(&body["status"]) },
+            }]);
             object["status"] = body["status"].clone();
             self.store(path, object)
         } else {
             let mut object = body;
-            let manager = request.parameter("fieldManager").unwrap_or_default();
             object["metadata"]["managedFields"] = json!([{
                 "manager": manager, "operation": "Apply",
                 "apiVersion": object["apiVersion"], "fieldsType": "FieldsV1", "fieldsV1": {},
