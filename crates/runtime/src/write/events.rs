@@ -23,8 +23,10 @@ use crate::memory::{Shrink as _, lock};
 const CAPACITY: usize = 256;
 /// The longest note in bytes (events.k8s.io/v1).
 const MAX_NOTE: usize = 1024;
-/// The shortest time between two warnings about one object with one reason.
+/// In this time, at most [`MAX_SENT`] warnings about one object with one reason are sent.
 const PAUSE: Duration = Duration::from_mins(1);
+/// A problem that comes again at once is worth a warning; one that comes and goes is not.
+const MAX_SENT: u32 = 3;
 
 /// The type of an Event.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -40,7 +42,9 @@ const MAX_WARNINGS: usize = 8;
 struct LastWarning {
     reason: u64,
     note: u64,
-    at: Instant,
+    /// When the current minute began, and how many warnings were sent in it.
+    since: Instant,
+    sent: u32,
     /// Whether the problem ended, so that it is new if it comes again.
     is_over: bool,
 }
@@ -83,13 +87,14 @@ impl Events {
         self.send_warning(about, reason, note, true);
     }
 
-    /// Sends a warning, but at most one per minute about one object with one reason: problems that
+    /// Sends a warning, but only some per minute about one object with one reason: problems that
     /// alternate must not flood the namespace.
     fn send_warning(&self, about: &Owner, reason: &str, note: &str, is_new: bool) {
-        let now = LastWarning {
+        let mut now = LastWarning {
             reason: hash::of(reason.as_bytes()),
             note: hash::of(note.as_bytes()),
-            at: Instant::now(),
+            since: Instant::now(),
+            sent: 1,
             is_over: false,
         };
         let mut last_warnings = lock(&self.last_warnings);
@@ -98,7 +103,10 @@ impl Events {
         let is_repeated = last.is_some_and(|last| {
             let is_same = !is_new && last.note == now.note && !last.is_over;
             last.is_over = false;
-            is_same || last.at.elapsed() < PAUSE
+            if last.since.elapsed() < PAUSE {
+                (now.since, now.sent) = (last.since, last.sent + 1);
+            }
+            is_same || now.sent > MAX_SENT
         });
         // A problem with another reason has ended.
         let others = of_object.iter_mut().filter(|last| last.reason != now.reason);
@@ -152,7 +160,7 @@ impl Events {
     pub(crate) fn clear(&self, uid: &str) {
         let mut last_warnings = lock(&self.last_warnings);
         let Some(of_object) = last_warnings.get_mut(uid) else { return };
-        of_object.retain(|last| last.at.elapsed() < PAUSE);
+        of_object.retain(|last| last.since.elapsed() < PAUSE);
         for last in of_object.iter_mut() {
             last.is_over = true;
         }

@@ -308,9 +308,11 @@ async fn an_undecodable_read_object_keeps_its_last_state_and_causes_an_event() {
     assert!(events[0].starts_with("known Warning"), "{events:?}");
     assert!(events[0].contains("its last readable state stays in effect"), "{events:?}");
 
-    upsert(&mut reads, &good("new"));
-    upsert(&mut reads, &bad("new"));
-    assert!(take_events().await.is_empty(), "an object that changes often causes no flood");
+    for _ in 0..10 {
+        upsert(&mut reads, &good("new"));
+        upsert(&mut reads, &bad("new"));
+    }
+    assert_eq!(take_events().await.len(), 2, "an object that changes often causes no flood");
     tokio::time::sleep(std::time::Duration::from_secs(61)).await;
     upsert(&mut reads, &good("new"));
     upsert(&mut reads, &bad("new"));

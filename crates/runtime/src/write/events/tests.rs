@@ -56,7 +56,8 @@ async fn problems_that_alternate_or_end_again_and_again_do_not_flood() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let sent = count.load(Ordering::Relaxed);
-    assert!((3..=6).contains(&sent), "{sent} Events in a minute");
+    // Three reasons, and the minute may end during the test.
+    assert!((9..=18).contains(&sent), "{sent} Events in a minute");
 }
 
 #[tokio::test(start_paused = true)]
