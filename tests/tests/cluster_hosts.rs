@@ -78,13 +78,15 @@ async fn until_waits_for(sandbox: &Sandbox, name: &str, (elsewhere, holder): (&S
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_two_claims_holds_the_host_and_the_other_claim_takes_over() {
     let (one, two) = (Sandbox::new("hosts-one").await, Sandbox::new("hosts-two").await);
-    let _operator = one.start_operator_with(&[&two]).await;
+    let operator = one.start_operator_with(&[&two]).await;
     // The API server decides which claim is older, and the operator may see the other one first.
+    // Until it sees the status of both, the host can change its holder once.
     for pair in 0..PAIRS {
         let (own, host) =
             (format!("web-{pair}"), format!("{}-{pair}.example.com", one.namespace()));
         let (mine, other_claim) = (claim(&own, &host), claim(&own, &host));
         tokio::join!(one.create(&mine), two.create(&other_claim));
+        operator.until_at_rest().await;
         let is_settled = async |sandbox: &Sandbox| {
             let web: PreviewEnvironment = sandbox.get(&own).await;
             let status = web.status.unwrap_or_default();
