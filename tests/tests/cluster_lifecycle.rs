@@ -259,7 +259,7 @@ async fn a_deletion_in_the_foreground_waits_for_the_children_and_none_is_created
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_created_for_an_echo_that_is_being_deleted() {
     let sandbox = Sandbox::new("held").await;
-    let _operator = sandbox.start_operator().await;
+    let operator = sandbox.start_operator().await;
     let mut held = echo("held").with_replicas(0);
     held.metadata.finalizers = Some(vec!["tests.example.com/hold".into()]);
     sandbox.create(&held).await;
@@ -271,6 +271,8 @@ async fn nothing_is_created_for_an_echo_that_is_being_deleted() {
     sandbox
         .until("held", "is being deleted", |echo: &Echo| echo.metadata.deletion_timestamp.is_some())
         .await;
+    // Two watches show the two deletions: the operator must know the first one.
+    operator.until_at_rest().await;
     sandbox.delete::<Deployment>("held").await;
     let marker: Deployment = sandbox.get("marker").await;
     sandbox.delete::<Deployment>("marker").await;
