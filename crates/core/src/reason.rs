@@ -29,6 +29,8 @@ reasons! {
     DENIED = "Denied":
         "a policy, a webhook or a quota of the cluster denies a child; the operator retries",
     DELETE_FAILED = "DeleteFailed": "the API server did not delete an object",
+    DEFINITION_MISSING = "DefinitionMissing":
+        "a CustomResourceDefinition is missing whose objects may limit the resource",
     INVALID_SPEC = "InvalidSpec": "the spec has a value that cannot work; the message names it",
     UNREADABLE = "Unreadable":
         "this version of the operator cannot read the resource; nothing is changed for it",

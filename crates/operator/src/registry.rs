@@ -1,10 +1,9 @@
 //! The list of all operators of this program.
 
 use kubewright::Registry;
-use operator_api::preview::PreviewPolicy;
 
 use crate::echo::{EchoOperator, TestEchoOperator};
-use crate::preview::{PreviewOperator, policy_samples};
+use crate::preview::{PolicyOperator, PreviewOperator};
 
 /// The program's name: its field manager, and the label `app.kubernetes.io/managed-by` of every
 /// object that it creates.
@@ -23,7 +22,7 @@ pub fn registry_with(previews: PreviewOperator) -> Registry {
         .with(EchoOperator)
         .with(TestEchoOperator)
         .with(previews)
-        .with_definition::<PreviewPolicy>(&policy_samples())
+        .with(PolicyOperator)
 }
 
 #[cfg(test)]
@@ -41,7 +40,7 @@ mod tests {
         let names: Vec<&str> = registry.controllers().iter().map(|c| c.name()).collect();
         assert_eq!(
             (registry.name(), names.as_slice()),
-            ("kubewright-operator", &["echo", "echo-test", "preview"][..])
+            ("kubewright-operator", &["echo", "echo-test", "preview", "preview-policy"][..])
         );
     }
 }

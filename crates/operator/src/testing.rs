@@ -15,6 +15,7 @@ use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp,
 use operator_api::ambassador::Mapping;
 use operator_api::preview::{
     GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewPlace,
+    PreviewRequest,
 };
 use operator_api::rollout::RolloutHealth;
 use serde_json::Value;
@@ -68,6 +69,7 @@ pub(crate) fn beside(cluster: FakeCluster, preview: &PreviewEnvironment) -> Fake
     cluster
         .with_as::<Part<PreviewClaim>>(PreviewClaim::from(preview))
         .with_as::<Part<PreviewPlace>>(PreviewPlace::from(preview))
+        .with_as::<Part<PreviewRequest>>(PreviewRequest::from(preview))
 }
 
 /// The view of this cluster for a preview in the namespace `shop`.

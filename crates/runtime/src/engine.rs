@@ -1,6 +1,7 @@
 //! The shared state of all parts: the controllers with their caches, the queue, and which resources
 //! an event concerns.
 
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,6 +49,8 @@ pub(crate) struct ControllerState {
     pub(crate) rollouts: RolloutLimiter,
     /// Edits that were not applied completely.
     pub(crate) unfinished_edits: UnfinishedEdits,
+    /// The type under which `build` looks namespaces up, if it does.
+    namespaces: Option<TypeId>,
     /// Whether its caches are filled and it reconciles.
     is_started: AtomicBool,
 }
@@ -58,9 +61,11 @@ impl ControllerState {
         children: Vec<Arc<ChildCache>>,
         rollouts: Rate,
     ) -> Self {
+        let namespaces = controller.reads().into_iter().find(|read| read.is_all_namespaces());
         Self {
             name: controller.name(),
             kind: controller.resource(),
+            namespaces: namespaces.map(|read| read.type_id),
             controller,
             resources: ResourceCache::default(),
             unreadable: UnreadableResources::default(),
@@ -133,6 +138,15 @@ impl Engine {
         })
     }
 
+    /// Whether `build` of a resource would look up its namespace before the cache has the namespace.
+    /// What a namespace restricts would then not apply.
+    pub(crate) fn lacks_namespace(&self, key: &WorkKey) -> bool {
+        let (name, controller) = (&key.key.namespace, self.controller(key.controller));
+        let is_missing =
+            |type_id| !name.is_empty() && !self.reads.has(type_id, &ObjectKey::new("", &**name));
+        controller.namespaces.is_some_and(is_missing)
+    }
+
     /// The manager that all children of this program carry in their metadata.
     pub(crate) fn managed_by(&self) -> ManagedBy<'static> {
         ManagedBy { manager: self.manager, sharded: self.shard.is_some() }
@@ -162,6 +176,15 @@ impl Engine {
         let state = self.controller(controller);
         for key in state.resources.keys().into_iter().chain(state.unreadable.keys()) {
             self.enqueue(WorkKey { controller, key }, priority);
+        }
+    }
+
+    /// Reconciles all resources of the controllers that look this type up: its definition appeared.
+    pub(crate) fn sweep_readers(&self, type_id: TypeId) {
+        for (controller, state) in self.controllers.iter().enumerate() {
+            if state.controller.reads().iter().any(|read| read.type_id == type_id) {
+                self.sweep(controller, Priority::Sweep);
+            }
         }
     }
 

@@ -56,6 +56,28 @@ pub struct PreviewClaimStatus {
     pub host: Option<String>,
 }
 
+/// What a preview asks for, as far as a `PreviewPolicy` can refuse it.
+#[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[kube(
+    group = "platform9.com",
+    version = "v1",
+    kind = "PreviewEnvironment",
+    plural = "previewenvironments",
+    root = "PreviewRequest",
+    namespaced,
+    derive = "PartialEq",
+    schema = "disabled"
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewRequestSpec {
+    /// The image.
+    pub image: String,
+
+    /// The claim to a host.
+    #[serde(flatten)]
+    pub claim: PreviewClaimSpec,
+}
+
 /// The existence of a preview, for counting: only its metadata.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[kube(
@@ -88,14 +110,33 @@ impl From<&PreviewEnvironment> for PreviewClaim {
     }
 }
 
-impl PreviewClaim {
+impl PreviewClaimSpec {
     /// The host that is claimed. There is none if the spec asks for no route, and while the route
     /// is removed.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        let type_ = self.spec.route.as_ref().and_then(|route| route.type_);
-        let has_route = type_ != Some(RouteType::None) && !self.is_route_removed();
-        has_route.then_some(&self.spec.fqdn)
+        let has_route = self.route_type() != Some(RouteType::None) && !self.is_route_removed();
+        has_route.then_some(&self.fqdn)
+    }
+
+    /// The type of the route that the spec asks for.
+    #[must_use]
+    pub fn route_type(&self) -> Option<RouteType> {
+        self.route.as_ref().and_then(|route| route.type_)
+    }
+
+    /// Whether the route is removed because the preview is suspended.
+    fn is_route_removed(&self) -> bool {
+        let when_suspended = self.route.as_ref().and_then(|route| route.when_suspended);
+        self.suspend == Some(true) && when_suspended == Some(WhenSuspended::Remove)
+    }
+}
+
+impl PreviewClaim {
+    /// The host that is claimed: see [`PreviewClaimSpec::host`].
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.spec.host()
     }
 
     /// Whether the preview already holds the host that it claims.
@@ -104,12 +145,13 @@ impl PreviewClaim {
         let held = self.status.as_ref().and_then(|status| status.host.as_deref());
         held.is_some() && held == self.host()
     }
+}
 
-    /// Whether the route is removed because the preview is suspended.
-    #[must_use]
-    pub fn is_route_removed(&self) -> bool {
-        let when_suspended = self.spec.route.as_ref().and_then(|route| route.when_suspended);
-        self.spec.suspend == Some(true) && when_suspended == Some(WhenSuspended::Remove)
+impl From<&PreviewEnvironment> for PreviewRequest {
+    fn from(preview: &PreviewEnvironment) -> Self {
+        let PreviewClaim { metadata, spec: claim, .. } = PreviewClaim::from(preview);
+        let spec = PreviewRequestSpec { image: preview.spec.image.clone(), claim };
+        Self { metadata, spec }
     }
 }
 

@@ -1,20 +1,28 @@
 //! The resource `PreviewPolicy`: limits and defaults of an administrator for the previews of some
-//! namespaces. The operator of `PreviewEnvironment` reads it.
+//! namespaces. `stored` reads it without losing what cannot be read.
 
 // Two columns can have the same type.
 #![allow(clippy::duplicated_attributes)]
+
+use std::time::Duration;
 
 use kube::core::Rule;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::selector::NamespaceSelector;
-use super::{GatewayRef, RouteType};
-use crate::duration;
+use super::{GatewayRef, PreviewPolicyStatus, RouteType};
+use crate::duration::{self, DurationError};
 use crate::schema::{self, cel_string};
 
+/// How long a stricter spec does not apply to previews that exist, by default.
+const DEFAULT_GRACE_PERIOD: Duration = Duration::from_mins(10);
 /// The maximum number of items of each list.
 const LIST: u32 = 32;
+/// The largest number of previews that a limit can have.
+pub(super) const MOST_PREVIEWS: i32 = 1000;
+/// The largest number of pods that a limit can have.
+pub(super) const MOST_REPLICAS: i32 = 5;
 /// A host, `*.` and a domain for every host below it, or `*` for every host.
 const DOMAIN: &str =
     r"^(\*|(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)$";
@@ -48,21 +56,49 @@ fn not_empty() -> Rule {
     shortname = "pp",
     doc = "Limits and defaults for the PreviewEnvironments of some namespaces: number, size, \
            lifetime, hosts, routes, images and network access.",
+    status = "PreviewPolicyStatus",
     derive = "PartialEq",
     printcolumn(
+        name = "Ready",
+        type_ = "string",
+        description = "Whether the policy can be read",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Namespaces",
+        type_ = "integer",
+        description = "The number of namespaces that the policy selects",
+        json_path = ".status.namespaces"
+    ),
+    printcolumn(
+        name = "Refused",
+        type_ = "integer",
+        description = "The number of previews that the policy gives no pods or no route",
+        json_path = ".status.refused"
+    ),
+    printcolumn(
+        name = "Enforced At",
+        type_ = "date",
+        description = "When a stricter policy also applies to previews that exist",
+        json_path = ".status.pending.enforcedAt"
+    ),
+    printcolumn(
         name = "Previews",
+        priority = 1,
         type_ = "integer",
         description = "The maximum number of previews in a namespace",
         json_path = ".spec.limits.previews"
     ),
     printcolumn(
         name = "Replicas",
+        priority = 1,
         type_ = "integer",
         description = "The maximum number of pods of a preview",
         json_path = ".spec.limits.replicas"
     ),
     printcolumn(
         name = "Max TTL",
+        priority = 1,
         type_ = "string",
         description = "The maximum lifetime of a preview",
         json_path = ".spec.limits.maxTtl"
@@ -144,6 +180,27 @@ pub struct PreviewPolicySpec {
     /// unless another NetworkPolicy forbids it. Example: {fromNamespaces: [gateways, monitoring]}
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network_policy: Option<PolicyNetwork>,
+
+    /// How long an edit that makes this policy stricter does not apply to previews that exist, a
+    /// duration with the units h, m, s and ms. Previews that are created later get the new limits
+    /// at once. By default 10m; 0s applies every edit at once. Example: 24h
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = duration::LENGTH))]
+    #[x_kube(validation = duration::form_rule())]
+    pub grace_period: Option<String>,
+}
+
+impl PreviewPolicySpec {
+    /// How long a stricter spec does not apply to previews that exist. The default also counts for
+    /// a text that is no duration.
+    #[must_use]
+    pub fn grace_period(&self) -> Duration {
+        match self.grace_period.as_deref().map(duration::parse) {
+            Some(Ok(period)) => period,
+            Some(Err(DurationError::Zero)) => Duration::ZERO,
+            Some(Err(_)) | None => DEFAULT_GRACE_PERIOD,
+        }
+    }
 }
 
 /// The limits of previews.
@@ -154,13 +211,13 @@ pub struct PreviewLimits {
     /// The maximum number of previews in each namespace, 0 to 1000. The oldest previews run; the
     /// others have no pods and no route until an older one is deleted. Example: 10
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1000))]
+    #[schemars(range(min = 0, max = MOST_PREVIEWS))]
     pub previews: Option<i32>,
 
     /// The maximum number of pods of each preview, 0 to 5. A preview that asks for more gets this
     /// number. Example: 2
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 5))]
+    #[schemars(range(min = 0, max = MOST_REPLICAS))]
     pub replicas: Option<i32>,
 
     /// The maximum lifetime of a preview after the last change of its spec, a duration with the

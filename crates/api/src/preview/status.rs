@@ -17,6 +17,10 @@ pub const HOST_CONFLICT: &str = "HostConflict";
 /// The reason of a preview that waits for older previews of its namespace, because a policy allows
 /// no more.
 pub const TOO_MANY_PREVIEWS: &str = "TooManyPreviews";
+/// The reason of a new preview that a policy concerns which cannot be read.
+pub const POLICY_NOT_READABLE: &str = "PolicyNotReadable";
+/// The condition of a preview that an edit of a policy refuses later. Other previews do not have it.
+pub const REFUSAL_ANNOUNCED: &str = "RefusalAnnounced";
 /// The condition of a preview that asks for more than its policies allow. Other previews do not
 /// have it.
 pub const LIMIT_EXCEEDED: &str = "LimitExceeded";
@@ -91,7 +95,8 @@ pub struct PreviewEnvironmentStatus {
 
     /// The current conditions, one of each type. All previews have Ready, Reconciling, Stalled and
     /// RouteAccepted. Suspended: the preview is suspended. HostConflict: another preview holds the
-    /// host. LimitExceeded: the preview asks for more than a PreviewPolicy allows. MayRunAsRoot:
+    /// host. LimitExceeded: the preview asks for more than a PreviewPolicy allows.
+    /// RefusalAnnounced: an edit of a PreviewPolicy takes pods or route away soon. MayRunAsRoot:
     /// the program may run as root, and the namespace warns about that. Expiring: the preview
     /// expires soon, which is the last tenth of its lifetime, at most an hour; or at once if a
     /// limit became shorter.

@@ -125,6 +125,12 @@ impl ReadKind {
         }
     }
 
+    /// Whether the objects are all namespaces of the cluster.
+    #[must_use]
+    pub fn is_all_namespaces(&self) -> bool {
+        !self.optional && self.labels.is_empty() && self.info.is("Namespace")
+    }
+
     /// Whether the entry includes an object.
     #[must_use]
     pub fn selects(&self, object: &dyn AnyObject) -> bool {

@@ -37,6 +37,7 @@ const OWN: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
 const EXPIRE: &[&str] = &["get", "list", "watch", "delete"];
 const APPLY_STATUS: &[&str] = &["patch"];
 const BLOCK_DELETION: &[&str] = &["update"];
+const READ: &[&str] = &["get"];
 const RECORD: &[&str] = &["create"];
 
 /// The rights of a controller, each once.
@@ -65,7 +66,7 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
             "watched, applied, deleted when no longer desired",
         );
         if owned.optional {
-            grants.add_definition(&owned.info, "type Owns, Optional");
+            grants.add_definition(&owned.info, WATCH, "type Owns, Optional", "watched");
         }
     }
     for read in controller.reads() {
@@ -77,7 +78,10 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
         );
         grants.add(&read.info, "", WATCH, declaration, &why);
         if read.optional {
-            grants.add_definition(&read.info, "type Reads, Optional");
+            grants.add_definition(&read.info, WATCH, "type Reads, Optional", "watched");
+        } else if !read.info.is_built_in() && read.info != resource {
+            let why = "read when an object is deleted";
+            grants.add_definition(&read.info, READ, "type Reads", why);
         }
     }
     // Events about a cluster-scoped object are created in the namespace `default`.
@@ -118,15 +122,21 @@ impl Grants {
         });
     }
 
-    /// Adds the right to watch the definition of an optional kind, by its name. The rule covers
-    /// only a watch that selects `metadata.name`.
-    fn add_definition(&mut self, kind: &KindInfo, declaration: &str) {
+    /// Adds a right to the definition of a kind, by its name. The rule covers only a watch that
+    /// selects `metadata.name`.
+    fn add_definition(
+        &mut self,
+        kind: &KindInfo,
+        verbs: &'static [&'static str],
+        declaration: &str,
+        why: &str,
+    ) {
         self.merge(Grant {
             group: "apiextensions.k8s.io".to_owned(),
             resource: "customresourcedefinitions".to_owned(),
             names: vec![kind.resource()],
-            verbs: WATCH,
-            reasons: vec![format!("{kind} ({declaration}): definition watched")],
+            verbs,
+            reasons: vec![format!("{kind} ({declaration}): definition {why}")],
             scope: Scope::Cluster,
         });
     }

@@ -8,6 +8,7 @@
 //! - `objects`: the objects, a file for each kind
 //! - `lifetime`: when a preview expires
 //! - `report`: status, conditions and readiness
+//! - `policies`: the operator of `PreviewPolicy`
 
 mod admission;
 mod facts;
@@ -15,9 +16,10 @@ mod kinds;
 mod lifetime;
 mod objects;
 mod operator;
+mod policies;
 mod report;
 mod samples;
 mod settings;
 
-pub(crate) use samples::policy_samples;
+pub use policies::PolicyOperator;
 pub use settings::PreviewOperator;

@@ -37,6 +37,7 @@ impl Operator for PreviewOperator {
         ROUTE_REFUSALS,
         conditions::HOST_CONFLICT_CONDITION,
         conditions::LIMIT_EXCEEDED_CONDITION,
+        conditions::REFUSAL_ANNOUNCED_CONDITION,
         conditions::SUSPENDED_CONDITION,
         conditions::MAY_RUN_AS_ROOT_CONDITION,
         EXPIRING_CONDITION,

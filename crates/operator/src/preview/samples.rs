@@ -10,7 +10,7 @@ use kubewright::Sample;
 use operator_api::preview::{
     GatewayRef, LabelOperator, LabelRequirement, NamespaceSelector, PodSecurity, PolicyNetwork,
     PolicyRoutes, PreviewEnvironment, PreviewEnvironmentSpec, PreviewLimits, PreviewPolicy,
-    PreviewPolicySpec, Probe, Probes, PullPolicy, RouteType, Source,
+    PreviewPolicySpec, Probe, Probes, PullPolicy, RouteType, Source, StoredPolicy,
 };
 
 /// An image that answers every request with the request.
@@ -98,7 +98,7 @@ fn quantities(amounts: &[(&str, &str)]) -> BTreeMap<String, Quantity> {
 }
 
 /// Examples of a `PreviewPolicy`.
-pub(crate) fn policy_samples() -> Vec<Sample<PreviewPolicy>> {
+pub(crate) fn policy_samples() -> Vec<Sample<StoredPolicy>> {
     let minimal = PreviewPolicySpec {
         namespace_selector: Some(of_team("shop")),
         limits: Some(PreviewLimits { previews: Some(10), ..PreviewLimits::default() }),
@@ -108,12 +108,12 @@ pub(crate) fn policy_samples() -> Vec<Sample<PreviewPolicy>> {
         Sample {
             name: "minimal",
             about: "At most ten previews in each namespace of a team.",
-            resource: PreviewPolicy::new("team-shop", minimal),
+            resource: PreviewPolicy::new("team-shop", minimal).into(),
         },
         Sample {
             name: "full",
             about: "Every field.",
-            resource: PreviewPolicy::new("team-search", full_policy()),
+            resource: PreviewPolicy::new("team-search", full_policy()).into(),
         },
     ]
 }
@@ -156,5 +156,6 @@ fn full_policy() -> PreviewPolicySpec {
         network_policy: Some(PolicyNetwork {
             from_namespaces: vec!["gateways".to_owned(), "monitoring".to_owned()],
         }),
+        grace_period: Some("24h".to_owned()),
     }
 }

@@ -219,7 +219,12 @@ impl ReadCache {
 
     /// Whether an object is cached.
     pub(crate) fn has(&self, type_id: TypeId, key: &ObjectKey) -> bool {
-        self.read().objects.get(&type_id).is_some_and(|objects| objects.get(key).is_some())
+        self.find(type_id, key).is_some()
+    }
+
+    /// The cached object with this key.
+    pub(crate) fn find(&self, type_id: TypeId, key: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
+        self.read().objects.get(&type_id)?.get(key)
     }
 
     /// Handles the deletion of an object. Returns the readers that it concerns.
@@ -242,19 +247,16 @@ impl ReadCache {
         lock(&self.readers).of_served(kind)
     }
 
-    /// Completes a list: removes what it did not contain.
-    pub(crate) fn complete_list(
+    /// The cached objects, in one namespace or in all, that a complete list did not show.
+    pub(crate) fn missing(
         &self,
         type_id: TypeId,
         namespace: Option<&str>,
         seen: &HashSet<ObjectKey>,
-    ) -> HashSet<WorkKey> {
-        let missing: Vec<ObjectKey> = {
-            let state = self.read();
-            let keys = state.objects.get(&type_id).into_iter().flat_map(|o| o.keys(namespace));
-            keys.filter(|key| !seen.contains(*key)).cloned().collect()
-        };
-        missing.iter().flat_map(|key| self.remove(type_id, key)).collect()
+    ) -> Vec<ObjectKey> {
+        let state = self.read();
+        let keys = state.objects.get(&type_id).into_iter().flat_map(|o| o.keys(namespace));
+        keys.filter(|key| !seen.contains(*key)).cloned().collect()
     }
 }
 

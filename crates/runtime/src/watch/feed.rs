@@ -75,6 +75,10 @@ pub(super) struct Unreadable<'a> {
 
 /// What happens to the objects of one collection.
 pub(super) trait Store: Send {
+    /// Whether builds look the objects up.
+    fn is_read(&self) -> bool {
+        false
+    }
     /// A list starts.
     fn list_started(&mut self) {}
     /// Handles the current state of an object, and returns its version.
@@ -95,6 +99,8 @@ pub(super) trait Store: Send {
     }
     /// An object that could not be decoded can be decoded again, or is gone.
     fn readable_or_gone(&mut self, _: &Source, _: &ObjectKey) {}
+    /// The API of a kind that is not optional is served again.
+    fn served_again(&mut self, _: &Source) {}
     /// The API is not served. Returns whether the kind is optional.
     fn not_served(&mut self, _: &Source) -> bool {
         false
@@ -111,6 +117,8 @@ pub(super) struct Feed {
     not_found: u32,
     /// Whether the kind was served and has not been absent since.
     is_known: bool,
+    /// Whether a kind that is not optional is not served.
+    is_absent: bool,
 }
 
 impl Feed {
@@ -129,7 +137,7 @@ impl Feed {
             is_set_back: false,
         };
         let (store, unreadable) = (Box::new(store), HashMap::new());
-        Self { source, store, unreadable, not_found: 0, is_known: false }
+        Self { source, store, unreadable, not_found: 0, is_known: false, is_absent: false }
     }
 
     fn upsert(&mut self, json: &[u8]) -> Option<u64> {
@@ -211,7 +219,11 @@ impl Feed {
 
     fn opened(&mut self) {
         (self.not_found, self.is_known) = (0, true);
+        let was_absent = std::mem::take(&mut self.is_absent);
         self.source.token.set(State::Synced);
+        if was_absent {
+            self.store.served_again(&self.source);
+        }
     }
 
     fn failed(&mut self, error: &ApiError) {
@@ -230,6 +242,7 @@ impl Feed {
         let Source { engine, collection, token, .. } = &self.source;
         let kind = &collection.kind;
         engine.metrics.watch_failed(&kind.kind);
+        self.is_absent |= is_absent;
         let state = if is_absent { State::NotServed } else { State::Failing(error.to_string()) };
         if !token.set(state) {
             return;

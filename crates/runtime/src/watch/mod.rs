@@ -11,6 +11,7 @@ mod collection;
 mod definition;
 mod feed;
 mod gate;
+mod lost;
 mod reads;
 mod reflector;
 mod resources;

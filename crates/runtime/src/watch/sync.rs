@@ -25,12 +25,23 @@ pub(crate) enum State {
     Failing(String),
 }
 
+/// A kind that builds look up and whose definition is missing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Undefined {
+    /// The name of the definition.
+    pub(crate) name: String,
+    /// Whether the last known objects of the kind are cached.
+    pub(crate) was_synced: bool,
+}
+
 struct Entry {
     name: String,
     /// The kind, for metrics.
     kind: String,
     controllers: Vec<usize>,
     optional: bool,
+    /// Whether builds look the objects up.
+    is_read: bool,
     state: State,
     /// Whether it was synced once: the cache stays usable while the watch is reopened.
     was_synced: bool,
@@ -45,6 +56,12 @@ impl Entry {
             State::NotServed => !self.optional,
             State::Starting | State::Failing(_) => !self.was_synced || self.is_stale(),
         }
+    }
+
+    /// Whether builds look up a kind that does not exist, and must not take that for the absence of
+    /// its objects.
+    fn is_undefined(&self) -> bool {
+        self.is_read && !self.optional && self.state == State::NotServed
     }
 
     /// How long the cache has not been up to date.
@@ -88,17 +105,20 @@ impl CacheSync {
         Arc::new(Self { entries: Mutex::default(), changed: watch::Sender::new(()) })
     }
 
-    /// Registers a watch that these controllers need.
+    /// Registers a watch that these controllers need. `is_read` means that builds look its objects
+    /// up.
     pub(crate) fn register(
         self: &Arc<Self>,
         name: String,
         kind: String,
         controllers: Vec<usize>,
         optional: bool,
+        is_read: bool,
     ) -> Token {
         let mut entries = lock(&self.entries);
         let (state, was_synced, failing_since) = (State::Starting, false, None);
-        let entry = Entry { name, kind, controllers, optional, state, was_synced, failing_since };
+        let entry =
+            Entry { name, kind, controllers, optional, is_read, state, was_synced, failing_since };
         entries.push(entry);
         Token { sync: Arc::clone(self), index: entries.len() - 1 }
     }
@@ -125,10 +145,27 @@ impl CacheSync {
         lock(&self.entries).iter().map(|entry| (entry.kind.clone(), entry.age())).collect()
     }
 
-    /// Waits until all watches of a controller are synced.
+    /// A kind that builds of this controller look up and whose definition is missing. One of which
+    /// nothing is known goes first.
+    pub(crate) fn undefined(&self, controller: usize) -> Option<Undefined> {
+        let entries = lock(&self.entries);
+        let undefined =
+            entries.iter().filter(|e| e.is_undefined() && e.controllers.contains(&controller));
+        let first = undefined.min_by_key(|entry| entry.was_synced)?;
+        Some(Undefined { name: first.name.clone(), was_synced: first.was_synced })
+    }
+
+    fn must_wait(&self, controller: usize) -> bool {
+        let entries = lock(&self.entries);
+        let mut of_controller = entries.iter().filter(|e| e.controllers.contains(&controller));
+        of_controller.any(|entry| entry.is_missing() && !entry.is_undefined())
+    }
+
+    /// Waits until all watches of a controller are synced, except those of kinds that it looks up
+    /// and that have no definition.
     pub(crate) async fn wait(&self, controller: usize) {
         let mut changed = self.changed.subscribe();
-        while !self.missing(Some(controller)).is_empty() {
+        while self.must_wait(controller) {
             if changed.changed().await.is_err() {
                 return;
             }

@@ -17,7 +17,7 @@ pub(crate) struct ResourceFeed(Feed);
 
 pub(crate) fn resource_feed(engine: &Arc<Engine>) -> ResourceFeed {
     let collection = Collection::new(engine.controller(0).kind.clone(), Form::Full);
-    let token = engine.sync.register("pages".to_owned(), "Page".to_owned(), vec![0], false);
+    let token = engine.sync.register("pages".to_owned(), "Page".to_owned(), vec![0], false, false);
     ResourceFeed(Feed::new(Arc::clone(engine), collection, token, Resources(0)))
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn child_feed(engine: &Arc<Engine>) -> ResourceFeed {
     let cache = &engine.controller(0).children[0];
     let collection = Collection::new(cache.kind.clone(), Form::Full);
     let kind = cache.kind.kind.to_string();
-    let token = engine.sync.register("children".to_owned(), kind, vec![0], false);
+    let token = engine.sync.register("children".to_owned(), kind, vec![0], false, false);
     let store = Children::new(Arc::clone(cache));
     ResourceFeed(Feed::new(Arc::clone(engine), collection, token, store))
 }

@@ -121,7 +121,8 @@ fn all(engine: &Arc<Engine>, settings: &Settings, caches: &[Arc<ChildCache>]) ->
         let labels = read.selector();
         let collection = Collection { labels, ..Collection::new(read.info.clone(), form) };
         for collection in in_namespaces(settings, collection) {
-            let (store, controllers) = (Reads::new(read.clone()), controllers.clone());
+            let (store, controllers) =
+                (Reads::new(read.clone(), &engine.controllers), controllers.clone());
             watches.push(watch(engine, collection, controllers, read.optional, store, None));
         }
     }
@@ -146,7 +147,7 @@ fn watch(
     by: Option<ShardBy>,
 ) -> Watch {
     let (name, kind) = (collection.to_string(), collection.kind.kind.to_string());
-    let token = engine.sync.register(name, kind, controllers.clone(), optional);
+    let token = engine.sync.register(name, kind, controllers.clone(), optional, store.is_read());
     let feed = Feed::new(Arc::clone(engine), collection.clone(), token, store);
     let sink: Box<dyn Sink> = match (engine.shard, by) {
         (Some(shard), Some(by)) => Box::new(Sharded { sink: feed, shard, by }),
@@ -186,7 +187,7 @@ fn open_while_defined(
     let definition = definition_of(&kind);
     let name = format!("the definition of {}", kind.resource());
     let crd = definition.kind.kind.to_string();
-    let token = engine.sync.register(name, crd, controllers, false);
+    let token = engine.sync.register(name, crd, controllers, false, false);
     let (sender, mut is_defined) = channel(None);
     let store = Definition::new(sender);
     let feed = Feed::new(Arc::clone(engine), definition.clone(), token, store);

@@ -2,7 +2,8 @@
 //!
 //! - `queue`, `schedule`, `lanes`: the order of work; `deadlines`, `backoff`: its times
 //! - `worker` takes keys; `run` reconciles one resource; `context` is what a run works with
-//! - `expiry`: deletes expired resources; `unreadable`: reports what cannot be decoded
+//! - `expiry`: deletes expired resources; `unreadable`: reports what cannot be decoded;
+//!   `undefined`: reports what a missing definition may limit
 //! - `rollout`: whose change a run executes, and whether it waits; `edits`: which edits go on
 
 pub(crate) mod backoff;
@@ -16,5 +17,6 @@ pub(crate) mod rollout;
 pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod server_clock;
+mod undefined;
 pub(crate) mod unreadable;
 pub(crate) mod worker;

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::context::{RunContext, RunOutcome};
 use super::expiry::{self, ExpiryOutcome};
 use super::rollout;
+use super::undefined;
 use super::unreadable::report_unreadable;
 use crate::engine::Engine;
 use crate::key::WorkKey;
@@ -35,7 +36,15 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
         engine.controller(key.controller).rollouts.forget(key);
         return RunOutcome::Done;
     }
-    run(&RunContext::new(engine, key, resource)).await
+    // The watch of namespaces may be behind the watch of resources for a moment.
+    if engine.lacks_namespace(key) {
+        return RunOutcome::Repeat;
+    }
+    let ctx = RunContext::new(engine, key, resource);
+    match undefined::hold(&ctx).await {
+        Some(outcome) => outcome,
+        None => run(&ctx).await,
+    }
 }
 
 async fn run(ctx: &RunContext<'_>) -> RunOutcome {
@@ -364,6 +373,8 @@ fn with_failures(readiness: Readiness, failures: &[DeleteFailure]) -> Readiness 
     }
 }
 
+#[cfg(test)]
+mod lookup_tests;
 #[cfg(test)]
 mod readiness_tests;
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kubewright::{Metadata, of};
+use kubewright::{Metadata, Timestamp, of};
 use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment};
 
+use super::applied::created;
 use super::policy::Policies;
 use crate::preview::kinds::PreviewView;
 use crate::preview::settings::PreviewOperator;
@@ -29,10 +30,18 @@ impl<'a> Candidate<'a> {
         view: &'a PreviewView<'a>,
     ) -> Self {
         let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
-        let policies = Policies::selecting(namespace, view);
+        let policies = Policies::selecting(namespace, created(&preview.metadata), view);
         let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
         let claim = PreviewClaim::from(preview);
         Self { preview, claim, settings, policies, namespace, view }
+    }
+
+    /// The same preview when the edits of policies that do not apply to it yet do, and the first
+    /// time at which one of them does, as far as it is known. `None` if there is no such edit.
+    pub(super) fn after_edits(&self) -> Option<(Self, Option<Timestamp>)> {
+        let (policies, at) = self.policies.after_edits()?;
+        let (claim, namespace) = (self.claim.clone(), self.namespace.clone());
+        Some((Self { claim, policies, namespace, ..*self }, at))
     }
 
     /// The name of its namespace.

@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kubewright::{Index, Metadata, ObjectKey, Part, Timestamp, of};
 use operator_api::preview::{HOST_CONFLICT, PreviewClaim, RouteType};
 
+use super::applied::created;
 use super::candidate::Candidate;
 use super::decision::Refusal;
 use super::policy::Policies;
@@ -54,7 +55,7 @@ impl Holding {
         rivals.sort_by(|a, b| rank(a).cmp(&rank(b)));
         let holds = |rival: &Arc<PreviewClaim>| {
             let namespace = rival.metadata.namespace.as_deref().unwrap_or_default();
-            let policies = Policies::selecting(namespace, candidate.view);
+            let policies = Policies::selecting(namespace, created(&rival.metadata), candidate.view);
             let namespace = candidate.view.get(of::<Metadata<Namespace>>(), namespace);
             counts(rival, namespace.as_deref(), &policies, candidate)
         };

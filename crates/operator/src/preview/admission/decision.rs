@@ -1,7 +1,9 @@
 //! What a preview gets: the result of admission.
 
-use kubewright::ConditionType;
-use operator_api::preview::{GatewayRef, HOST_CONFLICT, ROUTE_ACCEPTED, TOO_MANY_PREVIEWS};
+use kubewright::{ConditionType, Timestamp};
+use operator_api::preview::{
+    GatewayRef, HOST_CONFLICT, POLICY_NOT_READABLE, ROUTE_ACCEPTED, TOO_MANY_PREVIEWS,
+};
 
 use crate::security::User;
 
@@ -16,6 +18,7 @@ const REFUSALS: &[(&str, &str)] = &[
     ("HostNotAllowed", "no route: the namespace may not use this host"),
     ("ImageNotAllowed", "no pods and no route: a PreviewPolicy does not allow the image"),
     ("PathNotUsable", "no route: `spec.route.path` is not a path that every kind of route accepts"),
+    (POLICY_NOT_READABLE, "no pods and no route: a PreviewPolicy cannot be read"),
     ("RouteTypeNotAllowed", "no route: a PreviewPolicy does not allow routes of this type"),
     (
         TOO_MANY_PREVIEWS,
@@ -36,6 +39,8 @@ pub(crate) struct Decision {
     pub(crate) replicas: i32,
     /// The limit of a policy that the spec exceeds. If it stalls, there are no pods and no route.
     pub(crate) exceeded: Option<Refusal>,
+    /// The refusal that an edit of a policy announces.
+    pub(crate) announced: Option<Announced>,
     /// The namespaces that may connect to the pods; `None` for all.
     pub(crate) reachable_from: Option<Vec<String>>,
     /// The user of the program.
@@ -65,6 +70,14 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// Whether the preview is not ready because of this.
     pub(crate) stalls: bool,
+}
+
+/// A refusal that does not apply yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Announced {
+    pub(crate) refusal: Refusal,
+    /// When it applies, as far as it is known.
+    pub(crate) at: Option<Timestamp>,
 }
 
 impl Refusal {

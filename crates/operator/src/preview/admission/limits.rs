@@ -3,15 +3,29 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kubewright::{Part, Timestamp, of};
-use operator_api::preview::{PreviewPlace, TOO_MANY_PREVIEWS};
+use operator_api::preview::{POLICY_NOT_READABLE, PreviewPlace, TOO_MANY_PREVIEWS};
 
 use super::candidate::Candidate;
 use super::decision::Refusal;
 use super::policy::Policies;
 
-/// Why the preview gets no pods and no route: its image, or the number of previews.
+/// Why the preview gets no pods and no route: a policy that cannot be read, its image, or the number
+/// of previews.
 pub(super) fn blocking(candidate: &Candidate<'_>) -> Option<Refusal> {
-    image(candidate).or_else(|| number(candidate))
+    unreadable(candidate).or_else(|| image(candidate)).or_else(|| number(candidate))
+}
+
+/// Only a new preview is refused: it cannot be known what the policy allows.
+fn unreadable(candidate: &Candidate<'_>) -> Option<Refusal> {
+    let unreadable = candidate.policies.unreadable()?;
+    Some(Refusal::new(
+        POLICY_NOT_READABLE,
+        format!(
+            "PreviewPolicy {} cannot be read ({}), so no new preview starts here: an administrator \
+             must correct the policy",
+            unreadable.policy, unreadable.value
+        ),
+    ))
 }
 
 fn image(candidate: &Candidate<'_>) -> Option<Refusal> {
@@ -67,14 +81,14 @@ pub(super) fn replicas(replicas: i32, policies: &Policies) -> Option<Refusal> {
 }
 
 /// The order of previews that compete: the oldest first, of the same second the lowest UID.
-pub(super) fn precedence(meta: &ObjectMeta) -> (Option<Timestamp>, Option<&str>) {
+pub(crate) fn precedence(meta: &ObjectMeta) -> (Option<Timestamp>, Option<&str>) {
     (meta.creation_timestamp.as_ref().map(|time| time.0), meta.uid.as_deref())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
+    use operator_api::preview::{PreviewEnvironment, StoredPolicy};
     use serde_json::json;
 
     use super::*;
@@ -86,7 +100,7 @@ mod tests {
         created_at(testing::preview(name), second)
     }
 
-    fn cluster(policies: &[PreviewPolicy], previews: &[PreviewEnvironment]) -> FakeCluster {
+    fn cluster(policies: &[StoredPolicy], previews: &[PreviewEnvironment]) -> FakeCluster {
         let cluster = policies
             .iter()
             .fold(testing::with_ambassador(), |cluster, policy| cluster.with(policy.clone()));

@@ -2,16 +2,18 @@
 //! allow a value, and the first policy by name sets a default.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kubewright::{Index, Metadata, of};
+use kubewright::{Index, Metadata, Timestamp, of};
 use operator_api::duration;
 use operator_api::preview::{
-    GatewayRef, LabelOperator, PreviewLimits, PreviewPolicy, PreviewPolicySpec, RouteType,
+    GatewayRef, LabelOperator, NamespaceSelector, PreviewLimits, PreviewPolicySpec, RouteType,
+    StoredPolicy, UnreadablePolicy,
 };
 
+use super::applied::Applied;
+use super::rules;
 use crate::preview::kinds::PreviewView;
 
 /// Policies by one label that they require of a namespace. So a change of a policy wakes only the
@@ -22,21 +24,35 @@ struct ByLabel;
 const ANY: &str = "";
 
 impl Index for ByLabel {
-    type Of = PreviewPolicy;
+    type Of = StoredPolicy;
 
-    fn keys(policy: &PreviewPolicy) -> Vec<String> {
-        let Some(selector) = &policy.spec.namespace_selector else { return vec![ANY.to_owned()] };
-        if let Some((label, value)) = selector.match_labels.first_key_value() {
-            return vec![pair(label, value)];
-        }
-        let find = |operator| {
-            selector.match_expressions.iter().find(|requirement| requirement.operator == operator)
+    fn keys(policy: &StoredPolicy) -> Vec<String> {
+        let mut keys = match policy.spec.selector() {
+            Ok(selector) => required(selector.as_ref()),
+            Err(_) => vec![ANY.to_owned()],
         };
-        match (find(LabelOperator::In), find(LabelOperator::Exists)) {
-            (Some(label), _) => label.values.iter().map(|value| pair(&label.key, value)).collect(),
-            (None, Some(label)) => vec![label.key.clone()],
-            (None, None) => vec![ANY.to_owned()],
+        if let Some(spec) = policy.enforced() {
+            keys.extend(required(spec.namespace_selector.as_ref()));
         }
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}
+
+/// The keys of which a namespace must have one, if the selector selects it.
+fn required(selector: Option<&NamespaceSelector>) -> Vec<String> {
+    let Some(selector) = selector else { return vec![ANY.to_owned()] };
+    if let Some((label, value)) = selector.match_labels.first_key_value() {
+        return vec![pair(label, value)];
+    }
+    let find = |operator| {
+        selector.match_expressions.iter().find(|requirement| requirement.operator == operator)
+    };
+    match (find(LabelOperator::In), find(LabelOperator::Exists)) {
+        (Some(label), _) => label.values.iter().map(|value| pair(&label.key, value)).collect(),
+        (None, Some(label)) => vec![label.key.clone()],
+        (None, None) => vec![ANY.to_owned()],
     }
 }
 
@@ -45,9 +61,9 @@ fn pair(label: &str, value: &str) -> String {
     format!("{label}={value}")
 }
 
-/// The policies that select a namespace, ordered by name.
+/// The policies that select a namespace, ordered by name, as far as they apply to one preview.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Policies(Vec<Arc<PreviewPolicy>>);
+pub(crate) struct Policies(Vec<Applied>);
 
 /// A limit, and the policy that sets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +73,12 @@ pub(crate) struct Limit<'a, T> {
 }
 
 impl Policies {
-    /// The policies that select this namespace.
-    pub(crate) fn selecting(namespace: &str, view: &PreviewView<'_>) -> Self {
+    /// The policies that select this namespace, for a preview that was created at this time.
+    pub(crate) fn selecting(
+        namespace: &str,
+        created: Option<Timestamp>,
+        view: &PreviewView<'_>,
+    ) -> Self {
         let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
         let labels =
             namespace.and_then(|namespace| namespace.metadata.labels.clone()).unwrap_or_default();
@@ -66,18 +86,23 @@ impl Policies {
         let found = std::iter::once(ANY.to_owned())
             .chain(keys)
             .flat_map(|key| view.list_by(of::<ByLabel>(), &key));
-        let selects = |policy: &Arc<PreviewPolicy>| {
-            policy.spec.namespace_selector.as_ref().is_none_or(|selector| selector.matches(&labels))
-        };
-        let mut policies: Vec<Arc<PreviewPolicy>> = found.filter(selects).collect();
-        policies.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
+        let mut policies: Vec<Applied> =
+            found.filter_map(|policy| Applied::new(policy, &labels, created)).collect();
+        policies.sort_by(|a, b| a.name().cmp(b.name()));
+        policies.dedup_by(|a, b| a.name() == b.name());
         Self(policies)
     }
 
+    /// The same policies when the edits that do not apply yet do, and the first time at which one
+    /// of them does, as far as it is known. `None` if there is no such edit.
+    pub(super) fn after_edits(&self) -> Option<(Self, Option<Timestamp>)> {
+        let is_pending = self.0.iter().any(|policy| policy.before().is_some());
+        let at = self.0.iter().filter_map(Applied::enforced_at).min();
+        is_pending.then(|| (Self(self.0.iter().map(Applied::after_edit).collect()), at))
+    }
+
     fn each(&self) -> impl Iterator<Item = (&str, &PreviewPolicySpec)> {
-        self.0
-            .iter()
-            .map(|policy| (policy.metadata.name.as_deref().unwrap_or_default(), &policy.spec))
+        self.0.iter().filter_map(|policy| Some((policy.name(), policy.current()?)))
     }
 
     /// The value of the first policy that has one.
@@ -88,27 +113,63 @@ impl Policies {
         self.each().find_map(|(policy, spec)| Some(Limit { value: value(spec)?, policy }))
     }
 
-    /// The lowest limit of all policies.
-    fn lowest<T: Ord>(&self, limit: impl Fn(&PreviewLimits) -> Option<T>) -> Option<Limit<'_, T>> {
-        let limits = self.each().filter_map(|(policy, spec)| {
-            Some(Limit { value: limit(spec.limits.as_ref()?)?, policy })
-        });
+    /// What the first policy allows that rejects something. Before an edit applies, the old spec
+    /// must reject it as well.
+    fn rejects<'a, T>(
+        &'a self,
+        rule: impl Fn(&'a PreviewPolicySpec) -> Option<T>,
+    ) -> Option<Limit<'a, T>> {
+        self.0.iter().find_map(|policy| {
+            let value = rule(policy.current()?)?;
+            let is_allowed = policy.before().is_some_and(|before| before.and_then(&rule).is_none());
+            (!is_allowed).then(|| Limit { value, policy: policy.name() })
+        })
+    }
+
+    /// The lowest of these limits.
+    fn lowest<'a, T: Ord>(limits: impl Iterator<Item = Limit<'a, T>>) -> Option<Limit<'a, T>> {
         limits.min_by(|a, b| a.value.cmp(&b.value))
+    }
+
+    /// The lowest limit of all policies. Before an edit applies, the higher one of both specs
+    /// counts.
+    fn lowest_enforced<T: Ord>(
+        &self,
+        limit: impl Fn(&PreviewPolicySpec) -> Option<T>,
+    ) -> Option<Limit<'_, T>> {
+        Self::lowest(self.0.iter().filter_map(|policy| {
+            let current = limit(policy.current()?)?;
+            let value = match policy.before() {
+                Some(before) => current.max(before.and_then(&limit)?),
+                None => current,
+            };
+            Some(Limit { value, policy: policy.name() })
+        }))
+    }
+
+    /// The first policy that cannot be read, and why, for a new preview.
+    pub(super) fn unreadable(&self) -> Option<Limit<'_, &UnreadablePolicy>> {
+        self.0
+            .iter()
+            .find_map(|policy| Some(Limit { value: policy.unreadable()?, policy: policy.name() }))
     }
 
     /// The maximum number of previews in the namespace.
     pub(super) fn previews(&self) -> Option<Limit<'_, usize>> {
-        self.lowest(|limits| limits.previews.and_then(|most| usize::try_from(most).ok()))
+        self.lowest_enforced(rules::most_previews)
     }
 
     /// The maximum number of pods of a preview.
     pub(super) fn replicas(&self) -> Option<Limit<'_, i32>> {
-        self.lowest(|limits| limits.replicas)
+        self.lowest_enforced(rules::most_replicas)
     }
 
     /// The maximum lifetime of a preview.
     pub(crate) fn max_ttl(&self) -> Option<Limit<'_, Duration>> {
-        self.lowest(|limits| duration::parse(limits.max_ttl.as_deref()?).ok())
+        let max_ttl = |limits: &PreviewLimits| duration::parse(limits.max_ttl.as_deref()?).ok();
+        Self::lowest(self.each().filter_map(|(policy, spec)| {
+            Some(Limit { value: max_ttl(spec.limits.as_ref()?)?, policy })
+        }))
     }
 
     /// The lifetime of a preview whose spec has none. It may exceed the maximum.
@@ -118,12 +179,7 @@ impl Policies {
 
     /// The first policy that does not allow routes of this type, with the types that it allows.
     pub(super) fn rejects_route(&self, type_: RouteType) -> Option<Limit<'_, &[RouteType]>> {
-        self.first(|spec| {
-            let allowed = &*spec.routes.as_ref()?.types;
-            let is_allowed =
-                type_ == RouteType::None || allowed.is_empty() || allowed.contains(&type_);
-            (!is_allowed).then_some(allowed)
-        })
+        self.rejects(|spec| rules::rejects_route(spec, type_))
     }
 
     /// The route type of a preview whose spec has none.
@@ -148,60 +204,49 @@ impl Policies {
 
     /// The first policy that does not allow this image, with the prefixes that it allows.
     pub(super) fn rejects_image(&self, image: &str) -> Option<Limit<'_, &[String]>> {
-        self.first(|spec| {
-            let prefixes = &*spec.image_prefixes;
-            let is_allowed =
-                prefixes.is_empty() || prefixes.iter().any(|prefix| matches(image, prefix));
-            (!is_allowed).then_some(prefixes)
-        })
+        self.rejects(|spec| rules::rejects_image(spec, image))
     }
 
-    /// The hosts that each policy allows, without policies that allow all.
-    pub(super) fn domains(&self) -> impl Iterator<Item = (&str, &[String])> {
-        let domains = self.each().map(|(policy, spec)| (policy, &*spec.domains));
-        domains.filter(|(_, domains)| !domains.is_empty())
+    /// The first policy that does not allow this host, with the domains that it allows.
+    pub(super) fn rejects_host(&self, host: &str) -> Option<Limit<'_, &[String]>> {
+        self.rejects(|spec| rules::rejects_host(spec, host))
     }
 
     /// The namespaces that may connect to a preview: all that any policy lists. `None` if no policy
-    /// has a list.
+    /// has a list. Before an edit applies, the old list counts.
     pub(super) fn reachable_from(&self) -> Option<Vec<String>> {
-        let lists = self.each().filter_map(|(_, spec)| spec.network_policy.as_ref());
+        let specs = self.0.iter().map(|policy| policy.before().unwrap_or(policy.current()));
+        let lists = specs.flatten().filter_map(|spec| spec.network_policy.as_ref());
         let mut lists = lists.map(|network| &network.from_namespaces).peekable();
         lists.peek()?;
         Some(lists.flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect())
     }
 }
 
-/// Whether an image reference starts with `prefix`, which ends with `/`, `:` or `@`. After `:` or
-/// `@` comes a tag or digest, which has no `/`; a rest with `/` means that `:` precedes the port of
-/// a registry.
-fn matches(image: &str, prefix: &str) -> bool {
-    image.strip_prefix(prefix).is_some_and(|rest| prefix.ends_with('/') || !rest.contains('/'))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use kubewright::kind::AnyObject;
+    use operator_api::preview::PreviewPolicy;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::testing::{FakeCluster, namespace, view_of};
 
-    /// A policy with this spec.
-    pub(crate) fn policy(name: &str, spec: Value) -> PreviewPolicy {
-        PreviewPolicy::new(name, serde_json::from_value(spec).unwrap())
+    /// A policy with this spec, which applies to all previews.
+    pub(crate) fn policy(name: &str, spec: Value) -> StoredPolicy {
+        PreviewPolicy::new(name, serde_json::from_value(spec).unwrap()).into()
     }
 
-    fn world(policies: &[PreviewPolicy]) -> FakeCluster {
+    fn world(policies: &[StoredPolicy]) -> FakeCluster {
         let namespaces = FakeCluster::empty()
             .with(namespace("shop", &[("team", "shop"), ("tier", "gold")]))
             .with(namespace("bare", &[]));
         policies.iter().fold(namespaces, |world, policy| world.with(policy.clone()))
     }
 
-    fn selecting(namespace: &str, policies: &[PreviewPolicy]) -> Policies {
-        Policies::selecting(namespace, &view_of(&world(policies)))
+    fn selecting(namespace: &str, policies: &[StoredPolicy]) -> Policies {
+        Policies::selecting(namespace, None, &view_of(&world(policies)))
     }
 
     #[test]
@@ -237,7 +282,7 @@ pub(crate) mod tests {
         let world = world(&[]);
         let lookups = |namespace| {
             let view = view_of(&world);
-            let _ = Policies::selecting(namespace, &view);
+            let _ = Policies::selecting(namespace, None, &view);
             view.into_lookups()
         };
         let wakes = |namespace, selector: Value| {
@@ -319,30 +364,6 @@ pub(crate) mod tests {
         );
         assert_eq!(policies.default_route(), Some(RouteType::Ingress));
         assert_eq!(policies.gateways().map(|gateways| &*gateways[0].name), Some("public"));
-    }
-
-    #[test]
-    fn a_prefix_matches_whole_parts_of_a_reference_and_a_port_is_not_a_tag() {
-        for (image, prefix) in [
-            ("registry.example.com/team/app:1", "registry.example.com/team/"),
-            ("registry:5000/team/app", "registry:5000/"),
-            ("registry:5000/team/app:1", "registry:5000/team/app:"),
-            ("registry:5000/app@sha256:00", "registry:5000/app@"),
-            ("registry:5000/app:1@sha256:00", "registry:5000/app:"),
-            ("registry:1", "registry:"),
-        ] {
-            assert!(matches(image, prefix), "{image} {prefix}");
-        }
-        for (image, prefix) in [
-            ("registry:5000/team/app", "registry:"),
-            ("registry:5000/x:1", "registry:"),
-            ("app@sha256:00", "app:"),
-            ("app", "app:"),
-            ("user@host/app:1", "user@"),
-            ("registry.example.com.evil.com/app", "registry.example.com/"),
-        ] {
-            assert!(!matches(image, prefix), "{image} {prefix}");
-        }
     }
 
     #[test]

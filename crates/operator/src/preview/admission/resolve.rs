@@ -10,7 +10,7 @@ use operator_api::preview::{PreviewEnvironment, is_no_image};
 
 use super::candidate::Candidate;
 use super::claims::Holding;
-use super::decision::{Decision, Routing};
+use super::decision::{Announced, Decision, Refusal, Routing};
 use super::{host, limits, route, security};
 use crate::naming;
 
@@ -35,23 +35,43 @@ pub(crate) fn resolve(
 ) -> Result<Decision, Invalid> {
     validate(candidate)?;
     let (spec, policies) = (&candidate.preview.spec, &candidate.policies);
-    let blocked = limits::blocking(candidate);
-    let routing = match &blocked {
-        Some(refusal) => Routing::Refused(refusal.clone()),
-        None => routing(candidate, holding),
-    };
+    let (blocked, routing) = admit(candidate, holding);
     let most = policies.replicas().map_or(i32::MAX, |limit| limit.value);
     let runs = blocked.is_none() && !spec.is_suspended();
     let (user, root) = security::user(candidate);
     Ok(Decision {
         needs_no_address: needs_no_address(&routing, candidate, changed_at),
-        routing,
         replicas: if runs { spec.replicas().min(most) } else { 0 },
+        announced: announced(candidate, holding).filter(|_| !is_refused(&routing)),
         exceeded: blocked.or_else(|| limits::replicas(spec.replicas(), policies)),
         reachable_from: policies.reachable_from(),
+        routing,
         user,
         root,
     })
+}
+
+/// Why there are no pods, and the route.
+fn admit(candidate: &Candidate<'_>, holding: &Holding) -> (Option<Refusal>, Routing) {
+    let blocked = limits::blocking(candidate);
+    let routing = match &blocked {
+        Some(refusal) => Routing::Refused(refusal.clone()),
+        None => routing(candidate, holding),
+    };
+    (blocked, routing)
+}
+
+fn is_refused(routing: &Routing) -> bool {
+    matches!(routing, Routing::Refused(refusal) if refusal.stalls)
+}
+
+/// The refusal that follows when the edits of policies apply.
+fn announced(candidate: &Candidate<'_>, holding: &Holding) -> Option<Announced> {
+    let (candidate, at) = candidate.after_edits()?;
+    match admit(&candidate, holding).1 {
+        Routing::Refused(refusal) if refusal.stalls => Some(Announced { refusal, at }),
+        _ => None,
+    }
 }
 
 /// Rejects a preview that no cluster can run, although a schema accepts it.

@@ -160,7 +160,7 @@ mod tests {
         cluster: &FakeCluster,
     ) -> Option<Expiry> {
         let view = view_of(cluster);
-        let policies = Policies::selecting("shop", &view);
+        let policies = Policies::selecting("shop", None, &view);
         Expiry::resolve(preview, changed_at(preview, &view), settings, &policies, &view)
     }
 

@@ -2,10 +2,11 @@
 
 use kubewright::{Condition, ConditionType};
 use operator_api::preview::{
-    HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, SUSPENDED, TOO_MANY_PREVIEWS,
+    HOST_CONFLICT, LIMIT_EXCEEDED, MAY_RUN_AS_ROOT, POLICY_NOT_READABLE, REFUSAL_ANNOUNCED,
+    SUSPENDED, TOO_MANY_PREVIEWS,
 };
 
-use crate::preview::admission::decision::{Decision, Refusal, RootCause, Routing};
+use crate::preview::admission::decision::{Announced, Decision, Refusal, RootCause, Routing};
 use crate::preview::facts::Facts;
 use crate::preview::lifetime::warning;
 use crate::preview::objects::blueprint::Blueprint;
@@ -20,12 +21,18 @@ pub(crate) const LIMIT_EXCEEDED_CONDITION: ConditionType = ConditionType::new(
     LIMIT_EXCEEDED,
     &[
         ("ImageNotAllowed", "a PreviewPolicy does not allow the image"),
+        (POLICY_NOT_READABLE, "a PreviewPolicy cannot be read, and the preview is new"),
         (TOO_MANY_PREVIEWS, "the namespace has as many older previews as a PreviewPolicy allows"),
         (
             "TooManyReplicas",
             "a PreviewPolicy allows fewer pods than `spec.replicas`; as many as it allows run",
         ),
     ],
+);
+/// The condition of a preview that an edit of a policy refuses later.
+pub(crate) const REFUSAL_ANNOUNCED_CONDITION: ConditionType = ConditionType::new(
+    REFUSAL_ANNOUNCED,
+    &[("PolicyTightened", "an edit of a PreviewPolicy takes pods or route away soon")],
 );
 /// The condition of a suspended preview.
 pub(crate) const SUSPENDED_CONDITION: ConditionType =
@@ -51,6 +58,7 @@ pub(crate) fn conditions(
     let others = [
         decision.and_then(host_conflict),
         exceeded.map(limit_exceeded),
+        decision.and_then(|decision| decision.announced.as_ref()).map(refusal_announced),
         blueprint.spec.is_suspended().then(|| suspended(blueprint)),
         root.map(|cause| may_run_as_root(blueprint, cause)),
         facts.expiry.as_ref().and_then(warning::condition),
@@ -71,6 +79,15 @@ fn limit_exceeded(exceeded: &Refusal) -> Condition {
     let condition =
         Condition::new(LIMIT_EXCEEDED, Some(true), exceeded.reason, exceeded.message.clone());
     if exceeded.stalls { condition } else { condition.with_warning() }
+}
+
+fn refusal_announced(announced: &Announced) -> Condition {
+    let when = match announced.at {
+        Some(at) => format!("from {at} on"),
+        None => "soon".to_owned(),
+    };
+    let message = format!("{when}, this preview is refused: {}", announced.refusal.message);
+    Condition::new(REFUSAL_ANNOUNCED, Some(true), "PolicyTightened", message).with_warning()
 }
 
 fn suspended(blueprint: &Blueprint<'_>) -> Condition {

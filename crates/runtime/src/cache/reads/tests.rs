@@ -56,6 +56,17 @@ fn names(woken: HashSet<WorkKey>) -> Vec<String> {
     names
 }
 
+/// Removes what a complete list did not show. Returns the sorted names of the readers.
+fn complete(
+    cache: &ReadCache,
+    type_id: TypeId,
+    namespace: Option<&str>,
+    seen: &HashSet<ObjectKey>,
+) -> Vec<String> {
+    let missing = cache.missing(type_id, namespace, seen);
+    names(missing.iter().flat_map(|key| cache.remove(type_id, key)).collect())
+}
+
 fn gone(cache: &ReadCache, namespace: &str, name: &str) -> Vec<String> {
     names(cache.remove(TypeId::of::<ConfigMap>(), &ObjectKey::new(namespace, name)))
 }
@@ -166,13 +177,9 @@ fn an_object_missing_in_a_relist_wakes_its_readers() {
         event::<ConfigMap>(&cache, &config(namespace, name, &json!({}), "1"));
     }
     let (id, seen) = (TypeId::of::<ConfigMap>(), HashSet::from([ObjectKey::new("a", "two")]));
-    assert_eq!(
-        names(cache.complete_list(id, Some("a"), &seen)),
-        ["all", "get", "namespace"],
-        "a/one"
-    );
-    assert_eq!(names(cache.complete_list(id, None, &seen)), ["all"], "b/two");
-    assert_eq!(names(cache.complete_list(id, None, &seen)), [""; 0]);
+    assert_eq!(complete(&cache, id, Some("a"), &seen), ["all", "get", "namespace"], "a/one");
+    assert_eq!(complete(&cache, id, None, &seen), ["all"], "b/two");
+    assert_eq!(complete(&cache, id, None, &seen), [""; 0]);
 }
 
 #[test]
@@ -430,11 +437,8 @@ fn selected_objects_are_separate_from_the_whole_kind() {
     assert_eq!(event::<Selected<Pod, Ours>>(&cache, &ours), ["ours"]);
     event::<Pod>(&cache, &pod("two", &json!({})));
     // A list of the selected objects does not affect the others.
-    cache.complete_list(
-        TypeId::of::<Selected<Pod, Ours>>(),
-        None,
-        &HashSet::from([ObjectKey::new("a", "one")]),
-    );
+    let seen = HashSet::from([ObjectKey::new("a", "one")]);
+    complete(&cache, TypeId::of::<Selected<Pod, Ours>>(), None, &seen);
     let seen = look(&cache, "all", |view| view.list(of::<Pod>(), None, &[]).len());
     let selected =
         look(&cache, "ours", |view| view.list(of::<Selected<Pod, Ours>>(), None, &[]).len());

@@ -30,7 +30,7 @@ fn feed(
     store: impl Store + 'static,
 ) -> Feed {
     let token =
-        engine.sync.register("objects".to_owned(), kind.kind.to_string(), vec![0], optional);
+        engine.sync.register("objects".to_owned(), kind.kind.to_string(), vec![0], optional, false);
     Feed::new(Arc::clone(engine), Collection::new(kind.clone(), Form::Full), token, store)
 }
 
@@ -235,7 +235,7 @@ fn namespaces(engine: &Engine) -> usize {
 async fn an_optional_kind_that_is_not_found_for_a_moment_stays_in_the_cache() {
     let engine = testing::engine(&Registry::new("test").with(Pages), silent_api());
     let read = read_kind();
-    let mut reads = feed(&engine, &read.info.clone(), true, Reads::new(read));
+    let mut reads = feed(&engine, &read.info.clone(), true, Reads::new(read, &engine.controllers));
     let fail = |reads: &mut Feed, count| {
         for _ in 0..count {
             reads.handle(Event::Failed(&testing::not_found()));
@@ -280,7 +280,7 @@ async fn an_undecodable_read_object_keeps_its_last_state_and_causes_an_event() {
     let limiter = RateLimiter::new(rate(30));
     let engine = engine_with_events(&Registry::new("test").with(Pages), api, limiter);
     let read = read_kind();
-    let mut reads = feed(&engine, &read.info.clone(), true, Reads::new(read));
+    let mut reads = feed(&engine, &read.info.clone(), true, Reads::new(read, &engine.controllers));
     let namespace = |name: &str, labels: Value| {
         let metadata =
             json!({ "name": name, "uid": name, "resourceVersion": "1", "labels": labels });

@@ -3,7 +3,7 @@
 use super::*;
 
 fn register(sync: &Arc<CacheSync>, name: &str, controllers: Vec<usize>, optional: bool) -> Token {
-    sync.register(name.to_owned(), "Kind".to_owned(), controllers, optional)
+    sync.register(name.to_owned(), "Kind".to_owned(), controllers, optional, false)
 }
 
 #[tokio::test]
@@ -53,4 +53,22 @@ async fn a_cache_whose_watch_fails_for_longer_than_two_minutes_is_stale() {
     assert_eq!(age, Some(Duration::from_secs(130)));
     token.set(State::Synced);
     assert!(sync.missing(None).is_empty() && sync.stale(0).is_none());
+}
+
+#[tokio::test]
+async fn a_kind_that_builds_look_up_and_that_has_no_definition_delays_no_controller() {
+    let sync = CacheSync::new();
+    let read = |name: &str| sync.register(name.to_owned(), "Kind".to_owned(), vec![0], false, true);
+    let (known, unknown) = (read("known"), read("unknown"));
+    assert_eq!(sync.undefined(0), None);
+    known.set(State::Synced);
+    known.set(State::NotServed);
+    unknown.set(State::NotServed);
+    sync.wait(0).await;
+    assert_eq!(sync.missing(None).len(), 2, "/readyz names them");
+    let undefined = |name: &str, was_synced| Some(Undefined { name: name.to_owned(), was_synced });
+    assert_eq!(sync.undefined(0), undefined("unknown", false));
+    assert_eq!(sync.undefined(1), None, "another controller");
+    unknown.set(State::Synced);
+    assert_eq!(sync.undefined(0), undefined("known", true));
 }

@@ -338,7 +338,7 @@ async fn nothing_expires_while_a_cache_is_stale() {
 
     let server = Server::new();
     let engine = server.engine(&ending_in(-10));
-    let watch = engine.sync.register("pages".to_owned(), "Page".to_owned(), vec![0], false);
+    let watch = engine.sync.register("pages".to_owned(), "Page".to_owned(), vec![0], false, false);
     watch.set(State::Synced);
     watch.set(State::Failing("refused".to_owned()));
     tokio::time::sleep(Duration::from_secs(121)).await;

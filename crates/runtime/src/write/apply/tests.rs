@@ -402,7 +402,7 @@ async fn nothing_is_deleted_while_a_cache_is_stale() {
     known(&engine, &resource("Page", Some("ns"), 1));
     observed(&engine, &child("old", 5));
     let kind = "ConfigMap".to_owned();
-    let watch = engine.sync.register("configmaps".to_owned(), kind, vec![0], false);
+    let watch = engine.sync.register("configmaps".to_owned(), kind, vec![0], false, false);
     watch.set(State::Synced);
     watch.set(State::Failing("refused".to_owned()));
     tokio::time::sleep(std::time::Duration::from_secs(121)).await;

@@ -1,0 +1,138 @@
+//! Which spec of a policy applies to one preview.
+//!
+//! An edit that makes a policy stricter applies to new previews at once. It applies to previews
+//! that are older only when the policy's status says that it is enforced. Until then, such a
+//! preview is refused only if both specs refuse it. A spec that cannot be read keeps the enforced
+//! one in effect for older previews, and refuses new ones.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kubewright::Timestamp;
+use operator_api::preview::{PreviewPolicySpec, StoredPolicy, UnreadablePolicy};
+
+/// The labels of a namespace.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// A policy, and which of its specs apply to one preview.
+#[derive(Clone, Debug)]
+pub(crate) struct Applied {
+    policy: Arc<StoredPolicy>,
+    current: Content,
+    /// The content before the last edit, while it still applies.
+    before: Option<Content>,
+    /// Whether the spec cannot be read and the preview is new.
+    is_unreadable: bool,
+}
+
+/// One content of a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// The policy does not exist yet, or does not select the namespace.
+    Nothing,
+    Spec,
+    Enforced,
+}
+
+impl Applied {
+    /// What of a policy applies to a preview that was created at `created`, in a namespace with
+    /// these labels. `None` if the policy does not concern it.
+    pub(crate) fn new(
+        policy: Arc<StoredPolicy>,
+        labels: &Labels,
+        created: Option<Timestamp>,
+    ) -> Option<Self> {
+        let selecting = |content, spec: Option<&PreviewPolicySpec>| match spec {
+            Some(spec) if selects(spec, labels) => content,
+            Some(_) | None => Content::Nothing,
+        };
+        let enforced = policy.enforced();
+        let before = selecting(Content::Enforced, enforced);
+        let is_new = is_new(&policy, created);
+        let (current, before, is_unreadable) = match policy.spec.parsed() {
+            Ok(spec) => {
+                let current = selecting(Content::Spec, Some(spec));
+                let is_pending = !is_new && enforced != Some(spec);
+                (current, is_pending.then_some(before), false)
+            }
+            Err(_) => {
+                let may_select = match policy.spec.selector() {
+                    Ok(selector) => selector.is_none_or(|selector| selector.matches(labels)),
+                    Err(_) => true,
+                };
+                (before, None, is_new && may_select)
+            }
+        };
+        let concerns = current != Content::Nothing || before.is_some_and(|c| c != Content::Nothing);
+        (concerns || is_unreadable).then_some(Self { policy, current, before, is_unreadable })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.policy.name()
+    }
+
+    fn spec(&self, content: Content) -> Option<&PreviewPolicySpec> {
+        match content {
+            Content::Nothing => None,
+            Content::Spec => self.policy.spec.parsed().ok(),
+            Content::Enforced => self.policy.enforced(),
+        }
+    }
+
+    /// The spec whose defaults apply.
+    pub(crate) fn current(&self) -> Option<&PreviewPolicySpec> {
+        self.spec(self.current)
+    }
+
+    /// The spec that applied before the last edit, if it still applies. `Some(None)` if the policy
+    /// had no effect.
+    pub(crate) fn before(&self) -> Option<Option<&PreviewPolicySpec>> {
+        self.before.map(|content| self.spec(content))
+    }
+
+    /// Why the spec cannot be read, if the preview is new.
+    pub(crate) fn unreadable(&self) -> Option<&UnreadablePolicy> {
+        self.policy.spec.parsed().err().filter(|_| self.is_unreadable)
+    }
+
+    /// The same policy after the edit applies to all previews, if it does not yet.
+    pub(crate) fn after_edit(&self) -> Self {
+        Self { before: None, ..self.clone() }
+    }
+
+    /// When the edit applies to all previews, as far as that is known.
+    pub(crate) fn enforced_at(&self) -> Option<Timestamp> {
+        self.before?;
+        let pending = self.policy.status.as_ref()?.pending.as_ref()?;
+        pending.enforced_at.as_ref().map(|time| time.0)
+    }
+}
+
+fn selects(spec: &PreviewPolicySpec, labels: &Labels) -> bool {
+    spec.namespace_selector.as_ref().is_none_or(|selector| selector.matches(labels))
+}
+
+/// Whether a preview is not older than the current spec of a policy. Offline, every preview is new.
+fn is_new(policy: &StoredPolicy, created: Option<Timestamp>) -> bool {
+    let Some(created) = created else { return true };
+    match (&policy.status, pending_since(policy)) {
+        (_, Some(since)) => created >= since,
+        // The policy is new itself, and a file has no time.
+        (None, None) => true,
+        // An edit that the operator of the policy has not seen yet.
+        (Some(_), None) => false,
+    }
+}
+
+fn pending_since(policy: &StoredPolicy) -> Option<Timestamp> {
+    match &policy.status {
+        Some(status) => status.pending.as_ref().map(|pending| pending.since.0),
+        None => created(&policy.metadata),
+    }
+}
+
+/// When an object was created.
+pub(crate) fn created(meta: &ObjectMeta) -> Option<Timestamp> {
+    meta.creation_timestamp.as_ref().map(|time| time.0)
+}

@@ -1,0 +1,77 @@
+//! The namespaces and previews that a policy concerns, and the previews that it refuses.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kubewright::{Metadata, ObjectKey};
+use operator_api::preview::{PreviewPolicySpec, PreviewRequest, StoredPolicy};
+
+use crate::preview::admission::applied::{Applied, created};
+use crate::preview::admission::limits::precedence;
+use crate::preview::admission::rules;
+
+/// What a policy concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Census {
+    pub(super) namespaces: usize,
+    pub(super) previews: usize,
+    /// The previews that get no pods or no route now.
+    pub(super) refused: Vec<ObjectKey>,
+    /// The previews that lose pods or route when the current spec applies to all.
+    pub(super) announced: Vec<ObjectKey>,
+}
+
+impl Census {
+    /// Counts what a policy with its next status concerns. `of` returns the previews of a namespace.
+    pub(super) fn new(
+        policy: &Arc<StoredPolicy>,
+        namespaces: &[Arc<Metadata<Namespace>>],
+        of: impl Fn(&str) -> Vec<Arc<PreviewRequest>>,
+    ) -> Self {
+        let mut census = Self::default();
+        for namespace in namespaces {
+            let labels = namespace.metadata.labels.clone().unwrap_or_default();
+            // A preview without a time is a new one, for which the current spec decides.
+            if Applied::new(Arc::clone(policy), &labels, None).is_none() {
+                continue;
+            }
+            census.namespaces += 1;
+            let name = namespace.metadata.name.as_deref().unwrap_or_default();
+            let mut previews = of(name);
+            previews.sort_by(|a, b| precedence(&a.metadata).cmp(&precedence(&b.metadata)));
+            census.previews += previews.len();
+            for (older, preview) in previews.iter().enumerate() {
+                let applied = Applied::new(Arc::clone(policy), &labels, created(&preview.metadata));
+                let Some(applied) = applied else { continue };
+                census.count(&applied, preview, older);
+            }
+        }
+        census
+    }
+
+    fn count(&mut self, applied: &Applied, preview: &PreviewRequest, older: usize) {
+        let refuses = |spec: Option<&PreviewPolicySpec>| {
+            spec.is_some_and(|spec| refuses(spec, preview, older))
+        };
+        let by_current = refuses(applied.current());
+        let is_spared = applied.before().is_some_and(|before| !refuses(before));
+        let key = ObjectKey::of(&preview.metadata);
+        if applied.unreadable().is_some() || by_current && !is_spared {
+            self.refused.push(key);
+        } else if by_current {
+            self.announced.push(key);
+        }
+    }
+}
+
+/// Whether a spec gives a preview no pods or no route. The namespace has so many older previews.
+fn refuses(spec: &PreviewPolicySpec, preview: &PreviewRequest, older: usize) -> bool {
+    let request = &preview.spec;
+    let type_ = request.claim.route_type();
+    let type_ = type_.or_else(|| spec.routes.as_ref().and_then(|routes| routes.default));
+    let host = request.claim.host();
+    rules::rejects_image(spec, &request.image).is_some()
+        || rules::most_previews(spec).is_some_and(|most| older >= most)
+        || host.is_some_and(|host| rules::rejects_host(spec, host).is_some())
+        || type_.is_some_and(|type_| rules::rejects_route(spec, type_).is_some())
+}

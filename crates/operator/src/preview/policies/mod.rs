@@ -1,0 +1,14 @@
+//! The operator of `PreviewPolicy`. It owns no objects: it decides when an edit applies to previews
+//! that exist, and counts what the policy refuses.
+//!
+//! - `operator`: the operator itself
+//! - `schedule`: when an edit applies
+//! - `tightening`: which fields an edit made stricter
+//! - `census`: the namespaces and previews that a policy concerns, and those that it refuses
+
+mod census;
+mod operator;
+mod schedule;
+mod tightening;
+
+pub use operator::PolicyOperator;
