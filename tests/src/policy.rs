@@ -22,10 +22,11 @@ impl<'a> Policy<'a> {
         policy
     }
 
-    /// Replaces the spec.
+    /// Replaces the spec. Without a grace period in it, the new spec applies at once.
     pub async fn update(&self, mut spec: Value) {
         spec["namespaceSelector"] =
             json!({ "matchLabels": { "kubernetes.io/metadata.name": self.sandbox.namespace() } });
+        spec.as_object_mut().unwrap().entry("gracePeriod").or_insert_with(|| "0s".into());
         let policy = json!({
             "apiVersion": "platform9.com/v1", "kind": "PreviewPolicy",
             "metadata": { "name": self.name }, "spec": spec,

@@ -9,7 +9,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::api::{Patch, PatchParams};
 use kubewright::Registry;
 use kubewright::runtime::Settings;
-use operator::preview::PreviewOperator;
+use operator::preview::{PolicyOperator, PreviewOperator};
 use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus, PreviewPolicy};
 use serde_json::{Value, json};
 use tests::cluster::{Operator, SOON, Sandbox, condition, describe, eventually};
@@ -68,8 +68,7 @@ async fn a_policy_and_a_setting_of_the_operator_limit_the_lifetime_of_previews()
         maximum_ttl: Some(Duration::from_hours(4)),
         ..PreviewOperator::default()
     };
-    let registry =
-        Registry::new(operator::NAME).with(setting).with_definition::<PreviewPolicy>(&[]);
+    let registry = Registry::new(operator::NAME).with(setting).with(PolicyOperator);
     let settings =
         Settings { namespaces: vec![sandbox.namespace().to_owned()], ..Settings::default() };
     let _operator = Operator::start_with(&registry, sandbox.cluster().kubeconfig(), settings).await;

@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kubewright::Registry;
 use kubewright::labels::ALLOW_ROLLOUT;
 use kubewright::runtime::Settings;
-use operator::preview::PreviewOperator;
+use operator::preview::{PolicyOperator, PreviewOperator};
 use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
 use serde_json::json;
 use tests::cluster::{LONG, Operator, Sandbox, condition, describe, eventually, throughout};
@@ -21,8 +21,7 @@ const PREVIEWS: usize = 9;
 
 /// An operator with the limits that users get.
 async fn start(sandbox: &Sandbox, operator: PreviewOperator) -> Operator {
-    let registry =
-        Registry::new(operator::NAME).with(operator).with_definition::<PreviewPolicy>(&[]);
+    let registry = Registry::new(operator::NAME).with(operator).with(PolicyOperator);
     let namespaces = vec![sandbox.namespace().to_owned()];
     let settings = Settings { namespaces, ..Settings::default() };
     Operator::start_with(&registry, sandbox.cluster().kubeconfig(), settings).await

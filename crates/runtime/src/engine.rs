@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use kubewright_core::controller::{Controller, ManagedBy};
 use kubewright_core::internals::shard::Shard;
+use kubewright_core::kind::ReadKind;
 use kubewright_core::observed::ControllerRef;
 use kubewright_core::{KindInfo, ObjectKey};
 
@@ -61,7 +62,7 @@ impl ControllerState {
         children: Vec<Arc<ChildCache>>,
         rollouts: Rate,
     ) -> Self {
-        let namespaces = controller.reads().into_iter().find(|read| read.is_all_namespaces());
+        let namespaces = controller.reads().into_iter().find(ReadKind::is_all_namespaces);
         Self {
             name: controller.name(),
             kind: controller.resource(),

@@ -58,6 +58,12 @@ impl Operator {
         panic!("could not listen on a free port: another process took it, {TRIES} times");
     }
 
+    /// Like [`start_with`](Self::start_with), without waiting for its caches.
+    #[must_use]
+    pub fn start_unready(registry: &Registry, kubeconfig: &Path, settings: Settings) -> Self {
+        Self::spawn(registry.clone(), kubeconfig, settings)
+    }
+
     fn spawn(registry: Registry, kubeconfig: &Path, settings: Settings) -> Self {
         let address = free_address();
         let settings = Settings { listen: Some(address), ..settings };

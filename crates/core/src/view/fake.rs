@@ -15,6 +15,7 @@ pub struct FakeCluster {
     objects: Vec<(TypeId, Arc<dyn AnyObject>)>,
     served: Vec<KindInfo>,
     now: Option<Timestamp>,
+    is_limited: bool,
 }
 
 impl FakeCluster {
@@ -53,6 +54,13 @@ impl FakeCluster {
     /// Serves the API of a kind that is known at run time only.
     pub fn serve(&mut self, kind: KindInfo) {
         self.served.push(kind);
+    }
+
+    /// Limits the view to some namespaces, as `run --namespace` does: see
+    /// [`View::sees_all_namespaces`](crate::View::sees_all_namespaces).
+    #[must_use]
+    pub fn limited(self) -> Self {
+        Self { is_limited: true, ..self }
     }
 
     /// Sets the current time. Without this call, no time is past.
@@ -103,6 +111,10 @@ impl Source for FakeCluster {
 
     fn serves(&self, kind: &KindInfo) -> bool {
         self.served.contains(kind)
+    }
+
+    fn sees_all_namespaces(&self) -> bool {
+        !self.is_limited
     }
 
     fn now(&self) -> Timestamp {

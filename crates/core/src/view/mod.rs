@@ -195,6 +195,13 @@ impl<'a, O: Declaration> View<'a, O> {
         found
     }
 
+    /// Whether the view has the namespaced objects of the whole cluster. `false` for an operator that
+    /// runs with `--namespace`: what it counts is then not the whole.
+    #[must_use]
+    pub fn sees_all_namespaces(&self) -> bool {
+        self.source.sees_all_namespaces()
+    }
+
     /// Whether the API of `K` is served: see [`Served`](crate::Served).
     #[must_use]
     pub fn serves<K: Object, At>(&self, _: Of<K>) -> bool

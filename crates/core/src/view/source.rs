@@ -28,6 +28,10 @@ pub trait Source {
     fn indexed(&self, type_id: TypeId, index: AnyIndex, key: &str) -> Vec<Arc<dyn AnyObject>>;
     /// Whether the API of a kind is served.
     fn serves(&self, kind: &KindInfo) -> bool;
+    /// Whether the objects of all namespaces are known.
+    fn sees_all_namespaces(&self) -> bool {
+        true
+    }
     /// The current time. With the default, [`Timestamp::MIN`], no other time is past.
     fn now(&self) -> Timestamp {
         Timestamp::MIN

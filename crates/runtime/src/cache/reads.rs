@@ -9,6 +9,7 @@
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kubewright_core::index::AnyIndex;
@@ -54,6 +55,8 @@ impl State {
 pub(crate) struct ReadCache {
     state: RwLock<State>,
     readers: Mutex<Readers>,
+    /// Whether only some namespaces are watched.
+    is_limited: AtomicBool,
 }
 
 /// The read objects for one build.
@@ -90,6 +93,10 @@ impl Source for Snapshot<'_> {
         self.cache.read().served.contains(kind)
     }
 
+    fn sees_all_namespaces(&self) -> bool {
+        !self.cache.is_limited.load(Ordering::Relaxed)
+    }
+
     fn now(&self) -> Timestamp {
         self.now
     }
@@ -122,6 +129,11 @@ impl Snapshot<'_> {
 }
 
 impl ReadCache {
+    /// Records that only some namespaces are watched.
+    pub(crate) fn limit(&self) {
+        self.is_limited.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn snapshot(&self, now: Timestamp) -> Snapshot<'_> {
         Snapshot { cache: self, seen: self.read().changes, now }
     }

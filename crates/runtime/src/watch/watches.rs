@@ -42,6 +42,9 @@ pub(crate) fn open(
     caches: &[Arc<ChildCache>],
     tasks: &mut JoinSet<()>,
 ) {
+    if !settings.namespaces.is_empty() {
+        engine.reads.limit();
+    }
     let watches = merge(all(engine, settings, caches));
     let gate = Arc::new(Gate::default());
     let (optional, required): (Vec<_>, Vec<_>) = watches.into_iter().partition(|w| w.optional);

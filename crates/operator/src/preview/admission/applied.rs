@@ -50,19 +50,16 @@ impl Applied {
         let enforced = policy.enforced();
         let before = selecting(Content::Enforced, enforced);
         let is_new = is_new(&policy, created);
-        let (current, before, is_unreadable) = match policy.spec.parsed() {
-            Ok(spec) => {
-                let current = selecting(Content::Spec, Some(spec));
-                let is_pending = !is_new && enforced != Some(spec);
-                (current, is_pending.then_some(before), false)
-            }
-            Err(_) => {
-                let may_select = match policy.spec.selector() {
-                    Ok(selector) => selector.is_none_or(|selector| selector.matches(labels)),
-                    Err(_) => true,
-                };
-                (before, None, is_new && may_select)
-            }
+        let (current, before, is_unreadable) = if let Ok(spec) = policy.spec.parsed() {
+            let current = selecting(Content::Spec, Some(spec));
+            let is_pending = !is_new && enforced != Some(spec);
+            (current, is_pending.then_some(before), false)
+        } else {
+            let selector = policy.spec.selector();
+            // A selector that cannot be read may select every namespace.
+            let may_select = selector
+                .map_or(true, |selector| selector.is_none_or(|selector| selector.matches(labels)));
+            (before, None, is_new && may_select)
         };
         let concerns = current != Content::Nothing || before.is_some_and(|c| c != Content::Nothing);
         (concerns || is_unreadable).then_some(Self { policy, current, before, is_unreadable })
@@ -85,10 +82,25 @@ impl Applied {
         self.spec(self.current)
     }
 
-    /// The spec that applied before the last edit, if it still applies. `Some(None)` if the policy
-    /// had no effect.
-    pub(crate) fn before(&self) -> Option<Option<&PreviewPolicySpec>> {
-        self.before.map(|content| self.spec(content))
+    /// Whether an edit does not apply to the preview yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// The spec that applied before the edit, if the edit is pending. `None` also if the policy had
+    /// no effect then.
+    pub(crate) fn before(&self) -> Option<&PreviewPolicySpec> {
+        self.spec(self.before?)
+    }
+
+    /// Whether a rule of the current spec rejects the preview. While an edit is pending, the rule of
+    /// the old spec must reject it as well. Returns what the current rule allows.
+    pub(crate) fn rejects<'a, T>(
+        &'a self,
+        rule: impl Fn(&'a PreviewPolicySpec) -> Option<T>,
+    ) -> Option<T> {
+        let rejected = rule(self.current()?)?;
+        (!self.is_pending() || self.before().and_then(rule).is_some()).then_some(rejected)
     }
 
     /// Why the spec cannot be read, if the preview is new.

@@ -96,7 +96,7 @@ impl Policies {
     /// The same policies when the edits that do not apply yet do, and the first time at which one
     /// of them does, as far as it is known. `None` if there is no such edit.
     pub(super) fn after_edits(&self) -> Option<(Self, Option<Timestamp>)> {
-        let is_pending = self.0.iter().any(|policy| policy.before().is_some());
+        let is_pending = self.0.iter().any(Applied::is_pending);
         let at = self.0.iter().filter_map(Applied::enforced_at).min();
         is_pending.then(|| (Self(self.0.iter().map(Applied::after_edit).collect()), at))
     }
@@ -113,17 +113,14 @@ impl Policies {
         self.each().find_map(|(policy, spec)| Some(Limit { value: value(spec)?, policy }))
     }
 
-    /// What the first policy allows that rejects something. Before an edit applies, the old spec
-    /// must reject it as well.
+    /// What the first policy allows that rejects something.
     fn rejects<'a, T>(
         &'a self,
         rule: impl Fn(&'a PreviewPolicySpec) -> Option<T>,
     ) -> Option<Limit<'a, T>> {
-        self.0.iter().find_map(|policy| {
-            let value = rule(policy.current()?)?;
-            let is_allowed = policy.before().is_some_and(|before| before.and_then(&rule).is_none());
-            (!is_allowed).then(|| Limit { value, policy: policy.name() })
-        })
+        self.0
+            .iter()
+            .find_map(|policy| Some(Limit { value: policy.rejects(&rule)?, policy: policy.name() }))
     }
 
     /// The lowest of these limits.
@@ -139,9 +136,10 @@ impl Policies {
     ) -> Option<Limit<'_, T>> {
         Self::lowest(self.0.iter().filter_map(|policy| {
             let current = limit(policy.current()?)?;
-            let value = match policy.before() {
-                Some(before) => current.max(before.and_then(&limit)?),
-                None => current,
+            let value = if policy.is_pending() {
+                current.max(policy.before().and_then(&limit)?)
+            } else {
+                current
             };
             Some(Limit { value, policy: policy.name() })
         }))
@@ -215,8 +213,10 @@ impl Policies {
     /// The namespaces that may connect to a preview: all that any policy lists. `None` if no policy
     /// has a list. Before an edit applies, the old list counts.
     pub(super) fn reachable_from(&self) -> Option<Vec<String>> {
-        let specs = self.0.iter().map(|policy| policy.before().unwrap_or(policy.current()));
-        let lists = specs.flatten().filter_map(|spec| spec.network_policy.as_ref());
+        let specs = self.0.iter().filter_map(|policy| {
+            if policy.is_pending() { policy.before() } else { policy.current() }
+        });
+        let lists = specs.filter_map(|spec| spec.network_policy.as_ref());
         let mut lists = lists.map(|network| &network.from_namespaces).peekable();
         lists.peek()?;
         Some(lists.flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect())

@@ -50,15 +50,11 @@ impl Census {
     }
 
     fn count(&mut self, applied: &Applied, preview: &PreviewRequest, older: usize) {
-        let refuses = |spec: Option<&PreviewPolicySpec>| {
-            spec.is_some_and(|spec| refuses(spec, preview, older))
-        };
-        let by_current = refuses(applied.current());
-        let is_spared = applied.before().is_some_and(|before| !refuses(before));
+        let rule = |spec: &PreviewPolicySpec| refuses(spec, preview, older).then_some(());
         let key = ObjectKey::of(&preview.metadata);
-        if applied.unreadable().is_some() || by_current && !is_spared {
+        if applied.unreadable().is_some() || applied.rejects(rule).is_some() {
             self.refused.push(key);
-        } else if by_current {
+        } else if applied.current().and_then(rule).is_some() {
             self.announced.push(key);
         }
     }

@@ -33,7 +33,8 @@ pub struct PolicyOperator;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Facts {
     schedule: Schedule,
-    census: Census,
+    /// Unknown to an operator that watches only some namespaces.
+    census: Option<Census>,
 }
 
 impl Operator for PolicyOperator {
@@ -54,10 +55,12 @@ impl Operator for PolicyOperator {
             schedule = Schedule { is_enforced: true, ..Schedule::default() };
         }
         let namespaces = view.list(of::<Metadata<Namespace>>(), None, &[]);
-        let status = Some(schedule.status(policy, 0));
+        let status = Some(schedule.status(policy, None));
         let shown = StoredPolicy::new(policy.metadata.clone(), policy.spec.clone(), status);
-        let census = Census::new(&Arc::new(shown), &namespaces, |namespace| {
-            view.list(of::<Part<PreviewRequest>>(), Some(namespace), &[])
+        let census = view.sees_all_namespaces().then(|| {
+            Census::new(&Arc::new(shown), &namespaces, |namespace| {
+                view.list(of::<Part<PreviewRequest>>(), Some(namespace), &[])
+            })
         });
         let children = match policy.spec.parsed() {
             Ok(_) => Children::new(),
@@ -78,14 +81,15 @@ impl Operator for PolicyOperator {
         observed: &Observed<'_, Self>,
         Facts { schedule, census }: &Facts,
     ) -> Report<PreviewPolicyStatus> {
+        let counted = |number: fn(&Census) -> usize| census.as_ref().map(number).map(count);
         let status = PreviewPolicyStatus {
-            namespaces: Some(count(census.namespaces)),
-            previews: Some(count(census.previews)),
-            refused: Some(count(census.refused.len())),
-            ..schedule.status(policy, count(census.announced.len()))
+            namespaces: counted(|census| census.namespaces),
+            previews: counted(|census| census.previews),
+            refused: counted(|census| census.refused.len()),
+            ..schedule.status(policy, counted(|census| census.announced.len()))
         };
         let report = Report::new(observed, status);
-        match announcement(schedule, census) {
+        match announcement(schedule, census.as_ref()) {
             Some(condition) => report.with_condition(condition),
             None => report,
         }
@@ -100,13 +104,14 @@ fn count(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-fn announcement(schedule: &Schedule, census: &Census) -> Option<Condition> {
+fn announcement(schedule: &Schedule, census: Option<&Census>) -> Option<Condition> {
     let at = schedule.enforced_at?;
     let fields: Vec<String> =
         schedule.stricter.iter().map(|field| format!("spec.{field}")).collect();
-    let effect = match &*census.announced {
-        [] => "No preview loses its pods or its route then.".to_owned(),
-        [first, others @ ..] => {
+    let effect = match census.map(|census| &*census.announced) {
+        None => "Undo the edit to keep previews that it would refuse.".to_owned(),
+        Some([]) => "No preview loses its pods or its route then.".to_owned(),
+        Some([first, others @ ..]) => {
             format!("{} then: undo the edit to keep them.", losers(first, others.len()))
         }
     };
@@ -299,6 +304,18 @@ mod tests {
         let policy = edited(&policy, &json!({ "limits": { "maxTtl": "7x" } }));
         let policy = observed(&policy, &cluster(&[], CREATED + 10));
         assert_eq!(effect(&policy, CREATED - 5), (true, None));
+    }
+
+    #[test]
+    fn an_operator_that_watches_only_some_namespaces_counts_nothing() {
+        let cluster = cluster(&[created_at(preview("old"), CREATED - 5)], CREATED + 10).limited();
+        let Report { status, conditions, .. } = report(&created(&strict()), &cluster);
+        assert_eq!((status.namespaces, status.previews, status.refused), (None, None, None));
+        assert_eq!(status.pending.unwrap().refused, None);
+        assert!(conditions[0].message.ends_with(
+            "Undo the edit to keep previews that it would \
+                                                 refuse."
+        ));
     }
 
     #[test]

@@ -53,7 +53,11 @@ impl Schedule {
     }
 
     /// The part of the status that previews read.
-    pub(super) fn status(&self, policy: &StoredPolicy, refused: i32) -> PreviewPolicyStatus {
+    pub(super) fn status(
+        &self,
+        policy: &StoredPolicy,
+        refused: Option<i32>,
+    ) -> PreviewPolicyStatus {
         if self.is_enforced {
             let enforced = Some(policy.spec.json().clone());
             return PreviewPolicyStatus { enforced, ..PreviewPolicyStatus::default() };
@@ -62,7 +66,7 @@ impl Schedule {
         let pending = self.since.map(|since| PendingPolicy {
             since: Time(since),
             enforced_at: self.enforced_at.map(Time),
-            refused: self.enforced_at.map(|_| refused),
+            refused: refused.filter(|_| self.enforced_at.is_some()),
         });
         PreviewPolicyStatus { enforced, pending, ..PreviewPolicyStatus::default() }
     }
