@@ -78,7 +78,7 @@ fn not_empty() -> Rule {
     ),
     printcolumn(
         name = "Enforced At",
-        type_ = "date",
+        type_ = "string",
         description = "When a stricter policy also applies to previews that exist",
         json_path = ".status.pending.enforcedAt"
     ),

@@ -40,7 +40,7 @@ pub struct PreviewPolicyStatus {
 
     /// The spec that applies to all previews: the current one, or the last one before an edit that
     /// made the policy stricter or that cannot be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_object")]
     pub enforced: Option<Value>,
 
