@@ -9,6 +9,9 @@ pub enum Error {
     /// The registry is invalid.
     #[error(transparent)]
     Registry(#[from] kubewright_core::RegistryError),
+    /// A subcommand of the program's own failed.
+    #[error(transparent)]
+    Command(crate::commands::CommandError),
     /// Generation of files failed.
     #[error(transparent)]
     Manifests(#[from] kubewright_manifests::Error),

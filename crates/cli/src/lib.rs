@@ -5,11 +5,13 @@
 //! - `run`: reconciles until a stop signal arrives; `log`: its log
 //! - `render`: prints the objects of resources, without a cluster
 //! - `print`: prints CRDs, RBAC, samples and the installation as YAML
-//! - `settings`: flags that a program adds to `run` and `render`
+//! - `settings`: flags that a program adds to `run` and `render`; `commands`: subcommands that it
+//!   adds
 //!
 //! This crate knows no operator. It parses, prints, and calls the engine and the generators.
 
 mod args;
+mod commands;
 mod error;
 mod help;
 mod log;
@@ -23,10 +25,12 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Args, FromArgMatches};
+use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 use kubewright_core::Registry;
 
 use args::{Cli, Command};
+pub use commands::CommandError;
+use commands::Commands;
 pub use error::Error;
 use settings::Settings;
 pub use streams::Streams;
@@ -46,6 +50,7 @@ pub struct Program {
     version: &'static str,
     about: Option<&'static str>,
     settings: Option<Settings>,
+    commands: Option<Commands>,
 }
 
 impl Program {
@@ -53,7 +58,7 @@ impl Program {
     #[must_use]
     pub fn new(registry: Registry) -> Self {
         let version = concat!("(kubewright ", env!("CARGO_PKG_VERSION"), ")");
-        Self { registry, version, about: None, settings: None }
+        Self { registry, version, about: None, settings: None, commands: None }
     }
 
     /// Sets the output of `--version`, for example to `env!("CARGO_PKG_VERSION")`.
@@ -84,6 +89,16 @@ impl Program {
         self
     }
 
+    /// Adds subcommands of the program's own. `run` executes one of them.
+    #[must_use]
+    pub fn with_commands<C: Subcommand>(
+        mut self,
+        run: impl Fn(C, &mut Streams<'_>) -> Result<(), CommandError> + Send + Sync + 'static,
+    ) -> Self {
+        self.commands = Some(Commands::new(run));
+        self
+    }
+
     /// Runs the program with the arguments and streams of the process.
     #[must_use]
     pub fn main(self) -> ExitCode {
@@ -104,9 +119,21 @@ impl Program {
         if let Some(settings) = &self.settings {
             command = settings.add_to(command);
         }
-        let parsed = command.try_get_matches_from(args).and_then(|matches| {
-            self.configure(&matches).and_then(|()| Cli::from_arg_matches(&matches))
-        });
+        if let Some(commands) = &self.commands {
+            command = commands.add_to(command);
+        }
+        let matches = match command.try_get_matches_from(args) {
+            Ok(matches) => matches,
+            Err(error) => return streams.print_usage(&error),
+        };
+        if let Some(commands) = self.commands.as_ref().filter(|commands| commands.has(&matches)) {
+            return match commands.run(&matches, streams) {
+                Ok(Ok(())) => ExitCode::SUCCESS,
+                Ok(Err(error)) => streams.print_error(&Error::Command(error)),
+                Err(error) => streams.print_usage(&error),
+            };
+        }
+        let parsed = self.configure(&matches).and_then(|()| Cli::from_arg_matches(&matches));
         let cli = match parsed {
             Ok(cli) => cli,
             Err(error) => return streams.print_usage(&error),

@@ -38,11 +38,12 @@ impl Streams<'_> {
         })
     }
 
-    /// Writes to the output. A closed pipe (`| head`) is not an error.
+    /// Writes to the output, with control characters escaped. A closed pipe (`| head`) is not an
+    /// error.
     ///
     /// # Errors
     /// [`Error::Output`], for example on a full disk.
-    pub(crate) fn print(&mut self, text: &str) -> Result<(), Error> {
+    pub fn print(&mut self, text: &str) -> Result<(), Error> {
         self.write(&escape_lines(text))
     }
 

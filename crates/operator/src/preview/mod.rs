@@ -21,5 +21,5 @@ mod report;
 mod samples;
 mod settings;
 
-pub use policies::PolicyOperator;
+pub use policies::{Check, PolicyOperator, Refused, check};
 pub use settings::PreviewOperator;

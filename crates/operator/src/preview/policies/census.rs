@@ -10,15 +10,15 @@ use crate::preview::admission::applied::{Applied, created};
 use crate::preview::admission::limits::precedence;
 use crate::preview::admission::rules;
 
-/// What a policy concerns.
+/// What a policy concerns. Each preview has the field that refuses it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Census {
     pub(super) namespaces: usize,
     pub(super) previews: usize,
     /// The previews that get no pods or no route now.
-    pub(super) refused: Vec<ObjectKey>,
+    pub(super) refused: Vec<(ObjectKey, &'static str)>,
     /// The previews that lose pods or route when the current spec applies to all.
-    pub(super) announced: Vec<ObjectKey>,
+    pub(super) announced: Vec<(ObjectKey, &'static str)>,
 }
 
 impl Census {
@@ -50,24 +50,37 @@ impl Census {
     }
 
     fn count(&mut self, applied: &Applied, preview: &PreviewRequest, older: usize) {
-        let rule = |spec: &PreviewPolicySpec| refuses(spec, preview, older).then_some(());
+        let rule = |spec: &PreviewPolicySpec| refuses(spec, preview, older);
         let key = ObjectKey::of(&preview.metadata);
-        if applied.unreadable().is_some() || applied.rejects(rule).is_some() {
-            self.refused.push(key);
-        } else if applied.current().and_then(rule).is_some() {
-            self.announced.push(key);
+        if applied.unreadable().is_some() {
+            self.refused.push((key, "spec"));
+        } else if let Some(field) = applied.rejects(rule) {
+            self.refused.push((key, field));
+        } else if let Some(field) = applied.current().and_then(rule) {
+            self.announced.push((key, field));
         }
     }
 }
 
-/// Whether a spec gives a preview no pods or no route. The namespace has so many older previews.
-fn refuses(spec: &PreviewPolicySpec, preview: &PreviewRequest, older: usize) -> bool {
+/// The field of a spec that gives a preview no pods or no route. The namespace has so many older
+/// previews.
+fn refuses(
+    spec: &PreviewPolicySpec,
+    preview: &PreviewRequest,
+    older: usize,
+) -> Option<&'static str> {
     let request = &preview.spec;
     let type_ = request.claim.route_type();
     let type_ = type_.or_else(|| spec.routes.as_ref().and_then(|routes| routes.default));
     let host = request.claim.host();
-    rules::rejects_image(spec, &request.image).is_some()
-        || rules::most_previews(spec).is_some_and(|most| older >= most)
-        || host.is_some_and(|host| rules::rejects_host(spec, host).is_some())
-        || type_.is_some_and(|type_| rules::rejects_route(spec, type_).is_some())
+    let refusals = [
+        ("spec.imagePrefixes", rules::rejects_image(spec, &request.image).is_some()),
+        ("spec.limits.previews", rules::most_previews(spec).is_some_and(|most| older >= most)),
+        ("spec.domains", host.is_some_and(|host| rules::rejects_host(spec, host).is_some())),
+        (
+            "spec.routes.types",
+            type_.is_some_and(|type_| rules::rejects_route(spec, type_).is_some()),
+        ),
+    ];
+    refusals.into_iter().find(|(_, refuses)| *refuses).map(|(field, _)| field)
 }

@@ -111,7 +111,7 @@ fn announcement(schedule: &Schedule, census: Option<&Census>) -> Option<Conditio
     let effect = match census.map(|census| &*census.announced) {
         None => "Undo the edit to keep previews that it would refuse.".to_owned(),
         Some([]) => "No preview loses its pods or its route then.".to_owned(),
-        Some([first, others @ ..]) => {
+        Some([(first, _), others @ ..]) => {
             format!("{} then: undo the edit to keep them.", losers(first, others.len()))
         }
     };
