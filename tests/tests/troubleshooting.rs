@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kubewright::reason;
-use operator_api::preview::{HOST_CONFLICT, NOT_ACCEPTED, TOO_MANY_PREVIEWS};
+use operator_api::preview::{HOST_CONFLICT, NOT_ACCEPTED, POLICY_NOT_READABLE, TOO_MANY_PREVIEWS};
 
 /// Words in CamelCase in the operator's source that are no reasons of the operator.
 const WORDS: [&str; 18] = [
@@ -169,7 +169,7 @@ fn the_declared_reasons_of_a_preview_are_those_in_its_code() {
         declared.iter().any(|(condition, reason)| [*condition, *reason].contains(&word))
     };
     // Some reasons are constants of the API crate.
-    let constants = [HOST_CONFLICT, NOT_ACCEPTED, TOO_MANY_PREVIEWS];
+    let constants = [HOST_CONFLICT, NOT_ACCEPTED, POLICY_NOT_READABLE, TOO_MANY_PREVIEWS];
     let used: BTreeSet<&str> = files.iter().flat_map(|code| words(code)).chain(constants).collect();
     let is_of_framework = |word: &str| reason::ALL.iter().any(|(name, _)| *name == word);
     let missing: Vec<_> = used
@@ -184,6 +184,19 @@ fn the_declared_reasons_of_a_preview_are_those_in_its_code() {
     let reasons = declared.iter().map(|(_, reason)| reason);
     let unused: Vec<_> = reasons.filter(|reason| !used.contains(*reason)).collect();
     assert!(unused.is_empty(), "{unused:?} are in CONDITIONS, but the operator does not use them");
+}
+
+#[test]
+fn the_declared_reasons_of_a_policy_are_those_in_its_code() {
+    let files = code_of("policy");
+    let used: BTreeSet<&str> = files.iter().flat_map(|code| words(code)).collect();
+    for (condition, reason) in declared("PreviewPolicy") {
+        assert!(used.contains(reason), "{reason} of {condition} is not used");
+    }
+    let page = fs::read_to_string(root().join("docs/previews/policies.md")).unwrap();
+    for (condition, reason) in declared("PreviewPolicy") {
+        assert!(page.contains(condition) || page.contains(reason), "{condition} {reason}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::object::HasStatus;
 use serde_json::{Value, json};
 
@@ -172,6 +173,8 @@ pub trait Controller: Send + Sync + fmt::Debug {
         resource: &dyn AnyObject,
         observation: Observation<'_>,
     ) -> Result<Report<Value>, serde_json::Error>;
+    /// Advice for the administrator of the cluster.
+    fn advice(&self, source: &dyn Source) -> Option<String>;
     /// The status that the resource carries, as JSON; null if there is none.
     ///
     /// # Errors
@@ -332,6 +335,10 @@ impl<O: Operator> Controller for Typed<O> {
             None => status = json!({}),
         }
         Ok(Report { status, conditions: report.conditions, readiness: report.readiness })
+    }
+
+    fn advice(&self, source: &dyn Source) -> Option<String> {
+        self.operator.advice(&View::new(source, &ObjectMeta::default()))
     }
 
     fn status(&self, resource: &dyn AnyObject) -> Result<Value, serde_json::Error> {

@@ -4,6 +4,7 @@
 //! | module | contents |
 //! |---|---|
 //! | [`echo`] | the operators of both `Echo` kinds: a Deployment and a Service each |
+//! | [`policy`] | the operator of `PreviewPolicy`: when an edit applies, and what it refuses |
 //! | [`preview`] | the operator of `PreviewEnvironment`: a Deployment, a Service and a route |
 //! | `workload`, `security`, `naming` | shared by all operators: Deployments, security contexts, names |
 //!
@@ -11,6 +12,7 @@
 
 pub mod echo;
 mod naming;
+pub mod policy;
 pub mod preview;
 mod registry;
 mod security;

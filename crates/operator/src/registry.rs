@@ -3,7 +3,8 @@
 use kubewright::Registry;
 
 use crate::echo::{EchoOperator, TestEchoOperator};
-use crate::preview::{PolicyOperator, PreviewOperator};
+use crate::policy::PolicyOperator;
+use crate::preview::PreviewOperator;
 
 /// The program's name: its field manager, and the label `app.kubernetes.io/managed-by` of every
 /// object that it creates.

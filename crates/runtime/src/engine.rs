@@ -3,6 +3,7 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -171,6 +172,17 @@ impl Engine {
         state.is_started.store(true, Ordering::Release);
         self.sweep(controller, Priority::Sweep);
         tracing::info!(controller = state.name, resources = state.resources.len(), "started");
+        self.log_advice(state);
+    }
+
+    fn log_advice(&self, state: &ControllerState) {
+        let reads = self.reads.snapshot(self.deadlines.now());
+        let advice = || state.controller.advice(&reads);
+        match catch_unwind(AssertUnwindSafe(advice)) {
+            Ok(Some(advice)) => tracing::warn!(controller = state.name, "{advice}"),
+            Ok(None) => {}
+            Err(_) => tracing::error!(controller = state.name, "the operator panicked in advice"),
+        }
     }
 
     fn sweep(&self, controller: usize, priority: Priority) {

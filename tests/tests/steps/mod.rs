@@ -102,7 +102,14 @@ impl Project {
         for defined in self.defined() {
             let read_only =
                 self.registered(&defined).is_some_and(|registered| registered.operator.is_none());
-            if !read_only && Self::operators_of(&defined, &operators).is_empty() {
+            let name = self.registered(&defined).and_then(|it| Some(&it.operator.as_ref()?.name));
+            // A type of the operator's own can stand for the resource.
+            let has_name = |(_, text): &(PathBuf, String)| {
+                name.is_some_and(|name| text.contains(&format!("NAME: &'static str = {name:?};")))
+            };
+            let is_found = !Self::operators_of(&defined, &operators).is_empty()
+                || operators.iter().any(has_name);
+            if !read_only && !is_found {
                 let Defined { group, kind, .. } = defined;
                 omissions.push(format!(
                     "step 2: write an `impl Operator` with `type Resource = {kind}` for {kind} \

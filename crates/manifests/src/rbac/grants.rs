@@ -50,13 +50,15 @@ pub fn grants(controller: &dyn Controller) -> Vec<Grant> {
         grants.add(&resource, "", EXPIRE, "type Owns, Expires", "deleted when it expires");
     }
     grants.add(&resource, "/status", APPLY_STATUS, "type Resource", "status written");
-    grants.add(
-        &resource,
-        "/finalizers",
-        BLOCK_DELETION,
-        "type Resource",
-        "blockOwnerDeletion in owner references (OwnerReferencesPermissionEnforcement)",
-    );
+    if !controller.owns().is_empty() {
+        grants.add(
+            &resource,
+            "/finalizers",
+            BLOCK_DELETION,
+            "type Resource",
+            "blockOwnerDeletion in owner references (OwnerReferencesPermissionEnforcement)",
+        );
+    }
     for owned in controller.owns() {
         grants.add(
             &owned.info,

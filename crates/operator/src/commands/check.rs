@@ -12,7 +12,7 @@ use kubewright::cli::{CommandError, Streams};
 use kubewright::manifests::yaml::documents;
 use kubewright::serde::de::DeserializeOwned;
 use kubewright_connect::{Connect, transport};
-use operator::preview::{Check, Refused, check};
+use operator::policy::{Check, Refused, check};
 use operator_api::preview::{PreviewPolicy, PreviewRequest, StoredPolicy};
 
 use super::CheckArgs;

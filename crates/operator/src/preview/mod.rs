@@ -8,18 +8,15 @@
 //! - `objects`: the objects, a file for each kind
 //! - `lifetime`: when a preview expires
 //! - `report`: status, conditions and readiness
-//! - `policies`: the operator of `PreviewPolicy`
 
-mod admission;
+pub(crate) mod admission;
 mod facts;
 mod kinds;
 mod lifetime;
 mod objects;
 mod operator;
-mod policies;
 mod report;
-mod samples;
+pub(crate) mod samples;
 mod settings;
 
-pub use policies::{Check, PolicyOperator, Refused, check};
 pub use settings::PreviewOperator;

@@ -1,7 +1,7 @@
 //! The operator of `PreviewEnvironment`, `platform9.com/v1`.
 
 use kubewright::{Children, ConditionType, Invalid, Observed, Operator, Report, Sample, View, of};
-use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus};
+use operator_api::preview::{PreviewEnvironment, PreviewEnvironmentStatus, StoredPolicy};
 
 use super::admission::candidate::Candidate;
 use super::admission::claims::Holding;
@@ -95,6 +95,14 @@ impl Operator for PreviewOperator {
         }
     }
 
+    fn advice(&self, view: &View<'_, Self>) -> Option<String> {
+        view.list(of::<StoredPolicy>(), None, &[]).is_empty().then(|| {
+            "no PreviewPolicy exists: whoever may create a PreviewEnvironment may run every image \
+             under every host, without end; apply a policy, for example the sample `strict`"
+                .to_owned()
+        })
+    }
+
     fn samples() -> Vec<Sample<PreviewEnvironment>> {
         samples::preview_samples()
     }
@@ -143,6 +151,14 @@ mod tests {
     use super::*;
     use crate::preview::admission::policy::tests::policy;
     use crate::testing::{self, FakeCluster, gateway, namespace, preview};
+
+    #[test]
+    fn without_a_policy_the_operator_advises_one() {
+        let advice =
+            |cluster: FakeCluster| PreviewOperator::default().advice(&testing::view_of(&cluster));
+        assert!(advice(FakeCluster::empty()).unwrap().contains("no PreviewPolicy exists"));
+        assert_eq!(advice(FakeCluster::empty().with(policy("p", json!({})))), None);
+    }
 
     #[test]
     fn a_preview_has_a_deployment_a_service_and_a_route_of_one_name() {

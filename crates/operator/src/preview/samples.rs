@@ -111,6 +111,13 @@ pub(crate) fn policy_samples() -> Vec<Sample<StoredPolicy>> {
             resource: PreviewPolicy::new("team-shop", minimal).into(),
         },
         Sample {
+            name: "strict",
+            about: "A start for a cluster of several teams, for the namespaces with one label. \
+                    Write your own domains, registries and namespaces. Without namespaceSelector, \
+                    the policy is for all namespaces.",
+            resource: PreviewPolicy::new("strict", strict_policy()).into(),
+        },
+        Sample {
             name: "full",
             about: "Every field.",
             resource: PreviewPolicy::new("team-search", full_policy()).into(),
@@ -121,6 +128,27 @@ pub(crate) fn policy_samples() -> Vec<Sample<StoredPolicy>> {
 fn of_team(team: &str) -> NamespaceSelector {
     let match_labels = BTreeMap::from([("team".to_owned(), team.to_owned())]);
     NamespaceSelector { match_labels, match_expressions: Vec::new() }
+}
+
+/// Few previews, few pods, a short life, and nothing that a team does not need.
+fn strict_policy() -> PreviewPolicySpec {
+    let label = ("previews.example.com/limits".to_owned(), "strict".to_owned());
+    PreviewPolicySpec {
+        namespace_selector: Some(NamespaceSelector {
+            match_labels: BTreeMap::from([label]),
+            match_expressions: Vec::new(),
+        }),
+        limits: Some(PreviewLimits {
+            previews: Some(10),
+            replicas: Some(2),
+            max_ttl: Some("168h".to_owned()),
+            default_ttl: Some("72h".to_owned()),
+        }),
+        domains: vec!["*.previews.example.com".to_owned()],
+        image_prefixes: vec!["registry.example.com/".to_owned()],
+        network_policy: Some(PolicyNetwork { from_namespaces: vec!["gateways".to_owned()] }),
+        ..PreviewPolicySpec::default()
+    }
 }
 
 fn full_policy() -> PreviewPolicySpec {

@@ -12,15 +12,15 @@
 //! - `route`: the type of the route
 //! - `security`: the user of the pods
 
-pub(super) mod applied;
+pub(crate) mod applied;
 pub(super) mod candidate;
 pub(super) mod claims;
 pub(super) mod decision;
 mod domains;
 pub(super) mod host;
-pub(super) mod limits;
-pub(super) mod policy;
+pub(crate) mod limits;
+pub(crate) mod policy;
 pub(super) mod resolve;
 mod route;
-pub(super) mod rules;
+pub(crate) mod rules;
 pub(super) mod security;

@@ -139,7 +139,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::preview::settings::PreviewOperator;
+    use crate::preview::PreviewOperator;
     use crate::testing::{self, FakeCluster, created_at, namespace, preview};
 
     /// The second in which the policy is created.
