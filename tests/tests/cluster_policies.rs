@@ -95,17 +95,10 @@ async fn until_policy(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stricter_policy_is_announced_before_it_stops_a_preview() {
-    let cluster = OwnCluster::start_api_server("policies-stricter", "");
+    let cluster = OwnCluster::start("policies-stricter");
     let sandbox = Sandbox::in_cluster(&cluster, "stricter", &[]).await;
     let _operator = start(&sandbox).await;
-    for number in 0..PREVIEWS {
-        create(&sandbox, &name(number)).await;
-    }
-    eventually(LONG, "all Deployments exist", async || {
-        let count = objects(&sandbox).await.len();
-        if count == PREVIEWS { Ok(()) } else { Err(format!("{count} exist")) }
-    })
-    .await;
+    run(&sandbox).await;
     // The previews are older than the policy only if they are of an earlier second.
     until_next_second().await;
     let strict = json!({ "imagePrefixes": ["registy.example/"], "gracePeriod": "20s" });
