@@ -11,26 +11,36 @@ use kubewright::testing::home::Home;
 use kubewright::testing::progress;
 use serde_json::Value;
 
-/// The binary `kubectl-preview`. It is built with the features of `cargo xtask`, so that no
-/// dependency is compiled again.
+/// The binary `kubectl-preview`.
 #[must_use]
 pub fn kubectl_preview() -> &'static Path {
-    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--message-format=json-render-diagnostics", "--package", "xtask"])
-            .args(["--package", "kubectl-preview", "--bin", "kubectl-preview"])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
-        messages
-            .map(Result::unwrap)
-            .filter(|message| message["target"]["name"] == "kubectl-preview")
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .expect("cargo reports the binary")
-    });
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build("kubectl-preview"));
     &PROGRAM
+}
+
+/// The binary `operator`.
+#[must_use]
+pub fn operator() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build("operator"));
+    &PROGRAM
+}
+
+/// Builds the binary of a package of the same name. It is built with the features of `cargo xtask`,
+/// so that no dependency is compiled again.
+fn build(name: &str) -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--message-format=json-render-diagnostics", "--package", "xtask"])
+        .args(["--package", name, "--bin", name])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
+    messages
+        .map(Result::unwrap)
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo reports the binary")
 }
 
 /// The kubectl of the control plane.

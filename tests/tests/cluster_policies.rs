@@ -2,6 +2,7 @@
 //! real control plane. No preview that runs is stopped, moved or opened by that.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::process::Command;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -17,6 +18,7 @@ use tests::cluster::{
 };
 use tests::fixtures::{PreviewFixture, preview};
 use tests::policy::Policy;
+use tests::programs;
 
 /// Previews that run before each change.
 const PREVIEWS: usize = 7;
@@ -99,6 +101,11 @@ async fn a_stricter_policy_is_announced_before_it_stops_a_preview() {
     let sandbox = Sandbox::in_cluster(&cluster, "stricter", &[]).await;
     let _operator = start(&sandbox).await;
     run(&sandbox).await;
+    let printed = check(&sandbox, json!({ "imagePrefixes": ["registy.example/"] }));
+    assert!(printed.contains("selects 1 namespace with 7 previews; 0 refused now."), "{printed}");
+    assert!(printed.contains("It is stricter than no policy: spec.imagePrefixes."), "{printed}");
+    let of_one = format!("  {}/p3: spec.imagePrefixes\n", sandbox.namespace());
+    assert!(printed.contains(&of_one), "{printed}");
     // The previews are older than the policy only if they are of an earlier second.
     until_next_second().await;
     let strict = json!({ "imagePrefixes": ["registy.example/"], "gracePeriod": "20s" });
@@ -138,6 +145,28 @@ async fn a_stricter_policy_is_announced_before_it_stops_a_preview() {
         stopped => Err(format!("{stopped} are stopped")),
     })
     .await;
+}
+
+/// What `operator preview policy check` prints for a policy of the namespace.
+fn check(sandbox: &Sandbox, mut spec: Value) -> String {
+    spec["namespaceSelector"] =
+        json!({ "matchLabels": { "kubernetes.io/metadata.name": sandbox.namespace() } });
+    let policy = json!({
+        "apiVersion": "platform9.com/v1", "kind": "PreviewPolicy",
+        "metadata": { "name": "new" }, "spec": spec,
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.json");
+    std::fs::write(&file, policy.to_string()).unwrap();
+    let output = Command::new(programs::operator())
+        .args(["preview", "policy", "check", "--file"])
+        .arg(file)
+        .arg("--kubeconfig")
+        .arg(sandbox.cluster().kubeconfig())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The number of Deployments of the first previews that ask for no pods.

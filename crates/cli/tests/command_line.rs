@@ -501,3 +501,28 @@ fn settings_are_flags_of_run_and_render_only() {
         "a program without settings"
     );
 }
+
+#[derive(clap::Subcommand)]
+enum OwnCommands {
+    /// Greets somebody
+    Greet { name: String },
+}
+
+#[test]
+fn a_program_can_have_subcommands_of_its_own() {
+    let program = || {
+        Program::new(mall::registry()).with_commands(|OwnCommands::Greet { name }, streams| {
+            if name.is_empty() {
+                return Err("the name is empty\u{1b}".into());
+            }
+            Ok(streams.print(&format!("hello {name}\n"))?)
+        })
+    };
+    assert!(run_program(program(), &["--help"], "").output.contains("Greets somebody"));
+    assert_eq!(run_program(program(), &["greet", "Ada"], "").output, "hello Ada\n");
+    let failed = run_program(program(), &["greet", ""], "");
+    assert!(failed.ended_with(1));
+    assert!(failed.errors.contains("error: the name is empty\\u{1b}"), "{}", failed.errors);
+    assert!(run_program(program(), &["greet"], "").ended_with(2));
+    assert!(run_program(program(), &["crds"], "").output.contains("CustomResourceDefinition"));
+}
