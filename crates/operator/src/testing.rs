@@ -13,9 +13,7 @@ use kubewright::withdraw::Withdraw;
 pub(crate) use kubewright::{FakeCluster, Readiness, Report};
 use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp, View, labels};
 use operator_api::ambassador::Mapping;
-use operator_api::preview::{
-    GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewPlace,
-};
+use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec};
 use operator_api::rollout::RolloutHealth;
 use serde_json::Value;
 
@@ -65,9 +63,7 @@ pub(crate) fn with_ambassador() -> FakeCluster {
 
 /// The cluster with this preview, as other previews read it.
 pub(crate) fn beside(cluster: FakeCluster, preview: &PreviewEnvironment) -> FakeCluster {
-    cluster
-        .with_as::<Part<PreviewClaim>>(PreviewClaim::from(preview))
-        .with_as::<Part<PreviewPlace>>(PreviewPlace::from(preview))
+    cluster.with_as::<Part<PreviewClaim>>(PreviewClaim::from(preview))
 }
 
 /// The view of this cluster for a preview in the namespace `shop`.

@@ -7,7 +7,7 @@
 //! - `source`: the code that the preview shows, for people
 //! - `expiry`: the end of the preview
 //! - `policy`, `selector`: the resource `PreviewPolicy`, and the namespaces that it selects
-//! - `claim`: the parts of a preview that other previews read
+//! - `claim`: the part of a preview that other previews read
 //! - `status`: the observed state
 
 mod claim;
@@ -24,10 +24,7 @@ mod selector;
 mod source;
 mod status;
 
-pub use claim::{
-    ClaimedRoute, PreviewClaim, PreviewClaimSpec, PreviewClaimStatus, PreviewPlace,
-    PreviewPlaceSpec,
-};
+pub use claim::{PreviewClaim, PreviewClaimSpec, PreviewClaimStatus};
 pub use image::is_no_image;
 pub use pod::{PodSecurity, PullPolicy};
 pub use policy::{PolicyNetwork, PolicyRoutes, PreviewLimits, PreviewPolicy, PreviewPolicySpec};
