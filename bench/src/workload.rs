@@ -1,5 +1,5 @@
-//! The kinds of resources: an Echo with its Deployment and its Service, a Website with its ConfigMap
-//! and its Service, and a preview of a crowd that claims one host.
+//! The kinds of resources: an Echo with its Deployment and its Service, a Website with its
+//! ConfigMap and its Service, and a preview of a crowd that claims one host.
 
 use std::fmt;
 use std::sync::Arc;

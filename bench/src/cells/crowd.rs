@@ -2,8 +2,8 @@
 //!
 //! Many previews are created, as for the other rows. Then single previews are edited, the holder of
 //! the host among them, one after the other: a new image, which changes no claim. The figures are
-//! the most runs after one edit, and the mean CPU time of an edit. Both contain the edited preview's
-//! own; CPU time also contains the scrapes of the metrics. During all of it, the bench asks for
+//! the most runs after one edit, and the mean CPU time of an edit. Both contain those of the edited
+//! preview; CPU time also contains the scrapes of the metrics. During all of it, the bench asks for
 //! /livez every 20 ms.
 
 use serde_json::{Value, json};

@@ -8,14 +8,14 @@
 //! - [`View::first`](crate::View::first) returns the first object that fits. It wakes the resource
 //!   if one of the objects that it looked at, up to the first that fits, changes or leaves, or if
 //!   an object comes before the last of them.
-//! - [`View::is_among_first`](crate::View::is_among_first) wakes the resource if the answer changes,
-//!   and only then.
+//! - [`View::is_among_first`](crate::View::is_among_first) wakes the resource if the answer
+//!   changes, and only then.
 //!
 //! Both take a time that hardly depends on the number of objects with the key. [`Rank`] decides the
 //! order; objects of the same rank are in the order of namespace and name.
 //!
 //! ```
-//! # use k8s_openapi::api::networking::v1::Ingress as Claim; // Stands for a type with a few fields.
+//! # use k8s_openapi::api::core::v1::ConfigMap as Claim; // Stands for a type with a few fields.
 //! use kubewright_core::ordered::{Ordered, Rank};
 //! use kubewright_core::{Index, View, of};
 //! # use kubewright_core::Declaration;

@@ -10,8 +10,7 @@ use kubewright_core::index::AnyIndex;
 use kubewright_core::kind::AnyObject;
 use kubewright_core::ordered::{Last, Place, Rank};
 
-use super::ordered::Limit;
-use super::places::Places;
+use super::places::{Limit, Places};
 
 /// What objects can be looked up by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -234,7 +233,7 @@ impl Objects {
 
     /// The last object within a limit; `None` without a complete index.
     pub(super) fn last_within(&self, limit: &Limit) -> Option<Last> {
-        self.ordered.get(&limit.index).map(|places| places.last(&limit.key, limit.most))
+        self.ordered.get(&limit.index).map(|places| places.last_within(limit))
     }
 
     /// Removes the index of a selector that no build uses any more.

@@ -9,6 +9,7 @@ use kubewright_core::ordered::{Last, Place};
 use kubewright_core::view::Query;
 
 use super::objects::Cached;
+use super::places::Limit;
 use crate::key::WorkKey;
 
 /// The readers of all ordered look-ups, by index and key.
@@ -25,14 +26,6 @@ struct OfKey {
     /// Those that asked whether an object is among the first, by the number of first objects and by
     /// the place of the object.
     among_first: BTreeMap<usize, ByLast>,
-}
-
-/// The end of the first `most` objects of a key, for which a reader asked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Limit {
-    pub(super) index: AnyIndex,
-    pub(super) key: String,
-    pub(super) most: usize,
 }
 
 /// The last objects within a limit, before and after a change; `None` without a complete index.

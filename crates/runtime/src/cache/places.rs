@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use kubewright_core::index::AnyIndex;
 use kubewright_core::ordered::{Last, Place};
 
 /// The places of the objects by key, in their order.
@@ -11,6 +12,14 @@ use kubewright_core::ordered::{Last, Place};
 /// 10,000.
 #[derive(Default)]
 pub(super) struct Places(HashMap<Box<str>, Vec<Place>>);
+
+/// The first `most` places of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Limit {
+    pub(super) index: AnyIndex,
+    pub(super) key: String,
+    pub(super) most: usize,
+}
 
 impl Places {
     /// The places of objects with these keys.
@@ -59,9 +68,9 @@ impl Places {
         places.get(positions.start..end).unwrap_or_default()
     }
 
-    /// The last of the first `most` places with this key.
-    pub(super) fn last(&self, key: &str, most: usize) -> Last {
-        let place = most.checked_sub(1).and_then(|last| self.at(key, last..most).first());
+    /// The last place within a limit.
+    pub(super) fn last_within(&self, Limit { key, most, .. }: &Limit) -> Last {
+        let place = most.checked_sub(1).and_then(|last| self.at(key, last..*most).first());
         place.map_or(Last::End, |place| Last::At(place.clone()))
     }
 }

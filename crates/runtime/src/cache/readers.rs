@@ -10,7 +10,8 @@ use kubewright_core::view::{Lookup, Query};
 use kubewright_core::{KindInfo, ObjectKey};
 
 use super::objects::{Cached, Selector};
-use super::ordered::{Limit, OrderedReaders, Shift};
+use super::ordered::{OrderedReaders, Shift};
+use super::places::Limit;
 use crate::key::WorkKey;
 
 /// The look-ups of the last build of each resource.

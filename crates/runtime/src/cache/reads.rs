@@ -5,8 +5,9 @@
 //! if it is or was one of them.
 //!
 //! No code of an operator runs under a lock: a build takes the lock for each look-up, and
-//! `Index::keys` and `Ordered::rank` run before it is taken. So a slow build delays no event. If something that a
-//! build looked up changes before its look-ups are recorded, the build is repeated.
+//! `Index::keys` and `Ordered::rank` run before it is taken. So a slow build delays no event. If
+//! something that a build looked up changes before its look-ups are recorded, the build is
+//! repeated.
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -20,7 +21,8 @@ use kubewright_core::view::{Lookup, Source};
 use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 
 use super::objects::{Cached, Keys, Lacking, Objects, Selector};
-use super::ordered::{Limit, Shift};
+use super::ordered::Shift;
+use super::places::Limit;
 use super::readers::{Change, ChangedSelectors, Readers};
 use crate::key::WorkKey;
 use crate::memory::lock;

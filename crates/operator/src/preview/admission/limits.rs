@@ -159,7 +159,8 @@ mod tests {
             (0, "PreviewPolicy p allows no previews in namespace shop: this preview starts when "),
             (
                 1,
-                "PreviewPolicy p allows 1 preview in namespace shop, which has at least 1 older preview: ",
+                "PreviewPolicy p allows 1 preview in namespace shop, which has at least 1 older \
+                 preview: ",
             ),
             (
                 2,

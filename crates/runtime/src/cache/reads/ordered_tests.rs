@@ -395,7 +395,8 @@ proptest! {
                     Vec::new()
                 }
             };
-            let is_concerned = |question: &Question| question.naive(&before).1 != question.naive(&model).1;
+            let is_concerned =
+                |question: &Question| question.naive(&before).1 != question.naive(&model).1;
             let concerned: Vec<String> = questions
                 .iter()
                 .filter(|(_, question)| is_concerned(question))
