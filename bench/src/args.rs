@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn only_existing_rows_can_be_selected() {
-        assert_eq!(plan(&[]).unwrap().rows.len(), 11);
+        assert_eq!(plan(&[]).unwrap().rows.len(), 12);
         assert_eq!(Vec::from_iter(plan(&["--rows", "1,9"]).unwrap().rows), [1, 9]);
-        assert!(plan(&["--rows", "12"]).is_err() && plan(&["--rows", "0"]).is_err());
+        assert!(plan(&["--rows", "13"]).is_err() && plan(&["--rows", "0"]).is_err());
     }
 
     #[test]

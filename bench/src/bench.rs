@@ -81,7 +81,7 @@ impl Bench {
     /// The program of an operator: the released one, or this program under another name.
     fn program(&self, workload: Workload) -> Result<Command, Error> {
         match workload {
-            Workload::Echo => Ok(process::command(&self.operator)),
+            Workload::Echo | Workload::Preview => Ok(process::command(&self.operator)),
             Workload::Website => {
                 let mut command = process::command(&process::own_program()?);
                 command.arg0(website::PROGRAM);

@@ -4,10 +4,12 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 use crate::error::Error;
 use crate::process::Process;
@@ -18,6 +20,8 @@ use crate::wait::{Look, until};
 const POLL: Duration = Duration::from_millis(5);
 /// Time between two scrapes while the operator works.
 const SCRAPE: Duration = Duration::from_millis(100);
+/// Time between two requests of /livez.
+const LIVEZ: Duration = Duration::from_millis(20);
 /// An operator that sent and reconciled nothing for so long is at rest.
 const REST: Duration = Duration::from_millis(700);
 const LONGEST_WAIT: Duration = Duration::from_mins(3);
@@ -116,18 +120,82 @@ impl Operator {
     }
 
     async fn scrape(&self) -> io::Result<Metrics> {
-        let mut stream = TcpStream::connect(self.address).await?;
-        let request =
-            format!("GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        match answer.split_once("\r\n\r\n") {
-            Some((head, body)) if head.starts_with("HTTP/1.1 200") => {
-                Ok(Metrics(Samples::parse(body, &["kubewright_"])))
+        let body = get(self.address, "/metrics").await?;
+        Ok(Metrics(Samples::parse(&body, &["kubewright_"])))
+    }
+
+    /// Asks for /livez again and again, until the returned value is dropped.
+    pub(crate) fn ask_livez(&self) -> Livez {
+        let (address, slowest) = (self.address, Arc::<Slowest>::default());
+        let record = Arc::clone(&slowest);
+        let asking = tokio::spawn(async move {
+            loop {
+                let asked = Instant::now();
+                record.add(get(address, "/livez").await.map(|_| asked.elapsed()));
+                tokio::time::sleep(LIVEZ).await;
             }
-            _ => Err(io::Error::other(answer.lines().next().unwrap_or("no answer").to_owned())),
-        }
+        });
+        Livez { asking, slowest }
+    }
+}
+
+/// Requests of /livez, one after the other.
+pub(crate) struct Livez {
+    asking: JoinHandle<()>,
+    slowest: Arc<Slowest>,
+}
+
+/// The time of the slowest answer so far, or the first error.
+struct Slowest(Mutex<Result<Duration, String>>);
+
+impl Livez {
+    /// The time of the slowest answer so far.
+    ///
+    /// # Errors
+    /// An answer was missing.
+    pub(crate) fn slowest(&self) -> Result<Duration, Error> {
+        let slowest = self.slowest.lock().clone();
+        slowest.map_err(|error| Error::Unmeasurable(format!("/livez failed: {error}")))
+    }
+}
+
+impl Drop for Livez {
+    fn drop(&mut self) {
+        self.asking.abort();
+    }
+}
+
+impl Default for Slowest {
+    fn default() -> Self {
+        Self(Mutex::new(Ok(Duration::ZERO)))
+    }
+}
+
+impl Slowest {
+    fn lock(&self) -> MutexGuard<'_, Result<Duration, String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, answer: io::Result<Duration>) {
+        let mut slowest = self.lock();
+        *slowest = match (&*slowest, answer) {
+            (Ok(before), Ok(took)) => Ok(took.max(*before)),
+            (Ok(_), Err(error)) => Err(error.to_string()),
+            (Err(first), _) => Err(first.clone()),
+        };
+    }
+}
+
+/// The body at `path`.
+async fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.starts_with("HTTP/1.1 200") => Ok(body.to_owned()),
+        _ => Err(io::Error::other(answer.lines().next().unwrap_or("no answer").to_owned())),
     }
 }
 
@@ -196,7 +264,6 @@ pub(crate) fn count(of: usize) -> f64 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use axum::Router;

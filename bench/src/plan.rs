@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 /// The rows of the table.
-pub(crate) const ROWS: std::ops::RangeInclusive<u8> = 1..=11;
+pub(crate) const ROWS: std::ops::RangeInclusive<u8> = 1..=12;
 
 /// Creates before the latency measurement, which open the connections.
 pub(crate) const LATENCY_WARM_UP: usize = 5;
@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) restarts: usize,
     /// Resources that are edited, drifted, or created and deleted.
     pub(crate) sample: usize,
+    /// Numbers of previews that claim one host, ascending.
+    pub(crate) crowds: Vec<usize>,
 }
 
 impl Plan {
@@ -50,6 +52,7 @@ impl Plan {
             latency_repeats: 3,
             restarts: 7,
             sample: 200,
+            crowds: vec![100, 1000, 3000],
         }
     }
 
@@ -65,6 +68,7 @@ impl Plan {
             latency_repeats: 1,
             restarts: 2,
             sample: 100,
+            crowds: vec![100, 500],
             ..Self::full()
         }
     }
@@ -81,6 +85,7 @@ impl Plan {
             latency_repeats: 1,
             restarts: 1,
             sample: 5,
+            crowds: vec![10, 40],
             ..Self::full()
         }
     }
@@ -100,6 +105,7 @@ impl Plan {
             latency_repeats,
             restarts,
             sample,
+            crowds,
         } = self;
         let differences: Vec<String> = [
             ("resources of a small run", *small, full.small),
@@ -111,6 +117,8 @@ impl Plan {
             ("edits and deletions", *sample, full.sample),
             ("largest level of memory", self.most(), full.most()),
             ("levels of memory", levels.len(), full.levels.len()),
+            ("largest crowd", self.crowd(), full.crowd()),
+            ("sizes of crowds", crowds.len(), full.crowds.len()),
             ("climbs of memory", *climbs, full.climbs),
         ]
         .into_iter()
@@ -123,6 +131,11 @@ impl Plan {
     /// The largest number of Echoes.
     pub(crate) fn most(&self) -> usize {
         self.levels.last().copied().unwrap_or(0)
+    }
+
+    /// The largest number of previews that claim one host.
+    pub(crate) fn crowd(&self) -> usize {
+        self.crowds.last().copied().unwrap_or(0)
     }
 
     /// The largest number of resources that the operator and the bare client both write, with the

@@ -111,15 +111,21 @@ impl Plane {
 
     /// Creates the definition and the namespaces, and warms up with objects of another kind.
     async fn prepare(&self, workload: Workload) -> Result<(), Error> {
-        let body = serde_json::to_string(&workload.controller()?.crd())
-            .map_err(|error| Error::Workload(error.to_string()))?;
-        self.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body).await?;
+        let definitions = workload.definitions();
+        for definition in &definitions {
+            let body = serde_json::to_string(&definition.crd)
+                .map_err(|error| Error::Workload(error.to_string()))?;
+            let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+            self.api.create(path, body).await?;
+        }
         for namespace in [NAMESPACE, "warm"] {
             let metadata = json!({ "name": namespace });
             let body = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
             self.api.create("/api/v1/namespaces", body.to_string()).await?;
         }
-        self.served(&format!("{}?limit=1", workload.collection())).await?;
+        for definition in &definitions {
+            self.served(&format!("{}?limit=1", definition.kind.path(Some(NAMESPACE)))).await?;
+        }
         let api_version = workload.kinds()[0].api_version();
         self.served(&format!("/openapi/v3/apis/{api_version}")).await?;
         let api = self.api.clone();

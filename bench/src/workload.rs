@@ -1,5 +1,5 @@
-//! The two kinds of resources: an Echo with its Deployment and its Service, and a Website with its
-//! ConfigMap and its Service.
+//! The kinds of resources: an Echo with its Deployment and its Service, a Website with its
+//! ConfigMap and its Service, and a preview of a crowd that claims one host.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,12 @@ use clap::ValueEnum;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kubewright::controller::Controller;
+use kubewright::registry::Definition;
 use kubewright::{KindInfo, Registry};
 use operator_api::echo::{Echo, EchoSpec};
+use operator_api::preview::{
+    PreviewEnvironment, PreviewEnvironmentSpec, PreviewPolicy, Route, RouteType,
+};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -34,6 +38,9 @@ pub(crate) enum Workload {
     Echo,
     /// An operator as small as a newcomer's.
     Website,
+    /// Previews that all claim one host. Only one of them has a route beside its Deployment and its
+    /// Service.
+    Preview,
 }
 
 impl fmt::Display for Workload {
@@ -48,6 +55,7 @@ impl Workload {
         match self {
             Self::Echo => "echo",
             Self::Website => "website",
+            Self::Preview => "preview",
         }
     }
 
@@ -60,12 +68,17 @@ impl Workload {
             Self::Website => {
                 [KindInfo::of::<Website>(), KindInfo::of::<ConfigMap>(), KindInfo::of::<Service>()]
             }
+            Self::Preview => [
+                KindInfo::of::<PreviewEnvironment>(),
+                KindInfo::of::<Deployment>(),
+                KindInfo::of::<Service>(),
+            ],
         }
     }
 
     pub(crate) fn registry(self) -> Registry {
         match self {
-            Self::Echo => operator::registry(),
+            Self::Echo | Self::Preview => operator::registry(),
             Self::Website => website::registry(),
         }
     }
@@ -82,6 +95,17 @@ impl Workload {
         controller
             .cloned()
             .ok_or_else(|| Error::Workload(format!("no controller of {}", kind.resource())))
+    }
+
+    /// The definitions of its resource and of the other kinds that its operator watches.
+    pub(crate) fn definitions(self) -> Vec<Definition> {
+        let kinds = match self {
+            Self::Echo | Self::Website => vec![self.kinds()[0].clone()],
+            Self::Preview => vec![self.kinds()[0].clone(), KindInfo::of::<PreviewPolicy>()],
+        };
+        let mut definitions = self.registry().definitions();
+        definitions.retain(|definition| kinds.contains(&definition.kind));
+        definitions
     }
 
     /// The name of the resource with this number, and of its children.
@@ -115,7 +139,41 @@ impl Workload {
                 site.metadata.namespace = Some(NAMESPACE.into());
                 json(&site)
             }
+            Self::Preview => {
+                let spec = PreviewEnvironmentSpec {
+                    image: "registry.example.com/app:1".into(),
+                    fqdn: "crowd.preview.example.com".into(),
+                    replicas: Some(0),
+                    route: Some(Route { type_: Some(RouteType::Ingress), ..Route::default() }),
+                    ..PreviewEnvironmentSpec::default()
+                };
+                let mut preview = PreviewEnvironment::new(name, spec);
+                preview.metadata.namespace = Some(NAMESPACE.into());
+                json(&preview)
+            }
         }
+    }
+}
+
+/// What the previews of a crowd compete for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Crowd {
+    /// One host.
+    Host,
+    /// One host, in a namespace whose policy allows ten previews.
+    Limit,
+}
+
+impl Crowd {
+    pub(crate) const ALL: [Self; 2] = [Self::Host, Self::Limit];
+}
+
+impl fmt::Display for Crowd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Host => "host",
+            Self::Limit => "limit",
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Look-ups of `build` other than objects and lists, on a real control plane: whether a kind is
-//! served, keys of an index, the operator's own kind, and selections by labels. A change reconciles
+//! served, keys of an index, the first of an order, the operator's own kind, and selections by
+//! labels. A change reconciles
 //! exactly the resources that looked it up.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,7 +13,8 @@ use kube::api::{Api, DeleteParams};
 use kube::{CustomResource, CustomResourceExt, KubeSchema, ResourceExt};
 use kubewright::selected::Labels;
 use kubewright::{
-    Children, Index, Invalid, Optional, Registry, Selected, Selector, Served, Status, View, of,
+    Children, Index, Invalid, Optional, Ordered, Rank, Registry, Selected, Selector, Served,
+    Status, View, of,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,6 +46,8 @@ struct SeekerSpec {
     /// Look up the open Services.
     #[serde(default)]
     counts: bool,
+    /// Look up the first Seeker of this line, and whether this Seeker is one of the first two.
+    line: Option<String>,
 }
 
 /// A Seeker with the fields that other Seekers read.
@@ -59,6 +63,7 @@ struct SeekerSpec {
 )]
 struct ClaimSpec {
     host: Option<String>,
+    line: Option<String>,
 }
 
 struct ByHost;
@@ -67,6 +72,22 @@ impl Index for ByHost {
     type Of = Claim;
     fn keys(claim: &Claim) -> Vec<String> {
         claim.spec.host.iter().cloned().collect()
+    }
+}
+
+/// Seekers in the order of their names.
+struct ByLine;
+
+impl Index for ByLine {
+    type Of = Claim;
+    fn keys(claim: &Claim) -> Vec<String> {
+        claim.spec.line.iter().cloned().collect()
+    }
+}
+
+impl Ordered for ByLine {
+    fn rank(_: &Claim) -> Rank {
+        Rank::default()
     }
 }
 
@@ -129,6 +150,13 @@ impl kubewright::Operator for SeekerOperator {
                     .iter()
                     .map(|shop| shop.name_any()),
             );
+        }
+        if let Some(line) = &seeker.spec.line {
+            let first = view.first(of::<ByLine>(), line, |_| true);
+            found.extend(first.map(|claim| claim.name_any()));
+            let mut own = Claim::new(&name, ClaimSpec::default());
+            own.metadata.namespace.clone_from(&seeker.metadata.namespace);
+            found.push(view.is_among_first(of::<ByLine>(), line, 2, &own).to_string());
         }
         if seeker.spec.asks {
             found.push(view.serves(of::<Gadget>()).to_string());
@@ -277,6 +305,30 @@ async fn a_changed_index_key_reconciles_the_resources_that_looked_it_up() {
         once(&["s-4"])
     );
     assert_eq!(seekers.found_by("s-4"), "s-4");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_crowd_only_the_resources_whose_answer_changes_are_reconciled() {
+    let in_line = |number: usize| {
+        let line = Some("x".to_owned());
+        (format!("s-{number:02}"), SeekerSpec { line, ..SeekerSpec::default() })
+    };
+    let seekers = Seekers::new("ordered", (0..ALL).map(in_line)).await;
+    let answers = || [0, 1, 2, 29].map(|number| seekers.found_by(&format!("s-{number:02}")));
+    assert_eq!(answers(), ["s-00 true", "s-00 true", "s-00 false", "s-00 false"]);
+    let sandbox = &seekers.sandbox;
+    let host = |name: &'static str| {
+        sandbox.merge::<Seeker>(name, json!({ "spec": { "host": "changed" } }))
+    };
+    let edited = seekers.reconciled_by(host("s-20")).await;
+    assert_eq!(edited.into_keys().collect::<Vec<_>>(), ["s-20"], "an object that all look up");
+    let deleted = seekers.reconciled_by(sandbox.delete::<Seeker>("s-20")).await;
+    assert_eq!(deleted, once(&[]));
+    let deleted = seekers.reconciled_by(sandbox.delete::<Seeker>("s-01")).await;
+    assert_eq!(deleted, once(&["s-02"]), "it is now one of the first two");
+    let deleted = seekers.reconciled_by(sandbox.delete::<Seeker>("s-00")).await;
+    assert_eq!(deleted.len(), ALL - 3, "all look up the first one: {deleted:?}");
+    assert_eq!(answers()[2..], ["s-02 true", "s-02 false"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! The measurements, one file for each question. Every run has a control plane of its own.
 
+mod crowd;
 mod gate;
 mod latency;
 mod lifecycle;
@@ -53,6 +54,10 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<(), Error> {
         note(bench, "throughput of the second operator", done);
         let done = memory::run(bench, Website, &[0, plan.large], 1).await;
         note(bench, "memory of the second operator", done);
+    }
+    if plan.wants(&[12]) {
+        let done = crowd::run(bench).await;
+        note(bench, "crowd", done);
     }
     gate::run(bench).await
 }

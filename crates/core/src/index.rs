@@ -5,6 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use crate::kind::{AnyObject, Entry};
+use crate::rank::Rank;
 
 /// A way to find objects of a kind by keys that are computed from them: see
 /// [`View::list_by`](crate::View::list_by).
@@ -12,6 +13,9 @@ use crate::kind::{AnyObject, Entry};
 /// When an object changes, the engine calls `build` again only for the resources that asked for a
 /// key that the object had before the change or has after it. The engine keeps the index while a
 /// resource uses it.
+///
+/// Where many objects have one key and only the first of them count, use an
+/// [ordered look-up](crate::ordered).
 ///
 /// ```
 /// use k8s_openapi::api::networking::v1::Ingress;
@@ -46,19 +50,39 @@ pub trait Index: 'static {
     fn keys(object: &<Self::Of as Entry>::Kind) -> Vec<String>;
 }
 
-/// An [`Index`] of any type. Two are equal if their types are.
+/// An [`Index`] of any type, with or without an order. Two are equal if their types are, and both
+/// or neither have an order.
 #[derive(Clone, Copy)]
 pub struct AnyIndex {
     id: TypeId,
     name: &'static str,
     keys: fn(&dyn AnyObject) -> Vec<String>,
+    rank: Option<fn(&dyn AnyObject) -> Rank>,
 }
 
 impl AnyIndex {
     /// The index `I`.
     #[must_use]
     pub fn of<I: Index>() -> Self {
-        Self { id: TypeId::of::<I>(), name: std::any::type_name::<I>(), keys: keys::<I> }
+        let name = std::any::type_name::<I>();
+        Self { id: TypeId::of::<I>(), name, keys: keys::<I>, rank: None }
+    }
+
+    /// The same index with an order.
+    pub(crate) fn with_rank(self, rank: fn(&dyn AnyObject) -> Rank) -> Self {
+        Self { rank: Some(rank), ..self }
+    }
+
+    /// Whether the objects of a key have an order.
+    #[must_use]
+    pub fn is_ordered(&self) -> bool {
+        self.rank.is_some()
+    }
+
+    /// The rank of an object; `None` in an index without an order.
+    #[must_use]
+    pub fn rank(&self, object: &dyn AnyObject) -> Option<Rank> {
+        self.rank.map(|rank| rank(object))
     }
 
     /// The keys of an object; none for an object of another type.
@@ -75,7 +99,7 @@ fn keys<I: Index>(object: &dyn AnyObject) -> Vec<String> {
 
 impl PartialEq for AnyIndex {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
+        (self.id, self.is_ordered()) == (other.id, other.is_ordered())
     }
 }
 
@@ -83,7 +107,7 @@ impl Eq for AnyIndex {}
 
 impl Hash for AnyIndex {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.id.hash(state);
+        (self.id, self.is_ordered()).hash(state);
     }
 }
 

@@ -19,6 +19,7 @@
 //! | [`optional`], [`served`] | own kinds that a cluster may not have |
 //! | [`selected`], [`part`] | watch only some objects of a kind, or keep a part of each object |
 //! | [`index`] | find objects by their content |
+//! | [`ordered`] | find the first object of a key, among many |
 //! | [`exclusive`] | have at most one object of a group of kinds |
 //! | [`expiry`] | delete resources after their expiry time |
 //! | [`withdraw`] | delete the objects of an invalid resource |
@@ -46,7 +47,9 @@ pub mod names;
 pub mod observed;
 pub mod operator;
 pub mod optional;
+pub mod ordered;
 pub mod part;
+mod rank;
 mod readiness;
 pub mod reason;
 pub mod registry;
@@ -70,6 +73,7 @@ pub use kind::{KindInfo, Metadata, Object, ObjectKey, Of, of};
 pub use observed::Observed;
 pub use operator::{CustomResource, Operator, Sample, StatusOf};
 pub use optional::Optional;
+pub use ordered::{Ordered, Rank};
 pub use part::Part;
 pub use readiness::Readiness;
 pub use registry::Registry;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kubewright_core::controller::{Built, Controller, ManagedBy, Observation};
 use kubewright_core::expiry::{Expired, Expires};
 use kubewright_core::internals::child::{Child, ChildError};
@@ -23,7 +23,8 @@ use kubewright_core::view::Query;
 use kubewright_core::withdraw::Withdraw;
 use kubewright_core::{
     Children, FakeCluster, Index, Invalid, KindInfo, Metadata, ObjectKey, Operator, Optional,
-    Readiness, Registry, RegistryError, Selected, Selector, Served, Timestamp, View, labels, of,
+    Ordered, Rank, Readiness, Registry, RegistryError, Selected, Selector, Served, Timestamp, View,
+    labels, of,
 };
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
@@ -390,6 +391,72 @@ fn a_view_finds_selected_objects_indexed_objects_and_served_kinds() {
     assert_eq!(lookups.len(), 9);
     let has_key = |object: ConfigMap| lookups[0].query.matches(&object);
     assert!(has_key(labelled("b", "x", "web")) && !has_key(labelled("c", "x", "web")));
+}
+
+/// The number after the first letter, the highest first.
+impl Ordered for ByLetter {
+    fn rank(config: &ConfigMap) -> Rank {
+        let name = config.metadata.name.as_deref().unwrap_or_default();
+        Rank::lowest(-name[1..].parse::<i64>().unwrap_or_default())
+    }
+}
+
+#[test]
+fn a_view_finds_the_first_objects_of_a_cluster_without_an_index() {
+    let mut cluster = FakeCluster::empty();
+    for (name, namespace) in [("b7", "x"), ("b9", "x"), ("b9", "a"), ("c99", "x"), ("b8", "x")] {
+        cluster = cluster.with_as::<Selected<ConfigMap, Ours>>(ours(name, namespace));
+    }
+    type Reads = (Selected<ConfigMap, Ours>,);
+    let view = View::<Declares<(), Reads>>::new(&cluster, &ObjectMeta::default());
+    let mut looked_at = Vec::new();
+    let found = view.first(of::<ByLetter>(), "b", |config| {
+        looked_at.push(ObjectKey::of(&config.metadata).to_string());
+        config.metadata.name.as_deref() == Some("b8")
+    });
+    assert_eq!(found.unwrap().metadata.name.as_deref(), Some("b8"));
+    assert_eq!(looked_at, ["a/b9", "x/b9", "x/b8"]);
+    assert!(view.first(of::<ByLetter>(), "d", |_| true).is_none());
+    let is_among =
+        |name: &str, most| view.is_among_first(of::<ByLetter>(), "b", most, &ours(name, "x"));
+    assert_eq!([1, 2, 3].map(|most| is_among("b9", most)), [false, true, true]);
+    assert_eq!([0, 4, 5].map(|most| is_among("b6", most)), [false, false, true]);
+    assert!(is_among("b10", 1));
+
+    let lookups = view.into_lookups();
+    let matches = |lookup: usize, name| lookups[lookup].query.matches(&ours(name, "x"));
+    assert_eq!(["b9", "b8", "b7", "c9"].map(|name| matches(0, name)), [true, true, false, false]);
+    assert!(matches(1, "d1"), "it would be the first one");
+    assert_eq!(
+        ["b10", "b9", "b8", "c10"].map(|name| matches(2, name)),
+        [true, false, false, false]
+    );
+}
+
+fn ours(name: &str, namespace: &str) -> ConfigMap {
+    let mut config = config(Some(name), Some(namespace));
+    config.metadata.labels = Some([("app".to_owned(), "web".to_owned())].into());
+    config
+}
+
+#[test]
+fn ranks_are_compared_part_by_part() {
+    let meta = |second: i64, uid: &str| ObjectMeta {
+        creation_timestamp: Some(Time(Timestamp::from_second(second).unwrap())),
+        uid: Some(uid.to_owned()),
+        ..ObjectMeta::default()
+    };
+    let rank = |fits, second, uid| Rank::first_if(fits).then(Rank::oldest(&meta(second, uid)));
+    let mut ranks = [
+        rank(false, 1, "a"),
+        rank(true, 2, "b"),
+        rank(true, 2, "a"),
+        rank(true, 10, "a"),
+        Rank::first_if(true).then(Rank::oldest(&ObjectMeta::default())),
+    ];
+    let expected = [4, 2, 1, 3, 0].map(|index: usize| ranks[index].clone());
+    ranks.sort();
+    assert_eq!(ranks, expected);
 }
 
 fn y(name: &str) -> ObjectKey {

@@ -12,12 +12,12 @@ pub use kube;
 pub use kubewright_core::{
     Children, Class, Condition, ConditionType, CustomResource, Declaration, Facts, FakeCluster,
     Index, Invalid, KindInfo, MetaCondition, Metadata, Object, ObjectKey, Observed, Of, Operator,
-    Optional, OrInvalid, Part, Readiness, Registry, RegistryError, Report, Sample, Selected,
-    Selector, Served, Status, StatusFields, StatusOf, Timestamp, View, of, status_fields,
+    Optional, OrInvalid, Ordered, Part, Rank, Readiness, Registry, RegistryError, Report, Sample,
+    Selected, Selector, Served, Status, StatusFields, StatusOf, Timestamp, View, of, status_fields,
 };
 pub use kubewright_core::{
     builders, condition, controller, exclusive, expiry, index, kind, kstatus, labels, names,
-    observed, optional, part, reason, registry, selected, served, time, view, withdraw,
+    observed, optional, ordered, part, reason, registry, selected, served, time, view, withdraw,
 };
 pub use schemars;
 pub use serde;

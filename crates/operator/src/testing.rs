@@ -14,8 +14,7 @@ pub(crate) use kubewright::{FakeCluster, Readiness, Report};
 use kubewright::{Invalid, Metadata, Object, Operator, Part, StatusOf, Timestamp, View, labels};
 use operator_api::ambassador::Mapping;
 use operator_api::preview::{
-    GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewPlace,
-    PreviewRequest,
+    GatewayRef, PreviewClaim, PreviewEnvironment, PreviewEnvironmentSpec, PreviewRequest,
 };
 use operator_api::rollout::RolloutHealth;
 use serde_json::Value;
@@ -68,7 +67,6 @@ pub(crate) fn with_ambassador() -> FakeCluster {
 pub(crate) fn beside(cluster: FakeCluster, preview: &PreviewEnvironment) -> FakeCluster {
     cluster
         .with_as::<Part<PreviewClaim>>(PreviewClaim::from(preview))
-        .with_as::<Part<PreviewPlace>>(PreviewPlace::from(preview))
         .with_as::<Part<PreviewRequest>>(PreviewRequest::from(preview))
 }
 

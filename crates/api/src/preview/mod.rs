@@ -8,7 +8,7 @@
 //! - `expiry`: the end of the preview
 //! - `policy`, `policy_status`, `selector`: the resource `PreviewPolicy`, and the namespaces that it
 //!   selects; `stored`: a policy whose spec may be unreadable
-//! - `claim`: the parts of a preview that other previews read
+//! - `claim`: the parts of a preview that other previews and policies read
 //! - `status`: the observed state
 
 mod claim;
@@ -28,8 +28,7 @@ mod status;
 mod stored;
 
 pub use claim::{
-    ClaimedRoute, PreviewClaim, PreviewClaimSpec, PreviewClaimStatus, PreviewPlace,
-    PreviewPlaceSpec, PreviewRequest, PreviewRequestSpec,
+    PreviewClaim, PreviewClaimSpec, PreviewClaimStatus, PreviewRequest, PreviewRequestSpec,
 };
 pub use image::is_no_image;
 pub use pod::{PodSecurity, PullPolicy};

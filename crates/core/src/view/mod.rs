@@ -2,10 +2,11 @@
 //!
 //! The engine runs `build` again when a change concerns a look-up of the last run.
 
-// `fake`: the fixed objects of a test. `key`: the name of an object. `source`: the interface to the
-// caches.
+// `fake`: the fixed objects of a test. `key`: the name of an object. `ordered`: ordered look-ups.
+// `source`: the interface to the caches.
 mod fake;
 mod key;
+mod ordered;
 mod source;
 
 use std::any::TypeId;

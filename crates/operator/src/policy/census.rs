@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kubewright::{Metadata, ObjectKey};
+use kubewright::{Metadata, ObjectKey, Rank};
 use operator_api::preview::{PreviewPolicySpec, PreviewRequest, StoredPolicy};
 
 use crate::preview::admission::applied::{Applied, created};
-use crate::preview::admission::limits::precedence;
 use crate::preview::admission::rules;
 
 /// What a policy concerns. Each preview has the field that refuses it.
@@ -38,7 +37,7 @@ impl Census {
             census.namespaces += 1;
             let name = namespace.metadata.name.as_deref().unwrap_or_default();
             let mut previews = of(name);
-            previews.sort_by(|a, b| precedence(&a.metadata).cmp(&precedence(&b.metadata)));
+            previews.sort_by_cached_key(|preview| Rank::oldest(&preview.metadata));
             census.previews += previews.len();
             for (older, preview) in previews.iter().enumerate() {
                 let applied = Applied::new(Arc::clone(policy), &labels, created(&preview.metadata));
@@ -70,9 +69,9 @@ fn refuses(
     older: usize,
 ) -> Option<&'static str> {
     let request = &preview.spec;
-    let type_ = request.claim.route_type();
+    let type_ = request.claim.route_type;
     let type_ = type_.or_else(|| spec.routes.as_ref().and_then(|routes| routes.default));
-    let host = request.claim.host();
+    let host = request.claim.host.as_deref();
     let refusals = [
         ("spec.imagePrefixes", rules::rejects_image(spec, &request.image).is_some()),
         ("spec.limits.previews", rules::most_previews(spec).is_some_and(|most| older >= most)),

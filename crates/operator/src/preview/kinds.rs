@@ -10,7 +10,7 @@ use kubewright::{Metadata, Observed, Optional, Part, Selected, Selector, Served,
 use operator_api::ambassador::Mapping;
 use operator_api::gateway::HTTPRoute;
 use operator_api::pod::PodHealth;
-use operator_api::preview::{PreviewClaim, PreviewPlace, StoredPolicy};
+use operator_api::preview::{PreviewClaim, StoredPolicy};
 use operator_api::rollout::RolloutHealth;
 
 use super::settings::PreviewOperator;
@@ -30,7 +30,6 @@ pub(super) type Routes = (Optional<HTTPRoute>, Ingress, Optional<Mapping>);
 pub(super) type Reads = (
     Metadata<Namespace>,
     Part<PreviewClaim>,
-    Part<PreviewPlace>,
     StoredPolicy,
     Metadata<IngressClass>,
     Served<HTTPRoute>,

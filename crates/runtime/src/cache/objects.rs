@@ -1,13 +1,16 @@
 //! The objects of one read kind: by key, and by those labels and indexes that builds ask for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use kubewright_core::ObjectKey;
 use kubewright_core::index::AnyIndex;
 use kubewright_core::kind::AnyObject;
+use kubewright_core::ordered::{Last, Place, Rank};
+
+use super::places::{Limit, Places};
 
 /// What objects can be looked up by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,29 +21,51 @@ pub(super) enum Selector {
     Index(AnyIndex),
 }
 
-/// The keys of one object in the indexes that builds use. They come from code of the operator, so
-/// they are computed without a lock, and kept.
+/// The keys of one object in the indexes that builds use, and its places in those with an order.
+/// They come from code of the operator, so they are computed without a lock, and kept.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Keys(Vec<(AnyIndex, Vec<String>)>);
+pub(super) struct Keys(Vec<KeysIn>);
+
+/// The keys in one index.
+#[derive(Clone, Debug)]
+struct KeysIn {
+    index: AnyIndex,
+    keys: Vec<String>,
+    /// `None` in an index without an order.
+    place: Option<Place>,
+}
 
 impl Keys {
-    pub(super) fn compute(indexes: &[AnyIndex], object: &dyn AnyObject) -> Self {
-        Self(indexes.iter().map(|index| (*index, keys_in(*index, object))).collect())
+    pub(super) fn compute(indexes: &[AnyIndex], key: &ObjectKey, object: &dyn AnyObject) -> Self {
+        Self(indexes.iter().map(|index| KeysIn::compute(*index, key, object)).collect())
+    }
+
+    fn find(&self, index: AnyIndex) -> Option<&KeysIn> {
+        self.0.iter().find(|of| of.index == index)
     }
 
     /// The keys in this index; `None` if they are not computed yet.
     pub(super) fn of(&self, index: AnyIndex) -> Option<&[String]> {
-        self.0.iter().find(|(other, _)| *other == index).map(|(_, keys)| &**keys)
+        self.find(index).map(|of| &*of.keys)
+    }
+
+    /// The place in this ordered index; `None` if it is not computed yet.
+    pub(super) fn place(&self, index: AnyIndex) -> Option<&Place> {
+        self.find(index)?.place.as_ref()
     }
 }
 
-/// The keys of an object in this index. A panic of the operator's code must not lose the object.
-fn keys_in(index: AnyIndex, object: &dyn AnyObject) -> Vec<String> {
-    catch_unwind(AssertUnwindSafe(|| index.keys(object))).unwrap_or_else(|_| {
-        let object = ObjectKey::of(object.meta());
-        tracing::error!(?index, %object, "the operator has a defect: `Index::keys` panicked");
-        Vec::new()
-    })
+impl KeysIn {
+    /// The keys of an object in this index. A panic of the operator's code must not lose the
+    /// object.
+    fn compute(index: AnyIndex, key: &ObjectKey, object: &dyn AnyObject) -> Self {
+        let compute = || (index.keys(object), index.rank(object));
+        let (keys, rank) = catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|_| {
+            tracing::error!(?index, object = %key, "the operator has a defect: an index panicked");
+            (Vec::new(), index.is_ordered().then(Rank::default))
+        });
+        Self { index, keys, place: rank.map(|rank| Place::new(rank, key.clone())) }
+    }
 }
 
 /// An object as a cache holds it.
@@ -68,6 +93,11 @@ impl Cached {
         }
         .unwrap_or_default()
     }
+
+    /// The keys in an ordered index and the place.
+    fn in_order(&self, index: AnyIndex) -> Option<(&[String], &Place)> {
+        self.keys.of(index).zip(self.keys.place(index))
+    }
 }
 
 /// Keys of objects by the value of one selector.
@@ -81,6 +111,8 @@ pub(super) type Lacking = (ObjectKey, Arc<dyn AnyObject>);
 pub(super) struct Objects {
     by_key: BTreeMap<ObjectKey, Cached>,
     by_selector: HashMap<Selector, ByValue>,
+    /// The indexes with an order.
+    ordered: HashMap<AnyIndex, Places>,
     /// Indexes that builds use, and that do not have all objects yet.
     incomplete: Vec<AnyIndex>,
 }
@@ -97,7 +129,10 @@ impl Objects {
             Selector::Index(index) => Some(*index),
             Selector::Label(_) => None,
         });
-        complete.chain(self.incomplete.iter().copied()).collect()
+        complete
+            .chain(self.ordered.keys().copied())
+            .chain(self.incomplete.iter().copied())
+            .collect()
     }
 
     /// Inserts an object and returns its previous state.
@@ -105,6 +140,11 @@ impl Objects {
         let before = self.remove(&key);
         for (selector, by_value) in &mut self.by_selector {
             add(by_value, cached.values(selector), &key);
+        }
+        for (index, places) in &mut self.ordered {
+            if let Some((keys, place)) = cached.in_order(*index) {
+                places.insert(keys, place);
+            }
         }
         self.by_key.insert(key, cached);
         before
@@ -122,7 +162,17 @@ impl Objects {
                 }
             }
         }
+        for (index, places) in &mut self.ordered {
+            if let Some((keys, place)) = cached.in_order(*index) {
+                places.remove(keys, place);
+            }
+        }
         Some(cached)
+    }
+
+    /// An object as the cache holds it.
+    pub(super) fn cached(&self, key: &ObjectKey) -> Option<&Cached> {
+        self.by_key.get(key)
     }
 
     pub(super) fn get(&self, key: &ObjectKey) -> Option<Arc<dyn AnyObject>> {
@@ -169,12 +219,30 @@ impl Objects {
         }
     }
 
+    /// The objects of all namespaces with this key in the ordered index, at these positions; `None`
+    /// without a complete index.
+    pub(super) fn ordered(
+        &self,
+        index: AnyIndex,
+        key: &str,
+        positions: Range<usize>,
+    ) -> Option<Vec<Arc<dyn AnyObject>>> {
+        let places = self.ordered.get(&index)?.at(key, positions);
+        Some(places.iter().filter_map(|place| self.get(place.key())).collect())
+    }
+
+    /// The last object within a limit; `None` without a complete index.
+    pub(super) fn last_within(&self, limit: &Limit) -> Option<Last> {
+        self.ordered.get(&limit.index).map(|places| places.last_within(limit))
+    }
+
     /// Removes the index of a selector that no build uses any more.
     pub(super) fn forget(&mut self, selector: &Selector) {
         self.by_selector.remove(selector);
         if let Selector::Index(index) = selector {
+            self.ordered.remove(index);
             self.incomplete.retain(|other| other != index);
-            self.by_key.values_mut().for_each(|c| c.keys.0.retain(|(other, _)| other != index));
+            self.by_key.values_mut().for_each(|c| c.keys.0.retain(|of| of.index != *index));
         }
     }
 
@@ -185,6 +253,9 @@ impl Objects {
             return Vec::new();
         }
         if let Selector::Index(index) = selector {
+            if self.ordered.contains_key(index) {
+                return Vec::new();
+            }
             let lacks = self.by_key.iter().filter(|(_, cached)| cached.keys.of(*index).is_none());
             let lacking: Vec<_> = lacks.map(|(k, c)| (k.clone(), Arc::clone(&c.object))).collect();
             self.incomplete.retain(|other| other != index);
@@ -192,6 +263,11 @@ impl Objects {
                 // From now on, each new object comes with its keys.
                 self.incomplete.push(*index);
                 return lacking;
+            }
+            if index.is_ordered() {
+                let all = self.by_key.values().filter_map(|cached| cached.in_order(*index));
+                self.ordered.insert(*index, Places::new(all));
+                return Vec::new();
             }
         }
         let mut by_value = ByValue::new();
@@ -207,9 +283,9 @@ impl Objects {
         if let Some(cached) = self.by_key.get_mut(key)
             && Arc::ptr_eq(&cached.object, object)
         {
-            for (index, keys) in computed.0 {
-                if cached.keys.of(index).is_none() {
-                    cached.keys.0.push((index, keys));
+            for computed in computed.0 {
+                if cached.keys.of(computed.index).is_none() {
+                    cached.keys.0.push(computed);
                 }
             }
         }

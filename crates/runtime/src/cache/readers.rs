@@ -10,6 +10,8 @@ use kubewright_core::view::{Lookup, Query};
 use kubewright_core::{KindInfo, ObjectKey};
 
 use super::objects::{Cached, Selector};
+use super::ordered::{OrderedReaders, Shift};
+use super::places::Limit;
 use crate::key::WorkKey;
 
 /// The look-ups of the last build of each resource.
@@ -20,6 +22,7 @@ pub(super) struct Readers {
     served: HashMap<KindInfo, HashSet<WorkKey>>,
     /// Readers of lists and index keys.
     lists: HashMap<Slot, HashMap<(TypeId, Query), HashSet<WorkKey>>>,
+    ordered: OrderedReaders,
     by_reader: HashMap<WorkKey, Vec<Lookup>>,
     /// How many look-ups use each selector.
     selectors: HashMap<(TypeId, Selector), usize>,
@@ -40,7 +43,9 @@ fn selectors(query: &Query) -> Vec<Selector> {
         Query::List { labels, .. } => {
             labels.iter().map(|(label, _)| Selector::Label(label.clone())).collect()
         }
-        Query::Index { index, .. } => vec![Selector::Index(*index)],
+        Query::Index { index, .. }
+        | Query::First { index, .. }
+        | Query::AmongFirst { index, .. } => vec![Selector::Index(*index)],
         Query::Get(_) | Query::Served => Vec::new(),
     }
 }
@@ -77,7 +82,9 @@ impl Readers {
                 labels.iter().map(slot).collect()
             }
             Query::Index { index, key } => vec![self.index_slot(type_id, *index, key)],
-            Query::Get(_) | Query::Served => Vec::new(),
+            Query::Get(_) | Query::First { .. } | Query::AmongFirst { .. } | Query::Served => {
+                Vec::new()
+            }
         }
     }
 
@@ -103,16 +110,7 @@ impl Readers {
         }
         let mut changed = self.forget(reader);
         for Lookup { type_id, kind, query } in &lookups {
-            let readers = match query {
-                Query::Get(key) => self.gets.entry((*type_id, key.clone())).or_default(),
-                Query::Served => self.served.entry(kind.clone()).or_default(),
-                Query::List { .. } | Query::Index { .. } => {
-                    let list = (*type_id, query.clone());
-                    let slot = self.best_slot(&self.slots(*type_id, query), &list);
-                    self.lists.entry(slot).or_default().entry(list).or_default()
-                }
-            };
-            readers.insert(reader.clone());
+            self.file(*type_id, kind, query, reader);
             for selector in selectors(query) {
                 let selector = (*type_id, selector);
                 let count = self.selectors.entry(selector.clone()).or_default();
@@ -126,6 +124,23 @@ impl Readers {
             self.by_reader.insert(reader.clone(), lookups);
         }
         changed
+    }
+
+    /// Files a look-up where a change finds it.
+    fn file(&mut self, type_id: TypeId, kind: &KindInfo, query: &Query, reader: &WorkKey) {
+        let readers = match query {
+            Query::Get(key) => self.gets.entry((type_id, key.clone())).or_default(),
+            Query::Served => self.served.entry(kind.clone()).or_default(),
+            Query::List { .. } | Query::Index { .. } => {
+                let list = (type_id, query.clone());
+                let slot = self.best_slot(&self.slots(type_id, query), &list);
+                self.lists.entry(slot).or_default().entry(list).or_default()
+            }
+            Query::First { .. } | Query::AmongFirst { .. } => {
+                return self.ordered.record(type_id, query, reader);
+            }
+        };
+        readers.insert(reader.clone());
     }
 
     /// The slot that already has this list, or the one with the fewest lists: a label that all
@@ -156,6 +171,9 @@ impl Readers {
                 Query::List { .. } | Query::Index { .. } => {
                     self.forget_list(&(type_id, query), reader);
                 }
+                Query::First { .. } | Query::AmongFirst { .. } => {
+                    self.ordered.forget(type_id, &query, reader);
+                }
             }
         }
         changed
@@ -171,15 +189,22 @@ impl Readers {
         }
     }
 
+    /// The limits of ordered look-ups that an object can shift when it has one of these states.
+    pub(super) fn limits(&self, type_id: TypeId, states: &[Cached]) -> HashSet<Limit> {
+        self.ordered.limits(type_id, states)
+    }
+
     /// The readers that the change of an object concerns. `states` are the states before and after
-    /// it, as far as they exist.
+    /// it, as far as they exist, and `shifts` are the limits that the change shifted.
     pub(super) fn concerned(
         &self,
         type_id: TypeId,
         key: &ObjectKey,
-        states: &[&Cached],
+        states: &[Cached],
+        shifts: &[Shift],
     ) -> HashSet<WorkKey> {
         let mut concerned = self.gets.get(&(type_id, key.clone())).cloned().unwrap_or_default();
+        self.ordered.add_concerned(type_id, states, shifts, &mut concerned);
         if self.lists.is_empty() {
             return concerned;
         }
@@ -218,7 +243,7 @@ impl Readers {
                 .map(move |label| self.slot(type_id, namespace, label))
         });
         let indexes = self.selectors.keys().filter_map(move |(of, selector)| match selector {
-            Selector::Index(index) if *of == type_id => Some(*index),
+            Selector::Index(index) if *of == type_id && !index.is_ordered() => Some(*index),
             _ => None,
         });
         let by_indexes = indexes.clone().flat_map(move |index| {
@@ -246,10 +271,14 @@ pub(super) enum Change {
     Served(KindInfo),
 }
 
-/// Whether the answer to a query contains this object; also if its keys are not known yet.
+/// Whether the answer to a query depends on this object; also if its keys are not known yet.
 fn may_contain(query: &Query, cached: &Cached) -> bool {
     match query {
         Query::Index { index, key } => cached.keys.of(*index).is_none_or(|keys| keys.contains(key)),
+        Query::First { index, .. } | Query::AmongFirst { index, .. } => {
+            let known = cached.keys.of(*index).zip(cached.keys.place(*index));
+            known.is_none_or(|(keys, place)| query.matches_place(keys, place))
+        }
         query => query.matches(&*cached.object),
     }
 }
@@ -272,6 +301,6 @@ impl Readers {
 
     /// Everything that is remembered.
     pub(super) fn content(&self) -> impl std::fmt::Debug + '_ {
-        (&self.gets, &self.served, &self.lists, &self.by_reader, &self.selectors)
+        (&self.gets, &self.served, &self.lists, &self.ordered, &self.by_reader, &self.selectors)
     }
 }

@@ -1,23 +1,29 @@
 //! The objects that `build` looks up, and which resources looked them up.
 //!
 //! A change wakes exactly the resources whose last build asked for the object, for a list that
-//! contains or contained it, or for an index key that it has or had.
+//! contains or contained it, for an index key that it has or had, or for the first objects of a key
+//! if it is or was one of them.
 //!
 //! No code of an operator runs under a lock: a build takes the lock for each look-up, and
-//! `Index::keys` runs before it is taken. So a slow build delays no event. If something that a
-//! build looked up changes before its look-ups are recorded, the build is repeated.
+//! `Index::keys` and `Ordered::rank` run before it is taken. So a slow build delays no event. If
+//! something that a build looked up changes before its look-ups are recorded, the build is
+//! repeated.
 
 use std::any::TypeId;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kubewright_core::index::AnyIndex;
 use kubewright_core::kind::AnyObject;
+use kubewright_core::ordered::Last;
 use kubewright_core::view::{Lookup, Source};
 use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 
 use super::objects::{Cached, Keys, Lacking, Objects, Selector};
+use super::ordered::Shift;
+use super::places::Limit;
 use super::readers::{Change, ChangedSelectors, Readers};
 use crate::key::WorkKey;
 use crate::memory::lock;
@@ -89,6 +95,16 @@ impl Source for Snapshot<'_> {
         objects.map_or_else(Vec::new, |objects| objects.indexed(index, key))
     }
 
+    fn ordered(
+        &self,
+        type_id: TypeId,
+        index: AnyIndex,
+        key: &str,
+        positions: Range<usize>,
+    ) -> Option<Vec<Arc<dyn AnyObject>>> {
+        self.cache.read().objects.get(&type_id)?.ordered(index, key, positions)
+    }
+
     fn serves(&self, kind: &KindInfo) -> bool {
         self.cache.read().served.contains(kind)
     }
@@ -151,8 +167,8 @@ impl ReadCache {
         for selector in changed {
             let mut lacking = self.update_index(selector);
             while let (false, Selector::Index(index)) = (lacking.is_empty(), &selector.1) {
-                let computed: Vec<_> =
-                    lacking.iter().map(|(_, object)| Keys::compute(&[*index], &**object)).collect();
+                let compute = |(key, object): &Lacking| Keys::compute(&[*index], key, &**object);
+                let computed: Vec<_> = lacking.iter().map(compute).collect();
                 {
                     let mut state = self.write();
                     let objects = state.objects.entry(selector.0).or_default();
@@ -202,29 +218,42 @@ impl ReadCache {
                 }
                 objects.map(Objects::indexes).unwrap_or_default()
             };
-            let keys = Keys::compute(&indexes, &**object);
+            let keys = Keys::compute(&indexes, &key, &**object);
             let mut state = self.write();
             let objects = state.objects.entry(type_id).or_default();
             if objects.indexes().iter().any(|index| keys.of(*index).is_none()) {
                 continue; // a build began to use an index
             }
             let cached = Cached::new(Arc::clone(object), content, keys);
-            let before = objects.insert(key.clone(), cached.clone());
-            return self.concerned(&mut state, type_id, &key, before.into_iter().chain([cached]));
+            return self.replace(&mut state, type_id, &key, Some(cached));
         }
     }
 
-    /// Remembers the change of an object, and returns the readers that it concerns.
-    fn concerned(
+    /// Replaces an object, or removes it. Remembers the change, and returns the readers that it
+    /// concerns.
+    fn replace(
         &self,
         state: &mut State,
         type_id: TypeId,
         key: &ObjectKey,
-        states: impl Iterator<Item = Cached>,
+        object: Option<Cached>,
     ) -> HashSet<WorkKey> {
-        let states: Vec<Cached> = states.collect();
-        let shown: Vec<&Cached> = states.iter().collect();
-        let concerned = lock(&self.readers).concerned(type_id, key, &shown);
+        let readers = lock(&self.readers);
+        let objects = state.objects.entry(type_id).or_default();
+        let states: Vec<Cached> =
+            objects.cached(key).cloned().into_iter().chain(object.clone()).collect();
+        let limits = readers.limits(type_id, &states);
+        let before: Vec<_> = limits.iter().map(|limit| objects.last_within(limit)).collect();
+        match object {
+            Some(cached) => drop(objects.insert(key.clone(), cached)),
+            None => drop(objects.remove(key)),
+        }
+        let shift = |(limit, before): (Limit, Option<Last>)| {
+            let shift = before.zip(objects.last_within(&limit));
+            (limit, shift)
+        };
+        let shifts: Vec<Shift> = limits.into_iter().zip(before).map(shift).collect();
+        let concerned = readers.concerned(type_id, key, &states, &shifts);
         state.changed(Change::Object { type_id, states });
         concerned
     }
@@ -242,9 +271,10 @@ impl ReadCache {
     /// Handles the deletion of an object. Returns the readers that it concerns.
     pub(crate) fn remove(&self, type_id: TypeId, key: &ObjectKey) -> HashSet<WorkKey> {
         let mut state = self.write();
-        let before = state.objects.get_mut(&type_id).and_then(|objects| objects.remove(key));
-        let Some(before) = before else { return HashSet::new() };
-        self.concerned(&mut state, type_id, key, [before].into_iter())
+        if state.objects.get(&type_id).is_none_or(|objects| objects.cached(key).is_none()) {
+            return HashSet::new();
+        }
+        self.replace(&mut state, type_id, key, None)
     }
 
     /// Records whether an optional kind is served. Returns the readers that a change concerns.
@@ -272,5 +302,7 @@ impl ReadCache {
     }
 }
 
+#[cfg(test)]
+mod ordered_tests;
 #[cfg(test)]
 mod tests;

@@ -11,16 +11,17 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kubewright::{Index, Metadata, ObjectKey, Part, Timestamp, of};
+use kubewright::{Index, Metadata, ObjectKey, Ordered, Part, Rank, of};
 use operator_api::preview::{HOST_CONFLICT, PreviewClaim, RouteType};
 
 use super::applied::created;
 use super::candidate::Candidate;
 use super::decision::Refusal;
 use super::policy::Policies;
-use super::{domains, limits, route};
+use super::{domains, route};
 
-/// Previews by the host that they claim. A claim is one host name, never a wildcard.
+/// Previews by the host that they claim. A claim is one host name, never a wildcard. The preview
+/// that holds the host is first, then the oldest.
 struct ByHost;
 
 impl Index for ByHost {
@@ -28,6 +29,12 @@ impl Index for ByHost {
 
     fn keys(claim: &PreviewClaim) -> Vec<String> {
         claim.host().map(str::to_owned).into_iter().collect()
+    }
+}
+
+impl Ordered for ByHost {
+    fn rank(claim: &PreviewClaim) -> Rank {
+        Rank::first_if(claim.is_held()).then(Rank::oldest(&claim.metadata))
     }
 }
 
@@ -49,23 +56,25 @@ impl Holding {
         if !counts(own, namespace, &candidate.policies, candidate) {
             return Self::NoClaim;
         }
-        let key = ObjectKey::of(&own.metadata);
-        let mut rivals = candidate.view.list_by(of::<ByHost>(), host);
-        rivals.retain(|rival| rank(rival) < rank(own) && ObjectKey::of(&rival.metadata) != key);
-        rivals.sort_by(|a, b| rank(a).cmp(&rank(b)));
-        let holds = |rival: &Arc<PreviewClaim>| {
+        let (key, rank) = (ObjectKey::of(&own.metadata), ByHost::rank(own));
+        let is_rival = |claim: &PreviewClaim| {
+            ByHost::rank(claim) < rank && ObjectKey::of(&claim.metadata) != key
+        };
+        let holds = |rival: &PreviewClaim| {
             let namespace = rival.metadata.namespace.as_deref().unwrap_or_default();
             let policies = Policies::selecting(namespace, created(&rival.metadata), candidate.view);
             let namespace = candidate.view.get(of::<Metadata<Namespace>>(), namespace);
             counts(rival, namespace.as_deref(), &policies, candidate)
         };
-        rivals.into_iter().find(holds).map_or(Self::Own, Self::Other)
+        let ends = |claim: &PreviewClaim| !is_rival(claim) || holds(claim);
+        let holder = candidate.view.first(of::<ByHost>(), host, ends);
+        holder.filter(|holder| is_rival(holder)).map_or(Self::Own, Self::Other)
     }
 
     /// Why the preview has no route: another preview holds its host.
     pub(super) fn conflict(&self, candidate: &Candidate<'_>) -> Option<Refusal> {
         let Self::Other(holder) = self else { return None };
-        let host = &holder.spec.fqdn;
+        let host = holder.host()?;
         // The names in another namespace may be those of another tenant.
         let is_near = holder.metadata.namespace == candidate.preview.metadata.namespace;
         let name = holder.metadata.name.as_deref().unwrap_or_default();
@@ -104,15 +113,11 @@ fn counts(
     })
 }
 
-/// The order of claims to one host: the preview that holds it, then the oldest.
-fn rank(claim: &PreviewClaim) -> (bool, (Option<Timestamp>, Option<&str>)) {
-    (!claim.is_held(), limits::precedence(&claim.metadata))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use kubewright::Timestamp;
     use operator_api::ambassador::Mapping;
     use operator_api::preview::{
         PodSecurity, PreviewEnvironment, PreviewEnvironmentStatus, Route, WhenSuspended,
@@ -392,6 +397,34 @@ mod tests {
         };
         assert!(wakes(&preview("b", 2)));
         assert!(!wakes(&elsewhere(preview("b", 2), "shop", "other.example.com")));
+    }
+
+    #[test]
+    fn a_claim_behind_the_holder_concerns_no_other_preview() {
+        let holder = holding(preview("holder", 2), "web.example.com");
+        let older = elsewhere(preview("older", 1), "closed", "web.example.com");
+        let (web, younger) = (preview("web", 3), preview("younger", 4));
+        let cluster = [&holder, &older, &web, &younger]
+            .into_iter()
+            .fold(FakeCluster::empty(), testing::beside);
+        let (settings, view) = (PreviewOperator::default(), view_of(&cluster));
+        assert!(matches!(
+            Holding::find(&Candidate::new(&web, &settings, &view)),
+            Holding::Other(_)
+        ));
+        let lookups = view.into_lookups();
+        let concerns = |preview: &PreviewEnvironment| {
+            let claim = PreviewClaim::from(preview);
+            lookups.iter().any(|lookup| {
+                lookup.kind.kind == "PreviewEnvironment" && lookup.query.matches(&claim)
+            })
+        };
+        assert!(concerns(&holder));
+        assert!(!concerns(&older) && !concerns(&web) && !concerns(&younger));
+        assert!(
+            concerns(&holding(preview("older", 1), "web.example.com")),
+            "it would be the first"
+        );
     }
 
     #[test]

@@ -1,13 +1,29 @@
 //! Whether a preview exceeds the limits of its policies. When a policy was created does not matter:
 //! of too many previews, the oldest run.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kubewright::{Part, Timestamp, of};
-use operator_api::preview::{POLICY_NOT_READABLE, PreviewPlace, TOO_MANY_PREVIEWS};
+use kubewright::{Index, Ordered, Part, Rank, of};
+use operator_api::preview::{POLICY_NOT_READABLE, PreviewClaim, TOO_MANY_PREVIEWS};
 
 use super::candidate::Candidate;
 use super::decision::Refusal;
 use super::policy::Policies;
+
+/// Previews by namespace, the oldest first.
+struct ByNamespace;
+
+impl Index for ByNamespace {
+    type Of = Part<PreviewClaim>;
+
+    fn keys(claim: &PreviewClaim) -> Vec<String> {
+        claim.metadata.namespace.iter().cloned().collect()
+    }
+}
+
+impl Ordered for ByNamespace {
+    fn rank(claim: &PreviewClaim) -> Rank {
+        Rank::oldest(&claim.metadata)
+    }
+}
 
 /// Why the preview gets no pods and no route: a policy that cannot be read, its image, or the number
 /// of previews.
@@ -46,23 +62,21 @@ fn image(candidate: &Candidate<'_>) -> Option<Refusal> {
 /// holds a host nor on the spec of another preview.
 fn number(candidate: &Candidate<'_>) -> Option<Refusal> {
     let limit = candidate.policies.previews()?;
-    let (namespace, own) = (candidate.namespace_name(), precedence(&candidate.preview.metadata));
-    let previews = candidate.view.list(of::<Part<PreviewPlace>>(), Some(namespace), &[]);
-    let is_older = |other: &PreviewPlace| precedence(&other.metadata) < own;
-    let older = previews.iter().filter(|other| is_older(other)).count();
-    let (policy, plural) = (limit.policy, |count| if count == 1 { "" } else { "s" });
+    let (namespace, own) = (candidate.namespace_name(), &candidate.claim);
+    if candidate.view.is_among_first(of::<ByNamespace>(), namespace, limit.value, own) {
+        return None;
+    }
+    let policy = limit.policy;
     let message = match limit.value {
-        most if older < most => return None,
         0 => format!(
             "PreviewPolicy {policy} allows no previews in namespace {namespace}: this preview \
              starts when the limit is raised"
         ),
         most => format!(
-            "PreviewPolicy {policy} allows {most} preview{} in namespace {namespace}, which has \
-             {older} older preview{}: this preview starts when enough of them are deleted, or when \
-             the limit is raised",
-            plural(most),
-            plural(older),
+            "PreviewPolicy {policy} allows {most} preview{plural} in namespace {namespace}, which \
+             has at least {most} older preview{plural}: this preview starts when enough of them \
+             are deleted, or when the limit is raised",
+            plural = if most == 1 { "" } else { "s" },
         ),
     };
     Some(Refusal::new(TOO_MANY_PREVIEWS, message))
@@ -78,11 +92,6 @@ pub(super) fn replicas(replicas: i32, policies: &Policies) -> Option<Refusal> {
         most = limit.value,
     );
     Some(Refusal::new("TooManyReplicas", message).without_stalling())
-}
-
-/// The order of previews that compete: the oldest first, of the same second the lowest UID.
-pub(crate) fn precedence(meta: &ObjectMeta) -> (Option<Timestamp>, Option<&str>) {
-    (meta.creation_timestamp.as_ref().map(|time| time.0), meta.uid.as_deref())
 }
 
 #[cfg(test)]
@@ -144,14 +153,33 @@ mod tests {
     }
 
     #[test]
+    fn a_preview_counts_itself_although_the_cluster_does_not_show_it_yet() {
+        let one = |limit: usize, all: &[PreviewEnvironment]| {
+            let cluster = cluster(&[policy("p", json!({ "limits": { "previews": limit } }))], all);
+            let (settings, view) = (PreviewOperator::default(), view_of(&cluster));
+            blocking(&Candidate::new(&preview("b", 2), &settings, &view)).is_some()
+        };
+        assert!(!one(1, &[]) && !one(1, &[preview("c", 3)]));
+        assert!(one(1, &[preview("a", 1)]) && !one(2, &[preview("a", 1)]));
+        let mut elsewhere = preview("a", 1);
+        elsewhere.metadata.namespace = Some("other".into());
+        assert!(!one(1, &[elsewhere]));
+    }
+
+    #[test]
     fn the_message_names_the_policy_and_when_the_preview_starts() {
         let all = [preview("a", 1), preview("b", 2), preview("c", 3)];
         for (most, message) in [
             (0, "PreviewPolicy p allows no previews in namespace shop: this preview starts when "),
-            (1, "PreviewPolicy p allows 1 preview in namespace shop, which has 2 older previews: "),
+            (
+                1,
+                "PreviewPolicy p allows 1 preview in namespace shop, which has at least 1 older \
+                 preview: ",
+            ),
             (
                 2,
-                "PreviewPolicy p allows 2 previews in namespace shop, which has 2 older previews: ",
+                "PreviewPolicy p allows 2 previews in namespace shop, which has at least 2 older \
+                 previews: ",
             ),
         ] {
             let cluster = cluster(&[policy("p", json!({ "limits": { "previews": most } }))], &all);

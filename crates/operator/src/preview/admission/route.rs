@@ -28,8 +28,7 @@ pub(super) fn requested(
     policies: &Policies,
     settings: &PreviewOperator,
 ) -> Option<RouteType> {
-    let spec = claim.spec.route.as_ref().and_then(|route| route.type_);
-    spec.or_else(|| policies.default_route()).or(settings.default_route)
+    claim.spec.route_type.or_else(|| policies.default_route()).or(settings.default_route)
 }
 
 /// The route, without regard to other previews that claim the host. An Ingress has no class yet:

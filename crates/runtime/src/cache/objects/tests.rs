@@ -108,7 +108,7 @@ fn an_index_is_used_once_all_objects_have_their_keys() {
     let lacking = objects.use_selector(&Selector::Index(index));
     assert_eq!((lacking.len(), found(&objects)), (2, 2), "all objects, as without an index");
     assert_eq!(objects.indexes(), [index], "a new object comes with its keys");
-    let keys = |(_, object): &Lacking| Keys::compute(&[index], &**object);
+    let keys = |(key, object): &Lacking| Keys::compute(&[index], key, &**object);
     // The second object changes before its keys arrive.
     let (key, changed) = config("a", "2", &[("host", "x")]);
     objects.insert(key, changed);

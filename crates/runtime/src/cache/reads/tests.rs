@@ -83,7 +83,11 @@ fn reader_key(name: &str) -> WorkKey {
 /// An object with its keys, as the cache holds it.
 fn cached(object: &Arc<dyn AnyObject>) -> Cached {
     let index = kubewright_core::index::AnyIndex::of::<ByValue>();
-    Cached::new(Arc::clone(object), None, Keys::compute(&[index], &**object))
+    Cached::new(
+        Arc::clone(object),
+        None,
+        Keys::compute(&[index], &ObjectKey::of(object.meta()), &**object),
+    )
 }
 
 /// One build of `reader`.
