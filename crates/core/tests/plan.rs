@@ -49,7 +49,12 @@ fn a_changed_desired_object_is_applied_to_exactly_the_existing_one() {
     old.desired_hash = Some(DesiredHash(1));
     assert_eq!(
         steps(&["a"], &[old]),
-        [Step::Apply { uid: "uid-a".into(), why: Why::Changed, is_disruptive: false }]
+        [Step::Apply {
+            uid: "uid-a".into(),
+            why: Why::Changed,
+            is_disruptive: false,
+            may_leave: false
+        }]
     );
 }
 

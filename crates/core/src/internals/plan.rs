@@ -17,6 +17,7 @@ use std::fmt::{self, Write as _};
 use serde::Deserialize;
 
 use super::desired::Desired;
+use super::leftovers::dropped;
 use super::managed_fields::{self, Missing};
 use super::tree::Tree;
 use crate::kind::{KindInfo, ObjectKey};
@@ -67,6 +68,9 @@ pub enum Step {
         why: Why,
         /// Whether it replaces or stops pods, for another reason than drift.
         is_disruptive: bool,
+        /// Whether it drops fields that another manager may own as well; see
+        /// [`leftovers`](super::leftovers).
+        may_leave: bool,
     },
     /// The object is ours and not in sync, and its change must wait: leave it as it is.
     Hold,
@@ -222,7 +226,8 @@ pub fn step_for(owner: &str, want: &Desired, have: &ObservedChild) -> Step {
         Ok(verified) => Step::Keep { verified },
         Err(why) => {
             let is_disruptive = !matches!(why, Why::Drift(_)) && disrupts(want, have);
-            Step::Apply { uid: have.uid.clone(), why, is_disruptive }
+            let may_leave = drops_shared(want, have);
+            Step::Apply { uid: have.uid.clone(), why, is_disruptive, may_leave }
         }
     }
 }
@@ -240,6 +245,12 @@ fn disrupts(want: &Desired, have: &ObservedChild) -> bool {
     };
     let stops = || want.spec::<Pods>().is_some_and(|pods| pods.replicas == Some(0));
     want.template_hash() != have.template_hash || stops() && has_pods()
+}
+
+/// Whether the desired object drops fields of the existing one, and other managers have entries.
+fn drops_shared(want: &Desired, have: &ObservedChild) -> bool {
+    let entry = have.shared_entry.as_ref().and_then(|e| serde_json::from_str(e.get()).ok());
+    entry.is_some_and(|entry: Tree<'_>| dropped(&entry, &want.tree()).is_some())
 }
 
 /// Whether `have` is in sync; `Ok(true)` if this call compared the entry.

@@ -31,6 +31,9 @@ pub struct ObservedChild {
     pub template_hash: Option<DesiredHash>,
     /// Our `Apply` entry in `metadata.managedFields`.
     pub entry: ApplyEntry,
+    /// `fieldsV1` of that entry, kept if another manager has an entry for more than the status. The
+    /// other manager may own the same fields.
+    pub shared_entry: Option<Arc<RawValue>>,
     /// `.status` as JSON.
     pub status: Option<Box<RawValue>>,
 }

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::child::{ApplyEntry, ControllerRef, ObservedChild};
 use crate::internals::hash::{self, AppliedHash};
+use crate::internals::managed_fields::Entry;
 use crate::internals::tree::Text;
 use crate::kind::ObjectKey;
 use crate::labels;
@@ -61,7 +62,7 @@ struct RawMeta<'a> {
     #[serde(default)]
     annotations: HashAnnotation,
     #[serde(borrow, default)]
-    managed_fields: Vec<RawEntry<'a>>,
+    managed_fields: Vec<Entry<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -87,19 +88,6 @@ impl RawOwner<'_> {
             None => (*self.kind).into(),
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawEntry<'a> {
-    #[serde(borrow, default)]
-    manager: Cow<'a, str>,
-    #[serde(borrow, default)]
-    operation: Cow<'a, str>,
-    #[serde(borrow, default)]
-    subresource: Cow<'a, str>,
-    #[serde(borrow, default, rename = "fieldsV1")]
-    fields: Option<&'a RawValue>,
 }
 
 /// The desired-hash annotation, read without keeping the other annotations.
@@ -151,15 +139,16 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
     let Raw { metadata: raw, status } = serde_json::from_slice(json)?;
     let key = ObjectKey::new(&*raw.namespace, &*raw.name);
     let resource_version = version(&key, &raw.resource_version)?;
-    let entry = raw
-        .managed_fields
-        .iter()
-        .find(|e| e.manager == manager && e.operation == "Apply" && e.subresource.is_empty())
-        .and_then(|e| e.fields)
-        .map_or(ApplyEntry::Missing, |fields| ApplyEntry::Unverified {
-            hash: hash::of(fields.get().as_bytes()),
-            fields: fields.to_owned().into(),
-        });
+    let (ours, others): (Vec<_>, Vec<_>) =
+        raw.managed_fields.iter().partition(|entry| entry.is_apply_of(manager, ""));
+    let fields = ours.first().and_then(|entry| entry.fields);
+    let fields: Option<Arc<RawValue>> = fields.map(|fields| fields.to_owned().into());
+    let is_shared = others.iter().any(|entry| entry.subresource != "status");
+    let shared_entry = fields.clone().filter(|_| is_shared);
+    let entry = fields.map_or(ApplyEntry::Missing, |fields| ApplyEntry::Unverified {
+        hash: hash::of(fields.get().as_bytes()),
+        fields,
+    });
     let controller = raw.owner_references.into_iter().find(|o| o.controller).map(|o| {
         Arc::new(ControllerRef { kind: o.group_kind(), name: o.name.into(), uid: o.uid.into() })
     });
@@ -173,6 +162,7 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         desired_hash: raw.annotations.0.map(|hash| hash.desired),
         template_hash: raw.annotations.0.and_then(|hash| hash.template),
         entry,
+        shared_entry,
         status: status.filter(|status| !NO_STATUS.contains(&status.get())).map(ToOwned::to_owned),
     })
 }
@@ -249,6 +239,20 @@ mod tests {
             decode(OBJECT.as_bytes(), "somebody").unwrap().entry,
             ApplyEntry::Missing
         ));
+    }
+
+    #[test]
+    fn the_entry_is_shared_if_another_manager_has_one_for_more_than_the_status() {
+        let child = decode(OBJECT.as_bytes(), "us").unwrap();
+        assert_eq!(child.shared_entry.unwrap().get(), r#"{"f:metadata":{}}"#);
+        let object = |subresource: &str| {
+            let ours = r#"{"manager":"us","operation":"Apply","fieldsV1":{"f:spec":{}}}"#;
+            let theirs = r#"{"manager":"they","operation":"Update","subresource":"S"}"#;
+            let entries = format!("{ours},{}", theirs.replace('S', subresource));
+            format!(r#"{{"metadata":{{"resourceVersion":"1","managedFields":[{entries}]}}}}"#)
+        };
+        assert!(decode(object("status").as_bytes(), "us").unwrap().shared_entry.is_none());
+        assert!(decode(object("scale").as_bytes(), "us").unwrap().shared_entry.is_some());
     }
 
     #[test]

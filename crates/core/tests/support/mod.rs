@@ -218,6 +218,7 @@ pub fn applied(want: &Desired) -> ObservedChild {
             hash: kubewright_core::internals::hash::of(fields.get().as_bytes()),
             fields: fields.into(),
         },
+        shared_entry: None,
         status: None,
     }
 }

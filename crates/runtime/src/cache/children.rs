@@ -25,6 +25,7 @@ impl Pools {
     fn share(&self, child: &mut ObservedChild) {
         if let ApplyEntry::Unverified { hash, fields } = &mut child.entry {
             *fields = self.entries.share(*hash, Arc::clone(fields), |a, b| a.get() == b.get());
+            child.shared_entry = child.shared_entry.take().map(|_| Arc::clone(fields));
         }
         if let Some(owner) = &mut child.controller {
             let hash = hash::of(owner.uid.as_bytes());

@@ -11,6 +11,7 @@ use kubewright_core::observed::{self, Hashes, Holder, ObservedChild, Outcome};
 use kubewright_core::{Class, KindInfo, ObjectKey};
 
 use super::conflict;
+use super::leftovers::{NotWritten, release};
 use super::patch::Precondition;
 use crate::error::{ApiError, ApiResult};
 use crate::work::context::RunContext;
@@ -67,7 +68,13 @@ async fn apply_child(ctx: &RunContext<'_>, step: Step, want: &Desired) -> Option
             Ok(write) => write,
             Err(outcome) => return Some(outcome),
         };
-        let Err(error) = write(ctx, want, precondition, action).await else {
+        let written = match release(ctx, &step, want, precondition).await {
+            Ok(precondition) => {
+                write(ctx, want, precondition, action).await.map_err(NotWritten::from)
+            }
+            Err(error) => Err(error),
+        };
+        let Err(NotWritten { error, leftover }) = written else {
             return Some(Outcome::InSync);
         };
         // A namespaced resource is deleted with its namespace. A cluster-scoped one stays, and may
@@ -82,7 +89,7 @@ async fn apply_child(ctx: &RunContext<'_>, step: Step, want: &Desired) -> Option
             return Some(Outcome::NotServed);
         }
         if !error.is_identity_conflict() {
-            return Some(failed(ctx, &error));
+            return Some(failed(ctx, &error, leftover));
         }
         ctx.engine.throttle.release(&want.kind, &want.key);
         step = match plan_again(ctx, &step, want).await {
@@ -134,7 +141,7 @@ async fn prepare<'s>(
 
 /// Reads the object after a failed precondition and plans its next step.
 async fn plan_again(ctx: &RunContext<'_>, step: &Step, want: &Desired) -> Result<Step, Outcome> {
-    let found = read(ctx, want).await.map_err(|error| failed(ctx, &error))?;
+    let found = read(ctx, want).await.map_err(|error| failed(ctx, &error, None))?;
     if let Some(found) = &found
         && is_terminating(ctx, found)
     {
@@ -225,9 +232,11 @@ fn log(ctx: &RunContext<'_>, kind: &KindInfo, key: &ObjectKey, action: &str) {
     tracing::info!(controller, %resource, child = %format_args!("{kind} {}", key.name), action);
 }
 
-fn failed(ctx: &RunContext<'_>, error: &ApiError) -> Outcome {
+/// A failed request; `context` says why it was sent, if a person must know that.
+fn failed(ctx: &RunContext<'_>, error: &ApiError, context: Option<String>) -> Outcome {
     ctx.respect_retry_after(error);
-    Outcome::Failed { class: error.class(), message: error.to_string() }
+    let message = context.map_or_else(|| error.to_string(), |text| format!("{text}: {error}"));
+    Outcome::Failed { class: error.class(), message }
 }
 
 fn transient(message: impl Into<String>) -> Outcome {

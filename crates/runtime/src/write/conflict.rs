@@ -3,14 +3,11 @@
 //! An explanation stays the same during a conflict, because every change of a message is a write of
 //! the status.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kube::core::PartialObjectMeta;
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::internals::managed_fields::{self, Missing, Taker};
 use kubewright_core::internals::plan::Why;
 use kubewright_core::observed::DecodeError;
 
-use crate::error::ApiResult;
 use crate::work::context::RunContext;
 
 /// Why an object is created less often.
@@ -44,8 +41,12 @@ pub(super) async fn explain(ctx: &RunContext<'_>, want: &Desired, why: &Why) -> 
 
 async fn explain_drift(ctx: &RunContext<'_>, want: &Desired, path: &Missing) -> String {
     let answer = ctx.engine.api.get(&want.kind, &want.key).await;
-    let taker = match answer.and_then(|(bytes, _)| managers(&bytes)) {
-        Ok(entries) => managed_fields::taker(&entries, ctx.engine.manager, &want.tree(), path),
+    let taker = answer.and_then(|(bytes, _)| {
+        let entries = managed_fields::entries(&bytes).map_err(DecodeError::from)?;
+        Ok(managed_fields::taker(&entries, ctx.engine.manager, &want.tree(), path))
+    });
+    let taker = match taker {
+        Ok(taker) => taker,
         Err(error) => {
             tracing::debug!(child = %want.key, %error, "cannot read who changes an object");
             Taker::Unknown
@@ -66,10 +67,4 @@ async fn explain_drift(ctx: &RunContext<'_>, want: &Desired, path: &Missing) -> 
              {effect}; find the client in the audit log of the API server and stop it"
         ),
     }
-}
-
-/// `metadata.managedFields` of an object.
-fn managers(json: &[u8]) -> ApiResult<Vec<ManagedFieldsEntry>> {
-    let object: PartialObjectMeta = serde_json::from_slice(json).map_err(DecodeError::from)?;
-    Ok(object.metadata.managed_fields.unwrap_or_default())
 }

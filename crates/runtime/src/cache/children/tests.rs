@@ -42,6 +42,7 @@ fn child(version: u64, owner: &str, entry: u64) -> ObservedChild {
             hash: entry,
             fields: serde_json::value::to_raw_value(&0).unwrap().into(),
         },
+        shared_entry: None,
         status: None,
     }
 }
