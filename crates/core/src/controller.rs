@@ -28,6 +28,8 @@ use crate::time::AskedTimes;
 use crate::view::{Lookup, Query, Source, View};
 use crate::withdraw::Withdraw;
 
+pub use crate::labels::ManagedBy;
+
 /// A [`Sample`] without its type.
 #[derive(Clone, Debug)]
 pub struct AnySample {
@@ -46,22 +48,6 @@ impl AnySample {
             object.remove("status");
         }
         Self { name: sample.name, about: sample.about, body }
-    }
-}
-
-/// The manager that all children of a program carry in their metadata.
-#[derive(Clone, Copy, Debug)]
-pub struct ManagedBy<'a> {
-    /// The registry's name, for `app.kubernetes.io/managed-by`.
-    pub manager: &'a str,
-    /// Whether the program runs in shards; see [`labels::SHARD`](crate::labels::SHARD).
-    pub sharded: bool,
-}
-
-impl<'a> From<&'a str> for ManagedBy<'a> {
-    /// The manager of this name, not in shards.
-    fn from(manager: &'a str) -> Self {
-        Self { manager, sharded: false }
     }
 }
 

@@ -26,6 +26,22 @@ pub const ALLOW_ROLLOUT: &str = "kubewright.dev/allow-rollout";
 /// new content replaces the pods; see [`builders`](crate::builders).
 pub const CONTENT_HASH: &str = "kubewright.dev/content-hash";
 
+/// The manager that all children of a program carry in their metadata.
+#[derive(Clone, Copy, Debug)]
+pub struct ManagedBy<'a> {
+    /// The registry's name, for [`MANAGED_BY`].
+    pub manager: &'a str,
+    /// Whether the program runs in shards; see [`SHARD`].
+    pub sharded: bool,
+}
+
+impl<'a> From<&'a str> for ManagedBy<'a> {
+    /// The manager of this name, not in shards.
+    fn from(manager: &'a str) -> Self {
+        Self { manager, sharded: false }
+    }
+}
+
 /// Labels by key.
 pub type Labels = BTreeMap<String, String>;
 

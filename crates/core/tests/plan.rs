@@ -98,6 +98,19 @@ fn a_changed_hash_annotation_is_drift() {
 }
 
 #[test]
+fn an_object_without_our_label_is_applied_again_without_disruption() {
+    let mut unlabelled = have("a");
+    unlabelled.missing_label = Some(labels::MANAGED_BY);
+    let step = Step::Apply {
+        uid: "uid-a".into(),
+        why: Why::Unlabelled(labels::MANAGED_BY),
+        is_disruptive: false,
+        may_leave: false,
+    };
+    assert_eq!(steps(&["a"], &[unlabelled]), [step]);
+}
+
+#[test]
 fn cleared_managed_fields_are_applied_again() {
     let mut cleared = have("a");
     cleared.entry = ApplyEntry::Missing;

@@ -96,6 +96,8 @@ pub enum Why {
     Changed,
     /// Somebody changed this path, which we own.
     Drift(Missing),
+    /// This label is missing or has another value, and the watch selects on it.
+    Unlabelled(&'static str),
     /// The state is unknown.
     Unknown,
 }
@@ -105,6 +107,7 @@ impl fmt::Display for Why {
         match self {
             Self::Changed => f.write_str("the resource or the operator changed"),
             Self::Drift(path) => write!(f, "somebody changed {path}"),
+            Self::Unlabelled(label) => write!(f, "it does not have our label {label}"),
             Self::Unknown => f.write_str("this operator did not apply it in this form"),
         }
     }
@@ -222,10 +225,15 @@ pub fn step_for(owner: &str, want: &Desired, have: &ObservedChild) -> Step {
     if have.deleting {
         return Step::Wait;
     }
-    match in_sync(want, have) {
+    let in_sync = in_sync(want, have).and_then(|verified| match have.missing_label {
+        Some(label) => Err(Why::Unlabelled(label)),
+        None => Ok(verified),
+    });
+    match in_sync {
         Ok(verified) => Step::Keep { verified },
         Err(why) => {
-            let is_disruptive = !matches!(why, Why::Drift(_)) && disrupts(want, have);
+            let is_repair = matches!(why, Why::Drift(_) | Why::Unlabelled(_));
+            let is_disruptive = !is_repair && disrupts(want, have);
             let may_leave = drops_shared(want, have);
             Step::Apply { uid: have.uid.clone(), why, is_disruptive, may_leave }
         }

@@ -56,6 +56,16 @@ fn outcome_readiness(owner: &KindInfo, child: &ChildState<'_>) -> Readiness {
         Outcome::NotOwned(holder) => {
             Readiness::Stalled(reason::NOT_OWNED, not_owned_message(owner, &name(), holder))
         }
+        Outcome::Unlabelled(label) => Readiness::Progressing(
+            reason::DENIED,
+            format!(
+                "{} was written, but a mutating admission policy or webhook removes or changes \
+                 its label {label}, and the operator watches only objects with that label; make \
+                 the policy or webhook keep the label (the operator retries at least once a \
+                 minute)",
+                name()
+            ),
+        ),
         Outcome::Failed { class: Class::Invalid, message } => Readiness::Stalled(
             reason::APPLY_FAILED,
             format!("the API server rejected {}: {message}", name()),

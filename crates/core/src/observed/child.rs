@@ -34,6 +34,9 @@ pub struct ObservedChild {
     /// `fieldsV1` of that entry, kept if another manager has an entry for more than the status. The
     /// other manager may own the same fields.
     pub shared_entry: Option<Arc<RawValue>>,
+    /// The label on which the watch selects, if the object lacks it or has another value. The watch
+    /// does not show such an object.
+    pub missing_label: Option<&'static str>,
     /// `.status` as JSON.
     pub status: Option<Box<RawValue>>,
 }
@@ -131,6 +134,6 @@ impl ObservedChild {
         let status = self.status.as_deref().map(RawValue::get);
         let entry = self.entry.hash();
         let version = (self.deleting, self.generation, self.desired_hash, entry);
-        (&self.uid, version, &self.controller, status)
+        (&self.uid, version, &self.controller, self.missing_label, status)
     }
 }

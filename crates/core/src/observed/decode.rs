@@ -11,9 +11,11 @@ use serde_json::value::RawValue;
 use super::child::{ApplyEntry, ControllerRef, ObservedChild};
 use crate::internals::hash::{self, AppliedHash};
 use crate::internals::managed_fields::Entry;
+use crate::internals::shard;
 use crate::internals::tree::Text;
 use crate::kind::ObjectKey;
-use crate::labels;
+use crate::labels::{self, ManagedBy};
+use crate::names;
 
 /// Bytes that are not an object as the API server sends it.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,8 @@ struct RawMeta<'a> {
     deletion_timestamp: Option<IgnoredAny>,
     #[serde(borrow, default)]
     owner_references: Vec<RawOwner<'a>>,
+    #[serde(borrow, default)]
+    labels: OwnLabels<'a>,
     #[serde(default)]
     annotations: HashAnnotation,
     #[serde(borrow, default)]
@@ -87,6 +91,56 @@ impl RawOwner<'_> {
             Some((group, _)) => format!("{}.{group}", self.kind).into(),
             None => (*self.kind).into(),
         }
+    }
+}
+
+/// The labels on which a watch selects, read without keeping the other labels. Empty if absent.
+#[derive(Default)]
+struct OwnLabels<'a> {
+    managed_by: Cow<'a, str>,
+    shard: Cow<'a, str>,
+}
+
+impl OwnLabels<'_> {
+    /// The first label that is not as the engine writes it for a child of `owner`.
+    fn missing(&self, managed_by: ManagedBy<'_>, owner: &str) -> Option<&'static str> {
+        if self.managed_by != names::label_value(managed_by.manager) {
+            Some(labels::MANAGED_BY)
+        } else if managed_by.sharded && self.shard != shard::bucket(owner) {
+            Some(labels::SHARD)
+        } else {
+            None
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for OwnLabels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Find;
+        impl<'de> Visitor<'de> for Find {
+            type Value = OwnLabels<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("labels")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(OwnLabels::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut found = OwnLabels::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    match &*key {
+                        labels::MANAGED_BY => found.managed_by = map.next_value::<Text<'de>>()?.0,
+                        labels::SHARD => found.shard = map.next_value::<Text<'de>>()?.0,
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(found)
+            }
+        }
+        deserializer.deserialize_any(Find)
     }
 }
 
@@ -130,17 +184,21 @@ const NO_STATUS: [&str; 2] = ["{}", r#"{"loadBalancer":{}}"#];
 
 /// Decodes one object of an owned kind, or its `PartialObjectMetadata`.
 ///
-/// `manager` is our field manager. Of `managedFields`, only its `Apply` entry on the main resource
-/// is kept.
+/// The manager is also our field manager. Of `managedFields`, only its `Apply` entry on the main
+/// resource is kept.
 ///
 /// # Errors
 /// [`DecodeError`] for bytes that no API server sends.
-pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> {
+pub fn decode<'m>(
+    json: &[u8],
+    managed_by: impl Into<ManagedBy<'m>>,
+) -> Result<ObservedChild, DecodeError> {
+    let managed_by = managed_by.into();
     let Raw { metadata: raw, status } = serde_json::from_slice(json)?;
     let key = ObjectKey::new(&*raw.namespace, &*raw.name);
     let resource_version = version(&key, &raw.resource_version)?;
     let (ours, others): (Vec<_>, Vec<_>) =
-        raw.managed_fields.iter().partition(|entry| entry.is_apply_of(manager, ""));
+        raw.managed_fields.iter().partition(|entry| entry.is_apply_of(managed_by.manager, ""));
     let fields = ours.first().and_then(|entry| entry.fields);
     let fields: Option<Arc<RawValue>> = fields.map(|fields| fields.to_owned().into());
     let is_shared = others.iter().any(|entry| entry.subresource != "status");
@@ -149,11 +207,14 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         hash: hash::of(fields.get().as_bytes()),
         fields,
     });
-    let controller = raw.owner_references.into_iter().find(|o| o.controller).map(|o| {
+    let controller = raw.owner_references.into_iter().find(|o| o.controller);
+    let controller: Option<Arc<_>> = controller.map(|o| {
         Arc::new(ControllerRef { kind: o.group_kind(), name: o.name.into(), uid: o.uid.into() })
     });
+    let owner = controller.as_ref().map_or("", |controller| &*controller.uid);
     Ok(ObservedChild {
         key,
+        missing_label: raw.labels.missing(managed_by, owner),
         uid: raw.uid.into(),
         resource_version,
         generation: raw.generation,
@@ -231,6 +292,26 @@ mod tests {
         let ApplyEntry::Unverified { fields, .. } = &child.entry else { panic!("an entry") };
         assert_eq!(fields.get(), r#"{"f:metadata":{}}"#);
         assert_eq!(child.status.unwrap().get(), r#"{"replicas":2}"#);
+    }
+
+    #[test]
+    fn the_label_that_the_watch_selects_on_is_missed_if_it_is_absent_or_has_another_value() {
+        let missing = |labels: &str, sharded| {
+            let labels = format!(r#""labels":{labels},"generation":3"#);
+            let object = OBJECT.replacen(r#""generation":3"#, &labels, 1);
+            let managed_by = ManagedBy { manager: "us", sharded };
+            decode(object.as_bytes(), managed_by).unwrap().missing_label
+        };
+        let managed = r#"{"a":"b","app.kubernetes.io/managed-by":"us"}"#;
+        assert_eq!(missing(managed, false), None);
+        for labels in ["null", "{}", r#"{"app.kubernetes.io/managed-by":"they"}"#] {
+            assert_eq!(missing(labels, false), Some(labels::MANAGED_BY), "{labels}");
+        }
+        assert_eq!(missing(managed, true), Some(labels::SHARD));
+        let bucket = shard::bucket("u-9");
+        let both = managed.replace("{", &format!(r#"{{"kubewright.dev/shard":"{bucket}","#));
+        assert_eq!(missing(&both, true), None);
+        assert_eq!(missing(&both.replace(&bucket, "zz"), true), Some(labels::SHARD));
     }
 
     #[test]

@@ -219,6 +219,7 @@ pub fn applied(want: &Desired) -> ObservedChild {
             fields: fields.into(),
         },
         shared_entry: None,
+        missing_label: None,
         status: None,
     }
 }

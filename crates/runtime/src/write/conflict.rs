@@ -30,6 +30,11 @@ pub(super) async fn explain(ctx: &RunContext<'_>, want: &Desired, why: &Why) -> 
              often; the cause is an edit, an object that the operator reads, or another version of \
              this operator"
             .to_owned(),
+        Why::Unlabelled(label) => format!(
+            "another client removes or changes its label {label} repeatedly, so the operator \
+             repairs the object less often; find the client in the audit log of the API server \
+             and stop it"
+        ),
         Why::Unknown => "another client clears metadata.managedFields repeatedly, so the operator \
              repairs the object less often; stop that client"
             .to_owned(),
