@@ -239,7 +239,10 @@ async fn an_object_whose_label_a_policy_removes_is_deleted_when_it_is_no_longer_
     let operator = sandbox.start_operator().await;
     create_with_ingress(&sandbox).await;
     assert!(!sandbox.get::<Ingress>(NAME).await.labels().contains_key(LABEL));
-    operator.until_idle().await;
+    operator.until_at_rest().await;
+    operator.stop().await.unwrap();
+    let _operator = sandbox.start_operator().await;
+    sandbox.until_not_ready::<PreviewEnvironment>(NAME, "Denied").await;
     drop_ingress(&sandbox).await;
     sandbox.until_gone::<Ingress>(NAME).await;
     sandbox.until_ready::<PreviewEnvironment>(NAME).await;

@@ -20,6 +20,7 @@ use crate::internals::desired::Desired;
 use crate::internals::hash;
 use crate::invalid::Invalid;
 use crate::kind::{self, AnyObject, KindInfo, Kinds, Object, OwnedKind, ReadKind, ReadKinds};
+use crate::labels::ADOPT;
 use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Operator, Sample};
 use crate::readiness::Readiness;
@@ -285,7 +286,10 @@ impl<O: Operator> Controller for Typed<O> {
         let children = match children {
             Ok(children) => {
                 let ManagedBy { manager, sharded } = managed_by;
-                let metadata = ChildMetadata { controller: O::NAME, manager, sharded };
+                let annotations = AnyObject::meta(resource).annotations.as_ref();
+                let adopts =
+                    annotations.and_then(|all| all.get(ADOPT)).is_some_and(|v| v == "true");
+                let metadata = ChildMetadata { controller: O::NAME, manager, sharded, adopts };
                 let children = metadata.complete(&owner_of(kind, resource), children)?;
                 let owns = self.owns();
                 exclusive::check(&children, &owns)?;

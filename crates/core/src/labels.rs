@@ -17,6 +17,10 @@ pub const SHARD: &str = "kubewright.dev/shard";
 /// applied object.
 pub const DESIRED_HASH: &str = "kubewright.dev/desired-hash";
 
+/// Annotation on a resource: the resource takes back the objects that this operator created for a
+/// resource of this name and that have no owner, for example after a restore. The value is `true`.
+pub const ADOPT: &str = "kubewright.dev/adopt";
+
 /// Annotation on a resource, or on an object that its operator reads: the rollout limiter lets
 /// changes pass at once. The value is `true`, or a time (RFC 3339) until which the annotation
 /// counts.

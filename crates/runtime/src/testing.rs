@@ -76,7 +76,7 @@ pub(crate) fn config_map(name: &str) -> Desired {
         uid: "o".into(),
     };
     let children = Children::<ConfigMapOwner>::new().with(config).into_content().unwrap().children;
-    let metadata = ChildMetadata { controller: "c", manager: "m", sharded: false };
+    let metadata = ChildMetadata { controller: "c", manager: "m", sharded: false, adopts: false };
     metadata.complete(&owner, children.unwrap()).unwrap().remove(0)
 }
 

@@ -3,7 +3,8 @@
 //! The engine executes the plan and tests explore plans. Rules, each with a test:
 //!
 //! - An object is ours only if its controller owner reference has the owner's UID. Labels prove
-//!   nothing.
+//!   nothing. A resource may take back an orphan: the annotation
+//!   [`ADOPT`](crate::labels::ADOPT) allows that.
 //! - An object that is not ours is never applied and never deleted.
 //! - An object that is in sync is not written.
 //! - Deletes come first, so that a name, a port or a host is free for the next object.
@@ -98,6 +99,8 @@ pub enum Why {
     Drift(Missing),
     /// This label is missing or has another value, and the watch selects on it.
     Unlabelled(&'static str),
+    /// It lost its owner reference, and the resource takes it back.
+    Orphan,
     /// The state is unknown.
     Unknown,
 }
@@ -108,6 +111,7 @@ impl fmt::Display for Why {
             Self::Changed => f.write_str("the resource or the operator changed"),
             Self::Drift(path) => write!(f, "somebody changed {path}"),
             Self::Unlabelled(label) => write!(f, "it does not have our label {label}"),
+            Self::Orphan => f.write_str("it has no owner, and this resource takes it back"),
             Self::Unknown => f.write_str("this operator did not apply it in this form"),
         }
     }
@@ -217,10 +221,10 @@ pub fn plan(
 /// The step for a desired child whose name an object has.
 #[must_use]
 pub fn step_for(owner: &str, want: &Desired, have: &ObservedChild) -> Step {
-    if !have.is_controlled_by(owner) {
-        return Step::LeaveAlone(
-            have.controller.clone().map_or(Holder::NoController, Holder::Controller),
-        );
+    let is_orphan = have.orphan_of == Some(want.creator());
+    if !have.is_controlled_by(owner) && !(is_orphan && want.adopts()) {
+        let none = if is_orphan { Holder::Orphan } else { Holder::NoController };
+        return Step::LeaveAlone(have.controller.clone().map_or(none, Holder::Controller));
     }
     if have.deleting {
         return Step::Wait;
@@ -230,14 +234,18 @@ pub fn step_for(owner: &str, want: &Desired, have: &ObservedChild) -> Step {
         None => Ok(verified),
     });
     match in_sync {
+        _ if is_orphan => apply(want, have, Why::Orphan),
         Ok(verified) => Step::Keep { verified },
-        Err(why) => {
-            let is_repair = matches!(why, Why::Drift(_) | Why::Unlabelled(_));
-            let is_disruptive = !is_repair && disrupts(want, have);
-            let may_leave = drops_shared(want, have);
-            Step::Apply { uid: have.uid.clone(), why, is_disruptive, may_leave }
-        }
+        Err(why) => apply(want, have, why),
     }
+}
+
+fn apply(want: &Desired, have: &ObservedChild, why: Why) -> Step {
+    // A person asked to take an orphan back.
+    let is_repair = matches!(why, Why::Drift(_) | Why::Unlabelled(_) | Why::Orphan);
+    let is_disruptive = !is_repair && disrupts(want, have);
+    let may_leave = drops_shared(want, have);
+    Step::Apply { uid: have.uid.clone(), why, is_disruptive, may_leave }
 }
 
 /// Whether the desired object replaces the pods of the existing one, or stops all of them.

@@ -25,6 +25,9 @@ pub struct ObservedChild {
     pub deleting: bool,
     /// Its controller owner reference.
     pub controller: Option<Arc<ControllerRef>>,
+    /// If no owner controls it and it has our annotation: the hash of its labels that name the
+    /// resource for which it was created.
+    pub orphan_of: Option<u64>,
     /// The desired hash in its annotation.
     pub desired_hash: Option<DesiredHash>,
     /// The hash of its pod template in that annotation.
@@ -134,6 +137,7 @@ impl ObservedChild {
         let status = self.status.as_deref().map(RawValue::get);
         let entry = self.entry.hash();
         let version = (self.deleting, self.generation, self.desired_hash, entry);
-        (&self.uid, version, &self.controller, self.missing_label, status)
+        let owner = (&self.controller, self.orphan_of);
+        (&self.uid, version, owner, self.missing_label, status)
     }
 }

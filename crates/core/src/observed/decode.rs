@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::child::{ApplyEntry, ControllerRef, ObservedChild};
 use crate::internals::hash::{self, AppliedHash};
 use crate::internals::managed_fields::Entry;
+use crate::internals::owner::creator;
 use crate::internals::shard;
 use crate::internals::tree::Text;
 use crate::kind::ObjectKey;
@@ -94,9 +95,11 @@ impl RawOwner<'_> {
     }
 }
 
-/// The labels on which a watch selects, read without keeping the other labels. Empty if absent.
+/// The labels of ours, read without keeping the other labels. Empty if absent.
 #[derive(Default)]
 struct OwnLabels<'a> {
+    name: Cow<'a, str>,
+    instance: Cow<'a, str>,
     managed_by: Cow<'a, str>,
     shard: Cow<'a, str>,
 }
@@ -131,11 +134,17 @@ impl<'de: 'a, 'a> Deserialize<'de> for OwnLabels<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut found = OwnLabels::default();
                 while let Some(Text(key)) = map.next_key()? {
-                    match &*key {
-                        labels::MANAGED_BY => found.managed_by = map.next_value::<Text<'de>>()?.0,
-                        labels::SHARD => found.shard = map.next_value::<Text<'de>>()?.0,
-                        _ => drop(map.next_value::<IgnoredAny>()?),
-                    }
+                    let label = match &*key {
+                        labels::NAME => &mut found.name,
+                        labels::INSTANCE => &mut found.instance,
+                        labels::MANAGED_BY => &mut found.managed_by,
+                        labels::SHARD => &mut found.shard,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *label = map.next_value::<Text<'de>>()?.0;
                 }
                 Ok(found)
             }
@@ -211,9 +220,13 @@ pub fn decode<'m>(
     let controller: Option<Arc<_>> = controller.map(|o| {
         Arc::new(ControllerRef { kind: o.group_kind(), name: o.name.into(), uid: o.uid.into() })
     });
+    let is_orphan = controller.is_none() && raw.annotations.0.is_some();
+    let creator = || creator(&raw.labels.managed_by, &raw.labels.name, &raw.labels.instance);
+    let orphan_of = is_orphan.then(creator);
     let owner = controller.as_ref().map_or("", |controller| &*controller.uid);
     Ok(ObservedChild {
         key,
+        orphan_of,
         missing_label: raw.labels.missing(managed_by, owner),
         uid: raw.uid.into(),
         resource_version,

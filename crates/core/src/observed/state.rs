@@ -52,6 +52,9 @@ pub enum Holder {
     Controller(Arc<ControllerRef>),
     /// No owner controls the object: a person or another tool created it.
     NoController,
+    /// No owner controls the object, but this operator created it for a resource of this name. The
+    /// owner reference was lost, for example in a backup.
+    Orphan,
 }
 
 /// One desired child after a run.

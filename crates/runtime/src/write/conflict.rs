@@ -35,6 +35,9 @@ pub(super) async fn explain(ctx: &RunContext<'_>, want: &Desired, why: &Why) -> 
              repairs the object less often; find the client in the audit log of the API server \
              and stop it"
         ),
+        Why::Orphan => "another client removes its owner reference repeatedly, so the operator \
+             takes the object back less often; stop that client"
+            .to_owned(),
         Why::Unknown => "another client clears metadata.managedFields repeatedly, so the operator \
              repairs the object less often; stop that client"
             .to_owned(),

@@ -36,6 +36,7 @@ fn child(version: u64, owner: &str, entry: u64) -> ObservedChild {
         controller: Some(
             ControllerRef { kind: "E".into(), name: "e".into(), uid: owner.into() }.into(),
         ),
+        orphan_of: None,
         desired_hash: Some(covered().hash),
         template_hash: None,
         entry: ApplyEntry::Unverified {
