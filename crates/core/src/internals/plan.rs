@@ -222,7 +222,8 @@ pub fn plan(
 #[must_use]
 pub fn step_for(owner: &str, want: &Desired, have: &ObservedChild) -> Step {
     let is_orphan = have.orphan_of == Some(want.creator());
-    if !have.is_controlled_by(owner) && !(is_orphan && want.adopts()) {
+    let is_ours = have.is_controlled_by(owner) || is_orphan && want.adopts();
+    if !is_ours {
         let none = if is_orphan { Holder::Orphan } else { Holder::NoController };
         return Step::LeaveAlone(have.controller.clone().map_or(none, Holder::Controller));
     }

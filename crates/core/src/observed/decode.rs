@@ -322,7 +322,7 @@ mod tests {
         }
         assert_eq!(missing(managed, true), Some(labels::SHARD));
         let bucket = shard::bucket("u-9");
-        let both = managed.replace("{", &format!(r#"{{"kubewright.dev/shard":"{bucket}","#));
+        let both = managed.replace('{', &format!(r#"{{"kubewright.dev/shard":"{bucket}","#));
         assert_eq!(missing(&both, true), None);
         assert_eq!(missing(&both.replace(&bucket, "zz"), true), Some(labels::SHARD));
     }

@@ -1,7 +1,8 @@
 //! After a start: the children that lost our label while no process of ours saw it.
 //!
-//! The watch selects on the label `managed-by`. Wanted children are found by name, but unwanted ones
-//! would stay for ever. So each owned kind is listed once by the label with the controller's name.
+//! The watch selects on the label `managed-by`. Wanted children are found by name, but unwanted
+//! ones would stay for ever. So each owned kind is listed once by the label with the controller's
+//! name.
 
 use kubewright_core::observed::{DecodeError, ObservedChild, decode};
 use kubewright_core::{labels, names};
@@ -28,7 +29,7 @@ pub(crate) async fn find(engine: &Engine, settings: &Settings, controller: usize
             let found = match list(engine, &collection).await {
                 Ok(found) => found,
                 Err(error) => {
-                    tracing::warn!(%collection, %error, "cannot look for objects without our label");
+                    tracing::warn!(%collection, %error, "cannot list objects without our label");
                     continue;
                 }
             };

@@ -1,5 +1,5 @@
-//! Children that lost a label on which the watch selects, and that are no longer wanted: reads them,
-//! so that the plan of the run deletes them.
+//! Children that lost a label on which the watch selects, and that are no longer wanted: reads
+//! them, so that the plan of the run deletes them.
 //!
 //! A wanted child without our label needs no read: the request that applies it finds it by name.
 
@@ -8,8 +8,8 @@ use kubewright_core::internals::desired::Desired;
 use super::apply::{DeleteFailure, read};
 use crate::work::context::RunContext;
 
-/// Reads the unwanted children of a resource that its watches do not show. Returns what could not be
-/// read.
+/// Reads the unwanted children of a resource that its watches do not show. Returns what could not
+/// be read.
 pub(crate) async fn find(ctx: &RunContext<'_>, desired: &[Desired]) -> Vec<DeleteFailure> {
     let mut failures = Vec::new();
     for cache in &ctx.controller.children {
