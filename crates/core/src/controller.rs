@@ -21,6 +21,7 @@ use crate::internals::desired::Desired;
 use crate::internals::hash;
 use crate::invalid::Invalid;
 use crate::kind::{self, AnyObject, KindInfo, Kinds, Object, OwnedKind, ReadKind, ReadKinds};
+use crate::labels::ADOPT;
 use crate::observed::{ChildState, Observed};
 use crate::operator::{CustomResource, Operator, Sample};
 use crate::readiness::Readiness;
@@ -28,6 +29,8 @@ use crate::report::Report;
 use crate::time::AskedTimes;
 use crate::view::{Lookup, Query, Source, View};
 use crate::withdraw::Withdraw;
+
+pub use crate::labels::ManagedBy;
 
 /// A [`Sample`] without its type.
 #[derive(Clone, Debug)]
@@ -47,22 +50,6 @@ impl AnySample {
             object.remove("status");
         }
         Self { name: sample.name, about: sample.about, body }
-    }
-}
-
-/// The manager that all children of a program carry in their metadata.
-#[derive(Clone, Copy, Debug)]
-pub struct ManagedBy<'a> {
-    /// The registry's name, for `app.kubernetes.io/managed-by`.
-    pub manager: &'a str,
-    /// Whether the program runs in shards; see [`labels::SHARD`](crate::labels::SHARD).
-    pub sharded: bool,
-}
-
-impl<'a> From<&'a str> for ManagedBy<'a> {
-    /// The manager of this name, not in shards.
-    fn from(manager: &'a str) -> Self {
-        Self { manager, sharded: false }
     }
 }
 
@@ -302,7 +289,10 @@ impl<O: Operator> Controller for Typed<O> {
         let children = match children {
             Ok(children) => {
                 let ManagedBy { manager, sharded } = managed_by;
-                let metadata = ChildMetadata { controller: O::NAME, manager, sharded };
+                let annotations = AnyObject::meta(resource).annotations.as_ref();
+                let adopts =
+                    annotations.and_then(|all| all.get(ADOPT)).is_some_and(|v| v == "true");
+                let metadata = ChildMetadata { controller: O::NAME, manager, sharded, adopts };
                 let children = metadata.complete(&owner_of(kind, resource), children)?;
                 let owns = self.owns();
                 exclusive::check(&children, &owns)?;

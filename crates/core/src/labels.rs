@@ -17,6 +17,10 @@ pub const SHARD: &str = "kubewright.dev/shard";
 /// applied object.
 pub const DESIRED_HASH: &str = "kubewright.dev/desired-hash";
 
+/// Annotation on a resource: the resource takes back the objects that this operator created for a
+/// resource of this name and that have no owner, for example after a restore. The value is `true`.
+pub const ADOPT: &str = "kubewright.dev/adopt";
+
 /// Annotation on a resource, or on an object that its operator reads: the rollout limiter lets
 /// changes pass at once. The value is `true`, or a time (RFC 3339) until which the annotation
 /// counts.
@@ -25,6 +29,22 @@ pub const ALLOW_ROLLOUT: &str = "kubewright.dev/allow-rollout";
 /// Annotation on a pod template: a hash of the content of mounted ConfigMaps and Secrets, so that
 /// new content replaces the pods; see [`builders`](crate::builders).
 pub const CONTENT_HASH: &str = "kubewright.dev/content-hash";
+
+/// The manager that all children of a program carry in their metadata.
+#[derive(Clone, Copy, Debug)]
+pub struct ManagedBy<'a> {
+    /// The registry's name, for [`MANAGED_BY`].
+    pub manager: &'a str,
+    /// Whether the program runs in shards; see [`SHARD`].
+    pub sharded: bool,
+}
+
+impl<'a> From<&'a str> for ManagedBy<'a> {
+    /// The manager of this name, not in shards.
+    fn from(manager: &'a str) -> Self {
+        Self { manager, sharded: false }
+    }
+}
 
 /// Labels by key.
 pub type Labels = BTreeMap<String, String>;

@@ -27,7 +27,8 @@ reasons! {
     APPLY_FAILED = "ApplyFailed":
         "the operator could not write a child; the message names the cause",
     DENIED = "Denied":
-        "a policy, a webhook or a quota of the cluster denies a child; the operator retries",
+        "a policy, a webhook or a quota of the cluster denies a child, or removes its label; the \
+         operator retries",
     DELETE_FAILED = "DeleteFailed": "the API server did not delete an object",
     DEFINITION_MISSING = "DefinitionMissing":
         "a CustomResourceDefinition is missing whose objects may limit the resource",

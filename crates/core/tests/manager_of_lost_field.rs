@@ -1,8 +1,7 @@
 //! The manager that took a path from us, from `managedFields` as an API server writes it.
 #![allow(clippy::unwrap_used)]
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kubewright_core::internals::managed_fields::{Taker, covers, taker};
+use kubewright_core::internals::managed_fields::{self, Taker, covers, taker};
 use kubewright_core::internals::tree::Tree;
 use serde_json::{Value, json};
 
@@ -88,7 +87,8 @@ fn missing_and_taker(entries: &[Value]) -> (String, String) {
     let desired = desired();
     let desired = Tree::from(&desired);
     let missing = covers(&Tree::from(&entries[0]["fieldsV1"]), &desired).unwrap_err();
-    let entries: Vec<ManagedFieldsEntry> = serde_json::from_value(entries.into()).unwrap();
+    let object = json!({ "metadata": { "managedFields": entries } }).to_string();
+    let entries = managed_fields::entries(object.as_bytes()).unwrap();
     let who = match taker(&entries, US, &desired, &missing) {
         Taker::Holds(manager) => manager.to_string(),
         Taker::Probably(manager) => format!("probably {manager}"),

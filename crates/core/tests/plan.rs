@@ -4,14 +4,15 @@
 mod support;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use kubewright_core::internals::complete::ChildMetadata;
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::internals::hash::DesiredHash;
 use kubewright_core::internals::plan::{Deletion, Existing, Plan, Step, Why, plan};
-use kubewright_core::observed::{ApplyEntry, ControllerRef, Hashes, Holder, ObservedChild};
+use kubewright_core::observed::{ApplyEntry, ControllerRef, Hashes, Holder, ObservedChild, decode};
 use kubewright_core::{Children, KindInfo, ObjectKey, labels, of};
 use proptest::prelude::*;
 use serde_json::value::to_raw_value;
-use support::{Declares, UID, applied, complete, desired, entry};
+use support::{Declares, METADATA, UID, applied, complete, desired, entry, owner};
 
 fn planned(names: &[&str], existing: &[ObservedChild]) -> Plan {
     let kind = desired(&["x"])[0].kind.clone();
@@ -49,7 +50,12 @@ fn a_changed_desired_object_is_applied_to_exactly_the_existing_one() {
     old.desired_hash = Some(DesiredHash(1));
     assert_eq!(
         steps(&["a"], &[old]),
-        [Step::Apply { uid: "uid-a".into(), why: Why::Changed, is_disruptive: false }]
+        [Step::Apply {
+            uid: "uid-a".into(),
+            why: Why::Changed,
+            is_disruptive: false,
+            may_leave: false
+        }]
     );
 }
 
@@ -90,6 +96,19 @@ fn a_changed_hash_annotation_is_drift() {
         panic!("no drift")
     };
     assert!(path.to_string().contains("desired-hash"));
+}
+
+#[test]
+fn an_object_without_our_label_is_applied_again_without_disruption() {
+    let mut unlabelled = have("a");
+    unlabelled.missing_label = Some(labels::MANAGED_BY);
+    let step = Step::Apply {
+        uid: "uid-a".into(),
+        why: Why::Unlabelled(labels::MANAGED_BY),
+        is_disruptive: false,
+        may_leave: false,
+    };
+    assert_eq!(steps(&["a"], &[unlabelled]), [step]);
 }
 
 #[test]
@@ -312,4 +331,58 @@ fn kinds_do_not_mix() {
     let planned = plan(UID, &desired(&["a"]), &existing, |_| true);
     assert!(matches!(&planned.deletions[..], [Deletion { kind, .. }] if *kind == other));
     assert_eq!(planned.steps, [Step::Create]);
+}
+
+/// A ConfigMap of the Page without an owner, and a ConfigMap `a` that the Page wants. The Page
+/// takes orphans back if `adopts`.
+fn orphaned(adopts: bool, edit: impl Fn(&mut serde_json::Value)) -> Step {
+    let mut config = ConfigMap::default();
+    config.metadata.name = Some("a".to_owned());
+    let children = Children::<Declares<(ConfigMap,), ()>>::new().with(config);
+    let children = children.into_content().unwrap().children.unwrap();
+    let want = ChildMetadata { adopts, ..METADATA }.complete(&owner(), children).unwrap();
+    let mut object = want[0].body().clone();
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    metadata.remove("ownerReferences");
+    metadata.insert("uid".into(), "restored".into());
+    metadata.insert("resourceVersion".into(), "7".into());
+    edit(&mut object["metadata"]);
+    let object = decode(object.to_string().as_bytes(), METADATA.manager).unwrap();
+    let existing = [Existing { kind: &want[0].kind, child: &object }];
+    plan(UID, &want, &existing, |_| true).steps.remove(0)
+}
+
+#[test]
+fn an_orphan_is_taken_back_only_where_that_is_allowed() {
+    assert_eq!(orphaned(false, |_| {}), Step::LeaveAlone(Holder::Orphan));
+    let expected = Step::Apply {
+        uid: "restored".into(),
+        why: Why::Orphan,
+        is_disruptive: false,
+        may_leave: false,
+    };
+    assert_eq!(orphaned(true, |_| {}), expected);
+    let deleting =
+        orphaned(true, |metadata| metadata["deletionTimestamp"] = "2030-01-01T00:00:00Z".into());
+    assert_eq!(deleting, Step::Wait);
+}
+
+#[test]
+fn an_object_of_another_creator_or_owner_is_never_taken_back() {
+    for (label, value) in [
+        (labels::MANAGED_BY, "another-operator"),
+        (labels::NAME, "another-controller"),
+        (labels::INSTANCE, "another-page"),
+    ] {
+        let step = orphaned(true, |metadata| metadata["labels"][label] = value.into());
+        assert_eq!(step, Step::LeaveAlone(Holder::NoController), "{label}");
+    }
+    let unannotated = orphaned(true, |metadata| metadata["annotations"] = serde_json::json!({}));
+    assert_eq!(unannotated, Step::LeaveAlone(Holder::NoController));
+    let owned = orphaned(true, |metadata| {
+        let owner = serde_json::json!({ "apiVersion": "v1", "kind": "X", "name": "x", "uid": "x" });
+        metadata["ownerReferences"] = serde_json::json!([owner]);
+        metadata["ownerReferences"][0]["controller"] = true.into();
+    });
+    assert!(matches!(owned, Step::LeaveAlone(Holder::Controller(_))), "{owned:?}");
 }

@@ -226,7 +226,7 @@ impl Engine {
     }
 
     /// The resource with this UID.
-    fn owner(&self, uid: &str) -> Option<WorkKey> {
+    pub(crate) fn owner(&self, uid: &str) -> Option<WorkKey> {
         self.controllers.iter().enumerate().find_map(|(controller, state)| {
             Some(WorkKey { controller, key: state.resources.key_of(uid)? })
         })
@@ -270,6 +270,9 @@ impl Engine {
 
     /// Records that no resource has this UID any more.
     pub(crate) fn owner_deleted(&self, key: &WorkKey, uid: &str) {
+        for cache in &self.controller(key.controller).children {
+            cache.forget_unwatched(uid);
+        }
         // Inserted before the check: the last child may disappear at the same time.
         lock(&self.deleted_owners).insert(uid.into(), key.clone());
         self.forget_childless(uid, key);

@@ -15,7 +15,7 @@ use crate::error::{ApiError, RunError};
 use crate::http;
 use crate::metrics::Metrics;
 use crate::settings::{Connect, Settings};
-use crate::watch::watches;
+use crate::watch::{unwatched, watches};
 use crate::work::worker;
 use crate::write::api::Api;
 use crate::write::events::Events;
@@ -132,11 +132,12 @@ fn start_controllers(engine: &Arc<Engine>, settings: &Settings, background: &mut
     let timer = Arc::clone(engine);
     background.spawn(async move { timer.watch_deadlines().await });
     for controller in 0..engine.controllers.len() {
-        let (engine, resync) = (Arc::clone(engine), settings.resync);
+        let (engine, settings) = (Arc::clone(engine), settings.clone());
         background.spawn(async move {
             engine.sync.wait(controller).await;
             engine.start(controller);
-            engine.resync(controller, resync.unwrap_or_default()).await;
+            unwatched::find(&engine, &settings, controller).await;
+            engine.resync(controller, settings.resync.unwrap_or_default()).await;
         });
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn config_map(name: &str) -> Desired {
         uid: "o".into(),
     };
     let children = Children::<ConfigMapOwner>::new().with(config).into_content().unwrap().children;
-    let metadata = ChildMetadata { controller: "c", manager: "m", sharded: false };
+    let metadata = ChildMetadata { controller: "c", manager: "m", sharded: false, adopts: false };
     metadata.complete(&owner, children.unwrap()).unwrap().remove(0)
 }
 
@@ -192,6 +192,7 @@ pub(crate) fn child(name: &str, version: u64) -> Value {
         "namespace": "ns",
         "uid": format!("uid-of-{name}"),
         "resourceVersion": version.to_string(),
+        "labels": { "app.kubernetes.io/managed-by": "test" },
         "ownerReferences": [{
             "apiVersion": "test.example.com/v1", "kind": "Page", "name": "web", "uid": "u-1",
             "controller": true,
@@ -202,7 +203,7 @@ pub(crate) fn child(name: &str, version: u64) -> Value {
 
 /// Adds an object of the first kind that the first operator owns to the cache, as a watch does.
 pub(crate) fn observed(engine: &Engine, object: &Value) {
-    let child = decode(object.to_string().as_bytes(), engine.manager).unwrap();
+    let child = decode(object.to_string().as_bytes(), engine.managed_by()).unwrap();
     engine.controller(0).children[0].observe(child, 1).unwrap();
 }
 

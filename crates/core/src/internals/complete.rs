@@ -8,7 +8,7 @@ use super::desired::Desired;
 use super::owner::{Owner, Ownership};
 use crate::kind::{AnyObject, KindInfo, ObjectKey};
 
-/// The names that the children of one controller share.
+/// What the children of one resource share beside their owner.
 #[derive(Clone, Copy, Debug)]
 pub struct ChildMetadata<'a> {
     /// The controller's name, for [`labels::NAME`](crate::labels::NAME).
@@ -18,6 +18,8 @@ pub struct ChildMetadata<'a> {
     pub manager: &'a str,
     /// Whether children carry the label [`labels::SHARD`](crate::labels::SHARD).
     pub sharded: bool,
+    /// Whether the resource takes back orphans; see [`labels::ADOPT`](crate::labels::ADOPT).
+    pub adopts: bool,
 }
 
 impl ChildMetadata<'_> {
@@ -35,6 +37,7 @@ impl ChildMetadata<'_> {
             controller: self.controller.into(),
             manager: self.manager.into(),
             sharded: self.sharded,
+            adopts: self.adopts,
         });
         let mut all = Vec::with_capacity(children.len());
         for child in children {

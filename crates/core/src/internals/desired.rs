@@ -60,6 +60,16 @@ impl Desired {
         &self.exclusive
     }
 
+    /// The hash of the labels that name its owner.
+    pub(crate) fn creator(&self) -> u64 {
+        self.ownership.creator()
+    }
+
+    /// Whether the resource takes back orphans.
+    pub(crate) fn adopts(&self) -> bool {
+        self.ownership.adopts
+    }
+
     /// The complete object, without identity preconditions, as a `Value`: to show and to inspect.
     #[must_use]
     pub fn body(&self) -> &Value {

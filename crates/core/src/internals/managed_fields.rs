@@ -16,9 +16,77 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::tree::Tree;
+
+/// An entry of `metadata.managedFields`: what one manager owns.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry<'a> {
+    /// The name of the manager.
+    #[serde(borrow, default)]
+    pub manager: Cow<'a, str>,
+    /// `Apply` or `Update`.
+    #[serde(borrow, default)]
+    pub operation: Cow<'a, str>,
+    /// Such as `status`; empty for the object itself.
+    #[serde(borrow, default)]
+    pub subresource: Cow<'a, str>,
+    /// When the manager last changed something: RFC 3339, in UTC and in seconds.
+    #[serde(borrow, default)]
+    pub time: Cow<'a, str>,
+    /// `fieldsV1`.
+    #[serde(borrow, default, rename = "fieldsV1")]
+    pub fields: Option<&'a RawValue>,
+}
+
+impl<'a> Entry<'a> {
+    /// Whether it is the `Apply` entry of `manager` for this subresource; empty for the object
+    /// itself.
+    #[must_use]
+    pub fn is_apply_of(&self, manager: &str, subresource: &str) -> bool {
+        self.manager == manager && self.operation == "Apply" && self.subresource == subresource
+    }
+
+    /// What it owns, if `fieldsV1` is JSON.
+    #[must_use]
+    pub fn tree(&self) -> Option<Tree<'a>> {
+        serde_json::from_str(self.fields?.get()).ok()
+    }
+
+    /// Its manager, for a person who knows us as `us`.
+    pub(super) fn describe_manager(&self, us: &str) -> Manager {
+        Manager {
+            name: self.manager.to_string(),
+            operation: match &*self.subresource {
+                "" => self.operation.to_string(),
+                subresource => format!("{} of its {subresource}", self.operation),
+            },
+            is_us: self.manager == us,
+        }
+    }
+}
+
+/// The entries of an object as the API server sends it.
+///
+/// # Errors
+/// If `json` is no such object.
+pub fn entries(json: &[u8]) -> Result<Vec<Entry<'_>>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Object<'a> {
+        #[serde(borrow)]
+        metadata: Metadata<'a>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata<'a> {
+        #[serde(borrow, default)]
+        managed_fields: Vec<Entry<'a>>,
+    }
+    serde_json::from_slice(json).map(|Object { metadata }| metadata.managed_fields)
+}
 
 /// A desired path that we do not own any more. It prints as
 /// `spec.template.spec.containers[0].image`.
@@ -151,25 +219,31 @@ fn covered(node: &Tree<'_>, value: &Tree<'_>, path: &Path<'_>) -> Result<(), Mis
     }
 }
 
-/// A list that is a map (by keys) or a set (by value). Each part of the entry matches one item:
-/// first the items with all keys, then the items whose keys were left to a default.
+/// A list that is a map (by keys) or a set (by value).
 fn list(parts: &[Part<'_>], items: &[Tree<'_>], path: &Path<'_>) -> Result<(), Missing> {
-    let mut free: Vec<&Part<'_>> = parts.iter().collect();
-    let mut found: Vec<Option<&Tree<'_>>> = vec![None; items.len()];
-    for wanted in [Fit::Complete, Fit::Defaulted] {
-        for (item, slot) in items.iter().zip(&mut found).filter(|(_, slot)| slot.is_none()) {
-            let at = free.iter().position(|(name, _)| fit_of(name, item) == Some(wanted));
-            *slot = at.map(|at| &free.swap_remove(at).1);
-        }
-    }
-    items.iter().zip(found).enumerate().try_for_each(|(index, (item, node))| {
+    let found = parts_of_items(parts, items);
+    items.iter().zip(found).enumerate().try_for_each(|(index, (item, part))| {
         let path = Path::Item(path, index);
-        node.map_or_else(|| Err(path.missing()), |node| covered(node, item, &path))
+        part.map_or_else(|| Err(path.missing()), |part| covered(&parts[part].1, item, &path))
     })
 }
 
+/// The index of the part of each item. Each part matches one item: first the items with all keys,
+/// then the items whose keys were left to a default.
+pub(super) fn parts_of_items(parts: &[Part<'_>], items: &[Tree<'_>]) -> Vec<Option<usize>> {
+    let mut free: Vec<usize> = (0..parts.len()).collect();
+    let mut found = vec![None; items.len()];
+    for wanted in [Fit::Complete, Fit::Defaulted] {
+        for (item, slot) in items.iter().zip(&mut found).filter(|(_, slot)| slot.is_none()) {
+            let at = free.iter().position(|part| fit_of(&parts[*part].0, item) == Some(wanted));
+            *slot = at.map(|at| free.swap_remove(at));
+        }
+    }
+    found
+}
+
 /// A part of an entry: its name and its own parts.
-type Part<'a> = (Cow<'a, str>, Tree<'a>);
+pub(super) type Part<'a> = (Cow<'a, str>, Tree<'a>);
 
 /// How a part of an entry matches an item.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -240,46 +314,22 @@ impl fmt::Display for Manager {
 /// The manager that took the path `missing` of the object `desired` from the `Apply` entry of the
 /// manager `us`.
 #[must_use]
-pub fn taker(
-    entries: &[ManagedFieldsEntry],
-    us: &str,
-    desired: &Tree<'_>,
-    missing: &Missing,
-) -> Taker {
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-    let time = |entry: &&ManagedFieldsEntry| entry.time.as_ref().map(|time| time.0);
-    let subresource = |entry: &ManagedFieldsEntry| text(&entry.subresource);
-    let is_our_apply = |entry: &&ManagedFieldsEntry| {
-        entry.manager.as_deref() == Some(us)
-            && entry.operation.as_deref() == Some("Apply")
-            && subresource(entry).is_empty()
+pub fn taker(entries: &[Entry<'_>], us: &str, desired: &Tree<'_>, missing: &Missing) -> Taker {
+    let others = || entries.iter().filter(|entry| !entry.is_apply_of(us, ""));
+    let holds_it = |entry: &&Entry<'_>| {
+        entry.tree().is_some_and(|fields| holds(&fields, desired, &missing.path))
     };
-    let manager = |entry: &ManagedFieldsEntry| Manager {
-        name: text(&entry.manager),
-        operation: match &*subresource(entry) {
-            "" => text(&entry.operation),
-            subresource => format!("{} of its {subresource}", text(&entry.operation)),
-        },
-        is_us: entry.manager.as_deref() == Some(us),
-    };
-    let others = || entries.iter().filter(|entry| !is_our_apply(entry));
-    let holds_it = |entry: &&ManagedFieldsEntry| {
-        entry
-            .fields_v1
-            .as_ref()
-            .is_some_and(|fields| holds(&Tree::from(&fields.0), desired, &missing.path))
-    };
-    if let Some(holder) = others().filter(holds_it).max_by_key(time) {
-        return Taker::Holds(manager(holder));
+    if let Some(holder) = others().filter(holds_it).max_by_key(|entry| &entry.time) {
+        return Taker::Holds(holder.describe_manager(us));
     }
     // Controllers write the status often, and a status write takes no path from us.
-    let since = entries.iter().find(is_our_apply).as_ref().and_then(time);
-    let wrote_since =
-        |entry: &&ManagedFieldsEntry| subresource(entry) != "status" && time(entry) >= since;
+    let ours = entries.iter().find(|entry| entry.is_apply_of(us, ""));
+    let since = ours.map_or("", |entry| &*entry.time);
+    let wrote_since = |entry: &&Entry<'_>| entry.subresource != "status" && &*entry.time >= since;
     others()
         .filter(wrote_since)
-        .max_by_key(time)
-        .map_or(Taker::Unknown, |entry| Taker::Probably(manager(entry)))
+        .max_by_key(|entry| &entry.time)
+        .map_or(Taker::Unknown, |entry| Taker::Probably(entry.describe_manager(us)))
 }
 
 /// Whether an entry owns this path of `desired`, a part of it, or an atomic value around it.

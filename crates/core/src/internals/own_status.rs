@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::managed_fields::Entry;
 use super::tree::Tree;
 
 /// A resource as JSON, and what others wrote to its status.
@@ -58,25 +59,6 @@ struct Metadata<'a> {
     managed_fields: Vec<Entry<'a>>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry<'a> {
-    #[serde(borrow, default)]
-    manager: Cow<'a, str>,
-    #[serde(borrow, default)]
-    operation: Cow<'a, str>,
-    #[serde(borrow, default)]
-    subresource: Cow<'a, str>,
-    #[serde(borrow, default, rename = "fieldsV1")]
-    fields: Option<&'a RawValue>,
-}
-
-impl Entry<'_> {
-    fn is_of(&self, manager: &str) -> bool {
-        self.manager == manager && self.operation == "Apply" && self.subresource == "status"
-    }
-}
-
 /// Leaves out the fields and the conditions of the status that `manager` does not own. A field
 /// within an owned field is not looked at.
 ///
@@ -85,7 +67,7 @@ impl Entry<'_> {
 pub fn own_status<'a>(json: &'a [u8], manager: &str) -> Result<OwnStatus<'a>, serde_json::Error> {
     let Outer { metadata, status } = serde_json::from_slice(json)?;
     let status: Option<Tree<'_>> = status.map(|s| serde_json::from_str(s.get())).transpose()?;
-    let entry = metadata.managed_fields.iter().find(|entry| entry.is_of(manager));
+    let entry = metadata.managed_fields.iter().find(|entry| entry.is_apply_of(manager, "status"));
     let fields: Option<Tree<'_>> =
         entry.and_then(|entry| entry.fields).map(|f| serde_json::from_str(f.get())).transpose()?;
     let owned = fields.as_ref().and_then(|fields| fields.get("f:status"));

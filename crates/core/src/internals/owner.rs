@@ -1,5 +1,6 @@
 //! The owner of children, and the metadata that the engine writes to each child because of it.
 
+use super::hash;
 use super::shard;
 use super::tree::Tree;
 use crate::kind::{KindInfo, ObjectKey};
@@ -23,9 +24,25 @@ pub(crate) struct Ownership {
     pub(crate) controller: String,
     pub(crate) manager: String,
     pub(crate) sharded: bool,
+    pub(crate) adopts: bool,
+}
+
+/// The hash of the labels that name the resource for which an object was created: the names of the
+/// manager and of the controller, and the name of the resource. The namespace of the object is that
+/// of the resource.
+pub(crate) fn creator(manager: &str, controller: &str, instance: &str) -> u64 {
+    let separator: &[u8] = &[0];
+    let parts = [manager.as_bytes(), controller.as_bytes(), instance.as_bytes()];
+    hash::of(&parts.join(separator))
 }
 
 impl Ownership {
+    /// The [`creator`] of its children.
+    pub(crate) fn creator(&self) -> u64 {
+        let instance = names::label_value(&self.owner.key.name);
+        creator(&names::label_value(&self.manager), &self.controller, &instance)
+    }
+
     /// Sets owner reference and labels.
     pub(crate) fn write<'a>(&'a self, metadata: &mut Tree<'a>) {
         metadata.set("ownerReferences", Tree::Items(vec![self.owner_reference()]));

@@ -3,7 +3,8 @@
 //! The engine executes the plan and tests explore plans. Rules, each with a test:
 //!
 //! - An object is ours only if its controller owner reference has the owner's UID. Labels prove
-//!   nothing.
+//!   nothing. A resource may take back an orphan: the annotation
+//!   [`ADOPT`](crate::labels::ADOPT) allows that.
 //! - An object that is not ours is never applied and never deleted.
 //! - An object that is in sync is not written.
 //! - Deletes come first, so that a name, a port or a host is free for the next object.
@@ -17,6 +18,7 @@ use std::fmt::{self, Write as _};
 use serde::Deserialize;
 
 use super::desired::Desired;
+use super::leftovers::dropped;
 use super::managed_fields::{self, Missing};
 use super::tree::Tree;
 use crate::kind::{KindInfo, ObjectKey};
@@ -67,6 +69,9 @@ pub enum Step {
         why: Why,
         /// Whether it replaces or stops pods, for another reason than drift.
         is_disruptive: bool,
+        /// Whether it drops fields that another manager may own as well; see
+        /// [`leftovers`](super::leftovers).
+        may_leave: bool,
     },
     /// The object is ours and not in sync, and its change must wait: leave it as it is.
     Hold,
@@ -92,6 +97,10 @@ pub enum Why {
     Changed,
     /// Somebody changed this path, which we own.
     Drift(Missing),
+    /// This label is missing or has another value, and the watch selects on it.
+    Unlabelled(&'static str),
+    /// It lost its owner reference, and the resource takes it back.
+    Orphan,
     /// The state is unknown.
     Unknown,
 }
@@ -101,6 +110,8 @@ impl fmt::Display for Why {
         match self {
             Self::Changed => f.write_str("the resource or the operator changed"),
             Self::Drift(path) => write!(f, "somebody changed {path}"),
+            Self::Unlabelled(label) => write!(f, "it does not have our label {label}"),
+            Self::Orphan => f.write_str("it has no owner, and this resource takes it back"),
             Self::Unknown => f.write_str("this operator did not apply it in this form"),
         }
     }
@@ -210,21 +221,32 @@ pub fn plan(
 /// The step for a desired child whose name an object has.
 #[must_use]
 pub fn step_for(owner: &str, want: &Desired, have: &ObservedChild) -> Step {
-    if !have.is_controlled_by(owner) {
-        return Step::LeaveAlone(
-            have.controller.clone().map_or(Holder::NoController, Holder::Controller),
-        );
+    let is_orphan = have.orphan_of == Some(want.creator());
+    let is_ours = have.is_controlled_by(owner) || is_orphan && want.adopts();
+    if !is_ours {
+        let none = if is_orphan { Holder::Orphan } else { Holder::NoController };
+        return Step::LeaveAlone(have.controller.clone().map_or(none, Holder::Controller));
     }
     if have.deleting {
         return Step::Wait;
     }
-    match in_sync(want, have) {
+    let in_sync = in_sync(want, have).and_then(|verified| match have.missing_label {
+        Some(label) => Err(Why::Unlabelled(label)),
+        None => Ok(verified),
+    });
+    match in_sync {
+        _ if is_orphan => apply(want, have, Why::Orphan),
         Ok(verified) => Step::Keep { verified },
-        Err(why) => {
-            let is_disruptive = !matches!(why, Why::Drift(_)) && disrupts(want, have);
-            Step::Apply { uid: have.uid.clone(), why, is_disruptive }
-        }
+        Err(why) => apply(want, have, why),
     }
+}
+
+fn apply(want: &Desired, have: &ObservedChild, why: Why) -> Step {
+    // A person asked to take an orphan back.
+    let is_repair = matches!(why, Why::Drift(_) | Why::Unlabelled(_) | Why::Orphan);
+    let is_disruptive = !is_repair && disrupts(want, have);
+    let may_leave = drops_shared(want, have);
+    Step::Apply { uid: have.uid.clone(), why, is_disruptive, may_leave }
 }
 
 /// Whether the desired object replaces the pods of the existing one, or stops all of them.
@@ -240,6 +262,12 @@ fn disrupts(want: &Desired, have: &ObservedChild) -> bool {
     };
     let stops = || want.spec::<Pods>().is_some_and(|pods| pods.replicas == Some(0));
     want.template_hash() != have.template_hash || stops() && has_pods()
+}
+
+/// Whether the desired object drops fields of the existing one, and other managers have entries.
+fn drops_shared(want: &Desired, have: &ObservedChild) -> bool {
+    let entry = have.shared_entry.as_ref().and_then(|e| serde_json::from_str(e.get()).ok());
+    entry.is_some_and(|entry: Tree<'_>| dropped(&entry, &want.tree()).is_some())
 }
 
 /// Whether `have` is in sync; `Ok(true)` if this call compared the entry.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::object::child_readiness;
 use crate::error::Class;
 use crate::kind::KindInfo;
+use crate::labels::ADOPT;
 use crate::observed::{ChildState, Holder, Outcome};
 use crate::readiness::Readiness;
 use crate::reason;
@@ -56,6 +57,16 @@ fn outcome_readiness(owner: &KindInfo, child: &ChildState<'_>) -> Readiness {
         Outcome::NotOwned(holder) => {
             Readiness::Stalled(reason::NOT_OWNED, not_owned_message(owner, &name(), holder))
         }
+        Outcome::Unlabelled(label) => Readiness::Progressing(
+            reason::DENIED,
+            format!(
+                "{} was written, but a mutating admission policy or webhook removes or changes \
+                 its label {label}, and the operator watches only objects with that label; make \
+                 the policy or webhook keep the label (the operator retries at least once a \
+                 minute)",
+                name()
+            ),
+        ),
         Outcome::Failed { class: Class::Invalid, message } => Readiness::Stalled(
             reason::APPLY_FAILED,
             format!("the API server rejected {}: {message}", name()),
@@ -83,6 +94,12 @@ pub fn not_owned_message(owner: &KindInfo, name: &str, holder: &Holder) -> Strin
             "{name} exists and belongs to {} {}, so it was not changed; rename this {owner}, or \
              delete that {}",
             by.kind, by.name, by.kind
+        ),
+        Holder::Orphan => format!(
+            "{name} exists without an owner, so it was not changed; this operator created it for a \
+             {owner} of this name, and the owner reference was lost (a restored backup, or a \
+             deletion without the dependents); to take it back, set the annotation {ADOPT}=true on \
+             this {owner}, or delete {name}"
         ),
         Holder::NoController => format!(
             "{name} exists and was not created for this {owner}, so it was not changed; rename \

@@ -25,12 +25,21 @@ pub struct ObservedChild {
     pub deleting: bool,
     /// Its controller owner reference.
     pub controller: Option<Arc<ControllerRef>>,
+    /// If no owner controls it and it has our annotation: the hash of its labels that name the
+    /// resource for which it was created.
+    pub orphan_of: Option<u64>,
     /// The desired hash in its annotation.
     pub desired_hash: Option<DesiredHash>,
     /// The hash of its pod template in that annotation.
     pub template_hash: Option<DesiredHash>,
     /// Our `Apply` entry in `metadata.managedFields`.
     pub entry: ApplyEntry,
+    /// `fieldsV1` of that entry, kept if another manager has an entry for more than the status. The
+    /// other manager may own the same fields.
+    pub shared_entry: Option<Arc<RawValue>>,
+    /// The label on which the watch selects, if the object lacks it or has another value. The watch
+    /// does not show such an object.
+    pub missing_label: Option<&'static str>,
     /// `.status` as JSON.
     pub status: Option<Box<RawValue>>,
 }
@@ -128,6 +137,7 @@ impl ObservedChild {
         let status = self.status.as_deref().map(RawValue::get);
         let entry = self.entry.hash();
         let version = (self.deleting, self.generation, self.desired_hash, entry);
-        (&self.uid, version, &self.controller, status)
+        let owner = (&self.controller, self.orphan_of);
+        (&self.uid, version, owner, self.missing_label, status)
     }
 }

@@ -10,9 +10,13 @@ use serde_json::value::RawValue;
 
 use super::child::{ApplyEntry, ControllerRef, ObservedChild};
 use crate::internals::hash::{self, AppliedHash};
+use crate::internals::managed_fields::Entry;
+use crate::internals::owner::creator;
+use crate::internals::shard;
 use crate::internals::tree::Text;
 use crate::kind::ObjectKey;
-use crate::labels;
+use crate::labels::{self, ManagedBy};
+use crate::names;
 
 /// Bytes that are not an object as the API server sends it.
 #[derive(Debug, thiserror::Error)]
@@ -58,10 +62,12 @@ struct RawMeta<'a> {
     deletion_timestamp: Option<IgnoredAny>,
     #[serde(borrow, default)]
     owner_references: Vec<RawOwner<'a>>,
+    #[serde(borrow, default)]
+    labels: OwnLabels<'a>,
     #[serde(default)]
     annotations: HashAnnotation,
     #[serde(borrow, default)]
-    managed_fields: Vec<RawEntry<'a>>,
+    managed_fields: Vec<Entry<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -89,17 +95,62 @@ impl RawOwner<'_> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawEntry<'a> {
-    #[serde(borrow, default)]
-    manager: Cow<'a, str>,
-    #[serde(borrow, default)]
-    operation: Cow<'a, str>,
-    #[serde(borrow, default)]
-    subresource: Cow<'a, str>,
-    #[serde(borrow, default, rename = "fieldsV1")]
-    fields: Option<&'a RawValue>,
+/// The labels of ours, read without keeping the other labels. Empty if absent.
+#[derive(Default)]
+struct OwnLabels<'a> {
+    name: Cow<'a, str>,
+    instance: Cow<'a, str>,
+    managed_by: Cow<'a, str>,
+    shard: Cow<'a, str>,
+}
+
+impl OwnLabels<'_> {
+    /// The first label that is not as the engine writes it for a child of `owner`.
+    fn missing(&self, managed_by: ManagedBy<'_>, owner: &str) -> Option<&'static str> {
+        if self.managed_by != names::label_value(managed_by.manager) {
+            Some(labels::MANAGED_BY)
+        } else if managed_by.sharded && self.shard != shard::bucket(owner) {
+            Some(labels::SHARD)
+        } else {
+            None
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for OwnLabels<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Find;
+        impl<'de> Visitor<'de> for Find {
+            type Value = OwnLabels<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("labels")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(OwnLabels::default())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut found = OwnLabels::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    let label = match &*key {
+                        labels::NAME => &mut found.name,
+                        labels::INSTANCE => &mut found.instance,
+                        labels::MANAGED_BY => &mut found.managed_by,
+                        labels::SHARD => &mut found.shard,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            continue;
+                        }
+                    };
+                    *label = map.next_value::<Text<'de>>()?.0;
+                }
+                Ok(found)
+            }
+        }
+        deserializer.deserialize_any(Find)
+    }
 }
 
 /// The desired-hash annotation, read without keeping the other annotations.
@@ -142,29 +193,41 @@ const NO_STATUS: [&str; 2] = ["{}", r#"{"loadBalancer":{}}"#];
 
 /// Decodes one object of an owned kind, or its `PartialObjectMetadata`.
 ///
-/// `manager` is our field manager. Of `managedFields`, only its `Apply` entry on the main resource
-/// is kept.
+/// The manager is also our field manager. Of `managedFields`, only its `Apply` entry on the main
+/// resource is kept.
 ///
 /// # Errors
 /// [`DecodeError`] for bytes that no API server sends.
-pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> {
+pub fn decode<'m>(
+    json: &[u8],
+    managed_by: impl Into<ManagedBy<'m>>,
+) -> Result<ObservedChild, DecodeError> {
+    let managed_by = managed_by.into();
     let Raw { metadata: raw, status } = serde_json::from_slice(json)?;
     let key = ObjectKey::new(&*raw.namespace, &*raw.name);
     let resource_version = version(&key, &raw.resource_version)?;
-    let entry = raw
-        .managed_fields
-        .iter()
-        .find(|e| e.manager == manager && e.operation == "Apply" && e.subresource.is_empty())
-        .and_then(|e| e.fields)
-        .map_or(ApplyEntry::Missing, |fields| ApplyEntry::Unverified {
-            hash: hash::of(fields.get().as_bytes()),
-            fields: fields.to_owned().into(),
-        });
-    let controller = raw.owner_references.into_iter().find(|o| o.controller).map(|o| {
+    let (ours, others): (Vec<_>, Vec<_>) =
+        raw.managed_fields.iter().partition(|entry| entry.is_apply_of(managed_by.manager, ""));
+    let fields = ours.first().and_then(|entry| entry.fields);
+    let fields: Option<Arc<RawValue>> = fields.map(|fields| fields.to_owned().into());
+    let is_shared = others.iter().any(|entry| entry.subresource != "status");
+    let shared_entry = fields.clone().filter(|_| is_shared);
+    let entry = fields.map_or(ApplyEntry::Missing, |fields| ApplyEntry::Unverified {
+        hash: hash::of(fields.get().as_bytes()),
+        fields,
+    });
+    let controller = raw.owner_references.into_iter().find(|o| o.controller);
+    let controller: Option<Arc<_>> = controller.map(|o| {
         Arc::new(ControllerRef { kind: o.group_kind(), name: o.name.into(), uid: o.uid.into() })
     });
+    let is_orphan = controller.is_none() && raw.annotations.0.is_some();
+    let creator = || creator(&raw.labels.managed_by, &raw.labels.name, &raw.labels.instance);
+    let orphan_of = is_orphan.then(creator);
+    let owner = controller.as_ref().map_or("", |controller| &*controller.uid);
     Ok(ObservedChild {
         key,
+        orphan_of,
+        missing_label: raw.labels.missing(managed_by, owner),
         uid: raw.uid.into(),
         resource_version,
         generation: raw.generation,
@@ -173,6 +236,7 @@ pub fn decode(json: &[u8], manager: &str) -> Result<ObservedChild, DecodeError> 
         desired_hash: raw.annotations.0.map(|hash| hash.desired),
         template_hash: raw.annotations.0.and_then(|hash| hash.template),
         entry,
+        shared_entry,
         status: status.filter(|status| !NO_STATUS.contains(&status.get())).map(ToOwned::to_owned),
     })
 }
@@ -244,11 +308,45 @@ mod tests {
     }
 
     #[test]
+    fn the_label_that_the_watch_selects_on_is_missed_if_it_is_absent_or_has_another_value() {
+        let missing = |labels: &str, sharded| {
+            let labels = format!(r#""labels":{labels},"generation":3"#);
+            let object = OBJECT.replacen(r#""generation":3"#, &labels, 1);
+            let managed_by = ManagedBy { manager: "us", sharded };
+            decode(object.as_bytes(), managed_by).unwrap().missing_label
+        };
+        let managed = r#"{"a":"b","app.kubernetes.io/managed-by":"us"}"#;
+        assert_eq!(missing(managed, false), None);
+        for labels in ["null", "{}", r#"{"app.kubernetes.io/managed-by":"they"}"#] {
+            assert_eq!(missing(labels, false), Some(labels::MANAGED_BY), "{labels}");
+        }
+        assert_eq!(missing(managed, true), Some(labels::SHARD));
+        let bucket = shard::bucket("u-9");
+        let both = managed.replace('{', &format!(r#"{{"kubewright.dev/shard":"{bucket}","#));
+        assert_eq!(missing(&both, true), None);
+        assert_eq!(missing(&both.replace(&bucket, "zz"), true), Some(labels::SHARD));
+    }
+
+    #[test]
     fn an_object_that_we_never_applied_has_no_entry() {
         assert!(matches!(
             decode(OBJECT.as_bytes(), "somebody").unwrap().entry,
             ApplyEntry::Missing
         ));
+    }
+
+    #[test]
+    fn the_entry_is_shared_if_another_manager_has_one_for_more_than_the_status() {
+        let child = decode(OBJECT.as_bytes(), "us").unwrap();
+        assert_eq!(child.shared_entry.unwrap().get(), r#"{"f:metadata":{}}"#);
+        let object = |subresource: &str| {
+            let ours = r#"{"manager":"us","operation":"Apply","fieldsV1":{"f:spec":{}}}"#;
+            let theirs = r#"{"manager":"they","operation":"Update","subresource":"S"}"#;
+            let entries = format!("{ours},{}", theirs.replace('S', subresource));
+            format!(r#"{{"metadata":{{"resourceVersion":"1","managedFields":[{entries}]}}}}"#)
+        };
+        assert!(decode(object("status").as_bytes(), "us").unwrap().shared_entry.is_none());
+        assert!(decode(object("scale").as_bytes(), "us").unwrap().shared_entry.is_some());
     }
 
     #[test]

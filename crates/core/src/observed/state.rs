@@ -23,6 +23,9 @@ pub enum Outcome {
     AwaitsDeletion(Box<str>),
     /// It exists in an earlier form: its change waits for the rollout limiter.
     Held,
+    /// The engine wrote it, but the stored object does not have this label as written. So the watch
+    /// does not show the object.
+    Unlabelled(&'static str),
     /// Its kind is [`Optional`](crate::Optional) and the cluster does not serve it.
     NotServed,
     /// The engine could not write it.
@@ -49,6 +52,9 @@ pub enum Holder {
     Controller(Arc<ControllerRef>),
     /// No owner controls the object: a person or another tool created it.
     NoController,
+    /// No owner controls the object, but this operator created it for a resource of this name. The
+    /// owner reference was lost, for example in a backup.
+    Orphan,
 }
 
 /// One desired child after a run.

@@ -129,7 +129,7 @@ impl<Owns: Kinds, Reads: ReadKinds> Declaration for Declares<Owns, Reads> {
 
 pub const UID: &str = "uid-of-the-page";
 pub const METADATA: ChildMetadata<'static> =
-    ChildMetadata { controller: "pages", manager: "test-manager", sharded: false };
+    ChildMetadata { controller: "pages", manager: "test-manager", sharded: false, adopts: false };
 
 pub fn owner() -> Owner {
     Owner { kind: KindInfo::of::<Page>(), key: ObjectKey::new("ns", "page"), uid: UID.into() }
@@ -212,12 +212,15 @@ pub fn applied(want: &Desired) -> ObservedChild {
             }
             .into(),
         ),
+        orphan_of: None,
         desired_hash: Some(want.hash()),
         template_hash: want.template_hash(),
         entry: ApplyEntry::Unverified {
             hash: kubewright_core::internals::hash::of(fields.get().as_bytes()),
             fields: fields.into(),
         },
+        shared_entry: None,
+        missing_label: None,
         status: None,
     }
 }

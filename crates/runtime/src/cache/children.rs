@@ -25,6 +25,7 @@ impl Pools {
     fn share(&self, child: &mut ObservedChild) {
         if let ApplyEntry::Unverified { hash, fields } = &mut child.entry {
             *fields = self.entries.share(*hash, Arc::clone(fields), |a, b| a.get() == b.get());
+            child.shared_entry = child.shared_entry.take().map(|_| Arc::clone(fields));
         }
         if let Some(owner) = &mut child.controller {
             let hash = hash::of(owner.uid.as_bytes());
@@ -46,6 +47,9 @@ struct State {
     is_served: bool,
     objects: Table<ObservedChild>,
     writes: HashMap<ObjectKey, ActiveWrites>,
+    /// Objects that were deleted or lost our label, and the UIDs of their owners. The watch shows
+    /// both in the same way.
+    lost: HashMap<ObjectKey, Box<str>>,
 }
 
 impl Row for ObservedChild {
@@ -59,6 +63,10 @@ impl Row for ObservedChild {
 
     fn version(&self) -> u64 {
         self.resource_version
+    }
+
+    fn is_listed(&self) -> bool {
+        self.missing_label.is_none()
     }
 }
 
@@ -135,6 +143,24 @@ impl State {
         meanwhile
     }
 
+    fn insert(&mut self, child: ObservedChild, epoch: Epoch) {
+        self.lost.remove(&child.key);
+        self.objects.insert(child, epoch);
+    }
+
+    /// Removes an object that an event of this version ends. Returns the UID of its owner.
+    fn remove(&mut self, key: &ObjectKey, version: u64) -> Option<Box<str>> {
+        if let Some(writes) = self.writes.get_mut(key) {
+            writes.deleted = writes.deleted.max(version);
+        }
+        let row = &self.objects.get(key)?.row;
+        // If the answer to our own write shows that the object lost our label in this version, the
+        // object still exists.
+        let is_current =
+            row.resource_version < version || row.resource_version == version && row.is_listed();
+        if is_current { owner(&*self.objects.remove(key)?) } else { None }
+    }
+
     /// Whether an event concerns only the owner that writes the object now. The event is probably
     /// the write itself; the answer decides whether the owner must run again.
     fn is_left_to_writer(&mut self, child: &ObservedChild, owners: &Owners) -> bool {
@@ -153,7 +179,7 @@ impl ChildCache {
     #[cfg(test)]
     pub(crate) fn remembered(&self) -> usize {
         let state = lock(&self.state);
-        state.objects.len() + state.writes.len()
+        state.objects.len() + state.writes.len() + state.lost.len()
     }
 
     pub(crate) fn new(kind: KindInfo, optional: bool, pools: Arc<Pools>) -> Self {
@@ -202,7 +228,7 @@ impl ChildCache {
         if state.is_left_to_writer(&child, &concerned) {
             concerned.clear();
         }
-        state.objects.insert(child, epoch);
+        state.insert(child, epoch);
         Ok(concerned)
     }
 
@@ -218,19 +244,63 @@ impl ChildCache {
             return Owners::new();
         };
         let concerned = owners(&before.row, &child);
-        state.objects.insert(child, epoch);
+        state.insert(child, epoch);
         concerned
     }
 
     /// Handles an event that shows that an object was deleted at this version.
     pub(crate) fn remove(&self, key: &ObjectKey, version: u64) -> Owners {
+        lock(&self.state).remove(key, version).into_iter().collect()
+    }
+
+    /// Handles an event that shows that an object was deleted at this version, or lost our label
+    /// and still exists.
+    pub(crate) fn lose(&self, key: &ObjectKey, version: u64) -> Owners {
         let mut state = lock(&self.state);
-        if let Some(writes) = state.writes.get_mut(key) {
-            writes.deleted = writes.deleted.max(version);
+        let Some(owner) = state.remove(key, version) else { return Owners::new() };
+        state.lost.insert(key.clone(), owner.clone());
+        vec![owner]
+    }
+
+    /// The objects that `uid` controls or controlled, and that the watch does not show.
+    pub(crate) fn unwatched(&self, uid: &str) -> Vec<ObjectKey> {
+        let state = lock(&self.state);
+        let rows = state.objects.with_uid(uid).filter(|row| !row.is_listed());
+        let lost = state.lost.iter().filter(|(_, owner)| ***owner == *uid);
+        rows.map(|row| row.key.clone()).chain(lost.map(|(key, _)| key.clone())).collect()
+    }
+
+    /// Records what a request found out about an object that the watch does not show.
+    pub(crate) fn record_unwatched(&self, key: &ObjectKey, found: Option<ObservedChild>) {
+        let mut state = lock(&self.state);
+        state.lost.remove(key);
+        if state.objects.get(key).is_some_and(|slot| slot.row.is_listed()) {
+            return;
         }
-        let is_current = state.objects.get(key).is_some_and(|s| s.row.resource_version <= version);
-        let removed = if is_current { state.objects.remove(key) } else { None };
-        removed.and_then(|child| owner(&child)).into_iter().collect()
+        match found.filter(|child| !child.is_listed()) {
+            Some(child) => state.insert(child, Epoch::default()),
+            // The watch shows it, if it exists.
+            None => drop(state.objects.remove(key)),
+        }
+    }
+
+    /// Records that a deletion of ours ended the object with this UID.
+    pub(crate) fn record_deleted(&self, key: &ObjectKey, uid: &str) {
+        let mut state = lock(&self.state);
+        state.lost.remove(key);
+        if state.objects.get(key).is_some_and(|slot| *slot.row.uid == *uid) {
+            state.objects.remove(key);
+        }
+    }
+
+    /// Forgets what the watch does not show of an owner that is gone.
+    pub(crate) fn forget_unwatched(&self, uid: &str) {
+        let mut state = lock(&self.state);
+        state.lost.retain(|_, owner| **owner != *uid);
+        let rows = state.objects.with_uid(uid).filter(|row| !row.is_listed());
+        for key in rows.map(|row| row.key.clone()).collect::<Vec<_>>() {
+            state.objects.remove(&key);
+        }
     }
 
     /// Completes the list that began with `epoch`, as of `version`: removes what it lacks.
@@ -268,7 +338,10 @@ impl ChildCache {
         self.pools.share(&mut child);
         let mut state = lock(&self.state);
         let (deleted, silent) = state.end_write(&child.key);
-        if deleted >= child.resource_version {
+        // The event of this version may show that the object lost our label in this write.
+        if deleted > child.resource_version
+            || deleted == child.resource_version && child.is_listed()
+        {
             return false;
         }
         let is_latest = silent <= child.resource_version;
@@ -283,7 +356,7 @@ impl ChildCache {
                 child.status.clone_from(&before.row.status);
             }
         }
-        state.objects.insert(child, epoch);
+        state.insert(child, epoch);
         is_latest
     }
 

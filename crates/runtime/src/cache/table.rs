@@ -23,6 +23,10 @@ pub(super) trait Row {
     /// The UID of the second index; `None` if the object is not in it.
     fn indexed_uid(&self) -> Option<&str>;
     fn version(&self) -> u64;
+    /// Whether a list of the collection shows it.
+    fn is_listed(&self) -> bool {
+        true
+    }
 }
 
 /// The row of one object.
@@ -115,6 +119,7 @@ impl<T: Row> Table<T> {
     ) -> Vec<Arc<T>> {
         let is_missing = |slot: &&Slot<T>| {
             slot.epoch != epoch
+                && slot.row.is_listed()
                 && slot.row.version() <= version
                 && namespace.is_none_or(|n| slot.row.name().0 == n)
         };

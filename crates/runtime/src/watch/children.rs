@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kubewright_core::observed::{DecodeError, ObservedChild, decode, decode_identity};
+use kubewright_core::observed::{DecodeError, ObservedChild, decode};
 
 use super::feed::{Source, Store};
 use crate::cache::children::{ChildCache, Owners};
@@ -33,7 +33,7 @@ impl Store for Children {
     }
 
     fn upsert(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
-        let child = decode(json, source.engine.manager)?;
+        let child = decode(json, source.engine.managed_by())?;
         let version = child.resource_version;
         match (self.cache.observe(child, source.epoch), &mut self.older) {
             (Ok(owners), _) => wake(source, &owners),
@@ -44,8 +44,17 @@ impl Store for Children {
     }
 
     fn delete(&mut self, source: &Source, json: &[u8]) -> Result<u64, DecodeError> {
-        let (key, _, version) = decode_identity(json)?;
-        wake(source, &self.cache.remove(&key, version));
+        // The event shows the last state with our label.
+        let ObservedChild { key, resource_version: version, controller, deleting, .. } =
+            decode(json, source.engine.managed_by())?;
+        let has_owner =
+            || controller.is_some_and(|owner| source.engine.owner(&owner.uid).is_some());
+        let owners = if !deleting && has_owner() {
+            self.cache.lose(&key, version)
+        } else {
+            self.cache.remove(&key, version)
+        };
+        wake(source, &owners);
         Ok(version)
     }
 

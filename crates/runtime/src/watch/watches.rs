@@ -133,7 +133,7 @@ fn all(engine: &Arc<Engine>, settings: &Settings, caches: &[Arc<ChildCache>]) ->
 }
 
 /// The same collection once for all namespaces, or once for each configured one.
-fn in_namespaces(settings: &Settings, collection: Collection) -> Vec<Collection> {
+pub(super) fn in_namespaces(settings: &Settings, collection: Collection) -> Vec<Collection> {
     if settings.namespaces.is_empty() || !collection.kind.namespaced {
         return vec![collection];
     }

@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::key::WorkKey;
 use crate::work::schedule::Priority;
 use crate::write::apply::{Applied, DeleteFailure, execute};
-use crate::write::status;
+use crate::write::{status, unwatched};
 
 /// Reconciles one resource.
 pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
@@ -140,6 +140,7 @@ async fn apply(
     desired: &[Desired],
     allowances: &[String],
 ) -> Option<Applied> {
+    let unread = unwatched::find(ctx, desired).await;
     let existing = existing(ctx, desired);
     let existing: Vec<_> = existing.iter().map(|(kind, child)| Existing { kind, child }).collect();
     let is_served =
@@ -149,7 +150,8 @@ async fn apply(
         record_verified(ctx, &plan.steps, desired, &existing);
     }
     let (plan, pending) = rollout::limit(ctx, plan, desired, allowances);
-    let applied = execute(ctx, plan, desired).await?;
+    let mut applied = execute(ctx, plan, desired).await?;
+    applied.failures.extend(unread);
     Some(Applied { pending, ..applied })
 }
 
@@ -345,6 +347,7 @@ fn outcome_of(applied: &Applied) -> RunOutcome {
     let class = |outcome: &Outcome| match outcome {
         Outcome::Failed { class, .. } => Some(*class),
         Outcome::NotOwned(_) => Some(Class::NotOwned),
+        Outcome::Unlabelled(_) => Some(Class::Denied),
         _ => None,
     };
     let classes = applied.outcomes.iter().filter_map(class);

@@ -14,6 +14,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use kube::client::Body;
 use kube::core::PartialObjectMeta;
 use kubewright_core::internals::desired::Desired;
+use kubewright_core::internals::leftovers::Leftover;
 use kubewright_core::internals::own_status::ForeignPart;
 use kubewright_core::{KindInfo, ObjectKey, Timestamp};
 use serde_json::{Value, json};
@@ -147,6 +148,19 @@ impl Api {
         self.patch(PATCH, want.key.namespace(), path, &body).await
     }
 
+    /// Removes fields from the entries of other managers in exactly this version of an object.
+    /// Nothing else of the object changes. Returns its metadata.
+    pub(crate) async fn disown(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+        leftovers: &[Leftover<'_>],
+        version: u64,
+    ) -> ApiResult<Bytes> {
+        let body = patch::without_leftovers(leftovers, version);
+        self.json_patch(PATCH, key.namespace(), object_path(kind, key, ""), &body).await
+    }
+
     /// Applies the status of the object with this UID and returns the metadata of the object.
     pub(crate) async fn apply_status(
         &self,
@@ -173,10 +187,22 @@ impl Api {
         let remove = |part: &&ForeignPart| json!({ "op": "remove", "path": part.to_string() });
         let operations: Vec<Value> =
             std::iter::once(test).chain(parts.iter().map(remove)).collect();
+        let path = object_path(kind, key, "/status");
+        let patched =
+            self.json_patch(PATCH_STATUS, key.namespace(), path, &Value::from(operations)).await;
+        patched.map(drop)
+    }
+
+    async fn json_patch(
+        &self,
+        verb: Verb,
+        namespace: Option<&str>,
+        path: String,
+        operations: &Value,
+    ) -> ApiResult<Bytes> {
         let query = Query::default().with("fieldManager", self.manager);
-        let path = format!("{}?{query}", object_path(kind, key, "/status"));
-        let body = Some((JSON_PATCH, Value::from(operations).to_string()));
-        self.send(PATCH_STATUS, key.namespace(), path, METADATA, body).await.map(drop)
+        let (uri, body) = (format!("{path}?{query}"), Some((JSON_PATCH, operations.to_string())));
+        self.send(verb, namespace, uri, METADATA, body).await.map(Response::into_body)
     }
 
     async fn patch(

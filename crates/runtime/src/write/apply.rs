@@ -11,6 +11,7 @@ use kubewright_core::observed::{self, Hashes, Holder, ObservedChild, Outcome};
 use kubewright_core::{Class, KindInfo, ObjectKey};
 
 use super::conflict;
+use super::leftovers::{NotWritten, release};
 use super::patch::Precondition;
 use crate::error::{ApiError, ApiResult};
 use crate::work::context::RunContext;
@@ -67,8 +68,17 @@ async fn apply_child(ctx: &RunContext<'_>, step: Step, want: &Desired) -> Option
             Ok(write) => write,
             Err(outcome) => return Some(outcome),
         };
-        let Err(error) = write(ctx, want, precondition, action).await else {
-            return Some(Outcome::InSync);
+        let written = match release(ctx, &step, want, precondition).await {
+            Ok(precondition) => {
+                write(ctx, want, precondition, action).await.map_err(NotWritten::from)
+            }
+            Err(error) => Err(error),
+        };
+        let NotWritten { error, leftover } = match written {
+            Ok(missing_label) => {
+                return Some(missing_label.map_or(Outcome::InSync, Outcome::Unlabelled));
+            }
+            Err(failure) => failure,
         };
         // A namespaced resource is deleted with its namespace. A cluster-scoped one stays, and may
         // have children elsewhere.
@@ -82,7 +92,7 @@ async fn apply_child(ctx: &RunContext<'_>, step: Step, want: &Desired) -> Option
             return Some(Outcome::NotServed);
         }
         if !error.is_identity_conflict() {
-            return Some(failed(ctx, &error));
+            return Some(failed(ctx, &error, leftover));
         }
         ctx.engine.throttle.release(&want.kind, &want.key);
         step = match plan_again(ctx, &step, want).await {
@@ -134,7 +144,8 @@ async fn prepare<'s>(
 
 /// Reads the object after a failed precondition and plans its next step.
 async fn plan_again(ctx: &RunContext<'_>, step: &Step, want: &Desired) -> Result<Step, Outcome> {
-    let found = read(ctx, want).await.map_err(|error| failed(ctx, &error))?;
+    let found =
+        read(ctx, &want.kind, &want.key).await.map_err(|error| failed(ctx, &error, None))?;
     if let Some(found) = &found
         && is_terminating(ctx, found)
     {
@@ -155,21 +166,23 @@ fn is_terminating(ctx: &RunContext<'_>, found: &ObservedChild) -> bool {
     })
 }
 
+/// Applies a child. Returns the label of ours that the stored object does not have.
 async fn write(
     ctx: &RunContext<'_>,
     want: &Desired,
     precondition: Precondition<'_>,
     action: &'static str,
-) -> ApiResult<()> {
+) -> ApiResult<Option<&'static str>> {
     // Children of a kind without a cache do not compile.
-    let Some(cache) = ctx.controller.child_cache(&want.kind) else { return Ok(()) };
+    let Some(cache) = ctx.controller.child_cache(&want.kind) else { return Ok(None) };
     let active = cache.begin_write(&want.key, &ctx.owner.uid);
     let answer = ctx.engine.api.apply(want, precondition).await;
-    let child = answer.and_then(|answer| Ok(observed::decode(&answer, ctx.engine.manager)?));
+    let child = answer.and_then(|answer| Ok(observed::decode(&answer, ctx.engine.managed_by())?));
     let (is_latest, written) = match child {
         Ok(child) => {
             ctx.engine.metrics.wrote(ctx.controller.name, &want.kind.kind, action);
-            (active.succeeded(child, Hashes::of(want)), Ok(()))
+            let missing_label = child.missing_label;
+            (active.succeeded(child, Hashes::of(want)), Ok(missing_label))
         }
         Err(error) => (active.failed(), Err(error)),
     };
@@ -180,9 +193,14 @@ async fn write(
     written
 }
 
-async fn read(ctx: &RunContext<'_>, want: &Desired) -> ApiResult<Option<ObservedChild>> {
-    match ctx.engine.api.get(&want.kind, &want.key).await {
-        Ok((bytes, _)) => Ok(Some(observed::decode(&bytes, ctx.engine.manager)?)),
+/// Reads the metadata of an object.
+pub(super) async fn read(
+    ctx: &RunContext<'_>,
+    kind: &KindInfo,
+    key: &ObjectKey,
+) -> ApiResult<Option<ObservedChild>> {
+    match ctx.engine.api.get(kind, key).await {
+        Ok((bytes, _)) => Ok(Some(observed::decode(&bytes, ctx.engine.managed_by())?)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
@@ -205,12 +223,21 @@ async fn prune(ctx: &RunContext<'_>, deletion: &Deletion) -> Result<bool, Delete
         return failed(Class::Transient, conflict::CREATED_REPEATEDLY);
     }
     log(ctx, kind, key, "deleting: no longer wanted");
-    match ctx.engine.api.delete(kind, key, uid, *resource_version).await {
-        Ok(is_gone) => {
-            ctx.engine.metrics.wrote(ctx.controller.name, &kind.kind, "delete");
-            Ok(is_gone)
-        }
-        Err(error) if error.is_not_found() => Ok(true),
+    let deleted = ctx.engine.api.delete(kind, key, uid, *resource_version).await;
+    if deleted.is_ok() {
+        ctx.engine.metrics.wrote(ctx.controller.name, &kind.kind, "delete");
+    }
+    let is_gone = match &deleted {
+        Ok(is_gone) => *is_gone,
+        Err(error) => error.is_not_found(),
+    };
+    if is_gone && let Some(cache) = ctx.controller.child_cache(kind) {
+        // The event of the deletion needs no read to show that the object did not lose our label.
+        cache.record_deleted(key, uid);
+    }
+    match deleted {
+        Ok(_) => Ok(is_gone),
+        Err(_) if is_gone => Ok(true),
         Err(error) => {
             ctx.respect_retry_after(&error);
             let is_conflict = error.is_identity_conflict();
@@ -225,9 +252,11 @@ fn log(ctx: &RunContext<'_>, kind: &KindInfo, key: &ObjectKey, action: &str) {
     tracing::info!(controller, %resource, child = %format_args!("{kind} {}", key.name), action);
 }
 
-fn failed(ctx: &RunContext<'_>, error: &ApiError) -> Outcome {
+/// A failed request; `context` says why it was sent, if a person must know that.
+fn failed(ctx: &RunContext<'_>, error: &ApiError, context: Option<String>) -> Outcome {
     ctx.respect_retry_after(error);
-    Outcome::Failed { class: error.class(), message: error.to_string() }
+    let message = context.map_or_else(|| error.to_string(), |text| format!("{text}: {error}"));
+    Outcome::Failed { class: error.class(), message }
 }
 
 fn transient(message: impl Into<String>) -> Outcome {

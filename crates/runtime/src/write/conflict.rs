@@ -3,14 +3,11 @@
 //! An explanation stays the same during a conflict, because every change of a message is a write of
 //! the status.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kube::core::PartialObjectMeta;
 use kubewright_core::internals::desired::Desired;
 use kubewright_core::internals::managed_fields::{self, Missing, Taker};
 use kubewright_core::internals::plan::Why;
 use kubewright_core::observed::DecodeError;
 
-use crate::error::ApiResult;
 use crate::work::context::RunContext;
 
 /// Why an object is created less often.
@@ -33,6 +30,14 @@ pub(super) async fn explain(ctx: &RunContext<'_>, want: &Desired, why: &Why) -> 
              often; the cause is an edit, an object that the operator reads, or another version of \
              this operator"
             .to_owned(),
+        Why::Unlabelled(label) => format!(
+            "another client removes or changes its label {label} repeatedly, so the operator \
+             repairs the object less often; find the client in the audit log of the API server \
+             and stop it"
+        ),
+        Why::Orphan => "another client removes its owner reference repeatedly, so the operator \
+             takes the object back less often; stop that client"
+            .to_owned(),
         Why::Unknown => "another client clears metadata.managedFields repeatedly, so the operator \
              repairs the object less often; stop that client"
             .to_owned(),
@@ -44,8 +49,12 @@ pub(super) async fn explain(ctx: &RunContext<'_>, want: &Desired, why: &Why) -> 
 
 async fn explain_drift(ctx: &RunContext<'_>, want: &Desired, path: &Missing) -> String {
     let answer = ctx.engine.api.get(&want.kind, &want.key).await;
-    let taker = match answer.and_then(|(bytes, _)| managers(&bytes)) {
-        Ok(entries) => managed_fields::taker(&entries, ctx.engine.manager, &want.tree(), path),
+    let taker = answer.and_then(|(bytes, _)| {
+        let entries = managed_fields::entries(&bytes).map_err(DecodeError::from)?;
+        Ok(managed_fields::taker(&entries, ctx.engine.manager, &want.tree(), path))
+    });
+    let taker = match taker {
+        Ok(taker) => taker,
         Err(error) => {
             tracing::debug!(child = %want.key, %error, "cannot read who changes an object");
             Taker::Unknown
@@ -66,10 +75,4 @@ async fn explain_drift(ctx: &RunContext<'_>, want: &Desired, path: &Missing) -> 
              {effect}; find the client in the audit log of the API server and stop it"
         ),
     }
-}
-
-/// `metadata.managedFields` of an object.
-fn managers(json: &[u8]) -> ApiResult<Vec<ManagedFieldsEntry>> {
-    let object: PartialObjectMeta = serde_json::from_slice(json).map_err(DecodeError::from)?;
-    Ok(object.metadata.managed_fields.unwrap_or_default())
 }

@@ -36,12 +36,15 @@ fn child(version: u64, owner: &str, entry: u64) -> ObservedChild {
         controller: Some(
             ControllerRef { kind: "E".into(), name: "e".into(), uid: owner.into() }.into(),
         ),
+        orphan_of: None,
         desired_hash: Some(covered().hash),
         template_hash: None,
         entry: ApplyEntry::Unverified {
             hash: entry,
             fields: serde_json::value::to_raw_value(&0).unwrap().into(),
         },
+        shared_entry: None,
+        missing_label: None,
         status: None,
     }
 }
@@ -187,4 +190,59 @@ fn a_list_of_one_namespace_does_not_affect_another() {
     cache.observe(child(1, "o", 1), 1).unwrap();
     assert!(cache.complete_list(Some("other"), 2, 99).is_empty());
     assert!(cache.get(&key()).is_some());
+}
+
+/// A child without our label.
+fn unlabelled(version: u64) -> ObservedChild {
+    ObservedChild { missing_label: Some("label"), ..child(version, "o", 1) }
+}
+
+#[test]
+fn an_object_that_lost_our_label_in_our_write_stays_known() {
+    for is_event_first in [true, false] {
+        let (cache, key) = (cache(), key());
+        cache.observe(child(1, "o", 1), 1).unwrap();
+        let write = cache.begin_write(&key, "o");
+        if is_event_first {
+            assert_eq!(cache.lose(&key, 7), vec!["o".into()]);
+        }
+        assert!(write.succeeded(unlabelled(7), covered()), "it was not deleted");
+        if !is_event_first {
+            assert!(cache.lose(&key, 7).is_empty(), "the answer has shown that already");
+        }
+        assert!(cache.complete_list(None, 2, 9).is_empty(), "no list shows it");
+        assert_eq!(cache.unwatched("o"), std::slice::from_ref(&key));
+        assert_eq!(cache.observe(child(10, "o", 1), 2).unwrap(), vec!["o".into()]);
+        assert!(cache.unwatched("o").is_empty(), "the watch shows it again");
+    }
+}
+
+#[test]
+fn an_object_that_disappeared_is_asked_for_until_a_request_shows_what_became_of_it() {
+    let (cache, key) = (cache(), key());
+    for found in [None, Some(unlabelled(8)), Some(child(8, "o", 1))] {
+        cache.observe(child(5, "o", 1), 1).unwrap();
+        assert_eq!(cache.lose(&key, 7), vec!["o".into()]);
+        assert_eq!(cache.unwatched("o"), std::slice::from_ref(&key));
+        assert!(cache.owned_by("o").is_empty() && cache.unwatched("other").is_empty());
+        let is_unlabelled = found.as_ref().is_some_and(|child| child.missing_label.is_some());
+        cache.record_unwatched(&key, found);
+        assert_eq!(cache.owned_by("o").len(), usize::from(is_unlabelled));
+        cache.record_deleted(&key, "u");
+        assert_eq!(cache.remembered(), 0);
+    }
+}
+
+#[test]
+fn what_the_watch_does_not_show_is_forgotten_with_its_owner() {
+    let (cache, key) = (cache(), key());
+    cache.observe(child(5, "o", 1), 1).unwrap();
+    cache.lose(&key, 7);
+    cache.forget_unwatched("o");
+    assert_eq!(cache.remembered(), 0);
+    cache.record_unwatched(&key, Some(unlabelled(8)));
+    cache.forget_unwatched("other");
+    assert_eq!(cache.owned_by("o").len(), 1);
+    cache.forget_unwatched("o");
+    assert_eq!(cache.remembered(), 0);
 }
