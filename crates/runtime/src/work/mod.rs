@@ -3,7 +3,8 @@
 //! - `queue`, `schedule`, `lanes`: the order of work; `deadlines`, `backoff`: its times
 //! - `worker` takes keys; `run` reconciles one resource; `context` is what a run works with
 //! - `expiry`: deletes expired resources; `unreadable`: reports what cannot be decoded
-//! - `rollout`: whose change a run executes, and whether it waits; `edits`: which edits go on
+//! - `rollout`: whose change a run executes, and whether it waits; `edits`: what a status shows
+//!   of the last edit
 
 pub(crate) mod backoff;
 pub(crate) mod context;

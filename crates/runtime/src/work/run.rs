@@ -14,8 +14,9 @@ use kubewright_core::{Class, Invalid, KindInfo, Readiness, Report, kstatus, reas
 use serde_json::Value;
 
 use super::context::{RunContext, RunOutcome};
+use super::edits;
 use super::expiry::{self, ExpiryOutcome};
-use super::rollout;
+use super::rollout::{self, Passage};
 use super::unreadable::report_unreadable;
 use crate::engine::Engine;
 use crate::key::WorkKey;
@@ -70,7 +71,6 @@ async fn run(ctx: &RunContext<'_>) -> RunOutcome {
     // The namespace is being deleted with everything in it, the status included.
     let Some(mut applied) = applied else { return RunOutcome::Done };
     applied.failures.extend(failure);
-    record_edit(ctx, &applied);
     let outcome = match invalid {
         Some(invalid) => {
             let is_spared = is_kept && withdraw == Withdraw::AfterEdit;
@@ -112,19 +112,6 @@ fn spared(ctx: &RunContext<'_>, invalid: Invalid) -> Invalid {
     Invalid::new(invalid.reason(), message)
 }
 
-/// Remembers that the edit of this run must go on, before the status shows its generation.
-fn record_edit(ctx: &RunContext<'_>, applied: &Applied) {
-    let edits = &ctx.controller.unfinished_edits;
-    if outcome_of(applied) == RunOutcome::Done {
-        return edits.forget(&ctx.key.key);
-    }
-    if let Some(generation) = ctx.resource.generation()
-        && rollout::is_edit(ctx)
-    {
-        edits.record(&ctx.key.key, generation);
-    }
-}
-
 /// Plans and executes the steps. `None` if the namespace is being deleted.
 async fn apply(
     ctx: &RunContext<'_>,
@@ -139,8 +126,16 @@ async fn apply(
     if !plan.writes() {
         record_verified(ctx, &plan.steps, desired, &existing);
     }
-    let (plan, pending) = rollout::limit(ctx, plan, desired, allowances);
+    let (plan, passage) = rollout::limit(ctx, plan, desired, allowances);
     let applied = execute(ctx, plan, desired).await?;
+    let pending = match passage {
+        Passage::Held(pending) => Some(pending),
+        // From now on, the status shows the generation of this edit.
+        Passage::Edit if outcome_of(&applied) != RunOutcome::Done => {
+            Some(edits::unfinished(&ctx.owner.kind))
+        }
+        Passage::Edit | Passage::Free => None,
+    };
     Some(Applied { pending, ..applied })
 }
 
@@ -311,9 +306,10 @@ pub(crate) async fn report_defect(ctx: &RunContext<'_>, defect: &str) -> RunOutc
     if let Ok(status) = status::current(ctx) {
         let readiness = Readiness::Progressing(reason::INTERNAL, defect.to_owned());
         let status = Arc::unwrap_or_clone(status);
+        let unfinished = rollout::is_edit(ctx).then(|| edits::unfinished(&ctx.owner.kind));
+        let conditions = unfinished.into_iter().collect();
         // The outcome is a failure already.
-        let _ =
-            status::write(ctx, Report { status, conditions: Vec::new(), readiness }, None).await;
+        let _ = status::write(ctx, Report { status, conditions, readiness }, None).await;
     }
     outcome
 }

@@ -193,6 +193,12 @@ fn latest(ctx: &RunContext<'_>) -> (Arc<Resource>, Option<Arc<Value>>) {
     (shown, pending.map(|(_, status)| status))
 }
 
+/// Whether the resource has a status, whoever wrote it.
+pub(crate) fn exists(ctx: &RunContext<'_>) -> bool {
+    let (shown, pending) = latest(ctx);
+    pending.is_some() || shown.has_status
+}
+
 /// The status in the cluster, as far as it is known.
 pub(crate) fn current(ctx: &RunContext<'_>) -> Result<Arc<Value>, serde_json::Error> {
     let (shown, pending) = latest(ctx);
