@@ -34,6 +34,11 @@ impl Resource {
         Self { has_status: true, foreign_status, ..self }
     }
 
+    /// The same version of the resource with a status that we wrote afterwards.
+    pub(crate) fn with_written(&self, object: Arc<dyn AnyObject>) -> Self {
+        Self::new(object, self.version).with_status(self.foreign_status.clone())
+    }
+
     /// Whether only the status can differ between the two. The generation counts changes of the
     /// spec.
     fn equals_without_status(&self, other: &Self) -> bool {

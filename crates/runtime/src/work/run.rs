@@ -26,9 +26,13 @@ use crate::write::status;
 
 /// Reconciles one resource.
 pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
-    let resources = &engine.controller(key.controller).resources;
-    let Some(resource) = resources.get(&key.key) else {
-        return report_unreadable(engine, key).await;
+    let resource = match status::with_written(engine.controller(key.controller), &key.key) {
+        Some(Ok(resource)) => resource,
+        Some(Err((resource, error))) => {
+            let defect = format!("cannot read the status that this operator wrote: {error}");
+            return report_defect(&RunContext::new(engine, key, resource), &defect).await;
+        }
+        None => return report_unreadable(engine, key).await,
     };
     // Garbage collection must win: nothing is applied for a resource that is being deleted.
     if resource.is_deleting() {
