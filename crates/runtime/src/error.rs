@@ -143,6 +143,13 @@ impl ApiError {
         (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
+    /// The fields that the API server rejected, such as `spec.ports[1].name`.
+    pub(crate) fn rejected_fields(&self) -> Vec<&str> {
+        let Self::Status(failure) = self else { return Vec::new() };
+        let causes = failure.details.causes.iter().filter(|_| failure.code == 422);
+        causes.map(|cause| &*cause.field).filter(|field| !field.is_empty()).collect()
+    }
+
     /// The object does not exist, or its API is not served.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::NotServed) || self.code() == Some(404)

@@ -180,7 +180,12 @@ enum Fit {
     Defaulted,
 }
 
-/// Whether a part of the entry (`k:{"port":80}`, `v:"text"`) matches `item`.
+/// Whether a part of an entry (`k:{"port":80}`, `v:"text"`) can be that of `item`.
+pub(super) fn is_item(name: &str, item: &Tree<'_>) -> bool {
+    fit_of(name, item).is_some()
+}
+
+/// How a part of an entry (`k:{"port":80}`, `v:"text"`) matches `item`.
 fn fit_of(name: &str, item: &Tree<'_>) -> Option<Fit> {
     match name.split_once(':')? {
         ("k", keys) => {

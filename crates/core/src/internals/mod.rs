@@ -6,6 +6,7 @@
 //! | [`child`] | one object as `build` returned it |
 //! | [`complete`], [`owner`] | what the engine adds to each object |
 //! | [`desired`] | one complete object and its hashes |
+//! | [`leftovers`] | list items that stay because others own them as well |
 //! | [`managed_fields`] | whether our entry in `managedFields` still owns what we want |
 //! | [`own_status`] | the status without what others wrote |
 //! | [`plan`] | the steps from what is observed to what should exist |
@@ -18,6 +19,7 @@ pub mod child;
 pub mod complete;
 pub mod desired;
 pub mod hash;
+pub mod leftovers;
 pub mod managed_fields;
 pub mod own_status;
 pub mod owner;

@@ -173,10 +173,30 @@ impl Api {
         let remove = |part: &&ForeignPart| json!({ "op": "remove", "path": part.to_string() });
         let operations: Vec<Value> =
             std::iter::once(test).chain(parts.iter().map(remove)).collect();
+        let path = object_path(kind, key, "/status");
+        self.patch_json(PATCH_STATUS, key.namespace(), path, operations).await
+    }
+
+    /// Changes an object by a JSON patch (RFC 6902).
+    pub(crate) async fn edit(
+        &self,
+        kind: &KindInfo,
+        key: &ObjectKey,
+        operations: Vec<Value>,
+    ) -> ApiResult<()> {
+        self.patch_json(PATCH, key.namespace(), object_path(kind, key, ""), operations).await
+    }
+
+    async fn patch_json(
+        &self,
+        verb: Verb,
+        namespace: Option<&str>,
+        path: String,
+        operations: Vec<Value>,
+    ) -> ApiResult<()> {
         let query = Query::default().with("fieldManager", self.manager);
-        let path = format!("{}?{query}", object_path(kind, key, "/status"));
         let body = Some((JSON_PATCH, Value::from(operations).to_string()));
-        self.send(PATCH_STATUS, key.namespace(), path, METADATA, body).await.map(drop)
+        self.send(verb, namespace, format!("{path}?{query}"), METADATA, body).await.map(drop)
     }
 
     async fn patch(

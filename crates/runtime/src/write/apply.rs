@@ -10,8 +10,8 @@ use kubewright_core::internals::plan::{Deletion, Plan, Step, Why, step_for};
 use kubewright_core::observed::{self, Hashes, Holder, ObservedChild, Outcome};
 use kubewright_core::{Class, KindInfo, ObjectKey};
 
-use super::conflict;
 use super::patch::Precondition;
+use super::{conflict, leftovers};
 use crate::error::{ApiError, ApiResult};
 use crate::work::context::RunContext;
 use crate::work::schedule::Priority;
@@ -61,7 +61,7 @@ pub(crate) async fn execute(
 
 /// Executes the step of one child. `None` if the namespace is being deleted.
 async fn apply_child(ctx: &RunContext<'_>, step: Step, want: &Desired) -> Option<Outcome> {
-    let (mut step, mut is_cached) = (step, true);
+    let (mut step, mut is_cached, mut has_leftovers) = (step, true, true);
     for _ in 0..MAX_ROUNDS {
         let (precondition, action) = match prepare(ctx, &step, want, is_cached).await {
             Ok(write) => write,
@@ -82,6 +82,11 @@ async fn apply_child(ctx: &RunContext<'_>, step: Step, want: &Desired) -> Option
             return Some(Outcome::NotServed);
         }
         if !error.is_identity_conflict() {
+            has_leftovers = has_leftovers && matches!(step, Step::Apply { .. });
+            if has_leftovers && leftovers::disown(ctx, want, &error).await {
+                has_leftovers = false;
+                continue;
+            }
             return Some(failed(ctx, &error));
         }
         ctx.engine.throttle.release(&want.kind, &want.key);

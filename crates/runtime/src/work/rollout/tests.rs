@@ -184,8 +184,7 @@ impl Cluster {
         let seen = self.seen.lock().unwrap();
         let conditions = seen.status["conditions"].as_array().unwrap();
         let pending = conditions.iter().find(|c| c["type"] == ROLLOUT_PENDING)?;
-        let text =
-            format!("{} {}: {}", pending["status"], pending["reason"], pending["message"]);
+        let text = format!("{} {}: {}", pending["status"], pending["reason"], pending["message"]);
         Some(text.replace('"', ""))
     }
 
