@@ -7,3 +7,4 @@ pub mod hello;
 pub mod policy;
 pub mod programs;
 pub mod route_apis;
+pub mod routes;

@@ -21,6 +21,7 @@ use super::{Experiment, Plan, Spread, Step};
 use crate::cluster::{Cluster, LONG, Namespaced, Operator, SOON, Sandbox, condition, eventually};
 use crate::fixtures::{PreviewFixture, preview};
 use crate::route_apis::http_routes;
+use crate::routes::Answer;
 
 /// The label of the namespaces of one experiment. Its policy selects them.
 const LAB: &str = "experiments.example.com/lab";
@@ -259,17 +260,8 @@ impl Lab {
     async fn accept_routes(&self) {
         let address = json!({ "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } });
         self.accept::<Ingress>("/status/loadBalancer/ingress", &address).await;
-        let holds = |type_: &str| {
-            json!({ "type": type_, "status": "True", "reason": type_, "message": "",
-                "lastTransitionTime": "2030-01-01T00:00:00Z" })
-        };
-        let parent = json!({
-            "parentRef": { "group": "gateway.networking.k8s.io", "kind": "Gateway",
-                "namespace": "gateways", "name": "public" },
-            "controllerName": "example.com/gateway",
-            "conditions": [holds("Accepted"), holds("ResolvedRefs")],
-        });
-        self.accept::<HTTPRoute>("/status/parents", &json!({ "parents": [parent] })).await;
+        let accepted = json!({ "parents": [Answer::accepted("public").parent()] });
+        self.accept::<HTTPRoute>("/status/parents", &accepted).await;
     }
 
     async fn accept<K: Namespaced>(&self, field: &str, status: &Value) {
