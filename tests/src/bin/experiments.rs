@@ -41,7 +41,9 @@ async fn main() -> ExitCode {
     };
     let chosen: Vec<_> = experiments().into_iter().filter(is_chosen).collect();
     if arguments.list {
-        chosen.iter().for_each(|experiment| println!("{}: {}", experiment.name, experiment.about));
+        for Experiment { name, about, .. } in &chosen {
+            println!("{name}: {about}");
+        }
         return ExitCode::SUCCESS;
     }
     let plan = Plan {
@@ -66,7 +68,9 @@ async fn main() -> ExitCode {
     }
     print!("{}", markdown(&rows, &plan.after));
     // A panic has printed why.
-    failed.iter().for_each(|name| println!("The experiment {name} failed."));
+    for name in &failed {
+        println!("The experiment {name} failed.");
+    }
     let holds = failed.is_empty() && rows.iter().all(|row| row.lost() <= BOUND);
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -15,9 +15,9 @@ use operator_api::gateway::HTTPRoute;
 use operator_api::preview::{PreviewEnvironment, PreviewPolicy};
 use serde_json::{Value, json};
 
+use super::experiment::{Experiment, Plan, Spread, Step};
 use super::survey::{Name, Survey, list};
 use super::table::{Count, Row};
-use super::{Experiment, Plan, Spread, Step};
 use crate::cluster::{Cluster, LONG, Namespaced, Operator, SOON, Sandbox, condition, eventually};
 use crate::fixtures::{PreviewFixture, preview};
 use crate::route_apis::http_routes;
@@ -68,7 +68,7 @@ pub async fn run(cluster: &Cluster, experiment: &Experiment, plan: &Plan) -> Row
     let is_expiry = experiment.spread == Spread::Beside;
     let back = if is_expiry {
         match last_gone {
-            Some(late) => format!("the last one is deleted {:.0?} after its time", late),
+            Some(late) => format!("the last one is deleted {late:.0?} after its time"),
             None => "the last one is not deleted".to_owned(),
         }
     } else {
@@ -185,10 +185,9 @@ impl Lab {
         let api: Api<CustomResourceDefinition> = Api::all(self.client.clone());
         eventually(LONG, "no definition is being deleted", async || {
             let found = api.get_opt(POLICIES).await.map_err(|error| error.to_string())?;
-            match found.is_none_or(|found| found.metadata.deletion_timestamp.is_none()) {
-                true => Ok(()),
-                false => Err("it is".to_owned()),
-            }
+            let is_deleting =
+                found.is_some_and(|found| found.metadata.deletion_timestamp.is_some());
+            if is_deleting { Err("it is".to_owned()) } else { Ok(()) }
         })
         .await;
         self.cluster.install(&[definition]).await;

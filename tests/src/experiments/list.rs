@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Experiment, Spread, Step};
+use super::experiment::{Experiment, Spread, Step};
 
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 

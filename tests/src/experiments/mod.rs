@@ -1,89 +1,21 @@
 //! Experiments: what does a change that concerns everything take down? Each one runs with the
 //! limits that users get, on a real control plane.
 //!
-//! - `list`: the experiments; `lab`: one experiment with its previews and its operator
+//! - `experiment`: what an experiment is; `list`: the experiments
+//! - `lab`: one experiment with its previews and its operator
 //! - `survey`: which previews are up; `table`: the results as Markdown
 //!
 //! `cargo run --package tests --bin experiments -- --help` runs them. The test
 //! `cluster_experiments` runs a slice of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc)]
 
+mod experiment;
 mod lab;
 mod list;
 mod survey;
 mod table;
 
-use std::time::Duration;
-
-use serde_json::Value;
-
+pub use experiment::{BOUND, Experiment, Plan, Spread, Step};
 pub use lab::run;
 pub use list::experiments;
 pub use table::{Row, markdown};
-
-/// How much an experiment may take down within [`FIRST`].
-pub const BOUND: usize = 5;
-/// The time for which [`BOUND`] holds.
-pub const FIRST: Duration = Duration::from_mins(1);
-
-/// An experiment: previews that run, a change, and how it is taken back.
-#[derive(Clone, Debug)]
-pub struct Experiment {
-    /// A short name for the command line.
-    pub name: &'static str,
-    /// What happens, for a person.
-    pub about: &'static str,
-    /// Where the previews are.
-    pub spread: Spread,
-    /// Fields of the spec of each preview.
-    pub fields: Value,
-    /// What is so before the previews are created.
-    pub prepare: Vec<Step>,
-    /// The change.
-    pub act: Vec<Step>,
-    /// What takes the change back.
-    pub undo: Vec<Step>,
-    /// The same, for a person.
-    pub how: &'static str,
-}
-
-/// Where the previews of an experiment are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spread {
-    /// In one namespace.
-    Together,
-    /// Each in a namespace of its own.
-    Apart,
-    /// All but one in one namespace. The other one has a namespace of its own, and expires last.
-    Beside,
-}
-
-/// One part of a change.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// Sets a label of all namespaces; null removes it.
-    Label(&'static str, Option<&'static str>),
-    /// Writes this spec of the policy that selects all namespaces.
-    Policy(Value),
-    /// Installs the CRD of policies.
-    Definition,
-    /// Installs the CRD of policies without its rules.
-    WeakDefinition,
-    /// Deletes the CRD of policies.
-    DeleteDefinition,
-    /// Installs the CRD of HTTPRoutes.
-    HttpRoutes,
-    /// Ends all previews at one time, which is soon. The one of [`Spread::Beside`] ends 4 s later.
-    Expire,
-}
-
-/// How an experiment is run.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The number of previews.
-    pub previews: usize,
-    /// When to look at them, counted from the change.
-    pub after: Vec<Duration>,
-    /// How long to wait until all are up again.
-    pub patience: Duration,
-}

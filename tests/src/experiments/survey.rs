@@ -1,5 +1,5 @@
-//! Which previews are up. A preview is up if its Deployment asks for pods, and every other object
-//! that it had still exists.
+//! Which previews are up. A preview is up if it exists, its Deployment asks for pods, and every
+//! other object that it had still exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +8,7 @@ use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
 use kube::api::{Api, ListParams};
 use kube::{Client, Resource, ResourceExt};
 use operator_api::gateway::HTTPRoute;
+use operator_api::preview::PreviewEnvironment;
 
 use crate::cluster::Namespaced;
 
@@ -42,6 +43,12 @@ impl Survey {
         survey.add::<Ingress>(client, namespaces).await;
         survey.add::<HTTPRoute>(client, namespaces).await;
         survey.add::<NetworkPolicy>(client, namespaces).await;
+        // Garbage collection is slower than a deletion.
+        let previews = list::<PreviewEnvironment>(client, namespaces).await;
+        let alive = previews.iter().filter(|p| p.metadata.deletion_timestamp.is_none());
+        let alive: BTreeSet<Name> =
+            alive.map(|p| (p.namespace().unwrap_or_default(), p.name_any())).collect();
+        survey.0.retain(|name, _| alive.contains(name));
         survey
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{BOUND, FIRST};
+use super::experiment::{BOUND, FIRST};
 
 /// The result of one experiment.
 #[derive(Clone, Debug)]

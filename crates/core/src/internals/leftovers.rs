@@ -36,7 +36,9 @@ pub fn disown(object: &Value, us: &str, desired: &Tree<'_>, fields: &[&str]) -> 
     for (index, entry) in entries.iter().enumerate().rev().filter(|(_, entry)| !is_ours(entry)) {
         let Some(fields) = entry["fieldsV1"].as_object() else { continue };
         let mut left = fields.clone();
-        leftovers.iter().for_each(|parts| remove(&mut left, parts));
+        for parts in &leftovers {
+            remove(&mut left, parts);
+        }
         let entry = format!("/metadata/managedFields/{index}");
         if left.is_empty() && !fields.is_empty() {
             operations.push(json!({ "op": "remove", "path": entry }));
@@ -122,7 +124,9 @@ mod tests {
 
     /// The patch for a Service that wants port 8080, where others have these entries.
     fn patch(ours: &Value, others: &[Value], fields: &[&str]) -> Vec<Value> {
-        let entry = |manager: &str, operation: &str, fields: &Value| json!({ "manager": manager, "operation": operation, "fieldsV1": fields });
+        let entry = |manager: &str, operation: &str, fields: &Value| -> Value {
+            json!({ "manager": manager, "operation": operation, "fieldsV1": fields })
+        };
         let others = others.iter().map(|fields| entry("other", "Apply", fields));
         let update = entry("us", "Update", &owning(&[443], &[]));
         let entries: Vec<_> =
@@ -131,6 +135,8 @@ mod tests {
         let desired = json!({ "spec": { "type": "ClusterIP", "ports": [{ "port": 8080 }] } });
         disown(&object, "us", &Tree::from(&desired), fields)
     }
+
+    const NOTHING: [Value; 0] = [];
 
     #[test]
     fn an_item_that_is_not_desired_gets_us_as_its_only_owner() {
@@ -152,11 +158,8 @@ mod tests {
 
     #[test]
     fn an_item_of_another_manager_alone_stays() {
-        assert_eq!(
-            patch(&owning(&[8080], &[]), &[owning(&[80], &[])], &["spec.ports"]),
-            [json!(0); 0]
-        );
-        assert_eq!(patch(&owning(&[80], &[]), &[], &["spec.ports"]), [json!(0); 0]);
+        assert_eq!(patch(&owning(&[8080], &[]), &[owning(&[80], &[])], &["spec.ports"]), NOTHING);
+        assert_eq!(patch(&owning(&[80], &[]), &[], &["spec.ports"]), NOTHING);
     }
 
     #[test]
@@ -171,8 +174,9 @@ mod tests {
     fn items_of_lists_within_items_and_of_sets_are_found() {
         let container = format!("k:{}", json!({ "name": "web" }));
         let [old, new] = ["OLD", "NEW"].map(|name| format!("k:{}", json!({ "name": name })));
-        let ours = json!({ "f:containers": { container.clone(): { "f:env": { old.clone(): {}, new: {} } } },
-            "f:set": { "v:1": {}, "v:2": {} } });
+        let env = json!({ "f:env": { old.clone(): {}, new: {} } });
+        let set = json!({ "v:1": {}, "v:2": {} });
+        let ours = json!({ "f:containers": { container.clone(): env }, "f:set": set });
         let desired =
             json!({ "containers": [{ "name": "web", "env": [{ "name": "NEW" }] }], "set": [2] });
         let mut leftovers = Vec::new();

@@ -20,7 +20,7 @@ pub struct OwnStatus<'a> {
     pub json: Cow<'a, [u8]>,
     /// These parts.
     pub foreign: Vec<ForeignPart>,
-    /// Whether the resource has a status, whoever wrote it.
+    /// Whether the resource has a status, also if another client wrote it.
     pub has_status: bool,
 }
 

@@ -15,7 +15,7 @@ use crate::memory::lock;
 pub(crate) struct Resource {
     pub(crate) object: Arc<dyn AnyObject>,
     pub(crate) version: u64,
-    /// Whether there is a status, whoever wrote it: then the resource is not new.
+    /// Whether there is a status, also of another client: then the resource is not new.
     pub(crate) has_status: bool,
     /// What another client wrote to the status; `object` does not have it.
     pub(crate) foreign_status: Vec<ForeignPart>,

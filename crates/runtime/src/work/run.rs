@@ -26,21 +26,24 @@ use crate::write::status;
 
 /// Reconciles one resource.
 pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
-    let resource = match status::with_written(engine.controller(key.controller), &key.key) {
-        Some(Ok(resource)) => resource,
-        Some(Err((resource, error))) => {
-            let defect = format!("cannot read the status that this operator wrote: {error}");
-            return report_defect(&RunContext::new(engine, key, resource), &defect).await;
-        }
-        None => return report_unreadable(engine, key).await,
+    let controller = engine.controller(key.controller);
+    let Some((resource, error)) = status::with_written(controller, &key.key) else {
+        return report_unreadable(engine, key).await;
     };
     // Garbage collection must win: nothing is applied for a resource that is being deleted.
     if resource.is_deleting() {
         engine.limiter.forget(key);
-        engine.controller(key.controller).rollouts.forget(key);
+        controller.rollouts.forget(key);
         return RunOutcome::Done;
     }
-    run(&RunContext::new(engine, key, resource)).await
+    let ctx = RunContext::new(engine, key, resource);
+    match error {
+        None => run(&ctx).await,
+        Some(error) => {
+            let defect = format!("cannot read the status that this operator wrote: {error}");
+            report_defect(&ctx, &defect).await
+        }
+    }
 }
 
 async fn run(ctx: &RunContext<'_>) -> RunOutcome {

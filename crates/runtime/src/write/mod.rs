@@ -1,7 +1,8 @@
 //! Everything that sends requests, and what limits them.
 //!
 //! - `transport`, `api`, `patch`, `yaml`: requests; `liveness`: silent connections
-//! - `apply`, `conflict`, `leftovers`: writes of children; `status`, `written`: writes of the status
+//! - `apply`, `conflict`, `leftovers`: writes of children
+//! - `status`, `written`: writes of the status
 //! - `events`: Kubernetes Events
 //! - `limiter`: a rate per minute, fair by namespace; `rollouts`: changes that no edit causes;
 //!   `throttle`: writes of one object; `slots`: requests at one time

@@ -196,26 +196,24 @@ fn latest(ctx: &RunContext<'_>) -> (Arc<Resource>, Option<Arc<Value>>) {
 
 /// The resource as `build` gets it: with the status that was written last, even if the watch has
 /// not shown that write yet. So an operator never reads back a status older than its last one.
-///
-/// # Errors
-/// The shown resource, if the operator cannot read a status that it wrote.
+/// Also returns an error if the operator cannot read the status that it wrote.
 pub(crate) fn with_written(
     controller: &ControllerState,
     key: &ObjectKey,
-) -> Option<Result<Arc<Resource>, (Arc<Resource>, serde_json::Error)>> {
+) -> Option<(Arc<Resource>, Option<serde_json::Error>)> {
     // In this order: an event removes the written status after it updated the cache.
     let written = controller.written_statuses.last(key);
     let shown = controller.resources.get(key)?;
     let Some((_, status)) = written.filter(|(version, _)| *version > shown.version) else {
-        return Some(Ok(shown));
+        return Some((shown, None));
     };
     Some(match controller.controller.with_status(&*shown.object, &status) {
-        Ok(object) => Ok(Arc::new(shown.with_written(object))),
-        Err(error) => Err((shown, error)),
+        Ok(object) => (Arc::new(shown.with_written(object)), None),
+        Err(error) => (shown, Some(error)),
     })
 }
 
-/// Whether the resource has a status, whoever wrote it.
+/// Whether the resource has a status, also if another client wrote it.
 pub(crate) fn exists(ctx: &RunContext<'_>) -> bool {
     let (shown, pending) = latest(ctx);
     pending.is_some() || shown.has_status
