@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tests::cluster::{OwnCluster, Sandbox, condition, describe};
 use tests::fixtures::{PreviewFixture, preview};
 use tests::route_apis::http_routes;
+use tests::routes::{self, Answer};
 
 /// How long the operator must write nothing although the API server set defaults in the route.
 const QUIET: Duration = Duration::from_secs(2);
@@ -25,55 +26,25 @@ async fn report(sandbox: &Sandbox, gateway: &str, accepted: bool) {
 /// Reports, as the controller of several Gateways, whether each accepts the route of the preview
 /// `web` and finds its Service.
 async fn report_all(sandbox: &Sandbox, gateways: &[(&str, bool, bool)]) {
+    let generation = sandbox.get::<HTTPRoute>("web").await.metadata.generation;
+    let answers = gateways.iter().map(|(gateway, accepted, resolved)| {
+        let holds = [*accepted, *resolved];
+        Answer { holds, generation, ..Answer::accepted(gateway) }
+    });
+    write(sandbox, &answers.collect::<Vec<_>>()).await;
+}
+
+/// Writes the status of the route of the preview `web`.
+async fn write(sandbox: &Sandbox, answers: &[Answer<'_>]) {
+    let parents: Vec<_> = answers.iter().map(Answer::parent).collect();
+    let patch = Patch::Merge(json!({ "status": { "parents": parents } }));
     let api: Api<HTTPRoute> = sandbox.api();
-    let generation = api.get("web").await.unwrap().metadata.generation;
-    let condition = |type_: &str, holds: bool, reason: &str| {
-        json!({
-            "type": type_, "status": if holds { "True" } else { "False" },
-            "reason": reason, "message": "from the controller",
-            "observedGeneration": generation, "lastTransitionTime": "2030-01-01T00:00:00Z",
-        })
-    };
-    let parent = |(gateway, accepted, resolved): &(&str, bool, bool)| {
-        let reason = if *accepted { "Accepted" } else { "NoMatchingListenerHostname" };
-        let refs = if *resolved { "ResolvedRefs" } else { "BackendNotFound" };
-        json!({
-            "parentRef": {
-                "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways",
-                "name": gateway,
-            },
-            "controllerName": "example.com/gateway",
-            "conditions": [
-                condition("Accepted", *accepted, reason),
-                condition("ResolvedRefs", *resolved, refs),
-            ],
-        })
-    };
-    let status = json!({ "parents": gateways.iter().map(parent).collect::<Vec<_>>() });
-    api.patch_status("web", &PatchParams::default(), &Patch::Merge(json!({ "status": status })))
-        .await
-        .unwrap();
+    api.patch_status("web", &PatchParams::default(), &patch).await.unwrap();
 }
 
-/// Whether the preview is Ready, unless the controller of its route has not accepted the route:
-/// then this is the reason.
-fn is_ready_for(web: &PreviewEnvironment, route: &str) -> bool {
-    let ready = condition(web, "Ready");
-    if ["WaitingForController", "NotAccepted"].contains(&route) {
-        ready.status_and_reason() == ("False", route)
-    } else {
-        ready.is_true()
-    }
-}
-
-/// Waits until `RouteAccepted` has this status and reason, and Ready agrees; returns the URL.
+/// Waits until the route has this status and reason; returns the URL.
 async fn until_route_is(sandbox: &Sandbox, status: &str, reason: &str) -> Option<String> {
-    let is_route = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").status_and_reason() == (status, reason)
-            && is_ready_for(web, reason)
-    };
-    let web = sandbox.until("web", format!("has RouteAccepted {status}, {reason}"), is_route).await;
-    web.status.unwrap().url
+    routes::until_route_is(sandbox, "web", status, reason).await.status.unwrap().url
 }
 
 fn through(gateway: &str) -> Value {
@@ -134,6 +105,35 @@ async fn assert_every_gateway_has_to_accept(sandbox: &Sandbox) {
     assert_eq!(until_route_is(sandbox, "Unknown", "WaitingForController").await, None);
 }
 
+/// Asserts that the entry of a controller that is gone does not count beside that of the present
+/// controller.
+async fn assert_the_present_controller_counts(sandbox: &Sandbox) {
+    let public = json!({ "spec": { "route": through("public") } });
+    sandbox.merge::<PreviewEnvironment>("web", public).await;
+    let has_one_parent = |route: &HTTPRoute| route.spec.parent_refs.len() == 1;
+    let route = sandbox.until("web", "has one Gateway", has_one_parent).await;
+    let generation = route.metadata.generation;
+    let present = Answer { generation, ..Answer::accepted("public") };
+    let gone = Answer { controller: "example.com/gone", year: 2029, ..present };
+    let old = generation.map(|generation| generation - 1);
+    for (gone, present, is_accepted) in [
+        (Answer { generation: old, holds: [false, true], ..gone }, present, true),
+        (Answer { holds: [false, true], ..gone }, present, true),
+        (gone, Answer { holds: [false, true], ..present }, false),
+    ] {
+        for answers in [[gone, present], [present, gone]] {
+            write(sandbox, &answers).await;
+            let expected =
+                if is_accepted { ("True", "Accepted") } else { ("False", "NotAccepted") };
+            let url = until_route_is(sandbox, expected.0, expected.1).await;
+            assert_eq!(url.is_some(), is_accepted, "{answers:?}");
+        }
+        // The next answers must change the condition.
+        write(sandbox, &[]).await;
+        until_route_is(sandbox, "Unknown", "WaitingForController").await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preview_has_a_url_when_its_gateway_accepts_the_route() {
     let cluster = OwnCluster::start("gateway");
@@ -182,6 +182,7 @@ async fn a_preview_has_a_url_when_its_gateway_accepts_the_route() {
     operator.assert_at_rest(QUIET).await;
 
     assert_every_gateway_has_to_accept(&sandbox).await;
+    assert_the_present_controller_counts(&sandbox).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,28 +16,13 @@ use tests::cluster::{
 };
 use tests::fixtures::{PreviewFixture, preview};
 use tests::route_apis::{http_routes, mappings};
+use tests::routes::{Answer, is_ready_for, until_route_is};
 
 const HTTP_ROUTES: &str = "httproutes.gateway.networking.k8s.io";
 
-/// Whether the preview is Ready, unless the controller of its route has not accepted the route:
-/// then this is the reason.
-fn is_ready_for(web: &PreviewEnvironment, route: &str) -> bool {
-    let ready = condition(web, "Ready");
-    if ["WaitingForController", "NotAccepted"].contains(&route) {
-        ready.status_and_reason() == ("False", route)
-    } else {
-        ready.is_true()
-    }
-}
-
-/// Waits until `RouteAccepted` has this status and reason, and Ready agrees; returns the message.
-async fn until_route_is(sandbox: &Sandbox, name: &str, status: &str, reason: &str) -> String {
-    let is_route = |web: &PreviewEnvironment| {
-        condition(web, "RouteAccepted").status_and_reason() == (status, reason)
-            && is_ready_for(web, reason)
-    };
-    let web = sandbox.until(name, format!("has RouteAccepted {status}, {reason}"), is_route).await;
-    condition(&web, "RouteAccepted").message
+/// Waits until `RouteAccepted` has this status and reason; returns its message.
+async fn route_message(sandbox: &Sandbox, name: &str, status: &str, reason: &str) -> String {
+    condition(&until_route_is(sandbox, name, status, reason).await, "RouteAccepted").message
 }
 
 /// Sets the status of a route as its controller would; waits until the preview has this URL and
@@ -70,25 +55,6 @@ async fn until_url_is(
     sandbox
         .until(name, format!("has RouteAccepted {status}, {reason} and the URL {url:?}"), is_route)
         .await;
-}
-
-/// The status of a route that the controller of its Gateway has accepted.
-fn accepted() -> Value {
-    let holds = |type_: &str| {
-        json!({
-            "type": type_, "status": "True", "reason": type_, "message": "",
-            "lastTransitionTime": "2030-01-01T00:00:00Z",
-        })
-    };
-    json!({ "parents": [{
-        "parentRef": {
-            "group": "gateway.networking.k8s.io", "kind": "Gateway", "namespace": "gateways",
-            "name": "public",
-        },
-        "controllerName": "example.com/gateway", "conditions": [
-            holds("Accepted"), holds("ResolvedRefs"),
-        ],
-    }] })
 }
 
 fn class_of(ingress: &Ingress) -> Option<&str> {
@@ -173,10 +139,10 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
 
     sandbox.create(&preview("any").with_fields(json!({ "route": { "type": "Ingress" } }))).await;
 
-    let message = until_route_is(&sandbox, web, "False", "RouteApiNotServed").await;
+    let message = route_message(&sandbox, web, "False", "RouteApiNotServed").await;
     assert!(message.contains("Ingress needs an ingress controller"), "{message}");
     until_route_is(&sandbox, "own", "Unknown", "WaitingForController").await;
-    let without = until_route_is(&sandbox, "any", "Unknown", "WaitingForController").await;
+    let without = route_message(&sandbox, "any", "Unknown", "WaitingForController").await;
     assert!(without.contains("this cluster has no IngressClass"), "{without}");
     assert_eq!(
         class_of(&sandbox.get("any").await),
@@ -204,7 +170,7 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
     sandbox
         .until("any", "has the class", |ingress: &Ingress| class_of(ingress) == Some("nginx"))
         .await;
-    let message = until_route_is(&sandbox, "any", "Unknown", "WaitingForController").await;
+    let message = route_message(&sandbox, "any", "Unknown", "WaitingForController").await;
     assert!(message.contains("serves the class nginx"), "{message}");
     let after = operator.until_at_rest().await.reconciles("preview");
     let runs = after - before;
@@ -223,7 +189,8 @@ async fn a_preview_without_a_route_type_gets_the_first_type_that_the_cluster_ser
     until_route_is(&sandbox, web, "Unknown", "WaitingForController").await;
     sandbox.until_gone::<Ingress>(web).await;
     sandbox.get::<Ingress>("own").await;
-    report::<HTTPRoute>(&sandbox, web, accepted(), ("True", "Accepted"), url).await;
+    let accepted = json!({ "parents": [Answer::accepted("public").parent()] });
+    report::<HTTPRoute>(&sandbox, web, accepted, ("True", "Accepted"), url).await;
     let unedited: PreviewEnvironment = sandbox.get(web).await;
     assert_eq!(unedited.metadata.generation, Some(1), "the spec was edited");
 

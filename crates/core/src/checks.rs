@@ -63,6 +63,18 @@ pub enum RegistryError {
         /// The name of its definition.
         resource: String,
     },
+    /// A cluster-scoped resource that owns objects, in a program that is limited to namespaces: the
+    /// operator would have no rights and no watches for objects in the other namespaces.
+    #[error(
+        "{controller} reconciles {resource}, which is cluster-scoped, so it cannot be limited to \
+         namespaces; leave out --namespace, or select other controllers with --controllers"
+    )]
+    ClusterScoped {
+        /// The operator.
+        controller: &'static str,
+        /// The resource.
+        resource: String,
+    },
     /// A definition that no operator uses.
     #[error(
         "no operator reads or reconciles {0}; add it to `type Reads` of the operator that needs \

@@ -80,13 +80,6 @@ impl<O: Declaration> Children<O> {
         Self { withdrawn: Some((why, Withdraw::AfterEdit)), ..Self::new() }
     }
 
-    /// Withdraws a resource, whatever made it invalid. Without an edit of the resource, the
-    /// deletions wait for the rollout limiter. See [`withdraw`](crate::withdraw).
-    #[must_use]
-    pub fn revoked(why: Invalid) -> Self {
-        Self { withdrawn: Some((why, Withdraw::Always)), ..Self::new() }
-    }
-
     /// Adds one object. Its kind is in `type Owns`.
     pub fn add<K: Object, At>(&mut self, child: K) -> &mut Self
     where

@@ -20,8 +20,9 @@ pub const RECONCILING: &str = "Reconciling";
 /// [`Readiness::Stalled`](crate::Readiness::Stalled).
 pub const STALLED: &str = "Stalled";
 
-/// A disruptive change that no edit of the resource causes waits. The condition is present only
-/// while it is true.
+/// True while a disruptive change waits that no edit of the resource causes. False while a
+/// disruptive edit is not applied completely: nothing holds it back, also after a restart.
+/// Otherwise absent.
 pub const ROLLOUT_PENDING: &str = "RolloutPending";
 
 /// The reasons of [`ROLLOUT_PENDING`].
@@ -31,8 +32,12 @@ pub const ROLLOUT: ConditionType = ConditionType::new(
         ("RateLimited", "other resources are changed first; the message counts them"),
         ("OthersNotReady", "resources that were changed before are not Ready again"),
         ("SwitchedOff", "the operator runs with --rollouts-per-minute 0"),
+        (EDIT_UNFINISHED, "the last edit is not applied completely, and does not wait"),
     ],
 );
+
+/// The reason of [`ROLLOUT_PENDING`] for an edit that is not applied completely.
+pub const EDIT_UNFINISHED: &str = "EditUnfinished";
 
 /// The types that the engine writes; an operator's own conditions have other types.
 pub const STANDARD: [&str; 4] = [READY, RECONCILING, STALLED, ROLLOUT_PENDING];

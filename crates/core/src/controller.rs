@@ -9,6 +9,7 @@ use std::sync::Arc;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube_core::object::HasStatus;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::children::Content;
@@ -167,6 +168,15 @@ pub trait Controller: Send + Sync + fmt::Debug {
     /// # Errors
     /// If the status cannot be written as JSON.
     fn status(&self, resource: &dyn AnyObject) -> Result<Value, serde_json::Error>;
+    /// The resource with another status.
+    ///
+    /// # Errors
+    /// If the JSON does not have the form of the status.
+    fn with_status(
+        &self,
+        resource: &dyn AnyObject,
+        status: &Value,
+    ) -> Result<Arc<dyn AnyObject>, serde_json::Error>;
 }
 
 /// The controller of an operator.
@@ -334,5 +344,15 @@ impl<O: Operator> Controller for Typed<O> {
     fn status(&self, resource: &dyn AnyObject) -> Result<Value, serde_json::Error> {
         let resource: &O::Resource = typed(resource)?;
         serde_json::to_value(resource.status())
+    }
+
+    fn with_status(
+        &self,
+        resource: &dyn AnyObject,
+        status: &Value,
+    ) -> Result<Arc<dyn AnyObject>, serde_json::Error> {
+        let mut resource: O::Resource = typed::<O::Resource>(resource)?.clone();
+        *resource.status_mut() = Some(Deserialize::deserialize(status)?);
+        Ok(Arc::new(resource))
     }
 }

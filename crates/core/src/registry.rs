@@ -97,6 +97,25 @@ impl Registry {
         Ok(Self { name: self.name, controllers, others })
     }
 
+    /// Checks that the operators can be limited to these namespaces; none stands for all.
+    ///
+    /// # Errors
+    /// [`RegistryError::ClusterScoped`].
+    pub fn check_namespaces(&self, namespaces: &[String]) -> Result<(), RegistryError> {
+        let is_cluster_scoped = |controller: &&Arc<dyn Controller>| {
+            !namespaces.is_empty()
+                && !controller.resource().namespaced
+                && !controller.owns().is_empty()
+        };
+        match self.controllers.iter().find(is_cluster_scoped) {
+            Some(controller) => Err(RegistryError::ClusterScoped {
+                controller: controller.name(),
+                resource: controller.resource().resource(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// The controller of a kind.
     #[must_use]
     pub fn controller_of(&self, api_version: &str, kind: &str) -> Option<&Arc<dyn Controller>> {

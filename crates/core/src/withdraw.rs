@@ -5,12 +5,9 @@
 //! wait for: a resource that an edit made invalid must not keep the name. The engine deletes all
 //! objects that the resource owns, and shows the reason and the message in the condition `Stalled`.
 //!
-//! - [`Children::withdrawn`](crate::Children::withdrawn) deletes the objects only if the resource's
-//!   own edit made it invalid. If something else did, such as a label or a new version of the
-//!   operator, everything that runs is kept, and the condition says so.
-//! - [`Children::revoked`](crate::Children::revoked) deletes them in any case. It is for a rule
-//!   that an administrator changes on purpose. Without an edit, the deletions wait for the rollout
-//!   limiter, so that a mistake harms a few resources.
+//! [`Children::withdrawn`](crate::Children::withdrawn) deletes the objects only if the resource's own
+//! edit made it invalid. If something else did, such as a label or a new version of the operator,
+//! everything that runs is kept, and the condition says so.
 //!
 //! ```
 //! use kubewright_core::{Children, Invalid};
@@ -37,6 +34,4 @@ pub enum Withdraw {
     Never,
     /// The engine deletes them if the resource's own edit made it invalid.
     AfterEdit,
-    /// The engine deletes them; without an edit, the deletions wait for the rollout limiter.
-    Always,
 }

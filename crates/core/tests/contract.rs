@@ -403,11 +403,11 @@ impl Ordered for ByLetter {
 
 #[test]
 fn a_view_finds_the_first_objects_of_a_cluster_without_an_index() {
+    type Reads = (Selected<ConfigMap, Ours>,);
     let mut cluster = FakeCluster::empty();
     for (name, namespace) in [("b7", "x"), ("b9", "x"), ("b9", "a"), ("c99", "x"), ("b8", "x")] {
         cluster = cluster.with_as::<Selected<ConfigMap, Ours>>(ours(name, namespace));
     }
-    type Reads = (Selected<ConfigMap, Ours>,);
     let view = View::<Declares<(), Reads>>::new(&cluster, &ObjectMeta::default());
     let mut looked_at = Vec::new();
     let found = view.first(of::<ByLetter>(), "b", |config| {

@@ -24,7 +24,6 @@ use crate::metrics::Metrics;
 use crate::watch::sync::CacheSync;
 use crate::work::backoff::Retries;
 use crate::work::deadlines::Deadlines;
-use crate::work::edits::UnfinishedEdits;
 use crate::work::queue::Queue;
 use crate::work::schedule::Priority;
 use crate::work::server_clock::ServerClock;
@@ -49,8 +48,6 @@ pub(crate) struct ControllerState {
     pub(crate) written_statuses: WrittenStatuses,
     /// Limits the disruptive changes that no edit of a resource causes.
     pub(crate) rollouts: RolloutLimiter,
-    /// Edits that were not applied completely.
-    pub(crate) unfinished_edits: UnfinishedEdits,
     /// The type under which `build` looks namespaces up, if it does.
     namespaces: Option<TypeId>,
     /// Whether its caches are filled and it reconciles.
@@ -74,7 +71,6 @@ impl ControllerState {
             children,
             written_statuses: WrittenStatuses::default(),
             rollouts: RolloutLimiter::new(rollouts),
-            unfinished_edits: UnfinishedEdits::default(),
             is_started: AtomicBool::new(false),
         }
     }
@@ -311,7 +307,6 @@ impl Engine {
         self.limiter.forget(key);
         let controller = self.controller(key.controller);
         controller.rollouts.forget(key);
-        controller.unfinished_edits.forget(&key.key);
         controller.written_statuses.forget(&key.key);
     }
 

@@ -37,6 +37,7 @@ pub async fn run(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
     registry.check()?;
+    registry.check_namespaces(&settings.namespaces)?;
     let mut stop = std::pin::pin!(stop);
     // Nothing runs yet: a start that hangs ends at once.
     let (api, server) = tokio::select! {

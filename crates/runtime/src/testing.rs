@@ -181,7 +181,9 @@ pub(crate) fn known(engine: &Engine, resource: &Value) {
     }
     let object = controller.controller.decode(resource.to_string().as_bytes()).unwrap();
     let version = object.meta().resource_version.as_deref().unwrap().parse().unwrap();
-    controller.resources.observe(Resource::new(object, version), None, Epoch::default());
+    let known = Resource::new(object, version);
+    let known = if resource["status"].is_object() { known.with_status(Vec::new()) } else { known };
+    controller.resources.observe(known, None, Epoch::default());
 }
 
 /// The metadata of an object in the namespace `ns` that the Page `web` controls, as the API server

@@ -99,7 +99,6 @@ fn build(
                 report
                     .add_note(object, "if an edit led to this, existing children would be deleted");
             }
-            Withdraw::Always => report.add_note(object, "existing children would be deleted"),
         }
         report.add_error(object, format!("{} ({})", invalid.message(), invalid.reason()));
         Vec::new()

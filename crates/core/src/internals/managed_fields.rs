@@ -254,7 +254,7 @@ enum Fit {
     Defaulted,
 }
 
-/// Whether a part of the entry (`k:{"port":80}`, `v:"text"`) matches `item`.
+/// How a part of an entry (`k:{"port":80}`, `v:"text"`) matches `item`.
 fn fit_of(name: &str, item: &Tree<'_>) -> Option<Fit> {
     match name.split_once(':')? {
         ("k", keys) => {

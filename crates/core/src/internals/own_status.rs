@@ -21,6 +21,8 @@ pub struct OwnStatus<'a> {
     pub json: Cow<'a, [u8]>,
     /// These parts.
     pub foreign: Vec<ForeignPart>,
+    /// Whether the resource has a status, also if another client wrote it.
+    pub has_status: bool,
 }
 
 /// A field or a condition of a status that another client wrote.
@@ -83,8 +85,9 @@ pub fn own_status<'a>(json: &'a [u8], manager: &str) -> Result<OwnStatus<'a>, se
         _ => owns(field),
     };
     let all = status.as_ref().and_then(Tree::fields).unwrap_or_default();
+    let has_status = !all.is_empty();
     if all.iter().all(is_ours) {
-        return Ok(OwnStatus { json: Cow::Borrowed(json), foreign: Vec::new() });
+        return Ok(OwnStatus { json: Cow::Borrowed(json), foreign: Vec::new(), has_status });
     }
     let (mut own, mut foreign) = (Vec::new(), Vec::new());
     for (field, value) in all {
@@ -109,7 +112,7 @@ pub fn own_status<'a>(json: &'a [u8], manager: &str) -> Result<OwnStatus<'a>, se
     if !own.is_empty() {
         object.insert("status".to_owned(), serde_json::to_value(Tree::Fields(own))?);
     }
-    Ok(OwnStatus { json: Cow::Owned(serde_json::to_vec(&object)?), foreign })
+    Ok(OwnStatus { json: Cow::Owned(serde_json::to_vec(&object)?), foreign, has_status })
 }
 
 #[cfg(test)]
@@ -142,7 +145,8 @@ mod tests {
     /// The status that remains, and the places of what others wrote.
     fn split(status: &Value, owned: &Value) -> (Value, Vec<String>) {
         let json = resource(status, owned);
-        let OwnStatus { json, foreign } = own_status(&json, "us").unwrap();
+        let OwnStatus { json, foreign, has_status } = own_status(&json, "us").unwrap();
+        assert!(has_status);
         let resource: Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(resource["metadata"]["name"], "web");
         (resource["status"].clone(), foreign.iter().map(ToString::to_string).collect())
@@ -156,6 +160,7 @@ mod tests {
         for without in [r#"{"metadata":{}}"#, r#"{"metadata":{"managedFields":[]},"status":{}}"#] {
             let own = own_status(without.as_bytes(), "us").unwrap();
             assert!(matches!(own.json, Cow::Borrowed(_)), "{without}");
+            assert!(!own.has_status, "{without}");
         }
     }
 

@@ -15,6 +15,8 @@ use crate::memory::lock;
 pub(crate) struct Resource {
     pub(crate) object: Arc<dyn AnyObject>,
     pub(crate) version: u64,
+    /// Whether there is a status, also of another client: then the resource is not new.
+    pub(crate) has_status: bool,
     /// What another client wrote to the status; `object` does not have it.
     pub(crate) foreign_status: Vec<ForeignPart>,
     /// The hash of the inputs that the status of this version was made from; 0 if unknown.
@@ -23,12 +25,18 @@ pub(crate) struct Resource {
 
 impl Resource {
     pub(crate) fn new(object: Arc<dyn AnyObject>, version: u64) -> Self {
-        Self { object, version, foreign_status: Vec::new(), status_inputs: AtomicU64::new(0) }
+        let (has_status, foreign_status) = (false, Vec::new());
+        Self { object, version, has_status, foreign_status, status_inputs: AtomicU64::new(0) }
     }
 
-    /// The same resource, to whose status others wrote this.
-    pub(crate) fn with_foreign_status(self, foreign_status: Vec<ForeignPart>) -> Self {
-        Self { foreign_status, ..self }
+    /// The same resource with a status, to which others wrote this.
+    pub(crate) fn with_status(self, foreign_status: Vec<ForeignPart>) -> Self {
+        Self { has_status: true, foreign_status, ..self }
+    }
+
+    /// The same version of the resource with a status that we wrote afterwards.
+    pub(crate) fn with_written(&self, object: Arc<dyn AnyObject>) -> Self {
+        Self::new(object, self.version).with_status(self.foreign_status.clone())
     }
 
     /// Whether only the status can differ between the two. The generation counts changes of the

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use kubewright_core::Registry;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kubewright_core::{Children, Invalid, Operator, Registry, View};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::error::Failure;
-use crate::testing::{self, Pages, Singles, Sites, silent_api};
+use crate::testing::{self, Pages, Singles, Site, Sites, silent_api};
 use crate::watch::watches::read_kinds;
 
 /// The owned and the read kinds, and whether each is optional.
@@ -33,6 +34,41 @@ async fn a_kind_is_optional_only_if_all_operators_declare_it_so() {
             [vec![("ConfigMap".to_owned(), owned)], vec![("Namespace".to_owned(), read)]];
         assert_eq!(declared(&registry), expected);
     }
+}
+
+/// Creates one ConfigMap for each cluster-scoped Site.
+struct Globals;
+
+impl Operator for Globals {
+    const NAME: &'static str = "globals";
+    type Resource = Site;
+    type Owns = (ConfigMap,);
+    type Reads = ();
+    type Facts = ();
+
+    fn build(&self, _: &Site, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        Ok(Children::new())
+    }
+}
+
+#[tokio::test]
+async fn an_operator_of_a_cluster_scoped_kind_does_not_start_for_some_namespaces() {
+    let missing = Some("/no/kubeconfig".into());
+    let run = async |namespaces: Vec<String>| {
+        let connect = Connect { kubeconfig: missing.clone(), context: None };
+        let settings = Settings { namespaces, ..Settings::default() };
+        let registry = Registry::new("test").with(Globals);
+        run(registry, connect, settings, std::future::pending()).await.unwrap_err()
+    };
+    let rejected = run(vec!["team-a".to_owned()]).await;
+    assert_eq!(
+        rejected.to_string(),
+        "globals reconciles sites.test.example.com, which is cluster-scoped, so it cannot be \
+         limited to namespaces; leave out --namespace, or select other controllers with \
+         --controllers"
+    );
+    let started = run(Vec::new()).await;
+    assert!(matches!(started, RunError::NoCluster(_) | RunError::Config(_)), "{started}");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl Store for Resources {
         let engine = &source.engine;
         let state = engine.controller(self.0);
         let controller = &*state.controller;
-        let OwnStatus { json: own, foreign } = own_status(json, engine.manager)?;
+        let OwnStatus { json: own, foreign, has_status } = own_status(json, engine.manager)?;
         let object = controller
             .decode(&own)
             .or_else(|error| decode_without_status(&own, controller).ok_or(error))?;
@@ -50,11 +50,9 @@ impl Store for Resources {
                 && controller.status(&*object).is_ok_and(|shown| shown == *written),
         });
         engine.owner_exists(object.meta().uid.as_deref().unwrap_or_default());
-        let effect = state.resources.observe(
-            Resource::new(object, version).with_foreign_status(foreign),
-            own,
-            source.epoch,
-        );
+        let resource = Resource::new(object, version);
+        let resource = if has_status { resource.with_status(foreign) } else { resource };
+        let effect = state.resources.observe(resource, own, source.epoch);
         if effect.is_set_back {
             tracing::warn!(resource = %key, version, "restored from a backup");
             state.written_statuses.forget(&key);

@@ -1,33 +1,31 @@
-//! Edits of resources that were not applied completely.
+//! What a status shows of the last edit of its resource.
 //!
-//! The status shows which generation was seen. If a run of that generation failed, its changes are
-//! still those of the edit.
+//! The status always shows the generation that the operator saw: `kubectl wait`, kstatus and Argo
+//! CD trust no condition of an older one. So a condition shows that the changes of this generation
+//! are not applied completely. The condition survives a restart of the operator.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use kubewright_core::KindInfo;
+use kubewright_core::condition::{Condition, EDIT_UNFINISHED, ROLLOUT_PENDING};
+use serde_json::Value;
 
-use kubewright_core::ObjectKey;
+/// Whether changes of the edit that created this generation are still to be applied. `None` if the
+/// status does not show which generation the operator saw.
+pub(crate) fn is_unfinished(status: &Value, generation: i64) -> Option<bool> {
+    let seen = status["observedGeneration"].as_i64()?;
+    let is_marker = |condition: &Value| {
+        condition["type"] == ROLLOUT_PENDING
+            && condition["reason"] == EDIT_UNFINISHED
+            && condition["observedGeneration"].as_i64() == Some(generation)
+    };
+    let conditions = status["conditions"].as_array();
+    Some(seen < generation || conditions.is_some_and(|all| all.iter().any(is_marker)))
+}
 
-use crate::memory::{Shrink as _, lock};
-
-/// The generations of one controller's resources whose last run did not apply everything.
-#[derive(Default)]
-pub(crate) struct UnfinishedEdits(Mutex<HashMap<ObjectKey, i64>>);
-
-impl UnfinishedEdits {
-    /// Records that the edit of this generation was not applied completely.
-    pub(crate) fn record(&self, key: &ObjectKey, generation: i64) {
-        lock(&self.0).insert(key.clone(), generation);
-    }
-
-    pub(crate) fn contains(&self, key: &ObjectKey, generation: i64) -> bool {
-        lock(&self.0).get(key) == Some(&generation)
-    }
-
-    pub(crate) fn forget(&self, key: &ObjectKey) {
-        let mut edits = lock(&self.0);
-        if edits.remove(key).is_some() {
-            edits.shrink_if_sparse();
-        }
-    }
+/// The condition of a resource of this kind whose edit is not applied completely.
+pub(crate) fn unfinished(kind: &KindInfo) -> Condition {
+    let message = format!(
+        "The last edit of this {kind} is not applied completely. The operator applies the rest \
+         without a wait for other resources."
+    );
+    Condition::new(ROLLOUT_PENDING, Some(false), EDIT_UNFINISHED, message)
 }

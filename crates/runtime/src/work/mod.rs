@@ -4,7 +4,8 @@
 //! - `worker` takes keys; `run` reconciles one resource; `context` is what a run works with
 //! - `expiry`: deletes expired resources; `unreadable`: reports what cannot be decoded;
 //!   `undefined`: reports what a missing definition may limit
-//! - `rollout`: whose change a run executes, and whether it waits; `edits`: which edits go on
+//! - `rollout`: whose change a run executes, and whether it waits; `edits`: what a status shows
+//!   of the last edit
 
 pub(crate) mod backoff;
 pub(crate) mod context;

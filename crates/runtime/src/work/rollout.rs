@@ -10,51 +10,65 @@ use kubewright_core::internals::plan::Plan;
 use kubewright_core::{Timestamp, labels};
 
 use super::context::RunContext;
+use super::edits;
 use crate::write::rollouts::{Cause, Pending};
 use crate::write::status;
 
+/// Why a plan may be executed now.
+pub(crate) enum Passage {
+    /// It disrupts nothing, or it has a slot or an allowance.
+    Free,
+    /// It is disruptive, and executes an edit.
+    Edit,
+    /// Its disruptive part waits; the condition says why.
+    Held(Condition),
+}
+
 /// Whether this run executes an edit of the resource: its generation is newer than the one that the
-/// status shows, or the last run of this generation did not apply everything.
+/// status shows, or the changes of this generation are not applied completely.
 pub(crate) fn is_edit(ctx: &RunContext<'_>) -> bool {
     // Without generations, an edit looks like any other change.
     let Some(generation) = ctx.resource.generation() else { return true };
-    if ctx.controller.unfinished_edits.contains(&ctx.key.key, generation) {
-        return true;
-    }
-    let status = status::current(ctx).ok();
-    let seen = status.and_then(|status| status["observedGeneration"].as_i64());
-    seen.is_none_or(|seen| seen < generation)
+    let is_unfinished =
+        status::current(ctx).ok().and_then(|shown| edits::is_unfinished(&shown, generation));
+    // Another client may have removed the generation from the status, or our field manager may be
+    // new. Then only a resource without any status is surely new.
+    is_unfinished.unwrap_or_else(|| !status::exists(ctx))
 }
 
-/// Holds a plan back if it must wait. Returns the plan to execute now, and the condition that says
-/// what waits. `allowances` are the annotations [`labels::ALLOW_ROLLOUT`] of read objects.
+/// Holds a plan back if it must wait. Returns the plan to execute now, and why it may be.
+/// `allowances` are the annotations [`labels::ALLOW_ROLLOUT`] of read objects.
 pub(crate) fn limit(
     ctx: &RunContext<'_>,
     plan: Plan,
     desired: &[Desired],
     allowances: &[String],
-) -> (Plan, Option<Condition>) {
+) -> (Plan, Passage) {
     let rollouts = &ctx.controller.rollouts;
-    if !plan.is_disruptive() || is_allowed(ctx, allowances) {
+    if !plan.is_disruptive() {
         rollouts.passed(ctx.key);
-        return (plan, None);
+        return (plan, Passage::Free);
     }
     if is_edit(ctx) {
         rollouts.forget(ctx.key);
-        return (plan, None);
+        return (plan, Passage::Edit);
+    }
+    if is_allowed(ctx, allowances) {
+        rollouts.passed(ctx.key);
+        return (plan, Passage::Free);
     }
     let disruption = plan.describe_disruption(desired);
     let (controller, resource) = (ctx.controller.name, &ctx.key.key);
     let Err(pending) = rollouts.acquire(ctx.key, status::is_ready(ctx)) else {
         tracing::info!(controller, %resource, disruption, "a change without an edit passes");
-        return (plan, None);
+        return (plan, Passage::Free);
     };
     if let Some(waiting) = pending.wait.report {
         let why = why(ctx, &pending);
         tracing::warn!(controller, waiting, why, "disruptive changes without an edit wait");
     }
     ctx.engine.queue.add_after(ctx.key.clone(), pending.wait.duration);
-    (plan.held(), Some(condition(ctx, &disruption, &pending)))
+    (plan.held(), Passage::Held(condition(ctx, &disruption, &pending)))
 }
 
 fn is_allowed(ctx: &RunContext<'_>, allowances: &[String]) -> bool {

@@ -14,8 +14,9 @@ use kubewright_core::{Class, Invalid, KindInfo, Readiness, Report, kstatus, reas
 use serde_json::Value;
 
 use super::context::{RunContext, RunOutcome};
+use super::edits;
 use super::expiry::{self, ExpiryOutcome};
-use super::rollout;
+use super::rollout::{self, Passage};
 use super::undefined;
 use super::unreadable::report_unreadable;
 use crate::engine::Engine;
@@ -26,14 +27,14 @@ use crate::write::{status, unwatched};
 
 /// Reconciles one resource.
 pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
-    let resources = &engine.controller(key.controller).resources;
-    let Some(resource) = resources.get(&key.key) else {
+    let controller = engine.controller(key.controller);
+    let Some((resource, error)) = status::with_written(controller, &key.key) else {
         return report_unreadable(engine, key).await;
     };
     // Garbage collection must win: nothing is applied for a resource that is being deleted.
     if resource.is_deleting() {
         engine.limiter.forget(key);
-        engine.controller(key.controller).rollouts.forget(key);
+        controller.rollouts.forget(key);
         return RunOutcome::Done;
     }
     // The watch of namespaces may be behind the watch of resources for a moment.
@@ -41,6 +42,10 @@ pub(crate) async fn reconcile(engine: &Engine, key: &WorkKey) -> RunOutcome {
         return RunOutcome::Repeat;
     }
     let ctx = RunContext::new(engine, key, resource);
+    if let Some(error) = error {
+        let defect = format!("cannot read the status that this operator wrote: {error}");
+        return report_defect(&ctx, &defect).await;
+    }
     match undefined::hold(&ctx).await {
         Some(outcome) => outcome,
         None => run(&ctx).await,
@@ -68,7 +73,6 @@ async fn run(ctx: &RunContext<'_>) -> RunOutcome {
         _ if invalid.is_none() => false,
         Withdraw::Never => true,
         Withdraw::AfterEdit => !rollout::is_edit(ctx),
-        Withdraw::Always => false,
     };
     let applied = if is_kept {
         ctx.controller.rollouts.passed(ctx.key);
@@ -79,7 +83,6 @@ async fn run(ctx: &RunContext<'_>) -> RunOutcome {
     // The namespace is being deleted with everything in it, the status included.
     let Some(mut applied) = applied else { return RunOutcome::Done };
     applied.failures.extend(failure);
-    record_edit(ctx, &applied);
     let outcome = match invalid {
         Some(invalid) => {
             let is_spared = is_kept && withdraw == Withdraw::AfterEdit;
@@ -121,19 +124,6 @@ fn spared(ctx: &RunContext<'_>, invalid: Invalid) -> Invalid {
     Invalid::new(invalid.reason(), message)
 }
 
-/// Remembers that the edit of this run must go on, before the status shows its generation.
-fn record_edit(ctx: &RunContext<'_>, applied: &Applied) {
-    let edits = &ctx.controller.unfinished_edits;
-    if outcome_of(applied) == RunOutcome::Done {
-        return edits.forget(&ctx.key.key);
-    }
-    if let Some(generation) = ctx.resource.generation()
-        && rollout::is_edit(ctx)
-    {
-        edits.record(&ctx.key.key, generation);
-    }
-}
-
 /// Plans and executes the steps. `None` if the namespace is being deleted.
 async fn apply(
     ctx: &RunContext<'_>,
@@ -149,9 +139,17 @@ async fn apply(
     if !plan.writes() {
         record_verified(ctx, &plan.steps, desired, &existing);
     }
-    let (plan, pending) = rollout::limit(ctx, plan, desired, allowances);
+    let (plan, passage) = rollout::limit(ctx, plan, desired, allowances);
     let mut applied = execute(ctx, plan, desired).await?;
     applied.failures.extend(unread);
+    let pending = match passage {
+        Passage::Held(pending) => Some(pending),
+        // From now on, the status shows the generation of this edit.
+        Passage::Edit if outcome_of(&applied) != RunOutcome::Done => {
+            Some(edits::unfinished(&ctx.owner.kind))
+        }
+        Passage::Edit | Passage::Free => None,
+    };
     Some(Applied { pending, ..applied })
 }
 
@@ -322,9 +320,10 @@ pub(crate) async fn report_defect(ctx: &RunContext<'_>, defect: &str) -> RunOutc
     if let Ok(status) = status::current(ctx) {
         let readiness = Readiness::Progressing(reason::INTERNAL, defect.to_owned());
         let status = Arc::unwrap_or_clone(status);
+        let unfinished = rollout::is_edit(ctx).then(|| edits::unfinished(&ctx.owner.kind));
+        let conditions = unfinished.into_iter().collect();
         // The outcome is a failure already.
-        let _ =
-            status::write(ctx, Report { status, conditions: Vec::new(), readiness }, None).await;
+        let _ = status::write(ctx, Report { status, conditions, readiness }, None).await;
     }
     outcome
 }

@@ -8,6 +8,7 @@ use kubewright_core::{Class, Readiness, reason};
 use serde_json::{Value, json};
 
 use super::context::RunOutcome;
+use super::edits;
 use crate::cache::unreadable::UnreadableResource;
 use crate::engine::Engine;
 use crate::key::WorkKey;
@@ -16,7 +17,11 @@ use crate::key::WorkKey;
 pub(crate) async fn report_unreadable(engine: &Engine, key: &WorkKey) -> RunOutcome {
     let controller = engine.controller(key.controller);
     let Some(resource) = controller.unreadable.get(&key.key) else { return RunOutcome::Done };
-    let wanted = Readiness::Stalled(reason::UNREADABLE, resource.message.clone()).conditions();
+    let unread = Readiness::Stalled(reason::UNREADABLE, resource.message.clone()).conditions();
+    let is_unfinished = |generation| edits::is_unfinished(&resource.status, generation);
+    let is_unfinished = resource.generation.and_then(is_unfinished) == Some(true);
+    let unfinished = is_unfinished.then(|| edits::unfinished(&controller.kind));
+    let wanted: Vec<_> = unread.into_iter().chain(unfinished).collect();
     if is_reported(&resource, &wanted) {
         return RunOutcome::Stalled;
     }

@@ -27,7 +27,7 @@ pub(crate) struct Applied {
     pub(crate) outcomes: Vec<Outcome>,
     /// The objects that could not be deleted.
     pub(crate) failures: Vec<DeleteFailure>,
-    /// What the rollout limiter holds back.
+    /// What the rollout limiter holds back, or an edit that is not applied completely.
     pub(crate) pending: Option<Condition>,
 }
 

@@ -9,10 +9,11 @@ use kubewright_core::controller::AnyFacts;
 use kubewright_core::internals::hash;
 use kubewright_core::internals::own_status::ForeignPart;
 use kubewright_core::observed::{ChildState, decode_identity};
-use kubewright_core::{Class, Report};
+use kubewright_core::{Class, ObjectKey, Report};
 use serde_json::Value;
 
 use crate::cache::resources::Resource;
+use crate::engine::ControllerState;
 use crate::error::ApiError;
 use crate::work::context::{RunContext, RunOutcome};
 
@@ -191,6 +192,31 @@ fn latest(ctx: &RunContext<'_>) -> (Arc<Resource>, Option<Arc<Value>>) {
     let shown = shown.unwrap_or_else(|| Arc::clone(&ctx.resource));
     let pending = pending.filter(|(version, _)| *version > shown.version);
     (shown, pending.map(|(_, status)| status))
+}
+
+/// The resource as `build` gets it: with the status that was written last, even if the watch has
+/// not shown that write yet. So an operator never reads back a status older than its last one.
+/// Also returns an error if the operator cannot read the status that it wrote.
+pub(crate) fn with_written(
+    controller: &ControllerState,
+    key: &ObjectKey,
+) -> Option<(Arc<Resource>, Option<serde_json::Error>)> {
+    // In this order: an event removes the written status after it updated the cache.
+    let written = controller.written_statuses.last(key);
+    let shown = controller.resources.get(key)?;
+    let Some((_, status)) = written.filter(|(version, _)| *version > shown.version) else {
+        return Some((shown, None));
+    };
+    Some(match controller.controller.with_status(&*shown.object, &status) {
+        Ok(object) => (Arc::new(shown.with_written(object)), None),
+        Err(error) => (shown, Some(error)),
+    })
+}
+
+/// Whether the resource has a status, also if another client wrote it.
+pub(crate) fn exists(ctx: &RunContext<'_>) -> bool {
+    let (shown, pending) = latest(ctx);
+    pending.is_some() || shown.has_status
 }
 
 /// The status in the cluster, as far as it is known.

@@ -389,7 +389,9 @@ proptest! {
                     gone(&cache, &name.to_string())
                 }
                 Step::Rebuild => {
-                    questions.keys().for_each(|name| cache.forget_reader(&reader_key(name)));
+                    for name in questions.keys() {
+                        cache.forget_reader(&reader_key(name));
+                    }
                     prop_assert_eq!(lock(&cache.readers).remembered(), 0);
                     answers = questions.keys().map(|reader| (reader, ask(reader))).collect();
                     Vec::new()

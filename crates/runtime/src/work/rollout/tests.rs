@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::engine::Engine;
-use crate::testing::{self, Answer, Page, known, resource, web};
+use crate::testing::{self, Answer, Page, child, known, managed_status, observed, resource, web};
+use crate::watch::testing::{resource_feed, upsert_resource};
 use crate::work::context::RunOutcome;
 use crate::work::run::reconcile;
 use crate::write::limiter::Rate;
@@ -55,6 +56,8 @@ struct Seen {
     deletions: usize,
     status: Value,
     version: u64,
+    /// The annotations of the Deployment.
+    annotations: Value,
     /// The code with which the API server rejects writes of the Deployment.
     code: Option<u16>,
 }
@@ -65,42 +68,67 @@ struct Cluster {
     generation: i64,
 }
 
+/// The `managedFields` of the Deployment.
+fn entry() -> Value {
+    let annotations = json!({ format!("f:{}", labels::DESIRED_HASH): {} });
+    let fields = json!({ "f:metadata": { "f:annotations": annotations }, "f:spec": {} });
+    json!([{ "manager": "test", "operation": "Apply", "fieldsV1": fields }])
+}
+
 async fn answer(seen: Arc<Mutex<Seen>>, request: http::Request<Body>) -> Answer {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let mut body: Value = serde_json::from_slice(&body).unwrap();
     let mut seen = seen.lock().unwrap();
     seen.version += 1;
-    if method == Method::DELETE {
-        seen.deletions += 1;
-    } else if path.ends_with("/status") {
+    if path.ends_with("/status") {
+        if body.is_array() {
+            return testing::answer(200, &json!({})); // removes what another client wrote
+        }
         seen.status = body["status"].take();
     } else if let Some(code) = seen.code {
         return testing::answer(code, &json!({ "message": "not now" }));
+    } else if method == Method::DELETE {
+        seen.deletions += 1;
     } else {
+        seen.annotations = body["metadata"]["annotations"].clone();
         let image = &body["spec"]["template"]["spec"]["containers"][0]["image"];
         seen.images.push(image.as_str().unwrap().to_owned());
     }
     body["metadata"]["uid"] = "uid-of-web".into();
     body["metadata"]["resourceVersion"] = (100 + seen.version).to_string().into();
-    body["metadata"]["managedFields"] =
-        json!([{ "manager": "test", "operation": "Apply", "fieldsV1": { "f:spec": {} } }]);
+    body["metadata"]["managedFields"] = entry();
     testing::answer(200, &json!({ "metadata": body["metadata"] }))
+}
+
+fn engine(seen: &Arc<Mutex<Seen>>) -> Arc<Engine> {
+    let server = Arc::clone(seen);
+    let api = testing::api("test", move |request| answer(Arc::clone(&server), request));
+    testing::engine(&Registry::new("test").with(Imaged), api)
 }
 
 impl Cluster {
     /// A Page whose Deployment runs the image `web:1`, and a limiter that holds everything back.
     async fn running() -> Self {
         let seen = Arc::<Mutex<Seen>>::default();
-        let server = Arc::clone(&seen);
-        let api = testing::api("test", move |request| answer(Arc::clone(&server), request));
-        let engine = testing::engine(&Registry::new("test").with(Imaged), api);
+        let engine = engine(&seen);
         let mut cluster = Self { engine, seen, generation: 0 };
         cluster.read("web:1", None);
         cluster.edit();
         assert_eq!(cluster.run().await, ["web:1"]);
         cluster.limit(0);
         cluster
+    }
+
+    /// Another process: only the cluster remembers anything.
+    fn restart(&mut self) {
+        self.engine = engine(&self.seen);
+        self.show(None);
+        let mut deployment = child("web", 500);
+        deployment["metadata"]["annotations"] = self.seen.lock().unwrap().annotations.clone();
+        deployment["metadata"]["managedFields"] = entry();
+        observed(&self.engine, &deployment);
+        self.limit(0);
     }
 
     fn limit(&mut self, per_minute: u32) {
@@ -127,12 +155,18 @@ impl Cluster {
         self.show(None);
     }
 
-    fn show(&self, allowance: Option<&str>) {
+    /// The Page as the API server sends it, in a new version.
+    fn page(&self) -> Value {
         let mut seen = self.seen.lock().unwrap();
         seen.version += 1;
         let mut page = resource("Page", Some("ns"), 100 + seen.version);
         page["metadata"]["generation"] = self.generation.into();
         page["status"] = seen.status.clone();
+        page
+    }
+
+    fn show(&self, allowance: Option<&str>) {
+        let mut page = self.page();
         if let Some(value) = allowance {
             page["metadata"]["annotations"] = json!({ labels::ALLOW_ROLLOUT: value });
         }
@@ -145,14 +179,18 @@ impl Cluster {
         std::mem::take(&mut self.seen.lock().unwrap().images)
     }
 
-    /// The message of the condition `RolloutPending`, if the status has it.
-    fn pending(&self) -> Option<String> {
+    /// The condition `RolloutPending`, if the status has it.
+    fn condition(&self) -> Option<String> {
         let seen = self.seen.lock().unwrap();
         let conditions = seen.status["conditions"].as_array().unwrap();
         let pending = conditions.iter().find(|c| c["type"] == ROLLOUT_PENDING)?;
-        assert_eq!(pending["status"], "True");
-        let text = format!("{}: {}", pending["reason"], pending["message"]);
+        let text = format!("{} {}: {}", pending["status"], pending["reason"], pending["message"]);
         Some(text.replace('"', ""))
+    }
+
+    /// The message of the condition `RolloutPending`, if the status has it.
+    fn pending(&self) -> Option<String> {
+        Some(self.condition()?.strip_prefix("True ").unwrap().to_owned())
     }
 
     fn ready(&self) -> String {
@@ -203,6 +241,89 @@ async fn an_edit_whose_write_failed_is_still_an_edit() {
     assert_eq!(cluster.run().await, ["web:2"], "the status shows the generation already");
     cluster.read("web:3", None);
     assert_eq!(cluster.run().await, [""; 0], "the edit is applied");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_whose_write_failed_is_still_an_edit_after_a_restart() {
+    let mut cluster = Cluster::running().await;
+    cluster.read("web:2", None);
+    cluster.edit();
+    cluster.seen.lock().unwrap().code = Some(500);
+    assert_eq!(cluster.run().await, [""; 0]);
+    assert!(cluster.condition().unwrap().starts_with("False EditUnfinished: The last edit of "));
+    cluster.seen.lock().unwrap().code = None;
+    cluster.restart();
+    cluster.read("web:2", None);
+    assert_eq!(cluster.run().await, ["web:2"]);
+    assert_eq!(cluster.condition(), None);
+    cluster.restart();
+    cluster.read("web:3", None);
+    assert_eq!(cluster.run().await, [""; 0], "the edit is applied");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_withdrawal_that_failed_goes_on_after_a_restart() {
+    let mut cluster = Cluster::running().await;
+    cluster.read("none", None);
+    cluster.edit();
+    cluster.seen.lock().unwrap().code = Some(500);
+    assert!(matches!(reconcile(&cluster.engine, &web()).await, RunOutcome::Failed(_)));
+    cluster.seen.lock().unwrap().code = None;
+    cluster.restart();
+    cluster.read("none", None);
+    assert_eq!(reconcile(&cluster.engine, &web()).await, RunOutcome::Stalled);
+    assert_eq!(cluster.seen.lock().unwrap().deletions, 1);
+    assert_eq!(cluster.condition(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_a_defect_interrupted_is_still_an_edit() {
+    let mut cluster = Cluster::running().await;
+    cluster.edit();
+    let (key, page) = (web(), cluster.engine.controllers[0].resources.get(&web().key).unwrap());
+    let ctx = RunContext::new(&cluster.engine, &key, page);
+    let _ = crate::work::run::report_defect(&ctx, "the operator panicked").await;
+    cluster.restart();
+    cluster.read("web:2", None);
+    assert_eq!(cluster.run().await, ["web:2"]);
+}
+
+/// The images that are written, and the number of deletions, after this change of what the API
+/// server sends for a Page that was not edited.
+async fn after(change: impl Fn(&mut Value)) -> (Vec<String>, usize) {
+    let mut cluster = Cluster::running().await;
+    cluster.restart();
+    let mut page = cluster.page();
+    page["metadata"]["managedFields"] = managed_status(&page["status"]);
+    change(&mut page);
+    let mut feed = resource_feed(&cluster.engine);
+    upsert_resource(&mut feed, &page);
+    drop(feed);
+    cluster.read("none", None);
+    let _ = reconcile(&cluster.engine, &web()).await;
+    upsert_resource(&mut resource_feed(&cluster.engine), &page);
+    cluster.read("web:2", None);
+    let images = cluster.run().await;
+    let deletions = cluster.seen.lock().unwrap().deletions;
+    (images, deletions)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_whose_generation_is_not_in_our_status_counts_as_not_edited() {
+    let nothing = (Vec::new(), 0);
+    assert_eq!(after(|_| ()).await, nothing, "the status is ours");
+    let cleared = after(|page| page["metadata"]["managedFields"] = json!([])).await;
+    assert_eq!(cleared, nothing, "managedFields were cleared");
+    let renamed = |page: &mut Value| page["metadata"]["managedFields"][0]["manager"] = "old".into();
+    assert_eq!(after(renamed).await, nothing, "the field manager was renamed");
+    let removed = |page: &mut Value| {
+        page["status"].as_object_mut().unwrap().remove("observedGeneration");
+    };
+    assert_eq!(after(removed).await, nothing, "another client removed the generation");
+    let unreadable = |page: &mut Value| page["status"]["conditions"] = "of another version".into();
+    assert_eq!(after(unreadable).await, nothing, "the status has another form");
+    let (_, deletions) = after(|page| page["status"] = Value::Null).await;
+    assert_eq!(deletions, 1, "a resource without a status is new");
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,6 +153,26 @@ async fn a_restart_repeats_neither_the_status_nor_the_event_of_an_unreadable_res
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_edit_that_cannot_be_decoded_is_still_an_edit_when_it_can_be() {
+    let server = Server::default();
+    let engine = server.engine();
+    let mut feed = resource_feed(&engine);
+    let mut page = unreadable(1, &json!({ "observedGeneration": 1 }));
+    page["metadata"]["generation"] = 2.into();
+    upsert_resource(&mut feed, &page);
+    reconcile(&engine, &web()).await;
+    for version in [2, 3] {
+        page["status"] = server.statuses().pop().unwrap();
+        page["metadata"]["resourceVersion"] = version.to_string().into();
+        assert_eq!(page["status"]["observedGeneration"], 2);
+        assert_eq!(edits::is_unfinished(&page["status"], 2), Some(true), "{}", page["status"]);
+        upsert_resource(&mut feed, &page);
+        assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Stalled);
+    }
+    assert_eq!(server.statuses().len(), 1, "once");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_status_that_cannot_be_written_is_tried_again() {
     let server = Server::default();
     let engine = server.engine();

@@ -230,6 +230,47 @@ async fn a_report_is_computed_exactly_if_an_input_of_the_status_changed() {
     assert_eq!((run().await, run().await), (1, 0), "a warning that is over");
 }
 
+/// Records the generation in the status that each `build` gets.
+#[derive(Clone, Default)]
+struct Reader(Arc<Mutex<Vec<Option<i64>>>>);
+
+impl Operator for Reader {
+    const NAME: &'static str = "reader";
+    type Resource = Page;
+    type Owns = (Deployment,);
+    type Reads = ();
+    type Facts = ();
+
+    fn build(&self, page: &Page, _: &View<'_, Self>) -> Result<Children<Self>, Invalid> {
+        let seen = page.status.as_ref().and_then(|status| status.observed_generation);
+        self.0.lock().unwrap().push(seen);
+        Ok(Children::new())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_build_before_the_event_of_our_status_gets_that_status() {
+    let (server, reader) = (Shared::default(), Reader::default());
+    let engine = testing::engine(&Registry::new("test").with(reader.clone()), server.api());
+    let mut feed = resource_feed(&engine);
+    engine.controller(0).children[0].set_served(true);
+    engine.start(0);
+    server.next();
+    let mut page = server.shown();
+    upsert_resource(&mut feed, &page);
+    let run = async || {
+        assert_eq!(reconcile(&engine, &web()).await, RunOutcome::Done);
+        *reader.0.lock().unwrap().last().unwrap()
+    };
+    assert_eq!((run().await, run().await), (None, Some(1)), "no event came in between");
+    upsert_resource(&mut feed, &server.shown());
+    assert_eq!(run().await, Some(1));
+    page["metadata"]["resourceVersion"] = server.next().to_string().into();
+    page["status"] = Value::Null;
+    upsert_resource(&mut feed, &page);
+    assert_eq!(run().await, None, "another client removed the status after our write");
+}
+
 /// A worker for one Page whose status is not found `times` times. Returns the number of its writes.
 fn with_status_not_found(times: usize) -> (Arc<Engine>, Arc<Mutex<usize>>) {
     let writes = Arc::new(Mutex::new(0));
