@@ -71,7 +71,7 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Last {
     /// The place of the last of them.
-    At(Place),
+    Until(Place),
     /// They are all objects.
     End,
 }

@@ -34,7 +34,7 @@ impl<O: Declaration> View<'_, O> {
             let Some((place, object)) = sequence.at(position) else { break (Last::End, None) };
             self.note_allowances(std::slice::from_ref(&object));
             if fits(&object) {
-                break (Last::At(place), Some(object));
+                break (Last::Until(place), Some(object));
             }
             position += 1;
         };

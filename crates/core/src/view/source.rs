@@ -133,7 +133,9 @@ impl Query {
     #[must_use]
     pub fn matches_place(&self, keys: &[String], place: &Place) -> bool {
         match self {
-            Self::First { key, last, .. } => keys.contains(key) && Last::At(place.clone()) <= *last,
+            Self::First { key, last, .. } => {
+                keys.contains(key) && Last::Until(place.clone()) <= *last
+            }
             Self::AmongFirst { key, own, .. } => keys.contains(key) && place < own,
             Self::Get(_) | Self::List { .. } | Self::Index { .. } | Self::Served => false,
         }

@@ -37,7 +37,7 @@ impl OfKey {
         match query {
             Query::First { last, .. } => Some((&mut self.first, last.clone())),
             Query::AmongFirst { most, own, .. } => {
-                Some((self.among_first.entry(*most).or_default(), Last::At(own.clone())))
+                Some((self.among_first.entry(*most).or_default(), Last::Until(own.clone())))
             }
             Query::Get(_) | Query::List { .. } | Query::Index { .. } | Query::Served => None,
         }
@@ -49,7 +49,7 @@ impl OfKey {
 
     /// The readers whose answer depends on an object at this place.
     fn of_first(&self, place: &Place) -> impl Iterator<Item = &WorkKey> {
-        self.first.range(Last::At(place.clone())..).flat_map(|(_, readers)| readers)
+        self.first.range(Last::Until(place.clone())..).flat_map(|(_, readers)| readers)
     }
 
     /// The readers whose answer changes when the last object within a limit is another one: the
@@ -67,7 +67,7 @@ impl OfKey {
                 let (low, high) = if before < after { (before, after) } else { (after, before) };
                 Some((Excluded(low.clone()), Included(high.clone())))
             }
-            None => Some((Excluded(Last::At(changed.clone())), Included(Last::End))),
+            None => Some((Excluded(Last::Until(changed.clone())), Included(Last::End))),
         };
         let by_place = range.zip(self.among_first.get(&most)).into_iter();
         by_place.flat_map(|(range, by_place)| by_place.range(range)).flat_map(|(_, r)| r).cloned()

@@ -71,6 +71,6 @@ impl Places {
     /// The last place within a limit.
     pub(super) fn last_within(&self, Limit { key, most, .. }: &Limit) -> Last {
         let place = most.checked_sub(1).and_then(|last| self.at(key, last..*most).first());
-        place.map_or(Last::End, |place| Last::At(place.clone()))
+        place.map_or(Last::End, |place| Last::Until(place.clone()))
     }
 }
