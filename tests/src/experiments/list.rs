@@ -105,6 +105,11 @@ pub fn experiments() -> Vec<Experiment> {
             &json!({ "imagePrefixes": ["inanimat/"] }),
         ),
         edit(
+            "images-now",
+            "the same policy with spec.gracePeriod: 0s",
+            &json!({ "imagePrefixes": ["inanimat/"], "gracePeriod": "0s" }),
+        ),
+        edit(
             "previews",
             "a policy with limits.previews: 1",
             &json!({ "limits": { "previews": 1 } }),
