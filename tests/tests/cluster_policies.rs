@@ -1,5 +1,5 @@
-//! A `PreviewPolicy` that becomes stricter, that cannot be read, or whose definition is deleted, on a
-//! real control plane. No preview that runs is stopped, moved or opened by that.
+//! A `PreviewPolicy` that becomes stricter, that cannot be read, or whose definition is deleted, on
+//! a real control plane. No preview that runs is stopped, moved or opened by that.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::process::Command;

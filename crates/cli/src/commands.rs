@@ -1,15 +1,12 @@
 //! Subcommands that a program adds.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use clap::{ArgMatches, Command, Subcommand};
 
+use crate::error::CommandError;
 use crate::streams::Streams;
-
-/// Why a subcommand of a program failed: printed with its causes, and the exit code is 1.
-pub type CommandError = Box<dyn Error + Send + Sync>;
 
 type Run = dyn Fn(&ArgMatches, &mut Streams<'_>) -> Result<Result<(), CommandError>, clap::Error>
     + Send

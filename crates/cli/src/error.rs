@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// Why a subcommand of a program's own failed.
+pub type CommandError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Failure of a subcommand.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -11,7 +14,7 @@ pub enum Error {
     Registry(#[from] kubewright_core::RegistryError),
     /// A subcommand of the program's own failed.
     #[error(transparent)]
-    Command(crate::commands::CommandError),
+    Command(CommandError),
     /// Generation of files failed.
     #[error(transparent)]
     Manifests(#[from] kubewright_manifests::Error),

@@ -29,9 +29,8 @@ use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 use kubewright_core::Registry;
 
 use args::{Cli, Command};
-pub use commands::CommandError;
 use commands::Commands;
-pub use error::Error;
+pub use error::{CommandError, Error};
 use settings::Settings;
 pub use streams::Streams;
 

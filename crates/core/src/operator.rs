@@ -129,8 +129,8 @@ pub trait Operator: Sized + Send + Sync + 'static {
         Report::new(observed, StatusOf::<Self>::default())
     }
 
-    /// Returns advice for the administrator of the cluster, such as a resource that is missing there.
-    /// The engine calls it once, when the operator starts, and logs the text as a warning.
+    /// Returns advice for the administrator of the cluster, such as a resource that is missing
+    /// there. The engine calls it once, when the operator starts, and logs the text as a warning.
     fn advice(&self, view: &View<'_, Self>) -> Option<String> {
         let _ = view;
         None

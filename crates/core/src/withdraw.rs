@@ -5,9 +5,9 @@
 //! wait for: a resource that an edit made invalid must not keep the name. The engine deletes all
 //! objects that the resource owns, and shows the reason and the message in the condition `Stalled`.
 //!
-//! [`Children::withdrawn`](crate::Children::withdrawn) deletes the objects only if the resource's own
-//! edit made it invalid. If something else did, such as a label or a new version of the operator,
-//! everything that runs is kept, and the condition says so.
+//! [`Children::withdrawn`](crate::Children::withdrawn) deletes the objects only if the resource's
+//! own edit made it invalid. If something else did, such as a label or a new version of the
+//! operator, everything that runs is kept, and the condition says so.
 //!
 //! ```
 //! use kubewright_core::{Children, Invalid};

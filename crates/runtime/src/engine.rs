@@ -136,8 +136,8 @@ impl Engine {
         })
     }
 
-    /// Whether `build` of a resource would look up its namespace before the cache has the namespace.
-    /// What a namespace restricts would then not apply.
+    /// Whether `build` of a resource would look up its namespace before the cache has the
+    /// namespace. What a namespace restricts would then not apply.
     pub(crate) fn lacks_namespace(&self, key: &WorkKey) -> bool {
         let (name, controller) = (&key.key.namespace, self.controller(key.controller));
         let is_missing =

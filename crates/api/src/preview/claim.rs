@@ -1,6 +1,6 @@
-//! A `PreviewEnvironment` as other previews and policies read it: the fields that decide who holds a
-//! host, and what a policy can refuse. They are small parts of the same resource, for operators that
-//! compare many previews; they have no CRD of their own.
+//! A `PreviewEnvironment` as other previews and policies read it: the fields that decide who holds
+//! a host, and what a policy can refuse. They are small parts of the same resource, for operators
+//! that compare many previews; they have no CRD of their own.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};

@@ -6,8 +6,8 @@
 //! - `host`, `route`: the host name, and the route from it to the pods
 //! - `source`: the code that the preview shows, for people
 //! - `expiry`: the end of the preview
-//! - `policy`, `policy_status`, `selector`: the resource `PreviewPolicy`, and the namespaces that it
-//!   selects; `stored`: a policy whose spec may be unreadable
+//! - `policy`, `policy_status`, `selector`: the resource `PreviewPolicy`, and the namespaces that
+//!   it selects; `stored`: a policy whose spec may be unreadable
 //! - `claim`: the parts of a preview that other previews and policies read
 //! - `status`: the observed state
 

@@ -19,7 +19,8 @@ pub const HOST_CONFLICT: &str = "HostConflict";
 pub const TOO_MANY_PREVIEWS: &str = "TooManyPreviews";
 /// The reason of a new preview that a policy concerns which cannot be read.
 pub const POLICY_NOT_READABLE: &str = "PolicyNotReadable";
-/// The condition of a preview that an edit of a policy refuses later. Other previews do not have it.
+/// The condition of a preview that an edit of a policy refuses later. Other previews do not have
+/// it.
 pub const REFUSAL_ANNOUNCED: &str = "RefusalAnnounced";
 /// The condition of a preview that asks for more than its policies allow. Other previews do not
 /// have it.

@@ -196,8 +196,8 @@ impl<'a, O: Declaration> View<'a, O> {
         found
     }
 
-    /// Whether the view has the namespaced objects of the whole cluster. `false` for an operator that
-    /// runs with `--namespace`: what it counts is then not the whole.
+    /// Whether the view has the namespaced objects of the whole cluster. `false` for an operator
+    /// that runs with `--namespace`: what it counts is then not the whole.
     #[must_use]
     pub fn sees_all_namespaces(&self) -> bool {
         self.source.sees_all_namespaces()

@@ -15,7 +15,7 @@ use kubewright_connect::{Connect, transport};
 use operator::policy::{Check, Refused, check};
 use operator_api::preview::{PreviewPolicy, PreviewRequest, StoredPolicy};
 
-use super::CheckArgs;
+use super::args::CheckArgs;
 use super::error::CheckError;
 
 /// Objects in a page of a list.

@@ -21,7 +21,8 @@ pub(super) struct Census {
 }
 
 impl Census {
-    /// Counts what a policy with its next status concerns. `of` returns the previews of a namespace.
+    /// Counts what a policy with its next status concerns. `of` returns the previews of a
+    /// namespace.
     pub(super) fn new(
         policy: &Arc<StoredPolicy>,
         namespaces: &[Arc<Metadata<Namespace>>],

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_that_is_undone_in_time_or_allows_more_applies_at_once() {
+    fn an_edit_that_is_reverted_in_time_or_allows_more_applies_at_once() {
         let cluster = |second| cluster(&[], second);
         let policy = observed(&created(&json!({})), &cluster(CREATED));
         let policy = observed(&edited(&policy, &strict()), &cluster(CREATED + 10));

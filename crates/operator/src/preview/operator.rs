@@ -97,8 +97,8 @@ impl Operator for PreviewOperator {
 
     fn advice(&self, view: &View<'_, Self>) -> Option<String> {
         view.list(of::<StoredPolicy>(), None, &[]).is_empty().then(|| {
-            "no PreviewPolicy exists: whoever may create a PreviewEnvironment may run every image \
-             under every host, without end; apply a policy, for example the sample `strict`"
+            "no PreviewPolicy exists: each user who may create a PreviewEnvironment may run every \
+             image under every host, without end; apply a policy, for example the sample `strict`"
                 .to_owned()
         })
     }

@@ -1,8 +1,9 @@
 //! Objects that are deleted together with their definition.
 //!
-//! Who deletes a `CustomResourceDefinition` deletes all its objects. For a kind that builds look up,
-//! this is a loss of knowledge and not a decision about each object. So the last state of such
-//! objects stays in effect. It ends when an object of the same name appears, or with the process.
+//! The deletion of a `CustomResourceDefinition` deletes all its objects. For a kind that builds
+//! look up, this is a loss of knowledge and not a decision about each object. So the last state of
+//! such objects stays in effect. It ends when an object of the same name appears, or with the
+//! process.
 
 use std::time::Duration;
 

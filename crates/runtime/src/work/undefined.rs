@@ -1,6 +1,6 @@
 //! Resources of a controller that looks up a kind whose definition is missing.
 //!
-//! What the objects of such a kind would allow or forbid is unknown. So nothing is created for a new
+//! It is unknown what the objects of such a kind allow or forbid. So nothing is created for a new
 //! resource, and its status names the definition. A resource that owns objects keeps them as they
 //! are; it is built from the last known objects of the kind, if there are any.
 

@@ -93,8 +93,8 @@ impl Applied {
         self.spec(self.before?)
     }
 
-    /// Whether a rule of the current spec rejects the preview. While an edit is pending, the rule of
-    /// the old spec must reject it as well. Returns what the current rule allows.
+    /// Whether a rule of the current spec rejects the preview. While an edit is pending, the rule
+    /// of the old spec must reject it as well. Returns what the current rule allows.
     pub(crate) fn rejects<'a, T>(
         &'a self,
         rule: impl Fn(&'a PreviewPolicySpec) -> Option<T>,

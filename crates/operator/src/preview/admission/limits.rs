@@ -25,8 +25,8 @@ impl Ordered for ByNamespace {
     }
 }
 
-/// Why the preview gets no pods and no route: a policy that cannot be read, its image, or the number
-/// of previews.
+/// Why the preview gets no pods and no route: a policy that cannot be read, its image, or the
+/// number of previews.
 pub(super) fn blocking(candidate: &Candidate<'_>) -> Option<Refusal> {
     unreadable(candidate).or_else(|| image(candidate)).or_else(|| number(candidate))
 }
