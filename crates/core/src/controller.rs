@@ -162,7 +162,7 @@ pub trait Controller: Send + Sync + fmt::Debug {
         observation: Observation<'_>,
     ) -> Result<Report<Value>, serde_json::Error>;
     /// Advice for the administrator of the cluster.
-    fn advice(&self, source: &dyn Source) -> Option<String>;
+    fn advice(&self, source: &dyn Source) -> Vec<String>;
     /// The status that the resource carries, as JSON; null if there is none.
     ///
     /// # Errors
@@ -337,7 +337,7 @@ impl<O: Operator> Controller for Typed<O> {
         Ok(Report { status, conditions: report.conditions, readiness: report.readiness })
     }
 
-    fn advice(&self, source: &dyn Source) -> Option<String> {
+    fn advice(&self, source: &dyn Source) -> Vec<String> {
         self.operator.advice(&View::new(source, &ObjectMeta::default()))
     }
 

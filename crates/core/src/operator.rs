@@ -130,10 +130,10 @@ pub trait Operator: Sized + Send + Sync + 'static {
     }
 
     /// Returns advice for the administrator of the cluster, such as a resource that is missing
-    /// there. The engine calls it once, when the operator starts, and logs the text as a warning.
-    fn advice(&self, view: &View<'_, Self>) -> Option<String> {
+    /// there. The engine calls it once, when the operator starts, and logs each text as a warning.
+    fn advice(&self, view: &View<'_, Self>) -> Vec<String> {
         let _ = view;
-        None
+        Vec::new()
     }
 
     /// Returns example resources. They become files, snapshot tests and tests on a real API server.

@@ -174,10 +174,11 @@ impl Engine {
     fn log_advice(&self, state: &ControllerState) {
         let reads = self.reads.snapshot(self.deadlines.now());
         let advice = || state.controller.advice(&reads);
-        match catch_unwind(AssertUnwindSafe(advice)) {
-            Ok(Some(advice)) => tracing::warn!(controller = state.name, "{advice}"),
-            Ok(None) => {}
-            Err(_) => tracing::error!(controller = state.name, "the operator panicked in advice"),
+        let Ok(advice) = catch_unwind(AssertUnwindSafe(advice)) else {
+            return tracing::error!(controller = state.name, "the operator panicked in advice");
+        };
+        for advice in advice {
+            tracing::warn!(controller = state.name, "{advice}");
         }
     }
 
