@@ -95,12 +95,21 @@ impl Operator for PreviewOperator {
         }
     }
 
-    fn advice(&self, view: &View<'_, Self>) -> Option<String> {
-        view.list(of::<StoredPolicy>(), None, &[]).is_empty().then(|| {
-            "no PreviewPolicy exists: each user who may create a PreviewEnvironment may run every \
-             image under every host, without end; apply a policy, for example the sample `strict`"
-                .to_owned()
-        })
+    fn advice(&self, view: &View<'_, Self>) -> Vec<String> {
+        let mut advice = Vec::new();
+        if view.list(of::<StoredPolicy>(), None, &[]).is_empty() {
+            let text = "no PreviewPolicy exists: each user who may create a PreviewEnvironment may \
+                        run every image under every host, without end; apply a policy, for \
+                        example the sample `strict`";
+            advice.push(text.to_owned());
+        }
+        if !view.sees_all_namespaces() {
+            let text = "hosts are compared only within the namespaces of --namespace: another \
+                        operator may give the same host to a preview elsewhere, so give each \
+                        operator its own --preview-domain";
+            advice.push(text.to_owned());
+        }
+        advice
     }
 
     fn samples() -> Vec<Sample<PreviewEnvironment>> {
@@ -153,11 +162,15 @@ mod tests {
     use crate::testing::{self, FakeCluster, gateway, namespace, preview};
 
     #[test]
-    fn without_a_policy_the_operator_advises_one() {
+    fn the_operator_advises_a_policy_and_warns_that_hosts_elsewhere_are_unknown() {
         let advice =
             |cluster: FakeCluster| PreviewOperator::default().advice(&testing::view_of(&cluster));
-        assert!(advice(FakeCluster::empty()).unwrap().contains("no PreviewPolicy exists"));
-        assert_eq!(advice(FakeCluster::empty().with(policy("p", json!({})))), None);
+        let [missing] = &*advice(FakeCluster::empty()) else { panic!("one text") };
+        assert!(missing.starts_with("no PreviewPolicy exists"), "{missing}");
+        let with_policy = || FakeCluster::empty().with(policy("p", json!({})));
+        assert!(advice(with_policy()).is_empty());
+        let [limited] = &*advice(with_policy().limited()) else { panic!("one text") };
+        assert!(limited.starts_with("hosts are compared only within"), "{limited}");
     }
 
     #[test]
