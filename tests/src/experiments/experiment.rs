@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How much an experiment may take down within [`FIRST`].
+/// How much an experiment may take down within the first minute.
 pub const BOUND: usize = 5;
 /// The time for which [`BOUND`] holds.
 pub(super) const FIRST: Duration = Duration::from_mins(1);
