@@ -118,6 +118,12 @@ impl Script {
     }
 }
 
+/// Whether both read the same objects.
+fn is_same(one: &Request, other: &Request) -> bool {
+    let selector = |request: &Request| request.parameter("labelSelector").map(str::to_owned);
+    one.path() == other.path() && selector(one) == selector(other)
+}
+
 /// The watched collections, the resources first, and all other reads.
 fn collections(
     reads: &[&Request],
@@ -127,7 +133,7 @@ fn collections(
     let mut found: BTreeMap<(bool, &str), Collection> = BTreeMap::new();
     for watch in reads.iter().filter(|request| request.is_watch()) {
         let path = watch.path();
-        let list = reads.iter().find(|read| !read.is_watch() && read.path() == path);
+        let list = reads.iter().find(|read| !read.is_watch() && is_same(read, watch));
         let Some(list) = list else {
             return Err(Error::Unmeasurable(format!(
                 "the operator watches {path} without listing it first; the bare client cannot \
@@ -144,7 +150,8 @@ fn collections(
             of_resources: is_of_resources,
         });
     }
-    let is_list = |read: &Request| found.keys().any(|(_, path)| *path == read.path());
+    // A list of other objects of the same kind is not replayed beside the watch.
+    let is_list = |read: &Request| found.values().any(|found| is_same(read, &found.list));
     let start = reads.iter().filter(|read| !is_list(read)).map(|read| (*read).clone()).collect();
     Ok((found.into_values().collect(), start))
 }

@@ -334,6 +334,9 @@ fn run_accepts_the_arguments_of_the_installation() {
         args.as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
     args.extend(["--kubeconfig", "/there/is/none"]);
     let outcome = run(&args, "");
+    assert!(outcome.errors.contains("region reconciles"), "{}", outcome.errors);
+    args.extend(["--controllers", "shop"]);
+    let outcome = run(&args, "");
     // Exit code 1 instead of 2: the arguments are valid, and the cluster is missing.
     assert!(
         outcome.ended_with(1) && outcome.errors.contains("/there/is/none"),

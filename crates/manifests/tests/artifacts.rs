@@ -118,8 +118,9 @@ fn rules_for_definitions_are_limited_by_name() {
         .collect();
     let names: Vec<&str> = definitions.iter().flat_map(|r| strings(&r["resourceNames"])).collect();
     assert_eq!(
-        names, ["routes.routes.example.net"; 2],
-        "one rule for each operator that owns the optional kind"
+        names,
+        ["routes.routes.example.net", "routes.routes.example.net", "shops.example.dev"],
+        "one rule for each operator that owns the optional kind, and one for a kind that is read"
     );
     assert!(
         definitions.iter().all(|r| r["resourceNames"].as_array().is_some_and(|n| n.len() == 1))

@@ -63,8 +63,8 @@ kubewright_core::status_fields!(PreviewPolicyStatus);
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = schema::kubernetes_style)]
 pub struct PendingPolicy {
-    /// The time at which the operator first saw a spec other than enforced, in RFC 3339. Previews
-    /// that were created later get the limits of the current spec.
+    /// The time at which the operator first saw the current spec, in RFC 3339. Previews that were
+    /// created later get its limits at once.
     pub since: Time,
 
     /// The time from which the current spec applies to all previews, in RFC 3339. Absent if the

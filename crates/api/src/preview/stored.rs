@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::policy::{MOST_PREVIEWS, MOST_REPLICAS};
-use super::selector::NamespaceSelector;
+use super::selector::{LabelOperator, NamespaceSelector};
 use super::{PreviewPolicy, PreviewPolicySpec, PreviewPolicyStatus};
 use crate::duration::{self, DurationError};
 
@@ -172,8 +172,8 @@ pub enum UnreadablePolicy {
     /// The program does not know a field.
     #[error("the field spec.{0} does not exist")]
     UnknownField(String),
-    /// A list that allows something is empty.
-    #[error("spec.{0} is an empty list, which would allow everything")]
+    /// A list is empty that must not be.
+    #[error("spec.{0} is an empty list, which says nothing")]
     EmptyList(&'static str),
     /// A number is out of range.
     #[error("spec.{field} is {value}, and must be between 0 and {most}")]
@@ -227,6 +227,7 @@ fn parse(json: &Value) -> Result<PreviewPolicySpec, UnreadablePolicy> {
         return Err(UnreadablePolicy::UnknownField(field));
     }
     check_limits(&spec)?;
+    check_lists(&spec)?;
     check_texts(&spec)?;
     Ok(spec)
 }
@@ -240,6 +241,11 @@ fn is_empty_list(value: &Value) -> bool {
 fn unknown_field(stored: &Value, known: &Value) -> Option<String> {
     let fields = stored.as_object()?;
     fields.iter().find_map(|(name, value)| {
+        if let (Value::Array(stored), Some(Value::Array(known))) = (value, known.get(name)) {
+            let mut items = stored.iter().zip(known);
+            let unknown = items.find_map(|(stored, known)| unknown_field(stored, known));
+            return unknown.map(|rest| format!("{name}[].{rest}"));
+        }
         let has_content = match value {
             Value::Null => false,
             Value::Array(items) => !items.is_empty(),
@@ -273,6 +279,22 @@ fn check_limits(spec: &PreviewPolicySpec) -> Result<(), UnreadablePolicy> {
             Ok(_) => {}
             Err(DurationError::Zero) if field == "gracePeriod" => {}
             Err(error) => return Err(UnreadablePolicy::Duration { field, value, error }),
+        }
+    }
+    Ok(())
+}
+
+fn check_lists(spec: &PreviewPolicySpec) -> Result<(), UnreadablePolicy> {
+    if spec.network_policy.as_ref().is_some_and(|network| network.from_namespaces.is_empty()) {
+        return Err(UnreadablePolicy::EmptyList("networkPolicy.fromNamespaces"));
+    }
+    let expressions = spec.namespace_selector.iter().flat_map(|it| &it.match_expressions);
+    for requirement in expressions {
+        let needs_values = matches!(requirement.operator, LabelOperator::In | LabelOperator::NotIn);
+        if needs_values == requirement.values.is_empty() {
+            let (field, value) = ("namespaceSelector.matchExpressions", requirement.key.clone());
+            let form = "requirement: In and NotIn need values, Exists and DoesNotExist have none";
+            return Err(UnreadablePolicy::Form { field, value, form });
         }
     }
     Ok(())
@@ -409,11 +431,11 @@ mod tests {
             ),
             (
                 json!({ "imagePrefixes": [] }),
-                "spec.imagePrefixes is an empty list, which would allow everything",
+                "spec.imagePrefixes is an empty list, which says nothing",
             ),
             (
                 json!({ "routes": { "types": [] } }),
-                "spec.routes.types is an empty list, which would allow everything",
+                "spec.routes.types is an empty list, which says nothing",
             ),
             (
                 json!({ "domains": ["https://a.com"] }),
@@ -427,6 +449,21 @@ mod tests {
             (
                 json!({ "limits": { "previews": -1 } }),
                 "spec.limits.previews is -1, and must be between 0 and 1000",
+            ),
+            (
+                json!({ "networkPolicy": { "fromNamespaces": [] } }),
+                "spec.networkPolicy.fromNamespaces is an empty list, which says nothing",
+            ),
+            (
+                json!({ "namespaceSelector": { "matchExpressions": [
+                    { "key": "team", "operator": "In", "values": [] },
+                ] } }),
+                "spec.namespaceSelector.matchExpressions has the item \"team\", which is no \
+                 requirement: In and NotIn need values, Exists and DoesNotExist have none",
+            ),
+            (
+                json!({ "routes": { "parentRefs": [{ "name": "a", "port": 80 }] } }),
+                "the field spec.routes.parentRefs[].port does not exist",
             ),
             (json!({ "imagePrefix": ["a/"] }), "the field spec.imagePrefix does not exist"),
             (json!({ "limits": { "pods": 3 } }), "the field spec.limits.pods does not exist"),

@@ -65,7 +65,6 @@ fn controller_documents(
     options: &Options,
     controller: &dyn Controller,
 ) -> Result<Vec<String>, Error> {
-    registry.check_namespaces(&options.namespaces)?;
     let all = grants(controller);
     let secrets = all.iter().any(|g| g.group.is_empty() && g.resource == "secrets");
     if secrets && options.namespaces.is_empty() && !options.secrets_everywhere {

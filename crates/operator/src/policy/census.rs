@@ -50,25 +50,33 @@ impl Census {
     }
 
     fn count(&mut self, applied: &Applied, preview: &PreviewRequest, older: usize) {
-        let rule = |spec: &PreviewPolicySpec| refuses(spec, preview, older);
         let key = ObjectKey::of(&preview.metadata);
         if applied.unreadable().is_some() {
-            self.refused.push((key, "spec"));
-        } else if let Some(field) = applied.rejects(rule) {
-            self.refused.push((key, field));
-        } else if let Some(field) = applied.current().and_then(rule) {
-            self.announced.push((key, field));
+            return self.refused.push((key, "spec"));
+        }
+        let Some(current) = applied.current() else { return };
+        let refused = |field: &'static str| {
+            let rule = |spec: &PreviewPolicySpec| {
+                refusing(spec, preview, older).any(|other| other == field).then_some(())
+            };
+            applied.rejects(rule).is_some()
+        };
+        let fields: Vec<&'static str> = refusing(current, preview, older).collect();
+        match (fields.iter().find(|field| refused(field)), fields.first()) {
+            (Some(field), _) => self.refused.push((key, field)),
+            (None, Some(field)) => self.announced.push((key, field)),
+            (None, None) => {}
         }
     }
 }
 
-/// The field of a spec that gives a preview no pods or no route. The namespace has so many older
+/// The fields of a spec that give a preview no pods or no route. The namespace has so many older
 /// previews.
-fn refuses(
+fn refusing(
     spec: &PreviewPolicySpec,
     preview: &PreviewRequest,
     older: usize,
-) -> Option<&'static str> {
+) -> impl Iterator<Item = &'static str> {
     let request = &preview.spec;
     let type_ = request.claim.route_type;
     let type_ = type_.or_else(|| spec.routes.as_ref().and_then(|routes| routes.default));
@@ -76,11 +84,12 @@ fn refuses(
     let refusals = [
         ("spec.imagePrefixes", rules::rejects_image(spec, &request.image).is_some()),
         ("spec.limits.previews", rules::most_previews(spec).is_some_and(|most| older >= most)),
+        ("spec.limits.replicas", rules::most_replicas(spec) == Some(0)),
         ("spec.domains", host.is_some_and(|host| rules::rejects_host(spec, host).is_some())),
         (
             "spec.routes.types",
             type_.is_some_and(|type_| rules::rejects_route(spec, type_).is_some()),
         ),
     ];
-    refusals.into_iter().find(|(_, refuses)| *refuses).map(|(field, _)| field)
+    refusals.into_iter().filter(|(_, refuses)| *refuses).map(|(field, _)| field)
 }

@@ -248,6 +248,26 @@ mod tests {
     }
 
     #[test]
+    fn a_grace_period_starts_no_preview_that_was_refused() {
+        let policy = created(&strict());
+        let mut old = created_at(preview("old"), CREATED - 5);
+        let mut cluster = cluster(&[], CREATED + 10);
+        let policy = observed(&policy, &cluster);
+        cluster = cluster.with(policy);
+        let readiness = |preview: &PreviewEnvironment| {
+            let operator = PreviewOperator::default();
+            testing::report_in(&operator, preview, &cluster, &[]).readiness
+        };
+        assert!(!matches!(readiness(&old), Readiness::Stalled(..)), "it runs");
+        let refused = json!({ "conditions": [{
+            "type": "LimitExceeded", "status": "True", "reason": "ImageNotAllowed", "message": "",
+            "lastTransitionTime": "2030-01-31T12:00:00Z",
+        }] });
+        old.status = serde_json::from_value(refused).unwrap();
+        assert!(matches!(readiness(&old), Readiness::Stalled("ImageNotAllowed", _)));
+    }
+
+    #[test]
     fn an_edit_that_is_reverted_in_time_or_allows_more_applies_at_once() {
         let cluster = |second| cluster(&[], second);
         let policy = observed(&created(&json!({})), &cluster(CREATED));
@@ -260,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn each_edit_begins_a_grace_period_and_the_first_one_decides_which_previews_are_new() {
+    fn each_edit_begins_a_grace_period_and_decides_which_previews_are_new() {
         let at = |policy: &StoredPolicy| {
             let pending = policy.status.as_ref().unwrap().pending.clone().unwrap();
             let second = |time: Time| time.0.as_second() - CREATED;
@@ -271,7 +291,7 @@ mod tests {
         assert_eq!(at(&policy), (10, Some(610)));
         let other = json!({ "imagePrefixes": ["other.example.com/"], "gracePeriod": "1h" });
         let policy = observed(&edited(&policy, &other), &cluster(&[], CREATED + 20));
-        assert_eq!(at(&policy), (10, Some(3620)));
+        assert_eq!(at(&policy), (20, Some(3620)));
         let none = json!({ "imagePrefixes": ["other.example.com/"], "gracePeriod": "0s" });
         let policy = observed(&edited(&policy, &none), &cluster(&[], CREATED + 30));
         assert_eq!(policy.status.unwrap().pending, None);

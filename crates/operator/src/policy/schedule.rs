@@ -30,11 +30,16 @@ impl Schedule {
         let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let status = policy.status.as_ref();
         let pending = status.and_then(|status| status.pending.as_ref());
+        let is_readable = policy.spec.parsed().is_ok();
         let since = match (pending, status) {
-            (Some(pending), _) => pending.since.0,
+            (Some(pending), Some(status))
+                if is_current(status, policy) || !is_readable && pending.enforced_at.is_none() =>
+            {
+                pending.since.0
+            }
+            (_, Some(_)) => second,
             // The policy is new.
-            (None, None) => created(&policy.metadata).unwrap_or(second),
-            (None, Some(_)) => second,
+            (_, None) => created(&policy.metadata).unwrap_or(second),
         };
         let since = Some(since.min(second));
         let Ok(spec) = policy.spec.parsed() else { return Self { since, ..Self::default() } };

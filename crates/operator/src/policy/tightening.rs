@@ -19,6 +19,9 @@ pub(super) fn stricter(
     let types = |spec: &PreviewPolicySpec| -> Vec<RouteType> {
         spec.routes.iter().flat_map(|routes| &routes.types).copied().collect()
     };
+    let reachable_from = |spec: &PreviewPolicySpec| -> Vec<String> {
+        spec.network_policy.iter().flat_map(|network| &network.from_namespaces).cloned().collect()
+    };
     let fields = [
         ("limits.previews", is_lower(most_previews(before), most_previews(after))),
         ("limits.replicas", is_lower(most_replicas(before), most_replicas(after))),
@@ -29,6 +32,10 @@ pub(super) fn stricter(
             is_narrower(&before.image_prefixes, &after.image_prefixes, |new, old| {
                 new == old || new.ends_with('/') && old.starts_with(new)
             }),
+        ),
+        (
+            "networkPolicy",
+            is_narrower(&reachable_from(before), &reachable_from(after), |new, old| new == old),
         ),
     ];
     fields.into_iter().filter(|(_, is_stricter)| *is_stricter).map(|(field, _)| field).collect()
@@ -46,7 +53,12 @@ fn is_narrower<T>(before: &[T], after: &[T], covers: impl Fn(&T, &T) -> bool) ->
 
 /// Whether the domain `new` allows every host that the domain `old` allows.
 fn covers(new: &str, old: &str) -> bool {
-    new == "*" || new == old || allows(new, old.strip_prefix("*.").unwrap_or(old))
+    match old.strip_prefix("*.") {
+        _ if new == "*" || new == old => true,
+        // One host does not cover the hosts below a domain.
+        Some(below) => new.starts_with('*') && allows(new, below),
+        None => allows(new, old),
+    }
 }
 
 #[cfg(test)]
@@ -79,12 +91,16 @@ mod tests {
         let domains = |domains: &[&str]| json!({ "domains": domains });
         let prefixes = |prefixes: &[&str]| json!({ "imagePrefixes": prefixes });
         let types = |types: &[&str]| json!({ "routes": { "types": types } });
+        let from = |from: &[&str]| json!({ "networkPolicy": { "fromNamespaces": from } });
         for (before, after, field) in [
             (json!({}), domains(&["*.a.com"]), "domains"),
             (domains(&["*.a.com", "b.com"]), domains(&["*.a.com"]), "domains"),
             (domains(&["*"]), domains(&["*.a.com"]), "domains"),
             (domains(&["*.a.com"]), domains(&["*.x.a.com"]), "domains"),
             (domains(&["a.com"]), domains(&["*.a.com"]), "domains"),
+            (domains(&["*.a.com"]), domains(&["a.com"]), "domains"),
+            (json!({}), from(&["a"]), "networkPolicy"),
+            (from(&["a", "b"]), from(&["a", "c"]), "networkPolicy"),
             (json!({}), prefixes(&["r/"]), "imagePrefixes"),
             (prefixes(&["r/"]), prefixes(&["r/team/"]), "imagePrefixes"),
             (prefixes(&["r:5000/a"]), prefixes(&["r:"]), "imagePrefixes"),
@@ -100,6 +116,8 @@ mod tests {
             (prefixes(&["r/team/"]), prefixes(&["r/"])),
             (prefixes(&["r:5000/a/"]), prefixes(&["r:5000/", "x/"])),
             (types(&["Ingress"]), types(&["Ingress", "Mapping"])),
+            (from(&["a"]), from(&["a", "b"])),
+            (from(&["a"]), json!({})),
         ] {
             assert!(fields(before.clone(), after.clone()).is_empty(), "{before} {after}");
         }

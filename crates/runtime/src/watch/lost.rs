@@ -5,11 +5,12 @@
 //! such objects stays in effect. It ends when an object of the same name appears, or with the
 //! process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kubewright_core::kind::ReadKind;
+use kubewright_core::kind::{AnyObject, ReadKind};
 use kubewright_core::{KindInfo, ObjectKey};
 use serde::Deserialize;
 
@@ -21,9 +22,14 @@ use crate::work::schedule::Priority;
 /// The first and the longest delay between two tries to read a definition.
 const DELAYS: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(15));
 
-/// Removes an object that was deleted from the cache, unless its definition was deleted with it.
-pub(super) async fn remove(engine: &Engine, read: &ReadKind, key: &ObjectKey) {
-    let Some(object) = engine.reads.find(read.type_id, key) else { return };
+/// Removes this object, which was deleted, from the cache, unless its definition was deleted with
+/// it. The caller finds the object in the cache before anything else can replace it there.
+pub(super) async fn remove(
+    engine: &Engine,
+    read: &ReadKind,
+    key: &ObjectKey,
+    object: Arc<dyn AnyObject>,
+) {
     if is_lost(engine, &read.info, object.meta()).await {
         tracing::warn!(
             "{} {key} was deleted together with its definition; its last state stays in effect \

@@ -51,8 +51,9 @@ impl Reads {
         if !self.is_lasting {
             return wake(source, engine.reads.remove(self.read.type_id, &key));
         }
+        let Some(object) = engine.reads.find(self.read.type_id, &key) else { return };
         let (engine, read) = (Arc::clone(engine), self.read.clone());
-        tokio::spawn(async move { lost::remove(&engine, &read, &key).await });
+        tokio::spawn(async move { lost::remove(&engine, &read, &key, object).await });
     }
 }
 

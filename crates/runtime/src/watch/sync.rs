@@ -145,8 +145,8 @@ impl CacheSync {
         lock(&self.entries).iter().map(|entry| (entry.kind.clone(), entry.age())).collect()
     }
 
-    /// A kind that builds of this controller look up and whose definition is missing. One of which
-    /// nothing is known goes first.
+    /// A kind that builds of this controller look up and whose definition is missing. A kind
+    /// without cached objects comes first.
     pub(crate) fn undefined(&self, controller: usize) -> Option<Undefined> {
         let entries = lock(&self.entries);
         let undefined =

@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kubewright::{Metadata, Timestamp, of};
-use operator_api::preview::{GatewayRef, PreviewClaim, PreviewEnvironment};
+use operator_api::preview::{
+    GatewayRef, LIMIT_EXCEEDED, POLICY_NOT_READABLE, PreviewClaim, PreviewEnvironment,
+    TOO_MANY_PREVIEWS,
+};
 
 use super::applied::created;
 use super::policy::Policies;
 use crate::preview::kinds::PreviewView;
 use crate::preview::settings::PreviewOperator;
+
+/// The reason of a preview whose image no policy allows.
+pub(super) const IMAGE_NOT_ALLOWED: &str = "ImageNotAllowed";
 
 /// The preview of this run.
 pub(crate) struct Candidate<'a> {
@@ -23,6 +29,15 @@ pub(crate) struct Candidate<'a> {
     pub(super) view: &'a PreviewView<'a>,
 }
 
+/// Whether the last status shows that a policy gives the preview no pods.
+fn is_refused(preview: &PreviewEnvironment) -> bool {
+    let conditions = preview.status.iter().flat_map(|status| &status.conditions);
+    let is_refusal = |reason: &str| {
+        [IMAGE_NOT_ALLOWED, POLICY_NOT_READABLE, TOO_MANY_PREVIEWS].contains(&reason)
+    };
+    conditions.into_iter().any(|it| it.type_ == LIMIT_EXCEEDED && is_refusal(&it.reason))
+}
+
 impl<'a> Candidate<'a> {
     pub(crate) fn new(
         preview: &'a PreviewEnvironment,
@@ -30,7 +45,9 @@ impl<'a> Candidate<'a> {
         view: &'a PreviewView<'a>,
     ) -> Self {
         let namespace = preview.metadata.namespace.as_deref().unwrap_or_default();
-        let policies = Policies::selecting(namespace, created(&preview.metadata), view);
+        // A grace period keeps what runs. It starts nothing.
+        let since = created(&preview.metadata).filter(|_| !is_refused(preview));
+        let policies = Policies::selecting(namespace, since, view);
         let namespace = view.get(of::<Metadata<Namespace>>(), namespace);
         let claim = PreviewClaim::from(preview);
         Self { preview, claim, settings, policies, namespace, view }

@@ -1,10 +1,10 @@
-//! Whether a preview exceeds the limits of its policies. When a policy was created does not matter:
-//! of too many previews, the oldest run.
+//! Whether a preview exceeds the limits of its policies. If a namespace has too many previews, the
+//! oldest run.
 
 use kubewright::{Index, Ordered, Part, Rank, of};
 use operator_api::preview::{POLICY_NOT_READABLE, PreviewClaim, TOO_MANY_PREVIEWS};
 
-use super::candidate::Candidate;
+use super::candidate::{Candidate, IMAGE_NOT_ALLOWED};
 use super::decision::Refusal;
 use super::policy::Policies;
 
@@ -49,7 +49,7 @@ fn image(candidate: &Candidate<'_>) -> Option<Refusal> {
     let limit = candidate.policies.rejects_image(image)?;
     let prefixes = limit.value.join(" or ");
     Some(Refusal::new(
-        "ImageNotAllowed",
+        IMAGE_NOT_ALLOWED,
         format!(
             "spec.image is {image}, but PreviewPolicy {} allows only images that start with \
              {prefixes}: push the image there, and write its new name",
