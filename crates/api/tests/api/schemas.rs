@@ -43,7 +43,7 @@ fn with_status() -> Vec<(&'static str, Value)> {
     let all =
         schemas().into_iter().filter(|(_, schema)| schema["properties"].get("status").is_some());
     let all: Vec<_> = all.collect();
-    assert_eq!(all.len(), 3);
+    assert_eq!(all.len(), 4);
     all
 }
 
