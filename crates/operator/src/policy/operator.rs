@@ -268,6 +268,21 @@ mod tests {
     }
 
     #[test]
+    fn a_preview_that_a_new_policy_closed_stays_closed_after_further_edits() {
+        let is_closed = |policy: &StoredPolicy| {
+            let preview = created_at(preview("web"), CREATED + 5);
+            let cluster = cluster(&[], CREATED + 30).with(policy.clone());
+            let names = testing::names_in(&PreviewOperator::default(), &preview, &cluster);
+            names.contains(&"NetworkPolicy web".to_owned())
+        };
+        let from = |namespace: &str| json!({ "networkPolicy": { "fromNamespaces": [namespace] } });
+        let policy = observed(&created(&from("a")), &cluster(&[], CREATED + 1));
+        assert!(is_closed(&policy), "the preview is new");
+        let policy = observed(&edited(&policy, &from("b")), &cluster(&[], CREATED + 20));
+        assert!(is_closed(&policy), "the edit of the policy is newer than the preview");
+    }
+
+    #[test]
     fn an_edit_that_is_reverted_in_time_or_allows_more_applies_at_once() {
         let cluster = |second| cluster(&[], second);
         let policy = observed(&created(&json!({})), &cluster(CREATED));

@@ -93,6 +93,12 @@ impl Applied {
         self.spec(self.before?)
     }
 
+    /// The spec whose network access applies: that of a policy that applied before its edit, else
+    /// the current one. A preview that is closed must not open because its policy is new.
+    pub(crate) fn network(&self) -> Option<&PreviewPolicySpec> {
+        if self.before == Some(Content::Enforced) { self.before() } else { self.current() }
+    }
+
     /// Whether a rule of the current spec rejects the preview. While an edit is pending, the rule
     /// of the old spec must reject it as well. Returns what the current rule allows.
     pub(crate) fn rejects<'a, T>(

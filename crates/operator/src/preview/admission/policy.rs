@@ -213,9 +213,7 @@ impl Policies {
     /// The namespaces that may connect to a preview: all that any policy lists. `None` if no policy
     /// has a list. Before an edit applies, the old list counts.
     pub(super) fn reachable_from(&self) -> Option<Vec<String>> {
-        let specs = self.0.iter().filter_map(|policy| {
-            if policy.is_pending() { policy.before() } else { policy.current() }
-        });
+        let specs = self.0.iter().filter_map(Applied::network);
         let lists = specs.filter_map(|spec| spec.network_policy.as_ref());
         let mut lists = lists.map(|network| &network.from_namespaces).peekable();
         lists.peek()?;
