@@ -54,10 +54,11 @@ impl Operator for PolicyOperator {
         if schedule.enforced_at.is_some_and(|at| view.is_past(at)) {
             schedule = Schedule { is_enforced: true, ..Schedule::default() };
         }
-        let namespaces = view.list(of::<Metadata<Namespace>>(), None, &[]);
         let status = Some(schedule.status(policy, None));
         let shown = StoredPolicy::new(policy.metadata.clone(), policy.spec.clone(), status);
+        // Without a census, no change of a namespace or preview wakes the policy.
         let census = view.sees_all_namespaces().then(|| {
+            let namespaces = view.list(of::<Metadata<Namespace>>(), None, &[]);
             Census::new(&Arc::new(shown), &namespaces, |namespace| {
                 view.list(of::<Part<PreviewRequest>>(), Some(namespace), &[])
             })
