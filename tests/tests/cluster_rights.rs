@@ -9,7 +9,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, ResourceExt};
 use kubewright::manifests::{self, Options};
@@ -451,6 +451,7 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
     }
     report_foreign_objects_and_delete(&sandbox).await;
     edit_and_expire(&sandbox).await;
+    delete_policy(&cluster, &policies, before).await;
     assert_nothing_was_forbidden(&operator, 0).await;
 
     let used: BTreeSet<Right> =
@@ -459,6 +460,19 @@ async fn the_rights_in_all_namespaces_are_enough_and_each_is_needed() {
     let spare: Vec<&Right> =
         granted.difference(&used).filter(|right| !is_needed_by_admission(right)).collect();
     assert!(spare.is_empty(), "granted but not used: {spare:?}\nused: {used:?}");
+}
+
+/// Deletes the policy and waits until the operator has read the definition of policies.
+async fn delete_policy(cluster: &OwnCluster, policies: &Api<PreviewPolicy>, before: usize) {
+    policies.delete("guarded", &DeleteParams::background()).await.unwrap();
+    let is_read = |request: &AuditedRequest| {
+        request.verb == "get" && request.uri.contains("customresourcedefinitions/previewpolicies")
+    };
+    eventually(SOON, "the definition of policies is read", async || {
+        let requests = &cluster.audited_requests()[before..];
+        if requests.iter().any(is_read) { Ok(()) } else { Err("it is not read".to_owned()) }
+    })
+    .await;
 }
 
 /// Rights that no request shows: the admission plugin for owner references checks the right to
