@@ -306,7 +306,9 @@ mod tests {
         let policy = observed(&edited(&policy, &strict()), &cluster(&[], CREATED + 10));
         assert_eq!(at(&policy), (10, Some(610)));
         let other = json!({ "imagePrefixes": ["other.example.com/"], "gracePeriod": "1h" });
-        let policy = observed(&edited(&policy, &other), &cluster(&[], CREATED + 20));
+        let policy = edited(&policy, &other);
+        assert!(!effect(&policy, CREATED + 15).0, "the status is about an earlier edit");
+        let policy = observed(&policy, &cluster(&[], CREATED + 20));
         assert_eq!(at(&policy), (20, Some(3620)));
         let none = json!({ "imagePrefixes": ["other.example.com/"], "gracePeriod": "0s" });
         let policy = observed(&edited(&policy, &none), &cluster(&[], CREATED + 30));

@@ -144,10 +144,10 @@ fn is_new(policy: &StoredPolicy, created: Option<Timestamp>) -> bool {
 }
 
 fn pending_since(policy: &StoredPolicy) -> Option<Timestamp> {
-    match &policy.status {
-        Some(status) => status.pending.as_ref().map(|pending| pending.since.0),
-        None => created(&policy.metadata),
-    }
+    let Some(status) = &policy.status else { return created(&policy.metadata) };
+    // The time of an earlier edit says nothing about the current one.
+    let is_current = status.observed_generation == policy.metadata.generation;
+    status.pending.as_ref().filter(|_| is_current).map(|pending| pending.since.0)
 }
 
 /// When an object was created.
