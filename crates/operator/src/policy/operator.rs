@@ -54,7 +54,10 @@ impl Operator for PolicyOperator {
         if schedule.enforced_at.is_some_and(|at| view.is_past(at)) {
             schedule = Schedule { is_enforced: true, ..Schedule::default() };
         }
-        let status = Some(schedule.status(policy, None));
+        let status = Some(PreviewPolicyStatus {
+            observed_generation: policy.metadata.generation,
+            ..schedule.status(policy, None)
+        });
         let shown = StoredPolicy::new(policy.metadata.clone(), policy.spec.clone(), status);
         // Without a census, no change of a namespace or preview wakes the policy.
         let census = view.sees_all_namespaces().then(|| {
