@@ -216,7 +216,9 @@ async fn a_policy_that_cannot_be_read_or_loses_its_definition_moves_nothing() {
     let cluster = OwnCluster::start("policies-lost");
     let sandbox = Sandbox::in_cluster(&cluster, "lost", &[]).await;
     let operator = start(&sandbox).await;
-    let spec = json!({ "networkPolicy": { "fromNamespaces": ["gateways"] } });
+    let spec = json!({
+        "networkPolicy": { "fromNamespaces": ["gateways"] }, "gracePeriod": "0s",
+    });
     apply_policy(&sandbox, spec).await;
     let enforced = |policy: &StoredPolicy| policy.enforced().is_some();
     until_policy(&sandbox, "company", "it is enforced", enforced).await;
